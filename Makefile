@@ -1,0 +1,42 @@
+# Two commands on a fresh machine with Python >= 3.11 and make: `make chaos` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RESULTS := allure-results
+
+.PHONY: chaos test lint report benchmarks clean
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rollproof needs Python 3.11 or newer; set PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+chaos: $(VENV)/ready  ## run the built-in scenarios under every fault
+	$(BIN)/python -m pytest --chaos -q scenarios --alluredir=$(RESULTS) --clean-alluredir
+
+test: $(VENV)/ready  ## run the whole test suite
+	$(BIN)/python -m pytest -q -n 2 tests
+
+lint: $(VENV)/ready  ## ruff and mypy strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	rm -rf $(VENV)/typed && mkdir -p $(VENV)/typed/rollproof
+	ln -s $(CURDIR)/harness/* $(CURDIR)/faults $(CURDIR)/invariants $(CURDIR)/scenarios $(CURDIR)/reports $(VENV)/typed/rollproof/
+	MYPYPATH=$(VENV)/typed $(BIN)/python -m mypy -p rollproof
+	MYPYPATH=$(VENV)/typed $(BIN)/python -m mypy tests/typing
+
+report: ALLURE := 3.18.0
+report:  ## make allure-report/ of the results with the Allure 3 command line (needs node; installed into .allure/ once)
+	@test -d $(RESULTS) || { echo 'no results yet: run make chaos first'; exit 1; }
+	@command -v npm >/dev/null || { echo 'the recovery report is made with node 20 or newer and its npm, which are not here: https://nodejs.org'; exit 1; }
+	@test -x .allure/$(ALLURE)/node_modules/.bin/allure || npm install --loglevel=error --no-audit --no-fund --prefix .allure/$(ALLURE) allure@$(ALLURE)
+	@.allure/$(ALLURE)/node_modules/.bin/allure generate --config reports/allurerc.mjs --output allure-report $(RESULTS)
+	@echo 'recovery report: $(CURDIR)/allure-report/index.html'
+
+benchmarks: $(VENV)/ready  ## print ratios against brute force and against real processes
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) $(RESULTS) allure-report build *.egg-info
