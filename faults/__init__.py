@@ -1,0 +1,1 @@
+"""The faults that come with Rollproof; one module a family."""

@@ -1,0 +1,13 @@
+"""What happens to a key while the agent uses it."""
+
+from collections.abc import Iterator
+
+from rollproof.values.faults import fault
+from rollproof.values.points import Effect
+from rollproof.values.strikes import Respond, Strike
+
+
+@fault("credentials.revoked", at=("http", "llm"), once=False, lasting=True)
+def revoked(effect: Effect) -> Iterator[Strike]:
+    """From this request on the service answers 401; before recovery the key works again."""
+    yield Respond(401)

@@ -1,0 +1,37 @@
+"""What stands between a client and a service. Each of these appears at a model's point as ``llm.*``."""
+
+from collections.abc import Iterator
+
+from rollproof.values.faults import fault
+from rollproof.values.points import Effect
+from rollproof.values.strikes import Disconnect, Respond, Strike
+
+
+@fault("http.refused", at="http", lasting=True)
+def refused(effect: Effect) -> Iterator[Strike]:
+    """The connection is refused; the service never sees the request."""
+    yield Disconnect("refused")
+
+
+@fault("http.timeout", at="http", when=("before", "after"), lasting=True)
+def timeout(effect: Effect) -> Iterator[Strike]:
+    """No answer comes in time: before the service acted, or after it acted (the ambiguous one)."""
+    yield Disconnect("timeout")
+
+
+@fault("http.server_error", at="http", lasting=True)
+def server_error(effect: Effect) -> Iterator[Strike]:
+    """The service answers 500 and has done nothing."""
+    yield Respond(500)
+
+
+@fault("http.unavailable", at="http", lasting=True)
+def unavailable(effect: Effect) -> Iterator[Strike]:
+    """The service answers 503 and has done nothing."""
+    yield Respond(503)
+
+
+@fault("http.rate_limited", at="http", lasting=True)
+def rate_limited(effect: Effect) -> Iterator[Strike]:
+    """The service answers 429 and asks to come back in two seconds."""
+    yield Respond(429, {"retry-after": "2"})

@@ -1,0 +1,15 @@
+"""What an SQLite database says to those who write."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from rollproof.values.faults import fault
+from rollproof.values.points import Effect
+from rollproof.values.strikes import Fail, Strike
+
+
+@fault("sqlite.locked", at="sqlite", lasting=True)
+def locked(effect: Effect) -> Iterator[Strike]:
+    """Another process holds the database: "database is locked", and the statement did nothing."""
+    if effect.point.verb not in ("open", "rollback"):
+        yield Fail(sqlite3.OperationalError("database is locked"))

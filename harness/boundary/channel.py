@@ -1,0 +1,116 @@
+"""What a child process and its parent say to each other: length-prefixed pickles over a socket pair."""
+
+import pickle
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from ..values.http import HttpRequest
+from ..values.points import Point
+from ..values.schedule import When
+
+_LENGTH = struct.Struct("!I")
+
+
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """A point was reached (`when` "before") or left; the child waits until the parent has looked at the world."""
+
+    point: Point
+    when: When
+    clock: float
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A request for a twin. `armed` is the position in the plan of a fault that changes the answer, or None."""
+
+    point: Point
+    request: HttpRequest
+    clock: float
+    armed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The parent's reply where the harness itself cannot answer; ends the exploration."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """The planned injection at this position has struck."""
+
+    armed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something the statement must know: kind is "unintercepted", "unwatched", "forbidden" or "name"."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The process came to its end by itself: kind is "returned" or "raised"."""
+
+    kind: str
+    value: bytes
+    error: str
+    traceback: str
+    clock: float
+    calls: int
+    polls: int
+    points: tuple[Point, ...]
+    late_modules: tuple[str, ...] = ()
+
+
+class Channel:
+    """One end of the conversation."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._lock = threading.RLock()
+        self._rest = b""
+
+    def tell(self, message: object) -> None:
+        """Send a message that needs no reply."""
+        data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        with self._lock:
+            self._socket.sendall(_LENGTH.pack(len(data)) + data)
+
+    def ask(self, message: object) -> Any:
+        """Send a message and wait for its reply; threads take turns."""
+        with self._lock:
+            self.tell(message)
+            return self.receive()
+
+    def receive(self, timeout_s: float | None = None) -> Any:
+        """Return the next message; raises EOFError when the other end is gone, TimeoutError when it is silent."""
+        self._socket.settimeout(timeout_s)
+        header = self._exactly(_LENGTH.size)
+        return pickle.loads(self._exactly(_LENGTH.unpack(header)[0]))
+
+    def close(self) -> None:
+        """Close this end."""
+        self._socket.close()
+
+    def _exactly(self, count: int) -> bytes:
+        while len(self._rest) < count:
+            try:
+                data = self._socket.recv(65536)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                raise EOFError
+            self._rest += data
+        data, self._rest = self._rest[:count], self._rest[count:]
+        return data

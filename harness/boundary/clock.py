@@ -1,0 +1,236 @@
+"""Virtual time in a child process: it moves when the agent waits, and a little with every effect.
+
+The wall clock is time-machine's, down to ``datetime`` in C. Monotonic clocks, sleeps, timed waits and the timers of
+asyncio, which it leaves alone, are moved here. All of them are waits until a moment: when nothing in the process can
+happen any more, the earliest of these moments has come (the rule of every discrete simulation; madsim and turmoil do
+the same for their schedulers). A loop that only looks at the clock again and again is a wait too: see `Clock.read`.
+"""
+
+import functools
+import math
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import time_machine
+
+from . import patching
+from .gate import Gate
+from .idleness import Idleness
+
+_real_sleep = time.sleep
+_STEP_S = 0.001
+_EPOCH_OF_MONOTONIC = 1_600_000_000
+_FREE_READS = 200
+_READS_SCALE = 5000
+_PATCHED = (
+    "sleep",
+    "monotonic",
+    "monotonic_ns",
+    "perf_counter",
+    "perf_counter_ns",
+    "clock_gettime",
+    "clock_gettime_ns",
+)
+
+
+def originals() -> list[object]:
+    """Return the functions that agents may have imported by name."""
+    return [getattr(time, name) for name in _PATCHED]
+
+
+class Clock:
+    """The virtual clock of one process; `now` in seconds since the epoch."""
+
+    def __init__(self, start: float) -> None:
+        self._travel = time_machine.travel(start, tick=False)
+        self._traveller = self._travel.start()
+        self._traveller.__class__ = _counting(self.read)
+        self._now = start
+        self._reads = 0
+        self._lock = threading.RLock()
+        self._idleness = Idleness()
+
+    def watch(self, gate: Gate) -> None:
+        """Know from `gate` which threads are in the middle of an effect."""
+        self._idleness = Idleness(gate.others_inside)
+
+    def now(self) -> float:
+        """Return the virtual time in seconds since the epoch."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` (0 or more) pass."""
+        with self._lock:
+            self._move(self._now + max(0.0, seconds))
+            self._reads = 0
+
+    def tick(self) -> None:
+        """Let the time of one effect pass."""
+        self.advance(_STEP_S)
+
+    def read(self) -> None:
+        """Count a look at the clock.
+
+        Who looks hundreds of times and does nothing else waits for a moment (``while time.time() < deadline: pass``).
+        The clock then moves with each look, by cubes: 8 ms in the first thousand, a second in the first five thousand,
+        two hours in a hundred thousand. That ends such a loop at once and hardly moves an honest one, and since looks
+        are counted and no real time is asked, the same schedule still gives the same bytes.
+        """
+        with self._lock:
+            self._reads += 1
+            if self._reads <= _FREE_READS or (self._reads % 256 == 0 and not self._idleness.now()):
+                return
+            self._move(self._now + 3 * self._reads**2 / _READS_SCALE**3)
+
+    def wait_until(self, moment: float, happens: Callable[[float], bool]) -> bool:
+        """Return True as soon as something happens, False when `moment` has come and nothing did.
+
+        `happens` waits for it, for as many real seconds as it is given (0: not at all).
+        """
+        moment = math.ceil(moment * 1e6) / 1e6  # never a fraction of a microsecond that the clock cannot reach
+        with self._idleness.waiting(moment) as waiting:
+            while not happens(0):
+                if self._now >= moment:
+                    return False
+                if waiting.may_end():
+                    with self._lock:
+                        self._move(max(self._now, moment))
+                        self._reads = 0
+                elif happens(waiting.SLICE_S):
+                    return True
+        return True
+
+    def _move(self, moment: float) -> None:
+        self._now = round(moment, 6)
+        self._traveller.move_to(self._now)
+
+
+def _counting(read: Callable[[], None]) -> type[time_machine.Traveller]:
+    class Counting(time_machine.Traveller):
+        """Says when it is asked for the time."""
+
+        def time_ns(self) -> int:
+            read()
+            return super().time_ns()
+
+    return Counting
+
+
+def install(gate: Gate, clock: Clock) -> None:
+    """Make waiting free and time virtual. For a child process: there is no way back."""
+    clock.watch(gate)
+
+    def monotonic() -> float:
+        clock.read()
+        return clock.now() - _EPOCH_OF_MONOTONIC
+
+    def sleep(seconds: float) -> None:
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        gate.poll()
+        clock.wait_until(clock.now() + seconds, _nothing_happens)
+
+    def monotonic_ns() -> int:
+        return round(monotonic() * 1e9)
+
+    replacements: dict[str, Callable[..., Any]] = {
+        "sleep": sleep,
+        "monotonic": monotonic,
+        "perf_counter": monotonic,
+        "monotonic_ns": monotonic_ns,
+        "perf_counter_ns": monotonic_ns,
+    }
+    subprocess.time = SimpleNamespace(**vars(time))  # type: ignore[attr-defined]  # another process lives in real time
+    for name, replacement in replacements.items():
+        patching.replace(time, name, functools.partial(_instead, replacement))
+    for name, replacement in (("clock_gettime", monotonic), ("clock_gettime_ns", monotonic_ns)):
+        patching.replace(time, name, functools.partial(_by_id, replacement))
+    for module, name in ((threading, "_time"), (queue, "time")):
+        setattr(module, name, monotonic)
+    _virtual_threads(gate, clock)
+    _virtual_asyncio(gate, clock)
+
+
+def _instead(replacement: Callable[..., Any], original: object) -> Callable[..., Any]:
+    return replacement
+
+
+def _by_id(monotonic: Callable[[], Any], original: Callable[[int], Any]) -> Callable[[int], Any]:
+    names = ("CLOCK_MONOTONIC", "CLOCK_MONOTONIC_RAW", "CLOCK_MONOTONIC_COARSE", "CLOCK_BOOTTIME")
+    ids = {getattr(time, name) for name in names if hasattr(time, name)}
+    return lambda clk_id: monotonic() if clk_id in ids else original(clk_id)
+
+
+def _nothing_happens(seconds: float) -> bool:
+    _real_sleep(seconds)
+    return False
+
+
+def _virtual_threads(gate: Gate, clock: Clock) -> None:
+    """Timed waits of threads: conditions (and with them events, queues, futures, semaphores) and joins."""
+    condition: Any = threading.Condition
+    thread: Any = threading.Thread
+    wait_for_ever, join = condition.wait, thread.join
+
+    def timed(timeout: float, happens: Callable[[float], bool]) -> bool:
+        if clock.wait_until(clock.now() + max(0.0, timeout), happens):
+            return True
+        gate.poll()
+        return False
+
+    def wait(self: Any, timeout: float | None = None) -> bool:
+        if timeout is None or not self._is_owned():
+            return bool(wait_for_ever(self, timeout))
+        waiter = threading.Lock()
+        waiter.acquire()
+        self._waiters.append(waiter)
+        saved, notified = self._release_save(), False
+        try:
+            notified = timed(timeout, lambda seconds: waiter.acquire(True, seconds))
+        finally:
+            self._acquire_restore(saved)
+            if not notified and waiter in self._waiters:
+                self._waiters.remove(waiter)
+        return notified
+
+    def join_(self: Any, timeout: float | None = None) -> None:
+        if timeout is None:
+            join(self)
+        else:
+            timed(timeout, lambda seconds: join(self, seconds) or not self.is_alive())
+
+    condition.wait, thread.join = wait, join_
+
+
+def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
+    """When a loop would wait for a timer and nothing else can happen, the timer's time has come."""
+    import asyncio.selector_events
+
+    loop_class: Any = asyncio.selector_events.BaseSelectorEventLoop
+    construct = loop_class.__init__
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        construct(self, *args, **kwargs)
+        select = self._selector.select
+
+        def virtual_select(timeout: float | None = None) -> Any:
+            if timeout is None or timeout <= 0:
+                return select(timeout)
+            events: list[Any] = []
+
+            def happens(seconds: float) -> bool:
+                events.extend(select(seconds))
+                return bool(events)
+
+            if not clock.wait_until(clock.now() + timeout + 1e-6, happens):
+                gate.poll()
+            return events
+
+        self._selector.select = virtual_select
+
+    loop_class.__init__ = init

@@ -1,0 +1,47 @@
+"""Randomness of a child process: its own stream, derived from the seed and from what the process starts from."""
+
+import hashlib
+import os
+import random
+import sys
+import uuid
+from typing import Any
+
+_real_seed = random.Random.seed
+
+
+class Stream:
+    """An endless deterministic stream of bytes (BLAKE2b in counter mode)."""
+
+    def __init__(self, key: str) -> None:
+        self._key = hashlib.blake2b(key.encode()).digest()
+        self._counter = 0
+
+    def take(self, count: int) -> bytes:
+        """Return the next `count` bytes."""
+        if count < 0:
+            raise ValueError("negative argument not allowed")
+        data = b""
+        while len(data) < count:
+            data += hashlib.blake2b(self._counter.to_bytes(8, "big"), key=self._key).digest()
+            self._counter += 1
+        return data[:count]
+
+
+def install(key: str) -> None:
+    """Feed `random`, `uuid`, ``os.urandom``, `secrets` and numpy's global generator from one stream."""
+    stream = Stream(key)
+    os.urandom = stream.take
+    random._urandom = stream.take  # type: ignore[attr-defined]
+
+    def seed(self: random.Random, a: Any = None, version: int = 2) -> None:
+        _real_seed(self, int.from_bytes(stream.take(16), "big") if a is None else a, version)
+
+    random.Random.seed = seed  # type: ignore[method-assign]
+    random.seed(int.from_bytes(stream.take(16), "big"))
+    for name in ("_generate_time_safe", "_UuidCreate"):
+        setattr(uuid, name, None)
+    uuid._last_timestamp = None  # type: ignore[attr-defined]
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and hasattr(numpy, "random"):
+        numpy.random.seed(int.from_bytes(stream.take(4), "big"))

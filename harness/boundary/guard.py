@@ -1,0 +1,103 @@
+"""The audit hook of a child process: what passed no wrapper is counted, what reaches for the network is refused."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from .gate import Gate
+from .scope import Scope, database_path
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_UNNAMED = getattr(os, "O_TMPFILE", -1)  # a file that never has a name
+_PATHS = {"os.rename": 1, "os.remove": 0, "os.mkdir": 0, "os.rmdir": 0, "os.link": 1, "os.symlink": 1, "os.truncate": 0}
+_PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty")
+_NOT_DURABLE = ("/dev/", "/proc/", "/sys/")
+
+
+class Guard:
+    """Sees what happens before it happens, whoever does it."""
+
+    def __init__(self, gate: Gate, scope: Scope, hosts: frozenset[str]) -> None:
+        self._gate, self._scope, self._hosts = gate, scope, hosts
+        self._told: set[str] = set()
+
+    def install(self) -> None:
+        """Start watching. For a child process: an audit hook cannot be taken away."""
+        sys.addaudithook(self)
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Handle one audit event; cheap for the many that are of no interest."""
+        watch = _EVENTS.get(event)
+        if watch is not None and self._gate.active:
+            watch(self, event, arguments)
+
+    def forbid(self, host: str) -> NoReturn:
+        """Refuse a connection, and tell the parent who tried."""
+        line = agent_line()
+        with self._gate.quiet():
+            self._gate.note("forbidden", f"{host}\n{line}")
+        raise ConnectionRefusedError(f"chaos: {host} has no twin ({line}); declare one with chaos.api or chaos.llm")
+
+    def _opened(self, event: str, arguments: tuple[Any, ...]) -> None:
+        path, _, flags = arguments
+        if isinstance(flags, int) and flags & _WRITING and flags & _UNNAMED != _UNNAMED:
+            self._durable(event, path)
+
+    def _changed(self, event: str, arguments: tuple[Any, ...]) -> None:
+        self._durable(event, arguments[_PATHS[event]])
+
+    def _database(self, event: str, arguments: tuple[Any, ...]) -> None:
+        path = database_path(arguments[0], uri=True)
+        if path is not None:
+            self._durable(event, path)
+
+    def _durable(self, event: str, path: Any) -> None:
+        with self._gate.quiet():
+            full = None if isinstance(path, int) else self._scope.full_path(path)
+            if full is None or full.startswith(_NOT_DURABLE) or "__pycache__" in full:
+                return
+            name = self._scope.name(full)
+            if name is not None:
+                self._tell("unintercepted", f"{event} {name}")
+            else:
+                self._tell("unwatched", full)
+
+    def _process(self, event: str, arguments: tuple[Any, ...]) -> None:
+        with self._gate.quiet():
+            self._tell("unintercepted", f"{event} {arguments[0] if arguments else ''}".strip())
+
+    def _connects(self, event: str, arguments: tuple[Any, ...]) -> None:
+        address = arguments[1] if event in _ADDRESSED else arguments[0]
+        host = address[0] if isinstance(address, tuple) else address
+        if host is None or (isinstance(address, (str, bytes)) and event in _ADDRESSED):
+            return  # what is connected already, or a Unix socket: it stays on this machine
+        name = host.decode() if isinstance(host, bytes) else str(host)
+        if name not in self._hosts:
+            self.forbid(name)
+
+    def _tell(self, kind: str, text: str) -> None:
+        if kind == "unintercepted" or text not in self._told:
+            self._told.add(text)
+            self._gate.note(kind, text)
+
+
+_ADDRESSED = ("socket.connect", "socket.sendto", "socket.sendmsg")
+_LOOKED_UP = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
+_EVENTS: dict[str, Callable[[Guard, str, tuple[Any, ...]], None]] = {
+    "open": Guard._opened,
+    "sqlite3.connect": Guard._database,
+    **dict.fromkeys((*_ADDRESSED, *_LOOKED_UP), Guard._connects),
+    **dict.fromkeys(_PATHS, Guard._changed),
+    **dict.fromkeys(_PROCESSES, Guard._process),
+}
+
+
+def agent_line() -> str:
+    """Return ``file:line in function`` of the innermost frame that is neither ours nor installed."""
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    stack = traceback.extract_stack()
+    own = [f for f in stack if not f.filename.startswith((here, sys.prefix, sys.base_prefix, "<"))]
+    frame = (own or list(stack))[-1]
+    return f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}"

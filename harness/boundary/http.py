@@ -1,0 +1,134 @@
+"""HTTP: respx answers for every client of httpx and httpx2; the transports raise a fault as the library's own."""
+
+import functools
+import importlib
+import importlib.util
+import ssl
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, NoReturn
+
+from ..values.errors import ChaosError
+from ..values.http import HttpRequest, HttpResponse
+from ..values.sources import Twin, twin_for
+from ..values.strikes import Disconnect
+from . import respx_seam
+from .channel import Act, Refused
+from .gate import Gate
+
+CLIENTS = ("httpx", "httpx2")
+Answer = Callable[[HttpRequest], HttpResponse]
+
+
+class TransportFault(Exception):
+    """A transport error on its way to the client library's own exception; `reason` as in `Disconnect`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def import_clients() -> list[ModuleType]:
+    """Import the client libraries that are installed; in the parent, so that every child finds them warm."""
+    return [importlib.import_module(name) for name in CLIENTS if importlib.util.find_spec(name) is not None]
+
+
+class Exchange:
+    """Carries one request of the agent through the gate to the parent, where the twins live."""
+
+    def __init__(self, gate: Gate, twins: Sequence[Twin], forbidden: Callable[[str], NoReturn]) -> None:
+        self._gate, self._twins, self._forbidden = gate, twins, forbidden
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer; raises TransportFault where a fault struck, ChaosError where the harness cannot answer."""
+        twin = twin_for(self._twins, request.url)
+        if twin is None:
+            self._forbidden(request.host)
+        with self._gate.my_turn():
+            return self._exchanged(twin, request)
+
+    def _exchanged(self, twin: Twin, request: HttpRequest) -> HttpResponse:
+        crossing = self._gate.arrive(twin.kind, twin.verb(request), twin.target(request))
+        before = crossing.moment("before")
+        if before is not None and isinstance(before.strike, Disconnect):
+            raise TransportFault(before.strike.reason)
+        changed = before or crossing.changed_answer()
+        act = Act(crossing.point, request, self._gate.now(), changed.position if changed else None)
+        with self._gate.inside():
+            response = self._gate.channel.ask(act)
+        if isinstance(response, Refused):
+            raise ChaosError(response.code, response.message, response.hint)
+        after = crossing.moment("after") if before is None else None
+        if after is not None and isinstance(after.strike, Disconnect):
+            raise TransportFault(after.strike.reason)
+        assert isinstance(response, HttpResponse)
+        return response
+
+
+_carrier: list[Exchange] = []
+
+
+def install(answer: Answer) -> Callable[[], None]:
+    """Let every request of httpx and httpx2 be answered by `answer`; returns what puts the clients back."""
+    undo = [respx_seam.install(answer), *map(_translate_errors, import_clients())]
+
+    def uninstall() -> None:
+        for step in reversed(undo):
+            step()
+
+    return uninstall
+
+
+def prepare() -> Callable[[], None]:
+    """Do once, in the parent, what every child needs; returns what puts the parent back.
+
+    Building an SSL context costs 20 ms a client, and no request of a child uses one: all share a bare one.
+    """
+    bare, plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.create_default_context
+    ssl.create_default_context = lambda *args, **kwargs: bare
+    uninstall = install(lambda request: _carrier[0](request))
+
+    def undo() -> None:
+        uninstall()
+        ssl.create_default_context = plain
+
+    return undo
+
+
+def carry(exchange: Exchange) -> None:
+    """Send the requests of this child through `exchange`."""
+    _carrier[:] = [exchange]
+
+
+def _translate_errors(module: ModuleType) -> Callable[[], None]:
+    """Raise `TransportFault` as the client's own ConnectError or ReadTimeout, from both kinds of transport."""
+    errors = {"refused": (module.ConnectError, "Connection refused"), "timeout": (module.ReadTimeout, "timed out")}
+
+    def translated(fault: TransportFault, request: Any) -> Exception:
+        kind, text = errors[fault.reason]
+        error: Exception = kind(text, request=request)
+        return error
+
+    sync, plain = module.HTTPTransport, module.HTTPTransport.handle_request
+    asynchronous, plain_async = module.AsyncHTTPTransport, module.AsyncHTTPTransport.handle_async_request
+
+    @functools.wraps(plain)
+    def handle_request(self: Any, request: Any) -> Any:
+        try:
+            return plain(self, request)
+        except TransportFault as fault:
+            raise translated(fault, request) from None
+
+    @functools.wraps(plain_async)
+    async def handle_async_request(self: Any, request: Any) -> Any:
+        try:
+            return await plain_async(self, request)
+        except TransportFault as fault:
+            raise translated(fault, request) from None
+
+    sync.handle_request, asynchronous.handle_async_request = handle_request, handle_async_request
+
+    def undo() -> None:
+        sync.handle_request, asynchronous.handle_async_request = plain, plain_async
+
+    return undo

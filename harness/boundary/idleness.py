@@ -1,0 +1,93 @@
+"""Whether anything in this process can still happen before the next timer: what decides when virtual time moves."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_real_monotonic, _real_sleep = time.monotonic, time.sleep
+_real_open = open
+_LOOKS = 3
+_PATIENCE_S = 3.0
+"""Real seconds that a thread may compute while another waits; then time passes as it would without the harness."""
+
+
+class Waiting:
+    """One thread that waits until a moment."""
+
+    SLICE_S = 0.0005
+
+    def __init__(self, idleness: "Idleness", moment: float) -> None:
+        self._idleness, self.moment = idleness, moment
+        self._began = _real_monotonic()
+        self._quiet_looks = 0
+        self._change = -1
+
+    def may_end(self) -> bool:
+        """Say whether nothing else can happen first; to be asked again and again."""
+        idleness = self._idleness
+        if threading.active_count() < 2 and not idleness.others_inside():
+            return True
+        if not idleness.is_first(self):
+            self._began = _real_monotonic()
+            return False
+        if idleness.now() and self._change == idleness.changes:
+            self._quiet_looks += 1
+        else:
+            self._quiet_looks, self._change = 0, idleness.changes
+        return self._quiet_looks >= _LOOKS or _real_monotonic() - self._began > _PATIENCE_S
+
+
+class Idleness:
+    """The threads of this process: who waits, who computes.
+
+    Args:
+        others_inside: says whether another thread waits for the parent's answer: it looks asleep, and is not.
+    """
+
+    def __init__(self, others_inside: Callable[[], bool] = lambda: False) -> None:
+        self.others_inside = others_inside
+        self.changes = 0
+        self._waiting: dict[int, Waiting] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def waiting(self, moment: float) -> Iterator[Waiting]:
+        """Be a thread that waits until `moment`."""
+        own, waiting = threading.get_native_id(), Waiting(self, moment)
+        with self._lock:
+            self._waiting[own] = waiting
+            self.changes += 1
+        try:
+            yield waiting
+        finally:
+            with self._lock:
+                del self._waiting[own]
+                self.changes += 1
+
+    def is_first(self, waiting: Waiting) -> bool:
+        """Say whether nobody waits for an earlier moment."""
+        with self._lock:
+            return all(waiting.moment <= other.moment for other in self._waiting.values())
+
+    def now(self) -> bool:
+        """Say whether no other thread computes or acts at this instant."""
+        if threading.active_count() < 2:
+            return True
+        return not self.others_inside() and not self._others_compute()
+
+    def _others_compute(self) -> bool:
+        idle = {str(number) for number in [threading.get_native_id(), *list(self._waiting)]}
+        try:
+            return any(_computes(task) for task in os.listdir("/proc/self/task") if task not in idle)
+        except OSError:
+            return False
+
+
+def _computes(task: str) -> bool:
+    try:
+        with _real_open(f"/proc/self/task/{task}/stat", "rb") as stat:
+            return stat.read().rpartition(b") ")[2][:1] in (b"R", b"D")
+    except OSError:
+        return False

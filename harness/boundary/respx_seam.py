@@ -1,0 +1,107 @@
+"""The seam under httpx and httpx2: every request is answered by one function instead of the network.
+
+It stands where respx stands, in the connection pools of httpcore and httpcore2, so clients of all kinds, sync and
+async, run unmodified; a client with a ``transport=`` of its own never comes here. Ours are routers without routes, so
+respx records nothing and memory does not grow.
+
+A respx mock of the user's own goes first, started before or after ours: what one of its routes answers or raises never
+arrives here, and is no point. A route that passes through goes to the network. What no route matches arrives here,
+unless that mock says ``assert_all_mocked=False``: then respx itself answers it.
+"""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import httpx
+from respx.mocks import HTTPCoreMocker, Mocker
+from respx.models import AllMockedAssertionError
+from respx.router import Router
+
+from ..values.http import HttpRequest, HttpResponse
+
+Answer = Callable[[HttpRequest], HttpResponse]
+
+if find_spec("httpcore2") and "httpcore2" not in Mocker.registry:
+    import httpcore2
+
+    class Httpcore2Mocker(HTTPCoreMocker):
+        """What `HTTPCoreMocker` is for httpx, for httpx2; respx knows it by its name, as it would one of the user's."""
+
+        name = "httpcore2"
+        targets = [target.replace("httpcore.", "httpcore2.") for target in HTTPCoreMocker.targets]  # noqa: RUF012
+
+        @classmethod
+        def from_sync_httpx_response(
+            cls, httpx_response: httpx.Response, target: object, **kwargs: Any
+        ) -> httpcore2.Response:
+            """Build the response that httpx2 reads."""
+            return httpcore2.Response(
+                status=httpx_response.status_code,
+                headers=httpx_response.headers.raw,
+                content=httpx_response.stream,
+                extensions=httpx_response.extensions,
+            )
+
+        @classmethod
+        async def from_async_httpx_response(
+            cls, httpx_response: httpx.Response, target: object, **kwargs: Any
+        ) -> httpcore2.Response:
+            """Build the response that httpx2 reads."""
+            return cls.from_sync_httpx_response(httpx_response, target, **kwargs)
+
+
+def install(answer: Answer) -> Callable[[], None]:
+    """Send every request of httpx and, where it is installed, httpx2 to `answer`; return what undoes that.
+
+    `answer` is called in the thread that asks; in an async client on its event loop, which waits. What it raises goes
+    to the client library as it is.
+    """
+    mockers = [Mocker.registry[name] for name in ("httpcore", "httpcore2") if name in Mocker.registry]
+    seams = [(mocker, _Answering(answer, mocker)) for mocker in mockers]
+    for mocker, router in seams:
+        mocker.register(router)
+        mocker.start()
+
+    def uninstall() -> None:
+        for mocker, router in seams:
+            mocker.unregister(router)
+            mocker.stop()
+
+    return uninstall
+
+
+class _Answering(Router):
+    """Answers whatever respx asks it, after all routers that the user started later."""
+
+    def __init__(self, answer: Answer, mocker: type[Mocker]) -> None:
+        super().__init__()
+        self._answer = answer
+        self._mocker = mocker
+
+    def handler(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request of a sync client."""
+        for router in self._later():
+            try:
+                return router.handler(request)
+            except AllMockedAssertionError:
+                continue
+        return self._response(request)
+
+    async def async_handler(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request of an async client."""
+        for router in self._later():
+            try:
+                return await router.async_handler(request)
+            except AllMockedAssertionError:
+                continue
+        return self._response(request)
+
+    def _later(self) -> list[Router]:
+        routers = self._mocker.routers
+        return [router for router in routers[routers.index(self) + 1 :] if not isinstance(router, _Answering)]
+
+    def _response(self, request: httpx.Request) -> httpx.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        said = self._answer(HttpRequest(request.method, str(request.url), headers, request.content))
+        return httpx.Response(said.status, headers=dict(said.headers), content=said.body)

@@ -1,0 +1,316 @@
+"""What a test says: what is outside, what the agent does, and how it comes back."""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from .values.errors import ChaosError
+from .values.exploration import Exploration
+
+if TYPE_CHECKING:
+    from .twins.fill import Fill
+    from .twins.replies import Replies
+    from .twins.rest import RestTwin
+    from .values.faults import Fault
+    from .values.history import History, Invariant, Violation
+    from .values.schedule import Schedule
+    from .values.sources import Twin, WorldSource
+    from .values.world import World
+
+LEFTOVER_NAMES = (
+    "*.lock",
+    "*.lck",
+    ".lock",
+    "lock",
+    "*.pid",
+    "*.tmp",
+    "*.temp",
+    "*.part",
+    "*.partial",
+    "*.swp",
+    "*.staging",
+    "tmp*",
+    ".tmp*",
+    "*.tmp.*",
+    "*.tmp-*",
+    "*.new",
+    "~*",
+    "staging*",
+    ".staging*",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line, the ini file and the mark say about one test.
+
+    `schedule` is set for a replay. `faults` are those selected out of `known`.
+    """
+
+    active: bool = False
+    faults: "Sequence[Fault]" = ()
+    known: "Mapping[str, Fault]" = field(default_factory=dict)
+    invariants: "Sequence[Invariant]" = ()
+    seed: int = 0
+    schedule: "Schedule | None" = None
+    reduce: bool = True
+    leftover_names: tuple[str, ...] = LEFTOVER_NAMES
+
+
+class Chaos:
+    """The fixture ``chaos``; see the contract for each call.
+
+    Args:
+        options: what was asked for.
+        test: the test's id, for reports.
+        tell: receives every finished exploration.
+        progress: receives what is running and how many processes ran so far.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        test: str = "",
+        tell: Callable[[Exploration], None] = lambda result: None,
+        progress: Callable[[str, int], None] = lambda what, executions: None,
+    ) -> None:
+        self._options, self._test, self._tell, self._progress = options, test, tell, progress
+        self._paths: list[tuple[Path, str, bool, tuple[str, ...]]] = []
+        self._services: list[WorldSource] = []
+        self._twins: list[Twin] = []
+        self._invariants: list[Invariant] = []
+        self._secrets: dict[str, bytes] = {}
+        self._environment: dict[str, str] = {}
+        self.explored = False
+
+    def watch(self, source: Any, *, name: str | None = None, ignore: Sequence[str] = ()) -> None:
+        """Declare external state: a directory, a file, an SQLite file, or an object with the `WorldSource` protocol."""
+        if isinstance(source, (str, os.PathLike)):
+            self._add(source, name, ignore, private=False)
+            return
+        from .values.sources import WorldSource
+
+        if not isinstance(source, WorldSource):
+            raise ChaosError(
+                "bad-source",
+                f"{source!r} is neither a path nor a WorldSource",
+                "watch a folder, a file or an SQLite file by its path",
+            )
+        self._services.append(source)
+
+    def private(self, path: Any, *, ignore: Sequence[str] = ()) -> None:
+        """Declare a folder that the agent keeps for itself: put back, not compared, searched for leftovers."""
+        self._add(path, None, ignore, private=True)
+
+    def llm(self, replies: "Replies", *, base_url: str | None = None) -> None:
+        """Answer the requests of a model's SDK; `replies` maps a substring of the last user message to a reply."""
+        from .twins.llm import ModelTwin, default_credentials
+
+        self._add_twin(ModelTwin(replies, base_url=base_url))
+        self._environment.update(default_credentials())
+
+    def api(
+        self, base_url: str, *, token: str | None = None, settled: Callable[[dict[str, Any]], bool] | None = None
+    ) -> "RestTwin":
+        """Declare a stateful REST service below `base_url`, and return it."""
+        from .twins.rest import RestTwin
+
+        twin = RestTwin(base_url, token=token, settled=settled, seed=self._options.seed)
+        self._add_twin(twin)
+        if token is not None:
+            self._secrets[f"the token of {base_url}"] = token.encode()
+        return twin
+
+    def allow_network(self, host: str) -> None:
+        """Refuse: connections to real hosts come with a later version."""
+        raise ChaosError(
+            "not-yet",
+            f"chaos.allow_network({host!r}) is not there yet",
+            "declare a twin for the host: chaos.api(…) or chaos.llm(…)",
+        )
+
+    @cached_property
+    def fill(self) -> "Fill":
+        """Seeded people, addresses, texts and awkward names for what a test leaves open."""
+        from .twins.fill import fill
+
+        return fill(self._options.seed)
+
+    def invariant(self, check: "Callable[[World], object]") -> "Callable[[World], object]":
+        """Add a check of one's own: ``check(world)`` raises AssertionError; usable as a decorator."""
+        from .values.history import Invariant
+
+        def asked(after: "World", history: "History") -> "list[Violation]":
+            check(after)
+            return []
+
+        name = getattr(check, "__name__", type(check).__name__)
+        doc = (inspect.getdoc(check) or name).partition("\n")[0]
+        self._invariants.append(Invariant(name, asked, lambda after, history: True, doc))
+        return check
+
+    def explore(
+        self,
+        run: Callable[[], Any],
+        recover: Callable[[], Any] | None = None,
+        *,
+        allow: "Callable[[World], object] | None" = None,
+        retry: bool = True,
+        errors: Literal["recover", "handled"] = "recover",
+        name: str | None = None,
+    ) -> Exploration:
+        """Explore, and fail the test with the smallest schedule that breaks an invariant.
+
+        Returns:
+            What was explored; without ``--chaos`` the fault-free run alone.
+
+        Raises:
+            ChaosError: for what cannot be explored.
+        """
+        __tracebackhide__ = True
+        self.explored = True
+        self._check_arguments(run, recover, errors)
+        with _environment(self._environment):
+            if not self._options.active:
+                return self._once(run)
+            result = self._exploration(run, recover or run, allow, retry, errors, name or "")
+        self._tell(result)
+        _fail_where_needed(result, self._options.seed)
+        return result
+
+    def _exploration(
+        self,
+        run: Callable[[], Any],
+        recover: Callable[[], Any],
+        allow: "Callable[[World], object] | None",
+        retry: bool,
+        errors: Literal["recover", "handled"],
+        name: str,
+    ) -> Exploration:
+        from dataclasses import replace
+
+        from .engine.explore import Explorer, NothingSelected
+        from .engine.setting import Setting
+        from .world.checks import check_sources
+        from .world.disk import Source
+
+        self._check_platform()
+        sources = tuple(Source(*path) for path in self._paths)
+        check_sources(sources)
+        options = self._options
+        secrets = {label: value for label, value in self._all_secrets().items() if len(value) >= 8}
+        setting = Setting(
+            run,
+            recover,
+            sources,
+            tuple(self._services),
+            tuple(self._twins),
+            options.faults,
+            options.known,
+            (*options.invariants, *self._invariants),
+            secrets,
+            options.leftover_names,
+            options.seed,
+            allow,
+            retry,
+            errors,
+            progress=self._progress,
+        )
+        explorer = Explorer(setting)
+        try:
+            if options.schedule is not None:
+                result = explorer.replay(options.schedule)
+            else:
+                result = explorer.explore(reduce=options.reduce)
+        except NothingSelected:
+            import pytest
+
+            pytest.skip("chaos: none of the selected faults can strike in this test (--chaos-faults)")
+        return replace(result, test=self._test, name=name)
+
+    def _once(self, run: Callable[[], Any]) -> Exploration:
+        """Run without a fault, here: an ordinary test."""
+        undo: Callable[[], object] = _nothing
+        if self._twins:
+            from .boundary.http import install
+            from .twins.answering import directly
+
+            undo = install(directly(self._twins))
+        try:
+            result = run()
+            if inspect.isawaitable(result):
+                import asyncio
+
+                result = asyncio.run(_await(result))
+        finally:
+            undo()
+        return Exploration(test=self._test, result=result, statement="one run without a fault (no --chaos)")
+
+    def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool) -> None:
+        full = Path(os.path.abspath(os.fspath(path)))
+        self._paths.append((full, name or full.name, private, tuple(ignore)))
+
+    def _add_twin(self, twin: Any) -> None:
+        if any(t.base_url == twin.base_url for t in self._twins):
+            raise ChaosError("twice", f"{twin.base_url} has a twin already", "declare each service once")
+        self._twins.append(twin)
+        self._services.append(twin)
+
+    def _all_secrets(self) -> dict[str, bytes]:
+        keys = {f"${name}": os.environ.get(name, "").encode() for name in self._environment}
+        return {**keys, **self._secrets}
+
+    def _check_arguments(self, run: Any, recover: Any, errors: str) -> None:
+        if not callable(run) or (recover is not None and not callable(recover)):
+            raise ChaosError(
+                "not-callable",
+                "explore takes functions: what it was given is already a result",
+                "write chaos.explore(run=lambda: publish(…), recover=lambda: resume(…))",
+            )
+        if errors not in ("recover", "handled"):
+            raise ChaosError("bad-errors", f"errors={errors!r}", 'errors is "recover" or "handled"')
+
+    def _check_platform(self) -> None:
+        if not hasattr(os, "fork"):
+            raise ChaosError(
+                "no-fork",
+                "this system cannot fork a process, and exploring needs that",
+                "run on Linux (or WSL, or a container); without --chaos the test runs anywhere",
+            )
+
+
+def _nothing() -> None:
+    return None
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable
+
+
+class _environment:
+    """Set environment variables where they are missing, and take them away again."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def __enter__(self) -> None:
+        self._added = [name for name in self._values if name not in os.environ]
+        os.environ.update({name: self._values[name] for name in self._added})
+
+    def __exit__(self, *error: object) -> None:
+        for name in self._added:
+            os.environ.pop(name, None)
+
+
+def _fail_where_needed(result: Exploration, seed: int) -> None:
+    __tracebackhide__ = True
+    if result.violations or result.drifted or result.errors or result.flaky:
+        import pytest
+
+        from .reports.terminal import failure_text
+
+        pytest.fail(failure_text(result, seed), pytrace=False)

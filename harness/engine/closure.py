@@ -1,0 +1,79 @@
+"""Crash closure: judge any number of crashes by recovering once from each distinct world.
+
+A crash throws process memory away, so what recovery does depends on the outside alone. One traced run shows every world
+that a crash can leave; one traced recovery from each distinct one shows the worlds that a crash during recovery can
+leave; the fixpoint covers every schedule of crashes. Kin: EXPLODE (crashes during recovery, states hashed), ALICE,
+CrashMonkey.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..values.schedule import Schedule
+from .execute import Lived, Snapshot
+from .judge import Judge, Judgement
+from .lens import Lens
+from .plan import crash
+from .setting import Setting
+
+
+@dataclass(slots=True)
+class Node:
+    """A distinct world that a recovery starts from, and what came of it.
+
+    `schedule` is the smallest one found that leads here; `crashes` how many crashes it has.
+    """
+
+    world: Snapshot
+    schedule: Schedule
+    crashes: int
+    lives: tuple[Lived, ...] = ()
+    judgement: Judgement | None = None
+
+
+class Closure:
+    """The distinct worlds and their recoveries; grows until nothing new appears."""
+
+    def __init__(self, setting: Setting, judge: Judge, lens: Lens) -> None:
+        self._setting, self._judge, self._lens = setting, judge, lens
+        self._work: deque[str] = deque()
+        self.nodes: dict[str, Node] = {}
+        self.cut_at_crashes = 0
+        self.left_out = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether every world that appeared was recovered from."""
+        return not self.cut_at_crashes and not self.left_out
+
+    def add(self, world: Snapshot, schedule: Schedule, crashes: int) -> str:
+        """Add a world that a process ended in, however it ended; returns its identity."""
+        key = self._lens.identity(world)
+        if key not in self.nodes:
+            self.nodes[key] = Node(world, schedule, crashes)
+            self._work.append(key)
+        return key
+
+    def run(self) -> Iterator[Node]:
+        """Recover from every world that is waiting, breadth first, and yield each node once it is judged."""
+        while self._work:
+            node = self.nodes[self._work.popleft()]
+            traced = self._setting.kill is not None
+            node.lives = tuple(self._judge.recover(node.world, trace=traced))
+            node.judgement = self._judge.judge(node.lives)
+            yield node
+            if traced:
+                self._follow(node)
+
+    def _follow(self, node: Node) -> None:
+        """Add the worlds that a crash during this recovery leaves."""
+        for sighting in node.lives[0].sightings:
+            if self._lens.identity(sighting.world) in self.nodes:
+                continue
+            if node.crashes >= self._setting.max_crashes:
+                self.cut_at_crashes = self._setting.max_crashes
+            elif len(self.nodes) >= self._setting.max_worlds:
+                self.left_out += 1
+            else:
+                self.add(sighting.world, node.schedule.then(crash(sighting, recovering=True)), node.crashes + 1)

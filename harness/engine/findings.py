@@ -1,0 +1,119 @@
+"""Collect failures: each distinct one once, with its smallest schedule."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..values.exploration import Cell, Finding
+from ..values.points import canonical
+from ..values.schedule import Schedule
+from ..values.world import World
+from .execute import Lived
+from .judge import Judgement
+
+_Key = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(slots=True)
+class Failure:
+    """A distinct failure: its smallest schedule so far, and how many schedules fail so."""
+
+    schedule: Schedule
+    judgement: Judgement
+    count: int = 1
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was judged so far."""
+
+    failures: dict[_Key, Failure] = field(default_factory=dict)
+    cells: Counter[tuple[str, str, tuple[str, ...]]] = field(default_factory=Counter)
+    smallest: dict[tuple[str, str, tuple[str, ...]], Schedule] = field(default_factory=dict)
+    schedules: int = 0
+    errors: dict[str, None] = field(default_factory=dict)
+
+    def add(self, schedule: Schedule, judgement: Judgement, count: int = 1) -> None:
+        """Count a judged schedule (or `count` that were merged with it)."""
+        self.schedules += count
+        self.errors.update(dict.fromkeys(judgement.errors))
+        struck = schedule.injections[0]
+        cell = (str(struck.point), struck.fault, judgement.invariants)
+        self.cells[cell] += count
+        self.smallest[cell] = min(self.smallest.get(cell, schedule), schedule, key=_size)
+        if not judgement.broken:
+            return
+        key = signature(judgement)
+        known = self.failures.get(key)
+        if known is None:
+            self.failures[key] = Failure(schedule, judgement, count)
+            return
+        known.count += count
+        if _size(schedule) < _size(known.schedule):
+            known.schedule, known.judgement = schedule, judgement
+
+    def table(self) -> tuple[Cell, ...]:
+        """Return the aggregated rows in a stable order."""
+        return tuple(
+            Cell(point, fault, "violated" if invariants else "holds", invariants, str(self.smallest[cell]), count)
+            for cell, count in sorted(self.cells.items())
+            for point, fault, invariants in [cell]
+        )
+
+
+def signature(judgement: Judgement) -> _Key:
+    """Return what makes two failures one: the broken invariants and the names that differ, random parts hidden."""
+    shown = {f"{change.sign} {change.name}" for change in judgement.diff}
+    shown = shown or {violation.message for _, violation in judgement.broken}
+    return tuple(sorted(judgement.invariants)), tuple(sorted(map(canonical, shown)))
+
+
+def _size(schedule: Schedule) -> tuple[int, bool]:
+    return len(schedule.injections), any(i.lasting for i in schedule.injections)
+
+
+def finding(
+    failure: Failure, judgement: Judgement, expected: World, actual: World, secrets: Mapping[str, bytes]
+) -> Finding:
+    """Turn a confirmed failure into what reports show; no secret stands in it."""
+
+    def hidden(text: str) -> str:
+        for label, secret in secrets.items():
+            text = text.replace(secret.decode(errors="replace"), f"<{label}>")
+        return text
+
+    lines = [f"{name}: {violation.message}" for name, violation in judgement.broken]
+    return Finding(
+        judgement.invariants,
+        str(failure.schedule),
+        hidden("\n".join(dict.fromkeys(lines))),
+        tuple(hidden(str(change)) for change in judgement.diff),
+        failure.count,
+        tuple((heading, tuple(map(hidden, story))) for heading, story in _phases(failure, judgement)),
+        hidden(_document(expected)),
+        hidden(_document(actual)),
+    )
+
+
+def _phases(failure: Failure, judgement: Judgement) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    phases = [("fault", tuple(injection.describe() for injection in failure.schedule.injections))]
+    phases += [(f"{life.role}", _story(life)) for life in judgement.executions]
+    phases.append(("invariants", tuple(f"{name}: {v.message}" for name, v in judgement.broken)))
+    return tuple(phases)
+
+
+def _story(life: Lived) -> tuple[str, ...]:
+    outcome = life.outcome
+    end = outcome.kind + (f" {outcome.value!r}" if outcome.kind == "returned" else f": {outcome.error}")
+    return (*map(str, life.points), end.rstrip(": ")[:300])
+
+
+def _document(world: World) -> str:
+    """Return a world as key-sorted JSON, for a report's own difference view."""
+    shown: dict[str, object] = {
+        path: e.content.decode(errors="replace")[:2000] if e.kind == "file" else e.kind
+        for path, e in world.entries.items()
+    }
+    shown.update({name: rows for tables in (world.tables, world.resources) for name, rows in tables.items()})
+    return json.dumps(shown, sort_keys=True, indent=1, ensure_ascii=False, default=str)

@@ -1,0 +1,143 @@
+"""Ask the questions that need another process, and put every invariant to what came of a schedule."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..boundary.gate import Armed
+from ..values.history import History, Violation
+from ..values.world import Diff, World
+from ..world.compare import matches_value
+from ..world.leases import live_lease_until
+from .execute import RESTART_S, Executor, Lived, Role, Snapshot
+from .lens import Lens
+from .observe import Baseline
+from .setting import Setting
+
+_VERDICTS = ("vacuous", "holds", "unknown", "violated")
+_MAX_LEASES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is wrong after one schedule: for each broken invariant its name and violation; errors of checks apart."""
+
+    broken: tuple[tuple[str, Violation], ...]
+    errors: tuple[str, ...]
+    end: Snapshot
+    executions: tuple[Lived, ...]
+
+    @property
+    def invariants(self) -> tuple[str, ...]:
+        """Names of the broken invariants."""
+        return tuple(dict.fromkeys(name for name, _ in self.broken))
+
+    @property
+    def diff(self) -> Diff:
+        """The differences of all violations, each once."""
+        return tuple(dict.fromkeys(change for _, violation in self.broken for change in violation.diff))
+
+
+class Judge:
+    """Judges ends. What a second recovery or a retry does from an end is asked once for each distinct end."""
+
+    def __init__(
+        self, setting: Setting, executor: Executor, lens: Lens, baseline: Baseline, *, merge: bool = True
+    ) -> None:
+        self._merge = merge
+        self._setting, self._executor, self._lens, self._baseline = setting, executor, lens, baseline
+        self._initial = lens.identity(baseline.initial)
+        self._again: dict[str, Lived] = {}
+        self._retries: dict[str, Lived] = {}
+        self._allowed: dict[int, tuple[World, bool]] = {}
+        self.verdicts: dict[str, str] = {}
+
+    def recover(self, start: Snapshot, *, trace: bool) -> list[Lived]:
+        """Let a healthy recovery run; where it leaves a live lease, once more after the lease has run out."""
+        lives = [self.restart("recover", start, trace=trace)]
+        for _ in range(_MAX_LEASES):
+            end = lives[-1].end
+            until = live_lease_until(self._lens.world(end), end.clock)
+            leftover = self._lens.world(self._baseline.done)
+            if until is None or live_lease_until(leftover, self._baseline.done.clock) is not None:
+                break
+            lives.append(self.restart("recover", replace(end, clock=until + 1.0), trace=trace))
+        return lives
+
+    def restart(self, role: Role, world: Snapshot, *, trace: bool = False, plan: Sequence[Armed] = ()) -> Lived:
+        """Start a new process a moment after the last one ended."""
+        start = replace(world, clock=world.clock + RESTART_S)
+        stream = f"{role.split()[0]}/{self._lens.identity(world)}"
+        return self._executor.live(role, start, stream, plan, trace=trace)
+
+    def judge(self, lives: Sequence[Lived]) -> Judgement:
+        """Put every invariant to the outside as these processes leave it."""
+        end = lives[-1].end
+        before, done = self._baseline.initial, self._baseline.done
+        from_before, from_done = self._lens.difference(before, end), self._lens.difference(done, end)
+        asked = list(lives)
+        recovered = lives[-1].role == "recover" and lives[-1].outcome.kind == "returned"
+        again = self._recover_again(end) if recovered else None
+        retried = self._retry(end) if not from_before and from_done else None
+        asked += [life for life in (again, retried) if life is not None]
+        history = History(
+            tuple(life.execution() for life in asked),
+            self._lens.world(before),
+            self._lens.world(done),
+            from_before,
+            from_done,
+            self._accepts(end),
+            self._claims_done(lives[0]),
+            None if again is None else self._lens.difference(end, again.end),
+            None if retried is None else self._lens.difference(done, retried.end),
+            self._baseline.transient,
+            self._setting.secrets,
+            self._setting.leftover_names,
+        )
+        return self._ask_all(history, end, tuple(asked))
+
+    def _ask_all(self, history: History, end: Snapshot, asked: tuple[Lived, ...]) -> Judgement:
+        world = self._lens.world(end)
+        broken: list[tuple[str, Violation]] = []
+        errors: list[str] = []
+        for invariant in self._setting.invariants:
+            try:
+                found = list(invariant.check(world, history)) if invariant.applies(world, history) else None
+            except AssertionError as problem:
+                found = [Violation(str(problem).partition("\n")[0] or f"{invariant.name} does not hold")]
+            except Exception as problem:
+                errors.append(f"invariant {invariant.name} failed: {type(problem).__name__}: {problem}")
+                self._verdict(invariant.name, "unknown")
+                continue
+            self._verdict(invariant.name, "vacuous" if found is None else "violated" if found else "holds")
+            broken += [(invariant.name, violation) for violation in found or ()]
+        return Judgement(tuple(broken), tuple(errors), end, asked)
+
+    def _verdict(self, name: str, verdict: str) -> None:
+        worst = max(self.verdicts.get(name, "vacuous"), verdict, key=_VERDICTS.index)
+        self.verdicts[name] = worst
+
+    def _recover_again(self, end: Snapshot) -> Lived:
+        key = self._lens.identity(end)
+        if key not in self._again or not self._merge:
+            self._again[key] = self.restart("recover again", end)
+        return self._again[key]
+
+    def _retry(self, end: Snapshot) -> Lived | None:
+        """Run the task again from a rolled-back world; from the untouched one that is the fault-free run itself."""
+        key = self._lens.identity(end)
+        if not self._setting.retry or key == self._initial:
+            return None
+        if key not in self._retries or not self._merge:
+            self._retries[key] = self.restart("retry", end)
+        return self._retries[key]
+
+    def _accepts(self, end: Snapshot) -> bool:
+        if self._setting.allow is None:
+            return False
+        return bool(self._setting.allow(self._lens.world(end)))
+
+    def _claims_done(self, run: Lived) -> bool | None:
+        first, second = self._baseline.first.outcome.value, self._baseline.others[0].outcome.value
+        if run.role != "run" or run.outcome.kind != "returned" or first is None:
+            return None
+        return matches_value(first, second, run.outcome.value)

@@ -1,0 +1,67 @@
+"""Look at snapshots: as worlds, as identities, as differences; remembers, since the same ones come again and again."""
+
+from dataclasses import replace
+
+from ..values.world import Diff, Row, World
+from ..world.compare import Masks, difference
+from ..world.describe import world_of
+from ..world.identity import identity
+from .execute import Executor, Snapshot
+from .setting import Setting
+
+
+class Lens:
+    """Turns snapshots into what can be compared."""
+
+    def __init__(self, setting: Setting, executor: Executor) -> None:
+        self._setting, self._executor = setting, executor
+        self.masks = Masks()
+        self._worlds: dict[tuple[int, tuple[bytes, ...]], tuple[Snapshot, World]] = {}
+        self._diffs: dict[tuple[int, int], tuple[World, World, Diff]] = {}
+        self._identities: dict[tuple[int, float], tuple[World, str]] = {}
+        executor.same_outside = self.same
+
+    def world(self, snapshot: Snapshot) -> World:
+        """Return what a person would see."""
+        key = (id(snapshot.disk), snapshot.services)
+        if key not in self._worlds:
+            resources: dict[str, list[Row]] = {}
+            for service, state in zip(self._setting.services, snapshot.services, strict=True):
+                resources.update(service.describe(state))
+            self._worlds[key] = (snapshot, world_of(self._setting.sources, snapshot.disk, resources))
+        return self._worlds[key][1]
+
+    def same(self, one: Snapshot, other: Snapshot) -> bool:
+        """Say whether two snapshots are the same to a person, databases compared by rows."""
+        return one.same_state(other) or self.world(one) == self.world(other)
+
+    def identity(self, snapshot: Snapshot) -> str:
+        """Return the same text for worlds that no recovery can tell apart."""
+        world = self.world(snapshot)
+        key = (id(world), snapshot.clock)
+        if key not in self._identities:
+            met = replace(world, resources=self._recalled(snapshot))
+            text = identity(met, snapshot.clock, self.masks, frozenset(self._executor.pids), self._executor.roots)
+            self._identities[key] = (world, text)
+        return self._identities[key][1]
+
+    def _recalled(self, snapshot: Snapshot) -> dict[str, list[Row]]:
+        """Return what the services remember: a recovery can meet more than what is live (idempotency keys)."""
+        recalled: dict[str, list[Row]] = {}
+        for service, state in zip(self._setting.services, snapshot.services, strict=True):
+            recall = getattr(service, "recall", service.describe)
+            recalled.update(recall(state))
+        return recalled
+
+    def difference(self, expected: Snapshot, found: Snapshot) -> Diff:
+        """Return what differs outside, masks applied; empty means equal."""
+        first, second = self.world(expected), self.world(found)
+        key = (id(first), id(second))
+        if key not in self._diffs:
+            self._diffs[key] = (first, second, difference(first, second, self.masks))
+        return self._diffs[key][2]
+
+    def forget_identities(self) -> None:
+        """Start over with new masks."""
+        self._identities.clear()
+        self._diffs.clear()

@@ -1,0 +1,105 @@
+"""Run the agent twice without a fault: where it touches the outside, what it makes of it, and what is volatile."""
+
+from dataclasses import dataclass, replace
+
+from ..boundary.gate import Limits
+from ..values.errors import ChaosError
+from ..values.http import HttpRequest
+from ..values.points import canonical
+from ..world.compare import Masks, learn
+from .execute import BIRTH, FIRST_STREAM, Executor, Lived, Snapshot
+from .lens import Lens
+from .setting import Setting
+
+_OTHER_LIFE_S = 400 * 86400 + 5 * 3600 + 43 * 60 + 21.734
+_THIRD_LIFE_S = 777 * 86400 + 11 * 3600 + 17 * 60 + 48.219
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a fault-free run does.
+
+    Attributes:
+        initial: the outside before.
+        first: the traced run that schedules are planned on.
+        others: further runs with other random streams, clocks and pids.
+        requests: what each twin was asked in the first run.
+        transient: canonical names of paths that come and go within a run.
+    """
+
+    initial: Snapshot
+    first: Lived
+    others: tuple[Lived, ...]
+    requests: tuple[tuple[HttpRequest, ...], ...]
+    transient: frozenset[str]
+
+    @property
+    def done(self) -> Snapshot:
+        """The outside after."""
+        return self.first.end
+
+
+def observe(setting: Setting, executor: Executor, lens: Lens) -> Baseline:
+    """Run the agent without a fault, and learn what is volatile.
+
+    Raises ChaosError where a fault-free run fails or touches nothing: nothing can be explored then.
+    """
+    initial = executor.capture(BIRTH)
+    for twin in setting.twins:
+        twin.requests = []
+    first = executor.live("run", initial, FIRST_STREAM, trace=True, show=True)
+    requests = tuple(tuple(twin.requests) for twin in setting.twins)
+    _must_work(first)
+    executor.warm(first)
+    if not any(p.kind != "clock" for p in first.points):
+        raise ChaosError(
+            "no-points",
+            "the run touches nothing that is watched, private or a twin: there is nothing to explore",
+            _unwatched_hint(first),
+        )
+    others = [_another(executor, initial, 1, _OTHER_LIFE_S)]
+    lens.masks = _learn(lens, [first, *others])
+    if lens.masks.lines():
+        others.append(_another(executor, initial, 2, _THIRD_LIFE_S))
+        lens.masks = _learn(lens, [first, *others])
+    lens.forget_identities()
+    lives = [first, *others]
+    executor.limits = Limits(
+        calls=max(60, 12 * max(life.calls for life in lives)),
+        polls=max(60, 12 * max(life.polls for life in lives)),
+        effects=max(2000, 12 * max(len(life.points) for life in lives)),
+    )
+    return Baseline(initial, first, tuple(others), requests, _transient(lens, initial, first))
+
+
+def _learn(lens: Lens, lives: list[Lived]) -> Masks:
+    return learn([lens.world(life.end) for life in lives])
+
+
+def _another(executor: Executor, initial: Snapshot, number: int, later_s: float) -> Lived:
+    life = executor.live("run", replace(initial, clock=BIRTH + later_s), f"run/{number}", trace=True)
+    _must_work(life)
+    return life
+
+
+def _must_work(life: Lived) -> None:
+    if life.outcome.kind != "returned":
+        text = life.outcome.traceback or life.outcome.error
+        raise ChaosError(
+            "fails-without-a-fault",
+            f"the run fails without any fault ({life.outcome.error or life.outcome.kind}): nothing was explored",
+            f"{text.rstrip()}\nmake the test pass without --chaos first",
+        )
+
+
+def _unwatched_hint(life: Lived) -> str:
+    if life.unwatched:
+        elsewhere = ", ".join(sorted(set(life.unwatched))[:5])
+        return f"it wrote here instead: {elsewhere}\nwatch that: chaos.watch(path)"
+    return "declare what it touches: chaos.watch(path), chaos.private(path), chaos.api(url), chaos.llm(replies)"
+
+
+def _transient(lens: Lens, initial: Snapshot, run: Lived) -> frozenset[str]:
+    seen = {canonical(p) for s in run.sightings for p in lens.world(s.world).entries}
+    ends = {canonical(p) for world in (initial, run.end) for p in lens.world(world).entries}
+    return frozenset(seen - ends)

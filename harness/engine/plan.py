@@ -1,0 +1,87 @@
+"""Turn what was seen into schedules: which fault, at which point, at which moment."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from ..boundary.gate import Armed
+from ..values.errors import ChaosError, nearest
+from ..values.faults import Fault
+from ..values.points import Effect, Point
+from ..values.schedule import Injection, Schedule
+from .execute import Lived, Sighting
+
+CRASH = "process.kill"
+
+
+def crash(sighting: Sighting, *, recovering: bool) -> Injection:
+    """Return the crash that leaves the outside as it was seen."""
+    return Injection(CRASH, sighting.point, sighting.when, recovering=recovering)
+
+
+def errors(run: Lived, faults: Sequence[Fault]) -> Iterator[tuple[Injection, Armed]]:
+    """Yield every fault that leaves the process alive, at every point of `run` where it can strike."""
+    for point in run.points:
+        effect = run.effects.get(point, Effect(point))
+        for fault in faults:
+            if fault.name != CRASH and fault.applies(effect):
+                yield from _injections(fault, effect)
+
+
+def _injections(fault: Fault, effect: Effect) -> Iterator[tuple[Injection, Armed]]:
+    strikes = list(fault.strikes(effect))
+    for when in fault.when:
+        if when == "middle" and effect.size < 2:
+            continue
+        for number, strike in enumerate(strikes, 1):
+            variant = str(number) if len(strikes) > 1 else ""
+            for lasting in [False] * fault.once + [True] * fault.lasting:
+                injection = Injection(fault.name, effect.point, when, variant, lasting)
+                yield injection, Armed(0, injection, strike, _reach(fault, effect.point))
+
+
+def _reach(fault: Fault, origin: Point) -> Callable[[Point], bool]:
+    """Return which later points a lasting fault covers: the same host, or the same kind of medium."""
+    host = origin.target.partition("/")[0]
+
+    def reaches(point: Point) -> bool:
+        if not fault.applies(Effect(point)):
+            return False
+        if origin.kind in ("http", "llm"):
+            return point.target.partition("/")[0] == host
+        return point.kind == origin.kind
+
+    return reaches
+
+
+def arm(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> list[Armed]:
+    """Make the injections of a schedule ready to strike; raises ChaosError for an unknown fault or variant."""
+    return [_armed(position, injection, known, effects) for position, injection in enumerate(schedule.injections)]
+
+
+def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> Armed:
+    fault = known.get(injection.fault)
+    if fault is None:
+        raise unknown_fault(injection.fault, known, "--chaos-replay")
+    effect = effects.get(injection.point, Effect(injection.point))
+    if not fault.applies(effect) or injection.when not in fault.when:
+        raise ChaosError(
+            "bad-token",
+            f"{injection.fault} cannot strike {injection.when} {injection.point} (--chaos-replay)",
+            f"it strikes {', '.join(fault.when)} {', '.join(fault.at)}",
+        )
+    strikes = list(fault.strikes(effect))
+    index = int(injection.variant) - 1 if injection.variant.isdigit() else 0
+    if index >= len(strikes):
+        raise ChaosError(
+            "drifted",
+            f"{injection} does not strike: the fault-free run has no such point or no such answer there",
+            "the agent changed since the token was printed: explore again without --chaos-replay",
+        )
+    return Armed(position, injection, strikes[index], _reach(fault, injection.point))
+
+
+def unknown_fault(name: str, known: Mapping[str, Fault], option: str) -> ChaosError:
+    """Return the error for a fault that nobody installed."""
+    near = ", ".join(nearest(name, known))
+    return ChaosError(
+        "unknown-fault", f"no fault matches {name!r} ({option})", f"nearest: {near}\nall of them: pytest --chaos-list"
+    )

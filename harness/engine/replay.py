@@ -1,0 +1,77 @@
+"""Carry one schedule out truly: every process from the last one's outside, every crash a real SIGKILL."""
+
+from collections.abc import Iterator, Sequence
+
+from ..boundary.gate import Armed
+from ..values.schedule import Schedule
+from .execute import FIRST_STREAM, Executor, Lived, Snapshot
+from .judge import Judge, Judgement
+from .plan import CRASH, arm
+from .setting import Setting
+
+
+def replay(
+    setting: Setting,
+    executor: Executor,
+    judge: Judge,
+    schedule: Schedule,
+    initial: Snapshot,
+    run: Lived,
+    *,
+    trace: bool = False,
+    show: bool = False,
+) -> tuple[list[Lived], list[str]]:
+    """Run a schedule from the initial world through its last recovery.
+
+    Returns:
+        The processes, and the injections that never struck (drifted).
+    """
+    armed = arm(schedule, setting.known, run.effects)
+    first = [a for a in armed if not a.injection.recovering]
+    life = executor.live("run", initial, FIRST_STREAM, _renumbered(first), trace=trace, show=show)
+    lives, drifted = [life], _unstruck(first, life)
+    for process in _recoveries([a for a in armed if a.injection.recovering]):
+        if not needs_recovery(setting, lives[-1]):
+            drifted += [str(a.injection) for a in process]
+            continue
+        life = judge.restart("recover", lives[-1].end, trace=trace, plan=_renumbered(process))
+        drifted += _unstruck(process, life)
+        lives.append(life)
+    if needs_recovery(setting, lives[-1]):
+        lives += judge.recover(lives[-1].end, trace=trace)
+    return lives, drifted
+
+
+def needs_recovery(setting: Setting, life: Lived) -> bool:
+    """Say whether a service would start again after this: a crash, or an error that nobody handles."""
+    if life.outcome.kind == "returned":
+        return life.role == "recover" and life.planned > 0
+    return life.outcome.kind != "raised" or life.role != "run" or setting.errors == "recover"
+
+
+def judged(
+    setting: Setting, executor: Executor, judge: Judge, schedule: Schedule, initial: Snapshot, run: Lived
+) -> tuple[Judgement, list[str]]:
+    """Carry a schedule out and judge it."""
+    lives, drifted = replay(setting, executor, judge, schedule, initial, run)
+    return judge.judge(lives), drifted
+
+
+def _recoveries(armed: Sequence[Armed]) -> Iterator[list[Armed]]:
+    """Split injections into processes: each crash ends one."""
+    process: list[Armed] = []
+    for one in armed:
+        process.append(one)
+        if one.injection.fault == CRASH:
+            yield process
+            process = []
+    if process:
+        yield process
+
+
+def _renumbered(armed: Sequence[Armed]) -> list[Armed]:
+    return [Armed(i, a.injection, a.strike, a.reaches) for i, a in enumerate(armed)]
+
+
+def _unstruck(armed: Sequence[Armed], life: Lived) -> list[str]:
+    return [str(a.injection) for i, a in enumerate(armed) if i not in life.struck]

@@ -1,0 +1,49 @@
+"""What an exploration is given: the agent, the outside, and what may be done to it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..values.faults import Fault
+from ..values.history import Invariant
+from ..values.sources import Twin, WorldSource
+from ..values.world import World
+from ..world.disk import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Everything that an exploration depends on.
+
+    Attributes:
+        sources: watched and private paths.
+        services: further external state, twins included.
+        faults: those that were selected; `known` has all that are installed.
+        secrets: credentials by a readable label.
+        progress: is told what is going on, for the terminal.
+    """
+
+    run: Callable[[], Any]
+    recover: Callable[[], Any]
+    sources: Sequence[Source]
+    services: Sequence[WorldSource]
+    twins: Sequence[Twin]
+    faults: Sequence[Fault]
+    known: Mapping[str, Fault]
+    invariants: Sequence[Invariant]
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    leftover_names: tuple[str, ...] = ()
+    seed: int = 0
+    allow: Callable[[World], object] | None = None
+    retry: bool = True
+    errors: Literal["recover", "handled"] = "recover"
+    hosts: frozenset[str] = frozenset()
+    progress: Callable[[str, int], None] = lambda what, executions: None
+    max_crashes: int = 6
+    max_worlds: int = 4000
+    audit: int = 3
+
+    @property
+    def kill(self) -> Fault | None:
+        """The fault that crashes the process, where it is selected."""
+        return next((f for f in self.faults if f.name == "process.kill"), None)

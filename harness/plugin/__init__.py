@@ -1,0 +1,126 @@
+"""The pytest plugin: options, fixture, and what happens around a test. Thin, and free to load."""
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from . import options
+
+if TYPE_CHECKING:
+    from ..chaos import Chaos
+    from ..values.exploration import Exploration
+
+_chaos = pytest.StashKey["Chaos"]()
+_explorations = pytest.StashKey[list["Exploration"]]()
+_results = pytest.StashKey[list[dict[str, Any]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register ``--chaos`` and its companions, or stand back where another plugin has them."""
+    options.register(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let others add faults and invariants."""
+    from . import newhooks
+
+    pluginmanager.add_hookspecs(newhooks)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check what was typed, before anything runs."""
+    for name in ("chaos", "rollproof"):
+        config.addinivalue_line(
+            "markers", f"{name}(faults, depth, budget, seed, epic, feature): settings of a test that explores"
+        )
+    config.stash[_results] = []
+    if options.active(config):
+        from .installed import Builtins
+
+        config.pluginmanager.register(Builtins(), "rollproof-builtins")
+        options.check(config)
+    if options.active(config):
+        from .reporting import Reporting
+
+        config.pluginmanager.register(Reporting(config), "rollproof-reporting")
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Answer ``--chaos-list``."""
+    if not config.getoption("chaos_list", False):
+        return None
+    from ..reports.terminal import listing
+    from ..values.errors import ChaosError
+    from .installed import Builtins, installed_faults, installed_invariants
+
+    config.pluginmanager.register(Builtins(), "rollproof-builtins")  # nothing is configured here
+    try:
+        print(listing(installed_faults(config).values(), installed_invariants(config)))
+    except ChaosError as problem:
+        raise pytest.UsageError(str(problem)) from None
+    return 0
+
+
+@pytest.fixture
+def rollproof(request: pytest.FixtureRequest) -> "Chaos":
+    """What a chaos test declares and explores; always there, whatever other plugins claim the name ``chaos``."""
+    from ..chaos import Chaos
+
+    config, item = request.config, request.node
+    reporting = config.pluginmanager.get_plugin("rollproof-reporting")
+    found: list[Exploration] = []
+    item.stash[_explorations] = found
+    progress = reporting.progress(item.nodeid) if reporting is not None else _silent
+    made = Chaos(options.of_item(config, item), item.nodeid, found.append, progress)
+    item.stash[_chaos] = made
+    return made
+
+
+@pytest.fixture
+def chaos(rollproof: "Chaos") -> "Chaos":
+    """What a chaos test declares and explores."""
+    return rollproof
+
+
+def _silent(what: str, executions: int) -> None:
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Refuse a chaos test that explores nothing."""
+    result = yield
+    made = item.stash.get(_chaos, None)
+    if made is not None and not made.explored:
+        from ..values.errors import ChaosError
+
+        raise ChaosError(
+            "not-explored",
+            f"{item.nodeid} asked for chaos and explored nothing",
+            "end the test with chaos.explore(run=…, recover=…)",
+        )
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Carry explorations to the controller, and show a misuse as one message instead of our traceback."""
+    report = yield
+    if _explorations not in item.stash:
+        return report
+    if call.excinfo is not None and call.excinfo.type.__name__ == "ChaosError":
+        report.longrepr = f"{call.excinfo.value}\n\n{report.location[0]}:{(report.location[1] or 0) + 1}: {item.name}"
+    if call.when != "call":
+        return report
+    explorations = item.stash[_explorations]
+    report.rollproof = [exploration.as_json() for exploration in explorations]  # type: ignore[attr-defined]
+    for exploration in explorations:
+        for finding in exploration.violations:
+            report.user_properties.append(("chaos.replay", finding.schedule))
+    reporting = item.config.pluginmanager.get_plugin("rollproof-reporting")
+    if reporting is not None:
+        reporting.explored(item, explorations)
+    return report

@@ -1,0 +1,57 @@
+"""What is installed: our own faults and invariants come in through the same hooks as anybody's."""
+
+import pkgutil
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from itertools import chain
+from typing import TypeVar
+
+import pytest
+
+from ..values.errors import ChaosError
+from ..values.faults import Fault
+from ..values.history import Invariant
+
+_T = TypeVar("_T")
+
+
+class Builtins:
+    """The catalogue that comes with Rollproof."""
+
+    @pytest.hookimpl
+    def pytest_chaos_faults(self) -> Iterable[Fault]:
+        """Return every fault of ``rollproof.faults``."""
+        return _declared("rollproof.faults", Fault)
+
+    @pytest.hookimpl
+    def pytest_chaos_invariants(self) -> Iterable[Invariant]:
+        """Return every invariant of ``rollproof.invariants``."""
+        return _declared("rollproof.invariants", Invariant)
+
+
+def _declared(package: str, kind: type[_T]) -> list[_T]:
+    """Return the declarations in all modules of a package: a new file needs no list to be entered in."""
+    path = import_module(package).__path__
+    modules = [import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(path)]
+    return [value for module in modules for value in vars(module).values() if isinstance(value, kind)]
+
+
+def installed_faults(config: pytest.Config) -> dict[str, Fault]:
+    """Return all faults by name, each ``http.*`` one as ``llm.*`` too; a second one of a name is refused."""
+    found = list(chain.from_iterable(config.hook.pytest_chaos_faults()))
+    found += [fault.for_model() for fault in found if fault.name.startswith("http.")]
+    _refuse_doubles("fault", [fault.name for fault in found])
+    return {fault.name: fault for fault in sorted(found, key=lambda fault: fault.name)}
+
+
+def installed_invariants(config: pytest.Config) -> list[Invariant]:
+    """Return all invariants; a second one of a name is refused."""
+    found = list(chain.from_iterable(config.hook.pytest_chaos_invariants()))
+    _refuse_doubles("invariant", [invariant.name for invariant in found])
+    return sorted(found, key=lambda invariant: invariant.name)
+
+
+def _refuse_doubles(kind: str, names: Sequence[str]) -> None:
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles:
+        raise ChaosError("same-name", f"two {kind}s are called {doubles[0]!r}", "give one another name")

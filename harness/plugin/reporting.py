@@ -1,0 +1,77 @@
+"""Write what was explored: the terminal while it runs and at its end, JSON, Allure."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ..reports import json_file, terminal
+from . import options
+
+if TYPE_CHECKING:
+    from ..values.exploration import Exploration
+
+_REFRESH_S = 0.2
+
+
+class Reporting:
+    """Collects explorations, on the controller from all workers, and hands them to the writers."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._results: list[dict[str, Any]] = []
+        self._shown = 0.0
+
+    @pytest.hookimpl
+    def pytest_report_header(self) -> str:
+        """Say what a run can be repeated with."""
+        return f"chaos: exploring, seed {options.value(self._config, 'seed') or 0}"
+
+    def progress(self, nodeid: str) -> Callable[[str, int], None]:
+        """Return what shows a live line: a count, a rate, what is running; silent in CI and where nobody watches."""
+        reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        quiet = reporter is None or not reporter.isatty or os.environ.get("CI") or hasattr(self._config, "workerinput")
+        began = time.monotonic()
+
+        def show(what: str, executions: int) -> None:
+            now = time.monotonic()
+            if quiet or now - self._shown < _REFRESH_S:
+                return
+            self._shown = now
+            rate = executions / max(now - began, 0.001)
+            line = f"{nodeid.rpartition('::')[2]}: {executions} executions, {rate:.0f}/s, {what}"
+            reporter._tw.write(f"\r{line[:78]:<78}\r", flush=True)
+
+        return show
+
+    def explored(self, item: pytest.Item, explorations: "list[Exploration]") -> None:
+        """Write the recovery report of a finished test."""
+        if explorations and self._config.getoption("allure_report_dir", None):
+            from ..reports import allure
+
+            allure.write(item, explorations, int(options.value(self._config, "seed") or 0))
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take over what a test explored, wherever it ran."""
+        self._results += getattr(report, "rollproof", [])
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print a statement for each exploration."""
+        if self._results:
+            terminalreporter.section("chaos")
+            for line in terminal.summary(self._results):
+                terminalreporter.line(line)
+        where = self._config.getoption("allure_report_dir", None)
+        if self._results and where:
+            terminalreporter.line(f"recovery report: {where} (make report shows it)")
+
+    @pytest.hookimpl
+    def pytest_sessionfinish(self) -> None:
+        """Write the JSON result once, in the controller."""
+        path = options.value(self._config, "json")
+        if path and not hasattr(self._config, "workerinput"):
+            json_file.write(path, int(options.value(self._config, "seed") or 0), self._results)

@@ -1,0 +1,21 @@
+"""Twins in the test's own process: an ordinary run without a fault needs no child and no pipe."""
+
+from collections.abc import Callable, Sequence
+
+from ..values.errors import ChaosError
+from ..values.http import HttpRequest, HttpResponse
+from ..values.sources import Twin, twin_for
+
+
+def directly(twins: Sequence[Twin]) -> Callable[[HttpRequest], HttpResponse]:
+    """Return a function that lets the right twin answer; raises ChaosError for a host that has none."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        twin = twin_for(twins, request.url)
+        if twin is None:
+            text = f"the agent calls {request.method} {request.url}, and {request.host} has no twin"
+            hint = f'declare it: chaos.api("https://{request.host}") or chaos.llm(…, base_url=…)'
+            raise ChaosError("no-twin", text, hint)
+        return twin.handle(request)
+
+    return answer

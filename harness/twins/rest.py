@@ -1,0 +1,265 @@
+"""A stateful REST service: things can be created, read, listed, changed and deleted, and it remembers them."""
+
+import json
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from ..values.errors import ChaosError
+from ..values.http import HttpRequest, HttpResponse, ModelAnswer
+from ..values.world import Row
+from . import addresses
+from .credentials import Revocations, bearer, shown
+from .places import Place
+from .store import Store
+
+_ERRORS = {
+    400: ("invalid_request_error", "The request is not valid."),
+    401: ("authentication_error", "Invalid credentials: the token is wrong, has expired or was revoked."),
+    404: ("not_found_error", "No such resource."),
+    405: ("invalid_request_error", "Method not allowed."),
+    429: ("rate_limit_error", "Too many requests. Please slow down."),
+    500: ("api_error", "An internal error occurred. Please try again."),
+    503: ("service_unavailable_error", "The service is temporarily unavailable."),
+}
+
+
+class RestTwin(Revocations):
+    """A REST service below `base_url`, as the contract's row ``api`` describes it.
+
+    Decisions where services differ:
+
+    - The service's own ``id`` wins over one that is posted. PATCH replaces top-level keys; null is stored as null.
+    - ``Idempotency-Key`` counts for POST and follows Stripe: it is global, the first answer comes again (with
+      ``Idempotent-Replayed: true``) even after a DELETE, requests that fail validation do not use it up, and another
+      body or path under the same key is a 400 ``idempotency_error``.
+    - ``/orders/ID/items`` is a collection of its own; it goes away with the order.
+    - Leading ``/api`` and ``/v1`` belong to the address, whether `base_url` names them or not.
+    - A settled resource is still there for GET; only the outside no longer counts it.
+
+    It takes one request at a time. `requests` is a log for the test and no part of the state: it grows until a new list
+    is assigned.
+
+    Args:
+        base_url: e.g. ``https://api.mail.test`` or ``https://api.test/v1``.
+        token: the only bearer token that is accepted; None accepts everybody.
+        settled: true for a resource that counts as gone.
+        seed: what generated ids are derived from.
+    """
+
+    kind = "http"
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        settled: Callable[[Row], bool] | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.base_url = addresses.base_url(base_url)
+        self.requests: list[HttpRequest] = []
+        self._base_path = urlsplit(self.base_url).path
+        self._token = token
+        self._settled = settled
+        self._seed = seed
+        self._run = 0
+        self._store = Store()
+
+    def vary(self, run: int) -> None:
+        """Give things created from now on other ids, as every run of a real service does; 0 is where it starts."""
+        self._run = run
+
+    def resources(self, collection: str) -> list[Row]:
+        """Return copies of what the service lists under ``things``, in the order of creation, settled ones included."""
+        wanted = Place.of(collection)
+        found = [rows for name, rows in self._store.collections.items() if wanted.includes(Place.of(name))]
+        return [deepcopy(row) for rows in found for row in rows.values()]
+
+    def save(self) -> bytes:
+        """Return resources, counters and idempotency keys; neither the log nor revoked credentials."""
+        return self._store.dump()
+
+    def restore(self, state: bytes) -> None:
+        """Put back what `save` returned."""
+        self._store = Store.load(state)
+
+    def describe(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return the resources that are there and not settled, by ``host/things``."""
+        collections = Store.load(state).collections
+        live = {
+            self._name(name): [r for r in rows.values() if not self._is_settled(r)]
+            for name, rows in collections.items()
+        }
+        return {name: rows for name, rows in live.items() if rows}
+
+    def recall(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return all that a later request can meet: settled resources and first answers too, counters not."""
+        store = Store.load(state)
+        kept = {self._name(name): list(rows.values()) for name, rows in store.collections.items()}
+        keys = [
+            {"key": key, "asked": asked, "status": status, "body": body}
+            for key, (asked, status, body) in store.replies.items()
+        ]
+        return {**kept, f"{self._name('')}/idempotency-keys": keys}
+
+    def verb(self, request: HttpRequest) -> str:
+        """Return the method in lower case."""
+        return request.method.lower()
+
+    def target(self, request: HttpRequest) -> str:
+        """Return ``host/things`` or ``host/things/*``."""
+        return self._name(self._place(request).target)
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """Act on a request and answer it."""
+        self.requests.append(request)
+        if self.is_revoked(request) or (self._token is not None and bearer(request) != self._token):
+            return self.refuse(request, 401, {})
+        try:
+            return self._act(self._place(request), request)
+        except _Refused as refused:
+            return refused.answer
+
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
+        """Answer with an error in the service's own wording, without acting."""
+        if status != 401:
+            return error(status, "", headers)
+        if shown(request):
+            return error(401, "", {"www-authenticate": 'Bearer error="invalid_token"', **headers})
+        missing = "Missing credentials: send them as 'Authorization: Bearer TOKEN'."
+        return error(401, missing, {"www-authenticate": "Bearer", **headers})
+
+    def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
+        """Return None: this is no model."""
+        return None
+
+    def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
+        """Return `response` as it is: this is no model."""
+        return response
+
+    def _place(self, request: HttpRequest) -> Place:
+        if not f"{request.path}/".startswith(f"{self._base_path}/"):
+            return Place()
+        return Place.of(request.path.removeprefix(self._base_path))
+
+    def _name(self, collection: str) -> str:
+        return f"{HttpRequest('GET', self.base_url).host}{self._base_path}/{collection}".rstrip("/")
+
+    def _is_settled(self, row: Row) -> bool:
+        try:
+            return self._settled is not None and bool(self._settled(row))
+        except Exception as problem:
+            raise ChaosError(
+                "settled-failed",
+                f"settled of chaos.api({self.base_url!r}) raised {problem!r} for {row!r}",
+                "it is asked about every resource of the service: use resource.get(…)",
+            ) from problem
+
+    def _act(self, place: Place, request: HttpRequest) -> HttpResponse:
+        match request.method.upper(), bool(place.things), bool(place.id):
+            case _, False, _:
+                return error(404, f"There is nothing at {request.path}")
+            case "POST", _, False:
+                return self._create(place, request)
+            case "GET", _, False:
+                return self._list(place, request)
+            case "GET", _, True:
+                return HttpResponse.of_json(200, self._there(place))
+            case "PUT", _, True:
+                self._there(place)
+                return self._change(place, _content(request))
+            case "PATCH", _, True:
+                return self._change(place, {**self._there(place), **_content(request)})
+            case "DELETE", _, True:
+                self._there(place)
+                self._store.delete(place.collection, place.id)
+                return HttpResponse(204)
+        return _not_allowed(place, request)
+
+    def _create(self, place: Place, request: HttpRequest) -> HttpResponse:
+        content = _content(request)
+        key = request.headers.get("idempotency-key", "")
+        fingerprint = json.dumps([request.path, content])
+        if key in self._store.replies:
+            return _replay(key, fingerprint, *self._store.replies[key])
+        self._require_parent(place)
+        row = self._store.create(place.collection, content, f"{self._seed}/{self._run}")
+        answer = HttpResponse.of_json(201, row)
+        if key:
+            self._store.remember(key, fingerprint, answer)
+        return answer
+
+    def _list(self, place: Place, request: HttpRequest) -> HttpResponse:
+        self._require_parent(place)
+        rows = self._store.collections.get(place.collection, {}).values()
+        wanted = request.query.items()
+        return HttpResponse.of_json(200, [r for r in rows if all(k in r and _text(r[k]) == v for k, v in wanted)])
+
+    def _change(self, place: Place, content: Row) -> HttpResponse:
+        return HttpResponse.of_json(200, self._store.put(place.collection, place.id, content))
+
+    def _there(self, place: Place) -> Row:
+        row = self._store.get(place.collection, place.id)
+        return row if row is not None else _refuse(404, f"No such resource: {place.collection}/{place.id}")
+
+    def _require_parent(self, place: Place) -> None:
+        if self._store.is_orphan(place.collection):
+            _refuse(404, f"No such resource: {place.collection.rpartition('/')[0]}")
+
+
+class _Refused(Exception):
+    """Carries the answer to a request that the service does not act on."""
+
+    def __init__(self, answer: HttpResponse) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+def error(status: int, message: str = "", headers: Mapping[str, str] | None = None, type: str = "") -> HttpResponse:
+    """Build an error in the service's wording, ``{"error": {"type": …, "message": …}}``; empty means the usual one."""
+    usual_type, usual_message = _ERRORS.get(status, ("api_error", f"The request failed with status {status}."))
+    return HttpResponse.of_json(
+        status, {"error": {"type": type or usual_type, "message": message or usual_message}}, headers
+    )
+
+
+def _refuse(status: int, message: str) -> NoReturn:
+    raise _Refused(error(status, message))
+
+
+def _not_allowed(place: Place, request: HttpRequest) -> HttpResponse:
+    methods = "GET, PUT, PATCH, DELETE" if place.id else "GET, POST"
+    name = f"the resource {place.id!r} of {place.collection!r}" if place.id else f"the collection {place.collection!r}"
+    return error(405, f"{request.method} is not allowed on {name}; allowed: {methods}.", {"allow": methods})
+
+
+def _content(request: HttpRequest) -> Row:
+    """Return the body's JSON object, its keys sorted on every level; an empty body is an empty object."""
+    try:
+        document = json.loads(request.body or b"{}")
+        text = json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text.encode()  # half a surrogate pair can be parsed and never be answered
+    except (ValueError, RecursionError) as problem:
+        _refuse(400, f"The body is not valid JSON: {problem}")
+    if not isinstance(document, dict):
+        _refuse(400, f"The body must be a JSON object, not {text[:80]}")
+    content: Row = json.loads(text)
+    return content
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _replay(key: str, fingerprint: str, first: str, status: int, body: str) -> HttpResponse:
+    if fingerprint == first:
+        headers = {"content-type": "application/json", "idempotent-replayed": "true"}
+        return HttpResponse(status, headers, body.encode())
+    message = (
+        "Keys for idempotent requests can only be used with the same parameters they were first used with. "
+        f"Try using a key other than '{key}' if you meant to execute a different request."
+    )
+    return error(400, message, type="idempotency_error")

@@ -1,0 +1,104 @@
+"""The state of a REST service: collections of resources, and first answers by idempotency key."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from ..values.http import HttpResponse
+from ..values.world import Row
+
+_PLURALS = (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("ss", "ss"), ("s", ""))
+
+
+def singular(collection: str) -> str:
+    """Return what one thing of a collection is called: ``v1/mails`` → ``mail``."""
+    word = collection.rpartition("/")[2].lower()
+    for plural, one in _PLURALS:
+        if word.endswith(plural):
+            return word.removesuffix(plural) + one
+    return word
+
+
+def generated_id(collection: str, salt: str, n: int) -> str:
+    """Return the id of the n-th thing of a collection, e.g. ``mail_c41e0b…``.
+
+    A letter and a digit come first, so that it always reads as a random part (see `values.points.canonical`) and
+    never as a number or a word.
+    """
+    digest = sha256(f"{salt}/{collection}/{n}".encode()).digest()
+    return f"{singular(collection)}_{'abcdef'[digest[0] % 6]}{digest[1] % 10}{digest[2:11].hex()}"
+
+
+class Store:
+    """What a service remembers.
+
+    Attributes:
+        collections: path of the collection → id → resource, in the order of creation; a collection is here while
+            something is in it.
+        created: path of the collection → how many were ever created there. It never goes back, so no id is used twice.
+        replies: idempotency key → (fingerprint of the request, status, body) of the first answer.
+    """
+
+    def __init__(self) -> None:
+        self.collections: dict[str, dict[str, Row]] = {}
+        self.created: dict[str, int] = {}
+        self.replies: dict[str, tuple[str, int, str]] = {}
+
+    def create(self, collection: str, content: Row, salt: str) -> Row:
+        """Add a resource under an id of its own and return it."""
+        n = self.created[collection] = self.created.get(collection, 0) + 1
+        return self.put(collection, generated_id(collection, salt, n), content)
+
+    def put(self, collection: str, id: str, content: Row) -> Row:
+        """Store `content` as the resource `id`, whatever `content` says its id is, and return it."""
+        row = {"id": id, **{key: content[key] for key in sorted(content) if key != "id"}}
+        self.collections.setdefault(collection, {})[id] = row
+        return row
+
+    def get(self, collection: str, id: str) -> Row | None:
+        """Return a live resource."""
+        return self.collections.get(collection, {}).get(id)
+
+    def delete(self, collection: str, id: str) -> None:
+        """Remove a resource and all that is below it."""
+        del self.collections[collection][id]
+        below = f"{collection}/{id}/"
+        kept = {name: rows for name, rows in self.collections.items() if rows and not name.startswith(below)}
+        self.collections = kept
+
+    def is_orphan(self, collection: str) -> bool:
+        """Say whether the collection is below a resource that is not there.
+
+        Where nothing was ever created in the parent collection (``/users/me/drafts``), it is part of the address.
+        """
+        parent, _, _ = collection.rpartition("/")
+        above, _, id = parent.rpartition("/")
+        return above in self.created and self.get(above, id) is None
+
+    def remember(self, key: str, fingerprint: str, answer: HttpResponse) -> None:
+        """Keep the first answer to an idempotency key."""
+        self.replies[key] = (fingerprint, answer.status, answer.body.decode())
+
+    def dump(self) -> bytes:
+        """Return the whole state as JSON; equal states give equal bytes."""
+        state = {
+            "collections": _sorted(self.collections),
+            "created": _sorted(self.created),
+            "replies": _sorted(self.replies),
+        }
+        return json.dumps(state, separators=(",", ":")).encode()
+
+    @classmethod
+    def load(cls, state: bytes) -> "Store":
+        """Build the store whose `dump` returned `state`."""
+        document = json.loads(state)
+        store = cls()
+        store.collections = document["collections"]
+        store.created = document["created"]
+        store.replies = {key: (first, status, body) for key, (first, status, body) in document["replies"].items()}
+        return store
+
+
+def _sorted(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: mapping[key] for key in sorted(mapping)}

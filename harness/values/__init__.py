@@ -1,0 +1,1 @@
+"""The values that travel through the harness: frozen, comparable, standard library only."""

@@ -1,0 +1,33 @@
+"""How the harness tells a user that something was typed wrong, and one helper to name what is nearest."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ChaosError(Exception):
+    """A misuse or a limit of the harness, never a fault of the agent.
+
+    Args:
+        code: stable, kebab-case name of the case, e.g. ``"unknown-fault"``.
+        message: what was wrong, with the bad value.
+        hint: what to type instead; may be empty.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(code, message, hint)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        first, *rest = [*self.message.splitlines(), *self.hint.splitlines()]
+        return "\n".join([f"chaos: {first}", *(f"       {line}" for line in rest), f"       [{self.code}]"])
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Return up to `count` known names that look like `name`, best first; the first few where none does."""
+    names = sorted(known)
+    tail = name.rsplit(".", 1)[-1]
+    by_tail = [n for n in names if get_close_matches(tail, [n.rsplit(".", 1)[-1]], 1, 0.75)]
+    found = dict.fromkeys([*get_close_matches(name, names, count, 0.5), *by_tail])
+    return list(found)[:count] or names[:count]

@@ -1,0 +1,104 @@
+"""The result of an exploration, as every report writes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One distinct failure with its smallest schedule.
+
+    `cells` counts the schedules that fail in this way; `phases` tells the story for people: each a heading and lines.
+    """
+
+    invariants: tuple[str, ...]
+    schedule: str
+    message: str
+    diff: tuple[str, ...] = ()
+    cells: int = 1
+    phases: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    expected: str = ""
+    actual: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the contract's JSON form."""
+        return {
+            "invariants": list(self.invariants),
+            "schedule": self.schedule,
+            "message": self.message,
+            "diff": list(self.diff),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One aggregated row of the exploration: a point, a fault, a verdict, and how many schedules it stands for."""
+
+    point: str
+    fault: str
+    verdict: str
+    invariants: tuple[str, ...]
+    schedule: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """What was explored and found.
+
+    Attributes:
+        points: places where the fault-free run touches the outside.
+        schedules: schedules judged, merged ones included (up to two crashes are counted one by one).
+        executions: processes that were run.
+        worlds: distinct worlds that a recovery started from.
+        closed: whether any number of crashes is covered.
+        result: what the fault-free run returned.
+        verdicts: worst verdict of each invariant.
+    """
+
+    test: str = ""
+    name: str = ""
+    points: int = 0
+    schedules: int = 0
+    executions: int = 0
+    worlds: int = 0
+    closed: bool = False
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    drifted: tuple[str, ...] = ()
+    unintercepted: tuple[str, ...] = ()
+    unwatched: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    audited: int = 0
+    seconds: float = 0.0
+    statement: str = ""
+    violations: tuple[Finding, ...] = ()
+    flaky: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    result: Any = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the contract's JSON form."""
+        return {
+            "test": self.test,
+            **({"name": self.name} if self.name else {}),
+            "points": self.points,
+            "schedules": self.schedules,
+            "executions": self.executions,
+            "worlds": self.worlds,
+            "closed": self.closed,
+            "skipped": dict(self.skipped),
+            "drifted": len(self.drifted),
+            "unintercepted": len(self.unintercepted),
+            "unwatched": list(self.unwatched),
+            "masked": list(self.masked),
+            "audited": self.audited,
+            "seconds": round(self.seconds, 3),
+            "statement": self.statement,
+            "verdicts": dict(self.verdicts),
+            "violations": [finding.as_json() for finding in self.violations],
+            "flaky": list(self.flaky),
+            "errors": list(self.errors),
+        }

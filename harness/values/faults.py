@@ -1,0 +1,65 @@
+"""A fault is one small declaration: a name, where it can strike, and what it does there."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from .points import Effect
+from .schedule import When
+from .strikes import Strike
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that happens to an agent.
+
+    Attributes:
+        name: ``family.what_happens``; unique among all that is installed.
+        at: globs of ``kind.verb`` where it can strike.
+        when: the moments around the effect.
+        once: whether it comes once (the next try works).
+        lasting: whether it also comes lasting (until the process ends).
+        strikes: yields one strike for each variant; nothing where it does not apply.
+        doc: the first line of its documentation.
+    """
+
+    name: str
+    at: tuple[str, ...]
+    when: tuple[When, ...]
+    once: bool
+    lasting: bool
+    strikes: Callable[[Effect], Iterable[Strike]]
+    doc: str
+
+    def applies(self, effect: Effect) -> bool:
+        """Say whether this fault can strike at the effect's kind of point."""
+        return any(fnmatchcase(f"{effect.point.kind}.{effect.point.verb}", glob) for glob in self.at)
+
+    def for_model(self) -> "Fault":
+        """Return the twin of an ``http.*`` fault at a model's point, called ``llm.*``."""
+        at = tuple(glob.replace("http.", "llm.", 1) for glob in self.at)
+        return replace(self, name="llm." + self.name.removeprefix("http."), at=at)
+
+
+def fault(
+    name: str,
+    *,
+    at: str | tuple[str, ...],
+    when: When | tuple[When, ...] = "before",
+    once: bool = True,
+    lasting: bool = False,
+) -> Callable[[Callable[[Effect], Iterator[Strike]]], Fault]:
+    """Declare a fault. Decorates a generator that yields one `Strike` for each variant at an `Effect`.
+
+    A glob in `at` without a dot means every verb of that kind.
+    """
+    globs = (at,) if isinstance(at, str) else at
+
+    def declare(strikes: Callable[[Effect], Iterator[Strike]]) -> Fault:
+        if not strikes.__doc__:
+            raise TypeError(f"fault {name!r} has no docstring: say in one line what happens")
+        doc = strikes.__doc__.strip().splitlines()[0]
+        moments = (when,) if isinstance(when, str) else when
+        return Fault(name, tuple(g if "." in g else f"{g}.*" for g in globs), moments, once, lasting, strikes, doc)
+
+    return declare

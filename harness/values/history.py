@@ -1,0 +1,109 @@
+"""What an invariant sees: how the processes of one schedule ended, and how the outside differs from what is right."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .world import Diff, World
+
+Verdict = Literal["holds", "vacuous", "unknown", "violated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one process ended.
+
+    `error` is the exception's type and text, or what the watchdog saw; `traceback` is for people.
+    """
+
+    kind: Literal["returned", "raised", "killed", "unbounded", "hung"]
+    value: object = None
+    error: str = ""
+    traceback: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process came to an end by itself or by a planned kill."""
+        return self.kind in ("returned", "raised", "killed")
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One process of a schedule: its role, whether a fault was planned in it, how it ended, and what it sent.
+
+    `resent` counts, for each refused credential (by a readable label), how often it was sent again.
+    """
+
+    role: Literal["run", "recover", "recover again", "retry"]
+    outcome: Outcome
+    faulted: bool = False
+    resent: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One judged schedule, after its last recovery.
+
+    Attributes:
+        executions: the processes in order; "recover again" and "retry" are the harness's own questions.
+        before: the world before; `done`: after a fault-free run.
+        from_before: what differs from `before`; `from_done`: from `done`. Empty means equal.
+        accepted: whether the test's `allow` takes this end.
+        claims_done: whether `run` returned what a fault-free run returns; None where there is nothing to compare.
+        again: what recovering once more changed; None where nobody asked.
+        retried: how a retry's end differs from `done`; None where nobody asked.
+        transient: names of paths that a fault-free run makes and takes away again.
+        secrets: credentials by a readable label.
+        leftover_names: glob patterns of names that locks, staging folders and temporary files have.
+    """
+
+    executions: tuple[Execution, ...]
+    before: World
+    done: World
+    from_before: Diff
+    from_done: Diff
+    accepted: bool = False
+    claims_done: bool | None = None
+    again: Diff | None = None
+    retried: Diff | None = None
+    transient: frozenset[str] = frozenset()
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    leftover_names: tuple[str, ...] = ()
+
+    def of(self, *roles: str) -> Iterator[Execution]:
+        """Yield the executions in one of these roles."""
+        return (e for e in self.executions if e.role in roles)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken promise: what is wrong, and the difference that shows it."""
+
+    message: str
+    diff: Diff = ()
+
+
+Check = Callable[[World, History], Iterable[Violation]]
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A named promise. `applies` false means that there was nothing to judge: vacuous."""
+
+    name: str
+    check: Check
+    applies: Callable[[World, History], bool]
+    doc: str
+
+
+def invariant(
+    name: str, *, applies: Callable[[World, History], bool] = lambda after, history: True
+) -> Callable[[Check], Invariant]:
+    """Declare an invariant. Decorates a generator that yields a `Violation` for each way in which it is broken."""
+
+    def declare(check: Check) -> Invariant:
+        if not check.__doc__:
+            raise TypeError(f"invariant {name!r} has no docstring: say in one line what must hold")
+        return Invariant(name, check, applies, check.__doc__.strip().splitlines()[0])
+
+    return declare

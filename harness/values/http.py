@@ -1,0 +1,80 @@
+"""One HTTP exchange as plain values, the same for every client library."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request as it left the agent; header names in lower case."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def host(self) -> str:
+        """Host, with the port where the URL names one."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def path(self) -> str:
+        """Path below the host, with its leading slash, without the query."""
+        return urlsplit(self.url).path or "/"
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Query parameters; the last one wins where a name is repeated."""
+        return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
+
+    def json(self) -> Any:
+        """Return the body parsed as JSON; raises ValueError where it is none."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An answer as the service gave it."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @classmethod
+    def of_json(cls, status: int, document: object, headers: Mapping[str, str] | None = None) -> "HttpResponse":
+        """Build an answer whose body is `document` as JSON."""
+        body = json.dumps(document, ensure_ascii=False).encode()
+        return cls(status, {"content-type": "application/json", **(headers or {})}, body)
+
+    def json(self) -> Any:
+        """Return the body parsed as JSON; raises ValueError where it is none."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call a model asks for; `arguments` is JSON text, as providers send it."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What a model said, independent of the provider's wire format.
+
+    `finish_reason` is in OpenAI's words: "stop", "length", "tool_calls", "content_filter".
+    """
+
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str = "stop"
+
+    def with_text(self, text: str, finish_reason: str | None = None) -> "ModelAnswer":
+        """Return the same answer saying `text`."""
+        return ModelAnswer(text, self.tool_calls, finish_reason or self.finish_reason)

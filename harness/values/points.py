@@ -1,0 +1,58 @@
+"""Where an agent touches the outside, as text that a person can read and type."""
+
+import re
+from dataclasses import dataclass
+
+_RANDOM_PART = re.compile(
+    r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+    r"|(?<![0-9a-zA-Z])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,}(?![0-9a-zA-Z])"
+    r"|(?<![0-9])\d{4}-\d\d-\d\d[T_ -]?(?:\d\d[:-]?\d\d[:-]?\d\d)?(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
+    r"|(?<=tmp)[a-z0-9_]{8}(?![a-z0-9_])"
+    r"|(?<![0-9])\d{5,}(?:\.\d+)?(?![0-9])"
+)
+
+
+_MEANING = re.compile(r"[%#+\x00-\x1f\x7f]")
+_QUOTED = re.compile(r"%([0-9A-F]{2})")
+
+
+def canonical(path: str) -> str:
+    """Replace the random parts of a path (uuids, hex, times, long numbers, tempfile names) by ``*``."""
+    return _RANDOM_PART.sub("*", path)
+
+
+def quoted(text: str) -> str:
+    """Write the characters that mean something in a token, or cannot be seen, as ``%23`` and the like."""
+    return _MEANING.sub(lambda match: f"%{ord(match[0]):02X}", text)
+
+
+def unquoted(text: str) -> str:
+    """Undo `quoted`."""
+    return _QUOTED.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The n-th time (from 1) that one task does one thing to one target: ``kind.verb:target[%task]#n``."""
+
+    kind: str
+    verb: str
+    target: str
+    n: int = 1
+    task: str = ""
+
+    def __str__(self) -> str:
+        task = f"%{quoted(self.task)}" if self.task else ""
+        return f"{self.kind}.{self.verb}:{quoted(self.target)}{task}#{self.n}"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a fault may know of the point it strikes.
+
+    `size` is the number of bytes of a write; `answer` what a model said there in the fault-free run.
+    """
+
+    point: Point
+    size: int = 0
+    answer: object = None

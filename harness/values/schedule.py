@@ -1,0 +1,81 @@
+"""A schedule's text *is* the schedule: parse and print replay tokens."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .errors import ChaosError
+from .points import Point, unquoted
+
+When = Literal["before", "middle", "after"]
+
+_INJECTION = re.compile(
+    r"(?P<fault>[\w-]+\.[\w-]+)(?:\.(?P<variant>[\w-]+))?(?P<lasting>~lasting)?"
+    r"@(?P<stage>recover/)?(?P<kind>\w+)\.(?P<verb>\w+):(?P<target>(?:[^%#]|%[0-9A-F]{2})+)"
+    r"(?:%(?P<task>(?:[^%#]|%[0-9A-F]{2})+))?#(?P<n>[1-9]\d*)"
+    r"(?::(?P<when>before|middle|after))?"
+)
+_SHAPE = "fault[.variant][~lasting]@[recover/]kind.verb:target[%task]#n[:before|:middle|:after]"
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """One fault at one point.
+
+    `recovering` puts it into a recovery: the first one that no earlier injection of the schedule has ended.
+    """
+
+    fault: str
+    point: Point
+    when: When = "before"
+    variant: str = ""
+    lasting: bool = False
+    recovering: bool = False
+
+    def __str__(self) -> str:
+        variant = f".{self.variant}" if self.variant else ""
+        lasting = "~lasting" if self.lasting else ""
+        stage = "recover/" if self.recovering else ""
+        return f"{self.fault}{variant}{lasting}@{stage}{self.point}:{self.when}"
+
+    def describe(self) -> str:
+        """Return the injection as a sentence for people."""
+        moment = {"before": "before", "middle": "in the middle of", "after": "after"}[self.when]
+        nth = "" if self.point.n == 1 else f" (time {self.point.n})"
+        where = f"{self.point.verb} of {self.point.target}{nth}" + (" in the recovery" if self.recovering else "")
+        lasting = ", and again until the process ends" if self.lasting else ""
+        return f"{self.fault} {moment} the {self.point.kind} {where}{lasting}"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Injections in the order in which they strike; empty is the fault-free run."""
+
+    injections: tuple[Injection, ...] = ()
+
+    def __str__(self) -> str:
+        return " + ".join(map(str, self.injections))
+
+    def then(self, injection: Injection) -> "Schedule":
+        """Return this schedule with one more injection at its end."""
+        return Schedule((*self.injections, injection))
+
+    @classmethod
+    def parse(cls, token: str) -> "Schedule":
+        """Read a replay token; raises ChaosError ``bad-token`` that says which part is wrong."""
+        return cls(tuple(_parse_injection(part) for part in token.strip().split(" + ")))
+
+
+def _parse_injection(part: str) -> Injection:
+    match = _INJECTION.fullmatch(part)
+    if match is None:
+        raise ChaosError(
+            "bad-token",
+            f"{part!r} is not a replay token (--chaos-replay)",
+            f"a token reads {_SHAPE}\ne.g. process.kill@file.replace:shared/report.md#1:after\n"
+            "paste the whole token that a violation printed, in quotes",
+        )
+    g = match.groupdict()
+    point = Point(g["kind"], g["verb"], unquoted(g["target"]), int(g["n"]), unquoted(g["task"] or ""))
+    when: Any = g["when"] or "before"  # one of When, says the pattern
+    return Injection(g["fault"], point, when, g["variant"] or "", bool(g["lasting"]), bool(g["stage"]))

@@ -1,0 +1,74 @@
+"""What the harness asks of anything whose state is part of the outside."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from .http import HttpRequest, HttpResponse, ModelAnswer
+from .world import Row
+
+
+@runtime_checkable
+class WorldSource(Protocol):
+    """External state that lives outside the agent's process and can be put back.
+
+    `save` returns all of it as bytes, `restore` puts exactly that back, and `describe` names what a person would
+    see in such bytes: a name such as ``queue/jobs`` → rows. Equal states save as equal bytes.
+    """
+
+    def save(self) -> bytes:
+        """Return the whole state."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Put `state` back."""
+        ...
+
+    def describe(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return what is live in `state`, by readable names."""
+        ...
+
+
+class Twin(WorldSource, Protocol):
+    """A stateful stand-in of an outside service below `base_url`; it outlives the agent's process."""
+
+    base_url: str
+    kind: str  # "http", or "llm" for a model
+    requests: list[HttpRequest]  # a log for the test, no part of the state
+
+    def vary(self, run: int) -> None:
+        """Give what is created from now on other ids, as every run of a real service does; 0 is the usual."""
+        ...
+
+    def recall(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return all that a later request can meet in `state`, also what `describe` leaves out."""
+        ...
+
+    def verb(self, request: HttpRequest) -> str:
+        """Return the verb of the point that this request is: "post", "get" …, or "chat" for a model."""
+        ...
+
+    def target(self, request: HttpRequest) -> str:
+        """Return the point's target, ids of resources canonicalised: ``api.mail.test/mails/*``."""
+        ...
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """Act on a request and answer it."""
+        ...
+
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
+        """Answer with an error in the service's own wording, without acting."""
+        ...
+
+    def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
+        """Return what a model said in `response`, or None where it said nothing."""
+        ...
+
+    def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
+        """Return `response` saying `answer` instead."""
+        ...
+
+
+def twin_for(twins: Sequence[Twin], url: str) -> Twin | None:
+    """Return the twin whose base URL is the longest that `url` stands below."""
+    below = [t for t in twins if url == t.base_url or url.startswith((f"{t.base_url}/", f"{t.base_url}?"))]
+    return max(below, key=lambda t: len(t.base_url), default=None)

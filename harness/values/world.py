@@ -1,0 +1,98 @@
+"""The outside at one moment, as a person would look at it: files, rows, resources."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One path: a file with its bytes, a directory, or a symbolic link with its target as bytes."""
+
+    kind: Literal["file", "dir", "link"]
+    mode: int
+    content: bytes = b""
+
+
+class NamedFiles(Mapping[str, bytes]):
+    """Files by their name below a source (``shared/a.md``); ``a.md`` finds it too where only one source has it."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    def __getitem__(self, path: str) -> bytes:
+        if path in self._files:
+            return self._files[path]
+        below = [name for name in self._files if name.partition("/")[2] == path]
+        if len(below) != 1:
+            raise KeyError(path)
+        return self._files[below[0]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __repr__(self) -> str:
+        return repr(dict(self._files))
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    """What of a table is a reference: its generated integer key, and columns that point at another table's key."""
+
+    key: str = ""
+    refers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """External state by readable names.
+
+    Attributes:
+        entries: watched paths other than SQLite files, ``source/relative`` → Entry.
+        tables: watched tables, ``source/relative.db:table`` → rows in the order of their rowid.
+        resources: live resources of REST services, ``host/things`` → resources in the order of creation.
+        private_entries: the same for the agent's own folders.
+        private_tables: the same for databases in the agent's own folders.
+        shapes: references in tables, by the names in `tables` and `private_tables`.
+        schemas: text of each database's schema and its user_version, ``source/relative.db`` → text.
+        logs: what of a database is only in its log or journal, for databases that have one; never compared.
+    """
+
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    tables: Mapping[str, list[Row]] = field(default_factory=dict)
+    resources: Mapping[str, list[Row]] = field(default_factory=dict)
+    private_entries: Mapping[str, Entry] = field(default_factory=dict)
+    private_tables: Mapping[str, list[Row]] = field(default_factory=dict)
+    shapes: Mapping[str, TableShape] = field(default_factory=dict)
+    schemas: Mapping[str, str] = field(default_factory=dict)
+    logs: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def files(self) -> NamedFiles:
+        """Watched regular files and their bytes."""
+        return NamedFiles({path: e.content for path, e in self.entries.items() if e.kind == "file"})
+
+    @property
+    def private_files(self) -> NamedFiles:
+        """Regular files of the agent's own folders and their bytes."""
+        return NamedFiles({path: e.content for path, e in self.private_entries.items() if e.kind == "file"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference: `sign` is "+" (too much), "-" (missing) or "~" (not the same), `name` what, `detail` how."""
+
+    sign: Literal["+", "-", "~"]
+    name: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.name}" + (f": {self.detail}" if self.detail else "")
+
+
+Diff = tuple[Change, ...]

@@ -1,0 +1,1 @@
+"""External state: saved and put back exactly, described as a person would see it, compared with what it should be."""

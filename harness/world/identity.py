@@ -1,0 +1,151 @@
+"""Name worlds so that two have one name when no recovery can tell them apart.
+
+Generated values are renamed in order of appearance (alpha-renaming): which are equal still shows, how they read does
+not. Times are replaced by how they stand to the clock. In doubt two worlds stay two: that costs a run, never a bug.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from hashlib import blake2b
+
+from ..values.world import Entry, Row, World
+from .masks import Masks
+from .moments import moment_of_text
+from .pieces import Piece, PieceBuilder, Slot, entry_piece, rows_piece
+
+_NEAR_S = 3 * 366 * 86400.0
+_AGES_S = (10, 60, 600, 3600, 86400)
+_CACHED = 4096
+
+
+def identity(world: World, clock: float, masks: Masks, pids: frozenset[int], roots: Mapping[str, str]) -> str:
+    """Return a hash of all that a recovery of this world could read, private state included.
+
+    `clock` is the time (epoch seconds) at which it would start, `pids` are those of the processes that wrote, and
+    `roots` gives the name of the source for each absolute path.
+    """
+    pieces = _pieces_of(masks, roots)
+    things = [
+        (name, pieces.entry(path, entry))
+        for entries in (world.entries, world.private_entries)
+        for path, entry in entries.items()
+        for name in (pieces.name(path),)
+    ]
+    for tables in (world.tables, world.private_tables, world.resources):
+        things += [(pieces.name(name), pieces.rows(name, rows)) for name, rows in tables.items()]
+    things += [(pieces.name(name), (f"schema {schema}", ())) for name, schema in world.schemas.items()]
+    things += [(pieces.name(name), (f"log {log}", ())) for name, log in world.logs.items() if log]
+    things.sort(key=lambda thing: (thing[0][0], thing[1][0]))
+    renaming = _Renaming(clock, pids)
+    digest = blake2b(digest_size=16)
+    for piece in (piece for thing in things for piece in thing):
+        text = f"{piece[0]}\1{' '.join(map(renaming.name, piece[1]))}\2"
+        digest.update(text.encode(errors="surrogatepass"))
+    digest.update(repr(renaming.order()).encode())
+    return digest.hexdigest()
+
+
+class _Renaming:
+    """Gives each volatile value its name in this world."""
+
+    def __init__(self, clock: float, pids: frozenset[int]) -> None:
+        self._clock, self._pids = clock, pids
+        self._names: dict[str, int] = {}
+        self._moments: list[float] = []
+
+    def order(self) -> list[int]:
+        """Return how the times stand to each other: a recovery may ask which of two is the later one."""
+        ranks = {moment: rank for rank, moment in enumerate(sorted(set(self._moments)))}
+        return [ranks[moment] for moment in self._moments]
+
+    def name(self, slot: Slot) -> str:
+        """Return how a slot reads, whoever filled it."""
+        kind, text = slot
+        if kind == "name":
+            return self._renamed("name", text)
+        if text.isdigit() and len(text) < 8:
+            if int(text) in self._pids:
+                return self._renamed("pid", text)
+        elif (relation := self._relation(moment_of_text(text, self._clock, _NEAR_S))) is not None:
+            return relation
+        return self._renamed("value", text) if kind == "hidden" else text
+
+    def _renamed(self, kind: str, text: str) -> str:
+        """Number values in order of appearance; a uuid is one value with and without its hyphens."""
+        shape = "uuid" if text.count("-") == 4 else kind
+        value = text.replace("-", "").lower() if shape == "uuid" else text
+        return f"<{shape} {self._names.setdefault(value, len(self._names))}>"
+
+    def _relation(self, moment: float | None) -> str | None:
+        if moment is None:
+            return None
+        self._moments.append(moment)
+        age_s = self._clock - moment
+        if age_s < 0:
+            return f"<in {sum(-age_s >= limit for limit in _AGES_S)}>"  # each restart is later: seconds never close
+        return f"<past {sum(age_s >= limit for limit in _AGES_S)}>"
+
+
+class _Pieces:
+    """The pieces of things under one set of masks, by their content."""
+
+    def __init__(self, masks: Masks, roots: Mapping[str, str]) -> None:
+        self.masks = masks
+        self._roots = sorted(roots.items(), key=lambda root: len(root[0]), reverse=True)
+        self._entries: OrderedDict[tuple[str, Entry], Piece] = OrderedDict()
+        self._rows: OrderedDict[tuple[str, int], tuple[list[Row], Piece]] = OrderedDict()
+        self._names: dict[str, Piece] = {}
+
+    def shorten(self, text: str) -> str:
+        """Replace absolute paths of sources by their names."""
+        for root, name in self._roots:
+            if root in text:
+                text = text.replace(root, f"<{name}>")
+        return text
+
+    def name(self, name: str) -> Piece:
+        """Return the piece of a thing's name."""
+        if name not in self._names:
+            if len(self._names) > _CACHED:
+                self._names.clear()
+            masked, filled = self.masks.canonical_thing(name)
+            builder = PieceBuilder(self.shorten)
+            builder.scan(masked)
+            for _, value in filled:
+                builder.hidden(value)
+            self._names[name] = builder.piece()
+        return self._names[name]
+
+    def entry(self, path: str, entry: Entry) -> Piece:
+        """Return the piece of a path."""
+        key = (path, entry)
+        if key not in self._entries:
+            name = self.masks.canonical(path)[0]
+            by_lines = name.endswith((".jsonl", ".ndjson"))
+            self._entries[key] = entry_piece(entry, self.masks.of(name), by_lines, self.shorten)
+            if len(self._entries) > _CACHED:
+                self._entries.popitem(last=False)
+        return self._entries[key]
+
+    def rows(self, name: str, rows: list[Row]) -> Piece:
+        """Return the piece of a table or collection; the list itself is remembered, so it must not change."""
+        key = (name, id(rows))
+        if key not in self._rows:
+            masked = self.masks.canonical_thing(name)[0]
+            self._rows[key] = (rows, rows_piece(rows, self.masks.of(masked), self.shorten))
+            if len(self._rows) > _CACHED:
+                self._rows.popitem(last=False)
+        return self._rows[key][1]
+
+
+_recent: OrderedDict[tuple[int, tuple[tuple[str, str], ...]], _Pieces] = OrderedDict()
+
+
+def _pieces_of(masks: Masks, roots: Mapping[str, str]) -> _Pieces:
+    """Return the pieces of the last few sets of masks: the same files come again and again."""
+    key = (id(masks), tuple(roots.items()))
+    if key not in _recent:
+        _recent[key] = _Pieces(masks, roots)
+        if len(_recent) > 4:
+            _recent.popitem(last=False)
+    return _recent[key]

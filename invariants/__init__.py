@@ -1,0 +1,1 @@
+"""The promises that are checked without being asked; one module a family."""

@@ -1,0 +1,99 @@
+"""Promises about what an agent leaves outside."""
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+
+from rollproof.values.history import History, Violation, invariant
+from rollproof.values.points import canonical
+from rollproof.values.world import Change, Entry, Row, World
+
+_LEASE_TABLES = ("*lock*", "*lease*")
+
+
+@invariant("all_or_nothing")
+def all_or_nothing(after: World, history: History) -> Iterator[Violation]:
+    """All that is watched is as before, or as after a fault-free run; never between, never twice."""
+    if history.from_before and history.from_done and not history.accepted:
+        nearer = min(history.from_done, history.from_before, key=len)
+        what = "a complete run" if nearer is history.from_done else "before the run"
+        yield Violation(f"the outside is neither as before nor as after a complete run (compared with {what})", nearer)
+
+
+@invariant("no_leftovers")
+def no_leftovers(after: World, history: History) -> Iterator[Violation]:
+    """No lock, staging folder or temporary file outlives the work, unless a fault-free run leaves it too."""
+    changes = [*_watched_leftovers(after, history), *_private_leftovers(after, history)]
+    if changes and not history.accepted:
+        kinds = "leases" if all("row" in c.detail for c in changes) else "locks, staging folders or temporary files"
+        yield Violation(f"{kinds} are left behind", tuple(changes))
+
+
+def _watched_leftovers(after: World, history: History) -> Iterator[Change]:
+    """A path that neither end has, and that looks temporary or that a fault-free run takes away again."""
+    if not history.from_before or not history.from_done:
+        return
+    known = _shapes(history.before.entries) | _shapes(history.done.entries)
+    for path, entry in after.entries.items():
+        temporary = canonical(path) in history.transient or _is_leftover_name(path, history)
+        if canonical(path) not in known and temporary:
+            yield Change("+", path, _described(entry))
+
+
+def _private_leftovers(after: World, history: History) -> Iterator[Change]:
+    """In private nothing can be compared: names decide, and rows of leases whose holder is gone."""
+    known = _shapes(history.before.private_entries) | _shapes(history.done.private_entries)
+    for path, entry in after.private_entries.items():
+        if canonical(path) not in known and _is_leftover_name(path, history):
+            yield Change("+", path, _described(entry))
+    for table, rows in after.private_tables.items():
+        usual = max(len(w.private_tables.get(table, ())) for w in (history.before, history.done))
+        name = table.rpartition(":")[2].lower()
+        if len(rows) > usual and any(fnmatchcase(name, glob) for glob in _LEASE_TABLES):
+            yield Change("+", table, f"row {rows[-1]} of a process that is gone")
+
+
+def _shapes(entries: Mapping[str, Entry]) -> set[str]:
+    return {canonical(path) for path in entries}
+
+
+def _is_leftover_name(path: str, history: History) -> bool:
+    name = path.rpartition("/")[2].lower()
+    return any(fnmatchcase(name, glob) for glob in history.leftover_names)
+
+
+def _described(entry: Entry) -> str:
+    if entry.kind == "file":
+        return f"file, {len(entry.content)} bytes"
+    return "folder" if entry.kind == "dir" else "symbolic link"
+
+
+@invariant("credential_hygiene")
+def credential_hygiene(after: World, history: History) -> Iterator[Violation]:
+    """A refused credential is not sent more than twice again, and none stands in the clear in what is kept."""
+    for execution in history.executions:
+        for label, times in execution.resent.items():
+            if times > 2:
+                yield Violation(f"{label} was refused and sent {times} times again in the same {execution.role}")
+    old = dict(_texts(history.before))
+    for label, secret in history.secrets.items():
+        exposed = [
+            Change("+", place, f"{label} in the clear")
+            for place, text in _texts(after)
+            if secret in text and secret not in old.get(place, b"")
+        ]
+        if exposed:
+            yield Violation(f"{label} is written down in the clear", tuple(exposed))
+
+
+def _texts(world: World) -> Iterator[tuple[str, bytes]]:
+    for entries in (world.entries, world.private_entries):
+        for path, entry in entries.items():
+            yield path, entry.content
+    for tables in (world.tables, world.private_tables, world.resources):
+        for name, rows in tables.items():
+            yield name, _text_of(rows)
+
+
+def _text_of(rows: list[Row]) -> bytes:
+    values = (value for row in rows for value in row.values())
+    return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values)

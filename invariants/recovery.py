@@ -1,0 +1,66 @@
+"""Promises about how an agent runs and recovers."""
+
+from collections.abc import Iterator
+
+from rollproof.values.history import History, Violation, invariant
+from rollproof.values.world import World
+
+
+def _recovered(after: World, history: History) -> bool:
+    return any(history.of("recover"))
+
+
+@invariant("recovery_succeeds", applies=_recovered)
+def recovery_succeeds(after: World, history: History) -> Iterator[Violation]:
+    """A healthy recovery raises nothing and ends."""
+    for execution in history.of("recover"):
+        if not execution.faulted and execution.outcome.kind != "returned":
+            yield Violation(f"a healthy recovery {_how(execution.outcome.kind)}: {execution.outcome.error}")
+            return
+
+
+@invariant("recovery_idempotent", applies=lambda after, history: history.again is not None)
+def recovery_idempotent(after: World, history: History) -> Iterator[Violation]:
+    """Recovering once more changes nothing that is watched, and raises nothing."""
+    for execution in history.of("recover again"):
+        if execution.outcome.kind != "returned":
+            yield Violation(f"recovering once more {_how(execution.outcome.kind)}: {execution.outcome.error}")
+    if history.again:
+        yield Violation("recovering once more changed the outside", history.again)
+
+
+@invariant("clean_retry", applies=lambda after, history: history.retried is not None)
+def clean_retry(after: World, history: History) -> Iterator[Violation]:
+    """After a rollback the same task runs again without a fault and ends as a fault-free run does."""
+    for execution in history.of("retry"):
+        if execution.outcome.kind != "returned":
+            yield Violation(f"after the rollback a new run {_how(execution.outcome.kind)}: {execution.outcome.error}")
+    if history.retried:
+        yield Violation("after the rollback a new run does not end as a fault-free run does", history.retried)
+
+
+@invariant("honest_outcome", applies=lambda after, history: history.claims_done is not None)
+def honest_outcome(after: World, history: History) -> Iterator[Violation]:
+    """A run that returns what a fault-free run returns has done what a fault-free run does."""
+    if history.claims_done and history.from_done and not history.accepted:
+        text = "the run says that it is done, and the outside is not as a complete run leaves it"
+        yield Violation(text, history.from_done)
+
+
+@invariant("terminates")
+def terminates(after: World, history: History) -> Iterator[Violation]:
+    """Run and recovery end: no retry storm, no endless polling, no hang."""
+    for execution in history.executions:
+        if not execution.outcome.ended:
+            yield Violation(f"the {execution.role} {_how(execution.outcome.kind)}: {execution.outcome.error}")
+            return
+
+
+def _how(kind: str) -> str:
+    return {
+        "raised": "raised",
+        "killed": "died",
+        "unbounded": "went on without end",
+        "hung": "hung",
+        "returned": "returned",
+    }[kind]
