@@ -1,0 +1,1 @@
+"""The writers: terminal, JSON, Allure; each reads the same values."""

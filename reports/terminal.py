@@ -1,0 +1,70 @@
+"""What a tired engineer reads: a statement for each exploration, and for each violation what to look at and paste."""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from textwrap import indent
+from typing import Any
+
+from rollproof.values.exploration import Exploration, Finding
+from rollproof.values.faults import Fault
+from rollproof.values.history import Invariant
+
+_SHOWN_DIFFERENCES = 8
+_SHOWN_FINDINGS = 5
+
+
+def command(test: str, schedule: str, seed: int) -> str:
+    """Return the command that replays a schedule."""
+    seeded = f" --chaos-seed={seed}" if seed else ""
+    return f"pytest --chaos {shlex.quote(test)} --chaos-replay={shlex.quote(schedule)}{seeded}"
+
+
+def failure_text(result: Exploration, seed: int) -> str:
+    """Return why a test fails: every distinct violation, smallest schedule first, then what could not be judged."""
+    blocks = [_finding(finding, result.test, seed) for finding in result.violations[:_SHOWN_FINDINGS]]
+    hidden = len(result.violations) - len(blocks)
+    if hidden > 0:
+        blocks.append(f"… and {hidden} more violations (--chaos-json=FILE has all)")
+    blocks += [f"drifted, so nothing was proved there: {token}" for token in result.drifted]
+    blocks += [f"did not repeat (the run is not deterministic): {line}" for line in result.flaky]
+    blocks += [f"could not be judged: {line}" for line in result.errors]
+    return "\n\n".join([*blocks, f"chaos: {result.statement}"])
+
+
+def _finding(finding: Finding, test: str, seed: int) -> str:
+    cells = f" ({finding.cells} schedules end so)" if finding.cells > 1 else ""
+    lines = [f"chaos: {', '.join(finding.invariants)} broken{cells}"]
+    lines += [f"  done     {line}" for heading, story in finding.phases if heading == "fault" for line in story]
+    lines += [f"  wrong    {line}" for line in finding.message.splitlines()]
+    lines += [f"  outside  {line}" for line in finding.diff[:_SHOWN_DIFFERENCES]]
+    if len(finding.diff) > _SHOWN_DIFFERENCES:
+        lines.append(f"           … {len(finding.diff) - _SHOWN_DIFFERENCES} more differences")
+    return "\n".join([*lines, f"  replay   {command(test, finding.schedule, seed)}"])
+
+
+def summary(explorations: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the lines at the end of a session."""
+    lines = []
+    for result in explorations:
+        name = f" [{result['name']}]" if result.get("name") else ""
+        lines.append(f"{result['test']}{name} ({result['seconds']:.1f} s)")
+        lines.append(indent(result["statement"], "  "))
+        lines += [f"  masked: {mask}" for mask in result["masked"]]
+        lines += [f"  written and not watched: {path}" for path in result["unwatched"]]
+        vacuous = [name for name, verdict in result["verdicts"].items() if verdict == "vacuous"]
+        if vacuous:
+            lines.append(f"  vacuous (nothing to judge): {', '.join(vacuous)}")
+    return lines
+
+
+def listing(faults: Iterable[Fault], invariants: Iterable[Invariant]) -> str:
+    """Return what is installed, one line each."""
+    lines = ["faults:"]
+    lines += [f"  {fault.name:<28} {fault.doc}" for fault in faults]
+    lines += ["invariants:", *(f"  {invariant.name:<28} {invariant.doc}" for invariant in invariants)]
+    lines += [
+        "twins:",
+        f"  {'chaos.api':<28} A stateful REST service.",
+        f"  {'chaos.llm':<28} A model: OpenAI chat completions, not streamed.",
+    ]
+    return "\n".join(lines)
