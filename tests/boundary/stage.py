@@ -1,0 +1,73 @@
+"""Let one process of an agent live in a small outside, and look at the points it made."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rollproof.boundary.gate import Limits
+from rollproof.engine.execute import BIRTH, FIRST_STREAM, Executor, Lived
+from rollproof.engine.lens import Lens
+from rollproof.engine.plan import arm
+from rollproof.engine.setting import Setting
+from rollproof.values.schedule import Schedule
+from rollproof.values.sources import Twin
+from rollproof.world.disk import Source
+
+from ..exploring import options
+
+Agent = Callable[[], Any]
+
+
+class Stage:
+    """`shared` is watched, `own` is private, `elsewhere` is neither."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.shared, self.own, self.elsewhere = (folder / name for name in ("shared", "own", "elsewhere"))
+        for path in (self.shared, self.own, self.elsewhere):
+            path.mkdir()
+        self.twins: list[Twin] = []
+        self.limits: Limits | None = None
+
+    def live(
+        self, run: Agent, token: str = "", *, trace: bool = True, stream: str = FIRST_STREAM, clock: float = BIRTH
+    ) -> Lived:
+        """Let `run` live once from the outside as it is now; `token` is the schedule of faults that strike it."""
+        known = options().known
+        sources = (Source(self.shared, "shared", False), Source(self.own, "own", True))
+        setting = Setting(run, run, sources, tuple(self.twins), tuple(self.twins), (), known, ())
+        executor = Executor(setting)
+        executor.patience_s = 20.0
+        Lens(setting, executor)  # databases are compared by rows
+        if self.limits is not None:
+            executor.limits = self.limits
+        put_back = executor.prepare()
+        try:
+            start = executor.capture(clock)
+            plan: Sequence[Any] = ()
+            if token:
+                effects = executor.live("run", start, stream, trace=True).effects
+                plan = arm(Schedule.parse(token), known, effects)
+            life = executor.live("run", start, stream, plan, trace=trace)
+        finally:
+            put_back()
+        assert not token or life.struck, f"{token} did not strike: {list(map(str, life.points))}"
+        return life
+
+    def returned(self, run: Agent, token: str = "", **how: Any) -> Any:
+        """Return what `run` returned; fails with its own traceback where it did not."""
+        outcome = self.live(run, token, **how).outcome
+        assert outcome.kind == "returned", f"{outcome.kind}: {outcome.error}\n{outcome.traceback}"
+        return outcome.value
+
+    def points(self, run: Agent) -> list[str]:
+        """Return the points that `run` makes, in their order, where it returned and nothing slipped by."""
+        life = self.live(run)
+        assert life.outcome.kind == "returned", f"{life.outcome.error}\n{life.outcome.traceback}"
+        assert life.unintercepted == []
+        return list(map(str, life.points))
+
+
+def short(points: Sequence[str]) -> list[str]:
+    """Return points without their kind and number: ``write shared/a``."""
+    return [point.partition(".")[2].rpartition("#")[0].replace(":", " ", 1) for point in points]

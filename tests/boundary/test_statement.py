@@ -1,0 +1,38 @@
+"""What slipped by the boundary is said: the statement claims no more than was seen."""
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ..exploring import explored
+
+
+@pytest.mark.parametrize(
+    ("opened", "exhaustive"),
+    [
+        (lambda path: path.open("xb"), True),
+        (lambda path: io.FileIO(path, "x"), False),
+    ],
+)
+def test_only_what_was_seen_whole_is_called_exhaustive(opened: Any, exhaustive: bool, tmp_path: Path) -> None:
+    """The same agent, once by `open` and once behind the boundary's back."""
+
+    def explore(chaos: Any, folder: Path) -> None:
+        shared = folder / "shared"
+        shared.mkdir()
+        chaos.watch(shared)
+
+        def run() -> None:
+            if not (shared / "a").exists():
+                with opened(shared / "a") as file:
+                    file.write(b"")
+            (shared / "b").touch()
+
+        chaos.explore(run=run)
+
+    result = explored(SimpleNamespace(explore=explore), tmp_path / "e")
+    assert ("exhaustive" in result.statement) is exhaustive
+    assert bool(result.unintercepted) is not exhaustive

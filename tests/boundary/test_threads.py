@@ -1,0 +1,106 @@
+"""Threads and tasks: serialised at points, all of them seen, none waiting for ever."""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from .stage import Stage, short
+
+
+def _write(folder: Path, letter: str) -> None:
+    for number in range(5):
+        (folder / f"{letter}{number}").write_text("xy")
+
+
+def test_every_write_of_every_thread_is_seen(stage: Stage) -> None:
+    """Two threads write: each point is there, under its thread's name, and nothing slips between them."""
+
+    def run() -> None:
+        threads = [threading.Thread(target=_write, args=(stage.shared, name), name=name) for name in ("one", "two")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    life = stage.live(run)
+    assert life.unintercepted == []
+    assert Counter(point.task for point in life.points) == {"one": 10, "two": 10}
+    assert len({str(point) for point in life.points}) == 20
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_pool_is_seen(workers: int, stage: Stage) -> None:
+    """Names that Python gives to workers are no part of a point."""
+
+    def run() -> None:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(lambda letter: _write(stage.shared, letter), "abc"))
+
+    points = short(stage.points(run))
+    files = [f"shared/{letter}{number}" for letter in "abc" for number in range(5)]
+    assert sorted(points) == sorted(f"{verb} {file}" for file in files for verb in ("open", "write"))
+
+
+def test_tasks_of_a_loop_are_seen(stage: Stage) -> None:
+    """Files from `asyncio.to_thread` and from the loop itself."""
+
+    async def work(letter: str) -> None:
+        await asyncio.sleep(0.01)
+        await asyncio.to_thread(_write, stage.shared, letter)
+        _write(stage.own, letter)
+
+    async def run() -> None:
+        await asyncio.gather(work("a"), work("b"))
+
+    assert len(stage.points(run)) == 40
+
+
+def test_a_thread_that_holds_a_lock_of_a_database_does_not_block_the_others(stage: Stage) -> None:
+    """One sleeps inside its transaction while another waits for SQLite's lock: both come through."""
+    path = stage.shared / "a.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (a)")
+
+    def work(begun: threading.Event) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            begun.set()
+            connection.execute("INSERT INTO t VALUES (1)")
+            time.sleep(1)
+            connection.execute("COMMIT")
+
+    def run() -> int:
+        events = [threading.Event(), threading.Event()]
+        threads = [threading.Thread(target=work, args=(event,)) for event in events]
+        threads[0].start()
+        events[0].wait()
+        threads[1].start()
+        for thread in threads:
+            thread.join()
+        with closing(sqlite3.connect(path)) as connection:
+            return int(connection.execute("SELECT count(*) FROM t").fetchone()[0])
+
+    assert stage.returned(run) == 2
+
+
+def test_a_crash_in_one_thread_ends_all(stage: Stage) -> None:
+    """SIGKILL knows no threads."""
+
+    def run() -> None:
+        threads = [threading.Thread(target=_write, args=(stage.shared, name), name=name) for name in ("one", "two")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    life = stage.live(run, "process.kill@file.open:shared/one2%one#1:after", trace=False)
+    assert life.outcome.kind == "killed"
+    assert (stage.shared / "one2").exists()
+    assert not (stage.shared / "one3").exists()

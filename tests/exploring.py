@@ -1,0 +1,36 @@
+"""Explore an agent from a test, whatever comes of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rollproof.chaos import Chaos, Options
+from rollproof.plugin.installed import Builtins
+from rollproof.values.exploration import Exploration
+from rollproof.values.schedule import Schedule
+
+
+def options(**changed: Any) -> Options:
+    """Return the options of ``--chaos`` with everything that comes with Rollproof."""
+    faults = list(Builtins().pytest_chaos_faults())
+    faults += [fault.for_model() for fault in faults if fault.name.startswith("http.")]
+    known = {fault.name: fault for fault in faults}
+    invariants = tuple(Builtins().pytest_chaos_invariants())
+    settings = {"active": True, "faults": tuple(known.values()), "known": known, "invariants": invariants}
+    return Options(**{**settings, **changed})
+
+
+def explored(agent: Any, folder: Path, **changed: Any) -> Exploration:
+    """Let `agent.explore(chaos, folder)` explore, and return the result even where it fails the test."""
+    results: list[Exploration] = []
+    folder.mkdir(exist_ok=True)
+    try:
+        agent.explore(Chaos(options(**changed), "test_it", results.append), folder)
+    except pytest.fail.Exception:
+        assert results, "the test failed before anything was explored"
+    return results[-1]
+
+
+def replayed(agent: Any, folder: Path, token: str, **changed: Any) -> Exploration:
+    """Carry out one schedule truly."""
+    return explored(agent, folder, schedule=Schedule.parse(token), **changed)

@@ -1,0 +1,288 @@
+"""Each bad use gets one clear error: what, where, and what to type."""
+
+import re
+
+import pytest
+
+from .projects import refused, write_project, write_test
+
+
+def explore(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Run pytest with ``--chaos`` in the project."""
+    return pytester.runpytest_inprocess("--chaos", "-p", "no:cacheprovider", *arguments)
+
+
+def test_a_test_that_explores_nothing(pytester: pytest.Pytester) -> None:
+    """Asking for the fixture and not calling explore is an error, with and without ``--chaos``."""
+    write_test(pytester, "chaos.watch(shared)")
+    refused(explore(pytester), "not-explored", "explored nothing", "chaos.explore(run=")
+    refused(pytester.runpytest_inprocess(), "not-explored", "explored nothing")
+
+
+def test_a_run_that_fails_without_a_fault(pytester: pytest.Pytester) -> None:
+    """Its own traceback is shown, and that nothing was explored."""
+    write_test(
+        pytester,
+        """
+        def broken():
+            raise KeyError("no such topic")
+        chaos.watch(shared)
+        chaos.explore(run=broken)
+    """,
+    )
+    output = refused(explore(pytester), "fails-without-a-fault", "nothing was explored", "KeyError: 'no such topic'")
+    assert re.search(r"test_it\.py\D+\d+\D+in broken", output)
+
+
+def test_a_run_that_does_nothing_outside(pytester: pytest.Pytester) -> None:
+    """There is nothing to explore; what to declare is said."""
+    write_test(pytester, "chaos.watch(shared)\nchaos.explore(run=lambda: 42)")
+    refused(explore(pytester), "no-points", "nothing to explore", "chaos.watch(path)")
+
+
+def test_a_run_that_writes_somewhere_else(pytester: pytest.Pytester) -> None:
+    """The path it wrote instead is named, and how to watch it."""
+    write_test(pytester, "chaos.watch(shared)\nchaos.explore(run=lambda: write(tmp_path))")
+    refused(explore(pytester), "no-points", "a.txt", "chaos.watch(path)")
+
+
+def test_a_path_whose_parent_does_not_exist(pytester: pytest.Pytester) -> None:
+    """Watching below a folder that is not there is a typing error, not an empty world."""
+    write_test(pytester, "chaos.watch(tmp_path / 'typo' / 'shared')\nchaos.explore(run=lambda: write(shared))")
+    refused(explore(pytester), "no-parent", "typo/shared", "does not exist", "mkdir()")
+
+
+@pytest.mark.parametrize(
+    ("declared", "code", "text"),
+    [
+        ("chaos.watch(shared)\nchaos.private(shared)", "both", "watched and private"),
+        ("chaos.watch(shared)\nchaos.watch(shared)", "both", "declared twice"),
+        ("(own / 'shared').mkdir()\nchaos.watch(shared)\nchaos.watch(own / 'shared')", "same-name", "give one a name"),
+        ("chaos.watch(42)", "bad-source", "42"),
+        ("chaos.api('https://a.test')\nchaos.api('https://a.test')", "twice", "https://a.test"),
+    ],
+)
+def test_what_cannot_be_declared_together(pytester: pytest.Pytester, declared: str, code: str, text: str) -> None:
+    """A path is watched or private, once, under a name of its own; a service has one twin."""
+    write_test(pytester, f"{declared}\nchaos.explore(run=lambda: write(shared))")
+    refused(explore(pytester), code, text)
+
+
+def test_a_database_that_the_test_holds_open(pytester: pytest.Pytester) -> None:
+    """Children would share its locks: the error names the file and says to open it in run."""
+    write_test(
+        pytester,
+        """
+        held = sqlite3.connect(shared / "shop.db")
+        held.execute("CREATE TABLE t (a)")
+        chaos.watch(shared)
+        chaos.explore(run=lambda: write(shared))
+    """,
+    )
+    refused(explore(pytester), "held-open", "shop.db", "open it in run")
+
+
+@pytest.mark.parametrize("arguments", [["--chaos"], []])
+def test_a_host_without_a_twin(pytester: pytest.Pytester, arguments: list[str]) -> None:
+    """A request to a host that nobody declared names host and agent line, with and without ``--chaos``."""
+    write_test(
+        pytester,
+        """
+        import httpx
+        def agent():
+            httpx.post("https://api.known.test/things", json={})
+            httpx.post("https://api.unknown.test/things", json={})
+        chaos.api("https://api.known.test")
+        chaos.explore(run=agent)
+    """,
+    )
+    output = refused(pytester.runpytest_inprocess(*arguments), "no-twin", "api.unknown.test", "chaos.api(")
+    if arguments:
+        assert re.search(r"test_it\.py:\d+", output)
+
+
+def test_an_unknown_fault_on_the_command_line(pytester: pytest.Pytester) -> None:
+    """It is wrong usage, found before a test runs, and the nearest names are said."""
+    write_project(pytester)
+    result = explore(pytester, "--chaos-faults=llm.timout")
+    output = refused(result, "unknown-fault", "'llm.timout'", "nearest: llm.timeout, http.timeout", "--chaos-list")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "passed" not in output
+
+
+def test_an_unknown_fault_in_the_mark(pytester: pytest.Pytester) -> None:
+    """The test fails with the nearest names, and says where it was typed."""
+    write_project(pytester, mark='(faults="storage.ful")')
+    refused(explore(pytester), "unknown-fault", "'storage.ful'", "storage.full", "mark")
+
+
+def test_an_unknown_fault_in_a_token(pytester: pytest.Pytester) -> None:
+    """The same for a replay."""
+    write_project(pytester)
+    result = explore(pytester, "--chaos-replay=process.kil@file.write:shared/a#1:after")
+    refused(result, "unknown-fault", "'process.kil'", "process.kill", "--chaos-replay")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+@pytest.mark.parametrize("token", ["nonsense", "process.kill@file.write", "process.kill@file.write:a#0:after"])
+def test_a_bad_token(pytester: pytest.Pytester, token: str) -> None:
+    """What a token looks like is said, with the part that is none."""
+    write_project(pytester)
+    result = explore(pytester, f"--chaos-replay={token}")
+    refused(result, "bad-token", f"{token!r} is not a replay token", "fault[.variant][~lasting]@")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_token_that_cannot_strike_there(pytester: pytest.Pytester) -> None:
+    """A known fault at a kind of point that it never strikes is a bad token too."""
+    write_project(pytester)
+    refused(
+        explore(pytester, "--chaos-replay=sqlite.locked@file.write:own/report.part#1:before"),
+        "bad-token",
+        "cannot strike",
+    )
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "process.kill@file.write:shared/other.md#1:after",
+        "process.kill@file.write:own/report.part#7:after",
+        "process.kill@file.write:own/report.part#1:after + process.kill@recover/file.write:own/report.part#1:after",
+    ],
+)
+def test_a_token_whose_point_is_not_reached(pytester: pytest.Pytester, token: str) -> None:
+    """It is drifted, and drifted fails: nothing was proved."""
+    write_project(pytester)
+    result = explore(pytester, f"--chaos-replay={token}")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "drifted" in result.stdout.str()
+
+
+def test_a_model_reply_that_is_missing(pytester: pytest.Pytester) -> None:
+    """The request is named, and what to declare."""
+    write_test(
+        pytester,
+        """
+        from openai import OpenAI
+        def agent():
+            with OpenAI() as client:
+                question = [{"role": "user", "content": "Name three colours"}]
+                client.chat.completions.create(model="gpt-4o-mini", messages=question)
+        chaos.llm({"Write the report": "…"})
+        chaos.explore(run=agent)
+    """,
+    )
+    output = pytester.runpytest_inprocess("--chaos").stdout.str()
+    assert "Name three colours" in output
+    assert len(re.findall(r"\[[a-z-]+-[a-z]+\]", output)) == 1, output
+    assert "chaos.llm" in output
+
+
+def test_a_system_without_fork(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exploring needs fork: said at once; without ``--chaos`` the test runs."""
+    write_project(pytester)
+    monkeypatch.delattr("os.fork")
+    refused(explore(pytester), "no-fork", "fork")
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_an_unknown_setting_in_the_mark(pytester: pytest.Pytester) -> None:
+    """The nearest setting is said."""
+    write_project(pytester, mark='(fault="process.kill")')
+    refused(explore(pytester), "unknown-setting", "'fault'", "faults")
+
+
+@pytest.mark.parametrize("argument", ["--chaos-depth=2", "--chaos-budget=60", "--chaos-shard=1/2"])
+def test_an_option_that_is_not_there_yet(pytester: pytest.Pytester, argument: str) -> None:
+    """It is refused as wrong usage, never ignored."""
+    write_project(pytester)
+    result = explore(pytester, argument)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    output = result.stdout.str() + result.stderr.str()
+    assert f"{argument} is not there yet" in output
+
+
+@pytest.mark.parametrize("mark", ["(depth=2)", "(budget=60)"])
+def test_a_mark_that_is_not_there_yet(pytester: pytest.Pytester, mark: str) -> None:
+    """The same in a mark."""
+    write_project(pytester, mark=mark)
+    refused(explore(pytester), "not-yet", "is not there yet")
+
+
+@pytest.mark.parametrize("seed", ["x", "1.5", "--3", ""])
+def test_a_seed_that_is_no_number(pytester: pytest.Pytester, seed: str) -> None:
+    """The value is named; an empty one is none either."""
+    write_project(pytester)
+    result = explore(pytester, f"--chaos-seed={seed}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    refused(result, "bad-seed", repr(seed))
+
+
+def test_a_seed_in_the_mark_that_is_no_number(pytester: pytest.Pytester) -> None:
+    """It says that the mark has it."""
+    write_project(pytester, mark='(seed="x")')
+    refused(explore(pytester), "bad-seed", "'x'", "mark")
+
+
+def test_faults_that_name_none(pytester: pytest.Pytester) -> None:
+    """An empty selection is a typing error, not "all of them"."""
+    write_project(pytester)
+    refused(explore(pytester, "--chaos-faults= ,"), "unknown-fault", "names no fault", "--chaos-list")
+
+
+def test_two_faults_of_one_name(pytester: pytest.Pytester) -> None:
+    """A second declaration of a name is refused, with the name."""
+    write_project(pytester)
+    pytester.makeconftest("""
+        from rollproof import fault
+        from rollproof.values.strikes import Kill
+        @fault("process.kill", at="*")
+        def kill_again(effect):
+            "Dies again."
+            yield Kill()
+        def pytest_chaos_faults():
+            return [kill_again]
+    """)
+    result = explore(pytester)
+    refused(result, "same-name", "two faults are called 'process.kill'")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_explore_is_given_results_instead_of_functions(pytester: pytest.Pytester) -> None:
+    """Calling the agent in the argument is the commonest slip: the right form is shown."""
+    write_test(pytester, "chaos.watch(shared)\nchaos.explore(run=write(shared))")
+    refused(explore(pytester), "not-callable", "run=lambda:")
+
+
+def test_a_network_that_cannot_be_allowed_yet(pytester: pytest.Pytester) -> None:
+    """``allow_network`` is refused clearly."""
+    write_test(pytester, "chaos.allow_network('example.test')\nchaos.explore(run=lambda: write(shared))")
+    refused(explore(pytester), "not-yet", "'example.test'", "chaos.api(")
+
+
+CHECK = """
+    @chaos.invariant
+    def report_is_short(world):
+        {body}
+    chaos.watch(shared)
+    chaos.explore(run=lambda: write(shared), recover=lambda: None)
+"""
+
+
+def test_a_check_of_ones_own_that_does_not_hold(pytester: pytest.Pytester) -> None:
+    """AssertionError is a violation under the check's name, with its message."""
+    write_test(pytester, CHECK.format(body="assert 'a.txt' not in world.files, 'the report is too long'"))
+    result = explore(pytester)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.re_match_lines([r".*chaos: .*report_is_short.* broken", r".*the report is too long"])
+
+
+def test_a_check_of_ones_own_that_fails_itself(pytester: pytest.Pytester) -> None:
+    """Any other exception is an error of the check: named, failing, and never a violation of the agent."""
+    write_test(pytester, CHECK.format(body="return world.files['nowhere.txt']"))
+    result = explore(pytester, "--chaos-json=out.json")
+    output = result.stdout.str()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "could not be judged: invariant report_is_short failed: KeyError" in output
+    assert "report_is_short broken" not in output

@@ -1,0 +1,513 @@
+"""Each part by itself, on real files and a real database."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rollproof.runtime import (
+    Checkpoint,
+    CheckpointDamaged,
+    Checkpoints,
+    Journal,
+    JournalBroken,
+    LeaseHeld,
+    LeaseLost,
+    Leases,
+    Refused,
+    Run,
+    Saga,
+    Staging,
+    StagingError,
+    Status,
+    Step,
+    Store,
+    StoreError,
+    UnfinishedRun,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    """Give an open store in a folder of its own."""
+    with Store(tmp_path / "agent.db") as opened:
+        yield opened
+
+
+def tamper(path: Path, statement: str) -> None:
+    """Change the database behind the runtime's back."""
+    db = sqlite3.connect(path)
+    db.execute(statement)
+    db.commit()
+    db.close()
+
+
+def fail(run: Run) -> None:
+    """Do what nobody expected."""
+    raise RuntimeError("the outside said sk-secret-key")
+
+
+def nothing(run: Run) -> None:
+    """Succeed."""
+
+
+# store
+
+
+def test_reading_creates_nothing(tmp_path: Path) -> None:
+    """A store that was never written has no file, and no rows."""
+    with Store(tmp_path / "agent.db") as store:
+        assert list(Journal(store).entries()) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_block_that_raises_leaves_nothing(store: Store) -> None:
+    """Not even the tables stay."""
+
+    def half() -> None:
+        with store.transaction():
+            Journal(store).append("r", "started")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        half()
+    assert store.read("SELECT 1") == []
+
+
+def test_a_write_outside_a_transaction_is_refused(store: Store) -> None:
+    """A statement that could be lost half way does not run."""
+    with pytest.raises(StoreError, match="INSERT outside a transaction"):
+        Journal(store).append("r", "started")
+
+
+def test_a_newer_layout_is_refused(store: Store) -> None:
+    """An older release does not write what it cannot understand."""
+    tamper(store.path, "PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match="layout 99"), store.transaction():
+        pass
+
+
+def test_two_writers_do_not_overlap(store: Store) -> None:
+    """The second is turned away before it reads what the first is about to change."""
+    three_events(store)
+    locked = pytest.raises(sqlite3.OperationalError, match="locked")
+    with Store(store.path, busy_s=0) as second, store.transaction(), locked, second.transaction():
+        pytest.fail("the second got in")
+
+
+# journal
+
+
+def three_events(store: Store) -> Journal:
+    """Give a journal with three events in it."""
+    journal = Journal(store)
+    with store.transaction():
+        for event in ("started", "entered", "completed"):
+            journal.append("r", event, step=event)
+    return journal
+
+
+def test_a_chain_that_nobody_touched_holds(store: Store) -> None:
+    """What was appended verifies, and reads back in order."""
+    journal = three_events(store)
+    assert journal.verify() is None
+    assert [entry.event for entry in journal.entries("r")] == ["started", "entered", "completed"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE journal SET detail = '{}' WHERE seq = 2", r"event 2 \(entered\) .* does not match its hash"),
+        ("UPDATE journal SET detail = '{' WHERE seq = 2", "event 2 .* is not JSON"),
+        ("DELETE FROM journal WHERE seq = 2", "event 2 is missing"),
+    ],
+)
+def test_the_first_broken_event_is_named(store: Store, statement: str, words: str) -> None:
+    """Changed, torn or removed: the event to look at is 2, and nothing is recovered on the journal's word."""
+    journal = three_events(store)
+    tamper(store.path, statement)
+    found = journal.verify()
+    assert found is not None
+    assert found.seq == 2
+    with pytest.raises(JournalBroken, match=words):
+        Saga(store, "s", [Step("a", nothing)]).recover()
+
+
+# checkpoints
+
+
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_used(store: Store) -> None:
+    """The checksum tells, and the version that was damaged is named."""
+    checkpoints = Checkpoints(store)
+    with store.transaction():
+        for number in range(3):
+            checkpoints.save("r", Checkpoint("goal", "step", {"number": number}))
+    tamper(store.path, "UPDATE checkpoints SET body = substr(body, 1, 20) WHERE version = 3")
+    restored = checkpoints.load("r")
+    assert restored.checkpoint == Checkpoint("goal", "step", {"number": 1})
+    assert restored.damaged == (3,)
+
+
+def test_no_checkpoint_is_no_error(store: Store) -> None:
+    """A run that saved nothing has nothing to restore."""
+    assert Checkpoints(store).load("r").checkpoint is None
+
+
+# leases
+
+
+def test_a_live_lease_keeps_others_out_until_it_expires(store: Store, clock: Any) -> None:
+    """Another run gets it after its time, with a higher token, and the one before is fenced."""
+    leases = Leases(store)
+    with store.transaction():
+        first = leases.take("drive", "one", 60)
+    with pytest.raises(LeaseHeld, match="held by run one"), store.transaction():
+        leases.take("drive", "two", 60)
+    clock.now += 61
+    with store.transaction():
+        leases.check(first)
+        second = leases.take("drive", "two", 60)
+    assert second.token > first.token
+    with pytest.raises(LeaseLost, match="run one lost 'drive'"):
+        leases.check(first)
+
+
+def test_a_run_takes_its_own_lease_up_again_without_writing(store: Store) -> None:
+    """A restart need not wait for itself, and leaves no trace."""
+    leases = Leases(store)
+    with store.transaction():
+        first = leases.take("drive", "one", 60)
+    with store.transaction():
+        assert leases.take("drive", "one", 60) == first
+
+
+def test_a_released_lease_is_gone(store: Store) -> None:
+    """There is no row, and releasing twice frees nobody else's."""
+    leases = Leases(store)
+    with store.transaction():
+        leases.release(leases.take("drive", "one", 60))
+    assert leases.find("drive") is None
+
+
+class Clock:
+    """A clock in the hand; sleeping moves it."""
+
+    def __init__(self) -> None:
+        self.now, self.slept = 1_800_000_000.0, 0
+
+    def sleep(self, seconds: float) -> None:
+        """Count, and move on."""
+        self.slept += 1
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Replace the time of day, since no test may wait."""
+    clock = Clock()
+    monkeypatch.setattr(time, "time", lambda: clock.now)
+    monkeypatch.setattr(time, "sleep", clock.sleep)
+    return clock
+
+
+def test_a_dead_holders_lease_is_waited_for(store: Store, clock: Clock) -> None:
+    """A run of another saga over the same lock waits, in few looks, and then works."""
+    with store.transaction():
+        Leases(store).take("drive", "a dead run", 300)
+    Saga(store, "s", [Step("a", nothing)], lock="drive").run("goal", {})
+    assert clock.now >= 1_800_000_300
+    assert clock.slept < 20
+    assert Leases(store).find("drive") is None
+
+
+def test_patience_ends(store: Store, clock: Clock) -> None:
+    """A holder that stays is reported, with its name and its time."""
+    with store.transaction():
+        Leases(store).take("drive", "a live run", 3000)
+    with pytest.raises(LeaseHeld, match="a live run"):
+        Saga(store, "s", [Step("a", nothing)], lock="drive", patience_s=60).run("goal", {})
+
+
+# staging
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Staging:
+    """Give a workspace beside its target."""
+    return Staging(tmp_path / "staging-1", tmp_path / "report")
+
+
+def test_a_set_moves_there_and_back_as_one(staging: Staging) -> None:
+    """Each of the four movements can be repeated."""
+    digest = staging.fill({"a": b"1", "b": b"2"})
+    staging.commit(digest)
+    staging.commit(digest)
+    assert sorted(path.name for path in staging.target.iterdir()) == ["a", "b", "manifest.json"]
+    assert not staging.workspace.exists()
+    staging.withdraw(digest)
+    staging.withdraw(digest)
+    assert not staging.target.exists()
+    staging.discard()
+    staging.discard()
+    staging.withdraw(digest)
+    assert not staging.workspace.exists()
+
+
+def test_a_changed_workspace_is_not_published(staging: Staging) -> None:
+    """The hashes are checked before the move, and the file is named."""
+    digest = staging.fill({"a": b"1"})
+    (staging.workspace / "a").write_bytes(b"2")
+    with pytest.raises(StagingError, match="not as it was staged: a"):
+        staging.commit(digest)
+    assert not staging.target.exists()
+
+
+def test_a_comment_that_somebody_added_is_not_taken_away(staging: Staging) -> None:
+    """Withdrawing would delete what is not ours, so it refuses and says which."""
+    digest = staging.fill({"a": b"1"})
+    staging.commit(digest)
+    (staging.target / "comment").write_text("nice")
+    with pytest.raises(StagingError, match="comment"):
+        staging.withdraw(digest)
+    assert (staging.target / "comment").exists()
+
+
+def test_an_occupied_target_is_refused_up_front(staging: Staging) -> None:
+    """Somebody's folder, though empty, is not replaced, and no workspace is made."""
+    staging.target.mkdir()
+    with pytest.raises(StagingError, match="exists"):
+        staging.fill({"a": b"1"})
+    assert not staging.workspace.exists()
+
+
+@pytest.mark.parametrize("name", ["../a", "b/a", "", ".", "manifest.json"])
+def test_a_name_that_leaves_the_workspace_is_refused(staging: Staging, name: str) -> None:
+    """Names are plain file names; nothing was made when one is not."""
+    with pytest.raises(StagingError, match="cannot be staged"):
+        staging.fill({name: b"1"})
+    assert not staging.workspace.exists()
+
+
+def test_a_workspace_on_another_file_system_is_refused_up_front(tmp_path: Path) -> None:
+    """An atomic move is impossible there, so nothing happens at all."""
+    memory = Path("/dev/shm")
+    if not memory.exists() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is only one file system to write to")
+    staging = Staging(memory / "rollproof-staging", tmp_path / "report")
+    with pytest.raises(StagingError, match="two file systems"):
+        staging.fill({"a": b"1"})
+    assert not staging.workspace.exists()
+
+
+# saga
+
+
+def test_undo_runs_backward_and_the_error_leaves(store: Store) -> None:
+    """The last step that may have happened goes first, the failed one included; the journal names no secret."""
+    undone: list[str] = []
+    steps = [Step(name, nothing, undo=lambda run: undone.append(run.step)) for name in "ab"]
+    saga = Saga(store, "s", [*steps, Step("c", fail, undo=lambda run: undone.append(run.step))])
+    with pytest.raises(RuntimeError, match="the outside said"):
+        saga.run("goal", {})
+    assert undone == ["c", "b", "a"]
+    assert Journal(store).verify() is None
+    assert b"sk-secret" not in store.path.read_bytes()
+    assert saga.recover() is None
+
+
+def test_variables_pass_from_step_to_step(store: Store) -> None:
+    """What a step returns is known to the steps after it, and returned at the end."""
+    steps = [
+        Step("a", lambda run: {"n": run.variables["n"] + 1}),
+        Step("b", lambda run: {"m": run.variables["n"] * 2}),
+    ]
+    assert Saga(store, "s", steps).run("goal", {"n": 1}) == {"n": 2, "m": 4}
+
+
+def test_an_undo_that_fails_is_finished_by_recovery(store: Store) -> None:
+    """The run keeps its lease and keeps others out until then; recovery rolls it back."""
+    failures = [RuntimeError("disk full")]
+
+    def undo(run: Run) -> None:
+        if failures:
+            raise failures.pop()
+
+    saga = Saga(store, "s", [Step("a", fail, undo=undo)])
+    with pytest.raises(RuntimeError, match="disk full"):
+        saga.run("goal", {})
+    assert Leases(store).find("s") is not None
+    assert saga.recover() is Status.ROLLED_BACK
+    assert Leases(store).find("s") is None
+    assert saga.recover() is None
+
+
+def test_a_new_run_does_not_start_over_an_unfinished_one(store: Store, clock: Clock) -> None:
+    """Even when its lease has run out, what is half done is settled first."""
+
+    def undo(run: Run) -> None:
+        raise RuntimeError("cannot undo")
+
+    saga = Saga(store, "s", [Step("a", fail, undo=undo)])
+    with pytest.raises(RuntimeError):
+        saga.run("goal", {})
+    with pytest.raises(UnfinishedRun, match="call recover"):
+        saga.run("goal", {})
+
+
+def test_an_unknown_outcome_is_repeated_with_the_same_key(store: Store) -> None:
+    """An irreversible step that timed out goes forward, and `run` returns once it is known."""
+    keys: list[str] = []
+
+    def mail(run: Run) -> None:
+        keys.append(run.key)
+        if len(keys) == 1:
+            raise TimeoutError
+
+    Saga(store, "s", [Step("mail", mail, irreversible=True)]).run("goal", {})
+    assert len(keys) == 2
+    assert keys[0] == keys[1]
+
+
+def unfinished_forward(store: Store) -> list[str]:
+    """Leave a run that passed the point of no return, and give the keys that it used."""
+    keys: list[str] = []
+
+    def mail(run: Run) -> None:
+        keys.append(run.key)
+        raise TimeoutError
+
+    steps = [Step("a", lambda run: {"n": 1}), Step("mail", mail, irreversible=True)]
+    with pytest.raises(TimeoutError):
+        Saga(store, "s", steps).run("goal", {})
+    return keys
+
+
+def test_recovery_goes_forward_with_the_key_and_the_memory_of_the_run(store: Store) -> None:
+    """A new process repeats the act, and only that."""
+    keys = unfinished_forward(store)
+    again: list[Any] = []
+    mail = Step("mail", lambda run: again.append((run.key, run.variables["n"])), irreversible=True)
+    assert Saga(store, "s", [Step("a", fail), mail]).recover() is Status.COMPLETED
+    assert again == [(keys[0], 1)]
+
+
+def test_damaged_memory_stops_the_way_forward(store: Store) -> None:
+    """Mailing from older knowledge could mail the wrong thing; the version is named."""
+    unfinished_forward(store)
+    tamper(store.path, "UPDATE checkpoints SET body = '{' WHERE version = 2")
+    with pytest.raises(CheckpointDamaged, match="checkpoint 2 is damaged"):
+        Saga(store, "s", [Step("a", fail), Step("mail", nothing, irreversible=True)]).recover()
+
+
+def test_a_process_that_slept_through_its_own_recovery_changes_nothing(store: Store) -> None:
+    """While a step acts, another process recovers the run; the sleeper undoes nothing and records nothing."""
+    undone: list[str] = []
+
+    def slow(run: Run) -> None:
+        with Store(store.path) as second:
+            assert Saga(second, "s", steps("recovery")).recover() is Status.ROLLED_BACK
+
+    def steps(who: str) -> list[Step]:
+        return [Step("a", slow, undo=lambda run: undone.append(who)), Step("b", nothing)]
+
+    with pytest.raises(LeaseLost):
+        Saga(store, "s", steps("sleeper")).run("goal", {})
+    assert undone == ["recovery"]
+    assert [entry.event for entry in Journal(store).entries()][-1] == "rolled_back"
+
+
+def test_a_process_that_slept_into_its_own_recovery_changes_nothing(store: Store) -> None:
+    """Recovery is under way and still holds the run's lease: the run's last event tells the sleeper."""
+    undone: list[str] = []
+
+    def stuck(run: Run) -> None:
+        raise RuntimeError("disk full")
+
+    def slow(run: Run) -> None:
+        with Store(store.path) as second, pytest.raises(RuntimeError, match="disk full"):
+            Saga(second, "s", [Step("a", fail, undo=stuck)]).recover()
+
+    steps = [Step("a", slow, undo=lambda run: undone.append("sleeper")), Step("b", fail)]
+    with pytest.raises(LeaseLost, match="is undoing"):
+        Saga(store, "s", steps).run("goal", {})
+    assert undone == []
+
+
+def test_a_run_that_lost_its_lease_to_a_rival_stops(store: Store, clock: Clock) -> None:
+    """A step took longer than the lease, another saga took the lock; recovery waits for the rival, then undoes."""
+    undone: list[str] = []
+
+    def slow(run: Run) -> None:
+        clock.now += 301
+        with store.transaction():
+            Leases(store).take("drive", "rival", 300)
+
+    saga = Saga(store, "s", [Step("a", slow, undo=lambda run: undone.append("a"))], lock="drive")
+    with pytest.raises(LeaseLost, match="holder='rival'"):
+        saga.run("goal", {})
+    assert undone == []
+    assert saga.recover() is Status.ROLLED_BACK
+    assert undone == ["a"]
+
+
+def refusal(earlier: list[Exception]) -> Step:
+    """Give an irreversible step that fails with some errors, and then is refused."""
+
+    def mail(run: Run) -> None:
+        raise earlier.pop() if earlier else Refused("no such mailbox")
+
+    return Step("mail", mail, irreversible=True)
+
+
+def test_a_refusal_at_the_first_try_is_a_way_back(store: Store) -> None:
+    """Nothing happened outside, for sure, so everything before it is undone."""
+    undone: list[str] = []
+    saga = Saga(store, "s", [Step("a", nothing, undo=lambda run: undone.append("a")), refusal([])])
+    with pytest.raises(Refused):
+        saga.run("goal", {})
+    assert undone == ["a"]
+    assert saga.recover() is None
+
+
+def test_a_refusal_after_something_irreversible_is_no_way_back(store: Store) -> None:
+    """The first of two irreversible steps is done, so the refused second one must be, too."""
+    undone: list[str] = []
+    before = [
+        Step("a", nothing, undo=lambda run: undone.append("a")),
+        Step("pay", nothing, irreversible=True),
+    ]
+    with pytest.raises(Refused):
+        Saga(store, "s", [*before, refusal([])]).run("goal", {})
+    assert undone == []
+    assert Saga(store, "s", [*before, Step("mail", nothing, irreversible=True)]).recover() is Status.COMPLETED
+
+
+def test_a_refusal_after_a_timeout_is_no_way_back(store: Store) -> None:
+    """The try before may have got through; the run stays where it is until its outcome is known."""
+    undone: list[str] = []
+    first = Step("a", nothing, undo=lambda run: undone.append("a"))
+    saga = Saga(store, "s", [first, refusal([TimeoutError()])])
+    with pytest.raises(Refused):
+        saga.run("goal", {})
+    with pytest.raises(Refused):
+        saga.recover()
+    assert undone == []
+    assert Saga(store, "s", [first, Step("mail", nothing, irreversible=True)]).recover() is Status.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([], "needs steps"),
+        ([Step("a", nothing), Step("a", nothing)], "a name of its own"),
+        ([Step("a", nothing, irreversible=True), Step("b", nothing)], "must come last"),
+        ([Step("a", nothing, undo=nothing, irreversible=True)], "has an undo"),
+    ],
+)
+def test_steps_that_make_no_saga_are_refused(store: Store, steps: list[Step], words: str) -> None:
+    """The step that is wrong is named before anything happens."""
+    with pytest.raises(ValueError, match=words):
+        Saga(store, "s", steps)

@@ -1,0 +1,96 @@
+"""What ARCHITECTURE.md promises of the code: directions of imports, sizes, free to load."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = {
+    "values": set(),
+    "boundary": {"values"},
+    "world": {"values"},
+    "twins": {"values"},
+    "engine": {"values", "boundary", "world", "twins"},
+    "faults": {"values"},
+    "invariants": {"values"},
+    "reports": {"values"},
+    "runtime": set(),
+    "chaos": {"values", "engine", "world", "twins", "boundary", "reports"},
+    "plugin": {"values", "chaos", "reports", "engine"},
+}
+FOLDERS = {room: ROOT / "harness" / room for room in ROOMS} | {
+    room: ROOT / room for room in ("faults", "invariants", "reports")
+}
+MAX_MODULE, MAX_FUNCTION = 400, 50
+# A function or module that may be longer, with its reason.
+EXCEPTIONS: dict[str, str] = {}
+
+
+def modules(room: str) -> list[Path]:
+    """Return the files of one room."""
+    folder = FOLDERS[room]
+    return sorted(folder.glob("**/*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+
+
+def imported_rooms(path: Path, room: str) -> set[str]:
+    """Return the rooms of ours that a module imports from, type-checking imports included."""
+    depth = len(path.relative_to(FOLDERS[room]).parts) if FOLDERS[room].is_dir() else 0
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [node.module or ""]
+        elif isinstance(node, ast.ImportFrom) and node.level > depth:
+            parents = [node.module] if node.module else [alias.name for alias in node.names]
+            names = [f"rollproof.{name}" for name in parents]
+        found |= {name.split(".")[1] for name in names if name.startswith("rollproof.")}
+    return {name for name in found - {room} if name in ROOMS}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_point_one_way(room: str) -> None:
+    """Each room imports only what stands to its right in the architecture."""
+    for path in modules(room):
+        assert imported_rooms(path, room) <= ROOMS[room], path
+
+
+def test_values_need_the_standard_library_only() -> None:
+    """Values can be used anywhere, at no cost."""
+    for path in modules("values"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                assert (node.module or "").split(".")[0] in sys.stdlib_module_names, path
+            if isinstance(node, ast.Import):
+                assert all(a.name.split(".")[0] in sys.stdlib_module_names for a in node.names), path
+
+
+@pytest.mark.parametrize("path", [p for room in ROOMS for p in modules(room)], ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_and_functions_stay_small(path: Path) -> None:
+    """A module is read in one sitting, a function at one glance."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= MAX_MODULE or path.name in EXCEPTIONS
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno <= MAX_FUNCTION or node.name in EXCEPTIONS, node.name
+
+
+def test_loading_the_plugin_is_free() -> None:
+    """Importing the plugin imports no Hypothesis, no twin, no SDK, no HTTP client."""
+    heavy = ("hypothesis", "rollproof.twins", "rollproof.engine", "httpx", "respx", "openai", "faker", "sqlite3")
+    code = f"import rollproof.plugin, sys; print([m for m in {heavy!r} if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "[]"
+
+
+def test_the_public_names_exist() -> None:
+    """Every name that ``from rollproof import …`` promises can be had."""
+    import rollproof
+
+    assert all(getattr(rollproof, name) is not None for name in rollproof.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = rollproof.nonsense

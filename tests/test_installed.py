@@ -1,0 +1,46 @@
+"""The installed package, in a project whose folders are called like ours."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder into which this project was installed from a copy of it."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
+    for name in ("harness", "faults", "invariants", "scenarios", "reports", "pyproject.toml", "README.md"):
+        subprocess.run(["cp", "-r", str(ROOT / name), str(source)], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--target", str(target), str(source)], check=True)
+    return target
+
+
+def test_a_project_with_folders_of_the_same_names_uses_the_fixture(installed: Path, tmp_path: Path) -> None:
+    """Neither side takes the other's ``reports``, ``scenarios`` or ``harness``."""
+    for name in ("reports", "scenarios", "harness"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("MINE = True\n")
+    (tmp_path / "test_mine.py").write_text(
+        "import rollproof, harness, reports, scenarios\n"
+        "def test_it(chaos, tmp_path):\n"
+        "    assert harness.MINE and reports.MINE and scenarios.MINE\n"
+        f"    assert rollproof.__file__.startswith({str(installed)!r})\n"
+        "    chaos.watch(tmp_path / 'a.txt')\n"
+        "    result = chaos.explore(run=lambda: (tmp_path / 'a.txt').touch())\n"
+        "    assert result.points == 1\n"
+    )
+    first = f"import sys; sys.path.insert(0, {str(installed)!r})"
+    code = f"{first}; import pytest; sys.exit(pytest.main(['--chaos', '-q']))"
+    environment = {key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"}
+    environment["PYTHONPATH"] = f"{installed}{os.pathsep}{tmp_path}"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=environment, check=False
+    )
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "1 passed" in shown.stdout

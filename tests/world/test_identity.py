@@ -1,0 +1,141 @@
+"""Worlds have one identity when no recovery can tell them apart, and two when one could."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rollproof.values.world import Entry, World
+from rollproof.world.compare import Masks, learn
+from rollproof.world.identity import identity
+
+from .worlds import NOW, finished, law, text_file
+
+RUNS = [finished(1), finished(2), finished(3)]
+MASKS = learn(RUNS)
+
+
+def name(world: World, clock: float = NOW, masks: Masks = Masks(), pids: tuple[int, ...] = ()) -> str:  # noqa: B008
+    """Return the identity of a world at a time."""
+    return identity(world, clock, masks, frozenset(pids), {"/tmp/x/shared": "shared"})
+
+
+def text(content: str) -> World:
+    """Return a world with one file."""
+    return World({"s/a": text_file(content)})
+
+
+@law
+@given(one=st.uuids(version=4), two=st.uuids(version=4), three=st.uuids(version=4), four=st.uuids(version=4))
+def test_uuids_are_renamed(one, two, three, four):
+    """How they read is nothing, which of them are equal is all; in files, names, rows and private state."""
+
+    def world(first, second, third) -> World:
+        return World(
+            entries={f"s/{first}.json": text_file(json.dumps({"id": str(first), "other": str(second)}))},
+            tables={"d:t": [{"id": 1, "token": third.hex, "same": str(third)}]},
+            private_entries={"own/a": text_file(f"run {second}")},
+        )
+
+    different = len({one, two, three, four}) == 4
+    assert name(world(one, two, three)) == name(world(two, four, one)) or not different
+    assert name(world(one, two, three)) != name(world(one, one, three)) or not different
+    assert name(world(one, two, three)) != name(world(one, two, one)) or not different
+
+
+@law
+@given(content=st.text(max_size=20), more=st.text("abc 123{}\n", min_size=1, max_size=6))
+def test_anything_else_counts(content, more):
+    """A changed value that no mask hides is another world, private or not."""
+    assert name(text(content)) != name(text(content + "!" + more))
+    assert name(World(private_entries={"s/a": text_file(content)})) != name(
+        World(private_entries={"s/a": text_file(content + "!" + more)})
+    )
+
+
+def test_runs_of_another_stream_have_one_identity():
+    """Seen each at its own time, with the same keys."""
+    one, two = (replace(run, tables={}, shapes={}) for run in RUNS[:2])
+    assert name(one, NOW + 100.5, MASKS) == name(two, NOW + 201, MASKS)
+    table = {"app.db:orders": RUNS[0].tables["app.db:orders"]}
+    assert name(replace(one, tables=table), NOW, MASKS) != name(one, NOW, MASKS)
+
+
+def test_masked_values_are_renamed():
+    """Whatever they look like: one slot for each value."""
+    masks = learn([text('{"n": "ab", "m": "ab"}'), text('{"n": "cd", "m": "cd"}')])
+    assert name(text('{"n": "x", "m": "x"}'), masks=masks) == name(text('{"n": "y", "m": "y"}'), masks=masks)
+    assert name(text('{"n": "x", "m": "x"}'), masks=masks) != name(text('{"n": "x", "m": "y"}'), masks=masks)
+    assert name(text('{"n": null, "m": "x"}'), masks=masks) != name(text('{"n": "y", "m": "x"}'), masks=masks)
+
+
+def iso(moment: float) -> str:
+    """Return epoch seconds as ISO text."""
+    return datetime.fromtimestamp(moment, UTC).isoformat()
+
+
+@pytest.mark.parametrize("write", [iso, str, lambda m: str(int(m * 1000)), lambda m: iso(m).replace("T", " ")])
+def test_times_are_seen_from_the_clock(write):
+    """Past and future in coarse steps, since each restart is later; in any notation."""
+
+    def at(offset_s: float, clock: float = NOW) -> str:
+        return name(text(f"at {write(clock + offset_s)} done"), clock)
+
+    assert at(-20) == at(-50) == at(-20, NOW + 1000)
+    assert at(-20) != at(-5)
+    assert at(-20) != at(-70)
+    assert at(-86400 * 2) == at(-86400 * 30)
+    assert at(30) == at(30, NOW + 77)
+    assert at(30) == at(31)
+    assert at(30) != at(90)
+    assert at(30) != at(-30)
+
+
+def test_numbers_that_are_no_times_count():
+    """Amounts, counters, and times of another age."""
+    assert name(text("total 12345678")) != name(text("total 12345679"))
+    assert name(text("at 1000000000")) != name(text("at 1000000001"))
+
+
+def test_pids_are_renamed():
+    """Only those of processes that wrote, and only whole numbers."""
+    assert name(text("pid 4711"), pids=(4711, 4712)) == name(text("pid 4712"), pids=(4711, 4712))
+    assert name(text("pid 4711"), pids=(4711,)) != name(text("pid 4712"), pids=(4711,))
+    assert name(text("x4711"), pids=(4711, 4712)) != name(text("x4712"), pids=(4711, 4712))
+    assert name(text("4711 4711"), pids=(4711, 4712)) != name(text("4711 4712"), pids=(4711, 4712))
+
+
+def test_roots_are_named():
+    """Where a source lies on this machine is nothing."""
+    moved = identity(text("/tmp/y/shared/a"), NOW, Masks(), frozenset(), {"/tmp/y/shared": "shared"})
+    assert name(text("/tmp/x/shared/a")) == moved
+
+
+def test_what_only_a_recovery_reads_counts():
+    """Modes, empty tables, schemas, resources, and whether something is private."""
+    base = World({"s/a": text_file("x")}, tables={"d:t": []}, schemas={"d": "user_version = 1"})
+    others = [
+        replace(base, entries={"s/a": text_file("x", 0o600)}),
+        replace(base, tables={}),
+        replace(base, logs={"d": "needed: {'t': 0}"}),
+        replace(base, schemas={"d": "user_version = 2"}),
+        replace(base, resources={"h/r": [{"id": "a"}]}),
+        replace(base, entries={"s/b": text_file("x")}),
+        replace(base, entries={"s/a": Entry("link", 0o644, b"x")}),
+    ]
+    assert len({name(world) for world in [base, *others]}) == len(others) + 1
+
+
+def test_bytes_count():
+    """Files and blobs that are no text."""
+    one, two = (World({"s/a": Entry("file", 0o644, b"\xff" + end)}) for end in (b"\0", b"\1"))
+    assert name(one) != name(two)
+    assert name(World(tables={"d:t": [{"b": b"\0"}]})) != name(World(tables={"d:t": [{"b": b"\1"}]}))
+
+
+def test_types_count():
+    """A number is no text that reads like it."""
+    assert name(World(tables={"d:t": [{"b": 1}]})) != name(World(tables={"d:t": [{"b": "1"}]}))
+    assert name(World(tables={"d:t": [{"b": None}]})) != name(World(tables={"d:t": [{"b": "None"}]}))
