@@ -1,0 +1,123 @@
+"""Explore one agent in several ways, and time each."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from rollproof.chaos import Chaos, Options
+from rollproof.engine import replay
+from rollproof.engine.explore import Explorer
+from rollproof.engine.plan import crash
+from rollproof.plugin.installed import Builtins
+from rollproof.values.exploration import Exploration
+from rollproof.values.schedule import Schedule
+
+ONE_PROCESS = """
+import sys
+from pathlib import Path
+from benchmarks.measured import Measured
+from benchmarks import agents
+Measured(agents, Path(sys.argv[1])).carry_out(sys.argv[2])
+"""
+
+
+class Measured:
+    """An agent and its folder; each measurement starts from an empty one."""
+
+    def __init__(self, agent: Any, folder: Path) -> None:
+        self._agent, self._folder, self._count = agent, folder, 0
+
+    def explore(self, faults: str = "*") -> tuple[Exploration, float]:
+        """Explore with the selected faults; returns the result and its seconds."""
+        results: list[Exploration] = []
+        self._agent.explore(Chaos(self._options(faults), "benchmark", results.append), self._new_folder())
+        return results[0], results[0].seconds
+
+    def schedules(self) -> tuple[list[Schedule], list[Schedule]]:
+        """Return every schedule of one crash, and every one of two."""
+        one: list[Schedule] = []
+        two: list[Schedule] = []
+
+        def collect(explorer: Explorer) -> None:
+            for sighting in explorer.baseline.first.sightings:
+                first = Schedule((crash(sighting, recovering=False),))
+                one.append(first)
+                life = explorer.judge.restart("recover", sighting.world, trace=True)
+                two.extend(first.then(crash(inner, recovering=True)) for inner in life.sightings)
+
+        self._with_explorer(collect)
+        return one, two
+
+    def brute_force(self, schedules: Sequence[Schedule]) -> tuple[int, float]:
+        """Carry schedules out, each truly and from the start; returns processes and seconds."""
+        spent: list[tuple[int, float]] = []
+
+        def carry_out(explorer: Explorer) -> None:
+            before, began = explorer.executor.executions, time.monotonic()
+            for schedule in schedules:
+                lives, _ = self._replay(explorer, schedule)
+                explorer.judge.judge(lives)
+            spent.append((explorer.executor.executions - before, time.monotonic() - began))
+
+        self._with_explorer(carry_out)
+        return spent[0]
+
+    def interpreters(self, schedules: Sequence[Schedule]) -> float:
+        """Carry schedules out with a new interpreter for the run and for the recovery; returns seconds."""
+        began = time.monotonic()
+        for schedule in schedules:
+            for _ in ("run", "recover"):
+                command = [sys.executable, "-c", ONE_PROCESS, str(self._new_folder()), str(schedule)]
+                subprocess.run(command, check=True, cwd=Path(__file__).parent.parent)
+        return time.monotonic() - began
+
+    def carry_out(self, token: str) -> None:
+        """Let one process of a schedule live and die in this interpreter's only child."""
+        explorers: list[Explorer] = []
+        self._with_explorer(explorers.append, observe=False)
+        explorer = explorers[0]
+        explorer.executor.live("run", explorer.executor.capture(0.0), "run/0")
+
+    def _replay(self, explorer: Explorer, schedule: Schedule) -> Any:
+        baseline = explorer.baseline
+        return replay.replay(
+            explorer.setting, explorer.executor, explorer.judge, schedule, baseline.initial, baseline.first
+        )
+
+    def _with_explorer(self, work: Any, *, observe: bool = True) -> None:
+        """Give `work` an explorer that has observed the agent, instead of letting it explore."""
+        kept = Explorer.explore
+
+        def explore(explorer: Explorer, *, reduce: bool = True) -> Exploration:
+            def within() -> Exploration:
+                if observe:
+                    explorer._observe(merge=False)
+                work(explorer)
+                return Exploration()
+
+            if not observe:
+                return within()
+            return explorer._within(within)
+
+        Explorer.explore = explore  # type: ignore[method-assign]
+        try:
+            self._agent.explore(Chaos(self._options("*"), "benchmark"), self._new_folder())
+        finally:
+            Explorer.explore = kept  # type: ignore[method-assign]
+
+    def _new_folder(self) -> Path:
+        self._count += 1
+        folder = self._folder / f"{self._count}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def _options(self, globs: str) -> Options:
+        faults = list(Builtins().pytest_chaos_faults())
+        faults += [fault.for_model() for fault in faults if fault.name.startswith("http.")]
+        known = {fault.name: fault for fault in faults}
+        chosen = tuple(fault for name, fault in known.items() if fnmatchcase(name, globs))
+        return Options(active=True, faults=chosen, known=known, invariants=tuple(Builtins().pytest_chaos_invariants()))

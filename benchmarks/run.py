@@ -1,0 +1,124 @@
+"""Print what exploring costs, as ratios against the alternatives, measured in the same run.
+
+    python benchmarks/run.py
+
+Single numbers of seconds are this machine's; the ratios are what is compared.
+"""
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import agents  # noqa: E402
+from benchmarks.measured import Measured  # noqa: E402
+
+SAMPLE = 60
+INTERPRETERS = 6
+ROUNDS = 7
+
+
+def main() -> None:
+    """Run all measurements."""
+    print("25-point agent: files, SQLite, HTTP, one model call")
+    exploration()
+    plugin()
+
+
+def exploration() -> None:
+    """Compare the crash closure with forked brute force and with one new interpreter for each process."""
+    with tempfile.TemporaryDirectory() as folder:
+        measured = Measured(agents, Path(folder))
+        measured.explore()  # warm imports
+        result, seconds = measured.explore()
+        print(f"  everything: {result.points} points, {result.executions} executions, {seconds:.2f} s (goal: 2 s)")
+        print(f"  {result.worlds} distinct worlds for {result.schedules} schedules; closed: {result.closed}")
+        closure, closure_s = measured.explore("process.kill")
+        print(f"  crash closure: {closure.executions} executions, {closure_s:.2f} s")
+        one, two = measured.schedules()
+        dice = random.Random(0)
+        for crashes, schedules, goal in ((1, one, 3), (2, one + two, 10)):
+            sample = dice.sample(schedules, min(SAMPLE, len(schedules)))
+            executions, spent = measured.brute_force(sample)
+            scale = len(schedules) / len(sample)
+            print(
+                f"  forked brute force, up to {crashes} crashes: {len(schedules)} schedules, "
+                f"{executions * scale:.0f} executions, {spent * scale:.1f} s ({len(sample)} run, times {scale:.1f})\n"
+                f"    closure: {executions * scale / closure.executions:.1f} times fewer executions (goal: {goal}), "
+                f"{spent * scale / closure_s:.1f} times less time"
+            )
+        spent = measured.interpreters(dice.sample(one, INTERPRETERS)) / INTERPRETERS * len(one)
+        print(
+            f"  a new interpreter with a real kill for each of {len(one)} single crashes: {spent:.0f} s "
+            f"({INTERPRETERS} run); closure is {spent / closure_s:.0f} times faster (goal: 20)"
+        )
+
+
+TESTS = """
+import pytest
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("n", range(200))
+def test_writes(chaos, tmp_path, n):
+    chaos.watch(tmp_path / "shared")
+    chaos.private(tmp_path / "own")
+
+    def run():
+        (tmp_path / "shared").mkdir()
+        (tmp_path / "shared" / "report.md").write_text("x" * n)
+
+    chaos.explore(run=run)
+"""
+STAND_IN = """
+import pytest
+
+class StandIn:
+    def watch(self, path): pass
+    def private(self, path): pass
+    def explore(self, run): run()
+
+@pytest.fixture
+def chaos():
+    return StandIn()
+"""
+
+
+def plugin() -> None:
+    """Compare 200 chaos tests without ``--chaos`` with the same tests where the plugin is not loaded."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder)
+        (project / "test_many.py").write_text(TESTS)
+        (project / "stand_in.py").write_text(STAND_IN)
+        base = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_many.py"]
+        without = [*base, "-p", "no:rollproof", "-p", "stand_in", "-W", "ignore"]
+
+        def spent(command: list[str]) -> float:
+            began = time.monotonic()
+            subprocess.run(command, cwd=project, check=True, capture_output=True, env=_environment(project))
+            return time.monotonic() - began
+
+        ratios = _alternating(lambda: spent(base), lambda: spent(without))
+        print(f"pytest without --chaos, 200 chaos tests: {ratios:.3f} times the same without the plugin (goal: 1.05)")
+
+
+def _environment(project: Path) -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(project)}
+
+
+def _alternating(one: Callable[[], float], other: Callable[[], float]) -> float:
+    """Return the ratio of medians of measurements that take turns."""
+    pairs = [(one(), other()) for _ in range(ROUNDS)]
+    return median(first for first, _ in pairs) / median(second for _, second in pairs)
+
+
+if __name__ == "__main__":
+    main()
