@@ -79,8 +79,8 @@ def publish(shared: Path, own: Path) -> str:
 def explore(chaos: Any, tmp_path: Path) -> Any:
     """Explore the agent; recovery is the run started again, as a queue would."""
     shared, own = tmp_path / "shared", tmp_path / "agent"
-    shared.mkdir()
-    own.mkdir()
+    shared.mkdir(exist_ok=True)
+    own.mkdir(exist_ok=True)
     chaos.watch(shared)
     chaos.private(own)
     chaos.api("https://api.mail.test")

@@ -1,17 +1,20 @@
 """Explore one agent in several ways, and time each."""
 
+import pickle
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rollproof.chaos import Chaos, Options
-from rollproof.engine import replay
+from rollproof.engine import replay as replaying
+from rollproof.engine.execute import BIRTH
 from rollproof.engine.explore import Explorer
-from rollproof.engine.plan import crash
+from rollproof.engine.plan import arm, crash
 from rollproof.plugin.installed import Builtins
 from rollproof.values.exploration import Exploration
 from rollproof.values.schedule import Schedule
@@ -21,7 +24,7 @@ import sys
 from pathlib import Path
 from benchmarks.measured import Measured
 from benchmarks import agents
-Measured(agents, Path(sys.argv[1])).carry_out(sys.argv[2])
+Measured(agents, Path(sys.argv[1])).carry_out(sys.argv[2], sys.argv[3])
 """
 
 
@@ -67,28 +70,42 @@ class Measured:
         return spent[0]
 
     def interpreters(self, schedules: Sequence[Schedule]) -> float:
-        """Carry schedules out with a new interpreter for the run and for the recovery; returns seconds."""
+        """Carry schedules out with a new interpreter for the run, killed, and one for the recovery; returns seconds."""
         began = time.monotonic()
         for schedule in schedules:
-            for _ in ("run", "recover"):
-                command = [sys.executable, "-c", ONE_PROCESS, str(self._new_folder()), str(schedule)]
+            folder = self._new_folder()
+            for role in ("run", "recover"):
+                command = [sys.executable, "-c", ONE_PROCESS, str(folder), role, str(schedule)]
                 subprocess.run(command, check=True, cwd=Path(__file__).parent.parent)
         return time.monotonic() - began
 
-    def carry_out(self, token: str) -> None:
-        """Let one process of a schedule live and die in this interpreter's only child."""
-        explorers: list[Explorer] = []
-        self._with_explorer(explorers.append, observe=False)
-        explorer = explorers[0]
-        explorer.executor.live("run", explorer.executor.capture(0.0), "run/0")
+    def carry_out(self, role: Literal["run", "recover"], token: str) -> None:
+        """Let one process of a schedule live in this interpreter, on what the one before it left in the folder.
+
+        Raises SystemExit where a run that was to be killed was not.
+        """
+
+        def live(explorer: Explorer) -> None:
+            explorer.executor.prepare()
+            executor, services = explorer.executor, self._folder / "services"
+            start = executor.capture(BIRTH)
+            if role == "recover":
+                start = replace(start, services=pickle.loads(services.read_bytes()))
+            plan = arm(Schedule.parse(token), explorer.setting.known, {}) if role == "run" else []
+            life = executor.live(role, start, role, plan)
+            services.write_bytes(pickle.dumps(life.end.services))
+            if plan and (life.outcome.kind != "killed" or not life.struck):
+                raise SystemExit(f"{token} did not kill: {life.outcome}")
+
+        self._with_explorer(live, self._folder, observe=False)
 
     def _replay(self, explorer: Explorer, schedule: Schedule) -> Any:
         baseline = explorer.baseline
-        return replay.replay(
+        return replaying.replay(
             explorer.setting, explorer.executor, explorer.judge, schedule, baseline.initial, baseline.first
         )
 
-    def _with_explorer(self, work: Any, *, observe: bool = True) -> None:
+    def _with_explorer(self, work: Any, folder: Path | None = None, *, observe: bool = True) -> None:
         """Give `work` an explorer that has observed the agent, instead of letting it explore."""
         kept = Explorer.explore
 
@@ -105,7 +122,7 @@ class Measured:
 
         Explorer.explore = explore  # type: ignore[method-assign]
         try:
-            self._agent.explore(Chaos(self._options("*"), "benchmark"), self._new_folder())
+            self._agent.explore(Chaos(self._options("*"), "benchmark"), folder or self._new_folder())
         finally:
             Explorer.explore = kept  # type: ignore[method-assign]
 
