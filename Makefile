@@ -17,7 +17,7 @@ chaos: $(VENV)/ready  ## run the built-in scenarios under every fault
 	$(BIN)/python -m pytest --chaos -q scenarios --alluredir=$(RESULTS) --clean-alluredir
 
 test: $(VENV)/ready  ## run the whole test suite
-	$(BIN)/python -m pytest -q -n 2 tests
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
 
 lint: $(VENV)/ready  ## ruff and mypy strict
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -33,35 +33,93 @@ _MAX_VALUE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What one process has to do.
+class Agent:
+    """What all processes of an agent share.
 
     Attributes:
-        function: the test's own `run` or `recover`; sync or async.
+        functions: the test's own, by the role of a process; sync or async.
+        hosts: to which connections are permitted.
+    """
+
+    functions: Mapping[str, Callable[[], Any]]
+    roots: Sequence[Root]
+    twins: Sequence[Twin]
+    hosts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one process has to do; travels to it as a pickle.
+
+    Attributes:
         stream: key of the process's random stream.
         start: virtual time at which it starts, seconds since the epoch.
         trace: whether the parent looks at the world at every point.
         show: whether what the agent prints reaches the terminal.
+        pids: of the processes that lived before.
     """
 
-    function: Callable[[], Any]
-    roots: Sequence[Root]
-    twins: Sequence[Twin]
-    plan: Sequence[Armed]
+    role: str
+    plan: tuple[Armed, ...]
     limits: Limits
     stream: str
     start: float
-    trace: bool = False
-    show: bool = False
-    hosts: frozenset[str] = frozenset()
-    pids: frozenset[int] = frozenset()
+    trace: bool
+    show: bool
+    pids: frozenset[int]
+
+
+class Boundary:
+    """What stands between the agent and the outside: put in place once, where all its processes are forked from.
+
+    Until a process begins, everything passes through it unseen.
+    """
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._pids: frozenset[int] = frozenset()
+        self._time = clock.Clock()
+        self._gate = Gate(self._time.now)
+        self._gate.tick = self._time.tick
+        scope = Scope(agent.roots, self._renamed)
+        guard = Guard(self._gate, scope, agent.hosts)
+        http.carry(http.Exchange(self._gate, agent.twins, guard.forbid))
+        sqlite.install(self._gate, scope, self._time)
+        files.install(self._gate, scope)
+        clock.install(self._gate, self._time)
+        ending.install(self._gate, lambda text: _tell_end(self._gate, text))
+        guard.install()
+
+    def live(self, channel: Channel) -> NoReturn:
+        """Be one process of the agent, from its order to its end; never returns."""
+        code = 70
+        try:
+            _detach()
+            os.register_at_fork(after_in_child=channel.close)  # who outlives this process must not keep its line open
+            order: Order = channel.receive()
+            if not order.show:
+                _silence()
+            self._pids = order.pids | {os.getpid()}
+            self._time.begin(order.start)
+            entropy.install(order.stream)
+            self._gate.begin(channel, order.plan, order.limits, trace=order.trace)
+            ended = _run(self._agent.functions[order.role], self._gate, show=order.show)
+            with self._gate.quiet():
+                channel.tell(ended)
+            code = 0
+        except EOFError:
+            code = 0  # nobody needs this process any more
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
+        finally:
+            _real_exit(code)
+
+    def _renamed(self, path: str) -> str:
+        return canonical(_NUMBER.sub(lambda n: "*" if int(n[0]) in self._pids else n[0], path))
 
 
 def prepare() -> Callable[[], None]:
-    """Do once in the parent what every child needs; returns what puts the parent back.
-
-    The collector is kept off the parent's objects: a collection in a child would copy them all (60 ms).
-    """
+    """Do once in the parent what every child needs; returns what puts the parent back."""
     undo = http.prepare()
     warm(())
 
@@ -78,42 +136,7 @@ def warm(modules: Sequence[str]) -> None:
     warming.warm_caches()
     known = [*files.originals(), *sqlite.originals(), *clock.originals(), *ending.originals(), os.urandom]
     patching.early_bound({id(function): function for function in known})
-    gc.collect()
-    gc.freeze()
-
-
-def live(order: Order, channel: Channel) -> NoReturn:
-    """Be the agent's process from its first moment to its end; never returns."""
-    code = 70
-    try:
-        _detach(order.show)
-        os.register_at_fork(after_in_child=channel.close)  # who outlives this process must not keep its line open
-        time = clock.Clock(order.start)
-        gate = Gate(channel, order.plan, order.limits, trace=order.trace, now=time.now)
-        with gate.quiet():
-            _install(order, gate, time)
-        ended = _run(order.function, gate, show=order.show)
-        with gate.quiet():
-            channel.tell(ended)
-        code = 0
-    except BaseException:
-        os.write(2, traceback.format_exc().encode())
-    finally:
-        _real_exit(code)
-
-
-def _install(order: Order, gate: Gate, time: clock.Clock) -> None:
-    pids = order.pids | {os.getpid()}
-    scope = Scope(order.roots, lambda path: canonical(_NUMBER.sub(lambda n: "*" if int(n[0]) in pids else n[0], path)))
-    guard = Guard(gate, scope, order.hosts)
-    gate.tick = time.tick
-    http.carry(http.Exchange(gate, order.twins, guard.forbid))
-    entropy.install(order.stream)
-    sqlite.install(gate, scope, time)
-    files.install(gate, scope)
-    clock.install(gate, time)
-    ending.install(gate, lambda text: _tell_end(gate, text))
-    guard.install()
+    gc.freeze()  # a collection in a child would copy all objects of its parent (60 ms)
 
 
 def _tell_end(gate: Gate, text: str) -> None:
@@ -127,21 +150,29 @@ def _ended(gate: Gate, kind: str, value: bytes, error: str, trace: str, late: tu
     return Ended(kind, value, error, trace, gate.now(), gate.calls, gate.polls, tuple(gate.points), late)
 
 
-def _detach(show: bool) -> None:
-    """Cut what a fork shares with its parent: exit handlers, the running loop, signals, the terminal."""
+def end_with_parent() -> None:
+    """Let this process be killed when its parent ends, however that ends."""
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _detach() -> None:
+    """Cut what a fork shares with its parent: its process group, exit handlers, the running loop."""
+    end_with_parent()
     os.setpgid(0, 0)
     gc.enable()
     weakref.finalize._registry.clear()  # type: ignore[attr-defined]
     atexit._clear()
     atexit.register(weakref.finalize._exitfunc)  # type: ignore[attr-defined]
     asyncio._set_running_loop(None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if not show:
-        sink = os.open(os.devnull, os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(sink, fd)
+
+
+def _silence() -> None:
+    """Cut the terminal."""
+    sink = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(sink, fd)
 
 
 def _run(function: Callable[[], Any], gate: Gate, *, show: bool) -> Ended:

@@ -46,14 +46,19 @@ def originals() -> list[object]:
 class Clock:
     """The virtual clock of one process; `now` in seconds since the epoch."""
 
-    def __init__(self, start: float) -> None:
-        self._travel = time_machine.travel(start, tick=False)
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._travel = time_machine.travel(self._now, tick=False)
         self._traveller = self._travel.start()
         self._traveller.__class__ = _counting(self.read)
-        self._now = start
         self._reads = 0
         self._lock = threading.RLock()
         self._idleness = Idleness()
+
+    def begin(self, start: float) -> None:
+        """Set the time, seconds since the epoch, at which this process starts."""
+        self._move(start)
+        self._reads = 0
 
     def watch(self, gate: Gate) -> None:
         """Know from `gate` which threads are in the middle of an effect."""

@@ -15,6 +15,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from ..values.faults import matches
 from ..values.points import Point
 from ..values.schedule import Injection, When
 from ..values.strikes import Fail, Kill, Say, Strike
@@ -27,12 +28,21 @@ _real_kill, _real_getpid, _real_exit = os.kill, os.getpid, os._exit
 
 @dataclass(frozen=True, slots=True)
 class Armed:
-    """An injection of the plan, ready to strike; `reaches` says which later points a lasting one covers."""
+    """An injection of the plan, ready to strike; `at` has the globs of ``kind.verb`` that its fault strikes."""
 
     position: int
     injection: Injection
     strike: Strike
-    reaches: Callable[[Point], bool]
+    at: tuple[str, ...]
+
+    def reaches(self, point: Point) -> bool:
+        """Say whether a lasting fault covers this later point: the same host, or the same kind of medium."""
+        origin = self.injection.point
+        if not matches(self.at, point):
+            return False
+        if origin.kind in ("http", "llm"):
+            return point.target.partition("/")[0] == origin.target.partition("/")[0]
+        return point.kind == origin.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +90,13 @@ class Crossing:
 class Gate:
     """Counts crossings, keeps the plan, and talks to the parent."""
 
-    def __init__(
-        self, channel: Channel, plan: Sequence[Armed], limits: Limits, *, trace: bool, now: Callable[[], float]
-    ) -> None:
-        self.channel, self.plan, self.limits, self.trace, self.now = channel, plan, limits, trace, now
+    channel: Channel
+    plan: Sequence[Armed]
+    limits: Limits
+    trace: bool
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
         self.tick: Callable[[], None] = lambda: None
         self.points: list[Point] = []
         self.calls = self.polls = 0
@@ -96,12 +109,17 @@ class Gate:
         self._lock = threading.Lock()
         self.turn = threading.RLock()
         self._flying: set[int] = set()
-        self._pid = _real_getpid()
+        self._pid = 0
         self._main = threading.get_ident()
+
+    def begin(self, channel: Channel, plan: Sequence[Armed], limits: Limits, *, trace: bool) -> None:
+        """Become the gate of this process; until then every effect passes unseen."""
+        self.channel, self.plan, self.limits, self.trace = channel, plan, limits, trace
+        self._pid = _real_getpid()
 
     @property
     def active(self) -> bool:
-        """False inside the harness's own work and in processes that the agent forked itself."""
+        """False inside the harness's own work, before `begin`, and in processes that the agent forked itself."""
         return not getattr(self._local, "quiet", 0) and _real_getpid() == self._pid
 
     @contextmanager

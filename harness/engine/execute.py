@@ -1,23 +1,20 @@
 """Run one process of the agent in a child, from a given world, under a given plan, and say what came of it."""
 
-import contextlib
 import os
 import pickle
 import signal
-import socket
-import sys
 import time
-import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ..boundary import child
 from ..boundary.channel import Act, Channel, Crossed, Ended, Noted, Refused, Struck
 from ..boundary.gate import Armed, Limits
+from ..boundary.nursery import Nursery, end_group
 from ..boundary.scope import Root
 from ..values.errors import ChaosError
 from ..values.history import Execution, Outcome
@@ -95,16 +92,47 @@ class Executor:
         self.limits = UNLIMITED
         self.patience_s = 30.0
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
+        self._nursery: Nursery | None = None
+        self._dying = 0
         self._disk = Disk(setting.sources)
         self._roots = [Root(str(s.path), s.name, s.private) for s in setting.sources]
 
     def prepare(self) -> Callable[[], None]:
         """Get ready to fork; returns what puts this process back."""
-        return child.prepare()
+        undo = child.prepare()
+
+        def put_back() -> None:
+            self._close_nursery()
+            undo()
+
+        return put_back
 
     def warm(self, life: Lived) -> None:
         """Do here, once, what this process did late and every further one would do again."""
+        self._close_nursery()
         child.warm(life.late_modules)
+
+    def _open_nursery(self) -> Nursery:
+        if self._nursery is None:
+            setting = self.setting
+            functions = {role: setting.recover if "recover" in role else setting.run for role in get_args(Role)}
+            self._nursery = Nursery(child.Agent(functions, self._roots, setting.twins, setting.hosts))
+            self.pids.add(self._nursery.pid)
+        return self._nursery
+
+    def _close_nursery(self) -> None:
+        if self._nursery is not None:
+            self._bury()
+            self._nursery.close()
+            self._nursery = None
+
+    def _bury(self) -> int:
+        """Wait until the process that lived last has gone, its locks and its pid with it; returns its status."""
+        status = 0
+        if self._nursery is not None and self._dying:
+            status = self._nursery.reap(self._dying)
+        self._dying = 0
+        return status
 
     @cached_property
     def roots(self) -> dict[str, str]:
@@ -135,65 +163,37 @@ class Executor:
 
         Raises ChaosError where the agent asked for something that the harness cannot answer.
         """
+        nursery = self._open_nursery()
+        self._bury()
         self.restore(start)
         setting = self.setting
         for twin in setting.twins:
             twin.vary(0 if stream == FIRST_STREAM else zlib.crc32(stream.encode()))
-        function = setting.run if role in ("run", "retry") else setting.recover
         order = child.Order(
-            function,
-            self._roots,
-            setting.twins,
-            plan,
+            role,
+            tuple(plan),
             self.limits,
             f"{setting.seed}/{stream}",
             start.clock,
             trace,
             show,
-            setting.hosts,
             frozenset(self.pids),
         )
         lived = Lived(role, start, planned=len(plan))
-        pid, channel = self._fork(order)
+        self._dying, channel = nursery.child()
         self.executions += 1
-        self.pids.add(pid)
+        self.pids.add(self._dying)
         attendant = _Attendant(self, lived, channel, plan, trace)
         try:
+            channel.tell(order)
             attendant.attend()
         finally:
-            status = _reap(pid)
+            end_group(self._dying)
+            status = 0 if attendant.told else self._bury()
             channel.close()
         attendant.close(status, self.capture(attendant.clock))
         setting.progress(role, self.executions)
         return lived
-
-    def _fork(self, order: child.Order) -> tuple[int, Channel]:
-        ours, theirs = socket.socketpair()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        with warnings.catch_warnings():
-            # Python 3.12+: a child of a process with threads may deadlock; ours only runs the agent, and is watched.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
-        if pid == 0:
-            ours.close()
-            child.live(order, Channel(theirs))
-        with contextlib.suppress(OSError):
-            os.setpgid(pid, pid)  # a group of its own: what it forks goes with it
-        theirs.close()
-        return pid, Channel(ours)
-
-
-def _reap(pid: int) -> int:
-    """Wait for a process that has gone silent, end it where it lives on, and all that it forked; returns its status."""
-    deadline = time.monotonic() + _DYING_S
-    ended, status = os.waitpid(pid, os.WNOHANG)
-    while not ended and time.monotonic() < deadline:
-        time.sleep(0.0002)
-        ended, status = os.waitpid(pid, os.WNOHANG)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    return status if ended else os.waitpid(pid, 0)[1]
 
 
 class _Attendant:
@@ -202,7 +202,7 @@ class _Attendant:
     def __init__(self, executor: Executor, lived: Lived, channel: Channel, plan: Sequence[Armed], trace: bool) -> None:
         self._executor, self._lived, self._channel, self._plan, self._trace = executor, lived, channel, plan, trace
         self.clock = lived.start.clock
-        self._told = False
+        self.told = False
         self._refused: set[str] = set()
         self._problem: ChaosError | None = None
         self._last = lived.start
@@ -222,6 +222,8 @@ class _Attendant:
             reply = self._handle(message)
             if reply is not None:
                 self._channel.tell(reply)
+            if self.told:
+                break
         if self._problem is not None:
             raise self._problem
 
@@ -229,7 +231,7 @@ class _Attendant:
         """Note what the process left, and how it died where nothing planned it and it said nothing."""
         lived = self._lived
         lived.end = end
-        if self._trace and self._told and not self._executor.same_outside(self._last, end):
+        if self._trace and self.told and not self._executor.same_outside(self._last, end):
             lived.unintercepted.append("a change after the last point that nothing was seen to make")
         planned = any(isinstance(armed.strike, Kill) and armed.position in lived.struck for armed in self._plan)
         if lived.outcome.kind == "killed" and not planned:
@@ -319,7 +321,7 @@ class _Attendant:
             getattr(self._lived, noted.kind).append(noted.text)
 
     def _end(self, ended: Ended) -> None:
-        self.clock, self._told = ended.clock, True
+        self.clock, self.told = ended.clock, True
         lived = self._lived
         value = pickle.loads(ended.value) if ended.value else None
         kind: Literal["returned", "raised"] = "returned" if ended.kind == "returned" else "raised"

@@ -1,6 +1,6 @@
 """Turn what was seen into schedules: which fault, at which point, at which moment."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..boundary.gate import Armed
 from ..values.errors import ChaosError, nearest
@@ -35,21 +35,7 @@ def _injections(fault: Fault, effect: Effect) -> Iterator[tuple[Injection, Armed
             variant = str(number) if len(strikes) > 1 else ""
             for lasting in [False] * fault.once + [True] * fault.lasting:
                 injection = Injection(fault.name, effect.point, when, variant, lasting)
-                yield injection, Armed(0, injection, strike, _reach(fault, effect.point))
-
-
-def _reach(fault: Fault, origin: Point) -> Callable[[Point], bool]:
-    """Return which later points a lasting fault covers: the same host, or the same kind of medium."""
-    host = origin.target.partition("/")[0]
-
-    def reaches(point: Point) -> bool:
-        if not fault.applies(Effect(point)):
-            return False
-        if origin.kind in ("http", "llm"):
-            return point.target.partition("/")[0] == host
-        return point.kind == origin.kind
-
-    return reaches
+                yield injection, Armed(0, injection, strike, fault.at)
 
 
 def arm(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> list[Armed]:
@@ -76,7 +62,7 @@ def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effe
             f"{injection} does not strike: the fault-free run has no such point or no such answer there",
             "the agent changed since the token was printed: explore again without --chaos-replay",
         )
-    return Armed(position, injection, strikes[index], _reach(fault, injection.point))
+    return Armed(position, injection, strikes[index], fault.at)
 
 
 def unknown_fault(name: str, known: Mapping[str, Fault], option: str) -> ChaosError:

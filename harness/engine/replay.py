@@ -70,7 +70,7 @@ def _recoveries(armed: Sequence[Armed]) -> Iterator[list[Armed]]:
 
 
 def _renumbered(armed: Sequence[Armed]) -> list[Armed]:
-    return [Armed(i, a.injection, a.strike, a.reaches) for i, a in enumerate(armed)]
+    return [Armed(i, a.injection, a.strike, a.at) for i, a in enumerate(armed)]
 
 
 def _unstruck(armed: Sequence[Armed], life: Lived) -> list[str]:

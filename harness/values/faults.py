@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from .points import Effect
+from .points import Effect, Point
 from .schedule import When
 from .strikes import Strike
 
@@ -33,12 +33,17 @@ class Fault:
 
     def applies(self, effect: Effect) -> bool:
         """Say whether this fault can strike at the effect's kind of point."""
-        return any(fnmatchcase(f"{effect.point.kind}.{effect.point.verb}", glob) for glob in self.at)
+        return matches(self.at, effect.point)
 
     def for_model(self) -> "Fault":
         """Return the twin of an ``http.*`` fault at a model's point, called ``llm.*``."""
         at = tuple(glob.replace("http.", "llm.", 1) for glob in self.at)
         return replace(self, name="llm." + self.name.removeprefix("http."), at=at)
+
+
+def matches(globs: Iterable[str], point: Point) -> bool:
+    """Say whether a point's ``kind.verb`` is one of these globs."""
+    return any(fnmatchcase(f"{point.kind}.{point.verb}", glob) for glob in globs)
 
 
 def fault(

@@ -1,0 +1,124 @@
+"""The process that an agent's processes are forked from: it has the boundary in place, and otherwise stands still.
+
+Forking costs by what the forking process holds and by what it writes meanwhile. The test's process holds all that was
+seen so far, and works; this one does not. One child is always forked ahead, while the one before it still runs.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import struct
+import sys
+import warnings
+from typing import NoReturn
+
+from ..values.errors import ChaosError
+from .channel import Channel
+from .child import Agent, Boundary, end_with_parent
+
+_FORK, _WAIT = b"F", b"W"
+_NUMBER = struct.Struct("!i")
+_REQUEST_BYTES = 1 + _NUMBER.size
+_DYING_S = 1.0
+
+
+class Nursery:
+    """The handle on it in the test's process."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._control, theirs = socket.socketpair()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        with warnings.catch_warnings():
+            # Python 3.12+: a child of a process with threads may deadlock; ours only runs the agent, and is watched.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.pid = os.fork()
+        if self.pid == 0:
+            self._control.close()
+            _serve(theirs, agent)
+        theirs.close()
+        self._spare: tuple[int, Channel] | None = None
+        self._ask(_FORK, 0)
+
+    def child(self) -> tuple[int, Channel]:
+        """Return the pid of a process that waits for its order, and the line to it; the next one is made meanwhile."""
+        pid, channel = self._fetch()
+        self._spare = None
+        self._ask(_FORK, 0)
+        return pid, channel
+
+    def reap(self, pid: int) -> int:
+        """Wait until a process has ended, end it where it lives on, and all that it forked; returns its status."""
+        self._fetch()
+        self._ask(_WAIT, pid)
+        self._control.settimeout(_DYING_S)
+        try:
+            status = self._control.recv(_NUMBER.size)
+        except TimeoutError:
+            end_group(pid)
+            status = b""
+        self._control.settimeout(None)
+        status = status or self._control.recv(_NUMBER.size)
+        end_group(pid)
+        if not status:
+            raise _gone()
+        return int(_NUMBER.unpack(status)[0])
+
+    def close(self) -> None:
+        """End it."""
+        with contextlib.suppress(ChaosError):
+            pid, channel = self._fetch()
+            channel.close()
+            self.reap(pid)
+        self._control.close()
+        os.waitpid(self.pid, 0)
+
+    def _fetch(self) -> tuple[int, Channel]:
+        if self._spare is None:
+            data, fds, _, _ = socket.recv_fds(self._control, _NUMBER.size, 1)
+            if not data:
+                raise _gone()
+            self._spare = _NUMBER.unpack(data)[0], Channel(socket.socket(fileno=fds[0]))
+        return self._spare
+
+    def _ask(self, what: bytes, number: int) -> None:
+        try:
+            self._control.sendall(what + _NUMBER.pack(number))
+        except BrokenPipeError:
+            raise _gone() from None
+
+
+def end_group(pid: int) -> None:
+    """Kill all processes of a group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _gone() -> ChaosError:
+    return ChaosError(
+        "nursery-gone",
+        "the process that agents are forked from has ended",
+        "was it killed, for want of memory? nothing after that could be judged",
+    )
+
+
+def _serve(control: socket.socket, agent: Agent) -> NoReturn:
+    """Fork and wait as asked, until the test's process hangs up."""
+    end_with_parent()
+    boundary = Boundary(agent)
+    while len(request := control.recv(_REQUEST_BYTES, socket.MSG_WAITALL)) == _REQUEST_BYTES:
+        if request[:1] == _WAIT:
+            status = os.waitpid(_NUMBER.unpack(request[1:])[0], 0)[1]
+            control.sendall(_NUMBER.pack(status))
+            continue
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            theirs.close()
+            boundary.live(Channel(ours))
+        socket.send_fds(control, [_NUMBER.pack(pid)], [theirs.fileno()])
+        ours.close()
+        theirs.close()
+    os._exit(0)
