@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from rollproof.chaos import Chaos, Options
 from rollproof.engine import replay as replaying
-from rollproof.engine.execute import BIRTH
 from rollproof.engine.explore import Explorer
+from rollproof.engine.lives import BIRTH
 from rollproof.engine.plan import arm, crash
 from rollproof.plugin.installed import Builtins
 from rollproof.values.exploration import Exploration

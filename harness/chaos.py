@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from .values.errors import ChaosError
 from .values.exploration import Exploration
 
 if TYPE_CHECKING:
+    from .engine.setting import Setting
     from .twins.fill import Fill
     from .twins.replies import Replies
     from .twins.rest import RestTwin
@@ -58,6 +59,9 @@ class Options:
     seed: int = 0
     schedule: "Schedule | None" = None
     reduce: bool = True
+    depth: int = 1
+    budget_s: float | None = None
+    shard: tuple[int, int] = (1, 1)
     leftover_names: tuple[str, ...] = LEFTOVER_NAMES
 
 
@@ -79,12 +83,14 @@ class Chaos:
         progress: Callable[[str, int], None] = lambda what, executions: None,
     ) -> None:
         self._options, self._test, self._tell, self._progress = options, test, tell, progress
-        self._paths: list[tuple[Path, str, bool, tuple[str, ...]]] = []
+        self._paths: list[tuple[Path, str | None, bool, tuple[str, ...]]] = []
         self._services: list[WorldSource] = []
         self._twins: list[Twin] = []
         self._invariants: list[Invariant] = []
         self._secrets: dict[str, bytes] = {}
         self._environment: dict[str, str] = {}
+        self._elsewhere: list[Exploration] = []
+        self._told = False
         self.explored = False
 
     def watch(self, source: Any, *, name: str | None = None, ignore: Sequence[str] = ()) -> None:
@@ -99,6 +105,12 @@ class Chaos:
                 "bad-source",
                 f"{source!r} is neither a path nor a WorldSource",
                 "watch a folder, a file or an SQLite file by its path",
+            )
+        if name is not None or ignore:
+            raise ChaosError(
+                "bad-source",
+                f"{type(source).__name__} is a WorldSource: name= and ignore= are for paths",
+                "let its describe() give the names and leave out what does not count",
             )
         self._services.append(source)
 
@@ -178,9 +190,21 @@ class Chaos:
             if not self._options.active:
                 return self._once(run)
             result = self._exploration(run, recover or run, allow, retry, errors, name or "")
-        self._tell(result)
-        _fail_where_needed(result, self._options.seed)
+        if result.elsewhere:
+            self._elsewhere.append(result)
+        else:
+            self._told = True
+            self._tell(result)
+            _fail_where_needed(result, self._options.seed)
         return result
+
+    def finish(self) -> None:
+        """Fail a replay whose point was in none of the test's explorations."""
+        __tracebackhide__ = True
+        if self._elsewhere and not self._told:
+            for result in self._elsewhere:
+                self._tell(result)
+            _fail_where_needed(self._elsewhere[0], self._options.seed)
 
     def _exploration(
         self,
@@ -194,33 +218,9 @@ class Chaos:
         from dataclasses import replace
 
         from .engine.explore import Explorer, NothingSelected
-        from .engine.setting import Setting
-        from .world.checks import check_sources
-        from .world.disk import Source
 
-        self._check_platform()
-        sources = tuple(Source(*path) for path in self._paths)
-        check_sources(sources)
         options = self._options
-        secrets = {label: value for label, value in self._all_secrets().items() if len(value) >= 8}
-        setting = Setting(
-            run,
-            recover,
-            sources,
-            tuple(self._services),
-            tuple(self._twins),
-            options.faults,
-            options.known,
-            (*options.invariants, *self._invariants),
-            secrets,
-            options.leftover_names,
-            options.seed,
-            allow,
-            retry,
-            errors,
-            progress=self._progress,
-        )
-        explorer = Explorer(setting)
+        explorer = Explorer(self._setting(run, recover, allow, retry, errors))
         try:
             if options.schedule is not None:
                 result = explorer.replay(options.schedule)
@@ -229,8 +229,53 @@ class Chaos:
         except NothingSelected:
             import pytest
 
-            pytest.skip("chaos: none of the selected faults can strike in this test (--chaos-faults)")
+            what = "of the selected faults can strike" if options.shard[1] == 1 else "of this shard's schedules is"
+            pytest.skip(f"chaos: none {what} in this test (--chaos-faults, --chaos-shard)")
         return replace(result, test=self._test, name=name)
+
+    def _setting(
+        self,
+        run: Callable[[], Any],
+        recover: Callable[[], Any],
+        allow: "Callable[[World], object] | None",
+        retry: bool,
+        errors: Literal["recover", "handled"],
+    ) -> "Setting":
+        from .engine.setting import Setting
+        from .world.checks import check_sources
+        from .world.disk import Source
+
+        self._check_platform()
+        sources = tuple(Source(*path) for path in self._named_paths())
+        check_sources(sources)
+        options = self._options
+        return Setting(
+            run,
+            recover,
+            sources,
+            tuple(self._services),
+            tuple(self._twins),
+            options.faults,
+            options.known,
+            (*options.invariants, *self._invariants),
+            {label: value for label, value in self._all_secrets().items() if value},
+            options.leftover_names,
+            options.seed,
+            allow,
+            retry,
+            errors,
+            progress=self._progress,
+            depth=options.depth,
+            budget_s=options.budget_s,
+            shard=options.shard,
+        )
+
+    def _named_paths(self) -> Iterator[tuple[Path, str, bool, tuple[str, ...]]]:
+        """Yield the declared paths; a name that was not given is the path's last part, with its parent's if need be."""
+        last = [path.name for path, name, _, _ in self._paths if name is None]
+        for path, name, private, ignore in self._paths:
+            unique = last.count(path.name) < 2
+            yield path, name or (path.name if unique else f"{path.parent.name}-{path.name}"), private, ignore
 
     def _once(self, run: Callable[[], Any]) -> Exploration:
         """Run without a fault, here: an ordinary test."""
@@ -243,16 +288,14 @@ class Chaos:
         try:
             result = run()
             if inspect.isawaitable(result):
-                import asyncio
-
-                result = asyncio.run(_await(result))
+                result = _in_a_loop(result)
         finally:
             undo()
         return Exploration(test=self._test, result=result, statement="one run without a fault (no --chaos)")
 
     def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool) -> None:
         full = Path(os.path.abspath(os.fspath(path)))
-        self._paths.append((full, name or full.name, private, tuple(ignore)))
+        self._paths.append((full, name, private, tuple(ignore)))
 
     def _add_twin(self, twin: Any) -> None:
         if any(t.base_url == twin.base_url for t in self._twins):
@@ -285,6 +328,19 @@ class Chaos:
 
 def _nothing() -> None:
     return None
+
+
+def _in_a_loop(awaitable: Any) -> Any:
+    """Wait for it in a new loop, in a thread of its own where this one has a running loop (an async test)."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_await(awaitable))
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, _await(awaitable)).result()
 
 
 async def _await(awaitable: Any) -> Any:

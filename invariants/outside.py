@@ -1,5 +1,6 @@
 """Promises about what an agent leaves outside."""
 
+import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
@@ -7,7 +8,9 @@ from rollproof.values.history import History, Violation, invariant
 from rollproof.values.points import canonical
 from rollproof.values.world import Change, Entry, Row, World
 
-_LEASE_TABLES = ("*lock*", "*lease*")
+_LEASE_TABLE = re.compile(r"(?:^|_)(?:lock|lease)s?(?:_|$)", re.IGNORECASE)
+_WORD = re.compile(rb"[0-9A-Za-z]")
+_SURE_BYTES = 8
 
 
 @invariant("all_or_nothing")
@@ -22,10 +25,11 @@ def all_or_nothing(after: World, history: History) -> Iterator[Violation]:
 @invariant("no_leftovers")
 def no_leftovers(after: World, history: History) -> Iterator[Violation]:
     """No lock, staging folder or temporary file outlives the work, unless a fault-free run leaves it too."""
-    changes = [*_watched_leftovers(after, history), *_private_leftovers(after, history)]
-    if changes and not history.accepted:
-        kinds = "leases" if all("row" in c.detail for c in changes) else "locks, staging folders or temporary files"
-        yield Violation(f"{kinds} are left behind", tuple(changes))
+    paths = [*_watched_leftovers(after, history), *_private_leftovers(after, history)]
+    leases = list(_leftover_leases(after, history))
+    if (paths or leases) and not history.accepted:
+        kinds = "locks, staging folders or temporary files" if paths else "leases"
+        yield Violation(f"{kinds} are left behind", (*paths, *leases))
 
 
 def _watched_leftovers(after: World, history: History) -> Iterator[Change]:
@@ -40,15 +44,18 @@ def _watched_leftovers(after: World, history: History) -> Iterator[Change]:
 
 
 def _private_leftovers(after: World, history: History) -> Iterator[Change]:
-    """In private nothing can be compared: names decide, and rows of leases whose holder is gone."""
+    """In private nothing can be compared: names decide."""
     known = _shapes(history.before.private_entries) | _shapes(history.done.private_entries)
     for path, entry in after.private_entries.items():
         if canonical(path) not in known and _is_leftover_name(path, history):
             yield Change("+", path, _described(entry))
+
+
+def _leftover_leases(after: World, history: History) -> Iterator[Change]:
+    """More rows than both ends have in a private table that is called a lock or a lease: their holder is gone."""
     for table, rows in after.private_tables.items():
         usual = max(len(w.private_tables.get(table, ())) for w in (history.before, history.done))
-        name = table.rpartition(":")[2].lower()
-        if len(rows) > usual and any(fnmatchcase(name, glob) for glob in _LEASE_TABLES):
+        if len(rows) > usual and _LEASE_TABLE.search(table.rpartition(":")[2]):
             yield Change("+", table, f"row {rows[-1]} of a process that is gone")
 
 
@@ -67,7 +74,11 @@ def _described(entry: Entry) -> str:
     return "folder" if entry.kind == "dir" else "symbolic link"
 
 
-@invariant("credential_hygiene")
+def _has_credentials(after: World, history: History) -> bool:
+    return bool(history.secrets) or any(execution.resent for execution in history.executions)
+
+
+@invariant("credential_hygiene", applies=_has_credentials)
 def credential_hygiene(after: World, history: History) -> Iterator[Violation]:
     """A refused credential is not sent more than twice again, and none stands in the clear in what is kept."""
     for execution in history.executions:
@@ -79,10 +90,21 @@ def credential_hygiene(after: World, history: History) -> Iterator[Violation]:
         exposed = [
             Change("+", place, f"{label} in the clear")
             for place, text in _texts(after)
-            if secret in text and secret not in old.get(place, b"")
+            if _contains(text, secret) and not _contains(old.get(place, b""), secret)
         ]
         if exposed:
             yield Violation(f"{label} is written down in the clear", tuple(exposed))
+
+
+def _contains(text: bytes, secret: bytes) -> bool:
+    """Say whether a secret stands in a text; a short one only as a word of its own."""
+    at = text.find(secret)
+    while at >= 0 and len(secret) < _SURE_BYTES:
+        around = text[max(0, at - 1) : at] + text[at + len(secret) : at + len(secret) + 1]
+        if not _WORD.search(around):
+            break
+        at = text.find(secret, at + 1)
+    return at >= 0
 
 
 def _texts(world: World) -> Iterator[tuple[str, bytes]]:
@@ -96,4 +118,4 @@ def _texts(world: World) -> Iterator[tuple[str, bytes]]:
 
 def _text_of(rows: list[Row]) -> bytes:
     values = (value for row in rows for value in row.values())
-    return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
+    return b"\n".join(v if isinstance(v, bytes) else str(v).encode(errors="surrogateescape") for v in values)

@@ -11,4 +11,5 @@ def write(path: str, seed: int, explorations: Sequence[dict[str, Any]]) -> None:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     document = {"version": 1, "seed": seed, "explorations": list(explorations)}
-    target.write_text(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
+    target.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")  # names of files need not be UTF-8

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ..values.points import canonical
+from ..values.points import Point, canonical
 from ..values.sources import Twin
 from . import clock, ending, entropy, files, http, patching, sqlite, warming
 from .channel import Channel, Ended
@@ -27,7 +27,7 @@ from .scope import Root, Scope
 
 _real_exit = os._exit
 _NUMBER = re.compile(r"(?<!\d)\d{1,9}(?!\d)")
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 _MAX_VALUE_BYTES = 1 << 20
 
@@ -56,7 +56,8 @@ class Order:
         start: virtual time at which it starts, seconds since the epoch.
         trace: whether the parent looks at the world at every point.
         show: whether what the agent prints reaches the terminal.
-        pids: of the processes that lived before.
+        pids: of the processes that made the outside what it is.
+        earlier: points that are numbered on.
     """
 
     role: str
@@ -67,6 +68,7 @@ class Order:
     trace: bool
     show: bool
     pids: frozenset[int]
+    earlier: tuple[Point, ...] = ()
 
 
 class Boundary:
@@ -102,7 +104,7 @@ class Boundary:
             self._pids = order.pids | {os.getpid()}
             self._time.begin(order.start)
             entropy.install(order.stream)
-            self._gate.begin(channel, order.plan, order.limits, trace=order.trace)
+            self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
             ended = _run(self._agent.functions[order.role], self._gate, show=order.show)
             with self._gate.quiet():
                 channel.tell(ended)
@@ -148,6 +150,12 @@ def _tell_end(gate: Gate, text: str) -> None:
 
 def _ended(gate: Gate, kind: str, value: bytes, error: str, trace: str, late: tuple[str, ...] = ()) -> Ended:
     return Ended(kind, value, error, trace, gate.now(), gate.calls, gate.polls, tuple(gate.points), late)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever its descendants leave running, in a session of its own or not."""
+    if _prctl is not None:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_with_parent() -> None:

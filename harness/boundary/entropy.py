@@ -7,6 +7,8 @@ import sys
 import uuid
 from typing import Any
 
+from . import patching
+
 _real_seed = random.Random.seed
 
 
@@ -31,7 +33,7 @@ class Stream:
 def install(key: str) -> None:
     """Feed `random`, `uuid`, ``os.urandom``, `secrets` and numpy's global generator from one stream."""
     stream = Stream(key)
-    os.urandom = stream.take
+    patching.replace(os, "urandom", lambda original: stream.take)
     random._urandom = stream.take  # type: ignore[attr-defined]
 
     def seed(self: random.Random, a: Any = None, version: int = 2) -> None:

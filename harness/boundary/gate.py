@@ -112,8 +112,11 @@ class Gate:
         self._pid = 0
         self._main = threading.get_ident()
 
-    def begin(self, channel: Channel, plan: Sequence[Armed], limits: Limits, *, trace: bool) -> None:
-        """Become the gate of this process; until then every effect passes unseen."""
+    def begin(
+        self, channel: Channel, plan: Sequence[Armed], limits: Limits, earlier: Sequence[Point] = (), *, trace: bool
+    ) -> None:
+        """Become the gate of this process; until then every effect passes unseen. Points are numbered on."""
+        self._counts.update((p.kind, p.verb, p.target, p.task) for p in earlier)
         self.channel, self.plan, self.limits, self.trace = channel, plan, limits, trace
         self._pid = _real_getpid()
 

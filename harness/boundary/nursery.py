@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from ..values.errors import ChaosError
 from .channel import Channel
-from .child import Agent, Boundary, end_with_parent
+from .child import Agent, Boundary, adopt_orphans, end_with_parent
 
 _FORK, _WAIT = b"F", b"W"
 _NUMBER = struct.Struct("!i")
@@ -60,7 +60,6 @@ class Nursery:
             status = b""
         self._control.settimeout(None)
         status = status or self._control.recv(_NUMBER.size)
-        end_group(pid)
         if not status:
             raise _gone()
         return int(_NUMBER.unpack(status)[0])
@@ -95,6 +94,20 @@ def end_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
+def _end_orphans(spare: int) -> None:
+    """End what an agent's process left running, and what that leaves, until only the spare process is there."""
+    path = f"/proc/self/task/{os.getpid()}/children"
+    while os.path.exists(path):
+        with open(path, encoding="ascii") as children:
+            orphans = [pid for pid in map(int, children.read().split()) if pid != spare]
+        if not orphans:
+            return
+        for pid in orphans:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
 def _gone() -> ChaosError:
     return ChaosError(
         "nursery-gone",
@@ -106,19 +119,24 @@ def _gone() -> ChaosError:
 def _serve(control: socket.socket, agent: Agent) -> NoReturn:
     """Fork and wait as asked, until the test's process hangs up."""
     end_with_parent()
+    adopt_orphans()
     boundary = Boundary(agent)
+    spare = 0
     while len(request := control.recv(_REQUEST_BYTES, socket.MSG_WAITALL)) == _REQUEST_BYTES:
         if request[:1] == _WAIT:
-            status = os.waitpid(_NUMBER.unpack(request[1:])[0], 0)[1]
+            pid = _NUMBER.unpack(request[1:])[0]
+            status = os.waitpid(pid, 0)[1]
+            end_group(pid)
+            _end_orphans(spare)
             control.sendall(_NUMBER.pack(status))
             continue
         ours, theirs = socket.socketpair()
-        pid = os.fork()
-        if pid == 0:
+        spare = os.fork()
+        if spare == 0:
             control.close()
             theirs.close()
             boundary.live(Channel(ours))
-        socket.send_fds(control, [_NUMBER.pack(pid)], [theirs.fileno()])
+        socket.send_fds(control, [_NUMBER.pack(spare)], [theirs.fileno()])
         ours.close()
         theirs.close()
     os._exit(0)

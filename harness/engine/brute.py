@@ -1,35 +1,46 @@
-"""Brute force: every crash and every second crash truly carried out, nothing merged. The measure of the closure."""
+"""Brute force: every crash, every fault, and every second one, each truly carried out. The measure of the closure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ..values.schedule import Schedule
-from .execute import Executor, Lived
+from .execute import Executor
 from .judge import Judge, Judgement
+from .lives import Lived
 from .observe import Baseline
-from .plan import crash
+from .plan import crash, errors
 from .replay import replay
 from .setting import Setting
 
-MAX_CRASHES = 2
+Judged = tuple[Schedule, Judgement]
 
 
-def crashes(
-    setting: Setting, executor: Executor, judge: Judge, baseline: Baseline
-) -> Iterator[tuple[Schedule, Judgement]]:
-    """Judge every schedule of one or two crashes by real kills."""
-    for sighting in baseline.first.sightings:
-        schedule = Schedule((crash(sighting, recovering=False),))
-        lives, _ = replay(setting, executor, judge, schedule, baseline.initial, baseline.first, trace=True)
+def everything(
+    setting: Setting, executor: Executor, judge: Judge, baseline: Baseline, drifted: list[str]
+) -> Iterator[Judged]:
+    """Judge every schedule of one fault, and every crash in the recovery from it; at depth 2 every fault there."""
+    first = baseline.first
+    firsts = [Schedule((crash(s, recovering=False),)) for s in first.sightings if setting.kill is not None]
+    firsts += [Schedule((injection,)) for injection, _ in errors(first.points, first.effects, setting.faults)]
+    for schedule in firsts:
+        lives, missed = replay(setting, executor, judge, schedule, baseline.initial, first, trace=True)
+        if missed:
+            drifted.append(str(schedule))
+            continue
         yield schedule, judge.judge(lives)
-        yield from second_crashes(setting, executor, judge, baseline, schedule, lives)
+        for double in second_faults(setting, lives, schedule):
+            again, missed = replay(setting, executor, judge, double, baseline.initial, first)
+            drifted += [str(double)] * bool(missed)
+            if not missed:
+                yield double, judge.judge(again)
 
 
-def second_crashes(
-    setting: Setting, executor: Executor, judge: Judge, baseline: Baseline, schedule: Schedule, lives: list[Lived]
-) -> Iterator[tuple[Schedule, Judgement]]:
-    """Judge every crash during the recovery that these processes contain."""
-    recovery = next((life for life in lives if life.role == "recover"), None)
-    for sighting in recovery.sightings if recovery else ():
-        double = schedule.then(crash(sighting, recovering=True))
-        again, _ = replay(setting, executor, judge, double, baseline.initial, baseline.first)
-        yield double, judge.judge(again)
+def second_faults(setting: Setting, lives: Iterable[Lived], schedule: Schedule) -> Iterator[Schedule]:
+    """Yield this schedule with each crash (at depth 2 each fault) in the recovery that these processes contain."""
+    recoveries = [life for life in lives if life.role in ("recover early", "recover")]
+    for life in recoveries:
+        if setting.kill is not None:
+            yield from (schedule.then(crash(sighting, recovering=True)) for sighting in life.sightings)
+        if setting.depth > 1:
+            for injection, _ in errors(life.points, life.effects, setting.faults):
+                yield schedule.then(replace(injection, recovering=True))

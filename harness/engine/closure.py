@@ -11,25 +11,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..values.schedule import Schedule
-from .execute import Lived, Snapshot
 from .judge import Judge, Judgement
 from .lens import Lens
+from .lives import Lived, Sighting, Snapshot
 from .plan import crash
 from .setting import Setting
 
 
 @dataclass(slots=True)
 class Node:
-    """A distinct world that a recovery starts from, and what came of it.
-
-    `schedule` is the smallest one found that leads here; `crashes` how many crashes it has.
-    """
+    """A distinct world that a recovery starts from, and what came of it; `schedule` is a smallest that leads here."""
 
     world: Snapshot
     schedule: Schedule
-    crashes: int
     lives: tuple[Lived, ...] = ()
     judgement: Judgement | None = None
+
+    @property
+    def sightings(self) -> list[Sighting]:
+        """What was seen in its recovery, in every process of it."""
+        return [sighting for life in self.lives for sighting in life.sightings]
 
 
 class Closure:
@@ -41,39 +42,53 @@ class Closure:
         self.nodes: dict[str, Node] = {}
         self.cut_at_crashes = 0
         self.left_out = 0
+        self.abandoned = 0
 
     @property
     def closed(self) -> bool:
         """Whether every world that appeared was recovered from."""
-        return not self.cut_at_crashes and not self.left_out
+        return not self.cut_at_crashes and not self.left_out and not self.abandoned
 
-    def add(self, world: Snapshot, schedule: Schedule, crashes: int) -> str:
+    def add(self, world: Snapshot, schedule: Schedule) -> str:
         """Add a world that a process ended in, however it ended; returns its identity."""
         key = self._lens.identity(world)
-        if key not in self.nodes:
-            self.nodes[key] = Node(world, schedule, crashes)
+        known = self.nodes.get(key)
+        if known is None:
+            self.nodes[key] = Node(world, schedule)
             self._work.append(key)
+        elif len(schedule.injections) < len(known.schedule.injections):
+            known.schedule = schedule
         return key
 
-    def run(self) -> Iterator[Node]:
-        """Recover from every world that is waiting, breadth first, and yield each node once it is judged."""
+    def abandon(self) -> int:
+        """Leave out all worlds that are still waiting; returns how many."""
+        left = len(self._work)
+        self._work.clear()
+        self.abandoned += left
+        return left
+
+    def run(self, *, follow: bool = True) -> Iterator[Node]:
+        """Recover from every world that is waiting, breadth first, and yield each node once it is judged.
+
+        With `follow` the worlds that a crash during these recoveries leaves join in.
+        """
         while self._work:
             node = self.nodes[self._work.popleft()]
             traced = self._setting.kill is not None
             node.lives = tuple(self._judge.recover(node.world, trace=traced))
             node.judgement = self._judge.judge(node.lives)
             yield node
-            if traced:
+            if traced and follow:
                 self._follow(node)
 
     def _follow(self, node: Node) -> None:
         """Add the worlds that a crash during this recovery leaves."""
-        for sighting in node.lives[0].sightings:
+        for sighting in node.sightings:
             if self._lens.identity(sighting.world) in self.nodes:
                 continue
-            if node.crashes >= self._setting.max_crashes:
+            if len(node.schedule.injections) >= self._setting.max_crashes:
                 self.cut_at_crashes = self._setting.max_crashes
             elif len(self.nodes) >= self._setting.max_worlds:
                 self.left_out += 1
             else:
-                self.add(sighting.world, node.schedule.then(crash(sighting, recovering=True)), node.crashes + 1)
+                self.add(sighting.world, node.schedule.then(crash(sighting, recovering=True)))

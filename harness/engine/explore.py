@@ -2,22 +2,22 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..boundary.gate import Armed
 from ..values.exploration import Exploration, Finding
 from ..values.schedule import Schedule
 from . import brute
 from .closure import Closure, Node
-from .execute import FIRST_STREAM, Executor, Lived
+from .execute import Executor
 from .findings import Failure, Findings, finding, signature
 from .judge import Judge, Judgement
 from .lens import Lens
 from .observe import Baseline, observe
-from .plan import crash, errors
-from .replay import judged, needs_recovery
+from .plan import crash
+from .replay import judged
+from .schedules import Schedules
 from .setting import Setting
 from .statement import statement
 
@@ -38,6 +38,7 @@ class Explorer:
         self.findings = Findings()
         self.drifted: list[str] = []
         self.flaky: list[str] = []
+        self.skipped: dict[str, int] = {}
         self.audited = self.mismatches = 0
 
     def explore(self, *, reduce: bool = True) -> Exploration:
@@ -49,7 +50,7 @@ class Explorer:
         return self._within(lambda: self._replay(schedule))
 
     def _within(self, work: Callable[[], Exploration]) -> Exploration:
-        began = time.monotonic()
+        self.began = time.monotonic()
         initial = self.executor.capture(0.0)
         put_back = self.executor.prepare()
         try:
@@ -61,7 +62,7 @@ class Explorer:
             put_back()
         self.executor.restore(self.baseline.initial if _failed(result) else self.baseline.done)
         self._restore_logs()
-        return replace(result, seconds=time.monotonic() - began)
+        return replace(result, seconds=time.monotonic() - self.began)
 
     def _observe(self, *, merge: bool = True) -> None:
         began = time.monotonic()
@@ -77,100 +78,59 @@ class Explorer:
         self._observe(merge=reduce)
         closure = Closure(self.setting, self.judge, self.lens)
         if reduce:
-            self._crashes(closure)
-            self._errors(closure)
+            self._schedules(closure)
             self._audit(closure)
         else:
             self._brute_force()
-        if not self.findings.schedules:
+        if not self.findings.schedules and not self.drifted and not self.skipped:
             raise NothingSelected
         result = self._result(closure, reduce)
         text = statement(
             result,
-            crashes=self.setting.kill is not None,
+            self.setting,
             cut_at=closure.cut_at_crashes,
             reduced=reduce,
             mismatches=self.mismatches,
         )
         return replace(result, statement=text)
 
-    def _crashes(self, closure: Closure) -> None:
-        """Close over every crash of the fault-free run."""
-        if self.setting.kill is None:
-            return
-        first = self.baseline.first
-        reached = []
-        for sighting in first.sightings:
-            schedule = Schedule((crash(sighting, recovering=False),))
-            reached.append((schedule, closure.add(sighting.world, schedule, 1)))
-        self._close(closure)
-        for schedule, key in reached:
-            self._count(schedule, closure.nodes[key])
-
-    def _close(self, closure: Closure) -> None:
-        """Let the closure grow to its end; crashes in recovery count where their recovery started."""
-        for node in closure.run():
-            if node.schedule.injections[-1].recovering and node.judgement is not None:
-                self.findings.add(node.schedule, node.judgement)
-
-    def _count(self, schedule: Schedule, node: Node) -> None:
-        assert node.judgement is not None
-        self.findings.add(schedule, node.judgement)
-        self.findings.schedules += len(node.lives[0].sightings)
-
-    def _errors(self, closure: Closure) -> None:
-        """Try every fault that leaves the process alive; what leaves `run` joins the closure."""
-        once: tuple[Armed, Lived, Judgement, int] | None = None
-        for injection, armed in errors(self.baseline.first, self.setting.faults):
-            schedule = Schedule((injection,))
-            if once is not None and _same_as_once(armed, once[0], once[1]):
-                self.findings.add(schedule, once[2])
-                self.findings.schedules += once[3]
-                continue
-            life = self.executor.live("run", self.baseline.initial, FIRST_STREAM, [armed])
-            if not life.struck:
-                self.drifted.append(str(schedule))
-                continue
-            lives, inner = [life], 0
-            if needs_recovery(self.setting, life):
-                node = closure.nodes[closure.add(life.end, schedule, 0)]
-                self._close(closure)
-                lives, inner = [life, *node.lives], len(node.lives[0].sightings)
-            judgement = self.judge.judge(lives)
-            self.findings.add(schedule, judgement)
-            self.findings.schedules += inner
-            once = (armed, life, judgement, inner)
+    def _schedules(self, closure: Closure) -> None:
+        budget_s = self.setting.budget_s
+        schedules = Schedules(
+            self.setting,
+            self.executor,
+            self.lens,
+            self.judge,
+            self.baseline,
+            closure,
+            self.findings,
+            self.drifted,
+            None if budget_s is None else self.began + budget_s,
+        )
+        schedules.carry_out()
+        self.skipped = schedules.skipped
 
     def _brute_force(self) -> None:
         arguments = (self.setting, self.executor, self.judge, self.baseline)
-        if self.setting.kill is not None:
-            for schedule, judgement in brute.crashes(*arguments):
-                self.findings.add(schedule, judgement)
-        for injection, armed in errors(self.baseline.first, self.setting.faults):
-            schedule = Schedule((injection,))
-            lives = [self.executor.live("run", self.baseline.initial, FIRST_STREAM, [armed])]
-            if not lives[0].struck:
-                self.drifted.append(str(schedule))
-                continue
-            if needs_recovery(self.setting, lives[0]):
-                lives += self.judge.recover(lives[0].end, trace=self.setting.kill is not None)
-            self.findings.add(schedule, self.judge.judge(lives))
-            for double, judgement in brute.second_crashes(*arguments, schedule, lives):
-                self.findings.add(double, judgement)
+        for schedule, judgement in brute.everything(*arguments, self.drifted):
+            self.findings.add(schedule, judgement)
 
     def _audit(self, closure: Closure) -> None:
         """Run a sample of merged schedules unmerged: they must break what their merged twin broke, and nothing else."""
         if self.setting.kill is None:
             return
-        merged = []
+        merged: list[tuple[Schedule, Node]] = []
         for sighting in self.baseline.first.sightings:
-            node = closure.nodes[self.lens.identity(sighting.world)]
+            node = closure.nodes.get(self.lens.identity(sighting.world))
+            if node is None or node.judgement is None:
+                continue
             first = Schedule((crash(sighting, recovering=False),))
-            inner = [s for s in node.lives[0].sightings if self.lens.identity(s.world) in closure.nodes]
-            merged += [(first, node)] if node.schedule != first else []
-            merged += [
-                (first.then(crash(s, recovering=True)), closure.nodes[self.lens.identity(s.world)]) for s in inner
-            ]
+            merged.append((first, node))
+            for inner in node.sightings:
+                second = closure.nodes.get(self.lens.identity(inner.world))
+                if second is not None and second.judgement is not None:
+                    merged.append((first.then(crash(inner, recovering=True)), second))
+        merged = [(schedule, node) for schedule, node in merged if schedule != node.schedule]
         dice = random.Random(self.setting.seed)
         for schedule, node in dice.sample(merged, min(self.setting.audit, len(merged))):
             self.audited += 1
@@ -184,7 +144,9 @@ class Explorer:
                 ] = None
 
     def _truly(self, schedule: Schedule) -> tuple[Judgement, list[str]]:
-        return judged(self.setting, self.executor, self.judge, schedule, self.baseline.initial, self.baseline.first)
+        """Carry a schedule out from the start and judge it, nothing remembered from before."""
+        judge = Judge(self.setting, self.executor, self.lens, self.baseline, merge=False)
+        return judged(self.setting, self.executor, judge, schedule, self.baseline.initial, self.baseline.first)
 
     def _confirmed(self) -> Iterator[tuple[Failure, Judgement]]:
         """Carry every failure out once more, truly; what does not repeat is flaky, not a violation."""
@@ -200,7 +162,7 @@ class Explorer:
 
     def _finding(self, failure: Failure, judgement: Judgement) -> Finding:
         expected, actual = self.lens.world(self.baseline.done), self.lens.world(judgement.end)
-        return finding(failure, judgement, expected, actual, self.setting.secrets)
+        return finding(failure, judgement, expected, actual, {**self.executor.credentials, **self.setting.secrets})
 
     def _result(self, closure: Closure, reduce: bool) -> Exploration:
         seen: set[object] = set()
@@ -209,7 +171,9 @@ class Explorer:
             if signature(truly) not in seen:
                 seen.add(signature(truly))
                 violations.append(self._finding(failure, truly))
-        skipped = {"max_worlds": closure.left_out} if closure.left_out else {}
+        skipped = dict(self.skipped)
+        if closure.left_out:
+            skipped["max_worlds"] = closure.left_out
         first = self.baseline.first
         return Exploration(
             points=len(first.points),
@@ -219,8 +183,8 @@ class Explorer:
             closed=reduce and closure.closed and self.setting.kill is not None,
             skipped=skipped,
             drifted=tuple(self.drifted),
-            unintercepted=tuple(first.unintercepted),
-            unwatched=_still_there(first.unwatched),
+            unintercepted=tuple(self.executor.unintercepted),
+            unwatched=_still_there(self.executor.unwatched),
             masked=self.lens.masks.lines(),
             audited=self.audited,
             violations=tuple(violations),
@@ -248,25 +212,17 @@ class Explorer:
             violations=tuple(found),
             errors=judgement.errors,
             cells=self.findings.table(),
-            verdicts=self.judge.verdicts,
+            verdicts=dict(sorted(self.judge.verdicts.items())),
             result=self.baseline.first.outcome.value,
+            elsewhere=schedule.injections[0].point not in self.baseline.first.points,
         )
         outcome = "drifted: the point was not reached" if drifted else f"{len(found)} violations"
         return replace(result, statement=f"replayed {schedule}: {outcome}")
-
-
-def _same_as_once(armed: Armed, other: Armed, life: Lived) -> bool:
-    """Say whether a lasting fault can do nothing that it did not do once: its process reached no later point of it."""
-    one, lasting = other.injection, armed.injection
-    if one.lasting or not lasting.lasting or replace(one, lasting=True) != lasting or one.point not in life.points:
-        return False
-    later = life.points[life.points.index(one.point) + 1 :]
-    return not any(armed.reaches(point) for point in later)
 
 
 def _failed(result: Exploration) -> bool:
     return bool(result.violations or result.drifted or result.errors or result.flaky)
 
 
-def _still_there(paths: list[str]) -> tuple[str, ...]:
+def _still_there(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({path for path in paths if Path(path).exists()}))

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..values.exploration import Cell, Finding
+from ..values.history import Verdict
 from ..values.points import canonical
 from ..values.schedule import Schedule
 from ..values.world import World
-from .execute import Lived
 from .judge import Judgement
+from .lives import Lived
 
+_CellKey = tuple[str, str, Verdict, tuple[str, ...]]
 _Key = tuple[tuple[str, ...], tuple[str, ...]]
 
 
@@ -29,8 +31,8 @@ class Findings:
     """What was judged so far."""
 
     failures: dict[_Key, Failure] = field(default_factory=dict)
-    cells: Counter[tuple[str, str, tuple[str, ...]]] = field(default_factory=Counter)
-    smallest: dict[tuple[str, str, tuple[str, ...]], Schedule] = field(default_factory=dict)
+    cells: Counter[_CellKey] = field(default_factory=Counter)
+    smallest: dict[_CellKey, Schedule] = field(default_factory=dict)
     schedules: int = 0
     errors: dict[str, None] = field(default_factory=dict)
 
@@ -39,7 +41,8 @@ class Findings:
         self.schedules += count
         self.errors.update(dict.fromkeys(judgement.errors))
         struck = schedule.injections[0]
-        cell = (str(struck.point), struck.fault, judgement.invariants)
+        verdict: Verdict = "violated" if judgement.broken else "unknown" if judgement.errors else "holds"
+        cell = (str(struck.point), struck.fault, verdict, judgement.invariants)
         self.cells[cell] += count
         self.smallest[cell] = min(self.smallest.get(cell, schedule), schedule, key=_size)
         if not judgement.broken:
@@ -55,11 +58,7 @@ class Findings:
 
     def table(self) -> tuple[Cell, ...]:
         """Return the aggregated rows in a stable order."""
-        return tuple(
-            Cell(point, fault, "violated" if invariants else "holds", invariants, str(self.smallest[cell]), count)
-            for cell, count in sorted(self.cells.items())
-            for point, fault, invariants in [cell]
-        )
+        return tuple(Cell(*cell, str(self.smallest[cell]), count) for cell, count in sorted(self.cells.items()))
 
 
 def signature(judgement: Judgement) -> _Key:

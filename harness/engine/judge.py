@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 
 from ..boundary.gate import Armed
 from ..values.history import History, Violation
-from ..values.world import Diff, World
+from ..values.points import Point
+from ..values.world import Diff
 from ..world.compare import matches_value
-from ..world.leases import live_lease_until
-from .execute import RESTART_S, Executor, Lived, Role, Snapshot
+from ..world.leases import live_leases
+from .execute import Executor
 from .lens import Lens
+from .lives import RESTART_S, Lived, Role, Snapshot
 from .observe import Baseline
 from .setting import Setting
 
@@ -48,26 +50,46 @@ class Judge:
         self._initial = lens.identity(baseline.initial)
         self._again: dict[str, Lived] = {}
         self._retries: dict[str, Lived] = {}
-        self._allowed: dict[int, tuple[World, bool]] = {}
         self.verdicts: dict[str, str] = {}
 
-    def recover(self, start: Snapshot, *, trace: bool) -> list[Lived]:
-        """Let a healthy recovery run; where it leaves a live lease, once more after the lease has run out."""
-        lives = [self.restart("recover", start, trace=trace)]
-        for _ in range(_MAX_LEASES):
+    def recover(self, start: Snapshot, *, trace: bool, plan: Sequence[Armed] = ()) -> list[Lived]:
+        """Let a recovery run; where it leaves a live lease, once more after the lease has run out.
+
+        They count as one recovery: points are numbered through, and a plan strikes in the first one that reaches its
+        point; after that nobody waits.
+        """
+        lives = [self.restart("recover", start, trace=trace, plan=plan)]
+        while len(lives) <= _MAX_LEASES and not (plan and lives[-1].struck):
             end = lives[-1].end
-            until = live_lease_until(self._lens.world(end), end.clock)
-            leftover = self._lens.world(self._baseline.done)
-            if until is None or live_lease_until(leftover, self._baseline.done.clock) is not None:
+            until = self._leased_until(end)
+            if until is None:
                 break
-            lives.append(self.restart("recover", replace(end, clock=until + 1.0), trace=trace))
+            lives[-1].role = "recover early"
+            earlier = tuple(point for life in lives for point in life.points)
+            later = replace(end, clock=until + 1.0)
+            lives.append(self.restart("recover", later, trace=trace, plan=plan, earlier=earlier))
         return lives
 
-    def restart(self, role: Role, world: Snapshot, *, trace: bool = False, plan: Sequence[Armed] = ()) -> Lived:
+    def _leased_until(self, end: Snapshot) -> float | None:
+        """Return when the last lease runs out that a fault-free run does not leave too; None where none lives."""
+        done = self._baseline.done
+        usual = live_leases(self._lens.world(done), done.clock)
+        live = live_leases(self._lens.world(end), end.clock)
+        return max((until for place, until in live.items() if place not in usual), default=None)
+
+    def restart(
+        self,
+        role: Role,
+        world: Snapshot,
+        *,
+        trace: bool = False,
+        plan: Sequence[Armed] = (),
+        earlier: tuple[Point, ...] = (),
+    ) -> Lived:
         """Start a new process a moment after the last one ended."""
         start = replace(world, clock=world.clock + RESTART_S)
         stream = f"{role.split()[0]}/{self._lens.identity(world)}"
-        return self._executor.live(role, start, stream, plan, trace=trace)
+        return self._executor.live(role, start, stream, plan, trace=trace, earlier=earlier)
 
     def judge(self, lives: Sequence[Lived]) -> Judgement:
         """Put every invariant to the outside as these processes leave it."""
@@ -79,26 +101,26 @@ class Judge:
         again = self._recover_again(end) if recovered else None
         retried = self._retry(end) if not from_before and from_done else None
         asked += [life for life in (again, retried) if life is not None]
+        errors: list[str] = []
         history = History(
             tuple(life.execution() for life in asked),
             self._lens.world(before),
             self._lens.world(done),
             from_before,
             from_done,
-            self._accepts(end),
+            self._accepts(end, errors),
             self._claims_done(lives[0]),
             None if again is None else self._lens.difference(end, again.end),
             None if retried is None else self._lens.difference(done, retried.end),
             self._baseline.transient,
-            self._setting.secrets,
+            {**self._executor.credentials, **self._setting.secrets},
             self._setting.leftover_names,
         )
-        return self._ask_all(history, end, tuple(asked))
+        return self._ask_all(history, end, tuple(asked), errors)
 
-    def _ask_all(self, history: History, end: Snapshot, asked: tuple[Lived, ...]) -> Judgement:
+    def _ask_all(self, history: History, end: Snapshot, asked: tuple[Lived, ...], errors: list[str]) -> Judgement:
         world = self._lens.world(end)
         broken: list[tuple[str, Violation]] = []
-        errors: list[str] = []
         for invariant in self._setting.invariants:
             try:
                 found = list(invariant.check(world, history)) if invariant.applies(world, history) else None
@@ -131,10 +153,16 @@ class Judge:
             self._retries[key] = self.restart("retry", end)
         return self._retries[key]
 
-    def _accepts(self, end: Snapshot) -> bool:
+    def _accepts(self, end: Snapshot, errors: list[str]) -> bool:
         if self._setting.allow is None:
             return False
-        return bool(self._setting.allow(self._lens.world(end)))
+        try:
+            return bool(self._setting.allow(self._lens.world(end)))
+        except AssertionError:
+            return False
+        except Exception as problem:
+            errors.append(f"allow failed: {type(problem).__name__}: {problem}")
+            return False
 
     def _claims_done(self, run: Lived) -> bool | None:
         first, second = self._baseline.first.outcome.value, self._baseline.others[0].outcome.value

@@ -1,12 +1,14 @@
 """Look at snapshots: as worlds, as identities, as differences; remembers, since the same ones come again and again."""
 
 from dataclasses import replace
+from urllib.parse import urlsplit
 
-from ..values.world import Diff, Row, World
+from ..values.world import Collections, Diff, Row, World
 from ..world.compare import Masks, difference
 from ..world.describe import world_of
 from ..world.identity import identity
-from .execute import Executor, Snapshot
+from .execute import Executor
+from .lives import Snapshot
 from .setting import Setting
 
 
@@ -18,7 +20,7 @@ class Lens:
         self.masks = Masks()
         self._worlds: dict[tuple[int, tuple[bytes, ...]], tuple[Snapshot, World]] = {}
         self._diffs: dict[tuple[int, int], tuple[World, World, Diff]] = {}
-        self._identities: dict[tuple[int, float], tuple[World, str]] = {}
+        self._identities: dict[tuple[int, float, frozenset[int]], tuple[World, str]] = {}
         executor.same_outside = self.same
 
     def world(self, snapshot: Snapshot) -> World:
@@ -28,7 +30,9 @@ class Lens:
             resources: dict[str, list[Row]] = {}
             for service, state in zip(self._setting.services, snapshot.services, strict=True):
                 resources.update(service.describe(state))
-            self._worlds[key] = (snapshot, world_of(self._setting.sources, snapshot.disk, resources))
+            hosts = [f"{urlsplit(twin.base_url).netloc}/" for twin in self._setting.twins]
+            found = Collections(resources, hosts)
+            self._worlds[key] = (snapshot, world_of(self._setting.sources, snapshot.disk, found))
         return self._worlds[key][1]
 
     def same(self, one: Snapshot, other: Snapshot) -> bool:
@@ -38,10 +42,10 @@ class Lens:
     def identity(self, snapshot: Snapshot) -> str:
         """Return the same text for worlds that no recovery can tell apart."""
         world = self.world(snapshot)
-        key = (id(world), snapshot.clock)
+        key = (id(world), snapshot.clock, snapshot.pids)
         if key not in self._identities:
             met = replace(world, resources=self._recalled(snapshot))
-            text = identity(met, snapshot.clock, self.masks, frozenset(self._executor.pids), self._executor.roots)
+            text = identity(met, snapshot.clock, self.masks, snapshot.pids, self._executor.roots)
             self._identities[key] = (world, text)
         return self._identities[key][1]
 

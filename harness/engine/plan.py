@@ -1,13 +1,15 @@
 """Turn what was seen into schedules: which fault, at which point, at which moment."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..boundary.gate import Armed
-from ..values.errors import ChaosError, nearest
+from ..values.errors import ChaosError, unknown_fault
 from ..values.faults import Fault
+from ..values.http import ModelAnswer
 from ..values.points import Effect, Point
 from ..values.schedule import Injection, Schedule
-from .execute import Lived, Sighting
+from ..values.strikes import Say
+from .lives import Sighting
 
 CRASH = "process.kill"
 
@@ -17,10 +19,12 @@ def crash(sighting: Sighting, *, recovering: bool) -> Injection:
     return Injection(CRASH, sighting.point, sighting.when, recovering=recovering)
 
 
-def errors(run: Lived, faults: Sequence[Fault]) -> Iterator[tuple[Injection, Armed]]:
-    """Yield every fault that leaves the process alive, at every point of `run` where it can strike."""
-    for point in run.points:
-        effect = run.effects.get(point, Effect(point))
+def errors(
+    points: Iterable[Point], effects: Mapping[Point, Effect], faults: Sequence[Fault]
+) -> Iterator[tuple[Injection, Armed]]:
+    """Yield every fault that leaves the process alive, at every point where it can strike."""
+    for point in points:
+        effect = effects.get(point, Effect(point))
         for fault in faults:
             if fault.name != CRASH and fault.applies(effect):
                 yield from _injections(fault, effect)
@@ -56,6 +60,9 @@ def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effe
         )
     strikes = list(fault.strikes(effect))
     index = int(injection.variant) - 1 if injection.variant.isdigit() else 0
+    if not strikes and effect.answer is None and injection.point.kind == "llm":
+        # an answer that is not known before it comes: what it becomes is made then, from the same variant
+        return Armed(position, injection, Say(ModelAnswer()), fault.at)
     if index >= len(strikes):
         raise ChaosError(
             "drifted",
@@ -63,11 +70,3 @@ def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effe
             "the agent changed since the token was printed: explore again without --chaos-replay",
         )
     return Armed(position, injection, strikes[index], fault.at)
-
-
-def unknown_fault(name: str, known: Mapping[str, Fault], option: str) -> ChaosError:
-    """Return the error for a fault that nobody installed."""
-    near = ", ".join(nearest(name, known))
-    return ChaosError(
-        "unknown-fault", f"no fault matches {name!r} ({option})", f"nearest: {near}\nall of them: pytest --chaos-list"
-    )

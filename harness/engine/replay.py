@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from ..boundary.gate import Armed
 from ..values.schedule import Schedule
-from .execute import FIRST_STREAM, Executor, Lived, Snapshot
+from .execute import Executor
 from .judge import Judge, Judgement
+from .lives import FIRST_STREAM, Lived, Snapshot
 from .plan import CRASH, arm
 from .setting import Setting
 
@@ -34,9 +35,8 @@ def replay(
         if not needs_recovery(setting, lives[-1]):
             drifted += [str(a.injection) for a in process]
             continue
-        life = judge.restart("recover", lives[-1].end, trace=trace, plan=_renumbered(process))
-        drifted += _unstruck(process, life)
-        lives.append(life)
+        lives += judge.recover(lives[-1].end, trace=trace, plan=_renumbered(process))
+        drifted += _unstruck(process, lives[-1])
     if needs_recovery(setting, lives[-1]):
         lives += judge.recover(lives[-1].end, trace=trace)
     return lives, drifted

@@ -20,6 +20,7 @@ class Setting:
         services: further external state, twins included.
         faults: those that were selected; `known` has all that are installed.
         secrets: credentials by a readable label.
+        shard: (K, N) for the K-th of N disjoint parts, K from 1.
         progress: is told what is going on, for the terminal.
     """
 
@@ -42,6 +43,9 @@ class Setting:
     max_crashes: int = 6
     max_worlds: int = 4000
     audit: int = 3
+    depth: int = 1
+    budget_s: float | None = None
+    shard: tuple[int, int] = (1, 1)
 
     @property
     def kill(self) -> Fault | None:

@@ -1,15 +1,19 @@
 """Say what an exploration proved, and under which model; never "no bugs"."""
 
 from ..values.exploration import Exploration
+from .setting import Setting
 
 
-def statement(result: Exploration, *, crashes: bool, cut_at: int, reduced: bool, mismatches: int) -> str:
-    """Return one paragraph: what was covered, how, and what is not known."""
+def statement(result: Exploration, setting: Setting, *, cut_at: int, reduced: bool, mismatches: int) -> str:
+    """Return one paragraph: what was covered, how, and what is not known.
+
+    `cut_at` is the number of crashes after which no further one was tried, 0 where there was no such end.
+    """
     found = len(result.violations)
     parts = [
         f"{result.points} points, {result.schedules} schedules judged in {result.executions} executions",
         f"{result.worlds} distinct worlds" if reduced else "no schedule merged with another",
-        _covered(result, crashes, cut_at, reduced),
+        _covered(result, setting, cut_at, reduced),
         f"{found} violation{'' if found == 1 else 's'}",
         f"{len(result.unintercepted)} unintercepted, {len(result.drifted)} drifted, {len(result.masked)} masked",
     ]
@@ -24,13 +28,21 @@ def statement(result: Exploration, *, crashes: bool, cut_at: int, reduced: bool,
     return "; ".join(parts)
 
 
-def _covered(result: Exploration, crashes: bool, cut_at: int, reduced: bool) -> str:
+def _covered(result: Exploration, setting: Setting, cut_at: int, reduced: bool) -> str:
     exact = not (result.unintercepted or result.drifted or result.flaky or result.skipped or result.errors)
-    word = "exhaustive: " if exact else ""
-    if not crashes:
-        return f"{word}every selected fault alone, crashes not selected"
+    word = "exhaustive: " if exact and setting.shard[1] == 1 and not setting.hosts else ""
+    part = "" if setting.shard[1] == 1 else f"shard {setting.shard[0]} of {setting.shard[1]} of "
+    faults = "every selected fault" if result.skipped == {} else "selected faults"
+    if setting.depth > 1:
+        faults += " alone and after another"
+    if setting.kill is None:
+        return f"{word}{part}{faults}{'' if setting.depth > 1 else ' alone'}, crashes not selected"
+    if setting.depth == 1:
+        faults = "every single fault" if result.skipped == {} else "single faults"
     if not reduced:
-        return f"{word}every single fault, up to 2 crashes"
+        return f"{word}{part}{faults}, up to 2 crashes"
     if result.closed:
-        return f"{word}every single fault and any number of crashes (closed)"
-    return f"{word}every single fault and up to {cut_at} crashes (not closed)"
+        return f"{word}{part}{faults} and any number of crashes (closed)"
+    if result.skipped:
+        return f"{part}{faults} and crashes, not all of them (not closed)"
+    return f"{word}{part}{faults} and up to {cut_at} crashes (not closed)"

@@ -1,7 +1,7 @@
 """The pytest plugin: options, fixture, and what happens around a test. Thin, and free to load."""
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,12 +13,19 @@ if TYPE_CHECKING:
 
 _chaos = pytest.StashKey["Chaos"]()
 _explorations = pytest.StashKey[list["Exploration"]]()
-_results = pytest.StashKey[list[dict[str, Any]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register ``--chaos`` and its companions, or stand back where another plugin has them."""
+    """Register the options whose names are ours alone."""
     options.register(parser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
+    """Register ``--chaos`` and its companions when all plugins are there, or stand back where one of them has it."""
+    result = yield
+    options.register_short_names(early_config)
+    return result
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -32,9 +39,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check what was typed, before anything runs."""
     for name in ("chaos", "rollproof"):
         config.addinivalue_line(
-            "markers", f"{name}(faults, depth, budget, seed, epic, feature): settings of a test that explores"
+            "markers", f"{name}(faults, depth, budget, seed, epic, feature, story): settings of a test that explores"
         )
-    config.stash[_results] = []
+    others = [p for p in config.pluginmanager.get_plugins() if hasattr(p, "chaos")]
+    if not any(type(other.chaos).__name__ == "FixtureFunctionDefinition" for other in others):
+        from . import short_name
+
+        config.pluginmanager.register(short_name, "rollproof-short-name")
     if options.active(config):
         from .installed import Builtins
 
@@ -46,9 +57,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Reporting(config), "rollproof-reporting")
 
 
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say where we stand back."""
+    names = options.taken(config)
+    if not names:
+        return None
+    return f"rollproof: {', '.join(names)} of another plugin; ours: --rollproof, its fixture and mark rollproof"
+
+
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Answer ``--chaos-list``."""
-    if not config.getoption("chaos_list", False):
+    if not options.flag(config, "list"):
         return None
     from ..reports.terminal import listing
     from ..values.errors import ChaosError
@@ -77,12 +96,6 @@ def rollproof(request: pytest.FixtureRequest) -> "Chaos":
     return made
 
 
-@pytest.fixture
-def chaos(rollproof: "Chaos") -> "Chaos":
-    """What a chaos test declares and explores."""
-    return rollproof
-
-
 def _silent(what: str, executions: int) -> None:
     return None
 
@@ -100,6 +113,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             f"{item.nodeid} asked for chaos and explored nothing",
             "end the test with chaos.explore(run=…, recover=…)",
         )
+    if made is not None:
+        made.finish()
     return result
 
 

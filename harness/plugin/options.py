@@ -1,6 +1,6 @@
 """The command line, the ini file and the mark, and what they mean for one test."""
 
-import contextlib
+import argparse
 import shlex
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -11,70 +11,94 @@ if TYPE_CHECKING:
     from ..chaos import Options
     from ..values.faults import Fault
 
-_NOT_YET = ("depth", "budget", "shard")
 _OURS = (
     ("faults", "GLOB,…", "only these faults, e.g. 'llm.*,process.kill'"),
-    ("depth", "N", "1: every single fault and any number of crashes (2 comes later)"),
-    ("budget", "SECONDS", "a limit for each exploration (comes later)"),
+    ("depth", "N", "1: every single fault and any number of crashes; 2: also every second fault after a first"),
+    ("budget", "SECONDS", "a limit for each exploration; what is left out is counted"),
     ("seed", "N", "seed of everything random (default 0)"),
     ("replay", "TOKEN", "run just this schedule, truly"),
-    ("shard", "K/N", "one of N disjoint parts (comes later)"),
+    ("shard", "K/N", "the K-th of N disjoint parts, for a CI matrix"),
     ("json", "FILE", "write the result as JSON"),
 )
+_FLAGS = (
+    ("no-reduce", "brute force, up to two crashes: nothing is merged"),
+    ("list", "list faults, invariants and twins"),
+)
 _MARKS = ("faults", "depth", "budget", "seed", "epic", "feature", "story")
+_taken = pytest.StashKey[list[str]]()
 
 
 def register(parser: pytest.Parser) -> None:
-    """Add our options; where another plugin has ``--chaos`` already, ``--rollproof`` alone."""
+    """Add our options under ``--rollproof…``, a name that nobody else claims, and the ini options."""
     group = parser.getgroup("chaos", "chaos testing of agent recovery (rollproof)")
     group.addoption("--rollproof", action="store_true", dest="rollproof", help="explore (also where --chaos is taken)")
-    _add(group, "--chaos", action="store_true", dest="chaos_active", help="explore every fault at every point")
     for name, metavar, text in _OURS:
-        _add(group, f"--chaos-{name}", metavar=metavar, dest=f"chaos_{name}", default=None, help=text)
+        group.addoption(f"--rollproof-{name}", metavar=metavar, dest=_dest(name), default=None, help=text)
         _add_ini(parser, f"chaos_{name}", text)
-    _add(
-        group,
-        "--chaos-no-reduce",
-        action="store_true",
-        dest="chaos_no_reduce",
-        default=False,
-        help="brute force, up to two crashes: nothing is merged",
-    )
-    _add(
-        group,
-        "--chaos-list",
-        action="store_true",
-        dest="chaos_list",
-        default=False,
-        help="list faults, invariants and twins",
-    )
+    for name, text in _FLAGS:
+        group.addoption(f"--rollproof-{name}", action="store_true", dest=_dest(name), default=False, help=text)
+    _add_ini(parser, "chaos", "explore", type="bool", default=False)
+    _add_ini(parser, "chaos_no_reduce", _FLAGS[0][1], type="bool", default=False)
     _add_ini(parser, "chaos_leftovers", "further name patterns of locks, staging folders and temporary files")
+    _add(group, "--chaos-json", metavar="FILE", dest=_dest("json"), default=None, help="write the result as JSON")
 
 
-def _add(group: Any, *names: str, **settings: Any) -> None:
-    with contextlib.suppress(ValueError):  # another plugin's: it keeps the name, ours is --rollproof
-        group.addoption(*names, **settings)
+def register_short_names(config: pytest.Config) -> None:
+    """Add ``--chaos…``, once all plugins are loaded, wherever no other one has the name; note what is taken."""
+    group = config._parser.getgroup("chaos")
+    taken = [] if _add(group, "--chaos", action="store_true", dest="rollproof", help="explore") else ["--chaos"]
+    for name, metavar, text in _OURS:
+        settings = {"metavar": metavar, "dest": _dest(name), "default": None, "help": text}
+        if name != "json" and not _add(group, f"--chaos-{name}", **settings):
+            taken.append(f"--chaos-{name}")
+    for name, text in _FLAGS:
+        if not _add(group, f"--chaos-{name}", action="store_true", dest=_dest(name), default=False, help=text):
+            taken.append(f"--chaos-{name}")
+    config.stash[_taken] = taken
 
 
-def _add_ini(parser: pytest.Parser, name: str, text: str) -> None:
-    with contextlib.suppress(ValueError):
-        parser.addini(name, text, default=None)
+def taken(config: pytest.Config) -> list[str]:
+    """Return those of our options that another plugin has."""
+    return config.stash.get(_taken, [])
+
+
+def _dest(name: str) -> str:
+    return f"rollproof_{name.replace('-', '_')}"
+
+
+def _add(group: Any, name: str, **settings: Any) -> bool:
+    """Add an option; returns False where another plugin has it."""
+    try:
+        group.addoption(name, **settings)
+    except (ValueError, argparse.ArgumentError):
+        return False
+    return True
+
+
+def _add_ini(parser: pytest.Parser, name: str, text: str, **settings: Any) -> None:
+    if name not in parser._inidict:
+        parser.addini(name, text, **{"default": None, **settings})
 
 
 def active(config: pytest.Config) -> bool:
     """Say whether tests explore, or run once without a fault."""
-    return bool(config.getoption("rollproof", False) or config.getoption("chaos_active", False))
+    return bool(config.getoption("rollproof", False)) or (not taken(config) and _in_ini(config, "chaos") is True)
+
+
+def flag(config: pytest.Config, name: str) -> bool:
+    """Say whether a switch is on, on the command line or in the ini file."""
+    return bool(config.getoption(_dest(name), False)) or _in_ini(config, f"chaos_{name.replace('-', '_')}") is True
 
 
 def value(config: pytest.Config, name: str) -> str | None:
     """Return what the command line, or else the ini file, says."""
-    typed = config.getoption(f"chaos_{name}", None)
-    return str(typed) if typed is not None else _in_ini(config, name)
+    typed = config.getoption(_dest(name), None)
+    return str(typed) if typed is not None else _in_ini(config, f"chaos_{name}")
 
 
-def _in_ini(config: pytest.Config, name: str) -> str | None:
+def _in_ini(config: pytest.Config, name: str) -> Any:
     try:
-        return config.getini(f"chaos_{name}") or None
+        return config.getini(name) or None
     except (ValueError, KeyError):
         return None
 
@@ -85,13 +109,12 @@ def check(config: pytest.Config) -> None:
     from ..values.schedule import Schedule
     from .installed import installed_invariants
 
-    for name in _NOT_YET:
-        typed = value(config, name)
-        if typed is not None and (name, typed) != ("depth", "1"):
-            raise pytest.UsageError(f"chaos: --chaos-{name}={typed} is not there yet\n       leave it out")
     try:
         installed_invariants(config)
         _number(value(config, "seed"), "--chaos-seed")
+        _depth(value(config, "depth"), "--chaos-depth")
+        _budget(value(config, "budget"), "--chaos-budget")
+        _shard(value(config, "shard"))
         globs, replayed = value(config, "faults"), value(config, "replay")
         _selected(config, "*" if globs is None else globs, "--chaos-faults")
         if replayed is not None:
@@ -111,22 +134,52 @@ def _number(text: object, option: str) -> int:
         raise ChaosError("bad-seed", f"{text!r} is no whole number ({option})", "e.g. --chaos-seed=7") from None
 
 
+def _depth(text: object, option: str) -> int:
+    """Return 1 or 2; raises ChaosError for anything else."""
+    from ..values.errors import ChaosError
+
+    if text is not None and str(text) not in ("1", "2"):
+        raise ChaosError("bad-depth", f"{text!r} is no depth ({option})", "1 or 2, e.g. --chaos-depth=2")
+    return int(str(text or 1))
+
+
+def _budget(text: object, option: str) -> float | None:
+    """Return seconds, more than 0, or None; raises ChaosError for anything else."""
+    from ..values.errors import ChaosError
+
+    try:
+        seconds = None if text is None else float(str(text))
+    except ValueError:
+        seconds = 0.0
+    if seconds is not None and not 0 < seconds < float("inf"):
+        hint = "a number of seconds above 0, e.g. --chaos-budget=60"
+        raise ChaosError("bad-budget", f"{text!r} is no budget ({option})", hint)
+    return seconds
+
+
+def _shard(text: str | None) -> tuple[int, int]:
+    """Return (K, N); raises ChaosError for what is no ``K/N`` with 1 <= K <= N."""
+    from ..values.errors import ChaosError
+
+    part, slash, parts = (text or "1/1").partition("/")
+    if slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts):
+        return int(part), int(parts)
+    hint = "K/N with K from 1 to N, e.g. --chaos-shard=1/4"
+    raise ChaosError("bad-shard", f"{text!r} is no shard (--chaos-shard)", hint)
+
+
 def _known(config: pytest.Config, names: list[str]) -> None:
-    from ..values.errors import ChaosError, nearest
+    from ..values.errors import unknown_fault
     from .installed import installed_faults
 
     known = installed_faults(config)
     for name in names:
         if name not in known:
-            raise ChaosError(
-                "unknown-fault",
-                f"no fault matches {name!r} (--chaos-replay)",
-                f"nearest: {', '.join(nearest(name, known))}\nall of them: pytest --chaos-list",
-            )
+            raise unknown_fault(name, known, "--chaos-replay")
 
 
 def _selected(config: pytest.Config, globs: str, option: str) -> "list[Fault]":
-    from ..values.errors import ChaosError, nearest
+    from ..values.errors import ChaosError, unknown_fault
     from .installed import installed_faults
 
     known = installed_faults(config)
@@ -134,11 +187,7 @@ def _selected(config: pytest.Config, globs: str, option: str) -> "list[Fault]":
     for glob in filter(None, (part.strip() for part in globs.split(","))):
         matching = {name: fault for name, fault in known.items() if fnmatchcase(name, glob)}
         if not matching:
-            raise ChaosError(
-                "unknown-fault",
-                f"no fault matches {glob!r} ({option})",
-                f"nearest: {', '.join(nearest(glob, known))}\nall of them: pytest --chaos-list",
-            )
+            raise unknown_fault(glob, known, option)
         chosen.update(matching)
     if not chosen:
         raise ChaosError("unknown-fault", f"{globs!r} names no fault ({option})", "all of them: pytest --chaos-list")
@@ -154,9 +203,11 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     from ..values.schedule import Schedule
     from .installed import installed_faults, installed_invariants
 
-    marked = _marked(item)
+    marked = _marked(config, item)
     globs, place = _setting(config, marked, "faults")
     seed, seed_place = _setting(config, marked, "seed")
+    depth, depth_place = _setting(config, marked, "depth")
+    budget, budget_place = _setting(config, marked, "budget")
     replayed = value(config, "replay")
     further = value(config, "leftovers")
     return Options(
@@ -166,14 +217,17 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         invariants=tuple(installed_invariants(config)),
         seed=_number(seed, seed_place),
         schedule=Schedule.parse(replayed) if replayed else None,
-        reduce=not config.getoption("chaos_no_reduce", False),
+        reduce=not flag(config, "no-reduce"),
+        depth=_depth(depth, depth_place),
+        budget_s=_budget(budget, budget_place),
+        shard=_shard(value(config, "shard")),
         leftover_names=(*LEFTOVER_NAMES, *shlex.split(further or "")),
     )
 
 
 def _setting(config: pytest.Config, marked: dict[str, Any], name: str) -> tuple[Any, str]:
     """Return one setting and where it was written."""
-    if config.getoption(f"chaos_{name}", None) is None and name in marked:
+    if config.getoption(_dest(name), None) is None and name in marked:
         return marked[name], f"@pytest.mark.chaos({name}=…)"
     return value(config, name), f"--chaos-{name}"
 
@@ -182,13 +236,16 @@ def _joined(globs: Any) -> str:
     return globs if isinstance(globs, str) else ",".join(globs)
 
 
-def _marked(item: pytest.Item) -> dict[str, Any]:
+def _marked(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
     from ..values.errors import ChaosError, nearest
 
     settings: dict[str, Any] = {}
-    for name in ("chaos", "rollproof"):
-        mark = item.get_closest_marker(name)
-        settings.update(mark.kwargs if mark else {})
+    for name in ("rollproof",) if taken(config) else ("chaos", "rollproof"):
+        for mark in reversed(list(item.iter_markers(name))):
+            if mark.args:
+                text = f"@pytest.mark.{name}{mark.args!r} has settings without a name"
+                raise ChaosError("unnamed-setting", text, f'write e.g. @pytest.mark.{name}(faults="llm.*")')
+            settings.update(mark.kwargs)
     for name in settings:
         if name not in _MARKS:
             raise ChaosError(
@@ -196,8 +253,4 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
                 f"@pytest.mark.chaos has no setting {name!r}",
                 f"nearest: {', '.join(nearest(name, _MARKS))}",
             )
-    for name in _NOT_YET:
-        if settings.get(name) not in (None, 1):
-            text = f"@pytest.mark.chaos({name}={settings[name]!r}) is not there yet"
-            raise ChaosError("not-yet", text, "leave it out")
     return settings

@@ -31,3 +31,11 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     by_tail = [n for n in names if get_close_matches(tail, [n.rsplit(".", 1)[-1]], 1, 0.75)]
     found = dict.fromkeys([*get_close_matches(name, names, count, 0.5), *by_tail])
     return list(found)[:count] or names[:count]
+
+
+def unknown_fault(name: str, known: Iterable[str], option: str) -> ChaosError:
+    """Return the error for a fault that nobody installed."""
+    near = ", ".join(nearest(name, known))
+    return ChaosError(
+        "unknown-fault", f"no fault matches {name!r} ({option})", f"nearest: {near}\nall of them: pytest --chaos-list"
+    )

@@ -55,6 +55,7 @@ class Exploration:
         closed: whether any number of crashes is covered.
         result: what the fault-free run returned.
         verdicts: worst verdict of each invariant.
+        elsewhere: whether this was a replay of a schedule whose first point this fault-free run does not have.
     """
 
     test: str = ""
@@ -78,6 +79,7 @@ class Exploration:
     cells: tuple[Cell, ...] = ()
     verdicts: Mapping[str, str] = field(default_factory=dict)
     result: Any = None
+    elsewhere: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""

@@ -1,5 +1,6 @@
 """A fault is one small declaration: a name, where it can strike, and what it does there."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -7,6 +8,8 @@ from fnmatch import fnmatchcase
 from .points import Effect, Point
 from .schedule import When
 from .strikes import Strike
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ def fault(
     globs = (at,) if isinstance(at, str) else at
 
     def declare(strikes: Callable[[Effect], Iterator[Strike]]) -> Fault:
+        if not _NAME.fullmatch(name):
+            raise TypeError(f"fault {name!r}: a name is family.what_happens, in small letters, digits and _")
         if not strikes.__doc__:
             raise TypeError(f"fault {name!r} has no docstring: say in one line what happens")
         doc = strikes.__doc__.strip().splitlines()[0]

@@ -31,10 +31,11 @@ class Outcome:
 class Execution:
     """One process of a schedule: its role, whether a fault was planned in it, how it ended, and what it sent.
 
+    A recovery that met a live lease was early: another one followed when the lease had run out.
     `resent` counts, for each refused credential (by a readable label), how often it was sent again.
     """
 
-    role: Literal["run", "recover", "recover again", "retry"]
+    role: Literal["run", "recover early", "recover", "recover again", "retry"]
     outcome: Outcome
     faulted: bool = False
     resent: Mapping[str, int] = field(default_factory=dict)

@@ -32,7 +32,6 @@ class Respond:
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
-    revoke: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """The outside at one moment, as a person would look at it: files, rows, resources."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+_T = TypeVar("_T")
 Row = dict[str, Any]
 
 
@@ -16,28 +17,27 @@ class Entry:
     content: bytes = b""
 
 
-class NamedFiles(Mapping[str, bytes]):
-    """Files by their name below a source (``shared/a.md``); ``a.md`` finds it too where only one source has it."""
+class Named(dict[str, _T]):
+    """Things by their name below a source (``shared/a.md``); ``a.md`` finds one too where only one source has it."""
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._files = files
-
-    def __getitem__(self, path: str) -> bytes:
-        if path in self._files:
-            return self._files[path]
-        below = [name for name in self._files if name.partition("/")[2] == path]
+    def __missing__(self, name: str) -> _T:
+        below = [full for full in self if full.partition("/")[2] == name]
         if len(below) != 1:
-            raise KeyError(path)
-        return self._files[below[0]]
+            raise KeyError(name)
+        return self[below[0]]
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._files)
 
-    def __len__(self) -> int:
-        return len(self._files)
+class Collections(Named[list[Row]]):
+    """Resources by ``host/things``; a collection of a declared service that has none is an empty list."""
 
-    def __repr__(self) -> str:
-        return repr(dict(self._files))
+    def __init__(self, found: Mapping[str, list[Row]], hosts: Iterable[str] = ()) -> None:
+        super().__init__(found)
+        self._hosts = tuple(hosts)
+
+    def __missing__(self, name: str) -> list[Row]:
+        if name.startswith(self._hosts):
+            return []
+        return super().__missing__(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,14 @@ class World:
     logs: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
-    def files(self) -> NamedFiles:
+    def files(self) -> Named[bytes]:
         """Watched regular files and their bytes."""
-        return NamedFiles({path: e.content for path, e in self.entries.items() if e.kind == "file"})
+        return Named({path: e.content for path, e in self.entries.items() if e.kind == "file"})
 
     @property
-    def private_files(self) -> NamedFiles:
+    def private_files(self) -> Named[bytes]:
         """Regular files of the agent's own folders and their bytes."""
-        return NamedFiles({path: e.content for path, e in self.private_entries.items() if e.kind == "file"})
+        return Named({path: e.content for path, e in self.private_entries.items() if e.kind == "file"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from ..values.world import Entry, Row, TableShape, World
+from ..values.world import Entry, Named, Row, TableShape, World
 from .disk import DiskState, RawEntry, Source
 from .sqlite_rows import SUFFIXES, Tables, is_database, log_of, read_tables
 
@@ -36,7 +36,7 @@ def world_of(sources: Sequence[Source], state: DiskState, resources: Mapping[str
     watched, private = cached[1]
     return World(
         watched.entries,
-        watched.tables,
+        Named(watched.tables),
         resources,
         private.entries,
         private.tables,

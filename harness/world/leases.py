@@ -4,30 +4,41 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from ..values.points import canonical
 from ..values.world import World
 from .documents import read_document, read_json
 from .moments import moment_of_number, moment_of_text
 
 _WEEK_S = 7 * 86400.0
-_NAME = re.compile(r"lease|expir|deadline|ttl|until|valid_?to|not_?after|release_at|locked", re.IGNORECASE)
-_HINT = re.compile(rb"lease|expir|deadline|ttl|until|valid_?to|not_?after|release_at|locked", re.IGNORECASE)
+_NAMES = r"lease|expir|deadline|ttl|until|valid_?to|not_?after|release_at|locked"
+_NAME = re.compile(_NAMES, re.IGNORECASE)
+_HINT = re.compile(_NAMES.encode(), re.IGNORECASE)
+Place = tuple[str, ...]
 
 
-def live_lease_until(world: World, now: float) -> float | None:
-    """Return the latest time within a week after `now` (epoch seconds) in a field that is named like a lease.
+def live_leases(world: World, now: float) -> dict[Place, float]:
+    """Return the latest time within a week after `now` (epoch seconds) in each field that is named like a lease.
 
-    Looks at columns of rows, fields of JSON files and of resources, watched and private; None where no lease lives.
+    Looks at columns of rows, fields of JSON files and of resources, watched and private. A place is the canonical name
+    of the file, table or collection and the names of the fields that lead there; which row or item is not told apart.
     """
-    values: list[object] = []
+    found: dict[Place, float] = {}
+    for place, value in _values(world):
+        moment = _moment(value, now)
+        if moment is not None and moment > now:
+            found[place] = max(moment, found.get(place, moment))
+    return found
+
+
+def _values(world: World) -> Iterator[tuple[Place, object]]:
     for entries in (world.entries, world.private_entries):
-        for entry in entries.values():
+        for path, entry in entries.items():
             if entry.kind == "file" and entry.content:
-                values += _in_file(entry.content)
+                for place, value in _in_file(entry.content):
+                    yield (canonical(path), *place), value
     for tables in (world.tables, world.private_tables, world.resources):
-        for rows in tables.values():
-            values += _named(rows, False)
-    moments = (_moment(value, now) for value in values)
-    return max((moment for moment in moments if moment is not None and moment > now), default=None)
+        for name, rows in tables.items():
+            yield from _named(rows, (canonical(name),), False)
 
 
 def _moment(value: object, now: float) -> float | None:
@@ -39,22 +50,22 @@ def _moment(value: object, now: float) -> float | None:
 
 
 @lru_cache(maxsize=1024)
-def _in_file(content: bytes) -> tuple[object, ...]:
+def _in_file(content: bytes) -> tuple[tuple[Place, object], ...]:
     if not _HINT.search(content):
         return ()
     document = read_document(content)
-    return tuple(_named(document.value, False)) if document.kind in ("json", "jsonl") else ()
+    return tuple(_named(document.value, (), False)) if document.kind in ("json", "jsonl") else ()
 
 
-def _named(value: object, named: bool) -> Iterator[object]:
+def _named(value: object, place: Place, named: bool) -> Iterator[tuple[Place, object]]:
     """Yield leaves below a field that is named like a lease; `named` where one above is."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _named(item, named or bool(_NAME.search(str(key))))
+            yield from _named(item, (*place, str(key)), named or bool(_NAME.search(str(key))))
     elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
         for item in value:
-            yield from _named(item, named)
+            yield from _named(item, place, named)
     elif isinstance(value, str) and value[:1] in ("{", "[") and (inner := read_json(value)) is not None:
-        yield from _named(inner, named)
+        yield from _named(inner, place, named)
     elif named:
-        yield value
+        yield place, value

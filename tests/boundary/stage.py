@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from rollproof.boundary.gate import Limits
-from rollproof.engine.execute import BIRTH, FIRST_STREAM, Executor, Lived
+from rollproof.engine.execute import Executor
 from rollproof.engine.lens import Lens
+from rollproof.engine.lives import BIRTH, FIRST_STREAM, Lived
 from rollproof.engine.plan import arm
 from rollproof.engine.setting import Setting
 from rollproof.values.schedule import Schedule

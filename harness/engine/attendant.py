@@ -1,0 +1,179 @@
+"""Serve one process until it ends: look at the outside for it, let the twins answer, note what it says."""
+
+import contextlib
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol
+
+from ..boundary.channel import Act, Channel, Crossed, Ended, Noted, Refused, Struck
+from ..boundary.gate import Armed
+from ..values.errors import ChaosError
+from ..values.history import Outcome
+from ..values.http import HttpRequest, HttpResponse, ModelAnswer
+from ..values.points import Effect
+from ..values.sources import twin_for
+from ..values.strikes import Kill, Respond, Say
+from .lives import Lived, Sighting, Snapshot
+from .setting import Setting
+
+
+class Overseer(Protocol):
+    """What it needs of the executor."""
+
+    setting: Setting
+    patience_s: float
+    names: set[str]
+    credentials: dict[str, bytes]
+    same_outside: Callable[[Snapshot, Snapshot], bool]
+
+    def capture(self, clock: float, pids: frozenset[int] = ...) -> Snapshot:
+        """Look at the outside as it is now."""
+
+
+def _unpickled(data: bytes) -> object:
+    """Return what `run` returned; None where that cannot be had here, and so not be compared."""
+    try:
+        return pickle.loads(data) if data else None
+    except Exception:
+        return None
+
+
+class Attendant:
+    """Serves one child until it ends."""
+
+    def __init__(self, executor: Overseer, lived: Lived, channel: Channel, plan: Sequence[Armed], trace: bool) -> None:
+        self._executor, self._lived, self._channel, self._plan, self._trace = executor, lived, channel, plan, trace
+        self.clock = lived.start.clock
+        self.told = False
+        self._refused: set[str] = set()
+        self._problem: ChaosError | None = None
+        self._last = lived.start
+
+    def attend(self) -> None:
+        """Answer messages until the child has gone; sets the outcome."""
+        deadline = time.monotonic() + self._executor.patience_s
+        while True:
+            try:
+                message = self._channel.receive(max(0.01, deadline - time.monotonic()))
+            except EOFError:
+                break
+            except TimeoutError:
+                patience = f"no end after {self._executor.patience_s:.0f} s of real time"
+                self._lived.outcome = Outcome("hung", error=patience)
+                break
+            reply = self._handle(message)
+            if reply is not None:
+                with contextlib.suppress(BrokenPipeError):  # it died meanwhile, which the next look will show
+                    self._channel.tell(reply)
+            if self.told:
+                break
+        if self._problem is not None:
+            raise self._problem
+
+    def close(self, status: int, end: Snapshot) -> None:
+        """Note what the process left, and how it died where nothing planned it and it said nothing."""
+        lived = self._lived
+        lived.end = end
+        if self._trace and self.told and not self._executor.same_outside(self._last, end):
+            lived.unintercepted.append("a change after the last point that nothing was seen to make")
+        planned = any(isinstance(armed.strike, Kill) and armed.position in lived.struck for armed in self._plan)
+        if lived.outcome.kind == "killed" and not planned:
+            code = os.waitstatus_to_exitcode(status)
+            how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            lived.outcome = Outcome("raised", error=f"the process {how}, which was not planned")
+
+    def _handle(self, message: object) -> object:
+        lived = self._lived
+        if isinstance(message, Crossed):
+            return self._look(message)
+        if isinstance(message, Act):
+            return self._act(message)
+        if isinstance(message, Struck):
+            lived.struck.add(message.armed)
+        elif isinstance(message, Noted):
+            self._note(message)
+        elif isinstance(message, Ended):
+            self._end(message)
+        return None
+
+    def _look(self, crossed: Crossed) -> bool:
+        lived, self.clock = self._lived, crossed.clock
+        world = self._executor.capture(crossed.clock, lived.pids)
+        if crossed.when == "before" and not self._executor.same_outside(self._last, world):
+            lived.unintercepted.append(f"a change before {crossed.point} that nothing was seen to make")
+        if crossed.when == "before":
+            lived.effects.setdefault(crossed.point, Effect(crossed.point, crossed.size))
+        lived.sightings.append(Sighting(crossed.point, crossed.when, world))
+        self._last = world
+        return True
+
+    def _act(self, act: Act) -> HttpResponse | Refused:
+        self.clock = act.clock
+        twin = twin_for(self._executor.setting.twins, act.request.url)
+        assert twin is not None
+        armed = self._plan[act.armed] if act.armed is not None else None
+        try:
+            if armed is not None and isinstance(armed.strike, Respond):
+                response = twin.refuse(act.request, armed.strike.status, armed.strike.headers)
+            else:
+                response = twin.handle(act.request)
+                response = self._say(twin, act, response, armed)
+        except ChaosError as problem:
+            self._problem = self._problem or problem
+            return Refused(problem.code, problem.message, problem.hint)
+        self._watch_credentials(act.request, response)
+        return response
+
+    def _say(self, twin: Any, act: Act, response: HttpResponse, armed: Armed | None) -> HttpResponse:
+        answer = twin.read_answer(response)
+        if isinstance(answer, ModelAnswer):
+            self._lived.effects[act.point] = Effect(act.point, 0, answer)
+            if armed is not None and isinstance(armed.strike, Say):
+                fault = self._executor.setting.known[armed.injection.fault]
+                variants = list(fault.strikes(Effect(act.point, 0, answer)))
+                index = int(armed.injection.variant or 1) - 1
+                if index < len(variants) and isinstance(variants[index], Say):
+                    changed: HttpResponse = twin.write_answer(response, variants[index].answer)  # type: ignore[union-attr]
+                    return changed
+                self._lived.struck.discard(armed.position)
+        return response
+
+    def _watch_credentials(self, request: HttpRequest, response: HttpResponse) -> None:
+        credential = request.headers.get("authorization") or request.headers.get("x-api-key", "")
+        if not credential:
+            return
+        label = f"the credential for {request.host}"
+        if credential in self._refused:
+            self._lived.resent[label] += 1
+        if response.status == 401:
+            self._refused.add(credential)
+        else:
+            self._executor.credentials.setdefault(label, credential.removeprefix("Bearer ").encode())
+
+    def _note(self, noted: Noted) -> None:
+        if noted.kind == "unbounded":
+            self._lived.outcome = Outcome("unbounded", error=noted.text)
+        elif noted.kind == "name":
+            self._executor.names.add(noted.text)
+        elif noted.kind == "forbidden":
+            host, line = noted.text.split("\n")
+            self._problem = self._problem or ChaosError(
+                "no-twin",
+                f"the agent connects to {host!r}, which has no twin ({line})",
+                f'declare it: chaos.api("https://{host}") or chaos.llm(…, base_url=…) for a model;\n'
+                "clients other than httpx and httpx2 cannot reach a twin yet",
+            )
+        else:
+            getattr(self._lived, noted.kind).append(noted.text)
+
+    def _end(self, ended: Ended) -> None:
+        self.clock, self.told = ended.clock, True
+        lived = self._lived
+        value = _unpickled(ended.value)
+        kind: Literal["returned", "raised"] = "returned" if ended.kind == "returned" else "raised"
+        lived.outcome = Outcome(kind, value, ended.error, ended.traceback)
+        lived.calls, lived.polls, lived.points = ended.calls, ended.polls, ended.points
+        lived.late_modules = ended.late_modules

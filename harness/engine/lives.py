@@ -1,0 +1,64 @@
+"""What is known of a process of the agent: the outside it started from, what it did, the outside it left."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..values.history import Execution, Outcome
+from ..values.points import Effect, Point
+from ..values.schedule import When
+from ..world.disk import DiskState
+
+BIRTH = 1_768_467_600.0  # virtual time at which the first process starts: 2026-01-15 09:00 UTC
+RESTART_S = 1.0
+FIRST_STREAM = "run/0"
+Role = Literal["run", "recover early", "recover", "recover again", "retry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole outside at one moment: disk, services, the virtual time, and the pids of those who made it so."""
+
+    disk: DiskState
+    services: tuple[bytes, ...]
+    clock: float
+    pids: frozenset[int] = frozenset()
+
+    def same_state(self, other: "Snapshot") -> bool:
+        """Say whether disk and services are equal, whatever the time."""
+        return self.services == other.services and (self.disk is other.disk or self.disk == other.disk)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What the outside looked like at one moment of a traced process: where a crash would leave it."""
+
+    point: Point
+    when: When
+    world: Snapshot
+
+
+@dataclass(slots=True)
+class Lived:
+    """One process from its start to its end."""
+
+    role: Role
+    start: Snapshot
+    outcome: Outcome = field(default_factory=lambda: Outcome("killed"))
+    end: Snapshot = None  # type: ignore[assignment]  # set when the process has ended
+    sightings: list[Sighting] = field(default_factory=list)
+    pids: frozenset[int] = frozenset()
+    points: tuple[Point, ...] = ()
+    effects: dict[Point, Effect] = field(default_factory=dict)
+    struck: set[int] = field(default_factory=set)
+    resent: Counter[str] = field(default_factory=Counter)
+    unintercepted: list[str] = field(default_factory=list)
+    unwatched: list[str] = field(default_factory=list)
+    calls: int = 0
+    polls: int = 0
+    planned: int = 0
+    late_modules: tuple[str, ...] = ()
+
+    def execution(self) -> Execution:
+        """Return what an invariant may know of this process."""
+        return Execution(self.role, self.outcome, self.planned > 0, dict(self.resent))
