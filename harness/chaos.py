@@ -271,11 +271,11 @@ class Chaos:
         )
 
     def _named_paths(self) -> Iterator[tuple[Path, str, bool, tuple[str, ...]]]:
-        """Yield the declared paths; a name that was not given is the path's last part, with its parent's if need be."""
-        last = [path.name for path, name, _, _ in self._paths if name is None]
+        """Yield the declared paths; where a private one's last part is not unique, its parent's name stands before."""
+        names = [name or path.name for path, name, _, _ in self._paths]
         for path, name, private, ignore in self._paths:
-            unique = last.count(path.name) < 2
-            yield path, name or (path.name if unique else f"{path.parent.name}-{path.name}"), private, ignore
+            shared = private and names.count(path.name) > 1
+            yield path, name or (f"{path.parent.name}-{path.name}" if shared else path.name), private, ignore
 
     def _once(self, run: Callable[[], Any]) -> Exploration:
         """Run without a fault, here: an ordinary test."""

@@ -1,7 +1,7 @@
 """Make a process that is forked often cheap to fork.
 
-A fork copies one entry for each page of memory, and the end of the child takes each down again: 4 ms for 60 MB. On pages
-of 2 MiB both cost a tenth; what a child writes is still copied in small pages (measured on Linux 6.18).
+A fork copies one entry for each page of memory, and the end of the child takes each down again: 4 ms for 60 MB. On
+pages of 2 MiB both cost a tenth; what a child writes is still copied in small pages (measured on Linux 6.18).
 """
 
 import ctypes

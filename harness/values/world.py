@@ -26,6 +26,16 @@ class Named(dict[str, _T]):
             raise KeyError(name)
         return self[below[0]]
 
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or sum(full.partition("/")[2] == name for full in self) == 1
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return what has this name, or `default`."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
 
 class Collections(Named[list[Row]]):
     """Resources by ``host/things``; a collection of a declared service that has none is an empty list."""

@@ -193,21 +193,39 @@ def test_an_unknown_setting_in_the_mark(pytester: pytest.Pytester) -> None:
     refused(explore(pytester), "unknown-setting", "'fault'", "faults")
 
 
-@pytest.mark.parametrize("argument", ["--chaos-depth=2", "--chaos-budget=60", "--chaos-shard=1/2"])
-def test_an_option_that_is_not_there_yet(pytester: pytest.Pytester, argument: str) -> None:
-    """It is refused as wrong usage, never ignored."""
+@pytest.mark.parametrize(
+    ("argument", "code"),
+    [
+        ("--chaos-depth=3", "bad-depth"),
+        ("--chaos-depth=two", "bad-depth"),
+        ("--chaos-budget=0", "bad-budget"),
+        ("--chaos-budget=soon", "bad-budget"),
+        ("--chaos-shard=3/2", "bad-shard"),
+        ("--chaos-shard=0/2", "bad-shard"),
+        ("--chaos-shard=1", "bad-shard"),
+    ],
+)
+def test_a_number_that_cannot_be_meant(pytester: pytest.Pytester, argument: str, code: str) -> None:
+    """It is refused as wrong usage before anything runs; the value and a right one are named."""
     write_project(pytester)
     result = explore(pytester, argument)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     output = result.stdout.str() + result.stderr.str()
-    assert f"{argument} is not there yet" in output
+    assert f"[{code}]" in output
+    assert repr(argument.partition("=")[2]) in output
 
 
-@pytest.mark.parametrize("mark", ["(depth=2)", "(budget=60)"])
-def test_a_mark_that_is_not_there_yet(pytester: pytest.Pytester, mark: str) -> None:
+@pytest.mark.parametrize(("mark", "code"), [("(depth=3)", "bad-depth"), ("(budget=-1)", "bad-budget")])
+def test_a_number_in_the_mark_that_cannot_be_meant(pytester: pytest.Pytester, mark: str, code: str) -> None:
     """The same in a mark."""
     write_project(pytester, mark=mark)
-    refused(explore(pytester), "not-yet", "is not there yet")
+    refused(explore(pytester), code, "@pytest.mark.chaos(")
+
+
+def test_a_setting_in_the_mark_without_a_name(pytester: pytest.Pytester) -> None:
+    """It is refused, never dropped."""
+    write_project(pytester, mark='("storage.full")')
+    refused(explore(pytester), "unnamed-setting", "storage.full", "faults=")
 
 
 @pytest.mark.parametrize("seed", ["x", "1.5", "--3", ""])
