@@ -1,15 +1,16 @@
-"""The agent that is measured: files, SQLite, HTTP and a model, in 25 points, right under every single fault."""
+"""The agent that is measured: files, SQLite, HTTP and a model, in 25 points or in 65; right under every schedule."""
 
 import json
 import os
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import httpx
 from openai import OpenAI
 
-REPLY = json.dumps({"title": "Solar", "sections": ["costs", "storage", "grid", "outlook"]})
 TABLES = "CREATE TABLE IF NOT EXISTS steps (name TEXT PRIMARY KEY, value TEXT)"
 
 
@@ -30,14 +31,14 @@ def remember(connection: sqlite3.Connection, name: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO steps VALUES (?, ?)", (name, value))
 
 
-def ask_model() -> str:
+def ask_model(sections: int) -> str:
     """Ask for the plan; a bad one is no plan."""
     answer = OpenAI(max_retries=0).chat.completions.create(
         model="gpt-4o-mini", messages=[{"role": "user", "content": "Plan the solar report"}]
     )
     text = answer.choices[0].message.content or ""
     plan = json.loads(text)
-    if set(plan) != {"title", "sections"} or len(plan["sections"]) != 4:
+    if set(plan) != {"title", "sections"} or len(plan["sections"]) != sections:
         raise ValueError("not a plan")
     return text
 
@@ -49,7 +50,7 @@ def write(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def publish(shared: Path, own: Path) -> str:
+def publish(shared: Path, own: Path, sections: int) -> str:
     """Do the task, or go on where the last process died."""
     connection = connect(own)
     try:
@@ -59,7 +60,7 @@ def publish(shared: Path, own: Path) -> str:
             leftover.unlink()
         known = remembered(connection)
         if "plan" not in known:
-            remember(connection, "plan", ask_model())
+            remember(connection, "plan", ask_model(sections))
             known = remembered(connection)
         for section in json.loads(known["plan"])["sections"]:
             if section not in known:
@@ -76,13 +77,23 @@ def publish(shared: Path, own: Path) -> str:
     return "published"
 
 
-def explore(chaos: Any, tmp_path: Path) -> Any:
-    """Explore the agent; recovery is the run started again, as a queue would."""
-    shared, own = tmp_path / "shared", tmp_path / "agent"
-    shared.mkdir(exist_ok=True)
-    own.mkdir(exist_ok=True)
-    chaos.watch(shared)
-    chaos.private(own)
-    chaos.api("https://api.mail.test")
-    chaos.llm({"Plan the solar report": REPLY})
-    return chaos.explore(run=lambda: publish(shared, own))
+@dataclass(frozen=True)
+class Publisher:
+    """The agent with so many sections; each is four points, and all else nine."""
+
+    sections: int
+
+    def explore(self, chaos: Any, tmp_path: Path) -> Any:
+        """Explore the agent; recovery is the run started again, as a queue would."""
+        shared, own = tmp_path / "shared", tmp_path / "agent"
+        shared.mkdir(exist_ok=True)
+        own.mkdir(exist_ok=True)
+        chaos.watch(shared)
+        chaos.private(own)
+        chaos.api("https://api.mail.test")
+        names = [f"section-{letter}" for letter in ascii_lowercase[: self.sections]]
+        chaos.llm({"Plan the solar report": json.dumps({"title": "Solar", "sections": names})})
+        return chaos.explore(run=lambda: publish(shared, own, self.sections))
+
+
+SMALL, LARGE = Publisher(4), Publisher(14)

@@ -1,6 +1,7 @@
 """Explore one agent in several ways, and time each."""
 
 import pickle
+import random
 import subprocess
 import sys
 import time
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rollproof.chaos import Chaos, Options
+from rollproof.engine import brute
 from rollproof.engine import replay as replaying
 from rollproof.engine.explore import Explorer
 from rollproof.engine.lives import BIRTH
-from rollproof.engine.plan import arm, crash
+from rollproof.engine.plan import arm, crash, errors
 from rollproof.plugin.installed import Builtins
 from rollproof.values.exploration import Exploration
 from rollproof.values.schedule import Schedule
@@ -24,7 +26,7 @@ import sys
 from pathlib import Path
 from benchmarks.measured import Measured
 from benchmarks import agents
-Measured(agents, Path(sys.argv[1])).carry_out(sys.argv[2], sys.argv[3])
+Measured(agents.SMALL, Path(sys.argv[1])).carry_out(sys.argv[2], sys.argv[3])
 """
 
 
@@ -34,10 +36,11 @@ class Measured:
     def __init__(self, agent: Any, folder: Path) -> None:
         self._agent, self._folder, self._count = agent, folder, 0
 
-    def explore(self, faults: str = "*") -> tuple[Exploration, float]:
+    def explore(self, faults: str = "*", depth: int = 1) -> tuple[Exploration, float]:
         """Explore with the selected faults; returns the result and its seconds."""
         results: list[Exploration] = []
-        self._agent.explore(Chaos(self._options(faults), "benchmark", results.append), self._new_folder())
+        options = replace(self._options(faults), depth=depth)
+        self._agent.explore(Chaos(options, "benchmark", results.append), self._new_folder())
         return results[0], results[0].seconds
 
     def schedules(self) -> tuple[list[Schedule], list[Schedule]]:
@@ -55,16 +58,41 @@ class Measured:
         self._with_explorer(collect)
         return one, two
 
-    def brute_force(self, schedules: Sequence[Schedule]) -> tuple[int, float]:
-        """Carry schedules out, each truly and from the start; returns processes and seconds."""
-        spent: list[tuple[int, float]] = []
+    def pairs(self, sample: int, dice: random.Random) -> tuple[int, list[Schedule]]:
+        """Return how many schedules of one fault and of one more in its recovery there are, and a sample of them."""
+        found: list[tuple[int, list[Schedule]]] = []
+
+        def collect(explorer: Explorer) -> None:
+            setting = replace(explorer.setting, depth=2)
+            first = explorer.baseline.first
+            schedules = [Schedule((crash(sighting, recovering=False),)) for sighting in first.sightings]
+            schedules += [
+                Schedule((injection,)) for injection, _ in errors(first.points, first.effects, setting.faults)
+            ]
+            total, pool = len(schedules), list(schedules)
+            for schedule in schedules:
+                lives, missed = self._replay(explorer, schedule, trace=True)
+                if missed or len(lives) == 1:
+                    continue
+                doubles = [*brute.second_faults(setting, lives[1:], schedule)]
+                total += len(doubles)
+                pool += doubles
+            found.append((total, dice.sample(pool, min(sample, len(pool)))))
+
+        self._with_explorer(collect)
+        return found[0]
+
+    def brute_force(self, schedules: Sequence[Schedule]) -> tuple[int, float, set[tuple[str, ...]]]:
+        """Carry schedules out, each truly and from the start; returns processes, seconds and what broke."""
+        spent: list[tuple[int, float, set[tuple[str, ...]]]] = []
 
         def carry_out(explorer: Explorer) -> None:
             before, began = explorer.executor.executions, time.monotonic()
+            broken = set()
             for schedule in schedules:
                 lives, _ = self._replay(explorer, schedule)
-                explorer.judge.judge(lives)
-            spent.append((explorer.executor.executions - before, time.monotonic() - began))
+                broken.add(explorer.judge.judge(lives).invariants)
+            spent.append((explorer.executor.executions - before, time.monotonic() - began, broken - {()}))
 
         self._with_explorer(carry_out)
         return spent[0]
@@ -99,10 +127,10 @@ class Measured:
 
         self._with_explorer(live, self._folder, observe=False)
 
-    def _replay(self, explorer: Explorer, schedule: Schedule) -> Any:
-        baseline = explorer.baseline
+    def _replay(self, explorer: Explorer, schedule: Schedule, *, trace: bool = False) -> Any:
+        baseline, setting = explorer.baseline, explorer.setting
         return replaying.replay(
-            explorer.setting, explorer.executor, explorer.judge, schedule, baseline.initial, baseline.first
+            setting, explorer.executor, explorer.judge, schedule, baseline.initial, baseline.first, trace=trace
         )
 
     def _with_explorer(self, work: Any, folder: Path | None = None, *, observe: bool = True) -> None:

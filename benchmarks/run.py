@@ -29,13 +29,14 @@ def main() -> None:
     """Run all measurements."""
     print("25-point agent: files, SQLite, HTTP, one model call")
     exploration()
+    depth_two()
     plugin()
 
 
 def exploration() -> None:
     """Compare the crash closure with forked brute force and with one new interpreter for each process."""
     with tempfile.TemporaryDirectory() as folder:
-        measured = Measured(agents, Path(folder))
+        measured = Measured(agents.SMALL, Path(folder))
         measured.explore()  # warm imports
         result, seconds = measured.explore()
         print(f"  everything: {result.points} points, {result.executions} executions, {seconds:.2f} s (goal: 2 s)")
@@ -46,7 +47,7 @@ def exploration() -> None:
         dice = random.Random(0)
         for crashes, schedules, goal in ((1, one, 3), (2, one + two, 10)):
             sample = dice.sample(schedules, min(SAMPLE, len(schedules)))
-            executions, spent = measured.brute_force(sample)
+            executions, spent, _ = measured.brute_force(sample)
             scale = len(schedules) / len(sample)
             print(
                 f"  forked brute force, up to {crashes} crashes: {len(schedules)} schedules, "
@@ -59,6 +60,25 @@ def exploration() -> None:
             f"  a new interpreter with a real kill for each of {len(one)} single crashes: {spent:.0f} s "
             f"({INTERPRETERS} run); closure is {spent / closure_s:.0f} times faster (goal: 20)"
         )
+
+
+def depth_two() -> None:
+    """Compare depth 2 with forked brute force over the same pairs: one fault, and one more in its recovery."""
+    for points, agent, goal in ((25, agents.SMALL, ""), (65, agents.LARGE, " (goal: 10)")):
+        with tempfile.TemporaryDirectory() as folder:
+            measured = Measured(agent, Path(folder))
+            result, seconds = measured.explore(depth=2)
+            total, sample = measured.pairs(SAMPLE, random.Random(0))
+            executions, spent, broken = measured.brute_force(sample)
+            scale = total / len(sample)
+            found = {finding.invariants for finding in result.violations}
+            print(
+                f"{points}-point agent at depth 2: {result.points} points, {result.schedules} schedules in "
+                f"{result.executions} executions, {seconds:.1f} s; closed: {result.closed}\n"
+                f"  forked brute force of {total} of them: {executions * scale:.0f} executions, {spent * scale:.0f} s "
+                f"({len(sample)} run, times {scale:.0f}): {spent * scale / seconds:.1f} times longer{goal}; "
+                f"verdicts that differ: {len(broken - found)}"
+            )
 
 
 TESTS = """
