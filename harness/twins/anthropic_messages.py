@@ -139,7 +139,12 @@ def _events(message: Mapping[str, Any], answer: ModelAnswer) -> Iterator[events.
         if block["type"] == "text":
             begin, name, field, text = {**block, "text": ""}, "text_delta", "text", block["text"]
         else:
-            begin, name, field, text = {**block, "input": {}}, "input_json_delta", "partial_json", arguments[block["id"]]
+            begin, name, field, text = (
+                {**block, "input": {}},
+                "input_json_delta",
+                "partial_json",
+                arguments[block["id"]],
+            )
         yield _event("content_block_start", index=index, content_block=begin)
         for piece in events.pieces(text):
             yield _event("content_block_delta", index=index, delta={"type": name, field: piece})

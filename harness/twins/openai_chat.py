@@ -54,7 +54,9 @@ def say(request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> H
         "object": "chat.completion",
         "created": created,
         "model": document["model"],
-        "usage": {"prompt_tokens": tokens(json.dumps(document["messages"], ensure_ascii=False))} if with_usage else None,
+        "usage": {"prompt_tokens": tokens(json.dumps(document["messages"], ensure_ascii=False))}
+        if with_usage
+        else None,
         "service_tier": "default",
         "system_fingerprint": None,
     }

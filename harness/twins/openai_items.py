@@ -1,7 +1,7 @@
 """Which lists of input items OpenAI's Responses API takes, and what it says about the others.
 
-Sources of the wordings: a call without its output, GhidrAssist#78; an output without its call, continuedev/continue#10092;
-a role that is none, the conversations tests of several clients ("param": "items[0]").
+Sources of the wordings: a call without its output, symgraph/GhidrAssist#78; an output without its call,
+continuedev/continue#10092; a role that is none, the tests of several clients ("param": "items[0]").
 """
 
 from collections.abc import Iterator

@@ -21,7 +21,7 @@ class Wire(Protocol):
         ...
 
     def say(self, request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> HttpResponse:
-        """Return `answer` as the response to `request`, streamed where it asks for that; ids come from it and `salt`."""
+        """Return `answer` as the response to `request`, in the form it asks for; ids come from it and `salt`."""
         ...
 
     def read_answer(self, response: HttpResponse) -> ModelAnswer | None:

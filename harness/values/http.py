@@ -79,8 +79,8 @@ class ModelAnswer:
         finish_reason: in OpenAI's words: "stop", "length", "tool_calls", "content_filter".
         refusal: why it refuses, where the provider says that apart from the text.
         streamed: whether it comes as server-sent events.
-        ending: how the stream ends: "whole", with all that belongs there; "closed", after what was said, as if that were
-            all; "cut" and "stalled" as `HttpResponse.broken` says. Only a streamed answer ends otherwise than whole.
+        ending: how the stream ends: "whole", with all that belongs there; "closed", right after what was said, without
+            an error; "cut" and "stalled" as `HttpResponse.broken` says. What is not streamed is always whole.
     """
 
     text: str = ""
