@@ -211,7 +211,7 @@ def _message_events(item: Mapping[str, Any], index: int, *, whole: bool) -> Iter
     for n, part in enumerate(item["content"]):
         place = {"item_id": item["id"], "output_index": index, "content_index": n}
         field, name = ("text", "output_text") if part["type"] == "output_text" else ("refusal", "refusal")
-        extra = {"logprobs": []} if field == "text" else {}
+        extra: dict[str, Any] = {"logprobs": []} if field == "text" else {}
         yield {"type": "response.content_part.added", **place, "part": {**part, field: ""}}
         for piece in events.pieces(part[field]):
             yield {"type": f"response.{name}.delta", **place, "delta": piece, **extra}
