@@ -16,20 +16,20 @@ from rollproof.values.strikes import Say, Strike
 from .documents import beginnings
 
 
-@fault("llm.stream_closed", at="llm", when="after", lasting=True)
-def stream_closed(effect: Effect) -> Iterator[Strike]:
+@fault("llm.closed_stream", at="llm", when="after", lasting=True)
+def closed_stream(effect: Effect) -> Iterator[Strike]:
     """A stream ends in the middle without an error: no reason to stop is given, and what came looks like all."""
     return _begun(effect, "closed")
 
 
-@fault("llm.stream_cut", at="llm", when="after", lasting=True)
-def stream_cut(effect: Effect) -> Iterator[Strike]:
+@fault("llm.cut_stream", at="llm", when="after", lasting=True)
+def cut_stream(effect: Effect) -> Iterator[Strike]:
     """The connection is lost in the middle of a stream, after the client has read what came before."""
     return _begun(effect, "cut")
 
 
-@fault("llm.stream_stalled", at="llm", when="after", lasting=True)
-def stream_stalled(effect: Effect) -> Iterator[Strike]:
+@fault("llm.stalled_stream", at="llm", when="after", lasting=True)
+def stalled_stream(effect: Effect) -> Iterator[Strike]:
     """Nothing more comes in the middle of a stream, until the client's patience ends."""
     return _begun(effect, "stalled")
 

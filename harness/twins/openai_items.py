@@ -1,7 +1,8 @@
 """Which lists of input items OpenAI's Responses API takes, and what it says about the others.
 
 Sources of the wordings: a call without its output, symgraph/GhidrAssist#78; an output without its call,
-continuedev/continue#10092; a role that is none, the tests of several clients ("param": "items[0]").
+continuedev/continue#10092; a role that is none ("param": "items[0]") and a part as chat completions have them, the
+tests of several clients.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,10 @@ from .openai_errors import invalid, missing, wrong_type
 
 _ROLES = ("assistant", "system", "developer", "user")
 _SUPPORTED = "Supported values are: 'assistant', 'system', 'developer', and 'user'."
+_PARTS = (
+    "Supported values are: 'input_text', 'input_image', 'output_text', 'refusal', 'input_file', 'computer_screenshot', "
+    "and 'summary_text'."
+)
 _NEEDED = {"function_call": ("call_id", "name", "arguments"), "function_call_output": ("call_id", "output")}
 
 
@@ -30,7 +35,7 @@ def as_items(asked: Any) -> list[Any]:
 
 def is_message(item: Any) -> bool:
     """Say whether an item is a message; its type may be left out."""
-    return bool(item.get("type", "message") == "message")
+    return (item.get("type") or "message") == "message"
 
 
 def _complaints(document: dict[str, Any], before: list[Any]) -> Iterator[HttpResponse]:
@@ -60,6 +65,13 @@ def _about_item(item: Any, where: str) -> Iterator[HttpResponse]:
         yield missing(f"{where}.content")
     if not isinstance(item["content"], str | list):
         yield wrong_type(f"{where}.content", "one of a string or array of objects", item["content"])
+    for n, part in enumerate(item["content"] if isinstance(item["content"], list) else ()):
+        if not isinstance(part, dict):
+            yield wrong_type(f"{where}.content[{n}]", "an object", part)
+        if part.get("type") in ("text", "image_url"):
+            yield invalid(f"Invalid value: '{part['type']}'. {_PARTS}", f"{where}.content[{n}]", "invalid_value")
+        if part.get("type") == "input_text" and not isinstance(part.get("text"), str):
+            yield missing(f"{where}.content[{n}].text")
 
 
 def _about_pairs(items: list[Any]) -> Iterator[HttpResponse]:

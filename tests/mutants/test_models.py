@@ -19,9 +19,9 @@ SEEDED = {
     "llm.refusal": write_prose,
     "llm.stopped_for_length": write_prose,
     "llm.unknown_tool": run_tools,
-    "llm.stream_closed": write_prose,
-    "llm.stream_cut": write_plan,
-    "llm.stream_stalled": run_tools,
+    "llm.closed_stream": write_prose,
+    "llm.cut_stream": write_plan,
+    "llm.stalled_stream": run_tools,
 }
 
 
@@ -29,7 +29,7 @@ SEEDED = {
 CAUGHT = [
     (name, *way)
     for n, name in enumerate(SEEDED)
-    for way in (WAYS[1::2] if name.startswith("llm.stream_") else (WAYS[2 * n % 6], WAYS[(2 * n + 3) % 6]))
+    for way in (WAYS[1::2] if name.endswith("_stream") else (WAYS[2 * n % 6], WAYS[(2 * n + 3) % 6]))
 ]
 LEFT_ALONE = [(run_tools, *way) for way in WAYS]
 LEFT_ALONE += [(write_plan, *way) for way in WAYS[::2]] + [(write_prose, *way) for way in WAYS[1::2]]

@@ -100,6 +100,11 @@ def test_a_continued_response_wants_its_outputs(serve: Serve) -> None:
             "Invalid value: 'tool'. Supported values are: 'assistant', 'system', 'developer', and 'user'.",
             "input[1]",
         ),
+        (
+            {"model": "m", "input": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]},
+            "Invalid value: 'text'. Supported values are: 'input_text', 'input_image', 'output_text', 'refusal',",
+            "input[0].content[0]",
+        ),
         ({"model": "m", "input": [{"role": "user"}]}, "Missing required parameter: 'input[0].content'.", None),
         ({"model": "m", "input": [HI, {**CALL, "name": None}]}, "Missing required parameter: 'input[1].name'.", None),
         ({"model": "m", "input": [HI, CALL]}, "No tool output found for function call c1.", "input"),
