@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.exploring import explored, options, replayed
-from tests.mutants.models import WAYS, Agent, run_tools, write_plan, write_prose
+from .exploring import explored, options, replayed
+from .mutants.models import WAYS, Agent, run_tools, write_plan, write_prose
 
 MODEL_FAULTS = {name: fault for name, fault in options().known.items() if name.startswith("llm.")}
 SEEDED = {
