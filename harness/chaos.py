@@ -119,10 +119,14 @@ class Chaos:
         self._add(path, None, ignore, private=True)
 
     def llm(self, replies: "Replies", *, base_url: str | None = None) -> None:
-        """Answer the requests of a model's SDK; `replies` maps a substring of the last user message to a reply."""
-        from .twins.llm import ModelTwin, default_credentials
+        """Answer the requests of a model's SDK; `replies` maps a substring of the last user message to a reply.
 
-        self._add_twin(ModelTwin(replies, base_url=base_url))
+        Without `base_url` it answers for OpenAI and Anthropic at their own addresses.
+        """
+        from .twins.llm import PROVIDERS, ModelTwin, default_credentials
+
+        for url in [base_url] if base_url else PROVIDERS:
+            self._add_twin(ModelTwin(replies, base_url=url))
         self._environment.update(default_credentials())
 
     def api(

@@ -85,8 +85,9 @@ def validated(text: str | None, finish_reason: str) -> dict[str, Any]:
         ValueError: It is cut off, no JSON, or not a report.
     """
     report = json.loads(text or "")
-    strings = isinstance(report, dict) and [report.get("title"), report.get("body"), *report.get("findings", [None])]
-    if finish_reason != "stop" or not strings or not all(isinstance(each, str) and each for each in strings):
+    complete = isinstance(report, dict) and isinstance(report.get("findings"), list)
+    strings = [report.get("title"), report.get("body"), *report["findings"]] if complete else [None]
+    if finish_reason != "stop" or not all(isinstance(each, str) and each for each in strings):
         raise ValueError(f"the model's answer ({finish_reason}) is not a report")
     return {"title": report["title"], "body": report["body"], "findings": report["findings"]}
 

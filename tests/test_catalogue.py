@@ -6,7 +6,7 @@ import pytest
 from rollproof.values.exploration import Exploration
 from rollproof.values.faults import Fault
 from rollproof.values.history import Invariant
-from rollproof.values.http import ModelAnswer
+from rollproof.values.http import ModelAnswer, ToolCall
 from rollproof.values.points import Effect, Point
 from rollproof.values.schedule import Injection, Schedule
 
@@ -24,6 +24,11 @@ POINTS = [
         "llm": ("chat",),
     }.items()
     for verb in verbs
+]
+
+ANSWERS = [
+    ModelAnswer('{"a": [1, 2], "b": "c"}'),
+    ModelAnswer("", (ToolCall("save", '{"a": 1}'), ToolCall("mail", "{}")), "tool_calls", streamed=True),
 ]
 
 
@@ -44,7 +49,7 @@ def test_a_fault_has_a_name_a_sentence_and_a_token(fault: Fault) -> None:
 @pytest.mark.parametrize("fault", KNOWN.values(), ids=KNOWN.keys())
 def test_a_fault_strikes_somewhere_and_always_alike(fault: Fault) -> None:
     """There is a point where it strikes, and it yields the same strikes each time: a fault never chooses."""
-    effects = [Effect(point, 100, ModelAnswer('{"a": [1, 2], "b": "c"}')) for point in POINTS]
+    effects = [Effect(point, 100, answer) for point in POINTS for answer in ANSWERS]
     strikes = [[repr(s) for s in fault.strikes(effect)] for effect in effects if fault.applies(effect)]
     again = [[repr(s) for s in fault.strikes(effect)] for effect in effects if fault.applies(effect)]
     assert any(strikes)

@@ -9,7 +9,8 @@ arrives here, and is no point. A route that passes through goes to the network. 
 unless that mock says ``assert_all_mocked=False``: then respx itself answers it.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -104,4 +105,30 @@ class _Answering(Router):
     def _response(self, request: httpx.Request) -> httpx.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         said = self._answer(HttpRequest(request.method, str(request.url), headers, request.content))
-        return httpx.Response(said.status, headers=dict(said.headers), content=said.body)
+        if not said.broken:
+            return httpx.Response(said.status, headers=dict(said.headers), content=said.body)
+        error, text = _ERRORS[said.broken]
+        broken = _BrokenBody(said.body, getattr(import_module(self._mocker.name), error)(text))
+        return httpx.Response(said.status, headers=dict(said.headers), stream=broken)
+
+
+# What httpcore raises while a body is read, by `HttpResponse.broken`; the clients translate it into their own classes.
+_ERRORS = {
+    "cut": ("RemoteProtocolError", "peer closed connection without sending complete message body"),
+    "stalled": ("ReadTimeout", "The read operation timed out"),
+}
+
+
+class _BrokenBody(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that comes in part, and then the connection's error instead of the rest."""
+
+    def __init__(self, part: bytes, error: Exception) -> None:
+        self._part, self._error = part, error
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._part
+        raise self._error
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._part
+        raise self._error

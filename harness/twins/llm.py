@@ -2,50 +2,27 @@
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.world import Row
-from . import addresses, openai_chat
-from .credentials import Revocations, bearer
-from .replies import Question, Replies, answerer
+from . import addresses, anthropic_messages, openai_chat
+from .credentials import Revocations, shown
+from .openai_responses import Responses
+from .replies import Replies, answerer
+from .wire import Wire
 
 OPENAI = "https://api.openai.com/v1"
+ANTHROPIC = "https://api.anthropic.com"
+PROVIDERS = (OPENAI, ANTHROPIC)
 _CREATED = 1_767_225_600  # 2026-01-01T00:00:00Z
 
 
-class Wire(Protocol):
-    """One API of a provider on the wire; a module with these functions."""
-
-    def complaint(self, request: HttpRequest) -> HttpResponse | None:
-        """Return the provider's 400 for a request that it would not take, or None."""
-        ...
-
-    def question(self, request: HttpRequest) -> Question:
-        """Return what a request asks."""
-        ...
-
-    def say(self, request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> HttpResponse:
-        """Return `answer` as the response to `request`."""
-        ...
-
-    def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
-        """Return what `response` says, or None where it says nothing."""
-        ...
-
-    def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
-        """Return `response` saying `answer` instead."""
-        ...
-
-    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
-        """Answer with the provider's error of that status."""
-        ...
-
-
 class ModelTwin(Revocations):
-    """A model provider below `base_url`. It remembers nothing: the same request gets the same answer.
+    """A model provider below `base_url`. It has no state: the same request gets the same answer.
+
+    At the provider's own address it has that provider's APIs, at any other one all of them, as gateways do.
 
     `requests` is a log for the test and no part of the state: it grows until a new list is assigned.
 
@@ -73,7 +50,10 @@ class ModelTwin(Revocations):
         self._answer = answerer(replies)
         self._now = now
         self._run = 0
-        self._wires: Mapping[str, Wire] = {"/chat/completions": openai_chat}
+        openai: dict[str, Wire] = {"/chat/completions": openai_chat, "/responses": Responses()}
+        anthropic: dict[str, Wire] = {"/messages": anthropic_messages}
+        own = {OPENAI: openai, ANTHROPIC: anthropic}
+        self._wires = own.get(self.base_url, openai | anthropic)
 
     def vary(self, run: int) -> None:
         """Give answers and tool calls from now on other ids, as every run of a real provider does."""
@@ -107,17 +87,18 @@ class ModelTwin(Revocations):
         self.requests.append(request)
         wire = self._wires.get(self._path(request))
         if wire is None or request.method != "POST":
-            known = "\n".join(f"it answers POST {self.base_url}{path}, not streamed" for path in self._wires)
+            known = "\n".join(f"it answers POST {self.base_url}{path}" for path in self._wires)
             asked = f"{request.method} {request.path}"
             raise ChaosError("not-yet", f"chaos.llm does not answer {asked} yet ({request.host})", known)
-        if not bearer(request) or self.is_revoked(request):
+        if not shown(request) or self.is_revoked(request):
             return wire.refuse(request, 401, {})
         complaint = wire.complaint(request)
         return complaint or wire.say(request, self._answer(wire.question(request)), f"{self._run}/", self._now())
 
     def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
         """Answer with an error in the provider's own wording."""
-        return self._wires.get(self._path(request), openai_chat).refuse(request, status, headers)
+        wire = self._wires.get(self._path(request)) or next(iter(self._wires.values()))
+        return wire.refuse(request, status, headers)
 
     def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
         """Return what the model said in `response`, or None where it said nothing."""
@@ -130,7 +111,8 @@ class ModelTwin(Revocations):
         return next((wire.write_answer(response, answer) for wire in wires), response)
 
     def _path(self, request: HttpRequest) -> str:
-        return request.path.removeprefix(urlsplit(self.base_url).path).rstrip("/")
+        """Return the path below the base URL, which clients of Anthropic name without its ``/v1``."""
+        return request.path.removeprefix(urlsplit(self.base_url).path).rstrip("/").removeprefix("/v1")
 
 
 def default_credentials() -> Mapping[str, str]:

@@ -1,40 +1,32 @@
-"""OpenAI's chat completions on the wire, not streamed, as the SDK of today (openai 3) reads them.
+"""OpenAI's chat completions on the wire, streamed or not, as the SDK of today (openai 3) reads them.
 
-One module of this shape for each API of a provider; `llm.Wire` says what it must offer.
+The shape of chunks is that of the SDK's types and of the reference: a first one with the role, one for each piece, one
+with the reason to stop, one with the usage where ``stream_options`` asks for it, and ``[DONE]``.
 """
 
 import json
-from collections.abc import Mapping
-from hashlib import sha256
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer, ToolCall
-from .openai_errors import error, invalid
+from . import events
+from .openai_errors import error, invalid, not_json
 from .openai_messages import complaint_about_messages
 from .replies import Question
-
-_NOT_JSON = (
-    "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
-    "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON. If you have trouble "
-    "figuring out how to fix this, please contact us through our help center at help.openai.com.)"
-)
+from .wire import digest, kept, parsed, spoken, tokens
 
 
 def complaint(request: HttpRequest) -> HttpResponse | None:
     """Return the provider's 400 for a request that it would not take, or None.
 
     Raises:
-        ChaosError: ``not-yet`` for what the provider takes and this twin does not: streams, several choices.
+        ChaosError: ``not-yet`` for what the provider takes and this twin does not: several choices.
     """
-    try:
-        document = request.json()
-    except ValueError:
-        return error(400, _NOT_JSON)
-    if not isinstance(document, dict):
-        return error(400, _NOT_JSON)
-    if document.get("stream"):
-        raise ChaosError("not-yet", "chaos.llm does not answer streams yet", "ask the model with stream=False")
+    document = parsed(request)
+    if document is None:
+        return not_json()
     if document.get("n") not in (None, 1):
         raise ChaosError("not-yet", f"chaos.llm does not answer n={document['n']!r} yet", "ask for one choice")
     if not document.get("model"):
@@ -54,43 +46,44 @@ def question(request: HttpRequest) -> Question:
 def say(request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> HttpResponse:
     """Return `answer` as the completion that answers `request`; ids come from the request and `salt`."""
     document = request.json()
-    identity = sha256(salt.encode() + json.dumps(document, sort_keys=True).encode()).hexdigest()
-    completion = {
+    identity = digest(salt, document)
+    stream = bool(document.get("stream"))
+    with_usage = not stream or (document.get("stream_options") or {}).get("include_usage")
+    head = {
         "id": f"chatcmpl-{identity[:29]}",
         "object": "chat.completion",
         "created": created,
         "model": document["model"],
-        "choices": [_choice(answer, identity)],
-        "usage": _usage(_tokens(json.dumps(document["messages"], ensure_ascii=False)), answer),
+        "usage": {"prompt_tokens": tokens(json.dumps(document["messages"], ensure_ascii=False))}
+        if with_usage
+        else None,
         "service_tier": "default",
         "system_fingerprint": None,
     }
-    return HttpResponse.of_json(200, completion, {"x-request-id": f"req_{identity[-32:]}"})
+    return _written(head, replace(answer, streamed=stream), {"x-request-id": f"req_{identity[-32:]}"})
 
 
 def read_answer(response: HttpResponse) -> ModelAnswer | None:
-    """Return what a completion says, or None where it is an error or no completion."""
+    """Return what a completion says, or None where it is an error, no completion, or a stream without its end."""
     try:
-        choice = response.json()["choices"][0]
+        choice = _completion(response)["choices"][0]
         message = choice["message"]
         calls = tuple(
             ToolCall(c["function"]["name"], c["function"]["arguments"], c["id"])
             for c in message.get("tool_calls") or []
         )
-        return ModelAnswer(message["content"] or "", calls, choice["finish_reason"])
+        said = message["content"] or "", calls, choice["finish_reason"], message.get("refusal") or ""
+        return ModelAnswer(*said, streamed=events.is_stream(response))
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
 def write_answer(response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
     """Return the completion `response` saying `answer`; anything else comes back as it is."""
-    if read_answer(response) is None:
+    said = read_answer(response)
+    if said is None:
         return response
-    completion = response.json()
-    completion["choices"] = [_choice(answer, sha256(completion["id"].encode()).hexdigest())]
-    completion["usage"] = _usage(completion["usage"]["prompt_tokens"], answer)
-    headers = {name: value for name, value in response.headers.items() if name.lower() != "content-length"}
-    return HttpResponse.of_json(response.status, completion, headers)
+    return _written(_completion(response), replace(answer, streamed=said.streamed), kept(response.headers))
 
 
 def refuse(request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
@@ -98,11 +91,20 @@ def refuse(request: HttpRequest, status: int, headers: Mapping[str, str]) -> Htt
     return error(status, "", headers, request)
 
 
+def _written(head: Mapping[str, Any], answer: ModelAnswer, headers: dict[str, str]) -> HttpResponse:
+    """Return a completion that says `answer`; `head` is all of it that does not depend on what is said."""
+    usage = head["usage"] and _usage(head["usage"]["prompt_tokens"], answer)
+    completion = {**head, "choices": [_choice(answer, digest(head["id"]))], "usage": usage}
+    if answer.streamed:
+        return events.streamed(_chunks(completion, answer), answer, headers)
+    return HttpResponse.of_json(200, completion, headers)
+
+
 def _choice(answer: ModelAnswer, identity: str) -> dict[str, Any]:
     message: dict[str, Any] = {
         "role": "assistant",
-        "content": None if answer.tool_calls and not answer.text else answer.text,
-        "refusal": None,
+        "content": None if (answer.tool_calls or answer.refusal) and not answer.text else answer.text,
+        "refusal": answer.refusal or None,
         "annotations": [],
     }
     if answer.tool_calls:
@@ -111,13 +113,12 @@ def _choice(answer: ModelAnswer, identity: str) -> dict[str, Any]:
 
 
 def _call(call: ToolCall, n: int, identity: str) -> dict[str, Any]:
-    id = call.id or f"call_{sha256(f'{identity}/{n}'.encode()).hexdigest()[:24]}"
+    id = call.id or f"call_{digest(identity, n)[:24]}"
     return {"id": id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
 def _usage(prompt_tokens: int, answer: ModelAnswer) -> dict[str, Any]:
-    said = answer.text + "".join(call.name + call.arguments for call in answer.tool_calls)
-    completion_tokens = _tokens(said)
+    completion_tokens = tokens(spoken(answer))
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
@@ -132,9 +133,64 @@ def _usage(prompt_tokens: int, answer: ModelAnswer) -> dict[str, Any]:
     }
 
 
-def _tokens(text: str) -> int:
-    """Estimate tokens as providers' rule of thumb does: four characters each."""
-    return 1 + len(text) // 4
+def _chunks(completion: Mapping[str, Any], answer: ModelAnswer) -> Iterator[events.Event]:
+    """Yield the events of a completion; those of its end only where the stream comes to it."""
+    head = {key: value for key, value in completion.items() if key != "choices"}
+    head |= {"object": "chat.completion.chunk", "usage": None}
+    choice = completion["choices"][0]
+
+    def chunk(delta: Mapping[str, Any], finish_reason: str | None = None) -> events.Event:
+        choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}]
+        return "", {**head, "choices": choices}
+
+    yield from map(chunk, _deltas(choice["message"]))
+    if answer.ending == "whole":
+        yield chunk({}, choice["finish_reason"])
+        if completion["usage"]:
+            yield "", {**head, "choices": [], "usage": completion["usage"]}
+        yield events.DONE
+
+
+def _deltas(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    calls = message.get("tool_calls") or []
+    yield {"role": "assistant", "content": None if message["content"] is None else "", "refusal": None}
+    yield from ({"content": piece} for piece in events.pieces(message["content"] or ""))
+    yield from ({"refusal": piece} for piece in events.pieces(message["refusal"] or ""))
+    for index, call in enumerate(calls):
+        function = call["function"]
+        yield {"tool_calls": [{"index": index, **call, "function": {"name": function["name"], "arguments": ""}}]}
+        for piece in events.pieces(function["arguments"]):
+            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+
+
+def _completion(response: HttpResponse) -> dict[str, Any]:
+    """Return a completion as it is when it is not streamed; raises ValueError for a stream without its end."""
+    if not events.is_stream(response):
+        completion: dict[str, Any] = response.json()
+        return completion
+    *chunks, end = events.decoded(response)
+    if end != events.DONE:
+        raise ValueError("the stream does not come to its end")
+    documents = [document for _, document in chunks]
+    choices = [choice for document in documents for choice in document["choices"]]
+    usage = documents[-1]["usage"]
+    message = _gathered([choice["delta"] for choice in choices])
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": choices[-1]["finish_reason"]}
+    return {**documents[0], "object": "chat.completion", "choices": [choice], "usage": usage}
+
+
+def _gathered(deltas: list[dict[str, Any]]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None, "tool_calls": []}
+    for delta in deltas:
+        for name in ("content", "refusal"):
+            if delta.get(name) is not None:
+                message[name] = (message[name] or "") + delta[name]
+        for part in delta.get("tool_calls", ()):
+            if "id" in part:
+                message["tool_calls"].append({**part, "function": dict(part["function"])})
+            else:
+                message["tool_calls"][part["index"]]["function"]["arguments"] += part["function"]["arguments"]
+    return message
 
 
 def _text(content: str | list[Any]) -> str:

@@ -1,6 +1,7 @@
 """OpenAI's errors in its own words."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from ..values.http import HttpRequest, HttpResponse
 from .credentials import bearer
@@ -13,6 +14,12 @@ _NO_KEY = (
 )
 _WRONG_KEY = (
     "Incorrect API key provided: {key}. You can find your API key at https://platform.openai.com/account/api-keys."
+)
+_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "an integer", float: "a number"}
+_NOT_JSON = (
+    "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
+    "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON. If you have trouble "
+    "figuring out how to fix this, please contact us through our help center at help.openai.com.)"
 )
 _USUAL: Mapping[int, tuple[str, str, str | None]] = {
     400: ("The request is not valid.", "invalid_request_error", None),
@@ -50,6 +57,22 @@ def error(
 def invalid(message: str, param: str | None = None, code: str | None = None) -> HttpResponse:
     """Build a 400 about one parameter."""
     return _body(400, message, "invalid_request_error", param, code, None)
+
+
+def not_json() -> HttpResponse:
+    """Build the 400 about a body that is no JSON object."""
+    return error(400, _NOT_JSON)
+
+
+def missing(where: str) -> HttpResponse:
+    """Build the 400 about a parameter that is not there."""
+    return invalid(f"Missing required parameter: '{where}'.", where, "missing_required_parameter")
+
+
+def wrong_type(where: str, expected: str, value: Any) -> HttpResponse:
+    """Build the 400 about a parameter of another type than `expected`, e.g. "an object"."""
+    got = _KINDS.get(type(value), "null")
+    return invalid(f"Invalid type for '{where}': expected {expected}, but got {got} instead.", where, "invalid_type")
 
 
 def _body(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..values.http import HttpResponse
-from .openai_errors import invalid
+from .openai_errors import invalid, missing, wrong_type
 
 _ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 _SUPPORTED = "Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'."
@@ -19,7 +19,6 @@ _UNANSWERED = (
 )
 _NO_ID = "Missing parameter 'tool_call_id': messages with role 'tool' must have a 'tool_call_id'."
 _NO_JSON = "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
-_KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "an integer", float: "a number"}
 
 
 def complaint_about_messages(document: dict[str, Any]) -> HttpResponse | None:
@@ -30,10 +29,10 @@ def complaint_about_messages(document: dict[str, Any]) -> HttpResponse | None:
 def _complaints(document: dict[str, Any]) -> Iterator[HttpResponse]:
     """Yield complaints; what comes after one may rely on it not being there, so take the first only."""
     if "messages" not in document:
-        yield _missing("messages")
+        yield missing("messages")
     messages = document["messages"]
     if not isinstance(messages, list):
-        yield _wrong_type("messages", "an array of objects", messages)
+        yield wrong_type("messages", "an array of objects", messages)
     if not messages:
         yield _empty("messages")
     for n, message in enumerate(messages):
@@ -45,9 +44,9 @@ def _complaints(document: dict[str, Any]) -> Iterator[HttpResponse]:
 
 def _about_message(message: Any, where: str) -> Iterator[HttpResponse]:
     if not isinstance(message, dict):
-        yield _wrong_type(where, "an object", message)
+        yield wrong_type(where, "an object", message)
     if "role" not in message:
-        yield _missing(f"{where}.role")
+        yield missing(f"{where}.role")
     if message["role"] not in _ROLES:
         yield invalid(f"Invalid value: '{message['role']}'. {_SUPPORTED}", f"{where}.role", "invalid_value")
     yield from _about_calls(message, f"{where}.tool_calls")
@@ -61,7 +60,7 @@ def _about_content(message: dict[str, Any], where: str) -> Iterator[HttpResponse
         dotted = where.replace("[", ".[")
         yield invalid("Invalid value for 'content': expected a string, got null.", f"{dotted}.content")
     if content is not None and not isinstance(content, str) and not _are_parts(content):
-        yield _wrong_type(f"{where}.content", "one of a string or array of objects", content)
+        yield wrong_type(f"{where}.content", "one of a string or array of objects", content)
 
 
 def _about_calls(message: dict[str, Any], where: str) -> Iterator[HttpResponse]:
@@ -69,17 +68,17 @@ def _about_calls(message: dict[str, Any], where: str) -> Iterator[HttpResponse]:
     if calls is None:
         return
     if not isinstance(calls, list):
-        yield _wrong_type(where, "an array of objects", calls)
+        yield wrong_type(where, "an array of objects", calls)
     if not calls:
         yield _empty(where)
     for n, call in enumerate(calls):
         if not isinstance(call, dict):
-            yield _wrong_type(f"{where}[{n}]", "an object", call)
+            yield wrong_type(f"{where}[{n}]", "an object", call)
         if not isinstance(call.get("id"), str):
-            yield _missing(f"{where}[{n}].id")
+            yield missing(f"{where}[{n}].id")
         function = call.get("function") if call.get("type") == "function" else {"arguments": ""}
         if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
-            yield _missing(f"{where}[{n}].function.arguments")
+            yield missing(f"{where}[{n}].function.arguments")
 
 
 def _about_order(messages: list[Any]) -> Iterator[HttpResponse]:
@@ -114,18 +113,9 @@ def _about_unanswered(offered: list[str], answered: set[str], n: int) -> Iterato
         yield invalid(_UNANSWERED.format(ids=", ".join(left)), f"messages.[{n}].role")
 
 
-def _missing(where: str) -> HttpResponse:
-    return invalid(f"Missing required parameter: '{where}'.", where, "missing_required_parameter")
-
-
 def _empty(where: str) -> HttpResponse:
     wanted = "Expected an array with minimum length 1, but got an empty array instead."
     return invalid(f"Invalid '{where}': empty array. {wanted}", where, "empty_array")
-
-
-def _wrong_type(where: str, expected: str, value: Any) -> HttpResponse:
-    got = _KINDS.get(type(value), "null")
-    return invalid(f"Invalid type for '{where}': expected {expected}, but got {got} instead.", where, "invalid_type")
 
 
 def _wants_json_object(document: dict[str, Any]) -> bool:

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -38,11 +38,16 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer as the service gave it."""
+    """An answer as the service gave it.
+
+    `broken` says what the client meets after the last byte of `body`: "cut", the connection is gone in the middle of a
+    chunked body; "stalled", nothing more comes until the client's patience ends; "" is a whole body.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    broken: Literal["", "cut", "stalled"] = ""
 
     @classmethod
     def of_json(cls, status: int, document: object, headers: Mapping[str, str] | None = None) -> "HttpResponse":
@@ -68,13 +73,28 @@ class ToolCall:
 class ModelAnswer:
     """What a model said, independent of the provider's wire format.
 
-    `finish_reason` is in OpenAI's words: "stop", "length", "tool_calls", "content_filter".
+    Attributes:
+        text: what it said.
+        tool_calls: the calls it asks for, in parallel where there are several.
+        finish_reason: in OpenAI's words: "stop", "length", "tool_calls", "content_filter".
+        refusal: why it refuses, where the provider says that apart from the text.
+        streamed: whether it comes as server-sent events.
+        ending: how the stream ends: "whole", with all that belongs there; "closed", right after what was said, without
+            an error; "cut" and "stalled" as `HttpResponse.broken` says. What is not streamed is always whole.
     """
 
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str = "stop"
+    refusal: str = ""
+    streamed: bool = False
+    ending: Literal["whole", "closed", "cut", "stalled"] = "whole"
 
     def with_text(self, text: str, finish_reason: str | None = None) -> "ModelAnswer":
         """Return the same answer saying `text`."""
-        return ModelAnswer(text, self.tool_calls, finish_reason or self.finish_reason)
+        return replace(self, text=text, finish_reason=finish_reason or self.finish_reason)
+
+    def with_arguments(self, n: int, arguments: str) -> "ModelAnswer":
+        """Return the same answer with other arguments in its n-th tool call, from 0."""
+        call = replace(self.tool_calls[n], arguments=arguments)
+        return replace(self, tool_calls=(*self.tool_calls[:n], call, *self.tool_calls[n + 1 :]))

@@ -349,9 +349,8 @@ def test_refusals_reach_the_sdk_as_its_own_errors(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (request({"model": "m", "messages": [HI], "stream": True}), "streams"),
         (request({"model": "m", "messages": [HI], "n": 2}), "n=2"),
-        (HttpRequest("POST", "https://api.openai.com/v1/responses"), "/v1/responses"),
+        (HttpRequest("POST", "https://api.openai.com/v1/messages"), "/v1/messages"),
         (HttpRequest("POST", "https://api.openai.com/v1/embeddings"), "/v1/embeddings"),
         (HttpRequest("GET", URL), "GET /v1/chat/completions"),
     ],
@@ -369,6 +368,7 @@ ANSWERS = st.builds(
     TEXT,
     st.lists(st.builds(ToolCall, TEXT.filter(bool), TEXT, st.uuids().map(str)), max_size=2).map(tuple),
     st.sampled_from(["stop", "length", "tool_calls", "content_filter"]),
+    TEXT,
 )
 
 

@@ -5,6 +5,7 @@ import gc
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import ModuleType
+from typing import Any
 
 import httpx
 import httpx2
@@ -89,6 +90,28 @@ def test_a_response_can_be_streamed(library: ModuleType, serve: Serve) -> None:
     serve(lambda request: HttpResponse(200, {}, b"a\nb\n"))
     with library.Client() as client, client.stream("GET", URL) as response:
         assert list(response.iter_lines()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("broken", "error"), [("cut", "RemoteProtocolError"), ("stalled", "ReadTimeout")])
+def test_a_body_that_breaks_raises_the_clients_own_error(
+    library: ModuleType, serve: Serve, broken: Any, error: str
+) -> None:
+    """After the part that came, sync and async, streamed or read as a whole."""
+    serve(lambda request: HttpResponse(200, {}, b"a\nb", broken))
+    came: list[bytes] = []
+
+    async def ask() -> None:
+        async with library.AsyncClient() as client, client.stream("GET", URL) as response:
+            async for part in response.aiter_raw():
+                came.append(part)
+
+    with pytest.raises(getattr(library, error)):
+        asyncio.run(ask())
+    with pytest.raises(getattr(library, error)), library.stream("GET", URL) as response:
+        came.extend(response.iter_raw())
+    with pytest.raises(getattr(library, error)):
+        library.get(URL)
+    assert came[0] == b"a\nb"
 
 
 def test_an_empty_answer(library: ModuleType, serve: Serve) -> None:

@@ -1,0 +1,50 @@
+"""Answers of a model that are not what the agent waits for, and say so, or say nothing."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rollproof.values.faults import fault
+from rollproof.values.http import ModelAnswer
+from rollproof.values.points import Effect
+from rollproof.values.strikes import Say, Strike
+
+from .documents import beginnings, is_document
+
+_REFUSAL = "I'm sorry, but I can't help with that."
+
+
+@fault("llm.empty_answer", at="llm", when="after", lasting=True)
+def empty_answer(effect: Effect) -> Iterator[Strike]:
+    """The model says nothing, calls nothing, and calls that an answer."""
+    answer = effect.answer
+    if isinstance(answer, ModelAnswer) and (answer.text or answer.tool_calls):
+        yield Say(replace(answer, text="", tool_calls=(), finish_reason="stop"))
+
+
+@fault("llm.refusal", at="llm", when="after", lasting=True)
+def refusal(effect: Effect) -> Iterator[Strike]:
+    """The model refuses: in the way its API has for that and, where JSON was to come, in plain words too."""
+    answer = effect.answer
+    if isinstance(answer, ModelAnswer):
+        refused = replace(answer, text="", tool_calls=(), finish_reason="stop")
+        yield Say(replace(refused, refusal=_REFUSAL))
+        if is_document(answer.text):
+            yield Say(refused.with_text(_REFUSAL))
+
+
+@fault("llm.stopped_for_length", at="llm", when="after", lasting=True)
+def stopped_for_length(effect: Effect) -> Iterator[Strike]:
+    """The model stops half-way at its token limit and says so: in the text, in a tool call, or between two of them."""
+    for begun in beginnings(effect.answer):
+        yield Say(replace(begun, finish_reason="length"))
+
+
+@fault("llm.unknown_tool", at="llm", when="after", lasting=True)
+def unknown_tool(effect: Effect) -> Iterator[Strike]:
+    """The model calls a tool that nobody offered, once in place of each call."""
+    answer = effect.answer
+    if isinstance(answer, ModelAnswer):
+        for n, call in enumerate(answer.tool_calls):
+            calls = list(answer.tool_calls)
+            calls[n] = replace(call, name=f"{call.name}_now")
+            yield Say(replace(answer, tool_calls=tuple(calls)))

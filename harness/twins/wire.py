@@ -1,0 +1,66 @@
+"""What one API of a model provider must offer to be answered, and what all of them need."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Protocol
+
+from ..values.http import HttpRequest, HttpResponse, ModelAnswer
+from .replies import Question
+
+
+class Wire(Protocol):
+    """One API of a provider on the wire; a module with these functions, or an object where it remembers something."""
+
+    def complaint(self, request: HttpRequest) -> HttpResponse | None:
+        """Return the provider's 400 for a request that it would not take, or None."""
+        ...
+
+    def question(self, request: HttpRequest) -> Question:
+        """Return what a request asks."""
+        ...
+
+    def say(self, request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> HttpResponse:
+        """Return `answer` as the response to `request`, in the form it asks for; ids come from it and `salt`."""
+        ...
+
+    def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
+        """Return what `response` says, or None where it says nothing or its stream does not come to its end."""
+        ...
+
+    def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
+        """Return `response` saying `answer` instead, streamed if it was; what says nothing comes back as it is."""
+        ...
+
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
+        """Answer with the provider's error of that status."""
+        ...
+
+
+def digest(*parts: object) -> str:
+    """Return 64 hexadecimal digits that say nothing and depend on all of `parts` alone."""
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def tokens(text: str) -> int:
+    """Estimate tokens as providers' rule of thumb does: four characters each."""
+    return 1 + len(text) // 4
+
+
+def spoken(answer: ModelAnswer) -> str:
+    """Return all that the model wrote for an answer, which is what it is paid for."""
+    return answer.text + answer.refusal + "".join(call.name + call.arguments for call in answer.tool_calls)
+
+
+def kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a response whose body is written anew."""
+    return {name: value for name, value in headers.items() if name.lower() not in ("content-length", "content-type")}
+
+
+def parsed(request: HttpRequest) -> dict[str, Any] | None:
+    """Return the JSON object that a request sends, or None where it sends none."""
+    try:
+        document = request.json()
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
