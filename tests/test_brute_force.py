@@ -6,7 +6,7 @@ crash, one agent takes up to a minute; those in `WHOLE` are small enough), and f
 out one second crash in `STRIDE`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,12 @@ def test_every_one_and_two_crashes(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SAMPLED)
 def test_every_crash_and_some_second_ones(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a sample of brute force finds, closure has found too."""
-    every = brute.second_crashes
+    every = brute.second_faults
 
-    def some(*arguments: Any) -> Iterator[Any]:
-        *others, lives = arguments
-        return every(*others, [replace(life, sightings=life.sightings[::STRIDE]) for life in lives])
+    def some(setting: Any, lives: Iterable[Any], schedule: Any) -> Iterator[Any]:
+        return every(setting, [replace(life, sightings=life.sightings[::STRIDE]) for life in lives], schedule)
 
-    monkeypatch.setattr(brute, "second_crashes", some)
+    monkeypatch.setattr(brute, "second_faults", some)
     closed, unmerged = both(name, tmp_path, faults=KILL)
     assert broken(unmerged) <= broken(closed)
 

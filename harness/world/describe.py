@@ -16,7 +16,7 @@ class _Part:
     """Watched things, or private ones."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
-    tables: dict[str, list[Row]] = field(default_factory=dict)
+    tables: Named[list[Row]] = field(default_factory=Named)
     schemas: dict[str, str] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
     shapes: dict[str, TableShape] = field(default_factory=dict)
@@ -36,7 +36,7 @@ def world_of(sources: Sequence[Source], state: DiskState, resources: Mapping[str
     watched, private = cached[1]
     return World(
         watched.entries,
-        Named(watched.tables),
+        watched.tables,
         resources,
         private.entries,
         private.tables,

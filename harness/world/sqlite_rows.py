@@ -117,7 +117,8 @@ def _tables(connection: sqlite3.Connection) -> Tables:
     schema = "\n".join(f"{sql};" for _, _, sql in master if sql)
     names = [name for kind, name, _ in master if kind == "table" and not name.startswith("sqlite_")]
     rows = {name: found for name in names if (found := _rows(connection, name)) is not None}
-    return Tables(rows, _shapes(connection, list(rows)), f"user_version = {version}\n{schema}")
+    text = f"user_version = {version}\n{schema}" if version or master else ""  # as of a file that is still empty
+    return Tables(rows, _shapes(connection, list(rows)), text)
 
 
 def _quote(name: str) -> str:

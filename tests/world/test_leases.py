@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from rollproof.values.world import World
-from rollproof.world.leases import live_lease_until
+from rollproof.world.leases import live_leases
 
 from .worlds import NOW, text_file
 
@@ -31,7 +31,7 @@ def row(**columns: object) -> World:
 )
 def test_a_lease_in_a_row(column, value):
     """As seconds, milliseconds or text."""
-    assert live_lease_until(row(**{column: value, "holder": "a"}), NOW) == NOW + 30
+    assert live_leases(row(**{column: value, "holder": "a"}), NOW) == {("own.db:locks", column): NOW + 30}
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,10 @@ def test_a_lease_in_a_row(column, value):
 )
 def test_what_is_no_live_lease(world):
     """Past, too far, another name, no time."""
-    assert live_lease_until(world, NOW) is None
+    assert live_leases(world, NOW) == {}
 
 
-def test_the_latest_one_counts():
+def test_each_place_is_told_apart():
     """In files, rows, JSON in rows, and resources, watched or private."""
     world = World(
         entries={"s/lock.json": text_file(json.dumps({"lock": {"expires": NOW + 10}}))},
@@ -61,5 +61,5 @@ def test_the_latest_one_counts():
         resources={"h/locks": [{"id": "a", "expires_at": NOW + 15}]},
         private_entries={"own/l.jsonl": text_file(f'{{"deadline": {NOW + 12}}}\n{{"x": 1}}\n')},
     )
-    assert live_lease_until(world, NOW) == NOW + 20
-    assert live_lease_until(world, NOW + 20) is None
+    assert max(live_leases(world, NOW).values()) == NOW + 20
+    assert live_leases(world, NOW + 20) == {}
