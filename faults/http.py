@@ -19,6 +19,12 @@ def timeout(effect: Effect) -> Iterator[Strike]:
     yield Disconnect("timeout")
 
 
+@fault("http.reset", at="http", when=("before", "after"), lasting=True)
+def reset(effect: Effect) -> Iterator[Strike]:
+    """The connection is reset while the client waits for the answer: before the service acted, or after it acted."""
+    yield Disconnect("reset")
+
+
 @fault("http.server_error", at="http", lasting=True)
 def server_error(effect: Effect) -> Iterator[Strike]:
     """The service answers 500 and has done nothing."""
@@ -33,5 +39,6 @@ def unavailable(effect: Effect) -> Iterator[Strike]:
 
 @fault("http.rate_limited", at="http", lasting=True)
 def rate_limited(effect: Effect) -> Iterator[Strike]:
-    """The service answers 429 and asks to come back in two seconds."""
+    """The service answers 429 and asks to come back: in two seconds, or at a date."""
     yield Respond(429, {"retry-after": "2"})
+    yield Respond(429, retry_date_s=2.0)

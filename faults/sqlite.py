@@ -13,3 +13,10 @@ def locked(effect: Effect) -> Iterator[Strike]:
     """Another process holds the database: "database is locked", and the statement did nothing."""
     if effect.point.verb not in ("open", "rollback"):
         yield Fail(sqlite3.OperationalError("database is locked"))
+
+
+@fault("sqlite.full", at="sqlite", lasting=True)
+def full(effect: Effect) -> Iterator[Strike]:
+    """The disk under the database is full: "database or disk is full", and the statement did nothing."""
+    if effect.point.verb not in ("open", "rollback"):
+        yield Fail(sqlite3.OperationalError("database or disk is full"))

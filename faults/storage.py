@@ -26,3 +26,9 @@ def full(effect: Effect) -> Iterator[Strike]:
 def io_error(effect: Effect) -> Iterator[Strike]:
     """The device fails (EIO) before anything is done."""
     yield _os_error(errno.EIO)
+
+
+@fault("storage.denied", at=("file.open", "file.mkdir", "file.replace", "file.rename", "file.remove"), lasting=True)
+def denied(effect: Effect) -> Iterator[Strike]:
+    """The file system refuses: EACCES, somebody changed the permissions."""
+    yield Fail(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..values.http import HttpRequest
-from ..values.points import Point
+from ..values.points import Doer, Point
 from ..values.schedule import When
 
 _LENGTH = struct.Struct("!I")
@@ -16,12 +16,16 @@ _LENGTH = struct.Struct("!I")
 
 @dataclass(frozen=True, slots=True)
 class Crossed:
-    """A point was reached (`when` "before") or left; the child waits until the parent has looked at the world."""
+    """A point was reached (`when` "before") or left; the child waits until the parent has looked at the world.
+
+    `by` says who is at it.
+    """
 
     point: Point
     when: When
     clock: float
     size: int = 0
+    by: Doer = "main"
 
 
 @dataclass(frozen=True, slots=True)

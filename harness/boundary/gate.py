@@ -4,6 +4,7 @@ A crossing has up to three moments: before the effect, in the middle of a write,
 parent looks at the world at each of them; where the plan says so, a fault strikes there.
 """
 
+import asyncio
 import os
 import signal
 import threading
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ..values.faults import matches
-from ..values.points import Point
+from ..values.points import Doer, Point
 from ..values.schedule import Injection, When
 from ..values.strikes import Fail, Kill, Say, Strike
 from .channel import Channel, Crossed, Noted, Struck
@@ -54,6 +55,13 @@ class Limits:
     effects: int
 
 
+def _doer() -> Doer:
+    """Say who is running now."""
+    if threading.current_thread() is not threading.main_thread():
+        return "thread"
+    return "task" if asyncio._get_running_loop() is not None and asyncio.current_task() is not None else "main"
+
+
 class Crossing:
     """One passage through the gate."""
 
@@ -67,7 +75,7 @@ class Crossing:
         gate = self.gate
         if gate.trace:
             with gate.inside():
-                gate.channel.ask(Crossed(self.point, when, gate.now(), self.size))
+                gate.channel.ask(Crossed(self.point, when, gate.now(), self.size, _doer()))
         armed = gate.due(self.point, when, lambda strike: not isinstance(strike, Say))
         if armed is None:
             return None

@@ -1,4 +1,4 @@
-"""HTTP: respx answers for every client of httpx and httpx2; the transports raise a fault as the library's own."""
+"""HTTP: twins answer every client, through respx or in memory; a fault is raised as the client library's own."""
 
 import functools
 import importlib
@@ -12,20 +12,13 @@ from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse
 from ..values.sources import Twin, twin_for
 from ..values.strikes import Disconnect
-from . import respx_seam
+from . import http_client, respx_seam
 from .channel import Act, Refused
 from .gate import Gate
+from .transport import TransportFault
 
 CLIENTS = ("httpx", "httpx2")
 Answer = Callable[[HttpRequest], HttpResponse]
-
-
-class TransportFault(Exception):
-    """A transport error on its way to the client library's own exception; `reason` as in `Disconnect`."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def import_clients() -> list[ModuleType]:
@@ -69,8 +62,8 @@ _carrier: list[Exchange] = []
 
 
 def install(answer: Answer) -> Callable[[], None]:
-    """Let every request of httpx and httpx2 be answered by `answer`; returns what puts the clients back."""
-    undo = [respx_seam.install(answer), *map(_translate_errors, import_clients())]
+    """Let every request of these clients be answered by `answer`; returns what puts the clients back."""
+    undo = [respx_seam.install(answer), http_client.install(answer), *map(_translate_errors, import_clients())]
 
     def uninstall() -> None:
         for step in reversed(undo):
@@ -102,7 +95,11 @@ def carry(exchange: Exchange) -> None:
 
 def _translate_errors(module: ModuleType) -> Callable[[], None]:
     """Raise `TransportFault` as the client's own ConnectError or ReadTimeout, from both kinds of transport."""
-    errors = {"refused": (module.ConnectError, "Connection refused"), "timeout": (module.ReadTimeout, "timed out")}
+    errors = {
+        "refused": (module.ConnectError, "Connection refused"),
+        "timeout": (module.ReadTimeout, "timed out"),
+        "reset": (module.ReadError, "Connection reset by peer"),
+    }
 
     def translated(fault: TransportFault, request: Any) -> Exception:
         kind, text = errors[fault.reason]

@@ -5,7 +5,9 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from email.utils import formatdate
 from typing import Any, Literal, Protocol
 
 from ..boundary.channel import Act, Channel, Crossed, Ended, Noted, Refused, Struck
@@ -39,6 +41,12 @@ def _unpickled(data: bytes) -> object:
         return pickle.loads(data) if data else None
     except Exception:
         return None
+
+
+def _headers(strike: Respond, now: float) -> Mapping[str, str]:
+    if not strike.retry_date_s:
+        return strike.headers
+    return {**strike.headers, "retry-after": formatdate(now + strike.retry_date_s, usegmt=True)}
 
 
 class Attendant:
@@ -105,7 +113,7 @@ class Attendant:
         if crossed.when == "before" and not self._executor.same_outside(self._last, world):
             lived.unintercepted.append(f"a change before {crossed.point} that nothing was seen to make")
         if crossed.when == "before":
-            lived.effects.setdefault(crossed.point, Effect(crossed.point, crossed.size))
+            lived.effects.setdefault(crossed.point, Effect(crossed.point, crossed.size, by=crossed.by))
         lived.sightings.append(Sighting(crossed.point, crossed.when, world))
         self._last = world
         return True
@@ -117,7 +125,7 @@ class Attendant:
         armed = self._plan[act.armed] if act.armed is not None else None
         try:
             if armed is not None and isinstance(armed.strike, Respond):
-                response = twin.refuse(act.request, armed.strike.status, armed.strike.headers)
+                response = twin.refuse(act.request, armed.strike.status, _headers(armed.strike, act.clock))
             else:
                 response = twin.handle(act.request)
                 response = self._say(twin, act, response, armed)
@@ -130,7 +138,8 @@ class Attendant:
     def _say(self, twin: Any, act: Act, response: HttpResponse, armed: Armed | None) -> HttpResponse:
         answer = twin.read_answer(response)
         if isinstance(answer, ModelAnswer):
-            self._lived.effects[act.point] = Effect(act.point, 0, answer)
+            seen = self._lived.effects.get(act.point, Effect(act.point))
+            self._lived.effects[act.point] = replace(seen, answer=answer)
             if armed is not None and isinstance(armed.strike, Say):
                 fault = self._executor.setting.known[armed.injection.fault]
                 variants = list(fault.strikes(Effect(act.point, 0, answer)))

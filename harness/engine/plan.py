@@ -58,7 +58,7 @@ def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effe
             f"{injection.fault} cannot strike {injection.when} {injection.point} (--chaos-replay)",
             f"it strikes {', '.join(fault.when)} {', '.join(fault.at)}",
         )
-    strikes = list(fault.strikes(effect))
+    strikes = list(fault.strikes(effect)) or list(fault.strikes(Effect(injection.point, by="task")))
     index = int(injection.variant) - 1 if injection.variant.isdigit() else 0
     if not strikes and effect.answer is None and injection.point.kind == "llm":
         # an answer that is not known before it comes: what it becomes is made then, from the same variant

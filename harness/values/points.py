@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 _RANDOM_PART = re.compile(
     r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
@@ -14,6 +15,9 @@ _RANDOM_PART = re.compile(
 
 _MEANING = re.compile(r"[%#+\x00-\x1f\x7f]")
 _QUOTED = re.compile(r"%([0-9A-F]{2})")
+
+
+Doer = Literal["main", "task", "thread"]
 
 
 def canonical(path: str) -> str:
@@ -50,9 +54,11 @@ class Point:
 class Effect:
     """What a fault may know of the point it strikes.
 
-    `size` is the number of bytes of a write; `answer` what a model said there in the fault-free run.
+    `size` is the number of bytes of a write; `answer` what a model said there in the fault-free run; `by` who was at
+    it: the main thread, a task of asyncio in it, or another thread.
     """
 
     point: Point
     size: int = 0
     answer: object = None
+    by: Doer = "main"

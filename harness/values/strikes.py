@@ -16,22 +16,26 @@ class Kill:
 class Fail:
     """The operation raises `error`; with ``when="middle"`` after the first part of a write reached the disk."""
 
-    error: Exception
+    error: BaseException
 
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
     """The client sees a transport error of its own library."""
 
-    reason: Literal["refused", "timeout"]
+    reason: Literal["refused", "timeout", "reset"]
 
 
 @dataclass(frozen=True, slots=True)
 class Respond:
-    """The service answers with an error of its own wording, and does nothing."""
+    """The service answers with an error of its own wording, and does nothing.
+
+    `retry_date_s`, where it is not 0, adds a Retry-After that names the date so many seconds from then.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
+    retry_date_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
