@@ -88,6 +88,7 @@ class Chaos:
         self._twins: list[Twin] = []
         self._invariants: list[Invariant] = []
         self._secrets: dict[str, bytes] = {}
+        self._hosts: set[str] = set()
         self._environment: dict[str, str] = {}
         self._elsewhere: list[Exploration] = []
         self._told = False
@@ -142,12 +143,11 @@ class Chaos:
         return twin
 
     def allow_network(self, host: str) -> None:
-        """Refuse: connections to real hosts come with a later version."""
-        raise ChaosError(
-            "not-yet",
-            f"chaos.allow_network({host!r}) is not there yet",
-            "declare a twin for the host: chaos.api(…) or chaos.llm(…)",
-        )
+        """Permit connections to one real host, named without a port; the statement then does not say exhaustive."""
+        if not host or "/" in host or host.count(":") == 1:
+            hint = 'name the host alone: chaos.allow_network("api.example.com")'
+            raise ChaosError("bad-host", f"{host!r} is no host", hint)
+        self._hosts.add(host.lower())
 
     @cached_property
     def fill(self) -> "Fill":
@@ -268,6 +268,7 @@ class Chaos:
             allow,
             retry,
             errors,
+            hosts=frozenset(self._hosts),
             progress=self._progress,
             depth=options.depth,
             budget_s=options.budget_s,
@@ -288,7 +289,7 @@ class Chaos:
             from .boundary.http import install
             from .twins.answering import directly
 
-            undo = install(directly(self._twins))
+            undo = install(directly(self._twins, self._hosts), self._hosts.__contains__)
         try:
             result = run()
             if inspect.isawaitable(result):

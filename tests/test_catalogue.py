@@ -49,7 +49,7 @@ def test_a_fault_has_a_name_a_sentence_and_a_token(fault: Fault) -> None:
 @pytest.mark.parametrize("fault", KNOWN.values(), ids=KNOWN.keys())
 def test_a_fault_strikes_somewhere_and_always_alike(fault: Fault) -> None:
     """There is a point where it strikes, and it yields the same strikes each time: a fault never chooses."""
-    effects = [Effect(point, 100, answer) for point in POINTS for answer in ANSWERS]
+    effects = [Effect(point, 100, answer, by) for point in POINTS for answer in ANSWERS for by in ("main", "task")]
     strikes = [[repr(s) for s in fault.strikes(effect)] for effect in effects if fault.applies(effect)]
     again = [[repr(s) for s in fault.strikes(effect)] for effect in effects if fault.applies(effect)]
     assert any(strikes)

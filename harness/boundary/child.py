@@ -85,7 +85,7 @@ class Boundary:
         self._gate.tick = self._time.tick
         scope = Scope(agent.roots, self._renamed)
         guard = Guard(self._gate, scope, agent.hosts)
-        http.carry(http.Exchange(self._gate, agent.twins, guard.forbid))
+        http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.hosts))
         sqlite.install(self._gate, scope, self._time)
         files.install(self._gate, scope)
         clock.install(self._gate, self._time)
@@ -120,9 +120,9 @@ class Boundary:
         return canonical(_NUMBER.sub(lambda n: "*" if int(n[0]) in self._pids else n[0], path))
 
 
-def prepare() -> Callable[[], None]:
+def prepare(hosts: frozenset[str]) -> Callable[[], None]:
     """Do once in the parent what every child needs; returns what puts the parent back."""
-    undo = http.prepare()
+    undo = http.prepare(hosts)
     warm(())
 
     def put_back() -> None:

@@ -111,7 +111,7 @@ class Gate:
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._spent: set[int] = set()
         self._lasting: list[Armed] = []
-        self.owed: dict[tuple[str, int], tuple[int, Exception]] = {}
+        self.owed: dict[tuple[str, int], tuple[int, BaseException]] = {}
         self._local = threading.local()
         self._inside: Counter[int] = Counter()
         self._lock = threading.Lock()

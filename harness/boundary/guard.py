@@ -1,6 +1,7 @@
 """The audit hook of a child process: what passed no wrapper is counted, what reaches for the network is refused."""
 
 import os
+import socket
 import sys
 import traceback
 from collections.abc import Callable
@@ -20,7 +21,8 @@ class Guard:
     """Sees what happens before it happens, whoever does it."""
 
     def __init__(self, gate: Gate, scope: Scope, hosts: frozenset[str]) -> None:
-        self._gate, self._scope, self._hosts = gate, scope, hosts
+        self._gate, self._scope = gate, scope
+        self._hosts = hosts | {address for host in hosts for address in _addresses(host)}
         self._told: set[str] = set()
 
     def install(self) -> None:
@@ -81,6 +83,14 @@ class Guard:
         if kind == "unintercepted" or text not in self._told:
             self._told.add(text)
             self._gate.note(kind, text)
+
+
+def _addresses(host: str) -> set[str]:
+    """Return the addresses that a permitted name stands for; none where it cannot be looked up."""
+    try:
+        return {str(found[4][0]) for found in socket.getaddrinfo(host, None)}
+    except OSError:
+        return set()
 
 
 _ADDRESSED = ("socket.connect", "socket.sendto", "socket.sendmsg")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
-from ..values.errors import ChaosError
+from ..values.errors import ChaosError, Permitted
 from ..values.http import HttpRequest, HttpResponse
 from ..values.sources import Twin, twin_for
 from ..values.strikes import Disconnect
@@ -29,13 +29,24 @@ def import_clients() -> list[ModuleType]:
 class Exchange:
     """Carries one request of the agent through the gate to the parent, where the twins live."""
 
-    def __init__(self, gate: Gate, twins: Sequence[Twin], forbidden: Callable[[str], NoReturn]) -> None:
-        self._gate, self._twins, self._forbidden = gate, twins, forbidden
+    def __init__(
+        self, gate: Gate, twins: Sequence[Twin], forbidden: Callable[[str], NoReturn], hosts: frozenset[str]
+    ) -> None:
+        self._gate, self._twins, self._forbidden, self._hosts = gate, twins, forbidden, hosts
+
+    def permits(self, host: str) -> bool:
+        """Say whether connections to this host go to the network."""
+        return host in self._hosts
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the answer; raises TransportFault where a fault struck, ChaosError where the harness cannot answer."""
+        """Return the answer.
+
+        Raises TransportFault where a fault struck, Permitted where the network answers, ChaosError where nobody can.
+        """
         twin = twin_for(self._twins, request.url)
         if twin is None:
+            if self.permits(request.hostname):
+                raise Permitted
             self._forbidden(request.host)
         with self._gate.my_turn():
             return self._exchanged(twin, request)
@@ -61,9 +72,13 @@ class Exchange:
 _carrier: list[Exchange] = []
 
 
-def install(answer: Answer) -> Callable[[], None]:
-    """Let every request of these clients be answered by `answer`; returns what puts the clients back."""
-    undo = [respx_seam.install(answer), http_client.install(answer), *map(_translate_errors, import_clients())]
+def install(answer: Answer, permits: Callable[[str], bool] = lambda host: False) -> Callable[[], None]:
+    """Let every request of these clients be answered by `answer`; returns what puts the clients back.
+
+    Where `answer` raises Permitted, and for hosts that `permits` names, the network answers.
+    """
+    seams = [respx_seam.install(answer), http_client.install(answer, permits)]
+    undo = [*seams, *map(_translate_errors, import_clients())]
 
     def uninstall() -> None:
         for step in reversed(undo):
@@ -72,14 +87,16 @@ def install(answer: Answer) -> Callable[[], None]:
     return uninstall
 
 
-def prepare() -> Callable[[], None]:
+def prepare(hosts: frozenset[str]) -> Callable[[], None]:
     """Do once, in the parent, what every child needs; returns what puts the parent back.
 
-    Building an SSL context costs 20 ms a client, and no request of a child uses one: all share a bare one.
+    Building an SSL context costs 20 ms a client. Where no host of the network is permitted, no request of a child uses
+    one: all share a bare one.
     """
     bare, plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.create_default_context
-    ssl.create_default_context = lambda *args, **kwargs: bare
-    uninstall = install(lambda request: _carrier[0](request))
+    if not hosts:
+        ssl.create_default_context = lambda *args, **kwargs: bare
+    uninstall = install(lambda request: _carrier[0](request), lambda host: _carrier[0].permits(host))
 
     def undo() -> None:
         uninstall()

@@ -142,11 +142,14 @@ def _connection_refused() -> Exception:
     return ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
 
 
-def install(answer: Answer) -> Callable[[], None]:
-    """Let every request of these clients be answered by `answer`; returns what puts them back."""
-    undo = [_standard_library(answer)]
+def install(answer: Answer, permits: Callable[[str], bool]) -> Callable[[], None]:
+    """Let every request of these clients be answered by `answer`; returns what puts them back.
+
+    Connections to a host that `permits` names are real.
+    """
+    undo = [_standard_library(answer, permits)]
     if find_spec("urllib3") is not None:
-        undo.append(_urllib3(answer))
+        undo.append(_urllib3(answer, permits))
 
     def uninstall() -> None:
         for step in reversed(undo):
@@ -161,18 +164,22 @@ def _replaced(owner: Any, name: str, replacement: Any) -> Callable[[], None]:
     return lambda: setattr(owner, name, original)
 
 
-def _standard_library(answer: Answer) -> Callable[[], None]:
-    def connecting(scheme: str) -> Callable[[Any], None]:
+def _standard_library(answer: Answer, permits: Callable[[str], bool]) -> Callable[[], None]:
+    def connecting(scheme: str, plain: Callable[[Any], None]) -> Callable[[Any], None]:
         def connect(self: Any) -> None:
+            if permits(self.host):
+                plain(self)
+                return
             self.sock = Line(scheme, self.host, self.port, answer, _connection_refused)
             if self._tunnel_host:
                 self._tunnel()
 
         return connect
 
+    plain_http, https = http.client.HTTPConnection, http.client.HTTPSConnection
     undo = [
-        _replaced(http.client.HTTPConnection, "connect", connecting("http")),
-        _replaced(http.client.HTTPSConnection, "connect", connecting("https")),
+        _replaced(https, "connect", connecting("https", https.connect)),
+        _replaced(plain_http, "connect", connecting("http", plain_http.connect)),
     ]
 
     def uninstall() -> None:
@@ -182,12 +189,15 @@ def _standard_library(answer: Answer) -> Callable[[], None]:
     return uninstall
 
 
-def _urllib3(answer: Answer) -> Callable[[], None]:
+def _urllib3(answer: Answer, permits: Callable[[str], bool]) -> Callable[[], None]:
     module: Any = import_module("urllib3.connection")
     exceptions: Any = import_module("urllib3.exceptions")
-    wrap = module._ssl_wrap_socket_and_match_hostname
+    wrap, dial = module._ssl_wrap_socket_and_match_hostname, module.HTTPConnection._new_conn
 
-    def new_conn(self: Any) -> Line:
+    def new_conn(self: Any) -> Any:
+        if permits(self.host):
+            return dial(self)
+
         def refused() -> Exception:
             text = f"Failed to establish a new connection: {_connection_refused()}"
             error: Exception = exceptions.NewConnectionError(self, text)

@@ -16,9 +16,10 @@ from typing import Any
 
 import httpx
 from respx.mocks import HTTPCoreMocker, Mocker
-from respx.models import AllMockedAssertionError
+from respx.models import AllMockedAssertionError, PassThrough, Route
 from respx.router import Router
 
+from ..values.errors import Permitted
 from ..values.http import HttpRequest, HttpResponse
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -104,7 +105,10 @@ class _Answering(Router):
 
     def _response(self, request: httpx.Request) -> httpx.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        said = self._answer(HttpRequest(request.method, str(request.url), headers, request.content))
+        try:
+            said = self._answer(HttpRequest(request.method, str(request.url), headers, request.content))
+        except Permitted:
+            raise PassThrough("permitted", request=request, origin=Route()) from None
         if not said.broken:
             return httpx.Response(said.status, headers=dict(said.headers), content=said.body)
         error, text = _ERRORS[said.broken]

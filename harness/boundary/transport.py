@@ -1,8 +1,8 @@
-"""An error of the network on its way into a client library's own exception."""
+"""An error of the network instead of an answer."""
 
 
 class TransportFault(Exception):
-    """A transport error; `reason` as in `Disconnect`."""
+    """On its way into a client library's own exception; `reason` as in `Disconnect`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

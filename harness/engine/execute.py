@@ -40,7 +40,7 @@ class Executor:
 
     def prepare(self) -> Callable[[], None]:
         """Get ready to fork; returns what puts this process back."""
-        undo = child.prepare()
+        undo = child.prepare(self.setting.hosts)
 
         def put_back() -> None:
             self._close_nursery()

@@ -19,6 +19,8 @@ def statement(result: Exploration, setting: Setting, *, cut_at: int, reduced: bo
     ]
     if result.audited:
         parts.append(f"{result.audited} merged schedules run truly, {mismatches} mismatches")
+    if setting.hosts:
+        parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
     if result.skipped:
         parts.append("left out: " + ", ".join(f"{count} by {rule}" for rule, count in sorted(result.skipped.items())))
     if result.flaky:

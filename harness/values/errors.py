@@ -39,3 +39,7 @@ def unknown_fault(name: str, known: Iterable[str], option: str) -> ChaosError:
     return ChaosError(
         "unknown-fault", f"no fault matches {name!r} ({option})", f"nearest: {near}\nall of them: pytest --chaos-list"
     )
+
+
+class Permitted(Exception):
+    """A request to a host that has no twin and is permitted: the network answers it."""

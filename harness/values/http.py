@@ -22,6 +22,11 @@ class HttpRequest:
         return urlsplit(self.url).netloc.rpartition("@")[2]
 
     @property
+    def hostname(self) -> str:
+        """Host without a port, in small letters."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
     def path(self) -> str:
         """Path below the host, with its leading slash, without the query."""
         return urlsplit(self.url).path or "/"

@@ -273,12 +273,6 @@ def test_explore_is_given_results_instead_of_functions(pytester: pytest.Pytester
     refused(explore(pytester), "not-callable", "run=lambda:")
 
 
-def test_a_network_that_cannot_be_allowed_yet(pytester: pytest.Pytester) -> None:
-    """``allow_network`` is refused clearly."""
-    write_test(pytester, "chaos.allow_network('example.test')\nchaos.explore(run=lambda: write(shared))")
-    refused(explore(pytester), "not-yet", "'example.test'", "chaos.api(")
-
-
 CHECK = """
     @chaos.invariant
     def report_is_short(world):

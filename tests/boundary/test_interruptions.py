@@ -1,0 +1,151 @@
+"""Ctrl-C, cancellation, refused permissions, full databases: what reaches the agent, and what it can do about it."""
+
+import asyncio
+import json
+import sqlite3
+from contextlib import closing
+from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from rollproof.twins.rest import RestTwin
+
+from ..exploring import explored, options, replayed
+from .stage import Stage
+
+MAILS = "https://api.mail.test/mails"
+
+
+@pytest.fixture
+def mail(stage: Stage) -> RestTwin:
+    """A twin of the service."""
+    twin = RestTwin("https://api.mail.test", token=None, settled=None, seed=0)
+    stage.twins.append(twin)
+    return twin
+
+
+@pytest.mark.parametrize(("when", "there"), [("before", False), ("after", True)])
+def test_ctrl_c_at_an_effect(stage: Stage, when: str, there: bool) -> None:
+    """It is a KeyboardInterrupt that handlers for Exception do not see, and ``finally`` does."""
+    seen: list[str] = []
+
+    def run() -> list[str]:
+        try:
+            try:
+                (stage.shared / "a").mkdir()
+            except Exception:
+                seen.append("except")
+            finally:
+                seen.append("finally")
+        except KeyboardInterrupt:
+            seen.append("interrupted")
+        return [*seen, str((stage.shared / "a").exists())]
+
+    token = f"process.interrupt@file.mkdir:shared/a#1:{when}"
+    assert stage.returned(run, token) == ["finally", "interrupted", str(there)]
+
+
+@pytest.mark.parametrize(("when", "sent"), [("before", 0), ("after", 1)])
+def test_a_task_is_cancelled_while_it_waits(stage: Stage, mail: RestTwin, when: str, sent: int) -> None:
+    """The coroutine that waits for an answer ends with CancelledError; who waits for it sees that."""
+
+    async def send() -> None:
+        async with httpx.AsyncClient() as client:
+            await client.post(MAILS, json={"to": "all"})
+
+    async def run() -> str:
+        (outcome,) = await asyncio.gather(send(), return_exceptions=True)
+        return type(outcome).__name__
+
+    life = stage.live(run, f"process.cancel@http.post:api.mail.test/mails#1:{when}")
+    assert life.outcome.value == "CancelledError", life.outcome
+    assert len(mail.describe(life.end.services[0]).get("api.mail.test/mails", ())) == sent
+
+
+def test_a_sync_agent_is_not_cancelled(stage: Stage, mail: RestTwin) -> None:
+    """Where no task waits, there is nothing to cancel."""
+    from rollproof.engine.plan import errors
+
+    life = stage.live(lambda: httpx.post(MAILS, json={}))
+    planned = {injection.fault for injection, _ in errors(life.points, life.effects, tuple(options().known.values()))}
+    assert "process.interrupt" in planned
+    assert "process.cancel" not in planned
+
+
+def test_permission_is_denied(stage: Stage) -> None:
+    """PermissionError, and nothing was done."""
+
+    def run() -> str:
+        try:
+            (stage.shared / "a").write_text("x")
+        except PermissionError as error:
+            return f"{error.errno} {(stage.shared / 'a').exists()}"
+        return "written"
+
+    assert stage.returned(run, "storage.denied@file.open:shared/a#1:before") == "13 False"
+
+
+def test_a_database_is_full(stage: Stage) -> None:
+    """SQLite's own error, the statement did nothing, and the transaction can be rolled back."""
+
+    def run() -> object:
+        with closing(sqlite3.connect(stage.shared / "a.db")) as db:
+            db.execute("CREATE TABLE t (x)")
+            try:
+                with db:
+                    db.execute("INSERT INTO t VALUES (1)")
+                    db.execute("INSERT INTO t VALUES (2)")
+            except sqlite3.OperationalError as error:
+                return [str(error), db.execute("SELECT count(*) FROM t").fetchone()[0]]
+        return None
+
+    token = "sqlite.full@sqlite.insert:shared/a.db:t#2:before"
+    assert stage.returned(run, token) == ["database or disk is full", 0]
+
+
+def test_retry_after_as_a_date(stage: Stage, mail: RestTwin) -> None:
+    """The second variant names a moment two seconds from the agent's own now."""
+    import time
+
+    def run() -> float:
+        answer = httpx.post(MAILS, json={})
+        return parsedate_to_datetime(answer.headers["retry-after"]).timestamp() - time.time()
+
+    assert -1 <= stage.returned(run, "http.rate_limited.2@http.post:api.mail.test/mails#1:before") - 2 <= 1
+
+
+def interrupted(*, right: bool) -> Any:
+    """Return an agent that takes back a half-done publication on an error; the wrong one forgets Ctrl-C."""
+    caught: Any = BaseException if right else Exception
+
+    def publish(shared: Any) -> None:
+        try:
+            for name in ("a", "b"):
+                (shared / name).mkdir()
+        except caught:
+            for name in ("b", "a"):
+                if (shared / name).exists():
+                    (shared / name).rmdir()
+            raise
+
+    def explore(chaos: Any, folder: Any) -> None:
+        shared = folder / "shared"
+        shared.mkdir()
+        chaos.watch(shared)
+        chaos.explore(run=lambda: publish(shared), recover=lambda: None, errors="handled")
+
+    return SimpleNamespace(explore=explore)
+
+
+def test_an_agent_that_forgets_ctrl_c_is_found_and_one_that_does_not_is_left_alone(tmp_path: Any) -> None:
+    """Half of a set stays where only ``except Exception`` takes it back."""
+    faults = tuple(fault for name, fault in options().known.items() if name == "process.interrupt")
+    wrong = explored(interrupted(right=False), tmp_path / "wrong", faults=faults)
+    assert [finding.invariants for finding in wrong.violations] == [("all_or_nothing",)]
+    again = replayed(interrupted(right=False), tmp_path / "again", wrong.violations[0].schedule)
+    assert [finding.invariants for finding in again.violations] == [("all_or_nothing",)]
+    right = explored(interrupted(right=True), tmp_path / "right", faults=faults)
+    assert (right.violations, right.errors, right.flaky) == ((), (), ())
+    json.dumps(right.as_json())
