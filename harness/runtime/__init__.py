@@ -7,7 +7,7 @@ stands on.
 """
 
 from .checkpoints import Checkpoint, Checkpoints, Restored
-from .execution import Refused, Run, Step
+from .steps import NeedsPerson, Refused, Run, Step
 from .journal import Break, Entry, Journal, JournalBroken
 from .locks import Lease, LeaseHeld, LeaseLost, Leases
 from .progress import Event, Progress, Status

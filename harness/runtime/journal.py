@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .canonical import canonical, sha256
-from .store import Store
+from .store import Storage
 
 GENESIS = "0" * 64
 """What stands in the place of the hash before the first entry."""
@@ -51,7 +51,7 @@ class JournalBroken(Exception):
 class Journal:
     """The append-only event log of one database."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Storage) -> None:
         """Use the database of `store`; nothing is opened or written."""
         self._store = store
 
