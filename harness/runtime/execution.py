@@ -207,7 +207,9 @@ class Execution:
     def _undo_what_is_there(self, name: str, undo: Callable[[Run], None] | None) -> None:
         found = self.look(name)
         if found is not None and found.reality is Reality.FOREIGN:
-            raise ForeignState(f"step {name!r} of run {self.progress.run}: what is there is not ours; nothing is undone")
+            raise ForeignState(
+                f"step {name!r} of run {self.progress.run}: what is there is not ours; nothing is undone"
+            )
         if undo is not None and (found is None or found.reality is Reality.PRESENT):
             undo(self._view(name))
 

@@ -64,10 +64,10 @@ class Journal:
         self._store.write(insert, entry.seq, run, event, canonical(detail), entry.linked(before))
         return entry
 
-    def entries(self, run: str | None = None) -> Iterator[Entry]:
-        """Yield the events of one run, or of all, oldest first."""
-        query = "SELECT seq, run, event, detail FROM journal WHERE ? IS NULL OR run = ? ORDER BY seq"
-        for seq, name, event, detail in self._store.read(query, run, run):
+    def entries(self, run: str | None = None, before: int | None = None) -> Iterator[Entry]:
+        """Yield the events of one run, or of all, oldest first, up to the event `before` if given."""
+        query = "SELECT seq, run, event, detail FROM journal WHERE (? IS NULL OR run = ?) AND (? IS NULL OR seq < ?)"
+        for seq, name, event, detail in self._store.read(f"{query} ORDER BY seq", run, run, before, before):
             yield Entry(seq, name, event, json.loads(detail))
 
     def verify(self) -> Break | None:

@@ -154,10 +154,10 @@ def progress_of(run: str, entries: Iterable[Entry]) -> Progress:
     return progress
 
 
-def all_runs(journal: Journal) -> list[Progress]:
-    """Give every run that was ever started, oldest first."""
+def all_runs(journal: Journal, before: int | None = None) -> list[Progress]:
+    """Give every run that was ever started, oldest first, by the events up to `before` if given."""
     runs: dict[str, Progress] = {}
-    for entry in journal.entries():
+    for entry in journal.entries(before=before):
         if is_transition(entry):
             runs[entry.run] = runs.get(entry.run, Progress(entry.run)).after(entry)
     return list(runs.values())

@@ -237,9 +237,7 @@ class Saga:
         except NeedsPerson as need:
             execution.hand_over(self._person, str(need))
 
-    def _by_hand(
-        self, run: str, states: tuple[Status, ...], work: Callable[[Execution, Restored], None]
-    ) -> Status:
+    def _by_hand(self, run: str, states: tuple[Status, ...], work: Callable[[Execution, Restored], None]) -> Status:
         """Do what a person asks of a run, if it is in a state in which that makes sense."""
         self._refuse_broken()
         progress = self._find(run)
