@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -103,22 +104,15 @@ def test_the_trail_alone_restores_the_files(chaos: Chaos, tmp_path: Path) -> Non
     @chaos.invariant
     def the_trail_is_complete(world: World) -> None:
         """Following the events from the first leads to the files that are there."""
-        state = {"notes.txt": sha256_of(b"long and winding")}
+        state = {"notes.txt": sha256(b"long and winding").hexdigest()}
         for row in world.private_tables.get("agent/agent.db:journal", []):
             if row["event"] in ("created", "updated", "deleted"):
                 detail = json.loads(row["detail"])
                 assert state.get(detail["name"], "") == detail["before"]
                 state[detail["name"]] = detail["after"]
-        there = {path.partition("/")[2]: sha256_of(content) for path, content in world.files.items()}
+        there = {path.partition("/")[2]: sha256(content).hexdigest() for path, content in world.files.items()}
         assert {name: digest for name, digest in state.items() if digest} == there
 
     chaos.explore(run=lambda: edit(shared, own), recover=lambda: restart(shared, own))
 
     assert (shared / "notes.txt").read_text() == "short"
-
-
-def sha256_of(content: bytes) -> str:
-    """Give a hash as the trail writes it."""
-    from hashlib import sha256
-
-    return sha256(content).hexdigest()

@@ -1,9 +1,8 @@
-"""An agent corrects a price list and withdraws a leaflet, and tells the shop: every version of both stays readable."""
+"""An agent corrects a price list, and tells the shop: every version of the list stays readable."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -22,26 +21,20 @@ class Corrector:
         self.files = Versions(store, self.contents, shared, own / "staging")
 
     def saga(self) -> Saga:
-        """Correct, withdraw, tell; each step remembers the version before it."""
-        steps = [
-            Step("note", self.note),
-            Step(
-                "correct", lambda run: self.files.save("prices.csv", b"panel;4\n", run.id) and None, undo=self.restore
-            ),
-            Step("withdraw", lambda run: self.files.remove("leaflet.txt", run.id) and None, undo=self.restore),
-            Step("tell", self.tell, undo=self.untell),
-        ]
+        """Correct, then tell; going back points to the version before."""
+        steps = [Step("correct", self.correct, undo=self.restore), Step("tell", self.tell, undo=self.untell)]
         return Saga(self.store, "correct-prices", steps)
 
-    def note(self, run: Run) -> dict[str, Any]:
-        """Remember which versions there are."""
-        return {"before": {name: len(self.files.history(name)) or 1 for name in ("prices.csv", "leaflet.txt")}}
+    def correct(self, run: Run) -> None:
+        """Write the new prices."""
+        self.files.save("prices.csv", b"panel;4\n", run.id)
 
     def restore(self, run: Run) -> None:
-        """Point back to them."""
-        name = "prices.csv" if run.step == "correct" else "leaflet.txt"
-        if self.files.history(name):
-            self.files.restore(name, run.variables["before"][name], run.id)
+        """Point back to the version before those of this run, if it made one."""
+        versions = self.files.history("prices.csv")
+        if any(version.run == run.id for version in versions):
+            before = [version.number for version in versions if version.run != run.id]
+            self.files.restore("prices.csv", before[-1], run.id)
 
     def tell(self, run: Run) -> None:
         """Tell the shop, which can be taken back."""
@@ -75,13 +68,12 @@ def restart(shared: Path, own: Path) -> None:
 
 @pytest.mark.chaos(epic="Prices", feature="Versions")
 def test_overwriting_keeps_the_old_version(chaos: Chaos, tmp_path: Path) -> None:
-    """Both files are as before or as corrected; every version that ever was can be read."""
+    """The list is as before or as corrected; every version that ever was can be read."""
     shared, own = tmp_path / "shared", tmp_path / "agent"
     shared.mkdir()
     for folder in ("contents", "staging"):
         (own / folder).mkdir(parents=True)
     (shared / "prices.csv").write_text("panel;5\n")
-    (shared / "leaflet.txt").write_text("only 5!\n")
     chaos.watch(shared)
     chaos.private(own)
     chaos.api(SHOP)
@@ -93,5 +85,4 @@ def test_overwriting_keeps_the_old_version(chaos: Chaos, tmp_path: Path) -> None
     with Store(own / "agent.db") as store:
         files = Corrector(store, shared, own).files
         assert files.content("prices.csv", 1) == b"panel;5\n"
-        assert files.content("leaflet.txt", 1) == b"only 5!\n"
     assert (shared / "prices.csv").read_text() == "panel;4\n"

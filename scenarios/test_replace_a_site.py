@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -34,16 +35,15 @@ class Publisher:
 
     def stage(self, run: Run) -> dict[str, Any]:
         """Write all pages where nobody looks."""
-        release = self.releases(run).fill(PAGES)
-        return {"digest": release.digest, "before": release.before}
+        return {"release": asdict(self.releases(run).fill(PAGES))}
 
     def show(self, run: Run) -> None:
         """Turn the link to the new set."""
-        self.releases(run).publish(Release(run.variables["digest"], run.variables["before"]))
+        self.releases(run).publish(Release(**run.variables["release"]))
 
     def hide(self, run: Run) -> None:
         """Turn the link back, and take the set away."""
-        self.releases(run).withdraw(Release(run.variables["digest"], run.variables["before"]))
+        self.releases(run).withdraw(Release(**run.variables["release"]))
 
     def tell(self, run: Run) -> None:
         """Have the site read again, once."""

@@ -5,8 +5,7 @@ each named by its manifest. Publishing moves a set there from its workspace, by 
 another (the way of Capistrano and of atomic deployments everywhere). Every set is kept until `prune`.
 
 States: workspace → (rename) set there, link old → (replace) link new. A run that goes back turns the link back, if it
-still shows the run's set, and takes its set away. A set that was there before the run is not the run's to take away:
-its workspace is still there to tell.
+still shows the run's set, and takes its set away. A set that was there before the run is not the run's to take away.
 """
 
 from __future__ import annotations
@@ -25,10 +24,17 @@ CURRENT = "current"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What a run must remember to go either way: the name of its set, and of the one it replaces (empty: none)."""
+    """What a run must remember to go either way.
+
+    Attributes:
+        digest: of its set's manifest.
+        before: the name of the set that it replaces; empty for none.
+        kept: whether its set was there already, from an earlier run, which is then not taken away.
+    """
 
     digest: str
     before: str
+    kept: bool
 
 
 class Releases:
@@ -55,7 +61,7 @@ class Releases:
             StagingError: It could not be moved to its place; said before anything is written.
         """
         digest = Staging(self.workspace, self.folder / "new").fill(files)
-        return Release(digest, self.shown)
+        return Release(digest, self.shown, self._place(digest).exists())
 
     def publish(self, release: Release) -> None:
         """Show the checked set; repeating it is fine.
@@ -80,7 +86,7 @@ class Releases:
             StagingError: Somebody changed the set.
         """
         place = self._place(release.digest)
-        ours = place.exists() and not self.workspace.exists() and place.name != release.before
+        ours = not release.kept and place.exists() and not self.workspace.exists()
         if ours:
             check_set(place, release.digest)
         if self.shown == place.name and place.name != release.before:

@@ -76,7 +76,7 @@ class Budget:
     tokens: int | None = None
     cents: float | None = None
     same_calls: int = 3
-    _began: float = field(default_factory=time.monotonic)
+    _began: float = field(default_factory=lambda: time.monotonic())
     _used: Counter[str] = field(default_factory=Counter)
     _calls: Counter[str] = field(default_factory=Counter)
 
