@@ -34,7 +34,12 @@ class Clerk:
         steps = [
             Step("reserve", lambda run: order("numbers", run), undo=lambda run: cancel("numbers", run)),
             Step("accept", accept),
-            Step("register", lambda run: order("contracts", run), undo=lambda run: cancel("contracts", run)),
+            Step(
+                "register",
+                lambda run: order("contracts", run),
+                undo=lambda run: cancel("contracts", run),
+                repeatable=True,
+            ),
         ]
         return Saga(self.store, "contract", steps, companions=[self.outbox, alerts], person="ada")
 

@@ -43,7 +43,7 @@ class Researcher:
             Step(f"ask-{number}", lambda run, q=question: ask(run, q))  # type: ignore[misc]
             for number, question in enumerate(ANSWERS)
         ]
-        stage = Step("stage", self.stage, undo=lambda run: self.staging(run).discard())
+        stage = Step("stage", self.stage, undo=lambda run: self.staging(run).discard(), repeatable=True)
         publish = Step("publish", self.publish, undo=self.withdraw, look=self.look)
         return Saga(store, "research", [*questions, stage, publish], after_crash="resume")
 
@@ -52,7 +52,8 @@ class Researcher:
         return Staging(self.own / f"staging-{run.id}", self.shared / "facts")
 
     def stage(self, run: Run) -> dict[str, str]:
-        """Write the facts down where nobody looks."""
+        """Write the facts down where nobody looks; what a dead process began is deleted first."""
+        self.staging(run).discard()
         return {"digest": self.staging(run).fill({"facts.json": json.dumps(run.variables["facts"]).encode()})}
 
     def publish(self, run: Run) -> None:

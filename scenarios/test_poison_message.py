@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from rollproof import Chaos, World
-from rollproof.runtime import DeadLetters, Message, Outbox, Store
+from rollproof.runtime import DeadLetters, Message, Outbox, Store, Undelivered
 
 MAIL = "https://api.mail.test"
 READERS = ("ada@example.org", "nobody at all", "bob@example.org")
@@ -41,8 +41,9 @@ def deliver(store: Store) -> str:
     for _ in range(4):
         try:
             outbox.deliver({"mail": send})
-        except BadAddress:
-            continue
+        except Undelivered as failure:
+            if not all(isinstance(problem, BadAddress) for problem in failure.problems):
+                raise
     return f"{len(DeadLetters(store).all())} dead"
 
 

@@ -20,7 +20,7 @@ from .handover import Alerts
 from .history import Ledger
 from .journal import Break, Entry, Journal, JournalBroken
 from .locks import Lease, LeaseHeld, LeaseLost, Leases
-from .outbox import Message, Outbox
+from .outbox import Message, Outbox, Undelivered
 from .plan import Plan, PlanRejected, Rules, Tool, read_plan
 from .progress import Decision, Event, Progress, Status
 from .reconcile import Belief, Difference, ForeignState, Found, Reality
@@ -95,6 +95,7 @@ __all__ = [
     "StoreError",
     "Tool",
     "TransactionError",
+    "Undelivered",
     "UnfinishedRun",
     "UnknownLetter",
     "UnknownRun",

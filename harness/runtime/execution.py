@@ -17,6 +17,7 @@ from .journal import Journal
 from .locks import Lease, LeaseLost, Leases
 from .progress import Decision, Event, Progress, Status, progress_of
 from .reconcile import ForeignState, Found, Reality
+from .retry import Verdict, classify
 from .steps import Refused, Run, Step
 from .store import Storage
 
@@ -89,15 +90,16 @@ class Execution:
     def resume(self) -> None:
         """Go forward in a new process: the step that was entered may have happened, or half.
 
-        Where the step can look, the outside says so. Where it cannot and has an undo, what may be half done is undone
-        first. Else the act is repeated, with the same key.
+        Where the step can look, the outside says so. Where it cannot, has an undo and is not repeatable, what may be
+        half done is undone first, and the act gets another key. Else the act is repeated, with the same key.
 
         Raises:
             ForeignState: Something that is not ours is in its place.
         """
         step, found = self._step, self.look(self._step.name)
-        if found is None and step.undo and not step.irreversible:
+        if found is None and step.undo and not step.repeatable:
             step.undo(self._view(step.name))
+            self._record(Event.RETAKEN, step.name)
         if found is None or found.reality is Reality.ABSENT:
             return self.forward()
         if found.reality is Reality.FOREIGN:
@@ -174,7 +176,8 @@ class Execution:
         return self._steps[self.progress.entered[-1]]
 
     def _view(self, step: str) -> Run:
-        return Run(self.progress.run, step, self._memory.goal, self._memory.variables, self._lease.token)
+        take, memory = self.progress.takes.count(step), self._memory
+        return Run(self.progress.run, step, memory.goal, memory.variables, self._lease.token, take)
 
     def look(self, name: str) -> Found | None:
         """Ask the outside whether a step happened; None where the step cannot."""
@@ -192,7 +195,7 @@ class Execution:
         self._record(Event.COMPLETED)
 
     def _try_undo(self, name: str) -> Exception | None:
-        """Undo one step, in some tries; give what the last one raised."""
+        """Undo one step, in some tries, or in one where no other call will work; give what the last one raised."""
         undo, problem = self._steps[name].undo, None
         for number in range(self._terms.undo_tries if undo else 0):
             if number:
@@ -202,6 +205,8 @@ class Execution:
                 return None
             except Exception as error:
                 problem = error
+                if classify(error) is Verdict.STOP:
+                    break
         return problem
 
     def _undo_what_is_there(self, name: str, undo: Callable[[Run], None] | None) -> None:

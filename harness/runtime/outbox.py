@@ -17,7 +17,7 @@ An agent does not mail; it writes that it wants to, in the transaction of its ow
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -25,6 +25,7 @@ from typing import Any
 from .canonical import canonical
 from .dead_letters import DeadLetter, DeadLetters
 from .progress import Event
+from .retry import Verdict, classify
 from .store import Storage
 
 
@@ -48,6 +49,15 @@ class Message:
     state: State = State.HELD
     attempts: int = 0
     cancels: str = ""
+
+
+class Undelivered(Exception):
+    """Some messages did not get through; `problems` are the errors, in the order of the messages."""
+
+    def __init__(self, problems: Sequence[Exception]) -> None:
+        """Keep the errors, of which there is at least one."""
+        super().__init__("; ".join(f"{type(problem).__name__}: {problem}" for problem in problems))
+        self.problems = tuple(problems)
 
 
 Send = Callable[[Message], None]
@@ -106,9 +116,11 @@ class Outbox:
             send: For each topic who delivers it. It raises where it failed; a dead letter keeps the class of the error.
 
         Raises:
-            Exception: What the first delivery that failed raised, once all others were tried.
+            Undelivered: Some failed, once all others were tried; each failure is counted.
+            Exception: One failed in a way that no other call will survive, such as a revoked key. It is not the
+                message's fault: it is not counted, and no other is tried.
         """
-        sent, problem = 0, None
+        sent, problems = 0, []
         for message in self.messages():
             if message.state not in (State.READY, State.SENDING):
                 continue
@@ -117,13 +129,15 @@ class Outbox:
             try:
                 send[message.topic](message)
             except Exception as error:
-                problem = problem or error
+                if classify(error) is Verdict.STOP:
+                    raise
+                problems.append(error)
                 self._failed(message, type(error).__name__)
             else:
                 self._change(message, State.SENT)
                 sent += 1
-        if problem:
-            raise problem
+        if problems:
+            raise Undelivered(problems)
         return sent
 
     def requeue(self, key: str) -> None:

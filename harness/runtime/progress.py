@@ -11,7 +11,8 @@
 
 `started` enters the first step. A step is entered *before* it acts, so a step that is entered may have happened, may be
 happening, or may never have begun; that the one after it is entered says that it is done. `undone` comes after the
-undo; `rewound` too, where a run goes on from an older checkpoint. A STUCK run is rolled back but for undos that kept failing: they are dead letters.
+undo; so do `rewound`, where a run goes on from an older checkpoint, and `retaken`, where it takes a step anew that may
+have been half done: both give the step another key. A STUCK run is rolled back but for undos that kept failing: they are dead letters.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Event(StrEnum):
     ENTERED = "entered"
     ABANDONED = "abandoned"
     REWOUND = "rewound"
+    RETAKEN = "retaken"
     UNDO_FAILED = "undo_failed"
     UNDONE = "undone"
     ROLLED_BACK = "rolled_back"
@@ -73,6 +75,7 @@ STATUS_AFTER = {
     Event.ENTERED: Status.RUNNING,
     Event.ABANDONED: Status.UNDOING,
     Event.REWOUND: Status.RUNNING,
+    Event.RETAKEN: Status.RUNNING,
     Event.UNDO_FAILED: Status.UNDOING,
     Event.UNDONE: Status.UNDOING,
     Event.ROLLED_BACK: Status.ROLLED_BACK,
@@ -91,6 +94,7 @@ class Progress:
     Attributes:
         entered: steps that may have happened and are not undone, in their order.
         begun: all steps that were entered, undone or not.
+        takes: for each time that a step was undone to be taken anew, its name.
         failed: for each failed pass over an undo, the name of its step, since the run was last requeued.
         go_on: a person said so; a restart then goes forward.
         last: the last event and its step.
@@ -101,6 +105,7 @@ class Progress:
     status: Status = Status.RUNNING
     entered: tuple[str, ...] = ()
     begun: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     go_on: bool = False
     seq: int = 0
@@ -117,6 +122,7 @@ class Progress:
             status=Status.UNDOING if decision == Decision.ROLL_BACK else STATUS_AFTER[event],
             entered=entered,
             begun=begun,
+            takes=(*self.takes, step) if event in (Event.REWOUND, Event.RETAKEN) else self.takes,
             failed=failed,
             go_on=decision == Decision.GO_ON if decision else self.go_on,
             seq=entry.seq,

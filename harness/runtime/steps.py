@@ -22,18 +22,26 @@ class NeedsPerson(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What an act or an undo is given: which run, which step of it, what the agent knows, and its fencing token."""
+    """What an act or an undo is given: which run, which step of it, what the agent knows, and its fencing token.
+
+    `take` counts how often the step was undone to be taken anew.
+    """
 
     id: str
     step: str
     goal: str
     variables: Mapping[str, Any]
     token: int = 0
+    take: int = 0
 
     @property
     def key(self) -> str:
-        """An idempotency key: stored before the step acts, the same however often it is repeated, of no other run."""
-        return f"{self.id}:{self.step}"
+        """An idempotency key: stored before the step acts, the same however often it is repeated, of no other run.
+
+        A step that was undone and is taken anew has another one: services answer a key that they know with what is
+        gone by now.
+        """
+        return f"{self.id}:{self.step}" + (f":{self.take}" if self.take else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,8 @@ class Step:
     - `undo` takes it back. It may find the act done, half done, not done or already undone, and treats "already gone"
       as success. It may rely on the variables as they were when its step was entered. None: there is nothing to take
       back.
+    - `repeatable`: after a crash the act may be taken again as it is, with the same key. What is not, and cannot look,
+      is undone first.
     - `irreversible`: there is no way back from it. Such steps come last.
     - `look` asks the outside whether the act happened, before it is undone or repeated on our belief alone; see
       `reconcile`.
@@ -55,6 +65,7 @@ class Step:
     undo: Callable[[Run], None] | None = None
     irreversible: bool = False
     look: Callable[[Run], Found] | None = None
+    repeatable: bool = False
 
 
 def refuse_bad(steps: list[Step]) -> None:

@@ -125,12 +125,15 @@ class Versions:
         return self._contents.get(digest)
 
     def settle(self) -> None:
-        """Bring every file to its newest version, and delete what was left unfinished."""
+        """Delete what was left unfinished, and bring every file to its newest version.
+
+        In this order, or a process that dies here again and again leaves more each time.
+        """
+        for path in sorted(self._staging.glob("*.staged")):
+            path.unlink()
         for (name,) in self._store.read("SELECT DISTINCT name FROM versions ORDER BY name"):
             if self._is_ours(name):
                 self._follow(name, self._newest(name))
-        for path in sorted(self._staging.glob("*.staged")):
-            path.unlink()
 
     def _point(self, name: str, digest: str, run: str) -> Version:
         """Let the list point to a content that is kept; this is the moment that counts. Then the file follows."""

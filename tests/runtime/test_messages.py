@@ -25,6 +25,7 @@ from rollproof.runtime import (
     Saga,
     Step,
     Store,
+    Undelivered,
     Versions,
 )
 from rollproof.runtime.audit import BadSignature, deliver_signed, verify
@@ -137,7 +138,7 @@ def test_a_message_that_keeps_failing_is_a_dead_letter_and_can_be_requeued(store
     mended: list[bool] = []
     outbox = written(store, at_once=True, attempts=2)
     for _ in range(2):
-        with pytest.raises(ConnectionError):
+        with pytest.raises(Undelivered, match="ConnectionError"):
             outbox.deliver({"mail": send})
     assert sent == ["k2"]
     letter = DeadLetters(store).find("k1")
@@ -147,6 +148,25 @@ def test_a_message_that_keeps_failing_is_a_dead_letter_and_can_be_requeued(store
     outbox.deliver({"mail": send})
     assert sent == ["k2", "k1"]
     assert DeadLetters(store).all() == []
+
+
+def test_a_revoked_key_is_tried_once_and_is_no_messages_fault(store: Store) -> None:
+    """No other message is tried, none is counted; with a new key all go out."""
+    tried: list[str] = []
+
+    class Refused(Exception):
+        status_code = 401
+
+    def send(message: Message) -> None:
+        tried.append(message.key)
+        raise Refused
+
+    outbox = written(store, at_once=True, attempts=1)
+    with pytest.raises(Refused):
+        outbox.deliver({"mail": send})
+    assert tried == ["k1"]
+    assert DeadLetters(store).all() == []
+    assert outbox.deliver({"mail": lambda message: None}) == 2
 
 
 def test_a_key_makes_an_intention_once(store: Store) -> None:

@@ -52,10 +52,14 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_a_damaged_checkpoint_is_noticed_and_the_one_before_used"),
         ("saga", "            if restored.damaged:\n                execution.rewind()\n", "",
          "test_a_damaged_checkpoint_costs_one_step"),
-        ("execution", "        if found is None and step.undo and not step.irreversible:", "        if False:",
+        ("execution", "        if found is None and step.undo and not step.repeatable:", "        if False:",
          "test_a_step_that_may_be_half_done_is_undone_before_it_is_repeated"),
         ("saga", "or self._resumes or progress.go_on", "or progress.go_on",
          "test_a_restart_goes_on_and_repeats_no_step"),
+    ],
+    "keys": [
+        ("execution", "            self._record(Event.RETAKEN, step.name)\n", "", "test_a_step_that_may_be_half_done_is_undone_before_it_is_repeated"),
+        ("execution", "                if classify(error) is Verdict.STOP:\n                    break\n", "", "test_an_undo_is_not_tried_again_with_a_revoked_key"),
     ],
     "shadow mode": [
         ("shadow", "if not self.store.write(update, Approval.USED, self.digest, Approval.APPROVED):",

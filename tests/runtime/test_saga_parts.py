@@ -129,11 +129,11 @@ def test_a_restart_goes_on_and_repeats_no_step(store: Store, monkeypatch: Any) -
 
 
 def test_a_step_that_may_be_half_done_is_undone_before_it_is_repeated(store: Store, monkeypatch: Any) -> None:
-    """It has an undo and cannot look."""
+    """It has an undo and cannot look; its second take has another key, since services remember the first."""
     done: list[str] = []
 
     def act(run: Run) -> None:
-        done.append("act")
+        done.append(f"act {run.key.removeprefix(run.id)}")
         if len(done) == 1:
             raise Died
 
@@ -144,7 +144,50 @@ def test_a_step_that_may_be_half_done_is_undone_before_it_is_repeated(store: Sto
         with pytest.raises(Died):
             saga.run("goal", {})
     assert saga.recover() is Status.COMPLETED
-    assert done == ["act", "undo", "act"]
+    assert done == ["act :a", "undo", "act :a:1"]
+
+
+def test_a_repeatable_step_is_repeated_with_its_key(store: Store, monkeypatch: Any) -> None:
+    """Nothing is undone before."""
+    keys: list[str] = []
+
+    def act(run: Run) -> None:
+        keys.append(run.key)
+        if len(keys) == 1:
+            raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rollproof.runtime.execution.Execution.settle", lambda execution, error: None)
+        saga = Saga(store, "s", [Step("a", act, undo=die, repeatable=True)], after_crash="resume")
+        with pytest.raises(Died):
+            saga.run("goal", {})
+    assert saga.recover() is Status.COMPLETED
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+
+def test_an_undo_is_not_tried_again_with_a_revoked_key(store: Store, clock: Any) -> None:
+    """One try, no pause; recovery has another one, with a new key."""
+    tries: list[str] = []
+
+    class Revoked(Exception):
+        status_code = 401
+
+    def refuse(run: Run) -> None:
+        tries.append(run.step)
+        if len(tries) == 1:
+            raise Revoked
+
+    saga = Saga(store, "s", [Step("a", lambda run: refuse_act(run), undo=refuse)])
+
+    def refuse_act(run: Run) -> None:
+        raise Revoked
+
+    with pytest.raises(Revoked):
+        saga.run("goal", {})
+    assert tries == ["a"]
+    assert clock.slept == 0
+    assert saga.recover() is Status.ROLLED_BACK
 
 
 def test_a_damaged_checkpoint_costs_one_step(store: Store, monkeypatch: Any) -> None:
