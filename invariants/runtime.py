@@ -3,8 +3,8 @@
     from rollproof.invariants.runtime import journal_is_whole
     chaos.invariant(journal_is_whole)
 
-They look at every table of the right name and columns, watched or private, and share no line with the runtime: the chain
-of hashes is followed anew, and what a run is up to is told from its events.
+They look at every table of the right name and columns, watched or private, and share no line with the runtime: the
+chain of hashes is followed anew, and what a run is up to is told from its events.
 """
 
 import json
@@ -90,7 +90,7 @@ def versions_are_whole(world: World) -> None:
 
 def dead_letters_are_complete(world: World) -> None:
     """Each run that is stuck has a dead letter for each undo that it gave up, and no other run has one."""
-    letters = {database: rows for database, rows in _tables(world, "dead_letters", {"key", "run", "kind"})}
+    letters = dict(_tables(world, "dead_letters", {"key", "run", "kind"}))
     for database, rows in _tables(world, "journal", {"seq", "run", "event", "detail"}):
         dismissed = [json.loads(row["detail"])["letter"] for row in rows if row["event"] == "dismissed"]
         known = {row["key"] for row in letters.get(database, []) if row["kind"] == "undo"}

@@ -39,15 +39,18 @@ class Editor:
     def saga(self) -> Saga:
         """Edit, and charge for it; the undo of the edits is the trail read backward."""
         steps = [
-            Step("edit", self.edit, undo=lambda run: self.trail.undo(run.id, self.files) and None),
+            Step("edit", self.edit, undo=self.take_back),
             Step("charge", self.charge, undo=self.refund),
         ]
         return Saga(self.store, "edit", steps)
 
     def edit(self, run: Run) -> None:
-        """Make one file, change one."""
-        self.files.save("summary.txt", b"all is well", run.id)
+        """Change what is there."""
         self.files.save("notes.txt", b"short", run.id)
+
+    def take_back(self, run: Run) -> None:
+        """Read the trail backward."""
+        self.trail.undo(run.id, self.files)
 
     def charge(self, run: Run) -> None:
         """Send the invoice."""

@@ -1,4 +1,4 @@
-"""Before an agent may touch real files, its rollbacks are tried on a copy: one of them is wrong, and the report says so."""
+"""Before an agent may touch real files, its rollback is tried on a copy: it is wrong, and the report says so."""
 
 from __future__ import annotations
 
@@ -11,30 +11,20 @@ from rollproof.runtime import Run, Step, rehearse
 
 
 def steps(data: Path) -> Sequence[Step]:
-    """Archive a file, then shorten another; the undo of the second forgets what was cut off."""
-
-    def archive(run: Run) -> None:
-        (data / "archive").mkdir()
-        (data / "old.txt").rename(data / "archive" / "old.txt")
-
-    def restore(run: Run) -> None:
-        if (data / "archive" / "old.txt").exists():
-            (data / "archive" / "old.txt").rename(data / "old.txt")
-        if (data / "archive").exists():
-            (data / "archive").rmdir()
+    """Shorten a file; the undo forgets what was cut off."""
 
     def shorten(run: Run) -> None:
         (data / "log.txt").write_text("last line\n")
 
     def lengthen(run: Run) -> None:
-        (data / "log.txt").write_text("last line\n")
+        (data / "log.txt").touch()
 
-    return [Step("archive", archive, undo=restore), Step("shorten", shorten, undo=lengthen)]
+    return [Step("shorten", shorten, undo=lengthen)]
 
 
 def report(data: Path, own: Path) -> list[str]:
     """Try every rollback on a copy."""
-    return [f"{finding.kind} {finding.when} {finding.step}" for finding in rehearse(data, own / "rehearsal", steps)]
+    return [f"{finding.kind} {finding.when} {finding.step}" for finding in rehearse(data, own, steps)]
 
 
 @pytest.mark.chaos(epic="Operations", feature="Dry-run recovery")
@@ -43,7 +33,6 @@ def test_the_original_is_never_touched(chaos: Chaos, tmp_path: Path) -> None:
     data, own = tmp_path / "data", tmp_path / "agent"
     data.mkdir()
     own.mkdir()
-    (data / "old.txt").write_text("old")
     (data / "log.txt").write_text("first line\nlast line\n")
     chaos.watch(data)
     chaos.private(own)
@@ -51,13 +40,8 @@ def test_the_original_is_never_touched(chaos: Chaos, tmp_path: Path) -> None:
     @chaos.invariant
     def no_copy_stays(world: World) -> None:
         """The scratch folder is gone."""
-        assert not world.private_entries
+        assert not [path for path in world.private_entries if ".rehearsal" in path]
 
     result = chaos.explore(run=lambda: report(data, own))
 
-    assert result.result == [
-        "right before archive",
-        "right after archive",
-        "wrong before shorten",
-        "wrong after shorten",
-    ]
+    assert result.result == ["right before shorten", "wrong after shorten"]

@@ -1,4 +1,4 @@
-"""An agent replaces a published site by a new one, and tells the search engine: readers see one whole site at any time."""
+"""An agent replaces a published site, and tells the search engine: readers see one whole site at any time."""
 
 from __future__ import annotations
 

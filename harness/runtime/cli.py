@@ -180,8 +180,8 @@ def _approvals(store: Store, given: argparse.Namespace, out: TextIO) -> int:
 
 def _rehearse(given: argparse.Namespace, out: TextIO) -> int:
     steps_for, wrong = _function(given.steps), 0
-    scratch = Path(given.scratch) if given.scratch else Path(f"{given.data}.rehearsal-{os.getpid()}")
-    for finding in rehearse(Path(given.data), scratch, steps_for, variables=json.loads(given.variables)):
+    beside = Path(given.beside) if given.beside else Path(given.data).absolute().parent
+    for finding in rehearse(Path(given.data), beside, steps_for, variables=json.loads(given.variables)):
         print(finding, file=out)
         wrong += finding.kind in ("missing", "wrong", "raised")
     print(f"{wrong} rollbacks are missing or wrong", file=out)
@@ -235,7 +235,9 @@ def _parser() -> argparse.ArgumentParser:
     approve.add_argument("--by", default="operator", metavar="NAME")
     rehearsal = command("rehearse", "try every rollback on a copy of real data", "data")
     rehearsal.add_argument("--steps", required=True, metavar="MODULE:FUNCTION", help="takes a path, gives steps")
-    rehearsal.add_argument("--scratch", default="", metavar="FOLDER", help="where the copies are made")
+    rehearsal.add_argument(
+        "--beside", default="", metavar="FOLDER", help="where copies are made; beside the data if not given"
+    )
     rehearsal.add_argument("--variables", default="{}", metavar="JSON", help="what the run starts with")
     return parser
 

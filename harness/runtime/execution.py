@@ -58,7 +58,7 @@ class Execution:
         progress: Progress,
         lease: Lease,
         memory: Checkpoint,
-        terms: Terms = Terms(),  # noqa: B008 - frozen
+        terms: Terms = Terms(),
     ) -> None:
         """Take a run up where it stands; nothing is written."""
         self._store = store

@@ -3,7 +3,7 @@
     plan = read_plan(answer.text, answer.finish_reason, tools, rules)
     {"goal": "…", "steps": [{"tool": "write_file", "arguments": {"path": "a.md", "text": "…"}}, …]}
 
-A plan is JSON and nothing else. It is refused, with every reason, if it is cut off, is malformed, has unknown or missing
+A plan is JSON and nothing else. It is refused, with every reason, if it is cut off, is malformed, has unknown, missing
 or wrong arguments, uses a tool that is not allowed, names a path outside the workspace, exceeds a limit, or has a step
 without a way back that is not marked irreversible and last. A refused plan leaves nothing: reading it touches nothing.
 """
@@ -185,7 +185,7 @@ def _arguments(tool: Tool, arguments: Arguments, workspace: Path) -> Iterator[st
         value = arguments[name]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             yield f"{name} is {type(value).__name__}, not {kind.__name__}"
-        elif name in tool.paths and not _is_inside(workspace, value):
+        elif name in tool.paths and not _is_inside(workspace, str(value)):
             yield f"{name} {value!r} leaves the workspace"
 
 

@@ -2,17 +2,18 @@
 
     (nothing) ─started→ RUNNING ─entered→ RUNNING … ─completed→ COMPLETED
                          │  ↑└─handed_over→ WITH_PERSON
-                         │  └──handed_back──────┤
-                     abandoned                  │            (COMPLETED ─abandoned→ UNDOING: by hand)
-                         ↓                      │
-                      UNDOING ←──handed_back────┘
+                         │  └──handed_back──────┘
+                     abandoned                               (COMPLETED ─abandoned→ UNDOING: by hand)
+                         ↓
+                      UNDOING
                          │ ─undone, undo_failed→ UNDOING … ─rolled_back→ ROLLED_BACK
                          └─gave_up→ STUCK ─requeued→ UNDOING
 
 `started` enters the first step. A step is entered *before* it acts, so a step that is entered may have happened, may be
 happening, or may never have begun; that the one after it is entered says that it is done. `undone` comes after the
 undo; so do `rewound`, where a run goes on from an older checkpoint, and `retaken`, where it takes a step anew that may
-have been half done: both give the step another key. A STUCK run is rolled back but for undos that kept failing: they are dead letters.
+have been half done: both give the step another key. A STUCK run is rolled back but for undos that kept failing: they
+are dead letters.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Progress:
         begun: all steps that were entered, undone or not.
         takes: for each time that a step was undone to be taken anew, its name.
         failed: for each failed pass over an undo, the name of its step, since the run was last requeued.
-        go_on: a person said so; a restart then goes forward.
+        decision: what a person said when they handed the run back; a restart obeys it. Empty: nothing.
         last: the last event and its step.
     """
 
@@ -107,7 +108,7 @@ class Progress:
     begun: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
-    go_on: bool = False
+    decision: str = ""
     seq: int = 0
     last: tuple[str, str] = ("", "")
 
@@ -115,16 +116,15 @@ class Progress:
         """Give the state after one more event."""
         event, step = Event(entry.event), str(entry.detail.get("step", ""))
         entered, begun, failed = self._steps_after(event, step)
-        decision = entry.detail.get("decision")
         return replace(
             self,
             saga=str(entry.detail.get("saga", self.saga)),
-            status=Status.UNDOING if decision == Decision.ROLL_BACK else STATUS_AFTER[event],
+            status=STATUS_AFTER[event],
             entered=entered,
             begun=begun,
             takes=(*self.takes, step) if event in (Event.REWOUND, Event.RETAKEN) else self.takes,
             failed=failed,
-            go_on=decision == Decision.GO_ON if decision else self.go_on,
+            decision=str(entry.detail.get("decision", self.decision)),
             seq=entry.seq,
             last=(event, step),
         )

@@ -1,6 +1,6 @@
 """Dry-run recovery: every rollback is tried on a copy of real data, and the ones that are missing or wrong are named.
 
-    for finding in rehearse(Path("/srv/data"), Path("/tmp/rehearsal"), steps_for):
+    for finding in rehearse(Path("/srv/data"), Path("/tmp"), steps_for):
         print(finding)
 
 The copy is struck once at each place where a rollback can be asked for: an error before, and one after each step's act.
@@ -23,7 +23,6 @@ from .saga import Saga
 from .steps import Run, Step
 from .store import Store
 
-MARK = "rehearsal"
 StepsFor = Callable[[Path], Sequence[Step]]
 """Makes the steps of a saga that works on the data at a path."""
 
@@ -46,31 +45,32 @@ class Struck(Exception):
 
 
 def rehearse(
-    original: Path, scratch: Path, steps_for: StepsFor, goal: str = "rehearsal", variables: dict[str, Any] | None = None
+    original: Path, beside: Path, steps_for: StepsFor, goal: str = "rehearsal", variables: dict[str, Any] | None = None
 ) -> Iterator[Finding]:
     """Try the rollback from every place, each on a copy of its own.
 
     Args:
         original: A folder, or a file such as a database.
-        scratch: A folder for the copies, deleted in the end; one that a rehearsal left when it died is deleted first.
+        beside: An existing folder. The copies lie in `NAME.rehearsal` in it, which is deleted in the end, and first if
+            a rehearsal that died has left it.
         steps_for: Makes the steps that work on a copy.
         goal: What the run is for.
         variables: What it starts with.
 
     Raises:
-        FileExistsError: There is something else at `scratch`, or it lies in the original.
+        ValueError: The copies would lie in the original.
         FileNotFoundError: There is no original.
     """
-    if scratch.resolve().is_relative_to(original.resolve()):
-        raise FileExistsError(f"{scratch} lies in {original}, which must not be written")
+    if beside.resolve().is_relative_to(original.resolve()):
+        raise ValueError(f"{beside} lies in {original}, which must not be written")
     if not original.exists():
         raise FileNotFoundError(f"there is no {original}")
     names = [(step.name, step.undo, step.irreversible) for step in steps_for(original)]
-    if (scratch / MARK).exists():
+    scratch = beside / f"{original.name}.rehearsal"
+    if scratch.exists():
         shutil.rmtree(scratch)
-    scratch.mkdir(parents=True)
+    scratch.mkdir()
     try:
-        (scratch / MARK).touch()
         before = described(original)
         for number, (name, undo, irreversible) in enumerate(names):
             for when in ("before", "after"):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -77,12 +77,13 @@ class Budget:
     cents: float | None = None
     same_calls: int = 3
     _began: float = field(default_factory=lambda: time.monotonic())
-    _used: Counter[str] = field(default_factory=Counter)
+    _used: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     _calls: Counter[str] = field(default_factory=Counter)
 
     def use(self, **amounts: float) -> None:
         """Count what was used: `attempts`, `tokens`, `cents`."""
-        self._used.update(amounts)  # type: ignore[arg-type]
+        for what, amount in amounts.items():
+            self._used[what] += amount
 
     def used(self, what: str) -> float:
         """Say how much of something was used so far."""

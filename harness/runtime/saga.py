@@ -27,7 +27,7 @@ from .execution import Companion, Execution, Terms
 from .journal import Journal, JournalBroken
 from .locks import Lease, LeaseHeld, LeaseLost, Leases, wait
 from .progress import Decision, Event, Progress, Status, all_runs, unfinished
-from .reconcile import Difference, belief, differences
+from .reconcile import Difference, ForeignState, belief, differences
 from .steps import NeedsPerson, Step, refuse_bad
 from .store import Storage
 
@@ -181,9 +181,15 @@ class Saga:
             run: One that is with a person.
             decision: `GO_ON` repeats the step that asked for a person; `ROLL_BACK` undoes the run.
             learned: What the agent has to know now; variables, JSON.
+
+        Raises:
+            WrongState: It cannot be rolled back, since a step before the one that asked is irreversible.
         """
 
         def back(execution: Execution, restored: Restored) -> None:
+            done = execution.progress.entered[:-1]
+            if decision is Decision.ROLL_BACK and any(step.irreversible for step in self.steps if step.name in done):
+                raise WrongState(f"run {run} took an irreversible step: it can only go on")
             execution.hand_back(decision, learned or {})
             if decision is Decision.GO_ON:
                 self._go_on(execution, restored)
@@ -216,14 +222,15 @@ class Saga:
     def _settle(self, progress: Progress) -> Status:
         """Bring one unfinished run to its end: forward if it may not go back, back otherwise."""
         execution, restored = self._take_up(progress)
-        if progress.status is Status.RUNNING and (execution.only_forward or self._resumes or progress.go_on):
+        forward = self._resumes and not progress.decision or progress.decision == Decision.GO_ON
+        if progress.status is Status.RUNNING and (execution.only_forward or forward):
             self._go_on(execution, restored)
         else:
             execution.back("restart")
         return execution.progress.status
 
     def _go_on(self, execution: Execution, restored: Restored) -> None:
-        """Go forward, from the last good checkpoint, or hand the run over where a step asks for it."""
+        """Go forward, from the last good checkpoint; hand the run over where a person must look, else settle an error."""
         run = execution.progress.run
         if restored.damaged and (execution.only_forward or restored.checkpoint is None):
             raise CheckpointDamaged(
@@ -234,8 +241,14 @@ class Saga:
             if restored.damaged:
                 execution.rewind()
             execution.resume()
-        except NeedsPerson as need:
+        except (NeedsPerson, ForeignState) as need:
             execution.hand_over(self._person, str(need))
+        except LeaseLost:
+            raise
+        except Exception as error:
+            if execution.only_forward:
+                raise
+            execution.settle(error)
 
     def _by_hand(self, run: str, states: tuple[Status, ...], work: Callable[[Execution, Restored], None]) -> Status:
         """Do what a person asks of a run, if it is in a state in which that makes sense."""

@@ -91,10 +91,11 @@ class FileTransactions:
     def content(self, name: str) -> bytes | None:
         """Read a file as the database says it is, moved or not yet; None where it is gone."""
         for staged, digest in self._store.read("SELECT staged, sha256 FROM moves WHERE place = ?", name):
+            waiting = self._staging / str(staged)
             if not staged:
                 return None
-            if hash_of(self._staging / staged) == digest:
-                return (self._staging / staged).read_bytes()
+            if hash_of(waiting) == digest:
+                return waiting.read_bytes()
         place = inside(self._folder, name)
         return place.read_bytes() if place.exists() else None
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from .contents import Contents, ContentLost
+from .contents import ContentLost, Contents
 from .files import hash_of, inside, replace_durably, sync_folder, write_durably
 from .store import Storage
 
@@ -169,7 +169,7 @@ class Versions:
             raise ChangedElsewhere(f"{name} is not as version {len(self.history(name))} says; somebody changed it")
 
     def _is_ours(self, name: str) -> bool:
-        """Say whether the file is as its newest version says, or did not follow yet, after a crash, from the one before."""
+        """Say whether the file is as its newest version, or did not follow yet from the one before, after a crash."""
         found = hash_of(inside(self._folder, name)) or GONE
         return found in [GONE, *(version.sha256 for version in self.history(name))][-2:]
 

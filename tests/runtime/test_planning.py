@@ -207,10 +207,10 @@ def test_missing_and_wrong_rollbacks_are_named(tmp_path: Path, undo: str, kind: 
         }
         return [RIGHT, Step(command[0], act, undo=back[undo])]
 
-    found = {(each.step, each.when): each.kind for each in rehearse(data, tmp_path / "scratch", steps)}
+    found = {(each.step, each.when): each.kind for each in rehearse(data, tmp_path, steps)}
     assert found[("right", "after")] == "right"
     assert found[(undo.split()[0], "after")] == kind
-    assert not (tmp_path / "scratch").exists()
+    assert not (tmp_path / "data.rehearsal").exists()
     assert [path.name for path in data.iterdir()] == ["a"]
 
 
@@ -218,7 +218,7 @@ def test_a_missing_rollback_is_told_from_a_wrong_one(tmp_path: Path) -> None:
     """The step that has none is named."""
     (tmp_path / "data").write_text("a")
     steps = lambda path: [Step("cut", lambda run: path.write_text("") and None)]  # noqa: E731
-    assert [str(each) for each in rehearse(tmp_path / "data", tmp_path / "scratch", steps)] == [
+    assert [str(each) for each in rehearse(tmp_path / "data", tmp_path, steps)] == [
         "right        error before cut",
         "missing      error after cut: data",
     ]
@@ -246,7 +246,7 @@ def test_a_database_is_compared_by_its_rows_and_never_opened_for_writing(tmp_pat
     original.chmod(0o400)
     original.parent.chmod(0o500)
     try:
-        assert {each.kind for each in rehearse(original, tmp_path / "scratch", steps)} == {"right"}
+        assert {each.kind for each in rehearse(original, tmp_path, steps)} == {"right"}
     finally:
         original.parent.chmod(0o700)
     assert original.read_bytes() == content
@@ -255,5 +255,5 @@ def test_a_database_is_compared_by_its_rows_and_never_opened_for_writing(tmp_pat
 
 def test_a_rehearsal_within_its_data_is_refused(tmp_path: Path) -> None:
     """It would write what must not be written."""
-    with pytest.raises(FileExistsError, match="lies in"):
-        list(rehearse(tmp_path, tmp_path / "scratch", lambda path: []))
+    with pytest.raises(ValueError, match="lies in"):
+        list(rehearse(tmp_path, tmp_path, lambda path: []))

@@ -1,4 +1,4 @@
-"""Mutants of the runtime: for each part at least two, each a recovery bug that somebody has written before, all killed."""
+"""Mutants of the runtime: for each part at least two, each a bug that somebody has written before, all killed."""
 
 from __future__ import annotations
 
@@ -58,8 +58,10 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_a_restart_goes_on_and_repeats_no_step"),
     ],
     "keys": [
-        ("execution", "            self._record(Event.RETAKEN, step.name)\n", "", "test_a_step_that_may_be_half_done_is_undone_before_it_is_repeated"),
-        ("execution", "                if classify(error) is Verdict.STOP:\n                    break\n", "", "test_an_undo_is_not_tried_again_with_a_revoked_key"),
+        ("execution", "            self._record(Event.RETAKEN, step.name)\n", "",
+         "test_a_step_that_may_be_half_done_is_undone_before_it_is_repeated"),
+        ("execution", "                if classify(error) is Verdict.STOP:\n                    break\n", "",
+         "test_an_undo_is_not_tried_again_with_a_revoked_key"),
     ],
     "shadow mode": [
         ("shadow", "if not self.store.write(update, Approval.USED, self.digest, Approval.APPROVED):",
@@ -149,7 +151,7 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_the_token_of_the_agent_is_old_after_a_handover"),
         ("progress", "return self in (Status.RUNNING, Status.UNDOING)", "return not self.final",
          "test_the_agent_touches_nothing_while_a_person_has_the_run"),
-        ("progress", "go_on=decision == Decision.GO_ON if decision else self.go_on,", "go_on=False,",
+        ("progress", 'decision=str(entry.detail.get("decision", self.decision)),', "decision=self.decision,",
          "test_a_run_that_was_handed_back_goes_on_after_a_crash"),
     ],
 }  # fmt: skip

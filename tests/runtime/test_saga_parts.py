@@ -268,6 +268,26 @@ def test_differences_name_phantoms_and_what_is_unrecorded(store: Store) -> None:
     assert [str(each) for each in saga.differences(only_run(store))] == ["a: believed done, is absent"]
 
 
+def test_a_step_that_fails_when_it_is_resumed_is_rolled_back(store: Store, monkeypatch: Any) -> None:
+    """Going on is tried once: a run that cannot go on is not tried for ever."""
+    undone: list[str] = []
+
+    def fail(run: Run) -> None:
+        raise ValueError("no")
+
+    dead_run(store, monkeypatch, [Step("a", nothing, undo=lambda run: undone.append("a"))])
+    steps = [Step("a", nothing, undo=lambda run: undone.append("a")), Step("dies", fail)]
+    assert Saga(store, "s", steps, after_crash="resume").recover() is Status.ROLLED_BACK
+    assert undone == ["a"]
+
+
+def test_a_run_whose_place_is_taken_goes_to_a_person(store: Store, monkeypatch: Any) -> None:
+    """Going on would overwrite what is not ours, and so might going back."""
+    dead_run(store, monkeypatch, [Step("a", nothing)])
+    steps = [Step("a", nothing), Step("dies", nothing, look=lambda run: Found(Reality.FOREIGN))]
+    assert Saga(store, "s", steps, after_crash="resume", person="ada").recover() is Status.WITH_PERSON
+
+
 # by hand
 
 
