@@ -249,7 +249,7 @@ def _agent(store: Store, given: argparse.Namespace) -> Any:
 
 
 def _saga(store: Store, given: argparse.Namespace, run: str) -> Any:
-    agent, progress = _agent(store, given), progress_of(run, Journal(store).entries(run))
+    agent, progress = _agent(store, given), progress_of(run, Journal(store).entries(run, _sound(store)))
     return agent.saga(progress.saga.removeprefix("plan-")) if isinstance(agent, PlannedAgent) else agent
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .files import inside, replace_durably, write_durably
+from .files import inside, refuse_two_file_systems, replace_durably, write_durably
 
 FENCE = ".fence"
 
@@ -40,6 +40,7 @@ class Fence:
         Raises:
             Fenced: One was; nothing is changed.
         """
+        refuse_two_file_systems(self._staging, self._folder)
         place = inside(self._folder, name)
         staged = self._staging / f"{token}.staged"
         write_durably(staged, content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -37,6 +38,16 @@ def hash_of(path: Path) -> str | None:
         return sha256(path.read_bytes())
     except FileNotFoundError:
         return None
+
+
+def refuse_two_file_systems(one: Path, other: Path) -> None:
+    """Make sure, before anything happens, that files can be moved from one folder to the other atomically.
+
+    Raises:
+        OSError: EXDEV; both folders are named.
+    """
+    if not on_one_file_system(one, other):
+        raise OSError(errno.EXDEV, f"{one} and {other} are on two file systems, so no move is atomic")
 
 
 def on_one_file_system(one: Path, other: Path) -> bool:

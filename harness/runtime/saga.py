@@ -222,15 +222,15 @@ class Saga:
     def _settle(self, progress: Progress) -> Status:
         """Bring one unfinished run to its end: forward if it may not go back, back otherwise."""
         execution, restored = self._take_up(progress)
-        forward = self._resumes and not progress.decision or progress.decision == Decision.GO_ON
-        if progress.status is Status.RUNNING and (execution.only_forward or forward):
+        forward = execution.only_forward or self._resumes or progress.decision == Decision.GO_ON
+        if progress.status is Status.RUNNING and forward and progress.decision != Decision.ROLL_BACK:
             self._go_on(execution, restored)
         else:
             execution.back("restart")
         return execution.progress.status
 
     def _go_on(self, execution: Execution, restored: Restored) -> None:
-        """Go forward, from the last good checkpoint; hand the run over where a person must look, else settle an error."""
+        """Go forward, from the last good checkpoint; hand over where a person must look, settle any other error."""
         run = execution.progress.run
         if restored.damaged and (execution.only_forward or restored.checkpoint is None):
             raise CheckpointDamaged(

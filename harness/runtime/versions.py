@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .contents import ContentLost, Contents
-from .files import hash_of, inside, replace_durably, sync_folder, write_durably
+from .files import hash_of, inside, refuse_two_file_systems, replace_durably, sync_folder, write_durably
 from .store import Storage
 
 GONE = ""
@@ -159,6 +159,7 @@ class Versions:
 
     def _adopt(self, name: str) -> None:
         """Take a file that was there before us as its first version; refuse one that changed behind our back."""
+        refuse_two_file_systems(self._staging, self._folder)
         found = hash_of(inside(self._folder, name)) or GONE
         if not self.history(name):
             if found != GONE:

@@ -189,6 +189,19 @@ def test_a_move_over_file_systems_is_refused_up_front(tmp_path: Path) -> None:
     assert not (tmp_path / "books.db").exists()
 
 
+def test_versions_and_fences_refuse_another_file_system_too(tmp_path: Path) -> None:
+    """Before anything happens: nothing is kept, listed or staged."""
+    memory = Path("/dev/shm")
+    if not memory.exists() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is only one file system to write to")
+    files, contents = folders(tmp_path, "files", "contents")
+    with Store(tmp_path / "agent.db") as store, pytest.raises(OSError, match="two file systems"):
+        Versions(store, FolderContents(contents), files, memory).save("a", b"1")
+    with pytest.raises(OSError, match="two file systems"):
+        Fence(files, memory).write(1, "a", b"1")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["contents", "files"]
+
+
 @pytest.mark.parametrize("name", ["../a", "/etc/passwd", ""])
 def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     """And so is the whole transaction."""

@@ -45,7 +45,8 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "                raise problem", "test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs"),
         ("progress", "return begun, begun, ()", "return entered, begun, ()",
          "test_a_requeued_dead_letter_is_undone_in_order"),
-        ("saga", "if execution.only_forward:", "if False:", "test_an_irreversible_run_cannot_be_rolled_back"),
+        ("saga", "            if execution.only_forward:\n                raise Wrong",
+         "            if False:\n                raise Wrong", "test_an_irreversible_run_cannot_be_rolled_back"),
     ],
     "checkpoints": [
         ("checkpoints", "if sha256(body) == checksum:", "if True:",
@@ -54,7 +55,7 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_a_damaged_checkpoint_costs_one_step"),
         ("execution", "        if found is None and step.undo and not step.repeatable:", "        if False:",
          "test_a_step_that_may_be_half_done_is_undone_before_it_is_repeated"),
-        ("saga", "or self._resumes or progress.go_on", "or progress.go_on",
+        ("saga", "execution.only_forward or self._resumes", "execution.only_forward",
          "test_a_restart_goes_on_and_repeats_no_step"),
     ],
     "keys": [
@@ -153,6 +154,8 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_the_agent_touches_nothing_while_a_person_has_the_run"),
         ("progress", 'decision=str(entry.detail.get("decision", self.decision)),', "decision=self.decision,",
          "test_a_run_that_was_handed_back_goes_on_after_a_crash"),
+        ("saga", "and forward and progress.decision != Decision.ROLL_BACK", "and forward",
+         "test_a_run_that_was_to_be_rolled_back_is_after_a_crash"),
     ],
 }  # fmt: skip
 FLAT = [(part, *mutant) for part, mutants in MUTANTS.items() for mutant in mutants]

@@ -402,6 +402,32 @@ def test_a_run_that_was_handed_back_goes_on_after_a_crash(store: Store, monkeypa
     assert saga.recover() is Status.COMPLETED
 
 
+def test_a_run_that_was_to_be_rolled_back_is_after_a_crash(store: Store, monkeypatch: Any) -> None:
+    """The person said so, and the process died: the restart obeys, whatever it does after crashes."""
+    undone: list[str] = []
+    steps = [Step("a", nothing, undo=lambda run: undone.append("a")), Step("price", price, irreversible=True)]
+    saga = Saga(store, "s", steps, after_crash="resume")
+    with pytest.raises(NeedsPerson):
+        saga.run("goal", {})
+    with monkeypatch.context() as patch:
+        patch.setattr("rollproof.runtime.execution.Execution.back", lambda execution, reason: die(None))  # type: ignore[arg-type]
+        with pytest.raises(Died):
+            saga.hand_back(only_run(store), Decision.ROLL_BACK)
+    assert saga.recover() is Status.ROLLED_BACK
+    assert undone == ["a"]
+
+
+def test_what_is_past_its_point_of_no_return_cannot_be_handed_back_to_roll_back(store: Store) -> None:
+    """The person is told, and still has the run."""
+    steps = [Step("mail", nothing, irreversible=True), Step("price", price, irreversible=True)]
+    saga = Saga(store, "s", steps)
+    with pytest.raises(NeedsPerson):
+        saga.run("goal", {})
+    with pytest.raises(WrongState, match="it can only go on"):
+        saga.hand_back(only_run(store), Decision.ROLL_BACK)
+    assert all_runs(Journal(store))[0].status is Status.WITH_PERSON
+
+
 def test_the_token_of_the_agent_is_old_after_a_handover(store: Store) -> None:
     """A process that still thinks that it has the run is refused, by token and by journal."""
     seen: list[int] = []

@@ -62,7 +62,7 @@ def folders(root: Path) -> Path:
 
 
 def test_a_paused_agent_that_wakes_up_changes_nothing(tmp_path: Path) -> None:
-    """Its lease ran out, recovery undid its work and a rival did its own; the sleeper is refused by the folder itself."""
+    """Its lease ran out, recovery undid its work, a rival did its own; the folder itself refuses the sleeper."""
     shared = folders(tmp_path)
 
     def sleeper() -> None:
