@@ -15,7 +15,17 @@ from typing import Any
 from rollproof.values.world import Row, World
 
 _FINAL = {"rolled_back", "completed", "gave_up"}
-_MOVES = _FINAL | {"started", "entered", "abandoned", "rewound", "retaken", "undo_failed", "undone", "requeued"}
+_MOVES = _FINAL | {
+    "started",
+    "entered",
+    "abandoned",
+    "rewound",
+    "retaken",
+    "act_failed",
+    "undo_failed",
+    "undone",
+    "requeued",
+}
 _MOVES |= {"handed_over", "handed_back"}
 
 

@@ -64,7 +64,7 @@ class Editor:
 
     def tell(self) -> None:
         """Tell the webhook: the work of the worker process."""
-        self.outbox.deliver({TOPIC: deliver_signed(post, {f"{HOOK}/events": SECRET})})
+        self.outbox.deliver({TOPIC: deliver_signed({f"{HOOK}/events": SECRET}, post)})
 
     def settle(self) -> None:
         """Settle what was left."""

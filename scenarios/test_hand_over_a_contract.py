@@ -45,7 +45,7 @@ class Clerk:
 
     def tell(self) -> None:
         """Deliver alerts: the work of the worker process."""
-        self.outbox.deliver({TOPIC: by_webhook(post, SECRET, f"{PAGER}/alerts")})
+        self.outbox.deliver({TOPIC: by_webhook(f"{PAGER}/alerts", SECRET, post)})
 
 
 def order(kind: str, run: Run) -> None:

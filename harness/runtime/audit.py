@@ -17,6 +17,8 @@ import base64
 import hashlib
 import hmac
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -101,12 +103,27 @@ class AuditTrail:
         return len(due)
 
 
-def deliver_signed(post: Post, secrets: Mapping[str, bytes]) -> Send:
+def post_with_urllib(address: str, body: bytes, headers: Mapping[str, str]) -> int:
+    """Post with the standard library, and give the status; waits 30 seconds at most.
+
+    Raises:
+        urllib.error.URLError: There was no answer.
+    """
+    request = urllib.request.Request(address, body, dict(headers), method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+def deliver_signed(secrets: Mapping[str, bytes], post: Post = post_with_urllib) -> Send:
     """Give the function that tells webhooks, for `Outbox.deliver({TOPIC: …})`.
 
     Args:
-        post: How to post.
         secrets: The secret of each address; it is used, and written down nowhere.
+        post: How to post.
     """
 
     def send(message: Message) -> None:

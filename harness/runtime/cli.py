@@ -195,6 +195,7 @@ COMMANDS: dict[str, Command] = {
     "dead-letters": _dead_letters,
     "requeue": _requeue,
     "roll-back": _roll_back,
+    "rollback": _roll_back,
     "resume": _resume,
     "recover": _recover,
     "hand-over": _hand_over,
@@ -224,6 +225,7 @@ def _parser() -> argparse.ArgumentParser:
     letters.add_argument("--by", default="operator", metavar="NAME")
     command("requeue", "try a dead letter again", "key").add_argument("--agent", metavar="MODULE:FUNCTION")
     command("roll-back", "undo a run", "run", agent=True)
+    command("rollback", "the same", "run", agent=True)
     command("resume", "go on with a run", "run", agent=True)
     command("recover", "settle all that is unfinished", agent=True)
     command("hand-over", "give a run to a person", "run", "person", "reason", agent=True)

@@ -39,12 +39,14 @@ class Terms:
     """The numbers of a saga.
 
     `undo_tries` at an undo are one pass; after `undo_passes` passes, each in a process of its own or asked for by
-    `recover`, the undo is a dead letter.
+    `recover`, the undo is a dead letter. `act_passes` recoveries may fail at an act that must go forward; then the run
+    goes to a person.
     """
 
     lease_s: float = 300.0
     undo_tries: int = 3
     undo_passes: int = 3
+    act_passes: int = 10
     companions: tuple[Companion, ...] = ()
 
 
@@ -167,6 +169,20 @@ class Execution:
         self._record(Event.HANDED_BACK, memory=memory if learned else None, decision=decision)
         self._memory = memory
 
+    def fail(self, error: Exception, person: str) -> bool:
+        """Count a recovery that had to go forward and could not; after the last one the run goes to a person.
+
+        Returns:
+            Whether it did.
+        """
+        self._read_again()
+        step = self.progress.entered[-1]
+        self._record(Event.ACT_FAILED, step, error=type(error).__name__)
+        if not self._given_up(step, self._terms.act_passes):
+            return False
+        self.hand_over(person, f"{step} must be done and failed {self._terms.act_passes} times: {type(error).__name__}")
+        return True
+
     def requeue(self) -> None:
         """Let a stuck run be undone again, its dead letters with it."""
         self._record(Event.REQUEUED)
@@ -218,8 +234,8 @@ class Execution:
         if undo is not None and (found is None or found.reality is Reality.PRESENT):
             undo(self._view(name))
 
-    def _given_up(self, name: str) -> bool:
-        return self.progress.failed.count(name) >= self._terms.undo_passes
+    def _given_up(self, name: str, passes: int = 0) -> bool:
+        return self.progress.failed.count(name) >= (passes or self._terms.undo_passes)
 
     def _remembering(self, position: str, learned: Mapping[str, Any]) -> Checkpoint:
         return Checkpoint(self._memory.goal, position, {**self._memory.variables, **learned})

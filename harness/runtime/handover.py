@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from email.message import EmailMessage
 from typing import Any
 
-from .audit import Post, deliver_signed
+from .audit import Post, deliver_signed, post_with_urllib
 from .canonical import sha256
 from .journal import Entry, Journal
 from .outbox import Message, Outbox, Send
@@ -57,9 +57,9 @@ class Alerts:
         self._outbox.add(f"alert:{run}", f"{run}:alert:{entry.seq}", TOPIC, body, at_once=True)
 
 
-def by_webhook(post: Post, secret: bytes, address: str) -> Send:
+def by_webhook(address: str, secret: bytes, post: Post = post_with_urllib) -> Send:
     """Deliver alerts to a webhook, signed as the audit trail's are."""
-    return deliver_signed(post, {address: secret})
+    return deliver_signed({address: secret}, post)
 
 
 def by_email(

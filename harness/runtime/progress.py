@@ -33,6 +33,7 @@ class Event(StrEnum):
     ABANDONED = "abandoned"
     REWOUND = "rewound"
     RETAKEN = "retaken"
+    ACT_FAILED = "act_failed"
     UNDO_FAILED = "undo_failed"
     UNDONE = "undone"
     ROLLED_BACK = "rolled_back"
@@ -77,6 +78,7 @@ STATUS_AFTER = {
     Event.ABANDONED: Status.UNDOING,
     Event.REWOUND: Status.RUNNING,
     Event.RETAKEN: Status.RUNNING,
+    Event.ACT_FAILED: Status.RUNNING,
     Event.UNDO_FAILED: Status.UNDOING,
     Event.UNDONE: Status.UNDOING,
     Event.ROLLED_BACK: Status.ROLLED_BACK,
@@ -96,7 +98,8 @@ class Progress:
         entered: steps that may have happened and are not undone, in their order.
         begun: all steps that were entered, undone or not.
         takes: for each time that a step was undone to be taken anew, its name.
-        failed: for each failed pass over an undo, the name of its step, since the run was last requeued.
+        failed: for each failed pass over an undo, or failed recovery by an act that must go forward, the name of its
+            step, since the run was last requeued or handed back.
         decision: what a person said when they handed the run back; a restart obeys it. Empty: nothing.
         last: the last event and its step.
     """
@@ -139,10 +142,12 @@ class Progress:
                 return tuple(name for name in entered if name != step), begun, failed
             case Event.REWOUND:
                 return entered[:-1], begun[:-1], failed
-            case Event.UNDO_FAILED:
+            case Event.UNDO_FAILED | Event.ACT_FAILED:
                 return entered, begun, (*failed, step)
             case Event.REQUEUED:
                 return begun, begun, ()
+            case Event.HANDED_BACK | Event.ABANDONED:
+                return entered, begun, ()
         return entered, begun, failed
 
 

@@ -65,6 +65,7 @@ class Saga:
         after_crash: Literal["roll_back", "resume"] = "roll_back",
         undo_tries: int = 3,
         undo_passes: int = 3,
+        act_passes: int = 10,
         companions: Sequence[Companion] = (),
         person: str = "operator",
     ) -> None:
@@ -80,8 +81,9 @@ class Saga:
             after_crash: Whether `recover` undoes what a dead process left, or goes on from its last good checkpoint.
             undo_tries: How often an undo is tried by one process.
             undo_passes: After how many failed passes, in as many recoveries, it is a dead letter.
+            act_passes: After how many recoveries that could not go forward, and must, a run goes to a person.
             companions: Parts that take part in the transitions, such as the outbox.
-            person: Who gets a run whose step says `NeedsPerson`.
+            person: Who gets a run whose step says `NeedsPerson`, or that cannot go on.
 
         Raises:
             ValueError: The steps make no saga.
@@ -92,7 +94,7 @@ class Saga:
         self._leases = Leases(store)
         self._patience_s = patience_s
         self._resumes = after_crash == "resume"
-        self._terms = Terms(lease_s, undo_tries, undo_passes, tuple(companions))
+        self._terms = Terms(lease_s, undo_tries, undo_passes, act_passes, tuple(companions))
         self._person = person
         self.name = name
         self.lock = lock or name
@@ -246,9 +248,10 @@ class Saga:
         except LeaseLost:
             raise
         except Exception as error:
-            if execution.only_forward:
+            if not execution.only_forward:
+                execution.settle(error)
+            elif not execution.fail(error, self._person):
                 raise
-            execution.settle(error)
 
     def _by_hand(self, run: str, states: tuple[Status, ...], work: Callable[[Execution, Restored], None]) -> Status:
         """Do what a person asks of a run, if it is in a state in which that makes sense."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from rollproof.runtime import (
     Versions,
 )
 from rollproof.runtime.audit import BadSignature, deliver_signed, verify
-from rollproof.runtime.handover import TOPIC, by_email
+from rollproof.runtime.handover import TOPIC, by_email, by_webhook
 
 
 @pytest.fixture
@@ -225,7 +226,7 @@ def test_webhooks_hear_of_every_change_signed(tmp_path: Path, store: Store, cloc
         heard.append((body, dict(headers)))
         return 503 if len(heard) == 1 else 204
 
-    send = deliver_signed(post, {"https://hook.test/events": b"secret-of-the-hook"})
+    send = deliver_signed({"https://hook.test/events": b"secret-of-the-hook"}, post)
     with pytest.raises(Exception, match="answered 503"):
         outbox.deliver({"webhook": send})
     outbox.deliver({"webhook": send})
@@ -290,3 +291,41 @@ def test_a_handover_is_told_by_email(store: Store, mailbox: Any) -> None:
     assert mail["To"] == "ada@example.org"
     assert "12000 EUR is too much" in str(mail.get_payload())
     assert "hand-back" in str(mail.get_payload())
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    """A webhook that refuses the first call, and keeps the others."""
+
+    def do_POST(self) -> None:
+        """Take one."""
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.heard.append((body, {name.lower(): value for name, value in self.headers.items()}))  # type: ignore[attr-defined]
+        self.send_response(503 if len(self.server.heard) == 1 else 204)  # type: ignore[attr-defined]
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+def test_a_handover_is_told_to_a_webhook(store: Store) -> None:
+    """Through a real port, with the standard library: refused, then told again, signed."""
+
+    def stop(run: Run) -> None:
+        raise NeedsPerson("look at this")
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        server.heard = []  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/alerts"
+        outbox = Outbox(store)
+        alerts = Alerts(store, outbox, webhook=address)
+        with pytest.raises(NeedsPerson):
+            Saga(store, "s", [Step("a", stop)], companions=[alerts], person="ada").run("goal", {})
+        send = by_webhook(address, b"secret-of-the-pager")
+        with pytest.raises(Undelivered, match="answered 503"):
+            outbox.deliver({TOPIC: send})
+        assert outbox.deliver({TOPIC: send}) == 1
+        body, headers = server.heard[1]  # type: ignore[attr-defined]
+        server.shutdown()
+    verify(b"secret-of-the-pager", headers, body)
+    assert b'"person":"ada"' in body

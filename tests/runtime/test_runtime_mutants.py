@@ -144,7 +144,9 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_a_message_that_keeps_failing_is_a_dead_letter_and_can_be_requeued"),
         ("outbox", "        attempts = message.attempts + 1\n        with", "        attempts = 1\n        with",
          "test_a_message_that_keeps_failing_is_a_dead_letter_and_can_be_requeued"),
-        ("execution", "return self.progress.failed.count(name) >= self._terms.undo_passes", "return False",
+        ("saga", "elif not execution.fail(error, self._person):", "else:",
+         "test_a_run_that_must_go_on_and_cannot_goes_to_a_person"),
+        ("execution", "return self.progress.failed.count(name) >= (passes or self._terms.undo_passes)", "return False",
          "test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs"),
     ],
     "handover": [

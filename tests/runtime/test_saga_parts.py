@@ -288,6 +288,29 @@ def test_a_run_whose_place_is_taken_goes_to_a_person(store: Store, monkeypatch: 
     assert Saga(store, "s", steps, after_crash="resume", person="ada").recover() is Status.WITH_PERSON
 
 
+def test_a_run_that_must_go_on_and_cannot_goes_to_a_person(store: Store) -> None:
+    """It is tried in some recoveries, and then no more; the person may have it tried again."""
+    tries: list[str] = []
+
+    def mail(run: Run) -> None:
+        tries.append(run.key)
+        if len(tries) < 6:
+            raise TimeoutError("a secret")
+
+    saga = Saga(store, "s", [Step("mail", mail, irreversible=True)], act_passes=2, person="ada")
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            saga.recover() if tries else saga.run("goal", {})
+    assert saga.recover() is Status.WITH_PERSON
+    assert saga.recover() is None
+    assert len(tries) == 4
+    assert "a secret" not in store.path.read_bytes().decode(errors="replace")
+    with pytest.raises(TimeoutError):
+        saga.hand_back(only_run(store), Decision.GO_ON)
+    assert saga.recover() is Status.COMPLETED
+    assert len(set(tries)) == 1
+
+
 # by hand
 
 
