@@ -18,7 +18,11 @@ from .store import Storage
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One agent's memory when it entered the step `position`; everything in it is JSON, and no secrets belong there."""
+    """One agent's memory when it entered the step `position`.
+
+    What it remembers of conversations and facts, and what it works with, are its `variables`. Everything is JSON, and
+    no secrets belong there.
+    """
 
     goal: str
     position: str

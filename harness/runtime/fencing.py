@@ -5,6 +5,8 @@ A lease alone does not stop a process that was paused in the middle of its work 
 file holds the highest token that was seen, and each write compares and replaces under the kernel's own lock on it,
 which ends with the process that holds it.
 
+A process that is paused in the middle of a write holds that lock and keeps the others waiting: safe, if not fast.
+
 States of a fence: no file (any token may begin) → the highest token, in digits. The file stays; it is no leftover, it
 is what keeps the next zombie out.
 """
