@@ -22,8 +22,6 @@ FOUND = [
      "                companion.follow(progress.run, event)", "                pass", "whoever_had_a_run_was_told"),
     ("rehearse_on_a_copy", "test_the_original_is_never_touched", "rehearsal",
      "    if scratch.exists():\n        shutil.rmtree(scratch)\n", "", "recovery_succeeds"),
-    ("set_up_a_server", "test_what_the_agent_believes_is_there_is_there", "execution",
-     "if found is None or found.reality is Reality.ABSENT:", "if True:", "nothing_twice"),
     ("replace_a_site", "test_readers_see_the_old_site_or_the_new_one", "releases",
      "            self._show(release.before)\n", "            pass\n", "all_or_nothing"),
 ]  # fmt: skip
