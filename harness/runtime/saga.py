@@ -112,15 +112,10 @@ class Saga:
         """
         execution = self._patiently(lambda: self._start(uuid.uuid4().hex, goal, variables))
         try:
-            execution.forward()
-        except LeaseLost:
-            raise
+            self._forward(execution)
         except NeedsPerson as need:
             execution.hand_over(self._person, str(need))
             raise
-        except BaseException as error:
-            if execution.settle(error) is not Status.COMPLETED:
-                raise
         return execution.variables
 
     def recover(self) -> Status | None:
@@ -207,6 +202,15 @@ class Saga:
         looks = {step.name: found.reality for step in self.steps if (found := execution.look(step.name))}
         order = [step.name for step in self.steps]
         return list(differences({name: belief(progress, name, order) for name in looks}, looks))
+
+    def _forward(self, execution: Execution) -> None:
+        try:
+            execution.forward()
+        except (LeaseLost, NeedsPerson):
+            raise
+        except BaseException as error:
+            if execution.settle(error) is not Status.COMPLETED:
+                raise
 
     def _start(self, run: str, goal: str, variables: Mapping[str, Any]) -> Execution:
         """Enter the first step inside the open transaction: the run, its memory and its lease begin together."""

@@ -451,6 +451,21 @@ def test_what_is_past_its_point_of_no_return_cannot_be_handed_back_to_roll_back(
     assert all_runs(Journal(store))[0].status is Status.WITH_PERSON
 
 
+def test_a_second_try_may_ask_for_a_person_too(store: Store) -> None:
+    """The first timed out, past the point of no return; the second says that somebody must look."""
+    errors = [NeedsPerson("look"), TimeoutError()]
+
+    def mail(run: Run) -> None:
+        if errors:
+            raise errors.pop()
+
+    saga = Saga(store, "s", [Step("mail", mail, irreversible=True)])
+    with pytest.raises(NeedsPerson):
+        saga.run("goal", {})
+    assert all_runs(Journal(store))[0].status is Status.WITH_PERSON
+    assert saga.hand_back(only_run(store), Decision.GO_ON) is Status.COMPLETED
+
+
 def test_the_token_of_the_agent_is_old_after_a_handover(store: Store) -> None:
     """A process that still thinks that it has the run is refused, by token and by journal."""
     seen: list[int] = []
