@@ -1,43 +1,110 @@
-"""A small runtime for agents that leave nothing half done: steps with their undo, staging, checkpoints, a lease, a
-journal.
+"""A runtime for agents that leave nothing half done, in small parts that work alone and together.
 
 Standard library only, one SQLite file; usable on its own and readable in an hour. Begin with `saga`, whose docstring
-says what happens after an error and after a crash; `progress` draws the states; the other modules are the parts that it
-stands on.
+says what happens after an error and after a crash; `progress` draws the states of a run.
+
+    before anything happens   plan, shadow (propose and approve), rehearsal (rollbacks tried on a copy)
+    while it happens          saga, steps, execution, retry, locks, fencing, handover
+    what is written           staging, releases, transactions, versions, contents, outbox
+    what is remembered        store, journal, progress, checkpoints, history, audit
+    when it fails             reconcile, dead_letters, cli
 """
 
+from .audit import AuditTrail
 from .checkpoints import Checkpoint, Checkpoints, Restored
-from .execution import Refused, Run, Step
+from .contents import ContentLost, Contents, FolderContents
+from .dead_letters import DeadLetter, DeadLetters, UnknownLetter
+from .execution import Companion
+from .fencing import Fence, Fenced
+from .handover import Alerts
+from .history import Ledger
 from .journal import Break, Entry, Journal, JournalBroken
 from .locks import Lease, LeaseHeld, LeaseLost, Leases
-from .progress import Event, Progress, Status
-from .saga import CheckpointDamaged, Saga, UnfinishedRun
+from .outbox import Message, Outbox, Undelivered
+from .plan import Plan, PlanRejected, Rules, Tool, read_plan
+from .progress import Decision, Event, Progress, Status
+from .reconcile import Belief, Difference, ForeignState, Found, Reality
+from .rehearsal import rehearse
+from .releases import Release, Releases
+from .retry import Budget, BudgetSpent, LoopNoticed, Retry, Verdict, classify
+from .saga import CheckpointDamaged, Saga, UnfinishedRun, UnknownRun, WrongState
+from .shadow import NotApproved, PlannedAgent
 from .staging import Staging, StagingError
-from .store import Store, StoreError
+from .steps import NeedsPerson, Refused, Run, Step
+from .store import Storage, Store, StoreError
+from .transactions import FileTransactions, TransactionError
+from .versions import ChangedElsewhere, UnknownVersion, Version, Versions
 
 __all__ = [
+    "Alerts",
+    "AuditTrail",
+    "Belief",
     "Break",
+    "Budget",
+    "BudgetSpent",
+    "ChangedElsewhere",
     "Checkpoint",
     "CheckpointDamaged",
     "Checkpoints",
+    "Companion",
+    "ContentLost",
+    "Contents",
+    "DeadLetter",
+    "DeadLetters",
+    "Decision",
+    "Difference",
     "Entry",
     "Event",
+    "Fence",
+    "Fenced",
+    "FileTransactions",
+    "FolderContents",
+    "ForeignState",
+    "Found",
     "Journal",
     "JournalBroken",
     "Lease",
     "LeaseHeld",
     "LeaseLost",
     "Leases",
+    "Ledger",
+    "LoopNoticed",
+    "Message",
+    "NeedsPerson",
+    "NotApproved",
+    "Outbox",
+    "Plan",
+    "PlanRejected",
+    "PlannedAgent",
     "Progress",
+    "Reality",
     "Refused",
+    "Release",
+    "Releases",
     "Restored",
+    "Retry",
+    "Rules",
     "Run",
     "Saga",
     "Staging",
     "StagingError",
     "Status",
     "Step",
+    "Storage",
     "Store",
     "StoreError",
+    "Tool",
+    "TransactionError",
+    "Undelivered",
     "UnfinishedRun",
+    "UnknownLetter",
+    "UnknownRun",
+    "UnknownVersion",
+    "Verdict",
+    "Version",
+    "Versions",
+    "WrongState",
+    "classify",
+    "read_plan",
+    "rehearse",
 ]

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from .canonical import canonical, sha256
-from .store import Store
+from .store import Storage
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One agent's memory when it entered the step `position`; everything in it is JSON, and no secrets belong there."""
+    """One agent's memory when it entered the step `position`.
+
+    What it remembers of conversations and facts, and what it works with, are its `variables`. Everything is JSON, and
+    no secrets belong there.
+    """
 
     goal: str
     position: str
@@ -36,19 +40,20 @@ class Restored:
 class Checkpoints:
     """The checkpoints of one database."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Storage) -> None:
         """Use the database of `store`; nothing is opened or written."""
         self._store = store
 
     def save(self, run: str, checkpoint: Checkpoint) -> int:
         """Keep the next version inside the open transaction, and give its number, which starts at 1."""
-        (last,) = self._store.read("SELECT coalesce(max(version), 0) FROM checkpoints WHERE run = ?", run)[0]
+        rows = self._store.read("SELECT max(version) FROM checkpoints WHERE run = ?", run)
+        last = int(rows[0][0] or 0) if rows else 0
         body = canonical(
             {"goal": checkpoint.goal, "position": checkpoint.position, "variables": dict(checkpoint.variables)}
         )
         insert = "INSERT INTO checkpoints (run, version, body, sha256) VALUES (?, ?, ?, ?)"
         self._store.write(insert, run, last + 1, body, sha256(body))
-        return int(last) + 1
+        return last + 1
 
     def load(self, run: str) -> Restored:
         """Give the newest checkpoint that is whole, and say which ones are not."""

@@ -6,62 +6,61 @@ last event is the one this process knows. So of two processes that carry the sam
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from .checkpoints import Checkpoint, Checkpoints
+from .dead_letters import DeadLetter, DeadLetters
 from .journal import Journal
 from .locks import Lease, LeaseLost, Leases
-from .progress import Event, Progress, Status, progress_of
-from .store import Store
+from .progress import Decision, Event, Progress, Status, progress_of
+from .reconcile import ForeignState, Found, Reality
+from .retry import Verdict, classify
+from .steps import Refused, Run, Step
+from .store import Storage
+
+PERSON_S = 365 * 86400.0
+"""How long the lease of a run lasts while a person has it, in seconds."""
+FIRST_PAUSE_S = 0.1
+"""How long to wait before an undo is tried again; doubled each time."""
 
 
-class Refused(Exception):
-    """Raised by an act that knows for sure that nothing happened outside: the address was wrong, the key was revoked.
+class Companion(Protocol):
+    """A part that takes part in the transitions of a run, inside their transactions."""
 
-    A timeout or a server error is not that. Whatever else leaves an act means that nobody knows.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What an act or an undo is given: which run, which step of it, and what the agent knows."""
-
-    id: str
-    step: str
-    goal: str
-    variables: Mapping[str, Any]
-
-    @property
-    def key(self) -> str:
-        """An idempotency key: stored before the step acts, the same however often it is repeated, of no other run."""
-        return f"{self.id}:{self.step}"
+    def follow(self, run: str, event: Event) -> None:
+        """Do what belongs to this transition."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a saga.
+class Terms:
+    """The numbers of a saga.
 
-    - `act` does it. It may return variables (JSON) for the steps after it. An irreversible act must be repeatable, by
-      sending `Run.key` or by asking outside first: after a crash it is repeated until its outcome is known.
-    - `undo` takes it back. It may find the act done, half done, not done or already undone, and treats "already gone"
-      as success. It may rely on the variables as they were when its step was entered. None: there is nothing to take
-      back.
-    - `irreversible`: there is no way back from it. Such steps come last.
+    `undo_tries` at an undo are one pass; after `undo_passes` passes, each in a process of its own or asked for by
+    `recover`, the undo is a dead letter. `act_passes` recoveries may fail at an act that must go forward; then the run
+    goes to a person.
     """
 
-    name: str
-    act: Callable[[Run], Mapping[str, Any] | None]
-    undo: Callable[[Run], None] | None = None
-    irreversible: bool = False
+    lease_s: float = 300.0
+    undo_tries: int = 3
+    undo_passes: int = 3
+    act_passes: int = 10
+    companions: tuple[Companion, ...] = ()
 
 
 class Execution:
     """A run in the hands of this process; `progress` is what it knows to be stored."""
 
     def __init__(
-        self, store: Store, steps: Sequence[Step], progress: Progress, lease: Lease, memory: Checkpoint
+        self,
+        store: Storage,
+        steps: Sequence[Step],
+        progress: Progress,
+        lease: Lease,
+        memory: Checkpoint,
+        terms: Terms = Terms(),
     ) -> None:
         """Take a run up where it stands; nothing is written."""
         self._store = store
@@ -69,6 +68,7 @@ class Execution:
         self._order = [step.name for step in steps]
         self._lease = lease
         self._memory = memory
+        self._terms = terms
         self._attempting = ("", "")
         self._refused = False
         self.progress = progress
@@ -82,30 +82,61 @@ class Execution:
     def only_forward(self) -> bool:
         """Whether the run passed the point of no return: an irreversible step may have happened."""
         possible = self.progress.entered[:-1] if self._refused else self.progress.entered
-        return self.progress.status is Status.RUNNING and any(self._steps[name].irreversible for name in possible)
+        running = self.progress.status in (Status.RUNNING, Status.COMPLETED)
+        return running and any(self._steps[name].irreversible for name in possible)
 
     def forward(self) -> None:
         """Act from the step that is entered to the last, and complete the run."""
-        while True:
-            learned = self._step.act(self._view(self._step.name)) or {}
-            following = self._order[len(self.progress.entered) :][:1]
-            if not following:
-                self._memory = self._remembering(self.progress.entered[-1], learned)
-                return self._record(Event.COMPLETED)
-            memory = self._remembering(following[0], learned)
-            self._record(Event.ENTERED, following[0], memory if learned else None)
-            self._memory = memory
+        self._finish(self._step.act(self._view(self._step.name)) or {})
+
+    def resume(self) -> None:
+        """Go forward in a new process: the step that was entered may have happened, or half.
+
+        Where the step can look, the outside says so. Where it cannot, has an undo and is not repeatable, what may be
+        half done is undone first, and the act gets another key. Else the act is repeated, with the same key.
+
+        Raises:
+            ForeignState: Something that is not ours is in its place.
+        """
+        step, found = self._step, self.look(self._step.name)
+        if found is None and step.undo and not step.repeatable:
+            step.undo(self._view(step.name))
+            self._record(Event.RETAKEN, step.name)
+        if found is None or found.reality is Reality.ABSENT:
+            return self.forward()
+        if found.reality is Reality.FOREIGN:
+            raise ForeignState(f"step {step.name!r} of run {self.progress.run}: what is there is not ours")
+        return self._finish(found.learned)
+
+    def rewind(self) -> None:
+        """Undo the steps after the one that the memory in hand was saved for: newer memory is damaged."""
+        while self._memory.position in self.progress.entered[:-1]:
+            name = self.progress.entered[-1]
+            problem = self._try_undo(name)
+            if problem is not None:
+                raise problem
+            self._record(Event.REWOUND, name)
 
     def back(self, reason: str) -> None:
-        """Undo what may have happened, last step first, and end the run; started again it goes on where it stopped."""
-        if self.progress.status is Status.RUNNING:
+        """Undo what may have happened, last step first, and end the run; started again it goes on where it stopped.
+
+        An undo that keeps failing ends this pass, since what was done before it may be needed to take it back. After
+        the last pass it is a dead letter, the rest is undone without it, and the run is stuck.
+
+        Raises:
+            Exception: What the undo raised; the run stays unfinished.
+        """
+        if self.progress.status in (Status.RUNNING, Status.COMPLETED):
             self._record(Event.ABANDONED, reason=reason)
         for name in reversed(self.progress.entered):
-            undo = self._steps[name].undo
-            if undo is not None:
-                undo(self._view(name))
+            problem = None if self._given_up(name) else self._try_undo(name)
+            if problem is not None:
+                self._record(Event.UNDO_FAILED, name, error=type(problem).__name__)
+                if not self._given_up(name):
+                    raise problem
+            elif not self._given_up(name):
                 self._record(Event.UNDONE, name)
-        self._record(Event.ROLLED_BACK)
+        self._record(Event.GAVE_UP if self.progress.entered else Event.ROLLED_BACK)
 
     def settle(self, error: BaseException) -> Status:
         """Bring a run that an error stopped to an end, as a new process would: by what is stored, not by what we think.
@@ -119,7 +150,7 @@ class Execution:
         """
         self._read_again()
         self._refused = isinstance(error, Refused)
-        if self.only_forward:
+        if self.only_forward and not self.progress.status.final:
             if not isinstance(error, Exception):
                 raise error
             self.forward()
@@ -127,12 +158,84 @@ class Execution:
             self.back(type(error).__name__)
         return self.progress.status
 
+    def hand_over(self, person: str, reason: str) -> None:
+        """Give the run to a person; from this transition on the agent touches nothing."""
+        self._read_again()
+        self._record(Event.HANDED_OVER, person=person, reason=reason)
+
+    def hand_back(self, decision: Decision, learned: Mapping[str, Any]) -> None:
+        """Take the run back from a person, with what they decided and what the agent has to know now."""
+        memory = self._remembering(self.progress.entered[-1], learned)
+        self._record(Event.HANDED_BACK, memory=memory if learned else None, decision=decision)
+        self._memory = memory
+
+    def fail(self, error: Exception, person: str) -> bool:
+        """Count a recovery that had to go forward and could not; after the last one the run goes to a person.
+
+        Returns:
+            Whether it did.
+        """
+        self._read_again()
+        step = self.progress.entered[-1]
+        self._record(Event.ACT_FAILED, step, error=type(error).__name__)
+        if not self._given_up(step, self._terms.act_passes):
+            return False
+        self.hand_over(person, f"{step} must be done and failed {self._terms.act_passes} times: {type(error).__name__}")
+        return True
+
+    def requeue(self) -> None:
+        """Let a stuck run be undone again, its dead letters with it."""
+        self._record(Event.REQUEUED)
+
     @property
     def _step(self) -> Step:
         return self._steps[self.progress.entered[-1]]
 
     def _view(self, step: str) -> Run:
-        return Run(self.progress.run, step, self._memory.goal, self._memory.variables)
+        take, memory = self.progress.takes.count(step), self._memory
+        return Run(self.progress.run, step, memory.goal, memory.variables, self._lease.token, take)
+
+    def look(self, name: str) -> Found | None:
+        """Ask the outside whether a step happened; None where the step cannot."""
+        look = self._steps[name].look
+        return look(self._view(name)) if look else None
+
+    def _finish(self, learned: Mapping[str, Any]) -> None:
+        """Take up what the entered step learned, and go on from the one after it."""
+        while following := self._order[self._order.index(self.progress.entered[-1]) + 1 :][:1]:
+            memory = self._remembering(following[0], learned)
+            self._record(Event.ENTERED, following[0], memory if learned else None)
+            self._memory = memory
+            learned = self._step.act(self._view(self._step.name)) or {}
+        self._memory = self._remembering(self.progress.entered[-1], learned)
+        self._record(Event.COMPLETED)
+
+    def _try_undo(self, name: str) -> Exception | None:
+        """Undo one step, in some tries, or in one where no other call will work; give what the last one raised."""
+        undo, problem = self._steps[name].undo, None
+        for number in range(self._terms.undo_tries if undo else 0):
+            if number:
+                time.sleep(FIRST_PAUSE_S * 2 ** (number - 1))
+            try:
+                self._undo_what_is_there(name, undo)
+                return None
+            except Exception as error:
+                problem = error
+                if classify(error) is Verdict.STOP:
+                    break
+        return problem
+
+    def _undo_what_is_there(self, name: str, undo: Callable[[Run], None] | None) -> None:
+        found = self.look(name)
+        if found is not None and found.reality is Reality.FOREIGN:
+            raise ForeignState(
+                f"step {name!r} of run {self.progress.run}: what is there is not ours; nothing is undone"
+            )
+        if undo is not None and (found is None or found.reality is Reality.PRESENT):
+            undo(self._view(name))
+
+    def _given_up(self, name: str, passes: int = 0) -> bool:
+        return self.progress.failed.count(name) >= (passes or self._terms.undo_passes)
 
     def _remembering(self, position: str, learned: Mapping[str, Any]) -> Checkpoint:
         return Checkpoint(self._memory.goal, position, {**self._memory.variables, **learned})
@@ -140,17 +243,37 @@ class Execution:
     def _record(self, event: Event, step: str = "", memory: Checkpoint | None = None, **detail: str) -> None:
         """Make one transition: the event, a changed memory, and at the end of the run its lease, all or nothing."""
         self._attempting = (event, step)
-        journal = Journal(self._store)
+        journal, leases = Journal(self._store), Leases(self._store)
         with self._store.transaction():
-            Leases(self._store).check(self._lease)
+            leases.check(self._lease)
             self._refuse_unknown(progress_of(self.progress.run, journal.entries(self.progress.run)), self.progress.seq)
             entry = journal.append(self.progress.run, event, **({"step": step} if step else {}), **detail)
             progress = self.progress.after(entry)
             if memory is not None:
                 Checkpoints(self._store).save(progress.run, memory)
-            if progress.status.final:
-                Leases(self._store).release(self._lease)
-        self.progress = progress
+            self._bury(progress, event, step, detail)
+            for companion in self._terms.companions:
+                companion.follow(progress.run, event)
+            lease = self._leased(leases, progress, event)
+        self.progress, self._lease = progress, lease
+
+    def _leased(self, leases: Leases, progress: Progress, event: Event) -> Lease:
+        """Release the lease with the end of the run, pass it on with its owner, renew it while there is work."""
+        if progress.status.final:
+            leases.release(self._lease)
+            return self._lease
+        if event in (Event.HANDED_OVER, Event.HANDED_BACK):
+            return leases.pass_on(self._lease, PERSON_S if event is Event.HANDED_OVER else self._terms.lease_s)
+        return leases.renew(self._lease, self._terms.lease_s)
+
+    def _bury(self, progress: Progress, event: Event, step: str, detail: Mapping[str, str]) -> None:
+        """Keep a dead letter of an undo that failed too often; take it away where the run gets another chance."""
+        letters, passes = DeadLetters(self._store), self._terms.undo_passes
+        if event is Event.UNDO_FAILED and progress.failed.count(step) >= passes:
+            key = f"{progress.run}:{step}"
+            letters.add(DeadLetter(key, progress.run, "undo", dict(self._memory.variables), detail["error"], passes))
+        if event is Event.REQUEUED:
+            letters.remove_run(progress.run, "undo")
 
     def _read_again(self) -> None:
         """Learn where the run stands after an error, which may have come from a commit that did happen."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .canonical import canonical, sha256
-from .store import Store
+from .store import Storage
 
 GENESIS = "0" * 64
 """What stands in the place of the hash before the first entry."""
@@ -51,7 +51,7 @@ class JournalBroken(Exception):
 class Journal:
     """The append-only event log of one database."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Storage) -> None:
         """Use the database of `store`; nothing is opened or written."""
         self._store = store
 
@@ -64,10 +64,10 @@ class Journal:
         self._store.write(insert, entry.seq, run, event, canonical(detail), entry.linked(before))
         return entry
 
-    def entries(self, run: str | None = None) -> Iterator[Entry]:
-        """Yield the events of one run, or of all, oldest first."""
-        query = "SELECT seq, run, event, detail FROM journal WHERE ? IS NULL OR run = ? ORDER BY seq"
-        for seq, name, event, detail in self._store.read(query, run, run):
+    def entries(self, run: str | None = None, before: int | None = None) -> Iterator[Entry]:
+        """Yield the events of one run, or of all, oldest first, up to the event `before` if given."""
+        query = "SELECT seq, run, event, detail FROM journal WHERE (? IS NULL OR run = ?) AND (? IS NULL OR seq < ?)"
+        for seq, name, event, detail in self._store.read(f"{query} ORDER BY seq", run, run, before, before):
             yield Entry(seq, name, event, json.loads(detail))
 
     def verify(self) -> Break | None:

@@ -8,16 +8,19 @@ States of a lease: free (no row) → held → expired → held by another, or fr
 - A process that recovers a run takes up the lease of that run at once and, while it lasts, writes nothing: a service
   that restarts need not wait for itself, and restarting often leaves no trace. Should the process before still live,
   the journal stops it: each of the two may only go on from the last event it knows.
-- The token rises with every change of hands (Kleppmann's fencing token). Every transition of a run checks holder and
+- The token rises with every change of hands (Kleppmann's fencing token): it is the number of the event that the
+  journal keeps of it. Every transition of a run checks holder and
   token in the transaction that makes it, so a process that slept through its lease changes nothing when it wakes.
+- The transitions of a run renew its lease. `fencing` guards files, which do not take part in a transaction.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .store import Store
+from .journal import Journal
+from .store import Storage
 
 FIRST_PAUSE_S = 0.1
 """How long to wait before looking at a held lease again; doubled each time."""
@@ -49,7 +52,7 @@ class LeaseLost(Exception):
 class Leases:
     """The leases of one database."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Storage) -> None:
         """Use the database of `store`; nothing is opened or written."""
         self._store = store
 
@@ -69,10 +72,7 @@ class Leases:
             if found.holder == holder:
                 return found
             raise LeaseHeld(found)
-        lease = Lease(name, holder, self._next_token(found), now + lasts_s)
-        put = "INSERT OR REPLACE INTO leases (name, holder, token, expires_at) VALUES (?, ?, ?, ?)"
-        self._store.write(put, lease.name, lease.holder, lease.token, lease.expires_at)
-        return lease
+        return self._put(Lease(name, holder, self._next_token(holder, name), now + lasts_s))
 
     def check(self, lease: Lease) -> None:
         """Make sure, inside the open transaction, that the lease is still ours; expired, but wanted by nobody, will do.
@@ -84,14 +84,36 @@ class Leases:
         if found is None or (found.holder, found.token) != (lease.holder, lease.token):
             raise LeaseLost(f"run {lease.holder} lost {lease.name!r} (token {lease.token}); now there is {found}")
 
+    def renew(self, lease: Lease, lasts_s: float) -> Lease:
+        """Let a lease that is ours last `lasts_s` from now, inside the open transaction, once half of that is over.
+
+        Not sooner: renewing with every transition would be a write for nothing.
+        """
+        if lease.expires_at - time.time() > lasts_s / 2:
+            return lease
+        return self._put(replace(lease, expires_at=time.time() + lasts_s))
+
+    def pass_on(self, lease: Lease, lasts_s: float) -> Lease:
+        """Give the lease of a run to another owner of the run: whoever still has the old token is fenced off."""
+        token = self._next_token(lease.holder, lease.name)
+        return self._put(replace(lease, token=token, expires_at=time.time() + lasts_s))
+
+    def all(self) -> list[Lease]:
+        """Give every lease that is held or expired, by name."""
+        return [Lease(*row) for row in self._store.read("SELECT name, holder, token, expires_at FROM leases")]
+
     def release(self, lease: Lease) -> None:
         """Free the lease inside the open transaction; somebody else's stays."""
         self._store.write("DELETE FROM leases WHERE name = ? AND token = ?", lease.name, lease.token)
 
-    def _next_token(self, found: Lease | None) -> int:
-        """Go above every token before: a lease ends together with an event, whose number is no lower than its token."""
-        (last,) = self._store.read("SELECT coalesce(max(seq), 0) FROM journal")[0]
-        return int(max(last, found.token if found else 0)) + 1
+    def _put(self, lease: Lease) -> Lease:
+        put = "INSERT OR REPLACE INTO leases (name, holder, token, expires_at) VALUES (?, ?, ?, ?)"
+        self._store.write(put, lease.name, lease.holder, lease.token, lease.expires_at)
+        return lease
+
+    def _next_token(self, holder: str, name: str) -> int:
+        """Record the change of hands: its number in the journal is above every token before."""
+        return Journal(self._store).append(holder, "leased", lease=name).seq
 
 
 def wait(lease: Lease, looks: int) -> None:

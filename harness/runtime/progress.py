@@ -1,14 +1,19 @@
 """Where a run is: a fold over its events, and nothing that is stored beside them.
 
     (nothing) ─started→ RUNNING ─entered→ RUNNING … ─completed→ COMPLETED
-                           │
-                       abandoned
-                           ↓
-                        UNDOING ─undone→ UNDOING … ─rolled_back→ ROLLED_BACK
+                         │  ↑└─handed_over→ WITH_PERSON
+                         │  └──handed_back──────┘
+                     abandoned                               (COMPLETED ─abandoned→ UNDOING: by hand)
+                         ↓
+                      UNDOING
+                         │ ─undone, undo_failed→ UNDOING … ─rolled_back→ ROLLED_BACK
+                         └─gave_up→ STUCK ─requeued→ UNDOING
 
 `started` enters the first step. A step is entered *before* it acts, so a step that is entered may have happened, may be
 happening, or may never have begun; that the one after it is entered says that it is done. `undone` comes after the
-undo.
+undo; so do `rewound`, where a run goes on from an older checkpoint, and `retaken`, where it takes a step anew that may
+have been half done: both give the step another key. A STUCK run is rolled back but for undos that kept failing: they
+are dead letters.
 """
 
 from __future__ import annotations
@@ -26,75 +31,149 @@ class Event(StrEnum):
     STARTED = "started"
     ENTERED = "entered"
     ABANDONED = "abandoned"
+    REWOUND = "rewound"
+    RETAKEN = "retaken"
+    ACT_FAILED = "act_failed"
+    UNDO_FAILED = "undo_failed"
     UNDONE = "undone"
     ROLLED_BACK = "rolled_back"
+    GAVE_UP = "gave_up"
+    REQUEUED = "requeued"
+    HANDED_OVER = "handed_over"
+    HANDED_BACK = "handed_back"
     COMPLETED = "completed"
 
 
 class Status(StrEnum):
-    """The states between them; the last two are final."""
+    """The states between them."""
 
     RUNNING = "running"
     UNDOING = "undoing"
+    WITH_PERSON = "with_person"
+    STUCK = "stuck"
     ROLLED_BACK = "rolled_back"
     COMPLETED = "completed"
 
     @property
     def final(self) -> bool:
-        """Whether nothing will happen to the run any more."""
-        return self in (Status.ROLLED_BACK, Status.COMPLETED)
+        """Whether nothing will happen to the run any more, unless a person asks for it."""
+        return self in (Status.ROLLED_BACK, Status.COMPLETED, Status.STUCK)
+
+    @property
+    def ours(self) -> bool:
+        """Whether the agent has work to do on the run; one that is with a person it must not touch."""
+        return self in (Status.RUNNING, Status.UNDOING)
+
+
+class Decision(StrEnum):
+    """What a person wants of a run that they hand back."""
+
+    GO_ON = "go_on"
+    ROLL_BACK = "roll_back"
 
 
 STATUS_AFTER = {
     Event.STARTED: Status.RUNNING,
     Event.ENTERED: Status.RUNNING,
     Event.ABANDONED: Status.UNDOING,
+    Event.REWOUND: Status.RUNNING,
+    Event.RETAKEN: Status.RUNNING,
+    Event.ACT_FAILED: Status.RUNNING,
+    Event.UNDO_FAILED: Status.UNDOING,
     Event.UNDONE: Status.UNDOING,
     Event.ROLLED_BACK: Status.ROLLED_BACK,
+    Event.GAVE_UP: Status.STUCK,
+    Event.REQUEUED: Status.UNDOING,
+    Event.HANDED_OVER: Status.WITH_PERSON,
+    Event.HANDED_BACK: Status.RUNNING,
     Event.COMPLETED: Status.COMPLETED,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The state of one run after the event `seq`; `entered` are the steps that may have happened and are not undone."""
+    """The state of one run after the event `seq`.
+
+    Attributes:
+        entered: steps that may have happened and are not undone, in their order.
+        begun: all steps that were entered, undone or not.
+        takes: for each time that a step was undone to be taken anew, its name.
+        failed: for each failed pass over an undo, or failed recovery by an act that must go forward, the name of its
+            step, since the run was last requeued or handed back.
+        decision: what a person said when they handed the run back; a restart obeys it. Empty: nothing.
+        last: the last event and its step.
+    """
 
     run: str
     saga: str = ""
     status: Status = Status.RUNNING
     entered: tuple[str, ...] = ()
+    begun: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    decision: str = ""
     seq: int = 0
     last: tuple[str, str] = ("", "")
 
     def after(self, entry: Entry) -> Progress:
         """Give the state after one more event."""
         event, step = Event(entry.event), str(entry.detail.get("step", ""))
-        entered = self.entered
-        if event in (Event.STARTED, Event.ENTERED):
-            entered = (*entered, step)
-        elif event is Event.UNDONE:
-            entered = entered[: entered.index(step)]
+        entered, begun, failed = self._steps_after(event, step)
         return replace(
             self,
             saga=str(entry.detail.get("saga", self.saga)),
             status=STATUS_AFTER[event],
             entered=entered,
+            begun=begun,
+            takes=(*self.takes, step) if event in (Event.REWOUND, Event.RETAKEN) else self.takes,
+            failed=failed,
+            decision=str(entry.detail.get("decision", self.decision)),
             seq=entry.seq,
             last=(event, step),
         )
+
+    def _steps_after(self, event: Event, step: str) -> tuple[tuple[str, ...], ...]:
+        """Give `entered`, `begun` and `failed` after an event; what is requeued is undone again from its end."""
+        entered, begun, failed = self.entered, self.begun, self.failed
+        match event:
+            case Event.STARTED | Event.ENTERED:
+                return (*entered, step), (*begun, step), failed
+            case Event.UNDONE:
+                return tuple(name for name in entered if name != step), begun, failed
+            case Event.REWOUND:
+                return entered[:-1], begun[:-1], failed
+            case Event.UNDO_FAILED | Event.ACT_FAILED:
+                return entered, begun, (*failed, step)
+            case Event.REQUEUED:
+                return begun, begun, ()
+            case Event.HANDED_BACK | Event.ABANDONED:
+                return entered, begun, ()
+        return entered, begun, failed
+
+
+def is_transition(entry: Entry) -> bool:
+    """Say whether an event moves its run on; the journal holds other events too, such as changes of files."""
+    return entry.event in Event.__members__.values()
 
 
 def progress_of(run: str, entries: Iterable[Entry]) -> Progress:
     """Fold the events of one run, oldest first."""
     progress = Progress(run)
     for entry in entries:
-        progress = progress.after(entry)
+        if is_transition(entry):
+            progress = progress.after(entry)
     return progress
 
 
-def unfinished(journal: Journal, saga: str) -> list[Progress]:
-    """Give the runs of one saga that are in no final state, oldest first."""
+def all_runs(journal: Journal, before: int | None = None) -> list[Progress]:
+    """Give every run that was ever started, oldest first, by the events up to `before` if given."""
     runs: dict[str, Progress] = {}
-    for entry in journal.entries():
-        runs[entry.run] = runs.get(entry.run, Progress(entry.run)).after(entry)
-    return [run for run in runs.values() if run.saga == saga and not run.status.final]
+    for entry in journal.entries(before=before):
+        if is_transition(entry):
+            runs[entry.run] = runs.get(entry.run, Progress(entry.run)).after(entry)
+    return list(runs.values())
+
+
+def unfinished(journal: Journal, saga: str) -> list[Progress]:
+    """Give the runs of one saga that the agent has to settle, oldest first."""
+    return [run for run in all_runs(journal) if run.saga == saga and run.status.ours]

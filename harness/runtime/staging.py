@@ -6,7 +6,7 @@ round.
 
 States: no workspace → filling → filled → (rename) target there, workspace gone. Because the move *takes the workspace
 away*, its absence is the proof that the move happened, and a process that sleeps through its own rollback has nothing
-left to move. To replace a set, publish a new folder beside the old one.
+left to move. To replace a set that is there already, see `releases`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .canonical import canonical, sha256
+from .files import on_one_file_system, sync_folder, write_durably
 
 MANIFEST = "manifest.json"
 """The file in each set that names the others: `{"files": {name: sha256}}`."""
@@ -45,7 +46,7 @@ class Staging:
         manifest = canonical({"files": {name: sha256(content) for name, content in files.items()}}).encode()
         self.workspace.mkdir()
         for name, content in {**files, MANIFEST: manifest}.items():
-            _write_durably(self.workspace / name, content)
+            write_durably(self.workspace / name, content)
         return sha256(manifest)
 
     def commit(self, digest: str) -> None:
@@ -56,12 +57,12 @@ class Staging:
             target.
         """
         if self.workspace.exists():
-            _check(self.workspace, digest)
+            check_set(self.workspace, digest)
             self._refuse_occupied()
             os.rename(self.workspace, self.target)
-            _sync_folder(self.target.parent)
+            sync_folder(self.target.parent)
         else:
-            _check(self.target, digest)
+            check_set(self.target, digest)
 
     def withdraw(self, digest: str) -> None:
         """Take the set back into the workspace, as one; a set that never was at its target, or no longer is, is fine.
@@ -70,9 +71,9 @@ class Staging:
             StagingError: What is there is not what was moved there: somebody works with it.
         """
         if self.target.exists() and not self.workspace.exists():
-            _check(self.target, digest)
+            check_set(self.target, digest)
             os.rename(self.target, self.workspace)
-            _sync_folder(self.target.parent)
+            sync_folder(self.target.parent)
 
     def discard(self) -> None:
         """Delete the workspace as a whole, whatever is in it; one that is gone is fine."""
@@ -84,33 +85,21 @@ class Staging:
         if wrong:
             raise StagingError(f"{wrong[0]!r} cannot be staged: names are plain file names, and {MANIFEST!r} is ours")
         here, there = self.workspace.parent, self.target.parent
-        if here.stat().st_dev != there.stat().st_dev:
+        if not on_one_file_system(here, there):
             raise StagingError(f"{here} and {there} are on two file systems, so no move is atomic; stage beside it")
         self._refuse_occupied()
 
     def _refuse_occupied(self) -> None:
         if os.path.lexists(self.target):
-            raise StagingError(f"{self.target} exists; publish a new folder beside it")
+            raise StagingError(f"{self.target} exists; publish a new folder beside it, or use Releases")
 
 
-def _write_durably(path: Path, content: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def check_set(folder: Path, digest: str) -> None:
+    """Compare a folder with the set that `digest` names, file by file.
 
-
-def _sync_folder(folder: Path) -> None:
-    """Make renames in a folder survive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _check(folder: Path, digest: str) -> None:
-    """Compare a folder with the set that `digest` names, file by file; nothing may be missing, changed or added."""
+    Raises:
+        StagingError: Something is missing, changed or added.
+    """
     manifest = folder / MANIFEST
     content = manifest.read_bytes() if manifest.exists() else b""
     if sha256(content) != digest:

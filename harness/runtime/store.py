@@ -1,36 +1,63 @@
 """One SQLite database for everything that must outlive the process.
 
-The journal, the checkpoints and the leases share one file, so that one transaction can move all three together: a step
-is entered, its checkpoint saved and its lease checked, or none of it happened.
+The parts share one file, so that one transaction can move several together: a step is entered, its checkpoint saved and
+its lease checked, or none of it happened. An application's own tables may live in the same file, and then take part.
 
-States of the file: missing or empty (nothing was ever run) → complete. The tables are made inside the first transaction
-that writes, so a process killed at any moment leaves one of the two, and reading never creates anything.
+States of the file: missing or empty (nothing was ever run) → of layout `VERSION`, with the tables that were written so
+far. A table is made inside the first transaction that writes to it, so a process killed at any moment leaves it whole
+or not at all, and reading never creates anything.
+
+The parts ask for no more than `Storage`; another database behind it changes no part.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 VERSION = 1
 """What `PRAGMA user_version` says in a database of this layout."""
 
-TABLES = (
-    """CREATE TABLE journal (
-        seq INTEGER PRIMARY KEY, run TEXT NOT NULL, event TEXT NOT NULL, detail TEXT NOT NULL, hash TEXT NOT NULL
-    )""",
-    """CREATE TABLE checkpoints (
-        run TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL,
-        PRIMARY KEY (run, version)
-    )""",
-    """CREATE TABLE leases (
-        name TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL, expires_at REAL NOT NULL
-    )""",
-)
+TABLES = {
+    "journal": "seq INTEGER PRIMARY KEY, run TEXT NOT NULL, event TEXT NOT NULL, detail TEXT NOT NULL, "
+    "hash TEXT NOT NULL",
+    "checkpoints": "run TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL, "
+    "PRIMARY KEY (run, version)",
+    "leases": "name TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL, expires_at REAL NOT NULL",
+    "outbox": "key TEXT PRIMARY KEY, run TEXT NOT NULL, topic TEXT NOT NULL, body TEXT NOT NULL, "
+    "state TEXT NOT NULL, attempts INTEGER NOT NULL, cancels TEXT NOT NULL",
+    "dead_letters": "key TEXT PRIMARY KEY, run TEXT NOT NULL, kind TEXT NOT NULL, input TEXT NOT NULL, "
+    "reason TEXT NOT NULL, attempts INTEGER NOT NULL",
+    "moves": "place TEXT PRIMARY KEY, staged TEXT NOT NULL, sha256 TEXT NOT NULL",
+    "versions": "name TEXT NOT NULL, version INTEGER NOT NULL, sha256 TEXT NOT NULL, run TEXT NOT NULL, "
+    "PRIMARY KEY (name, version)",
+    "approvals": "plan TEXT PRIMARY KEY, body TEXT NOT NULL, state TEXT NOT NULL, by_whom TEXT NOT NULL",
+}
+"""The columns of each table of this layout."""
+
+_WRITTEN = re.compile(r"(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM) (\w+)", re.IGNORECASE)
+
+
+class Storage(Protocol):
+    """What the parts need of a database: serialisable transactions, statements with `?`, and a name for messages."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is, for messages."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Do everything in the block, or nothing of it."""
+
+    def write(self, statement: str, *values: Any) -> int:
+        """Change rows inside the open transaction, and say how many."""
+
+    def read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Read rows; a table that was never written has none."""
 
 
 class StoreError(Exception):
@@ -77,7 +104,7 @@ class Store:
         try:
             connection.execute("BEGIN IMMEDIATE")
             if self._version(connection) == 0:
-                self._make_tables(connection)
+                connection.execute(f"PRAGMA user_version = {VERSION}")
             yield
             connection.execute("COMMIT")
         except BaseException:
@@ -92,14 +119,26 @@ class Store:
         """
         if self._connection is None or not self._connection.in_transaction:
             raise StoreError(f"{statement.split()[0]} outside a transaction; wrap it in `with store.transaction():`")
+        self._make_table(self._connection, statement)
         return self._connection.execute(statement, values).rowcount
 
     def read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Read rows; there are none in a database that was never written."""
+        """Read rows; there are none in a table that was never written.
+
+        Raises:
+            StoreError: The file is no database, or of a newer layout.
+        """
         if self._connection is None and not self.path.exists():
             return []
         connection = self._connect()
-        return connection.execute(query, values).fetchall() if self._version(connection) else []
+        if not self._version(connection):
+            return []
+        try:
+            return connection.execute(query, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if str(error).removeprefix("no such table: ") in TABLES:
+                return []
+            raise
 
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -107,12 +146,20 @@ class Store:
         return self._connection
 
     def _version(self, connection: sqlite3.Connection) -> int:
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        try:
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{self.path} is no SQLite database ({error}); was another file meant?") from error
         if version > VERSION:
             raise StoreError(f"{self.path} has layout {version}, this release knows up to {VERSION}; use a newer one")
         return version
 
-    def _make_tables(self, connection: sqlite3.Connection) -> None:
-        for table in TABLES:
-            connection.execute(table)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+    def _make_table(self, connection: sqlite3.Connection, statement: str) -> None:
+        """Make the table of ours that a statement is about to write, if it is the first one to do so."""
+        match = _WRITTEN.match(statement)
+        table = match.group(1) if match else ""
+        known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        if table in TABLES and not connection.execute(known, (table,)).fetchone():
+            connection.execute(f"CREATE TABLE {table} ({TABLES[table]})")

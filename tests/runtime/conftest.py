@@ -172,6 +172,7 @@ def explorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Explor
     Run ids and the time of day stand still, so that two runs that did the same made the same.
     """
     monkeypatch.setattr(time, "time", lambda: 1_800_000_000.0)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=7))
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
@@ -194,3 +195,24 @@ def gate() -> Gate:
 def child() -> Callable[..., str]:
     """Give the function that does work in a child."""
     return in_child
+
+
+class Clock:
+    """A clock in the hand; sleeping moves it."""
+
+    def __init__(self) -> None:
+        self.now, self.slept = 1_800_000_000.0, 0
+
+    def sleep(self, seconds: float) -> None:
+        """Count, and move on."""
+        self.slept += 1
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Replace the time of day, since no test may wait."""
+    clock = Clock()
+    monkeypatch.setattr(time, "time", lambda: clock.now)
+    monkeypatch.setattr(time, "sleep", clock.sleep)
+    return clock

@@ -13,7 +13,7 @@ import pytest
 from rollproof.runtime import Refused, Run, Saga, Staging, Step, Store
 
 KINDS = ("kill_before", "kill_after", "kill_torn", "error_once", "error_lasting", "error_after")
-START = 9
+START = 10
 """Which point is the commit that starts the run."""
 
 

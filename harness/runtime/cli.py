@@ -1,0 +1,308 @@
+"""The command line of the runtime: look at the runs of an agent, and do by hand what must be done by hand.
+
+    python -m rollproof.runtime list agent.db
+    python -m rollproof.runtime show agent.db RUN
+    python -m rollproof.runtime roll-back agent.db RUN --agent myagent:saga
+    python -m rollproof.runtime rehearse DATA --steps myagent:steps
+
+What looks needs the database alone. What acts needs the agent's steps: `--agent module:function` names a function that
+takes a `Store` and gives its `Saga` (or `PlannedAgent`). Exit codes: 0 done, 1 it could not be done, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from .dead_letters import DeadLetters
+from .handover import owner_of
+from .journal import Journal, JournalBroken
+from .locks import Leases
+from .outbox import Outbox
+from .progress import Decision, Progress, all_runs, is_transition, progress_of
+from .rehearsal import rehearse
+from .shadow import PlannedAgent
+from .store import Store, StoreError
+
+Command = Callable[[Store, argparse.Namespace, TextIO], int]
+
+
+class CannotDo(Exception):
+    """What was asked for cannot be done; the text says why and what can."""
+
+
+def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
+    """Carry one command line out, and give its exit code."""
+    given = _parser().parse_args(arguments)
+    out = out or sys.stdout
+    try:
+        if given.command == "rehearse":
+            return _rehearse(given, out)
+        path = Path(given.database)
+        if not path.is_file():
+            raise CannotDo(f"there is no database {path}; the runtime makes it with the first run")
+        with Store(path) as store:
+            if getattr(given, "run", None):
+                given.run = _known(store, given.run)
+            return COMMANDS[given.command](store, given, out)
+    except (CannotDo, StoreError, JournalBroken, LookupError, ImportError, AttributeError, OSError) as error:
+        print(f"rollproof.runtime: {error}", file=sys.stderr)
+    except sqlite3.Error as error:
+        print(f"rollproof.runtime: {given.database}: {error}{_why(Path(given.database))}", file=sys.stderr)
+    except Exception as error:
+        print(f"rollproof.runtime: {type(error).__name__}: {error}", file=sys.stderr)
+    return 1
+
+
+def _list(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    journal, sound = Journal(store), _sound(store)
+    runs = all_runs(journal, sound)
+    for progress in runs:
+        owner = owner_of(journal.entries(progress.run, sound))
+        print(f"{progress.run}  {progress.status:12} {progress.saga}  owner: {owner}{_at(progress)}", file=out)
+    if not runs:
+        print("no runs", file=out)
+    return _chain(store, out)
+
+
+def _show(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    run, entries = given.run, list(Journal(store).entries(given.run, _sound(store)))
+    progress = progress_of(run, entries)
+    print(
+        f"run    {run} of {progress.saga}\nstatus {progress.status}{_at(progress)}\nowner  {owner_of(entries)}",
+        file=out,
+    )
+    for lease in Leases(store).all():
+        if lease.holder == run:
+            print(f"lease  {lease.name}, token {lease.token}", file=out)
+    for entry in entries:
+        mark = " " if is_transition(entry) else "·"
+        detail = " ".join(f"{name}={_short(value)}" for name, value in entry.detail.items())
+        print(f"{entry.seq:6} {mark} {entry.event:12} {detail}", file=out)
+    for message in Outbox(store).messages(run):
+        print(f"outbox {message.key} {message.state} to {message.topic}", file=out)
+    for letter in DeadLetters(store).all():
+        if letter.run == run:
+            print(f"dead   {letter.key} ({letter.kind}): {letter.reason}", file=out)
+    return _chain(store, out)
+
+
+def _verify(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    return _chain(store, out, say_right=True)
+
+
+def _dead_letters(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    letters = DeadLetters(store)
+    if given.key and given.dismiss:
+        letters.dismiss(given.key, given.by)
+        print(f"dismissed {given.key}", file=out)
+    elif given.key:
+        letter = letters.find(given.key)
+        print(f"{letter.key}\nkind     {letter.kind}\nrun      {letter.run}\nreason   {letter.reason}", file=out)
+        print(f"attempts {letter.attempts}\ninput    {json.dumps(dict(letter.input), sort_keys=True)}", file=out)
+    else:
+        for letter in letters.all():
+            print(f"{letter.key}  {letter.kind:12} {letter.reason}, tried {letter.attempts} times", file=out)
+        if not letters.all():
+            print("no dead letters", file=out)
+    return 0
+
+
+def _requeue(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    letter = DeadLetters(store).find(given.key)
+    if letter.kind == "irreversible":
+        raise CannotDo(f"{letter.key} was sent and cannot be taken back; when it is settled by hand: dead-letters "
+                       f"{letter.key} --dismiss --by NAME")  # fmt: skip
+    if letter.kind == "message":
+        Outbox(store).requeue(letter.key)
+        print(f"{letter.key} is ready to be sent again", file=out)
+    else:
+        print(f"run {letter.run} is {_saga(store, given, letter.run).requeue(letter.run)}", file=out)
+    return 0
+
+
+def _roll_back(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    print(f"run {given.run} is {_saga(store, given, given.run).roll_back(given.run)}", file=out)
+    return 0
+
+
+def _resume(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    print(f"run {given.run} is {_saga(store, given, given.run).resume(given.run)}", file=out)
+    return 0
+
+
+def _recover(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    print(f"settled: {_agent(store, given).recover() or 'nothing was left'}", file=out)
+    return 0
+
+
+def _hand_over(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    _saga(store, given, given.run).hand_over(given.run, given.person, given.reason)
+    print(f"run {given.run} is with {given.person}; the agent leaves it alone until it is handed back", file=out)
+    return 0
+
+
+def _hand_back(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    learned = json.loads(given.variables)
+    status = _saga(store, given, given.run).hand_back(given.run, Decision(given.decision), learned)
+    print(f"run {given.run} is {status}", file=out)
+    return 0
+
+
+def _reality(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    found = _saga(store, given, given.run).differences(given.run)
+    for difference in found:
+        print(difference, file=out)
+    if not found:
+        print("belief and reality agree, as far as the steps can look", file=out)
+    return 1 if found else 0
+
+
+def _approvals(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    agent = PlannedAgent(store, {})
+    if given.plan:
+        decide = agent.refuse if given.refuse else agent.approve
+        decide(given.plan, given.by)
+    for proposal in [agent.proposal(given.plan)] if given.plan else agent.proposals():
+        print(f"{proposal.digest}  {proposal.state}  {proposal.by_whom}".rstrip(), file=out)
+        for entry in Journal(store).entries(f"plan-{proposal.digest}"):
+            for line in entry.detail.get("lines", ()):
+                print(f"    {line}", file=out)
+    return 0
+
+
+def _rehearse(given: argparse.Namespace, out: TextIO) -> int:
+    steps_for, wrong = _function(given.steps), 0
+    beside = Path(given.beside) if given.beside else Path(given.data).absolute().parent
+    for finding in rehearse(Path(given.data), beside, steps_for, variables=json.loads(given.variables)):
+        print(finding, file=out)
+        wrong += finding.kind in ("missing", "wrong", "raised")
+    print(f"{wrong} rollbacks are missing or wrong", file=out)
+    return 1 if wrong else 0
+
+
+COMMANDS: dict[str, Command] = {
+    "list": _list,
+    "show": _show,
+    "verify": _verify,
+    "dead-letters": _dead_letters,
+    "requeue": _requeue,
+    "roll-back": _roll_back,
+    "rollback": _roll_back,
+    "resume": _resume,
+    "recover": _recover,
+    "hand-over": _hand_over,
+    "hand-back": _hand_back,
+    "reality": _reality,
+    "approve": _approvals,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rollproof.runtime", description=(__doc__ or "").partition("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, *positional: str, agent: bool = False) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text)
+        for argument in positional if name == "rehearse" else ("database", *positional):
+            added.add_argument(argument.rstrip("?"), nargs="?" if argument.endswith("?") else None)
+        if agent:
+            added.add_argument("--agent", required=True, metavar="MODULE:FUNCTION", help="takes a Store, gives a Saga")
+        return added
+
+    command("list", "all runs, and whether the journal is whole")
+    command("show", "one run with its timeline", "run")
+    command("verify", "follow the journal's chain of hashes")
+    letters = command("dead-letters", "what failed for good, or one of them", "key?")
+    letters.add_argument("--dismiss", action="store_true", help="it is settled by hand")
+    letters.add_argument("--by", default="operator", metavar="NAME")
+    command("requeue", "try a dead letter again", "key").add_argument("--agent", metavar="MODULE:FUNCTION")
+    command("roll-back", "undo a run", "run", agent=True)
+    command("rollback", "the same", "run", agent=True)
+    command("resume", "go on with a run", "run", agent=True)
+    command("recover", "settle all that is unfinished", agent=True)
+    command("hand-over", "give a run to a person", "run", "person", "reason", agent=True)
+    back = command("hand-back", "give a run back to the agent", "run", "decision", agent=True)
+    back.add_argument("--variables", default="{}", metavar="JSON", help="what the agent has to know now")
+    command("reality", "what the agent believes that is not so", "run", agent=True)
+    approve = command("approve", "plans that were proposed, or approve one", "plan?")
+    approve.add_argument("--refuse", action="store_true")
+    approve.add_argument("--by", default="operator", metavar="NAME")
+    rehearsal = command("rehearse", "try every rollback on a copy of real data", "data")
+    rehearsal.add_argument("--steps", required=True, metavar="MODULE:FUNCTION", help="takes a path, gives steps")
+    rehearsal.add_argument(
+        "--beside", default="", metavar="FOLDER", help="where copies are made; beside the data if not given"
+    )
+    rehearsal.add_argument("--variables", default="{}", metavar="JSON", help="what the run starts with")
+    return parser
+
+
+def _agent(store: Store, given: argparse.Namespace) -> Any:
+    if not getattr(given, "agent", None):
+        raise CannotDo("this needs the agent's steps: --agent MODULE:FUNCTION")
+    return _function(given.agent)(store)
+
+
+def _saga(store: Store, given: argparse.Namespace, run: str) -> Any:
+    agent, progress = _agent(store, given), progress_of(run, Journal(store).entries(run, _sound(store)))
+    return agent.saga(progress.saga.removeprefix("plan-")) if isinstance(agent, PlannedAgent) else agent
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.partition(":")
+    if not function:
+        raise CannotDo(f"{name!r} is not MODULE:FUNCTION, such as myagent:saga")
+    sys.path.insert(0, "")
+    return getattr(importlib.import_module(module), function)
+
+
+def _known(store: Store, run: str) -> str:
+    """Give the one run whose id begins so."""
+    runs = [progress.run for progress in all_runs(Journal(store), _sound(store))]
+    found = [each for each in runs if each == run] or [each for each in runs if each.startswith(run)]
+    if len(found) != 1:
+        raise CannotDo(f"{'no' if not found else 'more than one'} run {run!r}; the last ones are {runs[-3:]}")
+    return found[0]
+
+
+def _sound(store: Store) -> int | None:
+    """Give the number of the first event that cannot be believed; None where all can."""
+    broken = Journal(store).verify()
+    return broken.seq if broken else None
+
+
+def _chain(store: Store, out: TextIO, *, say_right: bool = False) -> int:
+    broken = Journal(store).verify()
+    if broken is not None:
+        print(
+            f"the journal is broken: {broken.reason}\n"
+            f"sound: events 1 to {broken.seq - 1}; nothing is recovered on the word of the others.\n"
+            f"what can be done: restore {store.path} from a copy, or settle by hand what `show` tells of each run",
+            file=out,
+        )
+        return 1
+    if say_right:
+        print(f"the journal is whole: {len(list(Journal(store).entries()))} events", file=out)
+    return 0
+
+
+def _why(path: Path) -> str:
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        return "; it lies on a disk or in a folder that cannot be written: looking works, acting does not"
+    return ""
+
+
+def _at(progress: Progress) -> str:
+    return f"  at {progress.entered[-1]}" if progress.entered and not progress.status.final else ""
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"

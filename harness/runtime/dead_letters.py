@@ -1,0 +1,85 @@
+"""Dead letters: what failed after all its tries, with what somebody needs to see why, and to try it again.
+
+States of one: (nothing) → dead → requeued (its row is gone, its work is pending again) or dismissed by a person (gone,
+and the journal says so). Nothing is tried for ever, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .canonical import canonical
+from .journal import Journal
+from .store import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One thing that failed for good.
+
+    Attributes:
+        key: what it is: `RUN:STEP` of an undo, the key of a message.
+        kind: `undo`, `message`, or `irreversible` (it was sent, and cannot be taken back).
+        input: what is needed to try it again, JSON.
+        reason: the class of the last error; never its text, which carries secrets.
+        attempts: how many times it was tried.
+    """
+
+    key: str
+    run: str
+    kind: str
+    input: Mapping[str, Any]
+    reason: str
+    attempts: int
+
+
+class UnknownLetter(LookupError):
+    """There is no such dead letter."""
+
+
+class DeadLetters:
+    """The dead letters of one database."""
+
+    def __init__(self, store: Storage) -> None:
+        """Use the database of `store`; nothing is opened or written."""
+        self._store = store
+
+    def add(self, letter: DeadLetter) -> None:
+        """Keep one inside the open transaction; one that is there already is replaced."""
+        put = "INSERT OR REPLACE INTO dead_letters (key, run, kind, input, reason, attempts) VALUES (?, ?, ?, ?, ?, ?)"
+        body = canonical(dict(letter.input))
+        self._store.write(put, letter.key, letter.run, letter.kind, body, letter.reason, letter.attempts)
+
+    def all(self) -> list[DeadLetter]:
+        """Give all of them, by key."""
+        rows = self._store.read("SELECT key, run, kind, input, reason, attempts FROM dead_letters ORDER BY key")
+        return [DeadLetter(key, run, kind, json.loads(body), *rest) for key, run, kind, body, *rest in rows]
+
+    def find(self, key: str) -> DeadLetter:
+        """Give one by its key.
+
+        Raises:
+            UnknownLetter: There is none; the keys that there are stand in the message.
+        """
+        letters = {letter.key: letter for letter in self.all()}
+        if key not in letters:
+            raise UnknownLetter(f"no dead letter {key!r}; there are: {', '.join(letters) or 'none'}")
+        return letters[key]
+
+    def dismiss(self, key: str, by_whom: str) -> None:
+        """Let a person put one away: its row goes, the journal keeps who did it."""
+        letter = self.find(key)
+        with self._store.transaction():
+            if self.remove(key):
+                Journal(self._store).append(letter.run, "dismissed", letter=key, by=by_whom, reason=letter.reason)
+
+    def remove(self, key: str) -> bool:
+        """Take one away inside the open transaction, since its work is pending again; say whether it was there."""
+        return bool(self._store.write("DELETE FROM dead_letters WHERE key = ?", key))
+
+    def remove_run(self, run: str, kind: str) -> None:
+        """Take away all of one kind of a run."""
+        self._store.write("DELETE FROM dead_letters WHERE run = ? AND kind = ?", run, kind)

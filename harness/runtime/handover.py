@@ -1,0 +1,95 @@
+"""Handover: a run goes to a person, and comes back; at any time it has exactly one owner.
+
+    RUNNING (the agent) ─hand_over→ WITH_PERSON (the person) ─hand_back→ RUNNING or UNDOING (the agent)
+
+A step that must not go on alone raises `NeedsPerson`; an operator can take a run away as well. The owner is whoever the
+last of these events names (`owner_of`), and each change of owner passes the lease of the run on, with a higher token:
+so a process of the agent that still lives is refused by the journal, and by whatever looks at tokens. While a person
+has the run, `recover` leaves it alone, and its lease keeps other runs out.
+
+The alert is a message in the outbox, written in the transaction that hands over: nobody is left waiting because the
+process died before it could tell. `by_email` and `by_webhook` deliver it; anything else that takes a message will do.
+"""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Callable, Iterable
+from email.message import EmailMessage
+from typing import Any
+
+from .audit import Post, deliver_signed, post_with_urllib
+from .canonical import sha256
+from .journal import Entry, Journal
+from .outbox import Message, Outbox, Send
+from .progress import Event
+from .store import Storage
+
+AGENT = "agent"
+TOPIC = "alert"
+
+
+def owner_of(entries: Iterable[Entry]) -> str:
+    """Give the owner of a run by its events, oldest first: `agent`, or the person who has it."""
+    owner = AGENT
+    for entry in entries:
+        if entry.event == Event.HANDED_OVER:
+            owner = str(entry.detail["person"])
+        elif entry.event == Event.HANDED_BACK:
+            owner = AGENT
+    return owner
+
+
+class Alerts:
+    """A companion of a saga that writes an alert for each handover into the outbox."""
+
+    def __init__(self, store: Storage, outbox: Outbox, *, webhook: str = "") -> None:
+        """Use an outbox; `webhook` is the address that `by_webhook` tells."""
+        self._store, self._outbox, self._webhook = store, outbox, webhook
+
+    def follow(self, run: str, event: Event) -> None:
+        """Write the alert of a handover."""
+        if event is not Event.HANDED_OVER:
+            return
+        entry = list(Journal(self._store).entries(run))[-1]
+        said = {"run": run, "person": entry.detail["person"], "reason": entry.detail["reason"]}
+        body: dict[str, Any] = {"url": self._webhook, "event": said} if self._webhook else said
+        self._outbox.add(f"alert:{run}", f"{run}:alert:{entry.seq}", TOPIC, body, at_once=True)
+
+
+def by_webhook(address: str, secret: bytes, post: Post = post_with_urllib) -> Send:
+    """Deliver alerts to a webhook, signed as the audit trail's are."""
+    return deliver_signed({address: secret}, post)
+
+
+def by_email(
+    sender: str,
+    addresses: Callable[[str], str],
+    host: str = "localhost",
+    port: int = 25,
+    connect: Callable[[str, int], smtplib.SMTP] = smtplib.SMTP,
+) -> Send:
+    """Deliver alerts by e-mail.
+
+    Args:
+        sender: The address that they come from.
+        addresses: The address of a person.
+        host: The mail server.
+        port: Its port.
+        connect: How to connect, for a server that wants TLS or a login.
+    """
+
+    def send(message: Message) -> None:
+        said = message.body.get("event", message.body)
+        letter = EmailMessage()
+        letter["From"], letter["To"] = sender, addresses(said["person"])
+        letter["Subject"] = f"Run {said['run']} needs you"
+        letter["Message-ID"] = f"<{sha256(message.key)[:32]}@{sender.partition('@')[2]}>"
+        letter.set_content(
+            f"{said['reason']}\n\nLook at it:   python -m rollproof.runtime show DATABASE {said['run']}\n"
+            f"Give it back: python -m rollproof.runtime hand-back DATABASE {said['run']} go_on|roll_back\n"
+        )
+        with connect(host, port) as server:
+            server.send_message(letter)
+
+    return send

@@ -1,0 +1,92 @@
+"""State as a fold over events that only grow: going back points to an earlier version, and nothing is ever lost.
+
+    ledger = Ledger(store, "budget", fold)
+    with store.transaction():
+        ledger.append("spent", cents=500)       # version 1
+    with store.transaction():
+        ledger.roll_back_to(0)                  # version 2: as version 0; version 1 stays readable
+    ledger.state(at=1)
+
+`fold(state, event, detail)` is a pure function of its arguments, and the state is JSON. The events stand in the
+database's journal, chained by their hashes with all others. (Event sourcing; Fowler, 2005.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .journal import Entry, Journal
+from .store import Storage
+
+ROLLED_BACK_TO = "rolled_back_to"
+Fold = Callable[[Any, str, Mapping[str, Any]], Any]
+
+
+class UnknownPoint(LookupError):
+    """There is no such version of the ledger."""
+
+
+class Ledger:
+    """One stream of events, and the state that they make."""
+
+    def __init__(self, store: Storage, name: str, fold: Fold, initial: Any = None) -> None:
+        """Name the stream; nothing is opened or written.
+
+        Args:
+            store: Where the journal is.
+            name: Of the stream, of no other run or stream.
+            fold: The state after an event.
+            initial: The state of version 0, JSON.
+        """
+        self._store, self._fold, self._initial = store, fold, initial
+        self.name = name
+
+    @property
+    def version(self) -> int:
+        """The number of events so far."""
+        return len(self._events())
+
+    def append(self, event: str, **detail: Any) -> int:
+        """Add an event inside the open transaction, and give the version that it makes.
+
+        Raises:
+            ValueError: The event is ours.
+        """
+        if event == ROLLED_BACK_TO:
+            raise ValueError(f"{ROLLED_BACK_TO!r} is written by roll_back_to() alone")
+        return self._append(event, detail)
+
+    def roll_back_to(self, version: int) -> int:
+        """Let the state be that of an earlier version, inside the open transaction; give the number of the new one.
+
+        Raises:
+            UnknownPoint: There is no such version.
+        """
+        self.state(at=version)
+        return self._append(ROLLED_BACK_TO, {"version": version})
+
+    def state(self, at: int | None = None) -> Any:
+        """Replay the events up to a version, the newest if None.
+
+        Raises:
+            UnknownPoint: There is no such version.
+        """
+        events = self._events()
+        at = len(events) if at is None else at
+        if not 0 <= at <= len(events):
+            raise UnknownPoint(f"{self.name!r} has versions 0 to {len(events)}, not {at}")
+        states = [self._initial]
+        for entry in events[:at]:
+            back = entry.event == ROLLED_BACK_TO
+            states.append(
+                states[entry.detail["version"]] if back else self._fold(states[-1], entry.event, entry.detail)
+            )
+        return states[at]
+
+    def _append(self, event: str, detail: Mapping[str, Any]) -> int:
+        Journal(self._store).append(self.name, event, **detail)
+        return self.version
+
+    def _events(self) -> list[Entry]:
+        return list(Journal(self._store).entries(self.name))

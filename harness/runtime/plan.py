@@ -1,0 +1,207 @@
+"""Plan, then execute: a model's plan is taken as a whole, checked against rules, and only then does anything happen.
+
+    plan = read_plan(answer.text, answer.finish_reason, tools, rules)
+    {"goal": "…", "steps": [{"tool": "write_file", "arguments": {"path": "a.md", "text": "…"}}, …]}
+
+A plan is JSON and nothing else. It is refused, with every reason, if it is cut off, is malformed, has unknown, missing
+or wrong arguments, uses a tool that is not allowed, names a path outside the workspace, exceeds a limit, or has a step
+without a way back that is not marked irreversible and last. A refused plan leaves nothing: reading it touches nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .canonical import canonical, sha256
+from .files import inside
+from .reconcile import Found
+from .steps import Run, Step
+
+Arguments = Mapping[str, Any]
+COMPLETE = ("stop", "end_turn", "completed")
+"""What models say of an answer that is not cut off."""
+
+
+class PlanRejected(Exception):
+    """The plan is not carried out, none of it; `reasons` says all that is wrong with it."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        """Keep the reasons, of which there is at least one."""
+        super().__init__("; ".join(reasons))
+        self.reasons = tuple(reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Something that a plan may use.
+
+    Attributes:
+        name: What plans call it.
+        act: Does it; may return variables.
+        parameters: The type of each argument (`str`, `int`, `float`, `bool`, `list`, `dict`); all are required.
+        undo: Takes it back; see `Step.undo`.
+        paths: Which arguments are paths; they stay inside the workspace.
+        irreversible: There is no way back; allowed as the last step only.
+        reads_only: It changes nothing, so it needs no undo.
+        look: See `Step.look`.
+    """
+
+    name: str
+    act: Callable[[Run, Arguments], Mapping[str, Any] | None]
+    parameters: Mapping[str, type]
+    undo: Callable[[Run, Arguments], None] | None = None
+    paths: tuple[str, ...] = ()
+    irreversible: bool = False
+    reads_only: bool = False
+    look: Callable[[Run, Arguments], Found] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a plan may be.
+
+    Attributes:
+        workspace: The folder that no path leaves, links followed.
+        allowed: Names of tools; all that are given if None.
+        max_steps: How long it may be.
+        max_characters: How long its text may be.
+        checks: Rules of one's own: each yields reasons against a plan.
+    """
+
+    workspace: Path
+    allowed: frozenset[str] | None = None
+    max_steps: int = 20
+    max_characters: int = 100_000
+    checks: tuple[Callable[[Plan], Iterator[str]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One step of a plan."""
+
+    tool: str
+    arguments: Arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan that was accepted; `digest` names exactly it."""
+
+    goal: str
+    actions: tuple[Action, ...]
+    digest: str = field(default="", compare=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as it was written."""
+        steps = [{"tool": action.tool, "arguments": dict(action.arguments)} for action in self.actions]
+        return {"goal": self.goal, "steps": steps}
+
+    def steps(self, tools: Mapping[str, Tool]) -> list[Step]:
+        """Give the steps of a saga that carries it out."""
+        return [_step(f"{number}-{action.tool}", tools[action.tool], action.arguments)
+                for number, action in enumerate(self.actions, 1)]  # fmt: skip
+
+
+def read_plan(text: str, finish_reason: str, tools: Mapping[str, Tool], rules: Rules) -> Plan:
+    """Accept a plan as a whole, or none of it; nothing is touched.
+
+    Raises:
+        PlanRejected: It is refused.
+    """
+    if finish_reason not in COMPLETE:
+        raise PlanRejected([f"the answer is not complete: {finish_reason}"])
+    if len(text) > rules.max_characters:
+        raise PlanRejected([f"{len(text)} characters, and {rules.max_characters} are allowed"])
+    try:
+        document = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise PlanRejected([f"not JSON: {error}"]) from None
+    reasons = list(_shape(document))
+    if reasons:
+        raise PlanRejected(reasons)
+    actions = tuple(Action(step["tool"], step["arguments"]) for step in document["steps"])
+    plan = Plan(document["goal"], actions, sha256(canonical(document)))
+    reasons = [*_against_rules(plan, tools, rules)]
+    reasons += [reason for check in rules.checks for reason in check(plan)] if not reasons else []
+    if reasons:
+        raise PlanRejected(reasons)
+    return plan
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise ValueError(f"{double!r} appears twice")
+    return dict(pairs)
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _shape(document: Any) -> Iterator[str]:
+    """Yield what is wrong with the form of a plan."""
+    if not isinstance(document, dict) or document.keys() != {"goal", "steps"}:
+        yield 'a plan is {"goal": …, "steps": […]} and nothing else'
+        return
+    if not isinstance(document["goal"], str) or not document["goal"]:
+        yield "the goal is a text"
+    steps = document["steps"]
+    if not isinstance(steps, list) or not steps:
+        yield "the steps are a list of at least one"
+        return
+    for number, step in enumerate(steps, 1):
+        right = isinstance(step, dict) and step.keys() == {"tool", "arguments"}
+        if not right or not isinstance(step["tool"], str) or not isinstance(step["arguments"], dict):
+            yield f'step {number} is not {{"tool": "…", "arguments": {{…}}}}'
+
+
+def _against_rules(plan: Plan, tools: Mapping[str, Tool], rules: Rules) -> Iterator[str]:
+    """Yield what is wrong with what a plan wants."""
+    if len(plan.actions) > rules.max_steps:
+        yield f"{len(plan.actions)} steps, and {rules.max_steps} are allowed"
+    for number, action in enumerate(plan.actions, 1):
+        tool = tools.get(action.tool)
+        if tool is None or (rules.allowed is not None and action.tool not in rules.allowed):
+            yield f"step {number}: the tool {action.tool!r} is not allowed; allowed: {sorted(rules.allowed or tools)}"
+            continue
+        yield from (f"step {number}: {reason}" for reason in _arguments(tool, action.arguments, rules.workspace))
+        if tool.irreversible and number < len(plan.actions):
+            yield f"step {number}: {tool.name} is irreversible, and not the last step"
+        if not (tool.undo or tool.irreversible or tool.reads_only):
+            yield f"step {number}: {tool.name} has no undo, and is not marked irreversible"
+
+
+def _arguments(tool: Tool, arguments: Arguments, workspace: Path) -> Iterator[str]:
+    if arguments.keys() != tool.parameters.keys():
+        yield f"{tool.name} takes {sorted(tool.parameters)}, not {sorted(arguments)}"
+        return
+    for name, kind in tool.parameters.items():
+        value = arguments[name]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            yield f"{name} is {type(value).__name__}, not {kind.__name__}"
+        elif name in tool.paths and not _is_inside(workspace, str(value)):
+            yield f"{name} {value!r} leaves the workspace"
+
+
+def _is_inside(workspace: Path, path: str) -> bool:
+    try:
+        return inside(workspace, path).resolve().is_relative_to(workspace.resolve())
+    except (ValueError, OSError):
+        return False
+
+
+def _step(name: str, tool: Tool, arguments: Arguments) -> Step:
+    undo, look = tool.undo, tool.look
+    return Step(
+        name,
+        lambda run: tool.act(run, arguments),
+        (lambda run: undo(run, arguments)) if undo else None,
+        tool.irreversible,
+        (lambda run: look(run, arguments)) if look else None,
+    )

@@ -1,0 +1,170 @@
+"""Fail fast, retry, or roll back: what kind of error it is decides, and budgets bound all of it.
+
+    error                                            what to do
+    it may pass: timeout, connection, 408, 425, 429, 5xx   RETRY, with a pause, a few times
+    it will not pass: 400, 404, 409, 422, a bad answer     ROLL_BACK: give up this run, undo it
+    nothing will work: 401, 403, a budget is spent, a loop STOP: no further call of any kind
+
+Retry is not rollback: trying again here is only right for an act that can be repeated (by its idempotency key). What is
+bounded: attempts and pauses of one call, and over all calls of a run the attempts, the time, the tokens and the money.
+
+Full jitter is Brooker's ("Exponential Backoff And Jitter", AWS, 2015); Retry-After is obeyed where it comes.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from .canonical import canonical
+
+T = TypeVar("T")
+
+PASSING_NAMES = ("Timeout", "APITimeoutError", "APIConnectionError", "TransportError", "ConnectionError")
+"""Parts of the names of error classes of HTTP and model clients that say that a try may get through later."""
+
+
+class Verdict(StrEnum):
+    """What to do about an error."""
+
+    RETRY = "retry"
+    ROLL_BACK = "roll_back"
+    STOP = "stop"
+
+
+class BudgetSpent(Exception):
+    """A budget is used up; no further call is made."""
+
+
+class LoopNoticed(Exception):
+    """The agent makes the same call again and again, and learns nothing from it."""
+
+
+def status_of(error: BaseException) -> int | None:
+    """Give the HTTP status that an error carries, as httpx, requests and the model SDKs do; None where it has none."""
+    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def classify(error: BaseException) -> Verdict:
+    """Say what to do about an error; one of unknown kind is rolled back, never tried again."""
+    if isinstance(error, BudgetSpent | LoopNoticed) or not isinstance(error, Exception):
+        return Verdict.STOP
+    status = status_of(error)
+    if status is not None:
+        passing = status in (408, 425, 429) or status >= 500
+        return Verdict.STOP if status in (401, 403) else Verdict.RETRY if passing else Verdict.ROLL_BACK
+    names = [kind.__name__ for kind in type(error).__mro__]
+    passing = isinstance(error, TimeoutError | ConnectionError) or any(
+        part in name for part in PASSING_NAMES for name in names
+    )
+    return Verdict.RETRY if passing else Verdict.ROLL_BACK
+
+
+@dataclass
+class Budget:
+    """What all calls of one run may use together; what is None is not bounded. Keep one for a run."""
+
+    attempts: int | None = 50
+    seconds: float | None = None
+    tokens: int | None = None
+    cents: float | None = None
+    same_calls: int = 3
+    _began: float = field(default_factory=lambda: time.monotonic())
+    _used: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    _calls: Counter[str] = field(default_factory=Counter)
+
+    def use(self, **amounts: float) -> None:
+        """Count what was used: `attempts`, `tokens`, `cents`."""
+        for what, amount in amounts.items():
+            self._used[what] += amount
+
+    def used(self, what: str) -> float:
+        """Say how much of something was used so far."""
+        return self._used[what]
+
+    def check(self, call: str = "", wait_s: float = 0.0) -> None:
+        """Make sure that one more attempt is within the budget, after a pause.
+
+        Raises:
+            BudgetSpent: It is not; says which, and how much of it there was.
+        """
+        elapsed = time.monotonic() - self._began + wait_s
+        if self.seconds is not None and elapsed > self.seconds:
+            raise BudgetSpent(f"{call}: {elapsed:.0f} s of {self.seconds:.0f} s are over")
+        for what in ("attempts", "tokens", "cents"):
+            limit = getattr(self, what)
+            if limit is not None and self._used[what] >= limit:
+                raise BudgetSpent(f"{call}: {self._used[what]:g} of {limit:g} {what} are used")
+
+    def notice(self, call: str, arguments: Mapping[str, Any]) -> None:
+        """Count a new call (not its retries) by name and arguments.
+
+        Raises:
+            LoopNoticed: The same one was made `same_calls` times before.
+        """
+        name = f"{call}({canonical(dict(arguments))})"
+        self._calls[name] += 1
+        if self._calls[name] > self.same_calls:
+            raise LoopNoticed(f"{call} was called {self.same_calls} times with the same arguments")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How one call is tried: at most `attempts` times, with pauses of up to `first_s`, doubled, at most `most_s`."""
+
+    attempts: int = 4
+    first_s: float = 0.5
+    most_s: float = 30.0
+
+    def call(self, work: Callable[[], T], budget: Budget, name: str = "call") -> T:
+        """Do the work until it succeeds, or its error will not pass, or the attempts are over.
+
+        Raises:
+            BudgetSpent: Another attempt is not within the budget; the error before is its cause.
+            Exception: What the last attempt raised.
+        """
+        for attempt in range(1, self.attempts + 1):
+            budget.check(name)
+            budget.use(attempts=1)
+            try:
+                return work()
+            except Exception as error:
+                if classify(error) is not Verdict.RETRY or attempt == self.attempts:
+                    raise
+                pause_s = self._pause_s(error, attempt)
+                if pause_s > self.most_s:
+                    raise
+                try:
+                    budget.check(name, pause_s)
+                except BudgetSpent as spent:
+                    raise spent from error
+                time.sleep(pause_s)
+        raise AssertionError("a Retry has at least one attempt")
+
+    def _pause_s(self, error: Exception, attempt: int) -> float:
+        """Obey Retry-After; else draw from zero to twice the last limit (full jitter)."""
+        asked = retry_after_s(error)
+        if asked is not None:
+            return asked
+        return random.uniform(0.0, min(self.most_s, self.first_s * 2.0 ** (attempt - 1)))
+
+
+def retry_after_s(error: BaseException) -> float | None:
+    """Give what Retry-After asks for, in seconds from now, as a number or as a date; None where it asks nothing."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or getattr(error, "headers", None) or {}
+    text = str(headers.get("retry-after") or headers.get("Retry-After") or "").strip()
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return None

@@ -1,0 +1,196 @@
+"""Shadow mode: what a plan would do, and how each step would be taken back, before any of it is done.
+
+    proposal = agent.propose(plan)      # logged; nothing is touched
+    agent.approve(proposal.digest, "alice")   # or a rule: agent.approve_by(rule, proposal)
+    agent.carry_out(proposal.digest)    # that plan, unchanged, once
+
+States of a proposal: proposed → approved → used, or proposed → refused. It is used in the transaction that starts its
+run, so an approval starts one run, whatever dies when; a plan that is proposed again begins anew. What is carried out
+is the text that was approved, not the one that is in memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .canonical import canonical, sha256
+from .execution import Companion
+from .journal import Journal
+from .plan import Action, Plan, Tool
+from .progress import Event, Status, all_runs
+from .saga import Saga
+from .store import Storage
+
+PREFIX = "plan-"
+
+
+class Approval(StrEnum):
+    """The states of a proposal."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    USED = "used"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A plan in shadow: `lines` say what each step would do, and what its rollback would do."""
+
+    digest: str
+    state: Approval
+    lines: tuple[str, ...]
+    by_whom: str = ""
+
+
+class NotApproved(Exception):
+    """The plan may not run: nobody approved it, or its approval was used."""
+
+
+class UnknownPlan(LookupError):
+    """No plan with this digest was proposed."""
+
+
+class PlannedAgent:
+    """Carries out approved plans over one store; make it anew in each process, with the same tools."""
+
+    def __init__(
+        self,
+        store: Storage,
+        tools: Mapping[str, Tool],
+        *,
+        lock: str = "plans",
+        companions: Sequence[Companion] = (),
+    ) -> None:
+        """Name the tools that plans are made of; nothing is opened or written."""
+        self._store, self._tools, self._lock = store, dict(tools), lock
+        self._companions = tuple(companions)
+
+    def propose(self, plan: Plan) -> Proposal:
+        """Log what a plan would do; only its own database is written."""
+        body = canonical(plan.as_json())
+        put = "INSERT OR REPLACE INTO approvals (plan, body, state, by_whom) VALUES (?, ?, ?, '')"
+        with self._store.transaction():
+            self._store.write(put, plan.digest, body, Approval.PROPOSED)
+            Journal(self._store).append(PREFIX + plan.digest, "proposed", lines=list(would_do(plan, self._tools)))
+        return self.proposal(plan.digest)
+
+    def proposal(self, digest: str) -> Proposal:
+        """Give a proposal by its digest.
+
+        Raises:
+            UnknownPlan: There is none.
+        """
+        for proposal in self.proposals():
+            if proposal.digest == digest:
+                return proposal
+        raise UnknownPlan(f"no plan {digest!r} was proposed; there are {[each.digest for each in self.proposals()]}")
+
+    def proposals(self) -> list[Proposal]:
+        """Give all proposals."""
+        rows = self._store.read("SELECT plan, body, state, by_whom FROM approvals ORDER BY rowid")
+        return [
+            Proposal(digest, Approval(state), tuple(would_do(_plan(body), self._tools)), by_whom)
+            for digest, body, state, by_whom in rows
+        ]
+
+    def approve(self, digest: str, by_whom: str) -> None:
+        """Let a person approve a proposal.
+
+        Raises:
+            UnknownPlan: There is none.
+            NotApproved: It was refused or used; propose it again.
+        """
+        self._decide(digest, Approval.APPROVED, by_whom)
+
+    def refuse(self, digest: str, by_whom: str) -> None:
+        """Let a person refuse a proposal; as `approve`."""
+        self._decide(digest, Approval.REFUSED, by_whom)
+
+    def approve_by(self, rule: Callable[[Plan], bool], proposal: Proposal, name: str = "rule") -> bool:
+        """Let a rule decide: a pure function of the plan."""
+        allowed = rule(_plan(self._body(proposal.digest)))
+        self._decide(proposal.digest, Approval.APPROVED if allowed else Approval.REFUSED, name)
+        return allowed
+
+    def carry_out(self, digest: str) -> dict[str, object]:
+        """Run an approved plan, once.
+
+        Raises:
+            NotApproved: It is not approved, or its approval was used; nothing happened.
+            Exception: As `Saga.run`.
+        """
+        body = self._body(digest)
+        if sha256(body) != digest:
+            raise NotApproved(f"the plan {digest} was changed after it was proposed")
+        return self._saga(digest, body).run(_plan(body).goal, {})
+
+    def recover(self) -> Status | None:
+        """Settle what an earlier process left unfinished, as `Saga.recover`."""
+        status = None
+        for progress in all_runs(Journal(self._store)):
+            if progress.status.ours and progress.saga.startswith(PREFIX):
+                digest = progress.saga.removeprefix(PREFIX)
+                status = self._saga(digest, self._body(digest)).recover()
+        return status
+
+    def saga(self, digest: str) -> Saga:
+        """Give the saga of a plan, for what is done by hand: rolling back, handing over."""
+        return self._saga(digest, self._body(digest))
+
+    def _saga(self, digest: str, body: str) -> Saga:
+        use = _Use(self._store, digest)
+        steps = _plan(body).steps(self._tools)
+        return Saga(self._store, PREFIX + digest, steps, lock=self._lock, companions=[use, *self._companions])
+
+    def _decide(self, digest: str, state: Approval, by_whom: str) -> None:
+        self.proposal(digest)
+        with self._store.transaction():
+            update = "UPDATE approvals SET state = ?, by_whom = ? WHERE plan = ? AND state = ?"
+            if not self._store.write(update, state, by_whom, digest, Approval.PROPOSED):
+                raise NotApproved(f"the plan {digest} is {self.proposal(digest).state}; propose it again")
+            Journal(self._store).append(PREFIX + digest, state, by=by_whom)
+
+    def _body(self, digest: str) -> str:
+        self.proposal(digest)
+        return str(self._store.read("SELECT body FROM approvals WHERE plan = ?", digest)[0][0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """Uses an approval up in the transaction that starts the run."""
+
+    store: Storage
+    digest: str
+
+    def follow(self, run: str, event: Event) -> None:
+        """Refuse to start without an approval."""
+        if event is Event.STARTED:
+            update = "UPDATE approvals SET state = ? WHERE plan = ? AND state = ?"
+            if not self.store.write(update, Approval.USED, self.digest, Approval.APPROVED):
+                raise NotApproved(f"the plan {self.digest} is not approved, or its approval was used")
+
+
+def would_do(plan: Plan, tools: Mapping[str, Tool]) -> list[str]:
+    """Say what each step would do, and what its rollback would do."""
+    lines = []
+    for number, action in enumerate(plan.actions, 1):
+        tool = tools.get(action.tool)
+        text = ", ".join(f"{name}={value!r}" for name, value in sorted(action.arguments.items()))
+        if tool is None:
+            back = "unknown tool"
+        elif tool.irreversible:
+            back = "nothing: irreversible"
+        else:
+            back = "nothing: reads only" if tool.undo is None else f"undo {action.tool}({text})"
+        lines.append(f"{number}. would do {action.tool}({text}); rollback would do {back}")
+    return lines
+
+
+def _plan(body: str) -> Plan:
+    document = json.loads(body)
+    actions = tuple(Action(step["tool"], step["arguments"]) for step in document["steps"])
+    return Plan(document["goal"], actions, sha256(body))

@@ -1,0 +1,194 @@
+"""Versions of files: overwriting keeps the old content, restoring points back to it.
+
+Each name has a list of versions, numbered from 1, that only grows: restoring version 1 of three makes a fourth with the
+hash of the first. Contents are kept by their hash, before the list points to them; the file that people see follows the
+list, by one rename.
+
+States of a name: the content is kept → the list points to it (the moment that counts) → the file follows. `settle`
+brings files to where their lists are, after a crash in between.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from .contents import ContentLost, Contents
+from .files import hash_of, inside, refuse_two_file_systems, replace_durably, sync_folder, write_durably
+from .store import Storage
+
+GONE = ""
+"""The hash of a version in which there is no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a file: `number` from 1, `sha256` of its content or `GONE`, `run` that made it."""
+
+    name: str
+    number: int
+    sha256: str
+    run: str
+
+
+class Trail(Protocol):
+    """Somebody who keeps what was changed."""
+
+    def changed(self, run: str, name: str, before: str, after: str) -> None:
+        """Keep one change inside the open transaction; hashes as in `Version`."""
+
+
+class ChangedElsewhere(Exception):
+    """The file is not as its last version says: somebody else changed it, and nothing was overwritten."""
+
+
+class UnknownVersion(LookupError):
+    """There is no such version."""
+
+
+class Versions:
+    """The files below one folder with all their versions."""
+
+    def __init__(
+        self, store: Storage, contents: Contents, folder: Path, staging: Path, trail: Trail | None = None
+    ) -> None:
+        """Name the folder of the files and, on the same file system, one for unfinished files of this object alone.
+
+        `trail` is told of every change, inside the transaction that makes it.
+        """
+        self._trail = trail
+        self._store, self._contents = store, contents
+        self._folder, self._staging = folder, staging
+
+    def save(self, name: str, content: bytes, run: str = "") -> Version:
+        """Make this the newest version, and the file that people see.
+
+        Raises:
+            ChangedElsewhere: The file was changed by somebody else.
+        """
+        self._adopt(name)
+        return self._point(name, self._contents.put(content), run)
+
+    def remove(self, name: str, run: str = "") -> Version:
+        """Let the newest version be that there is no file; the versions before it stay."""
+        self._adopt(name)
+        return self._point(name, GONE, run)
+
+    def put_back(self, name: str, digest: str, run: str = "") -> None:
+        """Point to a content by its hash, or to `GONE`; what is so already stays as it is.
+
+        Raises:
+            ContentLost: It is gone or damaged; nothing was changed.
+            ChangedElsewhere: The file was changed by somebody else.
+        """
+        if digest != GONE:
+            self._contents.get(digest)
+        self._adopt(name)
+        if digest == self._newest(name):
+            self._follow(name, digest)
+        else:
+            self._point(name, digest, run)
+
+    def restore(self, name: str, number: int, run: str = "") -> Version:
+        """Point to an earlier version; restoring what is the newest already makes no version.
+
+        Args:
+            name: The file.
+            number: Its version; 0 is the time before there was any.
+            run: Who restores.
+
+        Raises:
+            UnknownVersion: The file never had it.
+            ContentLost: Its content is gone or damaged; nothing was changed.
+            ChangedElsewhere: The file was changed by somebody else.
+        """
+        self.put_back(name, GONE if number == 0 else self._version(name, number).sha256, run)
+        return (self.history(name) or [Version(name, 0, GONE, run)])[-1]
+
+    def history(self, name: str) -> list[Version]:
+        """Give all versions of a file, oldest first."""
+        query = "SELECT name, version, sha256, run FROM versions WHERE name = ? ORDER BY version"
+        return [Version(*row) for row in self._store.read(query, name)]
+
+    def content(self, name: str, number: int) -> bytes:
+        """Give the content of one version.
+
+        Raises:
+            UnknownVersion: The file never had it, or it is one without a file.
+            ContentLost: It is gone or damaged.
+        """
+        digest = self._version(name, number).sha256
+        if digest == GONE:
+            raise UnknownVersion(f"in version {number} of {name!r} there is no file")
+        return self._contents.get(digest)
+
+    def settle(self) -> None:
+        """Delete what was left unfinished, and bring every file to its newest version.
+
+        In this order, or a process that dies here again and again leaves more each time.
+        """
+        for path in sorted(self._staging.glob("*.staged")):
+            path.unlink()
+        for (name,) in self._store.read("SELECT DISTINCT name FROM versions ORDER BY name"):
+            if self._is_ours(name):
+                self._follow(name, self._newest(name))
+
+    def _point(self, name: str, digest: str, run: str) -> Version:
+        """Let the list point to a content that is kept; this is the moment that counts. Then the file follows."""
+        with self._store.transaction():
+            before, number = self._newest(name), self._add(name, digest, run)
+            if self._trail is not None:
+                self._trail.changed(run, name, before, digest)
+        self._follow(name, digest)
+        return Version(name, number, digest, run)
+
+    def _follow(self, name: str, digest: str) -> None:
+        """Let the file be what the newest version says."""
+        place = inside(self._folder, name)
+        if (hash_of(place) or GONE) == digest:
+            return
+        if digest == GONE:
+            place.unlink(missing_ok=True)
+            sync_folder(place.parent)
+            return
+        staged = self._staging / f"{uuid.uuid4().hex}.staged"
+        write_durably(staged, self._contents.get(digest))
+        replace_durably(staged, place)
+
+    def _adopt(self, name: str) -> None:
+        """Take a file that was there before us as its first version; refuse one that changed behind our back."""
+        refuse_two_file_systems(self._staging, self._folder)
+        found = hash_of(inside(self._folder, name)) or GONE
+        if not self.history(name):
+            if found != GONE:
+                self._contents.put(inside(self._folder, name).read_bytes())
+                with self._store.transaction():
+                    self._add(name, found, "")
+        elif not self._is_ours(name):
+            raise ChangedElsewhere(f"{name} is not as version {len(self.history(name))} says; somebody changed it")
+
+    def _is_ours(self, name: str) -> bool:
+        """Say whether the file is as its newest version, or did not follow yet from the one before, after a crash."""
+        found = hash_of(inside(self._folder, name)) or GONE
+        return found in [GONE, *(version.sha256 for version in self.history(name))][-2:]
+
+    def _add(self, name: str, digest: str, run: str) -> int:
+        number = len(self.history(name)) + 1
+        insert = "INSERT INTO versions (name, version, sha256, run) VALUES (?, ?, ?, ?)"
+        self._store.write(insert, name, number, digest, run)
+        return number
+
+    def _newest(self, name: str) -> str:
+        versions = self.history(name)
+        return versions[-1].sha256 if versions else GONE
+
+    def _version(self, name: str, number: int) -> Version:
+        for version in self.history(name):
+            if version.number == number:
+                return version
+        raise UnknownVersion(f"{name!r} has no version {number}, only 1 to {len(self.history(name))}")
+
+
+__all__ = ["GONE", "ChangedElsewhere", "ContentLost", "UnknownVersion", "Version", "Versions"]

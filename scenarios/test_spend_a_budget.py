@@ -1,0 +1,108 @@
+"""An agent buys within a budget; what is left is nothing but a fold over its events, and going back loses none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from rollproof import Chaos, World
+from rollproof.invariants.runtime import journal_is_whole, leases_end_with_their_runs
+from rollproof.runtime import Ledger, Run, Saga, Step, Store
+
+SHOP = "https://api.shop.test"
+BUDGET = {"left_cents": 10000, "bought": []}
+WANTED = {"panel": 4000, "cable": 500}
+
+
+def fold(state: Any, event: str, detail: Mapping[str, Any]) -> Any:
+    """Give what is left after a purchase."""
+    return {"left_cents": state["left_cents"] - detail["cents"], "bought": [*state["bought"], detail["what"]]}
+
+
+class Buyer:
+    """Buys what is wanted."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.ledger = store, Ledger(store, "budget", fold, BUDGET)
+
+    def saga(self) -> Saga:
+        """Book it, then buy it, piece by piece."""
+        steps = []
+        for what in WANTED:
+            steps.append(Step(f"book-{what}", self.book, undo=self.unbook))
+            steps.append(Step(f"buy-{what}", self.buy, undo=self.give_back))
+        return Saga(self.store, "buy", steps)
+
+    def book(self, run: Run) -> None:
+        """Spend the money in the ledger, once."""
+        what = run.step.partition("-")[2]
+        state = self.ledger.state()
+        if what not in state["bought"]:
+            with self.store.transaction():
+                self.ledger.append("spent", what=what, cents=WANTED[what])
+
+    def unbook(self, run: Run) -> None:
+        """Point back to the version before; every version stays."""
+        what, state = run.step.partition("-")[2], self.ledger.state()
+        if what in state["bought"]:
+            at = next(v for v in range(self.ledger.version, -1, -1) if what not in self.ledger.state(at=v)["bought"])
+            with self.store.transaction():
+                self.ledger.roll_back_to(at)
+
+    def buy(self, run: Run) -> None:
+        """Order it."""
+        what = run.step.partition("-")[2]
+        body = {"what": what, "cents": WANTED[what], "run": run.id}
+        httpx.post(f"{SHOP}/orders", json=body, headers={"Idempotency-Key": run.key}).raise_for_status()
+
+    def give_back(self, run: Run) -> None:
+        """Cancel the order."""
+        wanted = {"run": run.id, "what": run.step.partition("-")[2]}
+        for found in httpx.get(f"{SHOP}/orders", params=wanted).raise_for_status().json():
+            httpx.delete(f"{SHOP}/orders/{found['id']}").raise_for_status()
+
+
+def buy(own: Path) -> int:
+    """Buy all, and say what is left."""
+    with Store(own / "agent.db") as store:
+        buyer = Buyer(store)
+        buyer.saga().run("buy", {})
+        return int(buyer.ledger.state()["left_cents"])
+
+
+def restart(own: Path) -> None:
+    """Settle what was left."""
+    with Store(own / "agent.db") as store:
+        Buyer(store).saga().recover()
+
+
+@pytest.mark.chaos(epic="Budget", feature="Immutable log")
+def test_the_ledger_says_what_was_bought(chaos: Chaos, tmp_path: Path) -> None:
+    """Replaying the events gives what the shop has; no event is ever lost."""
+    own = tmp_path / "agent"
+    own.mkdir()
+    chaos.private(own)
+    chaos.api(SHOP)
+    chaos.invariant(journal_is_whole)
+    chaos.invariant(leases_end_with_their_runs)
+
+    @chaos.invariant
+    def replay_equals_reality(world: World) -> None:
+        """The fold of the events is what was bought."""
+        states: list[Any] = [BUDGET]
+        for row in world.private_tables.get("agent/agent.db:journal", []):
+            if row["run"] == "budget":
+                detail = json.loads(row["detail"])
+                states.append(states[detail["version"]] if "version" in detail else fold(states[-1], "", detail))
+        orders = world.resources.get("api.shop.test/orders", [])
+        assert sorted(states[-1]["bought"]) == sorted(order["what"] for order in orders)
+
+    result = chaos.explore(run=lambda: buy(own), recover=lambda: restart(own))
+
+    assert result.result == 5500
+    with Store(own / "agent.db") as store:
+        assert Buyer(store).ledger.state(at=1) == {"left_cents": 6000, "bought": ["panel"]}

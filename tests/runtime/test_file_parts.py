@@ -1,0 +1,320 @@
+"""The parts that keep files: releases, transactions, versions, contents, fences; on real files and real databases."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from rollproof.runtime import (
+    ChangedElsewhere,
+    ContentLost,
+    Fence,
+    Fenced,
+    FileTransactions,
+    FolderContents,
+    Releases,
+    StagingError,
+    Store,
+    TransactionError,
+    UnknownVersion,
+    Versions,
+)
+
+
+def folders(root: Path, *names: str) -> list[Path]:
+    """Make folders below a root."""
+    made = [root / name for name in names]
+    for folder in made:
+        folder.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+# releases
+
+
+def site(root: Path, name: str) -> Releases:
+    """Give a workspace for a site that shows something already."""
+    folders(root, "site", "own")
+    if not os.path.lexists(root / "site" / "current"):
+        first = Releases(root / "site", root / "own" / "first")
+        first.publish(first.fill({"index": b"old"}))
+    return Releases(root / "site", root / "own" / name)
+
+
+def test_readers_see_the_new_set_or_the_old(tmp_path: Path) -> None:
+    """The link turns to the new set, and back; each movement can be repeated; nothing of the set stays behind."""
+    releases = site(tmp_path, "second")
+    before = sorted(path.name for path in releases.folder.iterdir())
+    release = releases.fill({"index": b"new", "more": b"more"})
+    for _ in range(2):
+        releases.publish(release)
+        assert (releases.folder / "current" / "index").read_bytes() == b"new"
+    for _ in range(2):
+        releases.withdraw(release)
+        assert (releases.folder / "current" / "index").read_bytes() == b"old"
+    releases.discard()
+    releases.discard()
+    assert sorted(path.name for path in releases.folder.iterdir()) == before
+    assert not list((tmp_path / "own").iterdir())
+
+
+def test_the_first_set_is_withdrawn_to_nothing(tmp_path: Path) -> None:
+    """Where nothing was shown, nothing is shown again."""
+    folders(tmp_path, "site", "own")
+    releases = Releases(tmp_path / "site", tmp_path / "own" / "a")
+    release = releases.fill({"index": b"new"})
+    releases.publish(release)
+    releases.withdraw(release)
+    assert not list((tmp_path / "site").iterdir())
+
+
+def test_somebody_elses_newer_set_stays_shown(tmp_path: Path) -> None:
+    """Who published in the meantime is not overwritten, and not withdrawn."""
+    mine, other = site(tmp_path, "mine"), site(tmp_path, "other")
+    release, theirs = mine.fill({"index": b"mine"}), other.fill({"index": b"theirs"})
+    other.publish(theirs)
+    with pytest.raises(StagingError, match="stage again"):
+        mine.publish(release)
+    mine.withdraw(release)
+    assert (mine.folder / "current" / "index").read_bytes() == b"theirs"
+
+
+def test_publishing_what_is_shown_already_and_going_back_keeps_it(tmp_path: Path) -> None:
+    """A set that was there before, shown or not, is not the run's to take away, however often it is withdrawn."""
+    other = site(tmp_path, "other")
+    other.publish(other.fill({"index": b"newer"}))
+    for name, content in (("shown", b"newer"), ("older", b"old")):
+        releases = site(tmp_path, name)
+        release = releases.fill({"index": content})
+        releases.publish(release)
+        releases.withdraw(release)
+        releases.discard()
+        releases.withdraw(release)
+        assert (releases.folder / "current" / "index").read_bytes() == b"newer"
+    assert len(list(releases.folder.iterdir())) == 3
+
+
+def test_a_set_that_was_changed_is_not_shown(tmp_path: Path) -> None:
+    """The hashes are compared before the link turns."""
+    releases = site(tmp_path, "changed")
+    release = releases.fill({"index": b"new"})
+    (releases.workspace / "index").write_bytes(b"forged")
+    with pytest.raises(StagingError, match="not as it was staged"):
+        releases.publish(release)
+    assert (releases.folder / "current" / "index").read_bytes() == b"old"
+
+
+def test_old_sets_are_kept_until_they_are_pruned(tmp_path: Path) -> None:
+    """Three sets are published; one is kept, and it is the one that is shown."""
+    for number in range(3):
+        releases = site(tmp_path, str(number))
+        releases.publish(releases.fill({"index": str(number).encode()}))
+    releases.prune(keep=1)
+    assert (releases.folder / "current" / "index").read_bytes() == b"2"
+    assert len(list(releases.folder.iterdir())) == 2
+
+
+# transactions
+
+
+def books(root: Path) -> tuple[Store, FileTransactions]:
+    """Give a database and the files that follow it."""
+    folders(root, "files", "staging")
+    store = Store(root / "books.db")
+    return store, FileTransactions(store, root / "files", root / "staging")
+
+
+def test_a_transaction_that_fails_leaves_neither_rows_nor_files(tmp_path: Path) -> None:
+    """What was staged is deleted, the file that was there stays."""
+    store, files = books(tmp_path)
+    (tmp_path / "files" / "b").write_text("b")
+
+    def half() -> None:
+        with files.transaction() as work:
+            store.write("CREATE TABLE t (x)")
+            work.write("a", b"1")
+            work.remove("b")
+            raise RuntimeError("half way")
+
+    with store, pytest.raises(RuntimeError, match="half way"):
+        half()
+    assert [path.name for path in (tmp_path / "files").iterdir()] == ["b"]
+    assert not list((tmp_path / "staging").iterdir())
+
+
+def test_files_follow_what_is_committed_after_a_crash(tmp_path: Path) -> None:
+    """The rows are committed, the process dies: the next one moves the files; readers knew before."""
+    store, files = books(tmp_path)
+    with store, store.transaction():
+        from rollproof.runtime.transactions import Work
+
+        Work(store, tmp_path / "files", tmp_path / "staging").write("a", b"1")
+    assert files.content("a") == b"1"
+    assert not (tmp_path / "files" / "a").exists()
+    with store:
+        files.settle()
+        files.settle()
+    assert (tmp_path / "files" / "a").read_bytes() == b"1"
+    assert not list((tmp_path / "staging").iterdir())
+    assert store.read("SELECT * FROM moves") == []
+    store.close()
+
+
+def test_a_committed_file_that_is_nowhere_is_said(tmp_path: Path) -> None:
+    """Somebody deleted what was staged: settling does not pretend."""
+    store, files = books(tmp_path)
+    with store:
+        with store.transaction():
+            from rollproof.runtime.transactions import Work
+
+            Work(store, tmp_path / "files", tmp_path / "staging").write("a", b"1")
+        for path in (tmp_path / "staging").iterdir():
+            path.unlink()
+        with pytest.raises(TransactionError, match="nowhere"):
+            files.settle()
+
+
+def test_a_move_over_file_systems_is_refused_up_front(tmp_path: Path) -> None:
+    """No rename is atomic there, so not even the transaction begins."""
+    memory = Path("/dev/shm")
+    if not memory.exists() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is only one file system to write to")
+    store = Store(tmp_path / "books.db")
+    with (
+        pytest.raises(TransactionError, match="two file systems"),
+        FileTransactions(store, tmp_path, memory).transaction(),
+    ):
+        pytest.fail("it began")
+    assert not (tmp_path / "books.db").exists()
+
+
+def test_versions_and_fences_refuse_another_file_system_too(tmp_path: Path) -> None:
+    """Before anything happens: nothing is kept, listed or staged."""
+    memory = Path("/dev/shm")
+    if not memory.exists() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is only one file system to write to")
+    files, contents = folders(tmp_path, "files", "contents")
+    with Store(tmp_path / "agent.db") as store, pytest.raises(OSError, match="two file systems"):
+        Versions(store, FolderContents(contents), files, memory).save("a", b"1")
+    with pytest.raises(OSError, match="two file systems"):
+        Fence(files, memory).write(1, "a", b"1")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["contents", "files"]
+
+
+@pytest.mark.parametrize("name", ["../a", "/etc/passwd", ""])
+def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    """And so is the whole transaction."""
+    store, files = books(tmp_path)
+    with store, pytest.raises(ValueError, match="below"), files.transaction() as work:
+        work.write(name, b"1")
+    assert not list((tmp_path / "files").iterdir())
+
+
+# versions
+
+
+def versioned(root: Path) -> tuple[Store, Versions]:
+    """Give versioned files."""
+    files, staging, contents = folders(root, "files", "staging", "contents")
+    store = Store(root / "agent.db")
+    return store, Versions(store, FolderContents(contents), files, staging)
+
+
+def test_overwriting_keeps_and_restoring_points(tmp_path: Path) -> None:
+    """Every version stays readable, restoring makes a new one with the old hash."""
+    store, files = versioned(tmp_path)
+    with store:
+        first = files.save("a", b"1")
+        files.save("a", b"2")
+        third = files.restore("a", 1)
+        assert (third.number, third.sha256) == (3, first.sha256)
+        assert (tmp_path / "files" / "a").read_bytes() == b"1"
+        assert [files.content("a", number) for number in (1, 2, 3)] == [b"1", b"2", b"1"]
+        assert files.restore("a", 3).number == 3
+        files.restore("a", 0)
+        assert not (tmp_path / "files" / "a").exists()
+        with pytest.raises(UnknownVersion, match="only 1 to 4"):
+            files.restore("a", 9)
+
+
+def test_a_file_that_was_there_becomes_the_first_version(tmp_path: Path) -> None:
+    """Its content is kept before it is overwritten."""
+    store, files = versioned(tmp_path)
+    (tmp_path / "files" / "a").write_text("theirs")
+    with store:
+        files.save("a", b"ours")
+        assert files.content("a", 1) == b"theirs"
+        files.restore("a", 1)
+    assert (tmp_path / "files" / "a").read_text() == "theirs"
+
+
+def test_what_somebody_else_changed_is_not_overwritten(tmp_path: Path) -> None:
+    """Neither by a new version, nor by settling."""
+    store, files = versioned(tmp_path)
+    with store:
+        files.save("a", b"1")
+        (tmp_path / "files" / "a").write_text("theirs")
+        with pytest.raises(ChangedElsewhere, match="somebody changed it"):
+            files.save("a", b"2")
+        files.settle()
+    assert (tmp_path / "files" / "a").read_text() == "theirs"
+
+
+def test_a_file_that_did_not_follow_is_brought_on(tmp_path: Path) -> None:
+    """The list points to version 2, the file is still as in version 1: a crash in between."""
+    store, files = versioned(tmp_path)
+    with store:
+        files.save("a", b"1")
+        files.save("a", b"2")
+        (tmp_path / "files" / "a").write_bytes(b"1")
+        (tmp_path / "staging" / "left.staged").write_bytes(b"")
+        files.settle()
+    assert (tmp_path / "files" / "a").read_bytes() == b"2"
+    assert not list((tmp_path / "staging").iterdir())
+
+
+def test_a_damaged_content_is_noticed_before_anything_changes(tmp_path: Path) -> None:
+    """Restoring it would put garbage in its place."""
+    store, files = versioned(tmp_path)
+    with store:
+        first = files.save("a", b"1")
+        files.save("a", b"2")
+        (tmp_path / "contents" / first.sha256).write_bytes(b"rotten")
+        with pytest.raises(ContentLost, match="damaged"):
+            files.restore("a", 1)
+        (tmp_path / "contents" / first.sha256).unlink()
+        with pytest.raises(ContentLost, match="has no content"):
+            files.restore("a", 1)
+        assert len(files.history("a")) == 2
+    assert (tmp_path / "files" / "a").read_bytes() == b"2"
+
+
+# fences
+
+
+def test_a_late_writer_is_refused(tmp_path: Path) -> None:
+    """Token 7 has written: 6 changes nothing, neither by writing nor by removing, 7 and 8 may."""
+    folder, staging = folders(tmp_path, "files", "staging")
+    fence = Fence(folder, staging)
+    fence.write(7, "a", b"seven")
+    with pytest.raises(Fenced, match="token 6 is late, 7"):
+        fence.write(6, "a", b"six")
+    with pytest.raises(Fenced):
+        fence.remove(6, "a")
+    assert (folder / "a").read_bytes() == b"seven"
+    fence.write(7, "a", b"again")
+    fence.remove(8, "a")
+    with pytest.raises(Fenced):
+        fence.write(7, "a", b"late")
+    assert not (folder / "a").exists()
+    assert [path.name for path in staging.iterdir()] == [".fence"]
+
+
+def test_cleaning_leaves_the_newer_owners_file(tmp_path: Path) -> None:
+    """What older tokens left goes, what a newer one is writing stays."""
+    folder, staging = folders(tmp_path, "files", "staging")
+    for token in (3, 4, 5):
+        (staging / f"{token}.staged").touch()
+    Fence(folder, staging).clean(4)
+    assert [path.name for path in staging.iterdir()] == ["5.staged"]

@@ -1,0 +1,331 @@
+"""Outbox, audit trail, webhooks and alerts: what is said to others, once, whatever happens."""
+
+from __future__ import annotations
+
+import http.server
+import socketserver
+import threading
+from collections.abc import Iterator
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rollproof.runtime import (
+    Alerts,
+    AuditTrail,
+    ChangedElsewhere,
+    DeadLetters,
+    Event,
+    FolderContents,
+    Journal,
+    Message,
+    NeedsPerson,
+    Outbox,
+    Run,
+    Saga,
+    Step,
+    Store,
+    Undelivered,
+    Versions,
+)
+from rollproof.runtime.audit import BadSignature, deliver_signed, verify
+from rollproof.runtime.handover import TOPIC, by_email, by_webhook
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Give an open store."""
+    with Store(tmp_path / "agent.db") as opened:
+        yield opened
+
+
+class Died(BaseException):
+    """Stands for the end of the worker process."""
+
+
+# outbox
+
+
+def written(store: Store, *, at_once: bool = False, cancel: Any = None, attempts: int = 5) -> Outbox:
+    """Give an outbox with two messages of run `r` in it."""
+    outbox = Outbox(store, max_attempts=attempts)
+    with store.transaction():
+        for key in ("k1", "k2"):
+            outbox.add("r", key, "mail", {"to": key}, at_once=at_once, cancel=cancel)
+    return outbox
+
+
+def end(store: Store, outbox: Outbox, event: Event) -> None:
+    """Let the run end."""
+    with store.transaction():
+        outbox.follow("r", event)
+
+
+def test_messages_wait_for_the_end_of_their_run(store: Store) -> None:
+    """Then they go out in order, once, and no second look sends them again."""
+    sent: list[str] = []
+    outbox = written(store)
+    assert outbox.deliver({"mail": lambda message: sent.append(message.key)}) == 0
+    end(store, outbox, Event.COMPLETED)
+    assert outbox.deliver({"mail": lambda message: sent.append(message.key)}) == 2
+    assert outbox.deliver({"mail": lambda message: sent.append(message.key)}) == 0
+    assert sent == ["k1", "k2"]
+
+
+def test_rolling_back_deletes_what_is_pending(store: Store) -> None:
+    """Nothing was sent, so nothing is to be taken back."""
+    outbox = written(store)
+    end(store, outbox, Event.ABANDONED)
+    assert outbox.messages() == []
+    assert DeadLetters(store).all() == []
+
+
+def test_a_worker_that_dies_sends_again_with_the_same_key(store: Store) -> None:
+    """Before sending it says that it sends, so the message is never lost, and never has another key."""
+    keys: list[str] = []
+
+    def send(message: Message) -> None:
+        keys.append(message.key)
+        if len(keys) == 1:
+            raise Died
+
+    outbox = written(store, at_once=True)
+    with pytest.raises(Died):
+        outbox.deliver({"mail": send})
+    outbox.deliver({"mail": send})
+    assert keys == ["k1", "k1", "k2"]
+
+
+def test_what_was_sent_of_an_abandoned_run_is_cancelled(store: Store) -> None:
+    """Its own cancellation goes out after it; what was not sent is deleted."""
+    sent: list[Any] = []
+
+    def send(message: Message) -> None:
+        sent.append(dict(message.body))
+        if message.key == "k2":
+            raise Died
+
+    outbox = written(store, at_once=True, cancel={"never": "mind"})
+    with pytest.raises(Died):
+        outbox.deliver({"mail": send})
+    end(store, outbox, Event.ABANDONED)
+    outbox.deliver({"mail": lambda message: sent.append(dict(message.body))})
+    assert sent == [{"to": "k1"}, {"to": "k2"}, {"to": "k2"}, {"never": "mind"}, {"never": "mind"}]
+    end(store, outbox, Event.ABANDONED)
+    assert outbox.deliver({"mail": lambda message: sent.append(dict(message.body))}) == 0
+
+
+def test_what_cannot_be_taken_back_is_reported(store: Store) -> None:
+    """A message was sent, its run is abandoned, and it has no cancellation."""
+    outbox = written(store, at_once=True)
+    outbox.deliver({"mail": lambda message: None})
+    end(store, outbox, Event.ABANDONED)
+    assert [(letter.key, letter.kind) for letter in DeadLetters(store).all()] == [
+        ("k1", "irreversible"),
+        ("k2", "irreversible"),
+    ]
+
+
+def test_a_message_that_keeps_failing_is_a_dead_letter_and_can_be_requeued(store: Store) -> None:
+    """It holds up nothing; requeued it is sent with its old key."""
+    sent: list[str] = []
+
+    def send(message: Message) -> None:
+        if message.key == "k1" and len(DeadLetters(store).all()) == 0 and "k1" not in sent and not mended:
+            raise ConnectionError("a secret")
+        sent.append(message.key)
+
+    mended: list[bool] = []
+    outbox = written(store, at_once=True, attempts=2)
+    for _ in range(2):
+        with pytest.raises(Undelivered, match="ConnectionError"):
+            outbox.deliver({"mail": send})
+    assert sent == ["k2"]
+    letter = DeadLetters(store).find("k1")
+    assert (letter.reason, letter.attempts, letter.input["body"]) == ("ConnectionError", 2, {"to": "k1"})
+    mended.append(True)
+    outbox.requeue("k1")
+    outbox.deliver({"mail": send})
+    assert sent == ["k2", "k1"]
+    assert DeadLetters(store).all() == []
+
+
+def test_a_revoked_key_is_tried_once_and_is_no_messages_fault(store: Store) -> None:
+    """No other message is tried, none is counted; with a new key all go out."""
+    tried: list[str] = []
+
+    class Refused(Exception):
+        status_code = 401
+
+    def send(message: Message) -> None:
+        tried.append(message.key)
+        raise Refused
+
+    outbox = written(store, at_once=True, attempts=1)
+    with pytest.raises(Refused):
+        outbox.deliver({"mail": send})
+    assert tried == ["k1"]
+    assert DeadLetters(store).all() == []
+    assert outbox.deliver({"mail": lambda message: None}) == 2
+
+
+def test_a_key_makes_an_intention_once(store: Store) -> None:
+    """A step that is repeated writes the same intention again, which changes nothing."""
+    outbox = written(store)
+    with store.transaction():
+        outbox.add("r", "k1", "mail", {"to": "somebody else"})
+    assert [message.body["to"] for message in outbox.messages()] == ["k1", "k2"]
+
+
+# audit trail
+
+
+def audited(root: Path, store: Store) -> tuple[AuditTrail, Versions, Outbox]:
+    """Give audited files."""
+    for name in ("files", "staging", "contents"):
+        (root / name).mkdir()
+    outbox = Outbox(store)
+    trail = AuditTrail(store, outbox, ["https://hook.test/events"])
+    return trail, Versions(store, FolderContents(root / "contents"), root / "files", root / "staging", trail), outbox
+
+
+def test_the_trail_undoes_a_run_backward(tmp_path: Path, store: Store) -> None:
+    """Created, updated, deleted: all is as before, by the trail alone; undoing again does nothing."""
+    trail, files, _ = audited(tmp_path, store)
+    files.save("kept", b"1", "earlier")
+    files.save("gone", b"2", "earlier")
+    files.save("kept", b"3", "run")
+    files.remove("gone", "run")
+    files.save("new", b"4", "run")
+    files.save("new", b"5", "run")
+    assert [change.event for change in trail.changes("run")] == ["updated", "deleted", "created", "updated"]
+    assert trail.undo("run", files) == 4
+    assert {path.name: path.read_bytes() for path in (tmp_path / "files").iterdir()} == {"kept": b"1", "gone": b"2"}
+    assert trail.undo("run", files) == 0
+    assert Journal(store).verify() is None
+
+
+def test_undo_stops_at_what_somebody_else_changed(tmp_path: Path, store: Store) -> None:
+    """Their work is not overwritten."""
+    trail, files, _ = audited(tmp_path, store)
+    files.save("a", b"1", "run")
+    (tmp_path / "files" / "a").write_bytes(b"theirs")
+    with pytest.raises(ChangedElsewhere):
+        trail.undo("run", files)
+    assert (tmp_path / "files" / "a").read_bytes() == b"theirs"
+
+
+def test_webhooks_hear_of_every_change_signed(tmp_path: Path, store: Store, clock: Any) -> None:
+    """The receiver can tell; a forged or an old message it refuses."""
+    _, files, outbox = audited(tmp_path, store)
+    files.save("a", b"1", "run")
+    heard: list[tuple[bytes, dict[str, str]]] = []
+
+    def post(url: str, body: bytes, headers: Any) -> int:
+        heard.append((body, dict(headers)))
+        return 503 if len(heard) == 1 else 204
+
+    send = deliver_signed({"https://hook.test/events": b"secret-of-the-hook"}, post)
+    with pytest.raises(Exception, match="answered 503"):
+        outbox.deliver({"webhook": send})
+    outbox.deliver({"webhook": send})
+    (body, headers), again = heard
+    assert headers["webhook-id"] == again[1]["webhook-id"]
+    assert b'"type":"created"' in body
+    verify(b"secret-of-the-hook", headers, body)
+    with pytest.raises(BadSignature, match="does not match"):
+        verify(b"secret-of-the-hook", headers, body + b" ")
+    with pytest.raises(BadSignature, match="does not match"):
+        verify(b"another secret", headers, body)
+    clock.now += 301
+    with pytest.raises(BadSignature, match="too long ago"):
+        verify(b"secret-of-the-hook", headers, body)
+    assert b"secret-of" not in store.path.read_bytes()
+
+
+# alerts
+
+
+class Mailbox(socketserver.StreamRequestHandler):
+    """A mail server that takes one mail after the other."""
+
+    def handle(self) -> None:
+        """Speak as much SMTP as a client needs."""
+        self.wfile.write(b"220 ready\r\n")
+        while line := self.rfile.readline().upper():
+            if line.startswith(b"DATA"):
+                self.wfile.write(b"354 go on\r\n")
+                lines = []
+                while (each := self.rfile.readline()) != b".\r\n":
+                    lines.append(each)
+                self.server.mails.append(b"".join(lines))  # type: ignore[attr-defined]
+            self.wfile.write(b"221 bye\r\n" if line.startswith(b"QUIT") else b"250 fine\r\n")
+            if line.startswith(b"QUIT"):
+                return
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Any]:
+    """Run a mail server on a real port."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mailbox) as server:
+        server.mails = []  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_handover_is_told_by_email(store: Store, mailbox: Any) -> None:
+    """The person learns which run, why, and what to type; the alert was written with the handover itself."""
+
+    def stop(run: Run) -> None:
+        raise NeedsPerson("12000 EUR is too much")
+
+    outbox = Outbox(store)
+    with pytest.raises(NeedsPerson):
+        Saga(store, "s", [Step("a", stop)], companions=[Alerts(store, outbox)], person="ada").run("goal", {})
+    host, port = mailbox.server_address
+    send = by_email("agent@example.org", lambda person: f"{person}@example.org", host, port)
+    assert outbox.deliver({TOPIC: send}) == 1
+    mail = message_from_bytes(mailbox.mails[0])
+    assert mail["To"] == "ada@example.org"
+    assert "12000 EUR is too much" in str(mail.get_payload())
+    assert "hand-back" in str(mail.get_payload())
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    """A webhook that refuses the first call, and keeps the others."""
+
+    def do_POST(self) -> None:
+        """Take one."""
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.heard.append((body, {name.lower(): value for name, value in self.headers.items()}))  # type: ignore[attr-defined]
+        self.send_response(503 if len(self.server.heard) == 1 else 204)  # type: ignore[attr-defined]
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+def test_a_handover_is_told_to_a_webhook(store: Store) -> None:
+    """Through a real port, with the standard library: refused, then told again, signed."""
+
+    def stop(run: Run) -> None:
+        raise NeedsPerson("look at this")
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        server.heard = []  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/alerts"
+        outbox = Outbox(store)
+        alerts = Alerts(store, outbox, webhook=address)
+        with pytest.raises(NeedsPerson):
+            Saga(store, "s", [Step("a", stop)], companions=[alerts], person="ada").run("goal", {})
+        send = by_webhook(address, b"secret-of-the-pager")
+        with pytest.raises(Undelivered, match="answered 503"):
+            outbox.deliver({TOPIC: send})
+        assert outbox.deliver({TOPIC: send}) == 1
+        body, headers = server.heard[1]  # type: ignore[attr-defined]
+        server.shutdown()
+    verify(b"secret-of-the-pager", headers, body)
+    assert b'"person":"ada"' in body

@@ -1,0 +1,206 @@
+"""Mutants of the runtime: for each part at least two, each a bug that somebody has written before, all killed."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+import test_file_parts
+import test_messages
+import test_parts
+import test_planning
+import test_retrying
+import test_saga_parts
+from mutation import mutated
+from rollproof.runtime import Store
+
+MODULES = (test_file_parts, test_messages, test_parts, test_planning, test_retrying, test_saga_parts)
+
+# part: (module, what stands there, what the mutant has instead, the test that kills it)
+MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
+    "staging": [
+        ("staging", "            check_set(self.workspace, digest)\n", "", "test_a_changed_workspace_is_not_published"),
+        ("staging", "    if found != expected or others:", "    if False:",
+         "test_a_comment_that_somebody_added_is_not_taken_away"),
+        ("releases", "os.rename(place, self.workspace)", "None", "test_readers_see_the_new_set_or_the_old"),
+        ("releases", "ours = not release.kept and place", "ours = place",
+         "test_publishing_what_is_shown_already_and_going_back_keeps_it"),
+        ("releases", "if self.shown not in (release.before, place.name):", "if False:",
+         "test_somebody_elses_newer_set_stays_shown"),
+    ],
+    "transactions": [
+        ("transactions", "        for orphan in sorted(self._staging.glob(\"*.staged\")):", "        for orphan in ():",
+         "test_a_transaction_that_fails_leaves_neither_rows_nor_files"),
+        ("transactions", "            replace_durably(source, place)", "            pass",
+         "test_files_follow_what_is_committed_after_a_crash"),
+        ("transactions", "elif found is not None or hash_of(place) != digest:", "elif False:",
+         "test_a_committed_file_that_is_nowhere_is_said"),
+    ],
+    "compensation": [
+        ("execution", "for name in reversed(self.progress.entered):", "for name in self.progress.entered:",
+         "test_undo_runs_backward_and_the_error_leaves"),
+        ("execution", "                if not self._given_up(name):\n                    raise problem",
+         "                raise problem", "test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs"),
+        ("progress", "return begun, begun, ()", "return entered, begun, ()",
+         "test_a_requeued_dead_letter_is_undone_in_order"),
+        ("saga", "            if execution.only_forward:\n                raise Wrong",
+         "            if False:\n                raise Wrong", "test_an_irreversible_run_cannot_be_rolled_back"),
+    ],
+    "checkpoints": [
+        ("checkpoints", "if sha256(body) == checksum:", "if True:",
+         "test_a_damaged_checkpoint_is_noticed_and_the_one_before_used"),
+        ("saga", "            if restored.damaged:\n                execution.rewind()\n", "",
+         "test_a_damaged_checkpoint_costs_one_step"),
+        ("execution", "        if found is None and step.undo and not step.repeatable:", "        if False:",
+         "test_a_step_that_may_be_half_done_is_undone_before_it_is_repeated"),
+        ("saga", "execution.only_forward or self._resumes", "execution.only_forward",
+         "test_a_restart_goes_on_and_repeats_no_step"),
+    ],
+    "keys": [
+        ("execution", "            self._record(Event.RETAKEN, step.name)\n", "",
+         "test_a_step_that_may_be_half_done_is_undone_before_it_is_repeated"),
+        ("execution", "                if classify(error) is Verdict.STOP:\n                    break\n", "",
+         "test_an_undo_is_not_tried_again_with_a_revoked_key"),
+    ],
+    "shadow mode": [
+        ("shadow", "if not self.store.write(update, Approval.USED, self.digest, Approval.APPROVED):",
+         "if False:", "test_an_approval_starts_one_run"),
+        ("shadow", "if sha256(body) != digest:", "if False:",
+         "test_a_plan_that_was_changed_after_its_approval_does_not_run"),
+    ],
+    "dry-run recovery": [
+        ("rehearsal", "    differing = sorted(", "    differing = [] and sorted(",
+         "test_a_missing_rollback_is_told_from_a_wrong_one"),
+        ("rehearsal", "        shutil.rmtree(scratch)\n\n", "        pass\n\n",
+         "test_missing_and_wrong_rollbacks_are_named"),
+        ("rehearsal", "            undo(run)\n", "            pass\n", "test_missing_and_wrong_rollbacks_are_named"),
+    ],
+    "immutable log": [
+        ("journal", "            if entry.linked(before) != stored:", "            if False:",
+         "test_the_first_broken_event_is_named"),
+        ("history", 'states[entry.detail["version"]] if back', "states[0] if back",
+         "test_going_back_points_and_loses_nothing"),
+        ("journal", "            if seq != expected:", "            if False:", "test_the_first_broken_event_is_named"),
+    ],
+    "versions": [
+        ("versions", "        self._adopt(name)\n        return self._point(name, self._contents.put(content), run)",
+         "        return self._point(name, self._contents.put(content), run)",
+         "test_what_somebody_else_changed_is_not_overwritten"),
+        ("contents", "        if sha256(content) != digest:", "        if False:",
+         "test_a_damaged_content_is_noticed_before_anything_changes"),
+        ("versions", "            if self._is_ours(name):\n", "            if False:\n",
+         "test_a_file_that_did_not_follow_is_brought_on"),
+    ],
+    "plan, then execute": [
+        ("plan", "return inside(workspace, path).resolve().is_relative_to(workspace.resolve())", "return True",
+         "test_an_unsafe_or_malformed_plan_is_refused"),
+        ("plan", "        if tool.irreversible and number < len(plan.actions):", "        if False:",
+         "test_an_unsafe_or_malformed_plan_is_refused"),
+        ("plan", "    if finish_reason not in COMPLETE:", "    if False:", "test_every_prefix_of_a_plan_is_refused"),
+    ],
+    "outbox": [
+        ("outbox", "not self._change(message, State.SENDING)", "self._change(message, State.SENT) and False",
+         "test_a_worker_that_dies_sends_again_with_the_same_key"),
+        ("outbox", "            self._withdraw(run)\n\n", "            pass\n\n",
+         "test_rolling_back_deletes_what_is_pending"),
+        ("outbox", "state = State.READY if at_once else State.HELD", "state = State.READY",
+         "test_messages_wait_for_the_end_of_their_run"),
+    ],
+    "belief and reality": [
+        ("execution", "if undo is not None and (found is None or found.reality is Reality.PRESENT):",
+         "if undo is not None:", "test_nothing_is_undone_that_never_happened"),
+        ("execution", "if found is None or found.reality is Reality.ABSENT:", "if True:",
+         "test_what_is_there_is_not_done_again"),
+        ("reconcile", "if reality not in right[beliefs[step]]:", "if False:",
+         "test_differences_name_phantoms_and_what_is_unrecorded"),
+    ],
+    "locks": [
+        ("fencing", "            if token < newest:", "            if False:", "test_a_late_writer_is_refused"),
+        ("locks", "if lease.expires_at - time.time() > lasts_s / 2:", "if True:",
+         "test_a_lease_is_renewed_while_steps_are_taken"),
+        ("locks", "if found is None or (found.holder, found.token) != (lease.holder, lease.token):", "if False:",
+         "test_a_live_lease_keeps_others_out_until_it_expires"),
+        ("locks", 'return Journal(self._store).append(holder, "leased", lease=name).seq', "return 1",
+         "test_tokens_only_rise"),
+    ],
+    "audit trail": [
+        ("audit", "due = [change for change in reversed(changes)", "due = [change for change in changes",
+         "test_the_trail_undoes_a_run_backward"),
+        ("audit", "if not change.undoes and change.seq not in undone]", "if not change.undoes]",
+         "test_the_trail_undoes_a_run_backward"),
+        ("audit", "if abs(time.time() - int(moment)) > TOLERANCE_S:", "if False:",
+         "test_webhooks_hear_of_every_change_signed"),
+    ],
+    "retry": [
+        ("retry", "return Verdict.STOP if status in (401, 403) else", "return",
+         "test_an_error_says_what_to_do"),
+        ("retry", "        if asked is not None:\n            return asked\n", "", "test_retry_after_is_obeyed"),
+        ("retry", "            budget.use(attempts=1)\n", "", "test_a_budget_holds_over_all_calls"),
+    ],
+    "dead letters": [
+        ("dead_letters", 'return bool(self._store.write("DELETE FROM dead_letters WHERE key = ?", key))', "return True",
+         "test_a_message_that_keeps_failing_is_a_dead_letter_and_can_be_requeued"),
+        ("outbox", "        attempts = message.attempts + 1\n        with", "        attempts = 1\n        with",
+         "test_a_message_that_keeps_failing_is_a_dead_letter_and_can_be_requeued"),
+        ("saga", "elif not execution.fail(error, self._person):", "else:",
+         "test_a_run_that_must_go_on_and_cannot_goes_to_a_person"),
+        ("execution", "return self.progress.failed.count(name) >= (passes or self._terms.undo_passes)", "return False",
+         "test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs"),
+    ],
+    "handover": [
+        ("execution", "return leases.pass_on(self._lease,", "return leases.renew(self._lease,",
+         "test_the_token_of_the_agent_is_old_after_a_handover"),
+        ("progress", "return self in (Status.RUNNING, Status.UNDOING)", "return not self.final",
+         "test_the_agent_touches_nothing_while_a_person_has_the_run"),
+        ("progress", 'decision=str(entry.detail.get("decision", self.decision)),', "decision=self.decision,",
+         "test_a_run_that_was_handed_back_goes_on_after_a_crash"),
+        ("saga", "and forward and progress.decision != Decision.ROLL_BACK", "and forward",
+         "test_a_run_that_was_to_be_rolled_back_is_after_a_crash"),
+    ],
+}  # fmt: skip
+FLAT = [(part, *mutant) for part, mutants in MUTANTS.items() for mutant in mutants]
+
+
+def cases(function: Any) -> list[dict[str, Any]]:
+    """Give the parameters of each case of a test, as pytest would."""
+    for mark in getattr(function, "pytestmark", []):
+        if mark.name == "parametrize":
+            names = [mark.args[0]] if isinstance(mark.args[0], str) else list(mark.args[0])
+            return [dict(zip(names, value if len(names) > 1 else [value], strict=True)) for value in mark.args[1]]
+    return [{}]
+
+
+def run(killer: str, root: Path, clock: Any) -> None:
+    """Run every case of one test, each in a folder of its own."""
+    function = next(getattr(module, killer) for module in MODULES if hasattr(module, killer))
+    wanted = inspect.signature(function).parameters
+    for number, case in enumerate(cases(function)):
+        folder = root / str(number)
+        folder.mkdir()
+        clock.now, clock.slept = 1_800_000_000.0, 0
+        with Store(folder / "agent.db") as store, pytest.MonkeyPatch.context() as patch:
+            staging = test_parts.Staging(folder / "staging-1", folder / "report")
+            known = {"tmp_path": folder, "store": store, "clock": clock, "monkeypatch": patch, "staging": staging}
+            function(**{name: known[name] for name in wanted if name in known}, **case)
+
+
+def test_every_part_has_two_mutants_at_least() -> None:
+    """Sixteen parts of the table, the first with its two forms."""
+    assert len(MUTANTS) >= 16
+    assert all(len(mutants) >= 2 for mutants in MUTANTS.values())
+
+
+@pytest.mark.parametrize(
+    ("part", "module", "old", "new", "killer"), FLAT, ids=[f"{m[0]}-{m[4][5:40]}-{n}" for n, m in enumerate(FLAT)]
+)
+def test_a_mutant_is_killed(
+    part: str, module: str, old: str, new: str, killer: str, tmp_path: Path, clock: Any
+) -> None:
+    """The test that is named passes on the runtime as it is, and fails on the mutant."""
+    (tmp_path / "right").mkdir()
+    (tmp_path / "mutant").mkdir()
+    run(killer, tmp_path / "right", clock)
+    with mutated(module, old, new), pytest.raises(BaseException):  # noqa: PT011, B017 - however it fails
+        run(killer, tmp_path / "mutant", clock)

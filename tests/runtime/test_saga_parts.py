@@ -1,0 +1,497 @@
+"""What a saga does when undos fail, processes die, beliefs are wrong, and people take over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rollproof.runtime import (
+    DeadLetters,
+    Decision,
+    ForeignState,
+    Found,
+    Journal,
+    LeaseHeld,
+    LeaseLost,
+    Leases,
+    NeedsPerson,
+    Reality,
+    Run,
+    Saga,
+    Status,
+    Step,
+    Store,
+    UnfinishedRun,
+    UnknownRun,
+    WrongState,
+)
+from rollproof.runtime.handover import owner_of
+from rollproof.runtime.progress import all_runs
+
+
+class Died(BaseException):
+    """Stands for the end of the process: nothing is settled after it."""
+
+
+def nothing(run: Run) -> None:
+    """Succeed."""
+
+
+def die(run: Run) -> None:
+    """End the process."""
+    raise Died
+
+
+def only_run(store: Store) -> str:
+    """Give the id of the only run."""
+    return all_runs(Journal(store))[0].run
+
+
+def dead_run(store: Store, monkeypatch: pytest.MonkeyPatch, steps: list[Step], **terms: Any) -> Saga:
+    """Leave a run as a process leaves it that dies in the last step; give the saga for the next process."""
+    with monkeypatch.context() as patch:
+        patch.setattr("rollproof.runtime.execution.Execution.settle", lambda execution, error: Status.ROLLED_BACK)
+        with pytest.raises(Died):
+            Saga(store, "s", [*steps, Step("dies", die)], **terms).run("goal", {})
+    return Saga(store, "s", [*steps, Step("dies", nothing)], **terms)
+
+
+# compensation and dead letters
+
+
+def stuck(store: Store, undone: list[str], broken: list[bool]) -> Saga:
+    """Give a saga of four steps whose third undo fails while it is `broken`, after running it into its dead letter."""
+
+    def undo(run: Run) -> None:
+        if run.step == "c" and broken:
+            raise RuntimeError("a secret that nobody must read")
+        undone.append(run.step)
+
+    def act(run: Run) -> None:
+        if run.step == "d":
+            raise ValueError("no")
+
+    saga = Saga(store, "s", [Step(name, act, undo=undo) for name in "abcd"], undo_passes=2)
+    with pytest.raises(RuntimeError):
+        saga.run("goal", {})
+    assert undone == ["d"]
+    assert saga.recover() is Status.STUCK
+    return saga
+
+
+def test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs(store: Store, clock: Any) -> None:
+    """First the pass ends, order kept; after the last pass the others are undone without it, and recovery is done."""
+    undone: list[str] = []
+    saga = stuck(store, undone, [True])
+    assert undone == ["d", "b", "a"]
+    letter = DeadLetters(store).all()[0]
+    assert (letter.key, letter.kind, letter.reason) == (f"{only_run(store)}:c", "undo", "RuntimeError")
+    assert b"a secret" not in store.path.read_bytes()
+    assert saga.recover() is None
+    assert Leases(store).find("s") is None
+
+
+def test_a_requeued_dead_letter_is_undone_in_order(store: Store, clock: Any) -> None:
+    """Once its cause is mended all undos run again from the end, since they can be repeated."""
+    undone: list[str] = []
+    broken = [True]
+    saga = stuck(store, undone, broken)
+    broken.clear()
+    undone.clear()
+    assert saga.requeue(only_run(store)) is Status.ROLLED_BACK
+    assert undone == ["d", "c", "b", "a"]
+    assert DeadLetters(store).all() == []
+
+
+def test_a_dead_letter_can_be_dismissed_by_a_person(store: Store, clock: Any) -> None:
+    """Its row goes, the journal keeps who did it."""
+    stuck(store, [], [True])
+    DeadLetters(store).dismiss(f"{only_run(store)}:c", "ada")
+    assert DeadLetters(store).all() == []
+    assert [entry.detail["by"] for entry in Journal(store).entries() if entry.event == "dismissed"] == ["ada"]
+
+
+# checkpoints: going on
+
+
+def test_a_restart_goes_on_and_repeats_no_step(store: Store, monkeypatch: Any) -> None:
+    """What is behind the last checkpoint is not done again, and the variables are there."""
+    calls: list[str] = []
+
+    def ask(run: Run) -> dict[str, Any]:
+        calls.append(run.step)
+        return {run.step: len(calls)}
+
+    saga = dead_run(store, monkeypatch, [Step("a", ask), Step("b", ask)], after_crash="resume")
+    assert saga.recover() is Status.COMPLETED
+    assert calls == ["a", "b"]
+
+
+def test_a_step_that_may_be_half_done_is_undone_before_it_is_repeated(store: Store, monkeypatch: Any) -> None:
+    """It has an undo and cannot look; its second take has another key, since services remember the first."""
+    done: list[str] = []
+
+    def act(run: Run) -> None:
+        done.append(f"act {run.key.removeprefix(run.id)}")
+        if len(done) == 1:
+            raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rollproof.runtime.execution.Execution.settle", lambda execution, error: None)
+        steps = [Step("a", act, undo=lambda run: done.append("undo"))]
+        saga = Saga(store, "s", steps, after_crash="resume")
+        with pytest.raises(Died):
+            saga.run("goal", {})
+    assert saga.recover() is Status.COMPLETED
+    assert done == ["act :a", "undo", "act :a:1"]
+
+
+def test_a_repeatable_step_is_repeated_with_its_key(store: Store, monkeypatch: Any) -> None:
+    """Nothing is undone before."""
+    keys: list[str] = []
+
+    def act(run: Run) -> None:
+        keys.append(run.key)
+        if len(keys) == 1:
+            raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rollproof.runtime.execution.Execution.settle", lambda execution, error: None)
+        saga = Saga(store, "s", [Step("a", act, undo=die, repeatable=True)], after_crash="resume")
+        with pytest.raises(Died):
+            saga.run("goal", {})
+    assert saga.recover() is Status.COMPLETED
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+
+def test_an_undo_is_not_tried_again_with_a_revoked_key(store: Store, clock: Any) -> None:
+    """One try, no pause; recovery has another one, with a new key."""
+    tries: list[str] = []
+
+    class Revoked(Exception):
+        status_code = 401
+
+    def refuse(run: Run) -> None:
+        tries.append(run.step)
+        if len(tries) == 1:
+            raise Revoked
+
+    saga = Saga(store, "s", [Step("a", lambda run: refuse_act(run), undo=refuse)])
+
+    def refuse_act(run: Run) -> None:
+        raise Revoked
+
+    with pytest.raises(Revoked):
+        saga.run("goal", {})
+    assert tries == ["a"]
+    assert clock.slept == 0
+    assert saga.recover() is Status.ROLLED_BACK
+
+
+def test_a_damaged_checkpoint_costs_one_step(store: Store, monkeypatch: Any) -> None:
+    """The step after the one before is undone and done again; no other is."""
+    calls: list[str] = []
+
+    def ask(run: Run) -> dict[str, Any]:
+        calls.append(run.step)
+        return {run.step: True}
+
+    steps = [Step(name, ask, undo=lambda run: calls.append(f"-{run.step}")) for name in "abc"]
+    saga = dead_run(store, monkeypatch, steps, after_crash="resume")
+    with store.transaction():
+        store.write("UPDATE checkpoints SET body = substr(body, 1, 9) WHERE version = 4")
+    assert saga.recover() is Status.COMPLETED
+    assert calls == ["a", "b", "c", "-c", "c"]
+
+
+# belief and reality
+
+
+def looking(reality: Reality, acted: list[str]) -> Step:
+    """Give a step that dies in its act, and looks."""
+    return Step(
+        "a",
+        lambda run: acted.append("act"),
+        undo=lambda run: acted.append("undo"),
+        look=lambda run: Found(reality, {"id": 7}),
+    )
+
+
+@pytest.mark.parametrize(("reality", "expected"), [(Reality.PRESENT, ["act", "undo"]), (Reality.ABSENT, ["act"])])
+def test_nothing_is_undone_that_never_happened(store: Store, monkeypatch: Any, reality: Any, expected: Any) -> None:
+    """The outside is asked first, whatever the journal says."""
+    acted: list[str] = []
+    saga = dead_run(store, monkeypatch, [looking(reality, acted)])
+    assert saga.recover() is Status.ROLLED_BACK
+    assert acted == expected
+
+
+def test_what_is_not_ours_is_not_undone(store: Store, monkeypatch: Any, clock: Any) -> None:
+    """A person must look: it ends as a dead letter, and nothing was touched."""
+    acted: list[str] = []
+    saga = dead_run(store, monkeypatch, [looking(Reality.FOREIGN, acted)], undo_passes=1)
+    assert saga.recover() is Status.STUCK
+    assert acted == ["act"]
+    assert DeadLetters(store).all()[0].reason == ForeignState.__name__
+
+
+def test_what_is_there_is_not_done_again(store: Store, monkeypatch: Any) -> None:
+    """A process died after its act: going on, the look stands for it, with what it would have learned."""
+    acted: list[str] = []
+    seen: list[Any] = []
+
+    def act(run: Run) -> None:
+        acted.append("act")
+        raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rollproof.runtime.execution.Execution.settle", lambda execution, error: None)
+        look = lambda run: Found(Reality.PRESENT if acted else Reality.ABSENT, {"id": 7})  # noqa: E731
+        steps = [Step("a", act, look=look), Step("b", lambda run: seen.append(run.variables["id"]))]
+        saga = Saga(store, "s", steps, after_crash="resume")
+        with pytest.raises(Died):
+            saga.run("goal", {})
+    assert saga.recover() is Status.COMPLETED
+    assert (acted, seen) == (["act"], [7])
+
+
+def test_differences_name_phantoms_and_what_is_unrecorded(store: Store) -> None:
+    """The run is complete, and its effect is gone: the agent is wrong, and is told."""
+    there = [True]
+    step = Step("a", nothing, look=lambda run: Found(Reality.PRESENT if there else Reality.ABSENT))
+    saga = Saga(store, "s", [step])
+    saga.run("goal", {})
+    assert saga.differences(only_run(store)) == []
+    there.clear()
+    assert [str(each) for each in saga.differences(only_run(store))] == ["a: believed done, is absent"]
+
+
+def test_a_step_that_fails_when_it_is_resumed_is_rolled_back(store: Store, monkeypatch: Any) -> None:
+    """Going on is tried once: a run that cannot go on is not tried for ever."""
+    undone: list[str] = []
+
+    def fail(run: Run) -> None:
+        raise ValueError("no")
+
+    dead_run(store, monkeypatch, [Step("a", nothing, undo=lambda run: undone.append("a"))])
+    steps = [Step("a", nothing, undo=lambda run: undone.append("a")), Step("dies", fail)]
+    assert Saga(store, "s", steps, after_crash="resume").recover() is Status.ROLLED_BACK
+    assert undone == ["a"]
+
+
+def test_a_run_whose_place_is_taken_goes_to_a_person(store: Store, monkeypatch: Any) -> None:
+    """Going on would overwrite what is not ours, and so might going back."""
+    dead_run(store, monkeypatch, [Step("a", nothing)])
+    steps = [Step("a", nothing), Step("dies", nothing, look=lambda run: Found(Reality.FOREIGN))]
+    assert Saga(store, "s", steps, after_crash="resume", person="ada").recover() is Status.WITH_PERSON
+
+
+def test_a_run_that_must_go_on_and_cannot_goes_to_a_person(store: Store) -> None:
+    """It is tried in some recoveries, and then no more; the person may have it tried again."""
+    tries: list[str] = []
+
+    def mail(run: Run) -> None:
+        tries.append(run.key)
+        if len(tries) < 6:
+            raise TimeoutError("a secret")
+
+    saga = Saga(store, "s", [Step("mail", mail, irreversible=True)], act_passes=2, person="ada")
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            saga.recover() if tries else saga.run("goal", {})
+    assert saga.recover() is Status.WITH_PERSON
+    assert saga.recover() is None
+    assert len(tries) == 4
+    assert "a secret" not in store.path.read_bytes().decode(errors="replace")
+    with pytest.raises(TimeoutError):
+        saga.hand_back(only_run(store), Decision.GO_ON)
+    assert saga.recover() is Status.COMPLETED
+    assert len(set(tries)) == 1
+
+
+# by hand
+
+
+def test_a_complete_run_can_be_rolled_back_by_hand(store: Store) -> None:
+    """All of its steps have a way back; doing it twice is said to make no sense."""
+    undone: list[str] = []
+    saga = Saga(store, "s", [Step(name, nothing, undo=lambda run: undone.append(run.step)) for name in "ab"])
+    saga.run("goal", {})
+    assert saga.roll_back(only_run(store)) is Status.ROLLED_BACK
+    assert undone == ["b", "a"]
+    with pytest.raises(WrongState, match="is rolled_back"):
+        saga.roll_back(only_run(store))
+
+
+def test_an_irreversible_run_cannot_be_rolled_back(store: Store) -> None:
+    """It says so, and nothing is undone."""
+    saga = Saga(store, "s", [Step("a", nothing, undo=die), Step("mail", nothing, irreversible=True)])
+    saga.run("goal", {})
+    with pytest.raises(WrongState, match="irreversible"):
+        saga.roll_back(only_run(store))
+
+
+def test_an_unknown_run_is_named(store: Store) -> None:
+    """With the ones that there are."""
+    saga = Saga(store, "s", [Step("a", nothing)])
+    saga.run("goal", {})
+    with pytest.raises(UnknownRun, match=only_run(store)):
+        saga.resume("nonsense")
+
+
+# locks
+
+
+def test_a_lease_is_renewed_while_steps_are_taken(store: Store, clock: Any) -> None:
+    """Three steps of 200 s under a lease of 300 s: it never runs out."""
+
+    def slow(run: Run) -> None:
+        clock.now += 200
+        lease = Leases(store).find("s")
+        assert lease is not None
+        assert lease.expires_at > clock.now
+
+    Saga(store, "s", [Step(name, slow) for name in "abc"], lease_s=300).run("goal", {})
+
+
+def test_tokens_only_rise(store: Store, clock: Any) -> None:
+    """Taken, released, expired, taken over: each change of hands has a higher one."""
+    tokens = []
+    for holder in ("one", "two", "three"):
+        with store.transaction():
+            lease = Leases(store).take("drive", holder, 10)
+            tokens.append(lease.token)
+            if holder == "two":
+                Leases(store).release(lease)
+        clock.now += 11
+    assert tokens == sorted(set(tokens))
+
+
+# handover
+
+
+def price(run: Run) -> None:
+    """Ask for a person, unless one has spoken."""
+    if not run.variables.get("accepted"):
+        raise NeedsPerson("too much")
+
+
+def handed_over(store: Store, undone: list[str]) -> Saga:
+    """Give a saga whose run is with a person."""
+    steps = [Step("a", nothing, undo=lambda run: undone.append("a")), Step("price", price), Step("b", nothing)]
+    saga = Saga(store, "s", steps, person="ada")
+    with pytest.raises(NeedsPerson):
+        saga.run("goal", {})
+    return saga
+
+
+def test_the_agent_touches_nothing_while_a_person_has_the_run(store: Store, clock: Any) -> None:
+    """Recovery leaves it alone, no other run gets the lock, and the owner is the person."""
+    undone: list[str] = []
+    saga = handed_over(store, undone)
+    assert owner_of(Journal(store).entries(only_run(store))) == "ada"
+    assert saga.recover() is None
+    with pytest.raises(LeaseHeld):
+        saga.run("another", {})
+    assert undone == []
+
+
+def test_a_person_lets_it_go_on(store: Store) -> None:
+    """The step that asked is repeated, and knows what the person decided."""
+    saga = handed_over(store, [])
+    assert saga.hand_back(only_run(store), Decision.GO_ON, {"accepted": True}) is Status.COMPLETED
+    assert owner_of(Journal(store).entries(only_run(store))) == "agent"
+    assert Leases(store).all() == []
+
+
+def test_a_person_lets_it_roll_back(store: Store) -> None:
+    """All is undone."""
+    undone: list[str] = []
+    saga = handed_over(store, undone)
+    assert saga.hand_back(only_run(store), Decision.ROLL_BACK) is Status.ROLLED_BACK
+    assert undone == ["a"]
+
+
+def test_a_run_that_was_handed_back_goes_on_after_a_crash(store: Store, monkeypatch: Any) -> None:
+    """The person said so: a restart does not roll back what they decided."""
+    saga = handed_over(store, [])
+    run = only_run(store)
+    with monkeypatch.context() as patch:
+        patch.setattr("rollproof.runtime.execution.Execution.resume", lambda execution: die(None))  # type: ignore[arg-type]
+        with pytest.raises(Died):
+            saga.hand_back(run, Decision.GO_ON, {"accepted": True})
+    assert saga.recover() is Status.COMPLETED
+
+
+def test_a_run_that_was_to_be_rolled_back_is_after_a_crash(store: Store, monkeypatch: Any) -> None:
+    """The person said so, and the process died: the restart obeys, whatever it does after crashes."""
+    undone: list[str] = []
+    steps = [Step("a", nothing, undo=lambda run: undone.append("a")), Step("price", price, irreversible=True)]
+    saga = Saga(store, "s", steps, after_crash="resume")
+    with pytest.raises(NeedsPerson):
+        saga.run("goal", {})
+    with monkeypatch.context() as patch:
+        patch.setattr("rollproof.runtime.execution.Execution.back", lambda execution, reason: die(None))  # type: ignore[arg-type]
+        with pytest.raises(Died):
+            saga.hand_back(only_run(store), Decision.ROLL_BACK)
+    assert saga.recover() is Status.ROLLED_BACK
+    assert undone == ["a"]
+
+
+def test_what_is_past_its_point_of_no_return_cannot_be_handed_back_to_roll_back(store: Store) -> None:
+    """The person is told, and still has the run."""
+    steps = [Step("mail", nothing, irreversible=True), Step("price", price, irreversible=True)]
+    saga = Saga(store, "s", steps)
+    with pytest.raises(NeedsPerson):
+        saga.run("goal", {})
+    with pytest.raises(WrongState, match="it can only go on"):
+        saga.hand_back(only_run(store), Decision.ROLL_BACK)
+    assert all_runs(Journal(store))[0].status is Status.WITH_PERSON
+
+
+def test_a_second_try_may_ask_for_a_person_too(store: Store) -> None:
+    """The first timed out, past the point of no return; the second says that somebody must look."""
+    errors = [NeedsPerson("look"), TimeoutError()]
+
+    def mail(run: Run) -> None:
+        if errors:
+            raise errors.pop()
+
+    saga = Saga(store, "s", [Step("mail", mail, irreversible=True)])
+    with pytest.raises(NeedsPerson):
+        saga.run("goal", {})
+    assert all_runs(Journal(store))[0].status is Status.WITH_PERSON
+    assert saga.hand_back(only_run(store), Decision.GO_ON) is Status.COMPLETED
+
+
+def test_the_token_of_the_agent_is_old_after_a_handover(store: Store) -> None:
+    """A process that still thinks that it has the run is refused, by token and by journal."""
+    seen: list[int] = []
+
+    def taken_away(run: Run) -> None:
+        seen.append(run.token)
+        with Store(store.path) as second:
+            Saga(second, "s", steps).hand_over(run.id, "ada", "I take this")
+
+    steps = [Step("a", taken_away, undo=die), Step("b", die)]
+    with pytest.raises(LeaseLost):
+        Saga(store, "s", steps).run("goal", {})
+    lease = Leases(store).find("s")
+    assert lease is not None
+    assert lease.token > seen[0]
+
+
+def test_a_new_run_waits_for_recovery(store: Store, monkeypatch: Any, clock: Any) -> None:
+    """A run that is unfinished is settled first."""
+    saga = dead_run(store, monkeypatch, [Step("a", nothing)])
+    with pytest.raises(UnfinishedRun):
+        saga.run("again", {})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    """Give an open store."""
+    with Store(tmp_path / "agent.db") as opened:
+        yield opened

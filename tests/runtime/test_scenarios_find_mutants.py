@@ -1,0 +1,41 @@
+"""The scenarios have teeth: each of these mutants of the runtime is found by exploring one, by crashes alone."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from mutation import mutated
+
+from tests.exploring import explored, options
+
+# scenario, its test, module, what stands there, what the mutant has, an invariant that must be broken
+FOUND = [
+    ("invoice_and_its_file", "test_a_row_and_its_file_come_together", "transactions",
+     "        for place, staged, digest in moves:\n", "        for place, staged, digest in moves[:1]:\n",
+     "rows_and_files_agree"),
+    ("poison_message", "test_a_poison_message_is_tried_three_times_and_kept", "outbox",
+     "not self._change(message, State.SENDING)", "not self._change(message, State.SENT)", "all_or_nothing"),
+    ("hand_over_a_contract", "test_a_run_has_one_owner_at_any_time", "execution",
+     "                companion.follow(progress.run, event)", "                pass", "whoever_had_a_run_was_told"),
+    ("rehearse_on_a_copy", "test_the_original_is_never_touched", "rehearsal",
+     "    if scratch.exists():\n        shutil.rmtree(scratch)\n", "", "recovery_succeeds"),
+    ("replace_a_site", "test_readers_see_the_old_site_or_the_new_one", "releases",
+     "            self._show(release.before)\n", "            pass\n", "all_or_nothing"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scenario", "test", "module", "old", "new", "broken"), FOUND, ids=[f"{found[0]}-{found[2]}" for found in FOUND]
+)
+def test_a_scenario_finds_a_mutant(
+    scenario: str, test: str, module: str, old: str, new: str, broken: str, tmp_path: Path
+) -> None:
+    """The invariant that is named is broken, and the schedule repeats truly."""
+    story = getattr(import_module(f"rollproof.scenarios.test_{scenario}"), test)
+    kill = (options().known["process.kill"],)
+    with mutated(module, old, new):
+        result = explored(SimpleNamespace(explore=story), tmp_path / "world", faults=kill)
+    assert broken in {name for finding in result.violations for name in finding.invariants}, result.statement
