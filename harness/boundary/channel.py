@@ -56,7 +56,10 @@ class Struck:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Something the statement must know: kind is "unintercepted", "unwatched", "forbidden" or "name"."""
+    """Something the statement must know.
+
+    `kind` is "unintercepted", "unwatched", "concurrent", "forbidden", "unbounded" or "name".
+    """
 
     kind: str
     text: str

@@ -21,6 +21,7 @@ from ..values.points import Doer, Point
 from ..values.schedule import Injection, When
 from ..values.strikes import Fail, Kill, Say, Strike
 from .channel import Channel, Crossed, Noted, Struck
+from .companions import Companions
 
 _real_monotonic, _real_sleep = time.monotonic, time.sleep
 _FLIGHT_S = 0.05
@@ -117,6 +118,7 @@ class Gate:
         self._lock = threading.Lock()
         self.turn = threading.RLock()
         self._flying: set[int] = set()
+        self._companions, self._concurrent = Companions(), ""
         self._pid = 0
         self._main = threading.get_ident()
 
@@ -179,6 +181,10 @@ class Gate:
             self._counts[key] += 1
             point = Point(kind, verb, target, self._counts[key], task)
             self.points.append(point)
+        if not self._concurrent:
+            self._concurrent = self._companions.found()
+            if self._concurrent:
+                self.note("concurrent", self._concurrent)
         self.tick()
         if kind in ("http", "llm"):
             self.calls += 1

@@ -27,6 +27,7 @@ class Executor:
         self.executions = 0
         self.unintercepted: dict[str, None] = {}
         self.unwatched: dict[str, None] = {}
+        self.concurrent: dict[str, None] = {}
         self.credentials: dict[str, bytes] = {}
         self.taken: frozenset[int] = frozenset()
         self.names: set[str] = set()
@@ -146,5 +147,6 @@ class Executor:
         attendant.close(status, self.capture(attendant.clock, lived.pids))
         self.unintercepted.update(dict.fromkeys(lived.unintercepted))
         self.unwatched.update(dict.fromkeys(lived.unwatched))
+        self.concurrent.update(dict.fromkeys(lived.concurrent))
         setting.progress(role, self.executions)
         return lived

@@ -185,6 +185,7 @@ class Explorer:
             drifted=tuple(self.drifted),
             unintercepted=tuple(self.executor.unintercepted),
             unwatched=_still_there(self.executor.unwatched),
+            concurrent=tuple(sorted(self.executor.concurrent)),
             masked=self.lens.masks.lines(),
             audited=self.audited,
             violations=tuple(violations),

@@ -19,6 +19,8 @@ def statement(result: Exploration, setting: Setting, *, cut_at: int, reduced: bo
     ]
     if result.audited:
         parts.append(f"{result.audited} merged schedules run truly, {mismatches} mismatches")
+    if result.concurrent:
+        parts.append(f"{' and '.join(result.concurrent)} side by side, in one order")
     if setting.hosts:
         parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
     if result.skipped:
@@ -32,6 +34,7 @@ def statement(result: Exploration, setting: Setting, *, cut_at: int, reduced: bo
 
 def _covered(result: Exploration, setting: Setting, cut_at: int, reduced: bool) -> str:
     exact = not (result.unintercepted or result.drifted or result.flaky or result.skipped or result.errors)
+    exact = exact and not result.concurrent
     word = "exhaustive: " if exact and setting.shard[1] == 1 and not setting.hosts else ""
     part = "" if setting.shard[1] == 1 else f"shard {setting.shard[0]} of {setting.shard[1]} of "
     faults = "every selected fault" if result.skipped == {} else "selected faults"

@@ -55,6 +55,7 @@ class Exploration:
         closed: whether any number of crashes is covered.
         result: what the fault-free run returned.
         verdicts: worst verdict of each invariant.
+        concurrent: "tasks" and "threads" where such were at work side by side: one of their orders was tried.
         elsewhere: whether this was a replay of a schedule whose first point this fault-free run does not have.
     """
 
@@ -69,6 +70,7 @@ class Exploration:
     drifted: tuple[str, ...] = ()
     unintercepted: tuple[str, ...] = ()
     unwatched: tuple[str, ...] = ()
+    concurrent: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
     audited: int = 0
     seconds: float = 0.0

@@ -8,9 +8,14 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from rollproof.chaos import Chaos
+from rollproof.values.exploration import Exploration
 
+from ..exploring import options
 from .stage import Stage, short
 
 
@@ -104,3 +109,42 @@ def test_a_crash_in_one_thread_ends_all(stage: Stage) -> None:
     assert life.outcome.kind == "killed"
     assert (stage.shared / "one2").exists()
     assert not (stage.shared / "one3").exists()
+
+
+def _statement(folder: Path, run: Any) -> str:
+    found: list[Exploration] = []
+    shared = folder / "explored"
+    shared.mkdir()
+    kill = (options().known["process.kill"],)
+    chaos = Chaos(options(faults=kill), "test_it", found.append)
+    chaos.watch(shared)
+    chaos.api("https://api.mail.test")
+    chaos.explore(run=lambda: run(shared), recover=lambda: None, allow=lambda world: True)
+    return found[0].statement
+
+
+def test_effects_side_by_side_are_not_called_exhaustive(tmp_path: Path) -> None:
+    """Of tasks that are gathered only one order was tried, and the statement says so."""
+
+    async def run(shared: Path) -> None:
+        async with httpx.AsyncClient() as client:
+            await asyncio.gather(*(client.post(f"https://api.mail.test/{name}", json={}) for name in ("a", "b")))
+
+    statement = _statement(tmp_path, run)
+    assert "tasks side by side, in one order" in statement
+    assert "exhaustive" not in statement
+
+
+def test_effects_one_after_the_other_are(tmp_path: Path) -> None:
+    """A task that waits for another one, or for a thread, is alone."""
+
+    async def write(path: Path) -> None:
+        await asyncio.to_thread(path.write_text, "x")
+
+    async def run(shared: Path) -> None:
+        await asyncio.create_task(write(shared / "a"))
+        await asyncio.gather(write(shared / "b"))
+
+    statement = _statement(tmp_path, run)
+    assert "side by side" not in statement
+    assert "exhaustive" in statement
