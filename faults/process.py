@@ -16,8 +16,11 @@ def kill(effect: Effect) -> Iterator[Strike]:
 
 @fault("process.interrupt", at="*", when=("before", "after"))
 def interrupt(effect: Effect) -> Iterator[Strike]:
-    """Somebody presses Ctrl-C: KeyboardInterrupt, before an effect, or after it and before its result is used."""
-    if effect.by != "thread":
+    """Somebody presses Ctrl-C: KeyboardInterrupt, before an effect, or after it and before its result is used.
+
+    After a write is before what comes next: a buffer knows that its bytes went out before it lets a signal through.
+    """
+    if effect.by != "thread" and (effect.when, effect.point.verb) != ("after", "write"):
         yield Fail(KeyboardInterrupt())
 
 

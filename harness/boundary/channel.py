@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..values.http import HttpRequest
-from ..values.points import Doer, Point
-from ..values.schedule import When
+from ..values.points import Doer, Point, When
 
 _LENGTH = struct.Struct("!I")
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ..values.faults import matches
-from ..values.points import Doer, Point
-from ..values.schedule import Injection, When
+from ..values.points import Doer, Point, When
+from ..values.schedule import Injection
 from ..values.strikes import Fail, Kill, Say, Strike
 from .channel import Channel, Crossed, Noted, Struck
 from .companions import Companions

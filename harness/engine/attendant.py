@@ -112,8 +112,8 @@ class Attendant:
         world = self._executor.capture(crossed.clock, lived.pids)
         if crossed.when == "before" and not self._executor.same_outside(self._last, world):
             lived.unintercepted.append(f"a change before {crossed.point} that nothing was seen to make")
-        if crossed.when == "before":
-            lived.effects.setdefault(crossed.point, Effect(crossed.point, crossed.size, by=crossed.by))
+        effect = lived.effects.get(crossed.point) or Effect(crossed.point, crossed.size, by=crossed.by)
+        lived.effects[crossed.point] = replace(effect, reached=effect.reached | {crossed.when})
         lived.sightings.append(Sighting(crossed.point, crossed.when, world))
         self._last = world
         return True
@@ -142,7 +142,7 @@ class Attendant:
             self._lived.effects[act.point] = replace(seen, answer=answer)
             if armed is not None and isinstance(armed.strike, Say):
                 fault = self._executor.setting.known[armed.injection.fault]
-                variants = list(fault.strikes(Effect(act.point, 0, answer)))
+                variants = list(fault.strikes(Effect(act.point, 0, answer, when="after")))
                 index = int(armed.injection.variant or 1) - 1
                 if index < len(variants) and isinstance(variants[index], Say):
                     changed: HttpResponse = twin.write_answer(response, variants[index].answer)  # type: ignore[union-attr]

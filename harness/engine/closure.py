@@ -74,11 +74,11 @@ class Closure:
         """
         while self._work:
             node = self.nodes[self._work.popleft()]
-            traced = self._setting.kill is not None
-            node.lives = tuple(self._judge.recover(node.world, trace=traced))
+            crashes = self._setting.kill is not None
+            node.lives = tuple(self._judge.recover(node.world, trace=crashes or self._setting.depth > 1))
             node.judgement = self._judge.judge(node.lives)
             yield node
-            if traced and follow:
+            if crashes and follow:
                 self._follow(node)
 
     def _follow(self, node: Node) -> None:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..values.history import Execution, Outcome
-from ..values.points import Effect, Point
-from ..values.schedule import When
+from ..values.points import Effect, Point, When
 from ..world.disk import DiskState
 
 BIRTH = 1_768_467_600.0  # virtual time at which the first process starts: 2026-01-15 09:00 UTC

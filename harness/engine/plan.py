@@ -1,6 +1,7 @@
 """Turn what was seen into schedules: which fault, at which point, at which moment."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ..boundary.gate import Armed
 from ..values.errors import ChaosError, unknown_fault
@@ -31,10 +32,10 @@ def errors(
 
 
 def _injections(fault: Fault, effect: Effect) -> Iterator[tuple[Injection, Armed]]:
-    strikes = list(fault.strikes(effect))
     for when in fault.when:
-        if when == "middle" and effect.size < 2:
+        if (when == "middle" and effect.size < 2) or (effect.reached and when not in effect.reached):
             continue
+        strikes = list(fault.strikes(replace(effect, when=when)))
         for number, strike in enumerate(strikes, 1):
             variant = str(number) if len(strikes) > 1 else ""
             for lasting in [False] * fault.once + [True] * fault.lasting:
@@ -58,7 +59,8 @@ def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effe
             f"{injection.fault} cannot strike {injection.when} {injection.point} (--chaos-replay)",
             f"it strikes {', '.join(fault.when)} {', '.join(fault.at)}",
         )
-    strikes = list(fault.strikes(effect)) or list(fault.strikes(Effect(injection.point, by="task")))
+    effect = replace(effect, when=injection.when)
+    strikes = list(fault.strikes(effect)) or list(fault.strikes(replace(effect, by="task")))
     index = int(injection.variant) - 1 if injection.variant.isdigit() else 0
     if not strikes and effect.answer is None and injection.point.kind == "llm":
         # an answer that is not known before it comes: what it becomes is made then, from the same variant

@@ -18,6 +18,7 @@ _QUOTED = re.compile(r"%([0-9A-F]{2})")
 
 
 Doer = Literal["main", "task", "thread"]
+When = Literal["before", "middle", "after"]
 
 
 def canonical(path: str) -> str:
@@ -55,10 +56,13 @@ class Effect:
     """What a fault may know of the point it strikes.
 
     `size` is the number of bytes of a write; `answer` what a model said there in the fault-free run; `by` who was at
-    it: the main thread, a task of asyncio in it, or another thread.
+    it: the main thread, a task of asyncio in it, or another thread. `when` is the moment to strike; `reached` has those
+    that were seen (an effect that failed has no after), and is empty where nobody looked.
     """
 
     point: Point
     size: int = 0
     answer: object = None
     by: Doer = "main"
+    when: When = "before"
+    reached: frozenset[When] = frozenset()

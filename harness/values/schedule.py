@@ -2,12 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from .errors import ChaosError
-from .points import Point, unquoted
-
-When = Literal["before", "middle", "after"]
+from .points import Point, When, unquoted
 
 _INJECTION = re.compile(
     r"(?P<fault>[\w-]+\.[\w-]+)(?:\.(?P<variant>[\w-]+))?(?P<lasting>~lasting)?"
