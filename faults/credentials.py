@@ -15,5 +15,5 @@ def revoked(effect: Effect) -> Iterator[Strike]:
 
 @fault("credentials.revoked_for_good", at=("http", "llm"), once=False, lasting=True, outlives=True)
 def revoked_for_good(effect: Effect) -> Iterator[Strike]:
-    """From this request on the service answers 401, to a first recovery too, which may fail; then the key works again."""
+    """From this request on the service answers 401, to the first recovery too; then the key works again."""
     yield Respond(401)

@@ -72,6 +72,8 @@ def fault(
             raise TypeError(f"fault {name!r} has no docstring: say in one line what happens")
         doc = strikes.__doc__.strip().splitlines()[0]
         moments = (when,) if isinstance(when, str) else when
-        return Fault(name, tuple(g if "." in g else f"{g}.*" for g in globs), moments, once, lasting, strikes, doc, outlives)
+        return Fault(
+            name, tuple(g if "." in g else f"{g}.*" for g in globs), moments, once, lasting, strikes, doc, outlives
+        )
 
     return declare
