@@ -38,12 +38,14 @@ class Armed:
     at: tuple[str, ...]
 
     def reaches(self, point: Point) -> bool:
-        """Say whether a lasting fault covers this later point: the same host, or the same kind of medium."""
+        """Say whether a lasting fault covers this later point: the same host, program, or kind of medium."""
         origin = self.injection.point
         if not matches(self.at, point):
             return False
         if origin.kind in ("http", "llm"):
             return point.target.partition("/")[0] == origin.target.partition("/")[0]
+        if origin.kind == "process":
+            return point.target == origin.target
         return point.kind == origin.kind
 
 
@@ -113,6 +115,7 @@ class Gate:
         self._spent: set[int] = set()
         self._lasting: list[Armed] = []
         self.owed: dict[tuple[str, int], tuple[int, BaseException]] = {}
+        self.programs: dict[object, Crossing] = {}
         self._local = threading.local()
         self._inside: Counter[int] = Counter()
         self._lock = threading.Lock()
@@ -182,7 +185,7 @@ class Gate:
             point = Point(kind, verb, target, self._counts[key], task)
             self.points.append(point)
         if not self._concurrent:
-            self._concurrent = self._companions.found()
+            self._concurrent = "programs" if self.programs else self._companions.found()
             if self._concurrent:
                 self.note("concurrent", self._concurrent)
         self.tick()

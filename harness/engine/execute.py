@@ -28,6 +28,7 @@ class Executor:
         self.unintercepted: dict[str, None] = {}
         self.unwatched: dict[str, None] = {}
         self.concurrent: dict[str, None] = {}
+        self.inside: dict[str, None] = {}
         self.credentials: dict[str, bytes] = {}
         self.taken: frozenset[int] = frozenset()
         self.names: set[str] = set()
@@ -142,11 +143,12 @@ class Executor:
             attendant.attend()
         finally:
             end_group(self._dying)
-            status = 0 if attendant.told else self._bury()
+            status = 0 if attendant.told and not lived.unintercepted else self._bury()
             channel.close()
         attendant.close(status, self.capture(attendant.clock, lived.pids))
         self.unintercepted.update(dict.fromkeys(lived.unintercepted))
         self.unwatched.update(dict.fromkeys(lived.unwatched))
         self.concurrent.update(dict.fromkeys(lived.concurrent))
+        self.inside.update(dict.fromkeys(lived.inside))
         setting.progress(role, self.executions)
         return lived

@@ -186,6 +186,7 @@ class Explorer:
             unintercepted=tuple(self.executor.unintercepted),
             unwatched=_still_there(self.executor.unwatched),
             concurrent=tuple(sorted(self.executor.concurrent)),
+            inside=tuple(sorted(self.executor.inside)),
             masked=self.lens.masks.lines(),
             audited=self.audited,
             violations=tuple(violations),

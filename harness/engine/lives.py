@@ -54,6 +54,7 @@ class Lived:
     unintercepted: list[str] = field(default_factory=list)
     unwatched: list[str] = field(default_factory=list)
     concurrent: list[str] = field(default_factory=list)
+    inside: list[str] = field(default_factory=list)
     calls: int = 0
     polls: int = 0
     planned: int = 0

@@ -56,6 +56,7 @@ class Exploration:
         result: what the fault-free run returned.
         verdicts: worst verdict of each invariant.
         concurrent: "tasks" and "threads" where such were at work side by side: one of their orders was tried.
+        inside: points of programs that changed what is watched while nobody looked.
         elsewhere: whether this was a replay of a schedule whose first point this fault-free run does not have.
     """
 
@@ -71,6 +72,7 @@ class Exploration:
     unintercepted: tuple[str, ...] = ()
     unwatched: tuple[str, ...] = ()
     concurrent: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
     audited: int = 0
     seconds: float = 0.0
