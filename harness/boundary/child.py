@@ -82,7 +82,7 @@ class Boundary:
         self._pids: frozenset[int] = frozenset()
         self._time = clock.Clock()
         self._gate = Gate(self._time.now)
-        self._gate.tick = self._time.tick
+        self._gate.tick, self._gate.wait, self._gate.settle = self._time.tick, self._time.wait, self._time.settle
         scope = Scope(agent.roots, self._renamed)
         guard = Guard(self._gate, scope, agent.hosts)
         http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.hosts))
@@ -153,7 +153,9 @@ def _tell_end(gate: Gate, text: str) -> None:
 
 
 def _ended(gate: Gate, kind: str, value: bytes, error: str, trace: str, late: tuple[str, ...] = ()) -> Ended:
-    return Ended(kind, value, error, trace, gate.now(), gate.calls, gate.polls, tuple(gate.points), late)
+    return Ended(
+        kind, value, error, trace, gate.now(), gate.calls, gate.polls, tuple(gate.points), late, tuple(gate.flights)
+    )
 
 
 def adopt_orphans() -> None:

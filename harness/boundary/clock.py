@@ -112,6 +112,14 @@ class Clock:
                     return True
         return True
 
+    def wait(self, seconds: float, happens: Callable[[float], bool]) -> bool:
+        """Wait until something happens, for so many virtual seconds at most; says whether it did."""
+        return self.wait_until(self._now + seconds, happens)
+
+    def settle(self) -> None:
+        """Let other threads come, in real time and not for long, to where each of them waits."""
+        self._idleness.settle()
+
     def _move(self, moment: float) -> None:
         self._now = round(moment, 6)
         self._traveller.move_to(self._now)

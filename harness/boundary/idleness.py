@@ -9,6 +9,7 @@ from contextlib import contextmanager
 _real_monotonic, _real_sleep = time.monotonic, time.sleep
 _real_open = open
 _LOOKS = 3
+_SETTLING_S = 0.05
 _PATIENCE_S = 3.0
 """Real seconds that a thread may compute while another waits; then time passes as it would without the harness."""
 _PATIENCE_WITH_PROGRAMS_S = 10.0
@@ -84,6 +85,13 @@ class Idleness:
         if threading.active_count() < 2:
             return True
         return not self.others_inside() and not self._others_compute()
+
+    def settle(self) -> None:
+        """Wait until nobody else computes, in real time and not for long."""
+        end, quiet_looks = _real_monotonic() + _SETTLING_S, 0
+        while quiet_looks < _LOOKS and _real_monotonic() < end:
+            quiet_looks = quiet_looks + 1 if self.now() else 0
+            _real_sleep(0.0002)
 
     def _others_compute(self) -> bool:
         idle = {str(number) for number in [threading.get_native_id(), *list(self._waiting)]}

@@ -41,7 +41,7 @@ class Programs:
     def begin(self, name: str, start: Callable[[int | None], Any], *, shell: bool) -> tuple[Any, Crossing]:
         """Pass with the start of a program; `start` gets the code to exit with instead of acting, or None."""
         gate = self._gate
-        with gate.my_turn():
+        with gate.my_turn("process", "run", name):
             crossing = gate.arrive("process", "run", name)
             code = None
             try:

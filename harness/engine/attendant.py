@@ -100,7 +100,7 @@ class Attendant:
         if isinstance(message, Act):
             return self._act(message)
         if isinstance(message, Struck):
-            lived.struck.add(message.armed)
+            (lived.struck.discard if message.in_vain else lived.struck.add)(message.armed)
         elif isinstance(message, Noted):
             self._note(message)
         elif isinstance(message, Ended):
@@ -189,4 +189,4 @@ class Attendant:
         kind: Literal["returned", "raised"] = "returned" if ended.kind == "returned" else "raised"
         lived.outcome = Outcome(kind, value, ended.error, ended.traceback)
         lived.calls, lived.polls, lived.points = ended.calls, ended.polls, ended.points
-        lived.late_modules = ended.late_modules
+        lived.late_modules, lived.flights = ended.late_modules, ended.flights

@@ -11,6 +11,7 @@ from ..boundary.gate import Armed, Limits
 from ..boundary.nursery import Nursery, end_group
 from ..boundary.scope import Root
 from ..values.points import Point
+from ..values.schedule import SWAP
 from ..world.disk import Disk
 from .attendant import Attendant
 from .lives import FIRST_STREAM, Lived, Role, Snapshot
@@ -133,7 +134,7 @@ class Executor:
             start.pids,
             earlier,
         )
-        lived = Lived(role, start, planned=len(plan))
+        lived = Lived(role, start, planned=sum(armed.injection.fault != SWAP for armed in plan))
         self._dying, channel = self._child(nursery)
         self.executions += 1
         lived.pids = start.pids | {self._dying}

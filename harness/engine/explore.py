@@ -171,7 +171,7 @@ class Explorer:
             if signature(truly) not in seen:
                 seen.add(signature(truly))
                 violations.append(self._finding(failure, truly))
-        skipped = dict(self.skipped)
+        skipped = {**self.skipped, **closure.tally.skipped}
         if closure.left_out:
             skipped["max_worlds"] = closure.left_out
         first = self.baseline.first
@@ -185,7 +185,8 @@ class Explorer:
             drifted=tuple(self.drifted),
             unintercepted=tuple(self.executor.unintercepted),
             unwatched=_still_there(self.executor.unwatched),
-            concurrent=tuple(sorted(self.executor.concurrent)),
+            concurrent=tuple(sorted({*self.executor.concurrent, *closure.tally.fixed})),
+            orders=closure.tally.tried,
             inside=tuple(sorted(self.executor.inside)),
             masked=self.lens.masks.lines(),
             audited=self.audited,

@@ -19,6 +19,8 @@ def statement(result: Exploration, setting: Setting, *, cut_at: int, reduced: bo
     ]
     if result.audited:
         parts.append(f"{result.audited} merged schedules run truly, {mismatches} mismatches")
+    if result.orders:
+        parts.append(f"{result.orders} other order{'' if result.orders == 1 else 's'} of effects side by side")
     if result.concurrent:
         parts.append(f"{' and '.join(result.concurrent)} side by side, in one order")
     if result.inside:

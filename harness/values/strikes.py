@@ -55,4 +55,11 @@ class Exit:
     code: int
 
 
-Strike = Kill | Fail | Disconnect | Respond | Say | Exit
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing is broken: who is at the point waits there until effects of so many others have passed."""
+
+    others: int
+
+
+Strike = Kill | Fail | Disconnect | Respond | Say | Exit | Hold
