@@ -21,6 +21,7 @@ POINTS = [
         "file": ("open", "write", "replace", "remove", "mkdir"),
         "sqlite": ("insert", "commit"),
         "http": ("post",),
+        "process": ("run",),
         "llm": ("chat",),
     }.items()
     for verb in verbs

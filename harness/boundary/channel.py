@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..values.http import HttpRequest
-from ..values.points import Doer, Point, When
+from ..values.points import Doer, Flight, Point, When
 
 _LENGTH = struct.Struct("!I")
 
@@ -48,9 +48,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """The planned injection at this position has struck."""
+    """The planned injection at this position has struck; an order may turn out to have been `in_vain`."""
 
     armed: int
+    in_vain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Ended:
     polls: int
     points: tuple[Point, ...]
     late_modules: tuple[str, ...] = ()
+    flights: tuple[Flight, ...] = ()
 
 
 class Channel:

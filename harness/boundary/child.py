@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from ..values.points import Point, canonical
 from ..values.sources import Twin
-from . import clock, ending, entropy, files, http, patching, sqlite, warming
+from . import clock, ending, entropy, files, http, patching, programs, sqlite, warming
 from .channel import Channel, Ended
 from .gate import Armed, Gate, Limits
 from .guard import Guard
@@ -82,13 +82,14 @@ class Boundary:
         self._pids: frozenset[int] = frozenset()
         self._time = clock.Clock()
         self._gate = Gate(self._time.now)
-        self._gate.tick = self._time.tick
+        self._gate.tick, self._gate.wait, self._gate.settle = self._time.tick, self._time.wait, self._time.settle
         scope = Scope(agent.roots, self._renamed)
         guard = Guard(self._gate, scope, agent.hosts)
         http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.hosts))
         sqlite.install(self._gate, scope, self._time)
         files.install(self._gate, scope)
-        clock.install(self._gate, self._time)
+        self._programs = programs.install(self._gate)
+        clock.install(self._gate, self._time, self._programs.at_work)
         ending.install(self._gate, lambda text: _tell_end(self._gate, text))
         guard.install()
 
@@ -107,6 +108,8 @@ class Boundary:
             self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
             ended = _run(self._agent.functions[order.role], self._gate, show=order.show)
             with self._gate.quiet():
+                for left in self._programs.unfinished():
+                    self._gate.note("unintercepted", left)
                 channel.tell(ended)
             code = 0
         except EOFError:
@@ -136,7 +139,8 @@ def warm(modules: Sequence[str]) -> None:
     """Import what a child imported late, fill caches, and find the names that modules bound early."""
     warming.import_modules(modules)
     warming.warm_caches()
-    known = [*files.originals(), *sqlite.originals(), *clock.originals(), *ending.originals(), os.urandom]
+    known = [*files.originals(), *sqlite.originals(), *clock.originals(), *ending.originals()]
+    known += [*programs.originals(), os.urandom]
     patching.early_bound({id(function): function for function in known})
     gc.freeze()  # a collection in a child would copy all objects of its parent (60 ms)
 
@@ -149,7 +153,9 @@ def _tell_end(gate: Gate, text: str) -> None:
 
 
 def _ended(gate: Gate, kind: str, value: bytes, error: str, trace: str, late: tuple[str, ...] = ()) -> Ended:
-    return Ended(kind, value, error, trace, gate.now(), gate.calls, gate.polls, tuple(gate.points), late)
+    return Ended(
+        kind, value, error, trace, gate.now(), gate.calls, gate.polls, tuple(gate.points), late, tuple(gate.flights)
+    )
 
 
 def adopt_orphans() -> None:

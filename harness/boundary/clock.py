@@ -60,9 +60,9 @@ class Clock:
         self._move(start)
         self._reads = 0
 
-    def watch(self, gate: Gate) -> None:
-        """Know from `gate` which threads are in the middle of an effect."""
-        self._idleness = Idleness(gate.others_inside)
+    def watch(self, gate: Gate, program_at_work: Callable[[], bool]) -> None:
+        """Know from `gate` which threads are in the middle of an effect, and whether a program of the agent's runs."""
+        self._idleness = Idleness(gate.others_inside, program_at_work)
 
     def now(self) -> float:
         """Return the virtual time in seconds since the epoch."""
@@ -98,17 +98,27 @@ class Clock:
         `happens` waits for it, for as many real seconds as it is given (0: not at all).
         """
         moment = math.ceil(moment * 1e6) / 1e6  # never a fraction of a microsecond that the clock cannot reach
-        with self._idleness.waiting(moment) as waiting:
+        with self._idleness.waiting(moment, moment - self._now) as waiting:
             while not happens(0):
                 if self._now >= moment:
                     return False
                 if waiting.may_end():
+                    if happens(0):  # the last one that was at work has just done it
+                        return True
                     with self._lock:
                         self._move(max(self._now, moment))
                         self._reads = 0
                 elif happens(waiting.SLICE_S):
                     return True
         return True
+
+    def wait(self, seconds: float, happens: Callable[[float], bool]) -> bool:
+        """Wait until something happens, for so many virtual seconds at most; says whether it did."""
+        return self.wait_until(self._now + seconds, happens)
+
+    def settle(self) -> None:
+        """Let other threads come, in real time and not for long, to where each of them waits."""
+        self._idleness.settle()
 
     def _move(self, moment: float) -> None:
         self._now = round(moment, 6)
@@ -126,9 +136,9 @@ def _counting(read: Callable[[], None]) -> type[time_machine.Traveller]:
     return Counting
 
 
-def install(gate: Gate, clock: Clock) -> None:
+def install(gate: Gate, clock: Clock, program_at_work: Callable[[], bool]) -> None:
     """Make waiting free and time virtual. For a child process: there is no way back."""
-    clock.watch(gate)
+    clock.watch(gate, program_at_work)
 
     def monotonic() -> float:
         clock.read()

@@ -1,30 +1,92 @@
-"""Who else is at work in this process when an effect is reached: then its order is one of several."""
+"""Who is at work in this process when an effect is reached, and who else could reach an effect of its own now.
+
+Two effects are in flight together where neither waits for the other. Who waits for another one's result, for a timer
+that is not there, or for work to do, does not come first whatever happens; who waits for its turn, for a lock or for a
+moment may.
+"""
 
 import asyncio
+import sys
 import threading
 import weakref
+from collections.abc import Iterator
+from linecache import getline
+from types import FrameType
 from typing import Any
+
+from ..values.points import ANY_TASK, Who
+
+_FRAMES = 8
 
 
 class Companions:
-    """Finds out whether effects come from tasks or threads that work side by side."""
+    """Numbers threads and tasks in the order in which they are first met."""
 
     def __init__(self) -> None:
-        self._threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        self._numbers: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
 
-    def found(self) -> str:
-        """Return "tasks" or "threads" where another one is at work now, "" where this one is alone."""
-        thread = threading.current_thread()
-        if thread is not threading.main_thread():
-            self._threads.add(thread)
-            return "threads" if any(other is not thread and other.is_alive() for other in self._threads) else ""
-        if asyncio._get_running_loop() is None:
-            return ""
-        own = asyncio.current_task()
-        return "tasks" if own is not None and any(_may_go_on(task) for task in asyncio.all_tasks() - {own}) else ""
+    def me(self) -> Who:
+        """Return who is running now."""
+        thread = self._number(threading.current_thread())
+        task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
+        return thread, 0 if task is None else self._number(task)
+
+    def others(self) -> frozenset[Who]:
+        """Return everybody else who may go on by itself."""
+        current = threading.current_thread()
+        frames = sys._current_frames()
+        threads = [t for t in threading.enumerate() if t is not current and t.ident in frames]
+        found = {(self._number(t), ANY_TASK) for t in threads if not _waits(frames[t.ident or 0])}
+        if asyncio._get_running_loop() is not None:
+            own, mine = self._number(current), asyncio.current_task()
+            found |= {(own, self._number(t)) for t in asyncio.all_tasks() if t is not mine and not _depends(t)}
+        return frozenset(found)
+
+    def _number(self, who: object) -> int:
+        with self._lock:
+            return self._numbers.setdefault(who, len(self._numbers) + 1)
 
 
-def _may_go_on(task: "asyncio.Task[Any]") -> bool:
-    """Say whether a task can do something by itself: it does not just wait for other tasks."""
+def _waits(frame: FrameType) -> bool:
+    """Say whether a thread waits for something that another one must do first."""
+    stack = list(_callers(frame))
+    inner, names = stack[0], [_place(one) for one in stack]
+    if ("clock.py", "wait_until") in names:
+        return False  # for a moment, which comes by itself
+    if ("threading.py", "acquire") in names:
+        return False  # for a semaphore, as for a lock
+    if names[0] in (("threading.py", "wait"), ("selectors.py", "select"), ("thread.py", "_worker")):
+        return True
+    if names[0][0] == "threading.py" and names[0][1] in ("join", "_wait_for_tstate_lock"):
+        return True
+    return ".get(" in getline(inner.f_code.co_filename, inner.f_lineno)  # of a queue in C, which has no frame
+
+
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    for _ in range(_FRAMES):
+        if frame is None:
+            return
+        yield frame
+        frame = frame.f_back
+
+
+def _place(frame: FrameType) -> tuple[str, str]:
+    code = frame.f_code
+    return code.co_filename.rpartition("/")[2], code.co_name
+
+
+_DEPENDENT = {("locks.py", "wait"), ("queues.py", "get"), ("tasks.py", "wait_for"), ("tasks.py", "_wait")}
+_DEPENDENT |= {("taskgroups.py", "__aexit__"), ("threads.py", "to_thread"), ("_asyncio.py", "__aexit__")}
+
+
+def _depends(task: "asyncio.Task[Any]") -> bool:
+    """Say whether a task waits for what other tasks or threads must do first."""
     waits_for = getattr(task, "_fut_waiter", None)
-    return not isinstance(waits_for, asyncio.Task) and type(waits_for).__name__ != "_GatheringFuture"
+    if isinstance(waits_for, asyncio.Task) or type(waits_for).__name__ == "_GatheringFuture":
+        return True
+    coroutine: Any = task.get_coro()
+    while getattr(coroutine, "cr_await", None) is not None and hasattr(coroutine.cr_await, "cr_code"):
+        coroutine = coroutine.cr_await
+    code = getattr(coroutine, "cr_code", None)
+    return code is not None and (code.co_filename.rpartition("/")[2], code.co_name) in _DEPENDENT

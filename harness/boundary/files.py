@@ -229,7 +229,7 @@ def torn_write(gate: Gate, name: str, data: memoryview, write: Callable[[memoryv
     A disk that fills up answers as a kernel does: a short count first, the error when the rest is written. Who never
     comes back with the rest is not told.
     """
-    with gate.my_turn():
+    with gate.my_turn("file", "write", name):
         return _torn_write(gate, name, data.cast("B"), write, fd)
 
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ..values.faults import matches
-from ..values.points import Doer, Point, When
+from ..values.points import Doer, Flight, Point, When
 from ..values.schedule import Injection
-from ..values.strikes import Fail, Kill, Say, Strike
+from ..values.strikes import Fail, Hold, Kill, Say, Strike
 from .channel import Channel, Crossed, Noted, Struck
 from .companions import Companions
+from .holding import Holding, Wait
 
 _real_monotonic, _real_sleep = time.monotonic, time.sleep
 _FLIGHT_S = 0.05
@@ -44,12 +45,14 @@ class Armed:
     begun: bool = False
 
     def reaches(self, point: Point) -> bool:
-        """Say whether a lasting fault covers this later point: the same host, or the same kind of medium."""
+        """Say whether a lasting fault covers this later point: the same host, program, or kind of medium."""
         origin = self.injection.point
         if not matches(self.at, point):
             return False
         if origin.kind in ("http", "llm"):
             return point.target.partition("/")[0] == origin.target.partition("/")[0]
+        if origin.kind == "process":
+            return point.target == origin.target
         return point.kind == origin.kind
 
 
@@ -60,6 +63,11 @@ class Limits:
     calls: int
     polls: int
     effects: int
+
+
+def _others(armed: Armed) -> int:
+    assert isinstance(armed.strike, Hold)
+    return armed.strike.others
 
 
 def _doer() -> Doer:
@@ -113,18 +121,22 @@ class Gate:
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
         self.tick: Callable[[], None] = lambda: None
+        self.wait: Wait = lambda seconds, happens: happens(0)
+        self.settle: Callable[[], None] = lambda: None
         self.points: list[Point] = []
+        self.flights: list[Flight] = []
         self.calls = self.polls = 0
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._spent: set[int] = set()
         self._lasting: list[Armed] = []
         self.owed: dict[tuple[str, int], tuple[int, BaseException]] = {}
+        self.programs: dict[object, Crossing] = {}
         self._local = threading.local()
         self._inside: Counter[int] = Counter()
         self._lock = threading.Lock()
         self.turn = threading.RLock()
         self._flying: set[int] = set()
-        self._companions, self._concurrent = Companions(), ""
+        self._companions, self._holding, self._beside_programs = Companions(), Holding(), False
         self._pid = 0
         self._main = threading.get_ident()
 
@@ -183,16 +195,16 @@ class Gate:
 
     def arrive(self, kind: str, verb: str, target: str, size: int = 0) -> Crossing:
         """Name the point that is reached now."""
-        task = self._task()
+        flight = self._flight() if self.trace else Flight((0, 0))
         with self._lock:
-            key = (kind, verb, target, task)
-            self._counts[key] += 1
-            point = Point(kind, verb, target, self._counts[key], task)
+            point = self._next_point(kind, verb, target)
+            self._counts[kind, verb, target, point.task] += 1
             self.points.append(point)
-        if not self._concurrent:
-            self._concurrent = self._companions.found()
-            if self._concurrent:
-                self.note("concurrent", self._concurrent)
+            self.flights.append(flight)
+        self._local.point = point
+        if self.programs and not self._beside_programs:
+            self._beside_programs = True
+            self.note("concurrent", "programs")
         self.tick()
         if kind in ("http", "llm"):
             self.calls += 1
@@ -203,7 +215,7 @@ class Gate:
     @contextmanager
     def crossing(self, kind: str, verb: str, target: str) -> Iterator[Crossing]:
         """Pass an effect that is done or not done, nothing between; threads take turns."""
-        with self.my_turn():
+        with self.my_turn(kind, verb, target):
             crossing = self.arrive(kind, verb, target)
             crossing.moment("before")
             with self.quiet():
@@ -211,17 +223,24 @@ class Gate:
             crossing.moment("after")
 
     @contextmanager
-    def my_turn(self) -> Iterator[None]:
-        """Keep other threads from crossing meanwhile."""
-        with self.turn:
-            self._let_land()
-            yield
+    def my_turn(self, *place: str) -> Iterator[None]:
+        """Keep other threads from crossing meanwhile; who comes to a place where others go first lets them."""
+        if place:
+            self._let_others_pass(self._next_point(*place))
+        try:
+            with self.turn:
+                self._let_land()
+                yield
+        finally:
+            self._holding.passed(self._companions.me)
 
     @contextmanager
     def flying(self, kind: str, verb: str, target: str) -> Iterator[None]:
         """Pass an effect that may wait for another thread, which therefore cannot keep its turn meanwhile."""
         own = threading.get_ident()
-        with self.my_turn():
+        self._let_others_pass(self._next_point(kind, verb, target))
+        with self.turn:
+            self._let_land()
             self._flying.add(own)
         try:
             crossing = self.arrive(kind, verb, target)
@@ -231,6 +250,76 @@ class Gate:
             crossing.moment("after")
         finally:
             self._flying.discard(own)
+            self._holding.passed(self._companions.me)
+
+    @contextmanager
+    def awaiting(self) -> Iterator[None]:
+        """Be a task that awaits its effect: it can be made to wait without its loop."""
+        self._local.awaits = True
+        try:
+            yield
+        finally:
+            self._local.awaits = False
+
+    async def depart(self, kind: str, verb: str, target: str) -> None:
+        """Let other tasks go on as they do while a request is on its way; longer where the plan says so."""
+        if asyncio._get_running_loop() is None:
+            return
+        if len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0)
+        await self._let_others_come(self._next_point(kind, verb, target), "before")
+
+    async def land(self) -> None:
+        """Let other tasks go on, where the plan says so, while an answer is on its way."""
+        if asyncio._get_running_loop() is not None:
+            await self._let_others_come(self._local.point, "after")
+
+    def _next_point(self, kind: str, verb: str, target: str) -> Point:
+        task = self._task()
+        return Point(kind, verb, target, self._counts[kind, verb, target, task] + 1, task)
+
+    def _flight(self) -> Flight:
+        """Say who is here, and who else could be."""
+        if threading.active_count() > 1:
+            with self.inside():
+                self.settle()
+        loops = asyncio._get_running_loop() is not None
+        awaits = getattr(self._local, "awaits", False)
+        who, others = self._companions.me(), self._companions.others()
+        return Flight(who, others, "task" if awaits else "" if loops else "thread")
+
+    def _let_others_pass(self, point: Point) -> None:
+        held = None if getattr(self._local, "awaits", False) else self._held(point, "before")
+        if held is not None:
+            with self._holds(held) as came:
+                came.append(self._holding.thread(self._companions.me(), _others(held), self.wait))
+
+    async def _let_others_come(self, point: Point, when: When) -> None:
+        held = self._held(point, when)
+        if held is not None:
+            with self._holds(held) as came:
+                came.append(await self._holding.task(self._companions.me(), _others(held)))
+
+    @contextmanager
+    def _holds(self, armed: Armed) -> Iterator[list[bool]]:
+        """Tell the parent that somebody waits here; afterwards where nobody came, and no fault is why."""
+        came: list[bool] = []
+        spent = len(self._spent)
+        self.channel.tell(Struck(armed.position))
+        try:
+            yield came
+        finally:
+            if not any(came) and len(self._spent) == spent:
+                self.channel.tell(Struck(armed.position, in_vain=True))
+
+    def _held(self, point: Point, when: When) -> Armed | None:
+        """Return what the plan says about others that go first here, once."""
+        for armed in self.plan:
+            here = isinstance(armed.strike, Hold) and (armed.injection.point, armed.injection.when) == (point, when)
+            if here and armed.position not in self._spent:
+                self._spent.add(armed.position)
+                return armed
+        return None
 
     def _let_land(self) -> None:
         """Wait, in real time and not for long, for the effects that are on their way in other threads.
@@ -238,8 +327,9 @@ class Gate:
         One that waits for a lock of this thread's will not end; the others end within this time.
         """
         end = _real_monotonic() + _FLIGHT_S
-        while self._flying - {threading.get_ident()} and _real_monotonic() < end:
-            _real_sleep(0.0002)
+        with self.inside():
+            while self._flying - {threading.get_ident()} and _real_monotonic() < end:
+                _real_sleep(0.0002)
 
     def poll(self) -> None:
         """Count a wait."""
@@ -252,6 +342,7 @@ class Gate:
         for armed in self.plan:
             injection = armed.injection
             here = injection.point == point and injection.when == when and wanted(armed.strike)
+            here = here and not isinstance(armed.strike, Hold)
             if here and armed.position not in self._spent:
                 self._spent.add(armed.position)
                 if injection.lasting:

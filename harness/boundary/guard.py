@@ -13,7 +13,7 @@ from .scope import Scope, database_path
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _UNNAMED = getattr(os, "O_TMPFILE", -1)  # a file that never has a name
 _PATHS = {"os.rename": 1, "os.remove": 0, "os.mkdir": 0, "os.rmdir": 0, "os.link": 1, "os.symlink": 1, "os.truncate": 0}
-_PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty")
+_PROCESSES = ("os.exec", "os.fork", "os.forkpty", "subprocess.Popen", "os.system", "os.posix_spawn")
 _NOT_DURABLE = ("/dev/", "/proc/", "/sys/")
 
 

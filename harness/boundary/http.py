@@ -4,7 +4,7 @@ import functools
 import importlib
 import importlib.util
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -19,6 +19,7 @@ from .transport import TransportFault
 
 CLIENTS = ("httpx", "httpx2")
 Answer = Callable[[HttpRequest], HttpResponse]
+Later = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
 def import_clients() -> list[ModuleType]:
@@ -48,11 +49,22 @@ class Exchange:
             if self.permits(request.hostname):
                 raise Permitted
             self._forbidden(request.host)
-        with self._gate.my_turn():
+        with self._gate.my_turn(*_place(twin, request)):
             return self._exchanged(twin, request)
 
+    async def later(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer to an async client; other tasks go on while it is on its way."""
+        twin = twin_for(self._twins, request.url)
+        if twin is None:
+            return self(request)
+        await self._gate.depart(*_place(twin, request))
+        with self._gate.awaiting():
+            response = self(request)
+        await self._gate.land()
+        return response
+
     def _exchanged(self, twin: Twin, request: HttpRequest) -> HttpResponse:
-        crossing = self._gate.arrive(twin.kind, twin.verb(request), twin.target(request))
+        crossing = self._gate.arrive(*_place(twin, request))
         before = crossing.moment("before")
         if before is not None and isinstance(before.strike, Disconnect):
             raise TransportFault(before.strike.reason)
@@ -69,15 +81,21 @@ class Exchange:
         return response
 
 
+def _place(twin: Twin, request: HttpRequest) -> tuple[str, str, str]:
+    return twin.kind, twin.verb(request), twin.target(request)
+
+
 _carrier: list[Exchange] = []
 
 
-def install(answer: Answer, permits: Callable[[str], bool] = lambda host: False) -> Callable[[], None]:
-    """Let every request of these clients be answered by `answer`; returns what puts the clients back.
+def install(
+    answer: Answer, permits: Callable[[str], bool] = lambda host: False, later: Later | None = None
+) -> Callable[[], None]:
+    """Let every request of these clients be answered by `answer`, of async ones by `later`; returns what undoes that.
 
     Where `answer` raises Permitted, and for hosts that `permits` names, the network answers.
     """
-    seams = [respx_seam.install(answer), http_client.install(answer, permits)]
+    seams = [respx_seam.install(answer, later), http_client.install(answer, permits)]
     undo = [*seams, *map(_translate_errors, import_clients())]
 
     def uninstall() -> None:
@@ -96,7 +114,11 @@ def prepare(hosts: frozenset[str]) -> Callable[[], None]:
     bare, plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.create_default_context
     if not hosts:
         ssl.create_default_context = lambda *args, **kwargs: bare
-    uninstall = install(lambda request: _carrier[0](request), lambda host: _carrier[0].permits(host))
+    uninstall = install(
+        lambda request: _carrier[0](request),
+        lambda host: _carrier[0].permits(host),
+        lambda request: _carrier[0].later(request),
+    )
 
     def undo() -> None:
         uninstall()

@@ -9,17 +9,21 @@ from contextlib import contextmanager
 _real_monotonic, _real_sleep = time.monotonic, time.sleep
 _real_open = open
 _LOOKS = 3
+_SETTLING_S = 0.05
 _PATIENCE_S = 3.0
 """Real seconds that a thread may compute while another waits; then time passes as it would without the harness."""
+_PATIENCE_WITH_PROGRAMS_S = 10.0
+"""Real seconds, at most, of a wait while a program of the agent's runs, which lives in real time."""
 
 
 class Waiting:
-    """One thread that waits until a moment."""
+    """One thread that waits until a moment, for some virtual seconds."""
 
     SLICE_S = 0.0005
 
-    def __init__(self, idleness: "Idleness", moment: float) -> None:
+    def __init__(self, idleness: "Idleness", moment: float, seconds: float) -> None:
         self._idleness, self.moment = idleness, moment
+        self._with_programs_s = min(seconds, _PATIENCE_WITH_PROGRAMS_S)
         self._began = _real_monotonic()
         self._quiet_looks = 0
         self._change = -1
@@ -27,6 +31,8 @@ class Waiting:
     def may_end(self) -> bool:
         """Say whether nothing else can happen first; to be asked again and again."""
         idleness = self._idleness
+        if idleness.program_at_work():
+            return _real_monotonic() - self._began >= self._with_programs_s
         if threading.active_count() < 2 and not idleness.others_inside():
             return True
         if not idleness.is_first(self):
@@ -44,18 +50,21 @@ class Idleness:
 
     Args:
         others_inside: says whether another thread waits for the parent's answer: it looks asleep, and is not.
+        program_at_work: says whether a program that the agent started goes on by itself.
     """
 
-    def __init__(self, others_inside: Callable[[], bool] = lambda: False) -> None:
-        self.others_inside = others_inside
+    def __init__(
+        self, others_inside: Callable[[], bool] = lambda: False, program_at_work: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.others_inside, self.program_at_work = others_inside, program_at_work
         self.changes = 0
         self._waiting: dict[int, Waiting] = {}
         self._lock = threading.Lock()
 
     @contextmanager
-    def waiting(self, moment: float) -> Iterator[Waiting]:
-        """Be a thread that waits until `moment`."""
-        own, waiting = threading.get_native_id(), Waiting(self, moment)
+    def waiting(self, moment: float, seconds: float) -> Iterator[Waiting]:
+        """Be a thread that waits until `moment`, `seconds` from now."""
+        own, waiting = threading.get_native_id(), Waiting(self, moment, seconds)
         with self._lock:
             self._waiting[own] = waiting
             self.changes += 1
@@ -76,6 +85,13 @@ class Idleness:
         if threading.active_count() < 2:
             return True
         return not self.others_inside() and not self._others_compute()
+
+    def settle(self) -> None:
+        """Wait until nobody else computes, in real time and not for long."""
+        end, quiet_looks = _real_monotonic() + _SETTLING_S, 0
+        while quiet_looks < _LOOKS and _real_monotonic() < end:
+            quiet_looks = quiet_looks + 1 if self.now() else 0
+            _real_sleep(0.0002)
 
     def _others_compute(self) -> bool:
         idle = {str(number) for number in [threading.get_native_id(), *list(self._waiting)]}

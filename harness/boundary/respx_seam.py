@@ -9,7 +9,8 @@ arrives here, and is no point. A route that passes through goes to the network. 
 unless that mock says ``assert_all_mocked=False``: then respx itself answers it.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -23,6 +24,7 @@ from ..values.errors import Permitted
 from ..values.http import HttpRequest, HttpResponse
 
 Answer = Callable[[HttpRequest], HttpResponse]
+Later = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 if find_spec("httpcore2") and "httpcore2" not in Mocker.registry:
     import httpcore2
@@ -53,14 +55,14 @@ if find_spec("httpcore2") and "httpcore2" not in Mocker.registry:
             return cls.from_sync_httpx_response(httpx_response, target, **kwargs)
 
 
-def install(answer: Answer) -> Callable[[], None]:
+def install(answer: Answer, later: Later | None = None) -> Callable[[], None]:
     """Send every request of httpx and, where it is installed, httpx2 to `answer`; return what undoes that.
 
-    `answer` is called in the thread that asks; in an async client on its event loop, which waits. What it raises goes
-    to the client library as it is.
+    `answer` is called in the thread that asks; an async client awaits `later` instead, where there is one. What they
+    raise goes to the client library as it is.
     """
     mockers = [Mocker.registry[name] for name in ("httpcore", "httpcore2") if name in Mocker.registry]
-    seams = [(mocker, _Answering(answer, mocker)) for mocker in mockers]
+    seams = [(mocker, _Answering(answer, later, mocker)) for mocker in mockers]
     for mocker, router in seams:
         mocker.register(router)
         mocker.start()
@@ -76,9 +78,9 @@ def install(answer: Answer) -> Callable[[], None]:
 class _Answering(Router):
     """Answers whatever respx asks it, after all routers that the user started later."""
 
-    def __init__(self, answer: Answer, mocker: type[Mocker]) -> None:
+    def __init__(self, answer: Answer, later: Later | None, mocker: type[Mocker]) -> None:
         super().__init__()
-        self._answer = answer
+        self._answer, self._answer_later = answer, later
         self._mocker = mocker
 
     def handler(self, request: httpx.Request) -> httpx.Response:
@@ -88,7 +90,8 @@ class _Answering(Router):
                 return router.handler(request)
             except AllMockedAssertionError:
                 continue
-        return self._response(request)
+        with _passing(request):
+            return self._response(self._answer(_asked(request)))
 
     async def async_handler(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of an async client."""
@@ -97,23 +100,35 @@ class _Answering(Router):
                 return await router.async_handler(request)
             except AllMockedAssertionError:
                 continue
-        return self._response(request)
+        with _passing(request):
+            if self._answer_later is not None:
+                return self._response(await self._answer_later(_asked(request)))
+            return self._response(self._answer(_asked(request)))
 
     def _later(self) -> list[Router]:
         routers = self._mocker.routers
         return [router for router in routers[routers.index(self) + 1 :] if not isinstance(router, _Answering)]
 
-    def _response(self, request: httpx.Request) -> httpx.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        try:
-            said = self._answer(HttpRequest(request.method, str(request.url), headers, request.content))
-        except Permitted:
-            raise PassThrough("permitted", request=request, origin=Route()) from None
+    def _response(self, said: HttpResponse) -> httpx.Response:
         if not said.broken:
             return httpx.Response(said.status, headers=dict(said.headers), content=said.body)
         error, text = _ERRORS[said.broken]
         broken = _BrokenBody(said.body, getattr(import_module(self._mocker.name), error)(text))
         return httpx.Response(said.status, headers=dict(said.headers), stream=broken)
+
+
+def _asked(request: httpx.Request) -> HttpRequest:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return HttpRequest(request.method, str(request.url), headers, request.content)
+
+
+@contextmanager
+def _passing(request: httpx.Request) -> Iterator[None]:
+    """Let the network answer where that is permitted."""
+    try:
+        yield
+    except Permitted:
+        raise PassThrough("permitted", request=request, origin=Route()) from None
 
 
 # What httpcore raises while a body is read, by `HttpResponse.broken`; the clients translate it into their own classes.

@@ -100,7 +100,7 @@ class Attendant:
         if isinstance(message, Act):
             return self._act(message)
         if isinstance(message, Struck):
-            lived.struck.add(message.armed)
+            (lived.struck.discard if message.in_vain else lived.struck.add)(message.armed)
         elif isinstance(message, Noted):
             self._note(message)
         elif isinstance(message, Ended):
@@ -110,8 +110,12 @@ class Attendant:
     def _look(self, crossed: Crossed) -> bool:
         lived, self.clock = self._lived, crossed.clock
         world = self._executor.capture(crossed.clock, lived.pids)
-        if crossed.when == "before" and not self._executor.same_outside(self._last, world):
-            lived.unintercepted.append(f"a change before {crossed.point} that nothing was seen to make")
+        by_a_program = crossed.point.kind == "process" and crossed.when == "after"
+        if (by_a_program or crossed.when == "before") and not self._executor.same_outside(self._last, world):
+            if by_a_program:
+                lived.inside.append(str(crossed.point))
+            else:
+                lived.unintercepted.append(f"a change before {crossed.point} that nothing was seen to make")
         effect = lived.effects.get(crossed.point) or Effect(crossed.point, crossed.size, by=crossed.by)
         lived.effects[crossed.point] = replace(effect, reached=effect.reached | {crossed.when})
         lived.sightings.append(Sighting(crossed.point, crossed.when, world))
@@ -185,4 +189,4 @@ class Attendant:
         kind: Literal["returned", "raised"] = "returned" if ended.kind == "returned" else "raised"
         lived.outcome = Outcome(kind, value, ended.error, ended.traceback)
         lived.calls, lived.polls, lived.points = ended.calls, ended.polls, ended.points
-        lived.late_modules = ended.late_modules
+        lived.late_modules, lived.flights = ended.late_modules, ended.flights

@@ -1,5 +1,6 @@
 """Brute force: every crash, every fault, and every second one, each truly carried out. The measure of the closure."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from .execute import Executor
 from .judge import Judge, Judgement
 from .lives import Lived
 from .observe import Baseline
+from .orders import other_orders
 from .plan import crash, errors
 from .replay import replay
 from .setting import Setting
@@ -18,16 +20,24 @@ Judged = tuple[Schedule, Judgement]
 def everything(
     setting: Setting, executor: Executor, judge: Judge, baseline: Baseline, drifted: list[str]
 ) -> Iterator[Judged]:
-    """Judge every schedule of one fault, and every crash in the recovery from it; at depth 2 every fault there."""
+    """Judge every schedule of one fault, and every crash in the recovery from it; at depth 2 every fault there.
+
+    Every crash in each other order of the run's effects, too.
+    """
     first = baseline.first
     firsts = [Schedule((crash(s, recovering=False),)) for s in first.sightings if setting.kill is not None]
     firsts += [Schedule((injection,)) for injection, _ in errors(first.points, first.effects, setting.faults)]
-    for schedule in firsts:
+    orders = [Schedule((injection,)) for injection in other_orders(first)[0]]
+    work = deque([*firsts, *orders])
+    while work:
+        schedule = work.popleft()
         lives, missed = replay(setting, executor, judge, schedule, baseline.initial, first, trace=True)
         if missed:
-            drifted.append(str(schedule))
+            drifted.extend([str(schedule)] * schedule.faults)
             continue
         yield schedule, judge.judge(lives)
+        if schedule in orders and setting.kill is not None:
+            work.extend(schedule.then(crash(sighting, recovering=False)) for sighting in lives[0].sightings)
         for double in second_faults(setting, lives, schedule):
             again, missed = replay(setting, executor, judge, double, baseline.initial, first)
             drifted += [str(double)] * bool(missed)

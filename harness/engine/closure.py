@@ -8,14 +8,24 @@ CrashMonkey.
 
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..values.schedule import Schedule
+from ..values.schedule import Injection, Schedule
 from .judge import Judge, Judgement
 from .lens import Lens
 from .lives import Lived, Sighting, Snapshot
-from .plan import crash
+from .orders import Tally
+from .plan import crash, order
 from .setting import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A recovery whose effects came in another order, and what came of it."""
+
+    injection: Injection
+    lives: tuple[Lived, ...]
+    judgement: Judgement
 
 
 @dataclass(slots=True)
@@ -26,11 +36,19 @@ class Node:
     schedule: Schedule
     lives: tuple[Lived, ...] = ()
     judgement: Judgement | None = None
+    orders: tuple[Ordered, ...] = ()
 
     @property
     def sightings(self) -> list[Sighting]:
         """What was seen in its recovery, in every process of it."""
         return [sighting for life in self.lives for sighting in life.sightings]
+
+    @property
+    def seen(self) -> list[tuple[tuple[Injection, ...], Sighting]]:
+        """What was seen in its recovery in every order, and the order."""
+        usual: list[tuple[tuple[Injection, ...], Sighting]] = [((), sighting) for sighting in self.sightings]
+        others = [((o.injection,), sighting) for o in self.orders for life in o.lives for sighting in life.sightings]
+        return usual + others
 
 
 class Closure:
@@ -46,6 +64,8 @@ class Closure:
         self.cut_at_crashes = 0
         self.left_out: Counter[str] = Counter()
         self.abandoned = 0
+        self.tally = Tally()
+        self.concurrent = False
 
     @property
     def closed(self) -> bool:
@@ -78,15 +98,25 @@ class Closure:
         while self._work:
             node = self.nodes[self._work.popleft()]
             crashes = self._setting.kill is not None
-            node.lives = tuple(self._judge.recover(node.world, trace=crashes or self._setting.depth > 1))
+            trace = crashes or self.concurrent or self._setting.depth > 1
+            node.lives = tuple(self._judge.recover(node.world, trace=trace))
             node.judgement = self._judge.judge(node.lives)
+            node.orders = tuple(self._other_orders(node)) if follow else ()
             yield node
             if crashes and follow:
                 self._follow(node)
 
+    def _other_orders(self, node: Node) -> Iterator[Ordered]:
+        """Recover once more for each other order of effects that this recovery had in flight together."""
+        for injection in [i for life in node.lives for i in self.tally.plan(life)]:
+            injection = replace(injection, recovering=True)
+            lives = tuple(self._judge.recover(node.world, trace=True, plan=(order(injection),)))
+            if self.tally.came(lives, in_recovery=True):
+                yield Ordered(injection, lives, self._judge.judge(lives))
+
     def _follow(self, node: Node) -> None:
         """Add the worlds that a crash during this recovery leaves."""
-        for sighting in node.sightings:
+        for between, sighting in node.seen:
             if self._lens.identity(sighting.world) in self.nodes:
                 continue
             if len(node.schedule.injections) >= self._setting.max_crashes:
@@ -96,7 +126,8 @@ class Closure:
             elif self._piles_up(node):
                 self.left_out["after_a_failure"] += 1
             else:
-                self.add(sighting.world, node.schedule.then(crash(sighting, recovering=True)))
+                last = (*between, crash(sighting, recovering=True))
+                self.add(sighting.world, Schedule((*node.schedule.injections, *last)))
 
     def _piles_up(self, node: Node) -> bool:
         """Say whether a failure is only made worse: with each crash more is left of what is left behind already."""

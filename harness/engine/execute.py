@@ -11,6 +11,7 @@ from ..boundary.gate import Armed, Limits
 from ..boundary.nursery import Nursery, end_group
 from ..boundary.scope import Root
 from ..values.points import Point
+from ..values.schedule import SWAP
 from ..world.disk import Disk
 from .attendant import Attendant
 from .lives import FIRST_STREAM, Lived, Role, Snapshot
@@ -28,6 +29,7 @@ class Executor:
         self.unintercepted: dict[str, None] = {}
         self.unwatched: dict[str, None] = {}
         self.concurrent: dict[str, None] = {}
+        self.inside: dict[str, None] = {}
         self.credentials: dict[str, bytes] = {}
         self.taken: frozenset[int] = frozenset()
         self.names: set[str] = set()
@@ -132,7 +134,7 @@ class Executor:
             start.pids,
             earlier,
         )
-        lived = Lived(role, start, planned=len(plan))
+        lived = Lived(role, start, planned=sum(armed.injection.fault != SWAP for armed in plan))
         self._dying, channel = self._child(nursery)
         self.executions += 1
         lived.pids = start.pids | {self._dying}
@@ -142,11 +144,12 @@ class Executor:
             attendant.attend()
         finally:
             end_group(self._dying)
-            status = 0 if attendant.told else self._bury()
+            status = 0 if attendant.told and not lived.unintercepted else self._bury()
             channel.close()
         attendant.close(status, self.capture(attendant.clock, lived.pids))
         self.unintercepted.update(dict.fromkeys(lived.unintercepted))
         self.unwatched.update(dict.fromkeys(lived.unwatched))
         self.concurrent.update(dict.fromkeys(lived.concurrent))
+        self.inside.update(dict.fromkeys(lived.inside))
         setting.progress(role, self.executions)
         return lived

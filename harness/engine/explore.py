@@ -171,7 +171,7 @@ class Explorer:
             if signature(truly) not in seen:
                 seen.add(signature(truly))
                 violations.append(self._finding(failure, truly))
-        skipped = {**self.skipped, **closure.left_out}
+        skipped = {**self.skipped, **closure.tally.skipped, **closure.left_out}
         first = self.baseline.first
         return Exploration(
             points=len(first.points),
@@ -183,7 +183,9 @@ class Explorer:
             drifted=tuple(self.drifted),
             unintercepted=tuple(self.executor.unintercepted),
             unwatched=_still_there(self.executor.unwatched),
-            concurrent=tuple(sorted(self.executor.concurrent)),
+            concurrent=tuple(sorted({*self.executor.concurrent, *closure.tally.fixed})),
+            orders=closure.tally.tried,
+            inside=tuple(sorted(self.executor.inside)),
             masked=self.lens.masks.lines(),
             audited=self.audited,
             violations=tuple(violations),

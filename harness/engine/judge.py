@@ -59,7 +59,7 @@ class Judge:
         point; after that nobody waits.
         """
         lives = [self.restart("recover", start, trace=trace, plan=plan)]
-        while len(lives) <= _MAX_LEASES and not (plan and lives[-1].struck):
+        while len(lives) <= _MAX_LEASES and not (lives[-1].planned and lives[-1].struck):
             end = lives[-1].end
             until = self._leased_until(end)
             if until is None:

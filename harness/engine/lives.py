@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..values.history import Execution, Outcome
-from ..values.points import Effect, Point, When
+from ..values.points import Effect, Flight, Point, When
 from ..world.disk import DiskState
 
 BIRTH = 1_768_467_600.0  # virtual time at which the first process starts: 2026-01-15 09:00 UTC
@@ -54,10 +54,12 @@ class Lived:
     unintercepted: list[str] = field(default_factory=list)
     unwatched: list[str] = field(default_factory=list)
     concurrent: list[str] = field(default_factory=list)
+    inside: list[str] = field(default_factory=list)
     calls: int = 0
     polls: int = 0
     planned: int = 0
     late_modules: tuple[str, ...] = ()
+    flights: tuple[Flight, ...] = ()
 
     def execution(self) -> Execution:
         """Return what an invariant may know of this process."""

@@ -8,8 +8,8 @@ from ..values.errors import ChaosError, unknown_fault
 from ..values.faults import Fault
 from ..values.http import ModelAnswer
 from ..values.points import Effect, Point
-from ..values.schedule import Injection, Schedule
-from ..values.strikes import Say
+from ..values.schedule import SWAP, Injection, Schedule
+from ..values.strikes import Hold, Say
 from .lives import Sighting
 
 CRASH = "process.kill"
@@ -43,12 +43,20 @@ def _injections(fault: Fault, effect: Effect) -> Iterator[tuple[Injection, Armed
                 yield injection, Armed(0, injection, strike, fault.at, fault.outlives and lasting)
 
 
+def order(injection: Injection, position: int = 0) -> Armed:
+    """Make an order ready."""
+    others = int(injection.variant) if injection.variant.isdigit() else 1
+    return Armed(position, injection, Hold(others), ())
+
+
 def arm(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> list[Armed]:
     """Make the injections of a schedule ready to strike; raises ChaosError for an unknown fault or variant."""
     return [_armed(position, injection, known, effects) for position, injection in enumerate(schedule.injections)]
 
 
 def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> Armed:
+    if injection.fault == SWAP:
+        return order(injection, position)
     fault = known.get(injection.fault)
     if fault is None:
         raise unknown_fault(injection.fault, known, "--chaos-replay")

@@ -15,7 +15,8 @@ from .judge import Judge, Judgement
 from .lens import Lens
 from .lives import FIRST_STREAM, Lived, Sighting
 from .observe import Baseline
-from .plan import crash, errors
+from .orders import pair
+from .plan import crash, errors, order
 from .replay import needs_recovery, outlasted
 from .setting import Setting
 
@@ -55,6 +56,7 @@ class Schedules:
         """Carry all of them out, those of one fault first."""
         if self.setting.kill is not None:
             self._crashes((), self.baseline.first.sightings, Schedule(()))
+        self._orders()
         struck = list(self._errors(()))
         if self.setting.depth > 1:
             for one in struck:
@@ -89,8 +91,10 @@ class Schedules:
     def _close(self, *, follow: bool = True) -> None:
         """Let the closure grow to its end, or to the end of the budget."""
         for node in self.closure.run(follow=follow):
-            if len(node.schedule.injections) > 2 and node.judgement is not None:
+            if node.schedule.faults > 2 and node.judgement is not None:
                 self.findings.add(node.schedule, node.judgement)
+            for ordered in node.orders:
+                self.findings.add(node.schedule.then(ordered.injection), ordered.judgement)
             if self._is_over(0):
                 self.skipped["budget"] += self.closure.abandon()
 
@@ -99,19 +103,51 @@ class Schedules:
         if judgement is None:
             return
         self.findings.add(schedule, judgement)
-        for sighting in node.sightings if node is not None else ():
+        for between, sighting in node.seen if node is not None else ():
             inner = self.closure.nodes.get(self.lens.identity(sighting.world))
             if inner is not None and inner.judgement is not None:
-                self.findings.add(schedule.then(crash(sighting, recovering=True)), inner.judgement)
+                last = (*between, crash(sighting, recovering=True))
+                self.findings.add(Schedule((*schedule.injections, *last)), inner.judgement)
 
-    def _errors(self, first: tuple[Armed, ...], life: Lived | None = None) -> Iterator[_Struck]:
-        """Try every fault that leaves the process alive, in a run in which `first` struck already.
+    def _orders(self) -> None:
+        """Try what was in flight together in the other order: how it ends, every crash, and faults of the two."""
+        usual, tally = self.baseline.first, self.closure.tally
+        self.closure.concurrent = any(flight.others for flight in usual.flights)
+        for injection in tally.plan(usual):
+            if not self._mine() or self._is_over():
+                continue
+            plan = (order(injection),)
+            life = self.executor.live("run", self.baseline.initial, FIRST_STREAM, plan, trace=True)
+            if not tally.came([life]):
+                continue
+            schedule = Schedule((injection,))
+            self._judge_run(schedule, life)
+            if self.setting.kill is not None:
+                self._crashes(plan, life.sightings, schedule)
+            if injection.when == "before" and not injection.variant:
+                for _ in self._errors(plan, life, pair(life, usual, injection)):
+                    pass
+
+    def _judge_run(self, schedule: Schedule, life: Lived) -> None:
+        """Judge a run that no fault struck."""
+        lives, node = [life], None
+        if needs_recovery(self.setting, life):
+            node = self.closure.nodes[self.closure.add(life.end, schedule)]
+            self._close()
+            lives += node.lives
+        self._count(schedule, node, self.judge.judge(lives))
+
+    def _errors(
+        self, first: tuple[Armed, ...], life: Lived | None = None, points: Sequence[Point] | None = None
+    ) -> Iterator[_Struck]:
+        """Try every fault that leaves the process alive, in a run in which `first` struck already, at these points.
 
         What leaves `run` joins the closure.
         """
         last: _Struck | None = None
         run = life or self.baseline.first
-        points = _after(run, first[-1].injection) if first else run.points
+        if points is None:
+            points = _after(run, first[-1].injection) if first else run.points
         for injection, armed in errors(points, run.effects, self.setting.faults):
             if (not first and not self._mine()) or self._is_over():
                 continue
@@ -124,20 +160,23 @@ class Schedules:
                 yield last
 
     def _error(self, schedule: Schedule, plan: tuple[Armed, ...]) -> _Struck | None:
-        traced = self.setting.depth > len(plan)
+        traced = self.setting.depth > schedule.faults
         life = self.executor.live("run", self.baseline.initial, FIRST_STREAM, plan, trace=traced)
         if len(life.struck) < len(plan):
-            self.drifted.append(str(schedule))
+            if schedule.faults < len(plan):
+                self.closure.tally.skipped["held_in_vain"] += 1
+            else:
+                self.drifted.append(str(schedule))
             return None
         lives, node = [life, *outlasted(self.setting, self.judge, life, plan)], None
         if needs_recovery(self.setting, lives[-1]):
             node = self.closure.nodes[self.closure.add(lives[-1].end, schedule)]
-            self._close(follow=len(plan) == 1)
+            self._close(follow=schedule.faults == 1)
             if node.judgement is None:
                 return None
             lives += node.lives
         judgement = self.judge.judge(lives)
-        self._count(schedule, node if len(plan) == 1 else None, judgement)
+        self._count(schedule, node if schedule.faults == 1 else None, judgement)
         return _Struck(plan[-1], life, judgement, node)
 
     def _after_an_error(self, one: _Struck) -> None:
@@ -152,7 +191,7 @@ class Schedules:
 
     def _in_recovery(self) -> None:
         """Try every fault in the recovery from each world that one fault can leave."""
-        for node in [n for n in self.closure.nodes.values() if len(n.schedule.injections) == 1]:
+        for node in [n for n in self.closure.nodes.values() if n.schedule.faults == 1]:
             last: tuple[Armed, Lived, Judgement] | None = None
             points = [point for life in node.lives for point in life.points]
             effects = {point: effect for life in node.lives for point, effect in life.effects.items()}

@@ -19,8 +19,13 @@ def statement(result: Exploration, setting: Setting, *, cut_at: int, reduced: bo
     ]
     if result.audited:
         parts.append(f"{result.audited} merged schedules run truly, {mismatches} mismatches")
+    if result.orders:
+        parts.append(f"{result.orders} other order{'' if result.orders == 1 else 's'} of effects side by side")
     if result.concurrent:
         parts.append(f"{' and '.join(result.concurrent)} side by side, in one order")
+    if result.inside:
+        count = len(result.inside)
+        parts.append(f"inside {count} subprocess{'' if count == 1 else 'es'} not looked at, before and after are")
     if setting.hosts:
         parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
     if result.skipped:
@@ -34,7 +39,7 @@ def statement(result: Exploration, setting: Setting, *, cut_at: int, reduced: bo
 
 def _covered(result: Exploration, setting: Setting, cut_at: int, reduced: bool) -> str:
     exact = not (result.unintercepted or result.drifted or result.flaky or result.skipped or result.errors)
-    exact = exact and not result.concurrent
+    exact = exact and not result.concurrent and not result.inside
     word = "exhaustive: " if exact and setting.shard[1] == 1 and not setting.hosts else ""
     part = "" if setting.shard[1] == 1 else f"shard {setting.shard[0]} of {setting.shard[1]} of "
     faults = "every selected fault" if result.skipped == {} else "selected faults"

@@ -55,7 +55,9 @@ class Exploration:
         closed: whether any number of crashes is covered.
         result: what the fault-free run returned.
         verdicts: worst verdict of each invariant.
-        concurrent: "tasks" and "threads" where such were at work side by side: one of their orders was tried.
+        concurrent: "tasks", "threads" and "programs" where of effects side by side one order was tried only.
+        orders: how many other orders of effects in flight together were tried.
+        inside: points of programs that changed what is watched while nobody looked.
         elsewhere: whether this was a replay of a schedule whose first point this fault-free run does not have.
     """
 
@@ -71,6 +73,8 @@ class Exploration:
     unintercepted: tuple[str, ...] = ()
     unwatched: tuple[str, ...] = ()
     concurrent: tuple[str, ...] = ()
+    orders: int = 0
+    inside: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
     audited: int = 0
     seconds: float = 0.0

@@ -18,6 +18,9 @@ _QUOTED = re.compile(r"%([0-9A-F]{2})")
 
 
 Doer = Literal["main", "task", "thread"]
+Who = tuple[int, int]
+"""Number of a thread and of a task in it, 0 where there is none."""
+ANY_TASK = -1
 When = Literal["before", "middle", "after"]
 
 
@@ -49,6 +52,23 @@ class Point:
     def __str__(self) -> str:
         task = f"%{quoted(self.task)}" if self.task else ""
         return f"{self.kind}.{self.verb}:{quoted(self.target)}{task}#{self.n}"
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """Who was at a point, and who else could have reached one of its own at that moment.
+
+    `held` says how `who` can be made to wait there: as a thread, as a task that awaits, or not at all.
+    """
+
+    who: Who
+    others: frozenset[Who] = frozenset()
+    held: Literal["thread", "task", ""] = ""
+
+    def beside(self, who: Who) -> Who | None:
+        """Return as whom somebody was in flight beside this one; None where it was not."""
+        loose = (who[0], ANY_TASK)
+        return who if who in self.others else loose if loose in self.others else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ _INJECTION = re.compile(
     r"(?:%(?P<task>(?:[^%#]|%[0-9A-F]{2})+))?#(?P<n>[1-9]\d*)"
     r"(?::(?P<when>before|middle|after))?"
 )
+SWAP = "order.swap"
+"""Not a fault: others go first at this point, as they might have."""
 _SHAPE = "fault[.variant][~lasting]@[recover/]kind.verb:target[%task]#n[:before|:middle|:after]"
 
 
@@ -38,6 +40,10 @@ class Injection:
 
     def describe(self) -> str:
         """Return the injection as a sentence for people."""
+        if self.fault == SWAP:
+            others = f"effects of {self.variant} others pass" if self.variant else "another effect passes"
+            answer = "its answer comes" if self.when == "after" else "it is carried out"
+            return f"{self.point.verb} of {self.point.target}: {others} before {answer}"
         moment = {"before": "before", "middle": "in the middle of", "after": "after"}[self.when]
         nth = "" if self.point.n == 1 else f" (time {self.point.n})"
         where = f"{self.point.verb} of {self.point.target}{nth}" + (" in the recovery" if self.recovering else "")
@@ -53,6 +59,11 @@ class Schedule:
 
     def __str__(self) -> str:
         return " + ".join(map(str, self.injections))
+
+    @property
+    def faults(self) -> int:
+        """How many faults it has: an order is none."""
+        return sum(injection.fault != SWAP for injection in self.injections)
 
     def then(self, injection: Injection) -> "Schedule":
         """Return this schedule with one more injection at its end."""

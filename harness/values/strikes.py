@@ -45,4 +45,21 @@ class Say:
     answer: ModelAnswer
 
 
-Strike = Kill | Fail | Disconnect | Respond | Say
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A program that the agent started ends with `code`, -N for the signal N.
+
+    Before it acted it does nothing; after it acted its own code is lost.
+    """
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing is broken: who is at the point waits there until effects of so many others have passed."""
+
+    others: int
+
+
+Strike = Kill | Fail | Disconnect | Respond | Say | Exit | Hold

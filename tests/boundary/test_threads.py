@@ -10,7 +10,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from rollproof.chaos import Chaos
 from rollproof.values.exploration import Exploration
@@ -121,18 +120,6 @@ def _statement(folder: Path, run: Any) -> str:
     chaos.api("https://api.mail.test")
     chaos.explore(run=lambda: run(shared), recover=lambda: None, allow=lambda world: True)
     return found[0].statement
-
-
-def test_effects_side_by_side_are_not_called_exhaustive(tmp_path: Path) -> None:
-    """Of tasks that are gathered only one order was tried, and the statement says so."""
-
-    async def run(shared: Path) -> None:
-        async with httpx.AsyncClient() as client:
-            await asyncio.gather(*(client.post(f"https://api.mail.test/{name}", json={}) for name in ("a", "b")))
-
-    statement = _statement(tmp_path, run)
-    assert "tasks side by side, in one order" in statement
-    assert "exhaustive" not in statement
 
 
 def test_effects_one_after_the_other_are(tmp_path: Path) -> None:
