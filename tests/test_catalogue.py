@@ -22,6 +22,7 @@ POINTS = [
         "sqlite": ("insert", "commit"),
         "http": ("post",),
         "llm": ("chat",),
+        "mail": ("connect", "send"),
     }.items()
     for verb in verbs
 ]
