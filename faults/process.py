@@ -24,7 +24,7 @@ def interrupt(effect: Effect) -> Iterator[Strike]:
         yield Fail(KeyboardInterrupt())
 
 
-@fault("process.cancel", at=("http", "llm", "mail", "mcp"), when=("before", "after"))
+@fault("process.cancel", at=("http", "llm"), when=("before", "after"))
 def cancel(effect: Effect) -> Iterator[Strike]:
     """The task that waits for an answer is cancelled: before the service acted, or after it acted."""
     if effect.by == "task":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .engine.setting import Setting
     from .twins.fill import Fill
     from .twins.mailbox import Mailbox
+    from .twins.mcp import McpTwin
     from .twins.replies import Replies
     from .twins.rest import RestTwin
     from .values.faults import Fault
@@ -140,6 +141,19 @@ class Chaos:
         from .twins.rest import RestTwin
 
         twin = RestTwin(base_url, token=token, settled=settled, seed=self._options.seed)
+        self._add_twin(twin)
+        if token is not None:
+            self._secrets[f"the token of {base_url}"] = token.encode()
+        return twin
+
+    def mcp(self, tools: Mapping[str, Any], *, base_url: str, token: str | None = None) -> "McpTwin":
+        """Declare a server of tools (Model Context Protocol over streamable HTTP) at `base_url`, and return it.
+
+        A tool is a function, or a pair of its schema and a function; see `rollproof.twins.mcp_tools.tools_of`.
+        """
+        from .twins.mcp import McpTwin
+
+        twin = McpTwin(tools, base_url=base_url, token=token, seed=self._options.seed)
         self._add_twin(twin)
         if token is not None:
             self._secrets[f"the token of {base_url}"] = token.encode()

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from ..values.errors import ChaosError, Permitted
 from ..values.http import HttpRequest, HttpResponse
+from ..values.points import Point
 from ..values.sources import Twin, twin_for
 from ..values.strikes import Disconnect
 from . import http_client, respx_seam
@@ -52,19 +53,27 @@ class Exchange:
             return self._exchanged(twin, request)
 
     def _exchanged(self, twin: Twin, request: HttpRequest) -> HttpResponse:
-        crossing = self._gate.arrive(twin.kind, twin.verb(request), twin.target(request))
+        verb, target = twin.verb(request), twin.target(request)
+        if not verb:
+            return self._asked(Act(Point(twin.kind, request.method.lower(), target), request, self._gate.now()))
+        crossing = self._gate.arrive(twin.kind, verb, target)
         before = crossing.moment("before")
         if before is not None and isinstance(before.strike, Disconnect):
             raise TransportFault(before.strike.reason)
         changed = before or crossing.changed_answer()
         act = Act(crossing.point, request, self._gate.now(), changed.position if changed else None)
+        response = self._asked(act)
+        after = crossing.moment("after") if before is None else None
+        if after is not None and isinstance(after.strike, Disconnect):
+            raise TransportFault(after.strike.reason)
+        return response
+
+    def _asked(self, act: Act) -> HttpResponse:
+        """Return what the twin says to a request."""
         with self._gate.inside():
             response = self._gate.channel.ask(act)
         if isinstance(response, Refused):
             raise ChaosError(response.code, response.message, response.hint)
-        after = crossing.moment("after") if before is None else None
-        if after is not None and isinstance(after.strike, Disconnect):
-            raise TransportFault(after.strike.reason)
         assert isinstance(response, HttpResponse)
         return response
 

@@ -61,6 +61,13 @@ class Deliver:
     reply: str = ""
 
 
-Strike = Kill | Fail | Disconnect | Respond | Say | Deliver
-AHEAD = (Say, Deliver)
+@dataclass(frozen=True, slots=True)
+class Misanswer:
+    """The service treats a request in a way of its own; `how` is one that its twin knows."""
+
+    how: str
+
+
+Strike = Kill | Fail | Disconnect | Respond | Say | Deliver | Misanswer
+AHEAD = (Say, Deliver, Misanswer)
 """What strikes after an effect and must be known before it: another one does it."""
