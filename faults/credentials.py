@@ -7,7 +7,7 @@ from rollproof.values.points import Effect
 from rollproof.values.strikes import Respond, Strike
 
 
-@fault("credentials.revoked", at=("http", "llm"), once=False, lasting=True)
+@fault("credentials.revoked", at=("http", "llm", "mcp"), once=False, lasting=True)
 def revoked(effect: Effect) -> Iterator[Strike]:
     """From this request on the service answers 401; before recovery the key works again."""
     yield Respond(401)

@@ -1,4 +1,4 @@
-"""What stands between a client and a service. Each of these appears at a model's point as ``llm.*``."""
+"""What stands between a client and a service. Each of these is there for a model as ``llm.*``, for tools as ``mcp.*``."""
 
 from collections.abc import Iterator
 

@@ -3,6 +3,7 @@
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,8 @@ from .values.exploration import Exploration
 if TYPE_CHECKING:
     from .engine.setting import Setting
     from .twins.fill import Fill
+    from .twins.mailbox import Mailbox
+    from .twins.mcp import McpTwin
     from .twins.replies import Replies
     from .twins.rest import RestTwin
     from .values.faults import Fault
@@ -86,6 +89,7 @@ class Chaos:
         self._paths: list[tuple[Path, str | None, bool, tuple[str, ...]]] = []
         self._services: list[WorldSource] = []
         self._twins: list[Twin] = []
+        self._mailboxes: dict[str, Mailbox] = {}
         self._invariants: list[Invariant] = []
         self._secrets: dict[str, bytes] = {}
         self._hosts: set[str] = set()
@@ -142,6 +146,34 @@ class Chaos:
             self._secrets[f"the token of {base_url}"] = token.encode()
         return twin
 
+    def mcp(self, tools: Mapping[str, Any], *, base_url: str, token: str | None = None) -> "McpTwin":
+        """Declare a server of tools (Model Context Protocol over streamable HTTP) at `base_url`, and return it.
+
+        A tool is a function, or a pair of its schema and a function; see `rollproof.twins.mcp_tools.tools_of`.
+        """
+        from .twins.mcp import McpTwin
+
+        twin = McpTwin(tools, base_url=base_url, token=token, seed=self._options.seed)
+        self._add_twin(twin)
+        if token is not None:
+            self._secrets[f"the token of {base_url}"] = token.encode()
+        return twin
+
+    def mailbox(self, name: str = "mail.test", *, login: tuple[str, str] | None = None) -> "Mailbox":
+        """Declare a mailbox behind a real SMTP server that the agent knows as `name`, and return it.
+
+        With `login` the server wants this user and password. It ends with the test.
+        """
+        from .twins.mailbox import Mailbox
+
+        if name.lower() in self._mailboxes:
+            raise ChaosError("twice", f"{name!r} is a mailbox already", "declare each mail server once")
+        mailbox = self._mailboxes[name.lower()] = Mailbox(name, login=login)
+        self._services.append(mailbox)
+        if login is not None:
+            self._secrets[f"the password of {mailbox.name}"] = login[1].encode()
+        return mailbox
+
     def allow_network(self, host: str) -> None:
         """Permit connections to one real host, named without a port; the statement then does not say exhaustive."""
         if not host or "/" in host or host.count(":") == 1:
@@ -190,7 +222,9 @@ class Chaos:
         __tracebackhide__ = True
         self.explored = True
         self._check_arguments(run, recover, errors)
-        with _environment(self._environment):
+        from .boundary.ordinary import environment
+
+        with environment(self._environment), self._mail():
             if not self._options.active:
                 return self._once(run)
             result = self._exploration(run, recover or run, allow, retry, errors, name or "")
@@ -201,6 +235,11 @@ class Chaos:
             self._tell(result)
             _fail_where_needed(result, self._options.seed)
         return result
+
+    def close(self) -> None:
+        """End what runs beside the test."""
+        for mailbox in self._mailboxes.values():
+            mailbox.close()
 
     def finish(self) -> None:
         """Fail a replay whose point was in none of the test's explorations."""
@@ -275,6 +314,20 @@ class Chaos:
             shard=options.shard,
         )
 
+    @contextmanager
+    def _mail(self) -> Iterator[None]:
+        """Lead mail to the mailboxes."""
+        if not self._mailboxes:
+            yield
+            return
+        from .boundary.mail import install
+
+        undo = install({name: (mailbox.host, mailbox.port) for name, mailbox in self._mailboxes.items()})
+        try:
+            yield
+        finally:
+            undo()
+
     def _named_paths(self) -> Iterator[tuple[Path, str, bool, tuple[str, ...]]]:
         """Yield the declared paths; where a private one's last part is not unique, its parent's name stands before."""
         names = [name or path.name for path, name, _, _ in self._paths]
@@ -293,7 +346,9 @@ class Chaos:
         try:
             result = run()
             if inspect.isawaitable(result):
-                result = _in_a_loop(result)
+                from .boundary.ordinary import in_a_loop
+
+                result = in_a_loop(result)
         finally:
             undo()
         return Exploration(test=self._test, result=result, statement="one run without a fault (no --chaos)")
@@ -333,38 +388,6 @@ class Chaos:
 
 def _nothing() -> None:
     return None
-
-
-def _in_a_loop(awaitable: Any) -> Any:
-    """Wait for it in a new loop, in a thread of its own where this one has a running loop (an async test)."""
-    import asyncio
-    from concurrent.futures import ThreadPoolExecutor
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(_await(awaitable))
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, _await(awaitable)).result()
-
-
-async def _await(awaitable: Any) -> Any:
-    return await awaitable
-
-
-class _environment:
-    """Set environment variables where they are missing, and take them away again."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
-
-    def __enter__(self) -> None:
-        self._added = [name for name in self._values if name not in os.environ]
-        os.environ.update({name: self._values[name] for name in self._added})
-
-    def __exit__(self, *error: object) -> None:
-        for name in self._added:
-            os.environ.pop(name, None)
 
 
 def _fail_where_needed(result: Exploration, seed: int) -> None:

@@ -7,13 +7,13 @@ import pytest
 from rollproof.chaos import Chaos, Options
 from rollproof.plugin.installed import Builtins
 from rollproof.values.exploration import Exploration
+from rollproof.values.faults import with_twins
 from rollproof.values.schedule import Schedule
 
 
 def options(**changed: Any) -> Options:
     """Return the options of ``--chaos`` with everything that comes with Rollproof."""
-    faults = list(Builtins().pytest_chaos_faults())
-    faults += [fault.for_model() for fault in faults if fault.name.startswith("http.")]
+    faults = with_twins(Builtins().pytest_chaos_faults())
     known = {fault.name: fault for fault in faults}
     invariants = tuple(Builtins().pytest_chaos_invariants())
     settings = {"active": True, "faults": tuple(known.values()), "known": known, "invariants": invariants}

@@ -23,6 +23,7 @@ POINTS = [
         "http": ("post",),
         "process": ("run",),
         "llm": ("chat",),
+        "mail": ("connect", "send"),
     }.items()
     for verb in verbs
 ]

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from ..values.points import Point, canonical
 from ..values.sources import Twin
-from . import clock, ending, entropy, files, http, patching, programs, sqlite, warming
+from . import clock, ending, entropy, files, http, mail, patching, programs, sqlite, warming
 from .channel import Channel, Ended
 from .gate import Armed, Gate, Limits
 from .guard import Guard
@@ -84,7 +84,8 @@ class Boundary:
         self._gate = Gate(self._time.now)
         self._gate.tick, self._gate.wait, self._gate.settle = self._time.tick, self._time.wait, self._time.settle
         scope = Scope(agent.roots, self._renamed)
-        guard = Guard(self._gate, scope, agent.hosts)
+        guard = Guard(self._gate, scope, agent.hosts, mail.servers())
+        mail.carry(self._gate)
         http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.hosts))
         sqlite.install(self._gate, scope, self._time)
         files.install(self._gate, scope)

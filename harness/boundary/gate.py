@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ..values.faults import matches
-from ..values.points import Doer, Flight, Point, When
+from ..values.points import ANSWERED, Doer, Flight, Point, When
 from ..values.schedule import Injection
-from ..values.strikes import Fail, Hold, Kill, Say, Strike
+from ..values.strikes import AHEAD, Fail, Hold, Kill, Strike
 from .channel import Channel, Crossed, Noted, Struck
 from .companions import Companions
 from .holding import Holding, Wait
@@ -49,7 +49,7 @@ class Armed:
         origin = self.injection.point
         if not matches(self.at, point):
             return False
-        if origin.kind in ("http", "llm"):
+        if origin.kind in ANSWERED:
             return point.target.partition("/")[0] == origin.target.partition("/")[0]
         if origin.kind == "process":
             return point.target == origin.target
@@ -91,7 +91,8 @@ class Crossing:
         if gate.trace:
             with gate.inside():
                 gate.channel.ask(Crossed(self.point, when, gate.now(), self.size, _doer()))
-        armed = gate.due(self.point, when, lambda strike: not isinstance(strike, Say))
+        ahead = AHEAD if when == "after" else ()
+        armed = gate.due(self.point, when, lambda strike: not isinstance(strike, ahead))
         if armed is None:
             return None
         if isinstance(armed.strike, Kill):
@@ -101,8 +102,8 @@ class Crossing:
         return armed
 
     def changed_answer(self) -> Armed | None:
-        """Return what makes the model say something else here."""
-        return self.gate.due(self.point, "after", lambda strike: isinstance(strike, Say))
+        """Return what makes the other side do or say something else here; to be asked before it acts."""
+        return self.gate.due(self.point, "after", lambda strike: isinstance(strike, AHEAD))
 
     @property
     def tears(self) -> bool:
@@ -206,7 +207,7 @@ class Gate:
             self._beside_programs = True
             self.note("concurrent", "programs")
         self.tick()
-        if kind in ("http", "llm"):
+        if kind in ANSWERED:
             self.calls += 1
         if self.calls > self.limits.calls or len(self.points) > self.limits.effects:
             self.overrun()

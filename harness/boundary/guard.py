@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, NoReturn
 
 from .gate import Gate
@@ -20,8 +20,11 @@ _NOT_DURABLE = ("/dev/", "/proc/", "/sys/")
 class Guard:
     """Sees what happens before it happens, whoever does it."""
 
-    def __init__(self, gate: Gate, scope: Scope, hosts: frozenset[str]) -> None:
-        self._gate, self._scope = gate, scope
+    def __init__(
+        self, gate: Gate, scope: Scope, hosts: frozenset[str], servers: Container[tuple[str, int]] = ()
+    ) -> None:
+        self._gate, self._scope, self._servers = gate, scope, servers
+        self._own_name = socket.gethostname()
         self._hosts = hosts | {address for host in hosts for address in _addresses(host)}
         self._told: set[str] = set()
 
@@ -72,6 +75,10 @@ class Guard:
 
     def _connects(self, event: str, arguments: tuple[Any, ...]) -> None:
         address = arguments[1] if event in _ADDRESSED else arguments[0]
+        if event in _LOOKED_UP and address == self._own_name:
+            return  # what mail and logs call this machine
+        if (address if event in _ADDRESSED else arguments[:2]) in self._servers:
+            return
         host = address[0] if isinstance(address, tuple) else address
         if host is None or (isinstance(address, (str, bytes)) and event in _ADDRESSED):
             return  # what is connected already, or a Unix socket: it stays on this machine

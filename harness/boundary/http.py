@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from ..values.errors import ChaosError, Permitted
 from ..values.http import HttpRequest, HttpResponse
+from ..values.points import Point
 from ..values.sources import Twin, twin_for
 from ..values.strikes import Disconnect
 from . import http_client, respx_seam
@@ -40,7 +41,7 @@ class Exchange:
         return host in self._hosts
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the answer.
+        """Return the answer; a request that is no point of its own goes straight to its twin.
 
         Raises TransportFault where a fault struck, Permitted where the network answers, ChaosError where nobody can.
         """
@@ -49,13 +50,16 @@ class Exchange:
             if self.permits(request.hostname):
                 raise Permitted
             self._forbidden(request.host)
-        with self._gate.my_turn(*_place(twin, request)):
+        place = _place(twin, request)
+        if not place[1]:
+            return self._asked(Act(Point(twin.kind, request.method.lower(), place[2]), request, self._gate.now()))
+        with self._gate.my_turn(*place):
             return self._exchanged(twin, request)
 
     async def later(self, request: HttpRequest) -> HttpResponse:
         """Return the answer to an async client; other tasks go on while it is on its way."""
         twin = twin_for(self._twins, request.url)
-        if twin is None:
+        if twin is None or not twin.verb(request):
             return self(request)
         await self._gate.depart(*_place(twin, request))
         with self._gate.awaiting():
@@ -70,13 +74,18 @@ class Exchange:
             raise TransportFault(before.strike.reason)
         changed = before or crossing.changed_answer()
         act = Act(crossing.point, request, self._gate.now(), changed.position if changed else None)
+        response = self._asked(act)
+        after = crossing.moment("after") if before is None else None
+        if after is not None and isinstance(after.strike, Disconnect):
+            raise TransportFault(after.strike.reason)
+        return response
+
+    def _asked(self, act: Act) -> HttpResponse:
+        """Return what the twin says to a request."""
         with self._gate.inside():
             response = self._gate.channel.ask(act)
         if isinstance(response, Refused):
             raise ChaosError(response.code, response.message, response.hint)
-        after = crossing.moment("after") if before is None else None
-        if after is not None and isinstance(after.strike, Disconnect):
-            raise TransportFault(after.strike.reason)
         assert isinstance(response, HttpResponse)
         return response
 

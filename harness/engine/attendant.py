@@ -16,8 +16,8 @@ from ..values.errors import ChaosError
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.points import Effect
-from ..values.sources import twin_for
-from ..values.strikes import Kill, Respond, Say
+from ..values.sources import Misanswering, twin_for
+from ..values.strikes import Kill, Misanswer, Respond, Say
 from .lives import Lived, Sighting, Snapshot
 from .setting import Setting
 
@@ -130,6 +130,8 @@ class Attendant:
         try:
             if armed is not None and isinstance(armed.strike, Respond):
                 response = twin.refuse(act.request, armed.strike.status, _headers(armed.strike, act.clock))
+            elif armed is not None and isinstance(armed.strike, Misanswer) and isinstance(twin, Misanswering):
+                response = twin.misanswer(act.request, armed.strike.how)
             else:
                 response = twin.handle(act.request)
                 response = self._say(twin, act, response, armed)

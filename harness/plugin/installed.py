@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from ..values.errors import ChaosError
-from ..values.faults import Fault
+from ..values.faults import Fault, with_twins
 from ..values.history import Invariant
 
 _T = TypeVar("_T")
@@ -37,9 +37,8 @@ def _declared(package: str, kind: type[_T]) -> list[_T]:
 
 
 def installed_faults(config: pytest.Config) -> dict[str, Fault]:
-    """Return all faults by name, each ``http.*`` one as ``llm.*`` too; a second one of a name is refused."""
-    found = list(chain.from_iterable(config.hook.pytest_chaos_faults()))
-    found += [fault.for_model() for fault in found if fault.name.startswith("http.")]
+    """Return all faults by name, each ``http.*`` one as ``llm.*`` and ``mcp.*`` too; a second one is refused."""
+    found = with_twins(chain.from_iterable(config.hook.pytest_chaos_faults()))
     _refuse_doubles("fault", [fault.name for fault in found])
     return {fault.name: fault for fault in sorted(found, key=lambda fault: fault.name)}
 

@@ -39,10 +39,17 @@ class Fault:
         """Say whether this fault can strike at the effect's kind of point."""
         return matches(self.at, effect.point)
 
-    def for_model(self) -> "Fault":
-        """Return the twin of an ``http.*`` fault at a model's point, called ``llm.*``."""
-        at = tuple(glob.replace("http.", "llm.", 1) for glob in self.at)
-        return replace(self, name="llm." + self.name.removeprefix("http."), at=at)
+    def at_kind(self, kind: str) -> "Fault":
+        """Return the twin of an ``http.*`` fault at another kind of point that HTTP carries, called ``kind.*``."""
+        at = tuple(glob.replace("http.", f"{kind}.", 1) for glob in self.at)
+        return replace(self, name=f"{kind}." + self.name.removeprefix("http."), at=at)
+
+
+def with_twins(found: Iterable[Fault]) -> list[Fault]:
+    """Return these faults, and each ``http.*`` one also as it appears at the points of models and of tools."""
+    faults = list(found)
+    http = [fault for fault in faults if fault.name.startswith("http.")]
+    return [*faults, *(fault.at_kind(kind) for kind in ("llm", "mcp") for fault in http)]
 
 
 def matches(globs: Iterable[str], point: Point) -> bool:

@@ -32,7 +32,7 @@ class Twin(WorldSource, Protocol):
     """A stateful stand-in of an outside service below `base_url`; it outlives the agent's process."""
 
     base_url: str
-    kind: str  # "http", or "llm" for a model
+    kind: str  # "http", "llm" for a model, or "mcp" for a server of tools
     requests: list[HttpRequest]  # a log for the test, no part of the state
 
     def vary(self, run: int) -> None:
@@ -44,7 +44,7 @@ class Twin(WorldSource, Protocol):
         ...
 
     def verb(self, request: HttpRequest) -> str:
-        """Return the verb of the point that this request is: "post", "get" …, or "chat" for a model."""
+        """Return the verb of the point that this request is: "post", "get" …, or "chat" for a model; "" for none."""
         ...
 
     def target(self, request: HttpRequest) -> str:
@@ -65,6 +65,15 @@ class Twin(WorldSource, Protocol):
 
     def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
         """Return `response` saying `answer` instead."""
+        ...
+
+
+@runtime_checkable
+class Misanswering(Protocol):
+    """A twin with ways of its own to go wrong."""
+
+    def misanswer(self, request: HttpRequest, how: str) -> HttpResponse:
+        """Treat a request as the word `how` says."""
         ...
 
 

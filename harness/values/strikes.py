@@ -62,4 +62,29 @@ class Hold:
     others: int
 
 
-Strike = Kill | Fail | Disconnect | Respond | Say | Exit | Hold
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """The mail server treats one mail in its own way; known to it before the mail comes.
+
+    Attributes:
+        copies: how often it delivers the mail.
+        hangs_up: whether it hangs up instead of its last answer.
+        refuses: what it answers with `reply` (``550 …``): the first recipient, all of them, or the mail's content.
+    """
+
+    copies: int = 1
+    hangs_up: bool = False
+    refuses: Literal["", "recipient", "recipients", "content"] = ""
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Misanswer:
+    """The service treats a request in a way of its own; `how` is one that its twin knows."""
+
+    how: str
+
+
+Strike = Kill | Fail | Disconnect | Respond | Say | Exit | Hold | Deliver | Misanswer
+AHEAD = (Say, Deliver, Misanswer)
+"""What strikes after an effect and must be known before it: another one does it."""

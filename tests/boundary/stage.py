@@ -11,7 +11,7 @@ from rollproof.engine.lives import BIRTH, FIRST_STREAM, Lived
 from rollproof.engine.plan import arm
 from rollproof.engine.setting import Setting
 from rollproof.values.schedule import Schedule
-from rollproof.values.sources import Twin
+from rollproof.values.sources import Twin, WorldSource
 from rollproof.world.disk import Source
 
 from ..exploring import options
@@ -28,6 +28,7 @@ class Stage:
         for path in (self.shared, self.own, self.elsewhere):
             path.mkdir()
         self.twins: list[Twin] = []
+        self.services: list[WorldSource] = []
         self.limits: Limits | None = None
 
     def live(
@@ -36,7 +37,7 @@ class Stage:
         """Let `run` live once from the outside as it is now; `token` is the schedule of faults that strike it."""
         known = options().known
         sources = (Source(self.shared, "shared", False), Source(self.own, "own", True))
-        setting = Setting(run, run, sources, tuple(self.twins), tuple(self.twins), (), known, ())
+        setting = Setting(run, run, sources, (*self.twins, *self.services), tuple(self.twins), (), known, ())
         executor = Executor(setting)
         executor.patience_s = 20.0
         Lens(setting, executor)  # databases are compared by rows

@@ -55,6 +55,17 @@ def test_anything_else_counts(content, more):
     )
 
 
+def test_message_ids_are_renamed():
+    """As the standard library writes them: how they read is nothing, which of them are equal is all."""
+
+    def world(*ids: str) -> World:
+        return text("\n".join(f"<{id}@agent.test>" for id in ids))
+
+    one, other = "178500000012.4242.11817287356180942", "178500000987.17.4998133331219908761"
+    assert name(world(one)) == name(world(other))
+    assert name(world(one, one)) != name(world(one, other))
+
+
 def test_runs_of_another_stream_have_one_identity():
     """Seen each at its own time, with the same keys."""
     one, two = (replace(run, tables={}, shapes={}) for run in RUNS[:2])

@@ -1,0 +1,124 @@
+"""Mail: what ``smtplib`` says to a mailbox travels over a real socket, and passes the gate.
+
+A connection is a point, and so is each mail: from its sender to the server's last answer. Put in place once in the
+parent; in the agent's processes what passes is seen. Mailboxes are reached by their name at any port. TLS is left out:
+``SMTP_SSL`` and ``starttls`` succeed and carry plain text over the loopback.
+"""
+
+import errno
+import json
+import smtplib
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import Any
+
+from ..values.strikes import Deliver, Disconnect
+from .gate import Gate
+
+Address = tuple[str, int]
+_addresses: dict[str, Address] = {}
+_gates: list[Gate] = []
+
+
+def carry(gate: Gate) -> None:
+    """Send the mail of this process through `gate`."""
+    _gates[:] = [gate]
+
+
+def servers() -> frozenset[Address]:
+    """Return where the servers of mailboxes are: connections to them are permitted."""
+    return frozenset((host, port) for address, port in _addresses.values() for host in (address, "localhost"))
+
+
+def install(mailboxes: Mapping[str, Address]) -> Callable[[], None]:
+    """Lead mail for these hosts to where their servers are; returns what puts `smtplib` back."""
+    _addresses.update(mailboxes)
+    client: Any = smtplib.SMTP
+    secure: Any = smtplib.SMTP_SSL
+    replaced = [
+        (client, "_get_socket", _dialled(client._get_socket)),
+        (secure, "_get_socket", _dialled(secure._get_socket)),
+        (client, "sendmail", _sent(client.sendmail)),
+        (client, "data", _sent(client.data)),
+        (client, "starttls", _in_the_clear(client.starttls)),
+    ]
+    before = [(owner, name, vars(owner)[name]) for owner, name, _ in replaced]
+    for owner, name, function in replaced:
+        setattr(owner, name, function)
+
+    def uninstall() -> None:
+        _addresses.clear()
+        for owner, name, function in before:
+            setattr(owner, name, function)
+
+    return uninstall
+
+
+def _mailbox(host: str, port: int) -> str:
+    """Return the name of the mailbox that a client means, or "" where it means none."""
+    if host.lower() in _addresses:
+        return host.lower()
+    return next((name for name, (_, there) in _addresses.items() if (host, port) in servers() and port == there), "")
+
+
+def _gate() -> Gate | None:
+    return _gates[0] if _gates and _gates[0].active else None
+
+
+def _dialled(plain: Callable[..., Any]) -> Callable[..., Any]:
+    def _get_socket(self: Any, host: str, port: int, timeout: Any) -> Any:
+        name = _mailbox(host, port)
+        if not name:
+            return plain(self, host, port, timeout)
+        self._rollproof_mailbox = name
+        gate = _gate()
+        with gate.my_turn() if gate else nullcontext():
+            crossing = gate.arrive("mail", "connect", name) if gate else None
+            armed = crossing.moment("before") if crossing else None
+            if armed is not None and isinstance(armed.strike, Disconnect):
+                raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+            with gate.quiet() if gate else nullcontext():
+                connected = socket.create_connection(_addresses[name], timeout)
+            if crossing:
+                crossing.moment("after")
+            return connected
+
+    return _get_socket
+
+
+def _sent(plain: Callable[..., Any]) -> Callable[..., Any]:
+    def send(self: Any, *args: Any, **kwargs: Any) -> Any:
+        name, gate = getattr(self, "_rollproof_mailbox", ""), _gate()
+        if not name or gate is None:
+            return plain(self, *args, **kwargs)
+        with gate.my_turn():
+            crossing = gate.arrive("mail", "send", name)
+            armed = crossing.moment("before") or crossing.changed_answer()
+            deliver = armed.strike if armed is not None and isinstance(armed.strike, Deliver) else Deliver()
+            try:
+                with gate.quiet():
+                    if armed is not None:
+                        self.docmd("XFAULT", json.dumps(asdict(deliver)))
+                    answer = plain(self, *args, **kwargs)
+            except smtplib.SMTPServerDisconnected:
+                if deliver.hangs_up and deliver.copies:
+                    crossing.moment("after")
+                raise
+            crossing.moment("after")
+            return answer
+
+    return send
+
+
+def _in_the_clear(plain: Callable[..., Any]) -> Callable[..., Any]:
+    def starttls(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not getattr(self, "_rollproof_mailbox", ""):
+            return plain(self, *args, **kwargs)
+        self.ehlo_or_helo_if_needed()
+        self.helo_resp = self.ehlo_resp = None
+        self.esmtp_features, self.does_esmtp = {}, False
+        return (220, b"2.0.0 Ready to start TLS")
+
+    return starttls

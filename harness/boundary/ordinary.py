@@ -1,0 +1,34 @@
+"""What a run in the test's own process needs: an event loop, and credentials where an agent looks for them."""
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+
+def in_a_loop(awaitable: Any) -> Any:
+    """Wait for it in a new loop, in a thread of its own where this one has a running loop (an async test)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_await(awaitable))
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, _await(awaitable)).result()
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables where they are missing, and take them away again."""
+    added = [name for name in values if name not in os.environ]
+    os.environ.update({name: values[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)

@@ -1,0 +1,230 @@
+"""A server of tools: the Model Context Protocol over streamable HTTP, as clients of today speak it."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..values.errors import ChaosError
+from ..values.http import HttpRequest, HttpResponse, ModelAnswer
+from ..values.world import Row
+from . import addresses
+from .credentials import Revocations, bearer
+from .mcp_tools import Tools, tools_of
+
+VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+SESSION = "mcp-session-id"
+_VERBS = {"initialize": "initialize", "tools/list": "list", "tools/call": "call"}
+_INVALID_REQUEST, _UNKNOWN_METHOD, _INVALID_PARAMS, _PARSE_ERROR = -32600, -32601, -32602, -32700
+
+
+class McpTwin(Revocations):
+    """A server of tools at `base_url`. What its tools remember is external state.
+
+    A session is known until it is closed, or until the server is started again (a fault); it is no part of the state.
+    Streams that wait for what the server has to say by itself are refused (405), which clients take as "never".
+    `requests` is a log for the test and no part of the state: it grows until a new list is assigned.
+
+    Args:
+        tools: see `mcp_tools.tools_of`; checked here.
+        base_url: the endpoint, e.g. ``https://tools.test/mcp``.
+        token: the only bearer token that is accepted; None accepts everybody.
+        seed: what session ids are derived from.
+    """
+
+    kind = "mcp"
+
+    def __init__(self, tools: Mapping[str, Any], *, base_url: str, token: str | None = None, seed: int = 0) -> None:
+        super().__init__()
+        self.base_url = addresses.base_url(base_url)
+        self.requests: list[HttpRequest] = []
+        self._host = urlsplit(self.base_url).netloc
+        self._tools: Tools = tools_of(tools)
+        self._token, self._seed = token, seed
+        self._collections: dict[str, list[Row]] = {}
+        self.vary(0)
+
+    def vary(self, run: int) -> None:
+        """Give sessions that are opened from now on other ids, as every start of a real server does."""
+        self._run, self._opened = run, 0
+        self._forgotten: set[str] = set()
+
+    def rows(self, collection: str) -> list[Row]:
+        """Return copies of what the tools keep under this name."""
+        found: list[Row] = json.loads(json.dumps(self._collections.get(collection, [])))
+        return found
+
+    def save(self) -> bytes:
+        """Return what the tools remember."""
+        kept = {name: rows for name, rows in sorted(self._collections.items()) if rows}
+        return json.dumps(kept, separators=(",", ":")).encode()
+
+    def restore(self, state: bytes) -> None:
+        """Put back what `save` returned."""
+        self._collections = json.loads(state)
+
+    def describe(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return the collections by ``host/name``; one whose name begins with ``_`` is only remembered."""
+        return {name: rows for name, rows in self.recall(state).items() if not name.startswith(f"{self._host}/_")}
+
+    def recall(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return all collections: a later call can meet them."""
+        return {f"{self._host}/{name}": rows for name, rows in json.loads(state).items()}
+
+    def verb(self, request: HttpRequest) -> str:
+        """Return ``initialize``, ``list`` or ``call``; "" for what does nothing and is no point."""
+        return _VERBS.get(str(_message(request).get("method")), "")
+
+    def target(self, request: HttpRequest) -> str:
+        """Return the host, for a call with the tool's name behind it."""
+        tool = _parameters(_message(request)).get("name")
+        return f"{self._host}/{tool}" if isinstance(tool, str) and tool else self._host
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """Act on a request and answer it."""
+        self.requests.append(request)
+        if self.is_revoked(request) or (self._token is not None and bearer(request) != self._token):
+            return self.refuse(request, 401, {})
+        message, session = _message(request), request.headers.get(SESSION, "")
+        if request.method not in ("POST", "DELETE"):
+            return self.refuse(request, 405, {"allow": "POST, DELETE"})
+        if message.get("method") == "initialize":
+            return self._initialize(message)
+        if not session or session in self._forgotten:
+            missing = "Bad Request: Missing session ID"
+            return _error(
+                message, _INVALID_REQUEST, "Session not found" if session else missing, 404 if session else 400
+            )
+        if request.method == "DELETE":
+            self._forgotten.add(session)
+            return HttpResponse(204)
+        if message.get("jsonrpc") != "2.0":
+            return _error(message, _PARSE_ERROR, "The body is no JSON-RPC message", 400)
+        return self._answer(message) if "id" in message else HttpResponse(202)
+
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
+        """Answer with an error of the HTTP server before the tools, without acting."""
+        challenge = {"www-authenticate": 'Bearer error="invalid_token"'} if status == 401 else {}
+        return HttpResponse.of_json(
+            status, {"error": f"The request failed with status {status}."}, challenge | dict(headers)
+        )
+
+    def misanswer(self, request: HttpRequest, how: str) -> HttpResponse:
+        """Treat a request in one of the ways of `faults.mcp`."""
+        message = _message(request)
+        if how == "unknown tool":
+            return _error(message, _INVALID_PARAMS, f"Unknown tool: {_parameters(message).get('name')}")
+        if how == "tool error":
+            return _result(message, _failed("The tool failed: its backend is not available."))
+        if how == "forgets":
+            self._forgotten.add(request.headers.get(SESSION, ""))
+            return self.handle(request)
+        response = self.handle(request)
+        if how == "acts and forgets":
+            self._forgotten.add(request.headers.get(SESSION, ""))
+        if how == "wrong result":
+            return _result(message, self._tools.spoiled(_parameters(message).get("name"), _result_in(response)))
+        return HttpResponse(200, {"content-type": "text/event-stream"}, b": working\n\n")  # and then it ends
+
+    def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
+        """Return None: this is no model."""
+        return None
+
+    def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
+        """Return `response` as it is: this is no model."""
+        return response
+
+    def _initialize(self, message: Row) -> HttpResponse:
+        self._opened += 1
+        session = sha256(f"{self._seed}/{self._run}/{self._opened}".encode()).hexdigest()[:32]
+        wanted = _parameters(message).get("protocolVersion")
+        result = {
+            "protocolVersion": wanted if wanted in VERSIONS else VERSIONS[-1],
+            "capabilities": {"tools": {"listChanged": False}},
+            "serverInfo": {"name": self._host, "version": "1.0.0"},
+        }
+        answer = _result(message, result)
+        return HttpResponse(answer.status, {**answer.headers, SESSION: session}, answer.body)
+
+    def _answer(self, message: Row) -> HttpResponse:
+        match message.get("method"):
+            case "ping":
+                return _result(message, {})
+            case "tools/list":
+                return _result(message, {"tools": self._tools.listed()})
+            case "tools/call":
+                return self._call(message)
+        return _error(message, _UNKNOWN_METHOD, f"Method not found: {message.get('method')}")
+
+    def _call(self, message: Row) -> HttpResponse:
+        """Call a tool; what it changed counts where it did not fail."""
+        parameters = _parameters(message)
+        name, arguments = str(parameters.get("name")), parameters.get("arguments") or {}
+        if name not in self._tools:
+            return _error(message, _INVALID_PARAMS, f"Unknown tool: {name}")
+        state = _Collections(json.loads(self.save()))
+        try:
+            result = self._tools.call(name, state, arguments)
+        except ChaosError:
+            raise
+        except Exception as problem:
+            return _result(message, _failed(f"{type(problem).__name__}: {problem}"))
+        self._collections = _kept(name, state)
+        return _result(message, result)
+
+
+class _Collections(dict[str, list[Row]]):
+    """What a tool gets as its state: a collection is there, and empty, when it is first asked for."""
+
+    def __missing__(self, name: str) -> list[Row]:
+        self[name] = []
+        return self[name]
+
+
+def _kept(tool: str, state: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """Return what a tool leaves in its state, as it will be read again."""
+    rows = [row for each in state.values() for row in (each if isinstance(each, list) else [None])]
+    try:
+        text = json.dumps(dict(state))
+    except (TypeError, ValueError):
+        text = ""
+    if not text or not all(isinstance(row, dict) for row in rows):
+        hint = 'keep lists of dicts that are JSON: state["bookings"].append({"seat": "12A"})'
+        raise ChaosError(
+            "bad-state", f"the tool {tool!r} leaves a state that cannot be kept: {dict(state)!r:.200}", hint
+        )
+    kept: dict[str, list[Row]] = json.loads(text)
+    return kept
+
+
+def _message(request: HttpRequest) -> Row:
+    """Return the JSON-RPC message of a request; {} where there is none."""
+    try:
+        document = json.loads(request.body or b"{}")
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _parameters(message: Row) -> Row:
+    parameters = message.get("params")
+    return parameters if isinstance(parameters, dict) else {}
+
+
+def _result(message: Row, result: Row) -> HttpResponse:
+    return HttpResponse.of_json(200, {"jsonrpc": "2.0", "id": message.get("id"), "result": result})
+
+
+def _result_in(response: HttpResponse) -> Row:
+    result = response.json().get("result", {}) if response.body else {}
+    return result if isinstance(result, dict) else {}
+
+
+def _error(message: Row, code: int, text: str, status: int = 200) -> HttpResponse:
+    error = {"code": code, "message": text}
+    return HttpResponse.of_json(status, {"jsonrpc": "2.0", "id": message.get("id"), "error": error})
+
+
+def _failed(text: str) -> Row:
+    return {"content": [{"type": "text", "text": text}], "isError": True}
