@@ -15,13 +15,17 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
+$(VENV)/agents: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,agents]'
+	touch $@
+
 chaos: $(VENV)/ready  ## run the core of the built-in scenarios under every fault
 	$(BIN)/python -m pytest --chaos -q $(CORE:%=scenarios/test_%.py) -n 2 --alluredir=$(RESULTS) --clean-alluredir
 
 chaos-all: $(VENV)/ready  ## run all of them
 	$(BIN)/python -m pytest --chaos -q scenarios -n 2 --alluredir=$(RESULTS) --clean-alluredir
 
-test: $(VENV)/ready  ## run the whole test suite
+test: $(VENV)/agents  ## run the whole test suite
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
 
 lint: $(VENV)/ready  ## ruff and mypy strict

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from ..values.world import Entry, Row
+from .binary import readable
 from .documents import read_document, read_json
 from .masks import ThingMask
 from .shapes import TIME_PATTERN, UUID_PATTERN, looks_random
@@ -18,6 +19,7 @@ _SLOT = re.compile(
     rf"(?P<time>(?<![\w.]){TIME_PATTERN}(?!\w))"
     rf"|(?P<uuid>{UUID_PATTERN})"
     r"|(?P<message_id>(?<![\w.])\d{10,}\.\d+\.\d+(?![\w.]))"  # as email.utils.make_msgid writes them
+    r"|(?P<fraction>(?<![\w])0+\.\d{12,}(?!\w))"
     r"|(?P<number>(?<![\w.])\d{2,19}(?:\.\d+)?(?![\w]))"
     r"|(?P<word>[A-Za-z0-9]{8,})"
 )
@@ -45,7 +47,7 @@ class PieceBuilder:
         """Add a value that a mask hides: all of it is one slot, unless a part of it can be told."""
         if value is None or isinstance(value, bool):
             return self.literal(repr(value))
-        text = value if isinstance(value, str) else repr(value)
+        text = value if isinstance(value, str) else readable(value) if isinstance(value, bytes) else repr(value)
         skeleton, slots = _scan(self.shorten(text))
         if not slots:
             skeleton, slots = "\0", (("hidden", text),)
@@ -72,6 +74,8 @@ class PieceBuilder:
         elif isinstance(value, str) and (inner := read_json(value)):
             self.literal("JSON ")
             self.tree(mask, inner, place)
+        elif isinstance(value, bytes):
+            self.scan(readable(value))
         else:
             self.scan(repr(value))
 
@@ -117,15 +121,8 @@ def entry_piece(entry: Entry, mask: ThingMask, by_lines: bool, shorten: Callable
     elif document is not None and document.kind == "text":
         _add_lines(builder, mask, document.value)
     else:
-        builder.scan(_decoded(entry.content))
+        builder.scan(readable(entry.content))
     return builder.piece()
-
-
-def _decoded(content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
 
 
 def _add_lines(builder: PieceBuilder, mask: ThingMask, lines: list[str]) -> None:

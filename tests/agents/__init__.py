@@ -1,0 +1,1 @@
+"""Agents on frameworks of others, as their documentation shows them, explored unmodified."""
