@@ -23,6 +23,7 @@ POINTS = [
         "http": ("post",),
         "llm": ("chat",),
         "mail": ("connect", "send"),
+        "mcp": ("initialize", "list", "call"),
     }.items()
     for verb in verbs
 ]
