@@ -105,13 +105,18 @@ def prepare(hosts: frozenset[str]) -> Callable[[], None]:
     bare, plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.create_default_context
     if not hosts:
         ssl.create_default_context = lambda *args, **kwargs: bare
-    uninstall = install(lambda request: _carrier[0](request), lambda host: _carrier[0].permits(host))
+    uninstall = install(carried, lambda host: _carrier[0].permits(host))
 
     def undo() -> None:
         uninstall()
         ssl.create_default_context = plain
 
     return undo
+
+
+def carried(request: HttpRequest) -> HttpResponse:
+    """Send a request of this process where `carry` said."""
+    return _carrier[0](request)
 
 
 def carry(exchange: Exchange) -> None:

@@ -1,18 +1,21 @@
 """Tools behind the Model Context Protocol: the real SDK reaches the twin, and a fault is an error of its own."""
 
 import json
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from mcp import ClientSession
-from mcp.client import Client
+from mcp import ClientSession, StdioServerParameters
+from mcp.client import Client, stdio
+from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
+from rollproof.boundary import http, mcp_stdio
 from rollproof.chaos import Chaos, Options
-from rollproof.twins.mcp import McpTwin
+from rollproof.twins.mcp import McpTwin, declared
 from rollproof.values.errors import ChaosError
 
 from ..exploring import explored, options
@@ -202,6 +205,76 @@ def test_a_server_that_restarted_knows_the_old_session_no_more(stage: Stage, too
     assert third == {"booking": 1 if when == "before" else 2}
 
 
+COMMAND = ("npx", "-y", "@travel/tool-server")
+
+
+async def in_a_subprocess(use: Callable[[ClientSession], Awaitable[Any]]) -> Any:
+    """Start the server by its command, and use it."""
+    server = StdioServerParameters(command=COMMAND[0], args=list(COMMAND[1:]))
+    async with stdio_client(server) as streams, ClientSession(*streams) as session:
+        await session.initialize()
+        return await use(session)
+
+
+STDIO_CALL = "stdio.call:tool-server/book#1"
+SUBPROCESS = {
+    f"mcp.restarted@{STDIO_CALL}:before": ("MCPError: Connection closed", 0),
+    f"mcp.restarted@{STDIO_CALL}:after": ("MCPError: Connection closed", 1),
+    f"mcp.unknown_tool@{STDIO_CALL}:before": ("MCPError: Unknown tool: book", 0),
+    f"mcp.wrong_result@{STDIO_CALL}:after": ("RuntimeError: Invalid structured content", 1),
+}
+
+
+@pytest.fixture
+def server(stage: Stage) -> Iterator[McpTwin]:
+    """The same tools, of a server that the agent starts itself."""
+    twin = declared(TOOLS, None, COMMAND, None, 0)
+    stage.twins.append(twin)
+    undo = mcp_stdio.install({twin.command: twin.base_url}, http.carried)
+    yield twin
+    undo()
+
+
+@pytest.mark.parametrize("token", SUBPROCESS, ids=lambda token: token.replace(f"@{STDIO_CALL}", ""))
+def test_a_fault_of_a_server_that_is_a_subprocess(stage: Stage, server: McpTwin, token: str) -> None:
+    """Where it restarts, its pipes are closed; the rest is as over HTTP."""
+
+    async def run() -> str:
+        try:
+            return str(await in_a_subprocess(call))
+        except Exception as problem:
+            return said(problem)
+
+    life, (text, count) = stage.live(run, token), SUBPROCESS[token]
+    assert str(life.outcome.value).startswith(text), life.outcome
+    assert len(server.describe(life.end.services[0]).get("tool-server/bookings", [])) == count
+
+
+def test_a_subprocess_that_is_a_twin_is_never_started(stage: Stage, server: McpTwin) -> None:
+    """Its sessions are points, nothing slips by, and any other command is started as ever."""
+    made = short(stage.points(lambda: in_a_subprocess(call)))
+    assert made == ["initialize tool-server", "call tool-server/book", "list tool-server"]
+
+    async def another() -> Any:
+        server = StdioServerParameters(command=sys.executable, args=["-c", ""])
+        async with stdio_client(server) as streams, ClientSession(*streams) as session:
+            await session.initialize()
+
+    life = stage.live(another)
+    assert life.outcome.kind == "raised"
+    assert any("subprocess.Popen" in text for text in life.unintercepted)
+
+
+def test_without_exploring_a_subprocess_is_a_twin_too() -> None:
+    """The SDK is as before afterwards."""
+    plain = stdio._create_platform_compatible_process
+    chaos = Chaos(Options())
+    tools = chaos.mcp(TOOLS, command=COMMAND)
+    assert chaos.explore(run=lambda: in_a_subprocess(call)).result == {"booking": 1}
+    assert len(tools.rows("bookings")) == 1
+    assert stdio._create_platform_compatible_process is plain
+
+
 class _Agent:
     """Books with patience; `key` says what it calls its attempts."""
 
@@ -285,6 +358,14 @@ def test_a_tool_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(ChaosError, match=text) as problem:
         Chaos(Options()).mcp(tools, base_url=URL)  # type: ignore[arg-type]
     assert problem.value.code == "bad-tool"
+
+
+@pytest.mark.parametrize("where", [{}, {"base_url": URL, "command": COMMAND}, {"command": "npx"}, {"command": []}])
+def test_a_server_that_is_nowhere_is_refused(where: dict[str, Any]) -> None:
+    """It is at one place: a URL, or a command in words."""
+    with pytest.raises(ChaosError, match=r"write base_url=") as problem:
+        Chaos(Options()).mcp(TOOLS, **where)
+    assert problem.value.code == "bad-server"
 
 
 def test_other_misuse() -> None:
