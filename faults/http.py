@@ -1,4 +1,4 @@
-"""What stands between a client and a service. Each of these is there for a model as ``llm.*``, for tools as ``mcp.*``."""
+"""What stands between a client and a service. All of it is there for a model as ``llm.*``, for tools as ``mcp.*``."""
 
 from collections.abc import Iterator
 

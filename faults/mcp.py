@@ -7,9 +7,12 @@ from rollproof.values.points import Effect
 from rollproof.values.strikes import Misanswer, Strike
 
 
-@fault("mcp.restarted", at=("mcp.call", "mcp.list"), when=("before", "after"))
+@fault("mcp.restarted", at=("mcp.call", "mcp.list", "stdio.call", "stdio.list"), when=("before", "after"))
 def restarted(effect: Effect) -> Iterator[Strike]:
-    """The server was started again and knows no session: it says so (404), or acts and is gone before it answers."""
+    """The server was started again and knows no session, before it acts, or after it and before it answers.
+
+    Over HTTP it says so (404), or the stream ends without a result. A subprocess ends.
+    """
     yield Misanswer("forgets" if effect.when == "before" else "acts and forgets")
 
 
@@ -19,19 +22,19 @@ def lost_answer(effect: Effect) -> Iterator[Strike]:
     yield Misanswer("acts and says nothing")
 
 
-@fault("mcp.unknown_tool", at="mcp.call", lasting=True)
+@fault("mcp.unknown_tool", at=("mcp.call", "stdio.call"), lasting=True)
 def unknown_tool(effect: Effect) -> Iterator[Strike]:
     """The list of tools has changed: the server no longer knows this one."""
     yield Misanswer("unknown tool")
 
 
-@fault("mcp.tool_error", at="mcp.call", lasting=True)
+@fault("mcp.tool_error", at=("mcp.call", "stdio.call"), lasting=True)
 def tool_error(effect: Effect) -> Iterator[Strike]:
     """The tool fails and has done nothing: a result with isError."""
     yield Misanswer("tool error")
 
 
-@fault("mcp.wrong_result", at="mcp.call", when="after", lasting=True)
+@fault("mcp.wrong_result", at=("mcp.call", "stdio.call"), when="after", lasting=True)
 def wrong_result(effect: Effect) -> Iterator[Strike]:
     """The tool did its work, and its result does not match its output schema."""
     yield Misanswer("wrong result")

@@ -3,7 +3,7 @@
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,27 +25,9 @@ if TYPE_CHECKING:
     from .values.sources import Twin, WorldSource
     from .values.world import World
 
-LEFTOVER_NAMES = (
-    "*.lock",
-    "*.lck",
-    ".lock",
-    "lock",
-    "*.pid",
-    "*.tmp",
-    "*.temp",
-    "*.part",
-    "*.partial",
-    "*.swp",
-    "*.staging",
-    "tmp*",
-    ".tmp*",
-    "*.tmp.*",
-    "*.tmp-*",
-    "*.new",
-    "~*",
-    "staging*",
-    ".staging*",
-)
+_LOCKS = ("*.lock", "*.lck", ".lock", "lock", "*.pid")
+_DRAFTS = ("*.tmp", "*.temp", "*.part", "*.partial", "*.swp", "*.staging", "tmp*", ".tmp*", "*.tmp.*", "*.tmp-*")
+LEFTOVER_NAMES = (*_LOCKS, *_DRAFTS, "*.new", "~*", "staging*", ".staging*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +128,22 @@ class Chaos:
             self._secrets[f"the token of {base_url}"] = token.encode()
         return twin
 
-    def mcp(self, tools: Mapping[str, Any], *, base_url: str, token: str | None = None) -> "McpTwin":
-        """Declare a server of tools (Model Context Protocol over streamable HTTP) at `base_url`, and return it.
+    def mcp(
+        self,
+        tools: Mapping[str, Any],
+        *,
+        base_url: str | None = None,
+        command: Sequence[str] | None = None,
+        token: str | None = None,
+    ) -> "McpTwin":
+        """Declare a server of tools (Model Context Protocol), and return it.
 
-        A tool is a function, or a pair of its schema and a function; see `rollproof.twins.mcp_tools.tools_of`.
+        It is reached over streamable HTTP at `base_url`, or it is the subprocess that the agent starts by `command`. A
+        tool is a function, or a pair of its schema and a function; see `rollproof.twins.mcp_tools.tools_of`.
         """
-        from .twins.mcp import McpTwin
+        from .twins.mcp import declared
 
-        twin = McpTwin(tools, base_url=base_url, token=token, seed=self._options.seed)
+        twin = declared(tools, base_url, command, token, self._options.seed)
         self._add_twin(twin)
         if token is not None:
             self._secrets[f"the token of {base_url}"] = token.encode()
@@ -224,7 +214,7 @@ class Chaos:
         self._check_arguments(run, recover, errors)
         from .boundary.ordinary import environment
 
-        with environment(self._environment), self._mail():
+        with environment(self._environment), self._seams():
             if not self._options.active:
                 return self._once(run)
             result = self._exploration(run, recover or run, allow, retry, errors, name or "")
@@ -315,18 +305,22 @@ class Chaos:
         )
 
     @contextmanager
-    def _mail(self) -> Iterator[None]:
-        """Lead mail to the mailboxes."""
-        if not self._mailboxes:
-            yield
-            return
-        from .boundary.mail import install
+    def _seams(self) -> Iterator[None]:
+        """Lead mail to the mailboxes, and what is started by a command that is a twin's to it."""
+        started = {getattr(twin, "command", ()): twin.base_url for twin in self._twins}
+        commands = {command: url for command, url in started.items() if command}
+        with ExitStack() as undo:
+            if self._mailboxes:
+                from .boundary import mail
 
-        undo = install({name: (mailbox.host, mailbox.port) for name, mailbox in self._mailboxes.items()})
-        try:
+                undo.callback(mail.install({name: (box.host, box.port) for name, box in self._mailboxes.items()}))
+            if commands:
+                from .boundary import http, mcp_stdio
+                from .twins.answering import directly
+
+                answer = http.carried if self._options.active else directly(self._twins, self._hosts)
+                undo.callback(mcp_stdio.install(commands, answer))
             yield
-        finally:
-            undo()
 
     def _named_paths(self) -> Iterator[tuple[Path, str, bool, tuple[str, ...]]]:
         """Yield the declared paths; where a private one's last part is not unique, its parent's name stands before."""

@@ -24,6 +24,7 @@ POINTS = [
         "process": ("run",),
         "llm": ("chat",),
         "mail": ("connect", "send"),
+        "mcp": ("initialize", "list", "call"),
     }.items()
     for verb in verbs
 ]

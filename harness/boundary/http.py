@@ -124,7 +124,7 @@ def prepare(hosts: frozenset[str]) -> Callable[[], None]:
     if not hosts:
         ssl.create_default_context = lambda *args, **kwargs: bare
     uninstall = install(
-        lambda request: _carrier[0](request),
+        carried,
         lambda host: _carrier[0].permits(host),
         lambda request: _carrier[0].later(request),
     )
@@ -134,6 +134,11 @@ def prepare(hosts: frozenset[str]) -> Callable[[], None]:
         ssl.create_default_context = plain
 
     return undo
+
+
+def carried(request: HttpRequest) -> HttpResponse:
+    """Send a request of this process where `carry` said."""
+    return _carrier[0](request)
 
 
 def carry(exchange: Exchange) -> None:

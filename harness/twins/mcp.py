@@ -1,7 +1,8 @@
 """A server of tools: the Model Context Protocol over streamable HTTP, as clients of today speak it."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from .mcp_tools import Tools, tools_of
 
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 SESSION = "mcp-session-id"
+_NOT_IN_A_NAME = re.compile(r"[^a-z0-9._-]+")
 _VERBS = {"initialize": "initialize", "tools/list": "list", "tools/call": "call"}
 _INVALID_REQUEST, _UNKNOWN_METHOD, _INVALID_PARAMS, _PARSE_ERROR = -32600, -32601, -32602, -32700
 
@@ -29,14 +31,22 @@ class McpTwin(Revocations):
     Args:
         tools: see `mcp_tools.tools_of`; checked here.
         base_url: the endpoint, e.g. ``https://tools.test/mcp``.
+        command: what starts it as a subprocess, where it is one; then `base_url` is just its name.
         token: the only bearer token that is accepted; None accepts everybody.
         seed: what session ids are derived from.
     """
 
-    kind = "mcp"
-
-    def __init__(self, tools: Mapping[str, Any], *, base_url: str, token: str | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        tools: Mapping[str, Any],
+        *,
+        base_url: str,
+        command: tuple[str, ...] = (),
+        token: str | None = None,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
+        self.kind, self.command = "stdio" if command else "mcp", command
         self.base_url = addresses.base_url(base_url)
         self.requests: list[HttpRequest] = []
         self._host = urlsplit(self.base_url).netloc
@@ -172,6 +182,27 @@ class McpTwin(Revocations):
             return _result(message, _failed(f"{type(problem).__name__}: {problem}"))
         self._collections = _kept(name, state)
         return _result(message, result)
+
+
+def declared(
+    tools: Mapping[str, Any], base_url: str | None, command: Sequence[str] | None, token: str | None, seed: int
+) -> McpTwin:
+    """Return the server that a test declares, at a URL or as a command.
+
+    Raises:
+        ChaosError: ``bad-server`` for both or neither, or a command that is none.
+    """
+    hint = 'write base_url="https://tools.test/mcp", or command=["npx", "-y", "@travel/server"] for a subprocess'
+    if (base_url is None) == (command is None):
+        raise ChaosError("bad-server", "a server of tools is at a URL or is a command, one of both", hint)
+    if base_url is not None:
+        return McpTwin(tools, base_url=base_url, token=token, seed=seed)
+    words = () if isinstance(command, str) or command is None else tuple(command)
+    if not words or not all(isinstance(word, str) and word for word in words) or token is not None:
+        raise ChaosError("bad-server", f"command={command!r} is no list of words, or has a token", hint)
+    named = [word for word in words if not word.startswith("-")] or list(words)
+    name = _NOT_IN_A_NAME.sub("-", named[-1].rpartition("/")[2].lower()).strip("-") or "server"
+    return McpTwin(tools, base_url=f"http://{name}", command=words, seed=seed)
 
 
 class _Collections(dict[str, list[Row]]):

@@ -4,6 +4,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -107,24 +108,20 @@ def _schema_of(parameters: list[inspect.Parameter]) -> Row:
 
 
 def _check_schema(name: str, part: str, schema: Any) -> None:
-    from jsonschema import Draft202012Validator, SchemaError
-
+    jsonschema: Any = import_module("jsonschema")
     try:
-        Draft202012Validator.check_schema(schema)
-        fits = schema.get("type") == "object"
-    except (SchemaError, AttributeError) as problem:
-        raise ChaosError(
-            "bad-tool", f"the {part} of the tool {name!r} is no JSON schema: {problem!s:.200}", _HINT
-        ) from None
-    if not fits:
-        raise ChaosError("bad-tool", f'the {part} of the tool {name!r} has not "type": "object"', _HINT)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        problem = "" if schema.get("type") == "object" else 'it has not "type": "object"'
+    except (jsonschema.SchemaError, AttributeError) as error:
+        problem = str(error).partition("\n")[0]
+    if problem:
+        raise ChaosError("bad-tool", f"the {part} of the tool {name!r} is none: {problem}", _HINT)
 
 
 def _mismatch(document: object, schema: Row) -> str:
     """Return how a document does not match a schema, "" where it does."""
-    from jsonschema import Draft202012Validator
-
-    errors = Draft202012Validator(schema).iter_errors(document)
+    jsonschema: Any = import_module("jsonschema")
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(document)
     return next((str(error.message) for error in errors), "")
 
 

@@ -32,7 +32,7 @@ class Twin(WorldSource, Protocol):
     """A stateful stand-in of an outside service below `base_url`; it outlives the agent's process."""
 
     base_url: str
-    kind: str  # "http", "llm" for a model, or "mcp" for a server of tools
+    kind: str  # "http", "llm" for a model, "mcp" for tools, "stdio" for those of a subprocess
     requests: list[HttpRequest]  # a log for the test, no part of the state
 
     def vary(self, run: int) -> None:
