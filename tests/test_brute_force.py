@@ -22,6 +22,7 @@ WHOLE = ("right_foreign_files_stay", "wrong_half_an_import_is_an_import", "wrong
 SAMPLED = (
     "right_lease_taken_over",
     "right_moves_what_the_database_committed",
+    "right_parallel_orders_with_keys",
     "right_release_folders",
     "wrong_checkpoint_before_effect",
     "wrong_checkpoint_torn",
