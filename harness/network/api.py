@@ -35,10 +35,11 @@ class Api:
 
     def check(self, url: str) -> None:
         """Make sure that a Toxiproxy server is there."""
-        answer = self._call("GET", "/version")
-        if not answer.ok or not any(part.isdigit() for part in answer.text):
-            raise ChaosError("toxiproxy-unreachable", f"what answers at {url} is no Toxiproxy server", _HINT)
-        self.get_list("/proxies")
+        try:
+            self._call("GET", "/version")
+            self.get_list("/proxies")
+        except Missing:
+            raise ChaosError("toxiproxy-unreachable", f"what answers at {url} is no Toxiproxy server", _HINT) from None
 
     def get_list(self, path: str) -> list[dict[str, Any]]:
         """Return a list, or the values of an object."""
