@@ -12,9 +12,7 @@ from .servers import BINARY, KINDS, Server, started
 def servers() -> Iterator[dict[str, Server]]:
     """Start each server once."""
     with ExitStack() as stack:
-        yield {
-            kind: stack.enter_context(started(kind)) for kind in KINDS if kind == "embedded" or BINARY is not None
-        }
+        yield {kind: stack.enter_context(started(kind)) for kind in KINDS if kind == "embedded" or BINARY is not None}
 
 
 @pytest.fixture(params=KINDS)
