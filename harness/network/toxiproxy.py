@@ -4,17 +4,19 @@ Speaks to a real Toxiproxy server or to the embedded one through `toxiproxy-pyth
 one server for a process, no time limit, ``HTTP_PROXY`` obeyed on the way to loopback, failures of the server ignored.
 """
 
+import contextlib
 import os
 import re
 import secrets
 import shutil
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
 from ..values.errors import ChaosError, nearest
-from .api import Api, parse
+from .api import Api, Unreachable, parse
 from .launching import HOST, Helper
 from .toxics import ATTRIBUTES, deadly
 
@@ -100,9 +102,11 @@ class Toxiproxy:
         if os.getpid() != self._owner:
             return
         try:
-            if self._helper is None:
-                for proxy in self._proxies:
-                    proxy.delete()
+            for proxy in self._proxies:
+                proxy.release()
+                if self._helper is None:
+                    with contextlib.suppress(Unreachable):
+                        proxy.delete()
         finally:
             self._proxies.clear()
             for helper in (self._helper, self._remover):
@@ -126,6 +130,7 @@ class Proxy:
         self._api = api
         self._path = api.path("proxies", str(described["name"]))
         self._count = 0
+        self._held: list[socket.socket] = []
         self.address = self._address(described)
 
     def add(self, type: str, stream: Stream = "downstream", *, toxicity: float = 1.0, **attributes: int) -> str:
@@ -151,15 +156,21 @@ class Proxy:
             self.remove(str(toxic["name"]))
 
     def down(self) -> None:
-        """Close all connections and refuse new ones."""
+        """Close all connections and refuse new ones; nobody is given the port meanwhile."""
         self._enable(False)
+        self._held.append(socket.socket())
+        with contextlib.suppress(OSError):  # the embedded server keeps it
+            self._held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._held[-1].bind(self.address)
 
     def up(self) -> None:
         """Accept connections again, at the same address."""
         self._enable(True)
+        self.release()
 
     def delete(self) -> None:
         """Remove the proxy; one that is gone already stays so."""
+        self.release()
         self._api.delete(self._path, missing_ok=True)
 
     def connections(self) -> list[Traffic]:
@@ -169,6 +180,11 @@ class Proxy:
             ChaosError: where the server does not count.
         """
         return [Traffic(**one) for one in self._api.get_list(f"/rollproof{self._path}/connections")]
+
+    def release(self) -> None:
+        """Let go of the port that is held while the proxy is down."""
+        while self._held:
+            self._held.pop().close()
 
     def _enable(self, enabled: bool) -> None:
         now = self._api.post(self._path, {"enabled": enabled})

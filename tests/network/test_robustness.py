@@ -79,7 +79,7 @@ def test_a_disabled_proxy_keeps_its_port(embedded: Server) -> None:
 
 
 def test_dice_are_the_same_for_the_same_seed() -> None:
-    """Which of 40 connections a toxicity of 0.5 strikes is the seed's doing, in each new server; another seed differs."""
+    """Which of 40 connections a toxicity of 0.5 strikes is the doing of the seed, in each new server."""
     with serving(echo) as service:
         runs = []
         for seed in ("a", "a", "b"):

@@ -5,7 +5,6 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-
 from rollproof.network.api import parse
 from rollproof.network.launching import Helper
 from rollproof.network.toxiproxy import Toxiproxy
