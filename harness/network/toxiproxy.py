@@ -78,6 +78,11 @@ class Toxiproxy:
         """Return where the server's API is."""
         return f"http://{self._api.host}:{self._api.port}"
 
+    @property
+    def pid(self) -> int:
+        """Return the pid of the process that was started for it; 0 for a server at a URL."""
+        return self._helper.pid if self._helper is not None else 0
+
     def create(self, name: str, upstream: str) -> "Proxy":
         """Make a proxy that leads to `upstream`, ``host:port``, and listens on a free port of 127.0.0.1.
 
