@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from rollproof.network.toxiproxy import Proxy, Toxiproxy  # noqa: E402
+from rollproof.network.toxiproxy import Proxy, Toxiproxy
 
 ROUNDS = 5
 EXCHANGES = 2_000

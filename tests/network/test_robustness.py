@@ -143,6 +143,16 @@ def test_why_a_connection_ended_is_told(embedded: Server) -> None:
     ]
 
 
+def test_upstreams_that_mean_nothing(embedded: Server) -> None:
+    """The client is let in and closed, again and again, and the proxy goes on listening."""
+    for number, upstream in enumerate(
+        ("nonsense", "127.0.0.1:99999", "127.0.0.1:x", "a:b:c", ":", "\ud800:1", "é\0:1")
+    ):
+        wanted = {"name": f"nowhere-{number}", "upstream": upstream, "listen": "127.0.0.1:0"}
+        port = int(embedded.json("POST", "/proxies", wanted)["listen"].rpartition(":")[2])
+        assert [Client(port).rest()[0] for _ in range(2)] == [b"", b""]
+
+
 @pytest.mark.parametrize(
     "garbage",
     [

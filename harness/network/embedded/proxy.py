@@ -134,7 +134,7 @@ class Proxy:
             unless_connected.callback(client.close)
             try:
                 upstream = await dial(self.upstream)
-            except (OSError, BadAddress, UnicodeError):
+            except (OSError, BadAddress, ValueError, OverflowError):
                 record.end("upstream refused")
                 return
             unless_connected.callback(upstream.close)
