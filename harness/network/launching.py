@@ -19,8 +19,8 @@ class Helper:
 
     def __init__(self, module: str, *arguments: str) -> None:
         self._files = ExitStack()
-        # A file: a pipe that nobody reads would fill up and stop the server.
-        self._errors = self._files.enter_context(tempfile.TemporaryFile())
+        # A file: a pipe that nobody reads would fill up and stop the server. `end` closes it.
+        self._errors = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         # -P: a file of the user's in the working directory is never taken for a module of Python's.
         command = [sys.executable, "-P", "-m", f"rollproof.network.{module}", *arguments]
         self._process = subprocess.Popen(
