@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from ..values.errors import ChaosError, nearest
-from .api import Api, Unreachable, parse
+from .api import Api, Missing, Unreachable, parse
 from .launching import HOST, Helper
 from .toxics import ATTRIBUTES, deadly
 
@@ -44,8 +44,8 @@ class Toxiproxy:
 
     kind: Kind
 
-    def __init__(self, kind: Kind, api: Api, helper: Helper | None) -> None:
-        self.kind, self._api, self._helper = kind, api, helper
+    def __init__(self, kind: Kind, api: Api, helper: Helper | None, seed: int) -> None:
+        self.kind, self._api, self._helper, self._seed = kind, api, helper, seed
         self._owner = os.getpid()
         self._prefix = own_prefix()
         self._proxies: list[Proxy] = []
@@ -55,6 +55,9 @@ class Toxiproxy:
     def start(cls, url: str | None = None, seed: int = 0) -> Self:
         """Take the server at `url`; or start the real one, if it is on PATH; or else the embedded one.
 
+        `seed` is what the dice of toxics start from (toxicity, jitter, sizes of slices), together with a proxy's name;
+        a real server has dice of its own.
+
         Raises:
             ChaosError: where there is none at `url`, or it does not start.
         """
@@ -62,16 +65,16 @@ class Toxiproxy:
             host, port = parse(url)
             api = Api(host, port)
             api.check(url)
-            return cls("url", api, None)
+            return cls("url", api, None, seed)
         binary = shutil.which(BINARY)
         helper = Helper.binary(binary) if binary else Helper.embedded(str(seed))
-        return cls("binary" if binary else "embedded", Api(HOST, helper.port()), helper)
+        return cls("binary" if binary else "embedded", Api(HOST, helper.port()), helper, seed)
 
     @classmethod
     def embedded(cls, seed: int = 0) -> Self:
         """Start the embedded server, whatever is on PATH."""
         helper = Helper.embedded(str(seed))
-        return cls("embedded", Api(HOST, helper.port()), helper)
+        return cls("embedded", Api(HOST, helper.port()), helper, seed)
 
     @property
     def url(self) -> str:
@@ -97,7 +100,9 @@ class Toxiproxy:
             raise ChaosError(
                 "toxiproxy-upstream", f"{upstream!r} is no upstream", "type host:port, e.g. 127.0.0.1:5432"
             )
-        wanted = {"name": self._prefix + name, "upstream": upstream, "listen": f"{HOST}:0", "seed": name}
+        # A real server ignores the seed. It leaves out the prefix, which is another one in each process.
+        seed = f"{self._seed}/{name}"
+        wanted = {"name": self._prefix + name, "upstream": upstream, "listen": f"{HOST}:0", "seed": seed}
         proxy = Proxy(self._api, self._api.post("/proxies", wanted))
         self._proxies.append(proxy)
         return proxy
@@ -184,7 +189,12 @@ class Proxy:
         Raises:
             ChaosError: where the server does not count.
         """
-        return [Traffic(**one) for one in self._api.get_list(f"/rollproof{self._path}/connections")]
+        try:
+            return [Traffic(**one) for one in self._api.get_list(f"/rollproof{self._path}/connections")]
+        except Missing:
+            raise ChaosError(
+                "toxiproxy-counts", f"the server of the proxy at {self.address} counts nothing", "the embedded one does"
+            ) from None
 
     def release(self) -> None:
         """Let go of the port that is held while the proxy is down."""

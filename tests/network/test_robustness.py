@@ -1,7 +1,9 @@
 """What would end or hang a server is refused or survived; where a real one dies, the embedded one alone is asked."""
 
+import contextlib
 import http.client
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -207,6 +209,35 @@ def test_toxics_come_and_go_under_traffic(server: Server) -> None:
                     proxy.remove(toxic)
                     proxy.remove(f"slicer_{stream}")
             assert all(one.result() for one in running)
+
+
+def test_a_proxy_goes_down_and_up_under_traffic(embedded: Server) -> None:
+    """Clients meet refusals and ends and come again; in the end a new one gets through, and the toxics are there.
+
+    Not of the real server, whose port one of the clients may be given while it is down.
+    """
+    with serving(echo) as service:
+        proxy = Proxied(embedded, service.port)
+        proxy.toxic("latency", latency=1)
+        over = threading.Event()
+
+        def come_again() -> None:
+            while not over.is_set():
+                with contextlib.suppress(OSError):
+                    client = Client(proxy.port).send(bytes(100_000))
+                    client.read(100_000)
+                    client.close()
+
+        with ThreadPoolExecutor(3) as pool:
+            running = [pool.submit(come_again) for _ in range(3)]
+            for _ in range(10):
+                proxy.update(enabled=False)
+                proxy.update(enabled=True)
+            over.set()
+            for one in running:
+                one.result()
+        assert Client(proxy.port).send(b"hello").read(5) == b"hello"
+        assert [toxic["type"] for toxic in embedded.json("GET", f"/proxies/{proxy.name}/toxics")] == ["latency"]
 
 
 def test_calls_side_by_side(server: Server) -> None:
