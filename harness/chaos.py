@@ -13,11 +13,13 @@ from .values.exploration import Exploration
 
 if TYPE_CHECKING:
     from .engine.setting import Setting
+    from .network.fronts import FrontProcess
     from .twins.fill import Fill
     from .twins.replies import Replies
     from .twins.rest import RestTwin
     from .values.faults import Fault
     from .values.history import History, Invariant, Violation
+    from .values.network import Network
     from .values.schedule import Schedule
     from .values.sources import Twin, WorldSource
     from .values.world import World
@@ -89,6 +91,8 @@ class Chaos:
         self._invariants: list[Invariant] = []
         self._secrets: dict[str, bytes] = {}
         self._hosts: set[str] = set()
+        self._fronts: list[FrontProcess] = []
+        self._upstreams: dict[tuple[str, int], str] = {}
         self._environment: dict[str, str] = {}
         self._elsewhere: list[Exploration] = []
         self._told = False
@@ -148,6 +152,24 @@ class Chaos:
             hint = 'name the host alone: chaos.allow_network("api.example.com")'
             raise ChaosError("bad-host", f"{host!r} is no host", hint)
         self._hosts.add(host.lower())
+
+    def network(self, name: str, upstream: str) -> "Network":
+        """Declare a server that the test runs at `upstream` (``host:port``), of any protocol; returns where to find it.
+
+        The agent is pointed there: ``.host``, ``.port``, ``.url``. With ``--chaos`` a relay stands there, and every
+        connection and every exchange with the server is a point; without, it is the server's own address. What the
+        server keeps has to be watched, by a path or a `WorldSource`.
+        """
+        from .network.fronts import relayed
+
+        network = relayed(self._fronts, name, upstream, active=self._options.active)
+        self._upstreams[network.host, network.port] = name
+        return network
+
+    def close(self) -> None:
+        """End what was started for this test."""
+        while self._fronts:
+            self._fronts.pop().close()
 
     @cached_property
     def fill(self) -> "Fill":
@@ -269,6 +291,7 @@ class Chaos:
             retry,
             errors,
             hosts=frozenset(self._hosts),
+            fronts=tuple(self._fronts),
             progress=self._progress,
             depth=options.depth,
             budget_s=options.budget_s,
@@ -288,8 +311,10 @@ class Chaos:
         if self._twins:
             from .boundary.http import install
             from .twins.answering import directly
+            from .values.network import Reach
 
-            undo = install(directly(self._twins, self._hosts), self._hosts.__contains__)
+            reach = Reach(frozenset(self._hosts), self._upstreams)
+            undo = install(directly(self._twins, reach), reach.permits)
         try:
             result = run()
             if inspect.isawaitable(result):

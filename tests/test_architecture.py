@@ -13,12 +13,13 @@ ROOMS = {
     "boundary": {"values"},
     "world": {"values"},
     "twins": {"values"},
-    "engine": {"values", "boundary", "world", "twins"},
+    "network": {"values", "boundary"},
+    "engine": {"values", "boundary", "world", "twins", "network"},
     "faults": {"values"},
     "invariants": {"values"},
     "reports": {"values"},
     "runtime": set(),
-    "chaos": {"values", "engine", "world", "twins", "boundary", "reports"},
+    "chaos": {"values", "engine", "world", "twins", "boundary", "network", "reports"},
     "plugin": {"values", "chaos", "reports", "engine"},
 }
 FOLDERS = {room: ROOT / "harness" / room for room in ROOMS} | {

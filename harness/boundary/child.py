@@ -14,9 +14,10 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from ..values.network import Reach
 from ..values.points import Point, canonical
 from ..values.sources import Twin
 from . import clock, ending, entropy, files, http, patching, sqlite, warming
@@ -38,13 +39,13 @@ class Agent:
 
     Attributes:
         functions: the test's own, by the role of a process; sync or async.
-        hosts: to which connections are permitted.
+        reach: to which real connections are permitted.
     """
 
     functions: Mapping[str, Callable[[], Any]]
     roots: Sequence[Root]
     twins: Sequence[Twin]
-    hosts: frozenset[str] = frozenset()
+    reach: Reach = field(default_factory=Reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ class Boundary:
         self._gate = Gate(self._time.now)
         self._gate.tick = self._time.tick
         scope = Scope(agent.roots, self._renamed)
-        guard = Guard(self._gate, scope, agent.hosts)
-        http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.hosts))
+        guard = Guard(self._gate, scope, agent.reach)
+        http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.reach))
         sqlite.install(self._gate, scope, self._time)
         files.install(self._gate, scope)
         clock.install(self._gate, self._time)
@@ -120,9 +121,9 @@ class Boundary:
         return canonical(_NUMBER.sub(lambda n: "*" if int(n[0]) in self._pids else n[0], path))
 
 
-def prepare(hosts: frozenset[str]) -> Callable[[], None]:
+def prepare(*, real_network: bool) -> Callable[[], None]:
     """Do once in the parent what every child needs; returns what puts the parent back."""
-    undo = http.prepare(hosts)
+    undo = http.prepare(real_network=real_network)
     warm(())
 
     def put_back() -> None:

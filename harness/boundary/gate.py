@@ -44,6 +44,8 @@ class Armed:
             return False
         if origin.kind in ("http", "llm"):
             return point.target.partition("/")[0] == origin.target.partition("/")[0]
+        if origin.kind == "net":
+            return point.kind == "net" and point.target == origin.target
         return point.kind == origin.kind
 
 

@@ -1,12 +1,17 @@
 """The audit hook of a child process: what passed no wrapper is counted, what reaches for the network is refused."""
 
+import errno
 import os
 import socket
 import sys
 import traceback
 from collections.abc import Callable
+from copy import copy
 from typing import Any, NoReturn
 
+from ..values.network import Reach
+from ..values.strikes import Disturb, Fail
+from .channel import Connecting
 from .gate import Gate
 from .scope import Scope, database_path
 
@@ -14,15 +19,17 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _UNNAMED = getattr(os, "O_TMPFILE", -1)  # a file that never has a name
 _PATHS = {"os.rename": 1, "os.remove": 0, "os.mkdir": 0, "os.rmdir": 0, "os.link": 1, "os.symlink": 1, "os.truncate": 0}
 _PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty")
+_LOOPBACK = ("127.0.0.1", "localhost")
 _NOT_DURABLE = ("/dev/", "/proc/", "/sys/")
 
 
 class Guard:
     """Sees what happens before it happens, whoever does it."""
 
-    def __init__(self, gate: Gate, scope: Scope, hosts: frozenset[str]) -> None:
-        self._gate, self._scope = gate, scope
-        self._hosts = hosts | {address for host in hosts for address in _addresses(host)}
+    def __init__(self, gate: Gate, scope: Scope, reach: Reach) -> None:
+        self._gate, self._scope, self._reach = gate, scope, reach
+        self._hosts = reach.hosts | {address for host in reach.hosts for address in _addresses(host)}
+        self.networked = False  # whether this process ever connected to a relay
         self._told: set[str] = set()
 
     def install(self) -> None:
@@ -71,13 +78,29 @@ class Guard:
             self._tell("unintercepted", f"{event} {arguments[0] if arguments else ''}".strip())
 
     def _connects(self, event: str, arguments: tuple[Any, ...]) -> None:
-        address = arguments[1] if event in _ADDRESSED else arguments[0]
-        host = address[0] if isinstance(address, tuple) else address
-        if host is None or (isinstance(address, (str, bytes)) and event in _ADDRESSED):
+        address = arguments[1] if event in _ADDRESSED else arguments
+        if event in _ADDRESSED and not isinstance(address, tuple):
             return  # what is connected already, or a Unix socket: it stays on this machine
+        host, port = address[0], address[1] if len(address) > 1 else None
+        if host is None:
+            return
         name = host.decode() if isinstance(host, bytes) else str(host)
-        if name not in self._hosts:
+        network = self._reach.network(name, int(port) if isinstance(port, str) and port.isdecimal() else port)
+        if network is not None:
+            if event == "socket.connect":
+                self._connecting(network)
+        elif name not in self._hosts and not (self._reach.networks and event in _LOOKED_UP and name in _LOOPBACK):
             self.forbid(name)
+
+    def _connecting(self, network: str) -> None:
+        """Tell the parent, and fail as the system would where the parent says so."""
+        self.networked = True
+        with self._gate.quiet(), self._gate.inside():
+            strike = self._gate.channel.ask(Connecting(network, self._gate.now()))
+        if isinstance(strike, Fail):
+            raise copy(strike.error)
+        if isinstance(strike, Disturb):
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
     def _tell(self, kind: str, text: str) -> None:
         if kind == "unintercepted" or text not in self._told:

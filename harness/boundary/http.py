@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from ..values.errors import ChaosError, Permitted
 from ..values.http import HttpRequest, HttpResponse
+from ..values.network import Reach
 from ..values.sources import Twin, twin_for
 from ..values.strikes import Disconnect
 from . import http_client, respx_seam
@@ -29,14 +30,8 @@ def import_clients() -> list[ModuleType]:
 class Exchange:
     """Carries one request of the agent through the gate to the parent, where the twins live."""
 
-    def __init__(
-        self, gate: Gate, twins: Sequence[Twin], forbidden: Callable[[str], NoReturn], hosts: frozenset[str]
-    ) -> None:
-        self._gate, self._twins, self._forbidden, self._hosts = gate, twins, forbidden, hosts
-
-    def permits(self, host: str) -> bool:
-        """Say whether connections to this host go to the network."""
-        return host in self._hosts
+    def __init__(self, gate: Gate, twins: Sequence[Twin], forbidden: Callable[[str], NoReturn], reach: Reach) -> None:
+        self._gate, self._twins, self._forbidden, self.reach = gate, twins, forbidden, reach
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Return the answer.
@@ -45,7 +40,7 @@ class Exchange:
         """
         twin = twin_for(self._twins, request.url)
         if twin is None:
-            if self.permits(request.hostname):
+            if self.reach.permits(request.hostname, request.port):
                 raise Permitted
             self._forbidden(request.host)
         with self._gate.my_turn():
@@ -72,10 +67,10 @@ class Exchange:
 _carrier: list[Exchange] = []
 
 
-def install(answer: Answer, permits: Callable[[str], bool] = lambda host: False) -> Callable[[], None]:
+def install(answer: Answer, permits: http_client.Permits = Reach().permits) -> Callable[[], None]:
     """Let every request of these clients be answered by `answer`; returns what puts the clients back.
 
-    Where `answer` raises Permitted, and for hosts that `permits` names, the network answers.
+    Where `answer` raises Permitted, and for addresses that `permits` names, the network answers.
     """
     seams = [respx_seam.install(answer), http_client.install(answer, permits)]
     undo = [*seams, *map(_translate_errors, import_clients())]
@@ -87,16 +82,16 @@ def install(answer: Answer, permits: Callable[[str], bool] = lambda host: False)
     return uninstall
 
 
-def prepare(hosts: frozenset[str]) -> Callable[[], None]:
+def prepare(*, real_network: bool) -> Callable[[], None]:
     """Do once, in the parent, what every child needs; returns what puts the parent back.
 
-    Building an SSL context costs 20 ms a client. Where no host of the network is permitted, no request of a child uses
-    one: all share a bare one.
+    Building an SSL context costs 20 ms a client. Without a real network no request of a child uses one: all share a
+    bare one.
     """
     bare, plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.create_default_context
-    if not hosts:
+    if not real_network:
         ssl.create_default_context = lambda *args, **kwargs: bare
-    uninstall = install(lambda request: _carrier[0](request), lambda host: _carrier[0].permits(host))
+    uninstall = install(lambda request: _carrier[0](request), lambda host, port: _carrier[0].reach.permits(host, port))
 
     def undo() -> None:
         uninstall()

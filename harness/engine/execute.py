@@ -41,7 +41,7 @@ class Executor:
 
     def prepare(self) -> Callable[[], None]:
         """Get ready to fork; returns what puts this process back."""
-        undo = child.prepare(self.setting.hosts)
+        undo = child.prepare(real_network=bool(self.setting.reach))
 
         def put_back() -> None:
             self._close_nursery()
@@ -59,7 +59,7 @@ class Executor:
         if self._nursery is None:
             setting = self.setting
             functions = {role: setting.recover if "recover" in role else setting.run for role in get_args(Role)}
-            self._nursery = Nursery(child.Agent(functions, self._roots, setting.twins, setting.hosts))
+            self._nursery = Nursery(child.Agent(functions, self._roots, setting.twins, setting.reach))
         return self._nursery
 
     def _child(self, nursery: Nursery) -> tuple[int, Channel]:
@@ -135,8 +135,8 @@ class Executor:
         lived = Lived(role, start, planned=len(plan))
         self._dying, channel = self._child(nursery)
         self.executions += 1
-        lived.pids = start.pids | {self._dying}
-        attendant = Attendant(self, lived, channel, plan, trace)
+        lived.pid, lived.pids = self._dying, start.pids | {self._dying}
+        attendant = Attendant(self, lived, channel, plan, trace, earlier)
         try:
             channel.tell(order)
             attendant.attend()
@@ -144,6 +144,7 @@ class Executor:
             end_group(self._dying)
             status = 0 if attendant.told else self._bury()
             channel.close()
+            attendant.settle()
         attendant.close(status, self.capture(attendant.clock, lived.pids))
         self.unintercepted.update(dict.fromkeys(lived.unintercepted))
         self.unwatched.update(dict.fromkeys(lived.unwatched))

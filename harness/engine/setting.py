@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..network.fronts import FrontProcess
 from ..values.faults import Fault
 from ..values.history import Invariant
+from ..values.network import Reach
 from ..values.sources import Twin, WorldSource
 from ..values.world import World
 from ..world.disk import Source
@@ -21,6 +23,7 @@ class Setting:
         faults: those that were selected; `known` has all that are installed.
         secrets: credentials by a readable label.
         shard: (K, N) for the K-th of N disjoint parts, K from 1.
+        fronts: the relays in front of services on real ports.
         progress: is told what is going on, for the terminal.
     """
 
@@ -39,6 +42,7 @@ class Setting:
     retry: bool = True
     errors: Literal["recover", "handled"] = "recover"
     hosts: frozenset[str] = frozenset()
+    fronts: Sequence[FrontProcess] = ()
     progress: Callable[[str, int], None] = lambda what, executions: None
     max_crashes: int = 6
     max_worlds: int = 4000
@@ -46,6 +50,11 @@ class Setting:
     depth: int = 1
     budget_s: float | None = None
     shard: tuple[int, int] = (1, 1)
+
+    @property
+    def reach(self) -> Reach:
+        """What of the real network the agent may reach."""
+        return Reach(self.hosts, {(f.network.host, f.network.port): f.network.name for f in self.fronts})
 
     @property
     def kill(self) -> Fault | None:

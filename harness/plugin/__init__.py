@@ -82,7 +82,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 
 @pytest.fixture
-def rollproof(request: pytest.FixtureRequest) -> "Chaos":
+def rollproof(request: pytest.FixtureRequest) -> "Generator[Chaos]":
     """What a chaos test declares and explores; always there, whatever other plugins claim the name ``chaos``."""
     from ..chaos import Chaos
 
@@ -93,7 +93,8 @@ def rollproof(request: pytest.FixtureRequest) -> "Chaos":
     progress = reporting.progress(item.nodeid) if reporting is not None else _silent
     made = Chaos(options.of_item(config, item), item.nodeid, found.append, progress)
     item.stash[_chaos] = made
-    return made
+    yield made
+    made.close()
 
 
 def _silent(what: str, executions: int) -> None:

@@ -45,4 +45,21 @@ class Say:
     answer: ModelAnswer
 
 
-Strike = Kill | Fail | Disconnect | Respond | Say
+@dataclass(frozen=True, slots=True)
+class Disturb:
+    """A real connection breaks, or carries less.
+
+    Attributes:
+        how: "refused" and "reset" end it with RST, "closed" with FIN; "silent" lets nothing through any more; "slow"
+            lets it through later, "trickled" a few bytes at a time.
+        share: for a cut, the part between 0 and 1 that gets through first, of a request where the moment is "middle", of
+            an answer where it is "after".
+        seconds: for "slow", how much later.
+    """
+
+    how: Literal["refused", "reset", "closed", "silent", "slow", "trickled"]
+    share: float = 0.0
+    seconds: float = 0.0
+
+
+Strike = Kill | Fail | Disconnect | Respond | Say | Disturb

@@ -1,0 +1,48 @@
+"""A real connection breaks, or carries less: for any client and any protocol."""
+
+from collections.abc import Iterator
+
+from rollproof.values.faults import fault
+from rollproof.values.points import Effect
+from rollproof.values.strikes import Disturb, Strike
+
+_SHARES = (0.5, 0.95)
+
+
+@fault("network.refused", at="net.connect", lasting=True)
+def refused(effect: Effect) -> Iterator[Strike]:
+    """The connection is refused, or where the client's own connect is not seen, reset as soon as it is there."""
+    yield Disturb("refused")
+
+
+@fault("network.reset", at="net.exchange", when=("before", "after"), lasting=True)
+def reset(effect: Effect) -> Iterator[Strike]:
+    """The connection is reset: before the service got the request, or after it acted and before its answer came."""
+    yield Disturb("reset")
+
+
+@fault("network.closed", at="net.exchange", when=("before", "after"), lasting=True)
+def closed(effect: Effect) -> Iterator[Strike]:
+    """The connection is closed in due form: before the service got the request, or in place of its answer."""
+    yield Disturb("closed")
+
+
+@fault("network.timeout", at="net.exchange", when=("before", "after"), lasting=True)
+def timeout(effect: Effect) -> Iterator[Strike]:
+    """Nothing comes through any more and nobody says so: before the service got the request, or after it acted."""
+    yield Disturb("silent")
+
+
+@fault("network.cut_request", at="net.exchange", when="middle")
+def cut_request(effect: Effect) -> Iterator[Strike]:
+    """The connection breaks in the middle of an upload: the service got half of it, or nearly all."""
+    for share in _SHARES:
+        yield Disturb("reset", share)
+
+
+@fault("network.cut_answer", at="net.exchange", when="after")
+def cut_answer(effect: Effect) -> Iterator[Strike]:
+    """A part of the answer comes, and then the connection is reset, or closed as if that were all."""
+    for share in _SHARES:
+        yield Disturb("reset", share)
+        yield Disturb("closed", share)

@@ -1,0 +1,120 @@
+"""The relay in front of one service: a process of its own, so that it sees every client, whatever it is written in.
+
+    python -m rollproof.network.front CONTROL LISTENER HOST PORT
+
+CONTROL and LISTENER are descriptors of an open line to the parent and of a listening socket. It ends when the parent
+hangs up.
+"""
+
+import asyncio
+import ctypes
+import os
+import pickle
+import signal
+import socket
+import struct
+import sys
+from typing import Literal
+
+from ..values.network import Ask, Awaited, GoOn, Moment, Settle, Settled
+from ..values.points import When
+from .connection import Connection
+
+_LENGTH = struct.Struct("!I")
+_PR_SET_PDEATHSIG = 1
+_SETTLE_S = 0.1
+
+
+class Front:
+    """All connections to one service, and the line to the parent."""
+
+    def __init__(self, upstream: tuple[str, int], parent: asyncio.StreamWriter) -> None:
+        self.upstream = upstream
+        self._parent = parent
+        self._number = self._asked = 0
+        self._open: dict[asyncio.Task[None], Connection] = {}
+        self._waiting: dict[int, asyncio.Future[GoOn]] = {}
+        self._settling: GoOn | None = None
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Relay one more connection."""
+        self._number += 1
+        connection = Connection(self._number, (reader, writer), self._ask)
+        task = asyncio.create_task(connection.relay(*self.upstream))
+        self._open[task] = connection
+        task.add_done_callback(self._open.pop)
+
+    async def hear(self, message: object) -> None:
+        """Do what the parent says."""
+        if isinstance(message, GoOn):
+            waiting = self._waiting.pop(message.number, None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(message)
+        elif isinstance(message, Settle):
+            await self._settle(message.dead)
+        elif isinstance(message, Ask):
+            for _ in range(2):  # what the client said before the parent asked is read in one of these rounds
+                await asyncio.sleep(0)
+            self._tell(Awaited(any(connection.busy for connection in self._open.values())))
+
+    async def _ask(
+        self, connection: Connection, verb: Literal["connect", "exchange"], when: When, size: int
+    ) -> GoOn:
+        if self._settling is not None:
+            return self._settling
+        self._asked += 1
+        number = self._asked
+        self._waiting[number] = asyncio.get_running_loop().create_future()
+        self._tell(Moment(number, connection.number, verb, when, size))
+        return await self._waiting[number]
+
+    async def _settle(self, dead: bool) -> None:
+        """Let connections end by themselves for a moment, then end them."""
+        self._settling = GoOn(0, dead=dead)
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_result(self._settling)
+        self._waiting.clear()
+        await asyncio.sleep(0)
+        if self._open:
+            await asyncio.wait(self._open, timeout=_SETTLE_S)
+        left = list(self._open)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+        self._settling = None
+        self._tell(Settled())
+
+    def _tell(self, message: object) -> None:
+        data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        self._parent.write(_LENGTH.pack(len(data)) + data)
+
+
+async def serve(control: socket.socket, listener: socket.socket, upstream: tuple[str, int]) -> None:
+    """Relay until the parent hangs up."""
+    reader, writer = await asyncio.open_connection(sock=control)
+    front = Front(upstream, writer)
+    await asyncio.start_server(front.accept, sock=listener, backlog=512)
+    while True:
+        try:
+            length = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))[0]
+            message = pickle.loads(await reader.readexactly(length))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        await front.hear(message)
+
+
+def main(arguments: list[str]) -> None:
+    """Run it."""
+    control, listener, host, port = arguments
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    line, heard = (socket.socket(fileno=int(fd)) for fd in (control, listener))
+    asyncio.run(serve(line, heard, (host, int(port))))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
