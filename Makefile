@@ -7,7 +7,7 @@ RESULTS := allure-results
 # The scenarios that `make chaos` explores, together in less than a minute; `make chaos-all` explores all.
 CORE := publish_report invoice_and_its_file poison_message hand_over_a_contract
 
-.PHONY: chaos chaos-all test lint report benchmarks clean
+.PHONY: chaos chaos-all test toxiproxy lint report benchmarks clean
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rollproof needs Python 3.11 or newer; set PYTHON=python3.x")'
@@ -21,6 +21,8 @@ chaos: $(VENV)/ready  ## run the core of the built-in scenarios under every faul
 chaos-all: $(VENV)/ready  ## run all of them
 	$(BIN)/python -m pytest --chaos -q scenarios --alluredir=$(RESULTS) --clean-alluredir
 
+# Tests that compare the embedded Toxiproxy with the real one find it where `make toxiproxy` puts it.
+test benchmarks: export PATH := $(CURDIR)/.toxiproxy/bin:$(PATH)
 test: $(VENV)/ready  ## run the whole test suite
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
 
@@ -31,6 +33,14 @@ lint: $(VENV)/ready  ## ruff and mypy strict
 	ln -s $(CURDIR)/harness/* $(CURDIR)/faults $(CURDIR)/invariants $(CURDIR)/scenarios $(CURDIR)/reports $(VENV)/typed/rollproof/
 	MYPYPATH=$(VENV)/typed $(BIN)/python -m mypy -p rollproof
 	MYPYPATH=$(VENV)/typed $(BIN)/python -m mypy tests/typing
+
+toxiproxy: TOXIPROXY := github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0
+toxiproxy: export PATH := $(PATH):/usr/local/go/bin
+toxiproxy:  ## install the real Toxiproxy server into .toxiproxy/ once (needs Go); without it the embedded one is used
+	@if test -x .toxiproxy/bin/toxiproxy-server; then echo 'the real Toxiproxy server is there: .toxiproxy/bin/toxiproxy-server'; \
+	elif ! command -v go >/dev/null; then echo 'Go is not here (https://go.dev): the embedded Toxiproxy server is used, and not compared with the real one'; \
+	elif GOBIN=$(CURDIR)/.toxiproxy/bin go install $(TOXIPROXY); then mv .toxiproxy/bin/server .toxiproxy/bin/toxiproxy-server; \
+	else echo 'Go could not install $(TOXIPROXY): the embedded Toxiproxy server is used, and not compared with the real one'; fi
 
 report: ALLURE := 3.18.0
 report:  ## make allure-report/ of the results with the Allure 3 command line (needs node; installed into .allure/ once)
@@ -44,4 +54,4 @@ benchmarks: $(VENV)/ready  ## print ratios against brute force and against real 
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf $(VENV) $(RESULTS) allure-report build *.egg-info
+	rm -rf $(VENV) $(RESULTS) .toxiproxy allure-report build *.egg-info

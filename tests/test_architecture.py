@@ -12,6 +12,7 @@ ROOMS = {
     "values": set(),
     "boundary": {"values"},
     "world": {"values"},
+    "network": {"values"},
     "twins": {"values"},
     "network": {"values", "boundary"},
     "engine": {"values", "boundary", "world", "twins", "network"},
