@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .values.errors import ChaosError
 from .values.exploration import Exploration
+from .values.leftovers import LEFTOVER_NAMES
 
 if TYPE_CHECKING:
     from .engine.setting import Setting
@@ -23,28 +24,6 @@ if TYPE_CHECKING:
     from .values.schedule import Schedule
     from .values.sources import Twin, WorldSource
     from .values.world import World
-
-LEFTOVER_NAMES = (
-    "*.lock",
-    "*.lck",
-    ".lock",
-    "lock",
-    "*.pid",
-    "*.tmp",
-    "*.temp",
-    "*.part",
-    "*.partial",
-    "*.swp",
-    "*.staging",
-    "tmp*",
-    ".tmp*",
-    "*.tmp.*",
-    "*.tmp-*",
-    "*.new",
-    "~*",
-    "staging*",
-    ".staging*",
-)
 
 
 @dataclass(frozen=True, slots=True)

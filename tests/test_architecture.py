@@ -12,7 +12,6 @@ ROOMS = {
     "values": set(),
     "boundary": {"values"},
     "world": {"values"},
-    "network": {"values"},
     "twins": {"values"},
     "network": {"values", "boundary"},
     "engine": {"values", "boundary", "world", "twins", "network"},

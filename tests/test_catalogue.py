@@ -22,6 +22,7 @@ POINTS = [
         "sqlite": ("insert", "commit"),
         "http": ("post",),
         "llm": ("chat",),
+        "net": ("connect", "exchange"),
     }.items()
     for verb in verbs
 ]

@@ -20,7 +20,8 @@ from typing import Any, NoReturn
 from ..values.network import Reach
 from ..values.points import Point, canonical
 from ..values.sources import Twin
-from . import clock, ending, entropy, files, http, patching, sqlite, warming
+from ..values.strikes import Disturb
+from . import clock, ending, entropy, files, http, patching, patience, sqlite, warming
 from .channel import Channel, Ended
 from .gate import Armed, Gate, Limits
 from .guard import Guard
@@ -105,6 +106,8 @@ class Boundary:
             self._pids = order.pids | {os.getpid()}
             self._time.begin(order.start)
             entropy.install(order.stream)
+            if any(isinstance(armed.strike, Disturb) and armed.strike.how == "silent" for armed in order.plan):
+                patience.shorten()
             self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
             ended = _run(self._agent.functions[order.role], self._gate, show=order.show)
             with self._gate.quiet():

@@ -20,7 +20,7 @@ from ..values.faults import matches
 from ..values.points import Doer, Point, When
 from ..values.schedule import Injection
 from ..values.strikes import Fail, Kill, Say, Strike
-from .channel import Channel, Crossed, Noted, Struck
+from .channel import Channel, Crossed, Expecting, Noted, Struck
 from .companions import Companions
 
 _real_monotonic, _real_sleep = time.monotonic, time.sleep
@@ -121,6 +121,7 @@ class Gate:
         self.turn = threading.RLock()
         self._flying: set[int] = set()
         self._companions, self._concurrent = Companions(), ""
+        self.networked = False  # whether this process ever connected to a relay
         self._pid = 0
         self._main = threading.get_ident()
 
@@ -162,6 +163,13 @@ class Gate:
         """Say whether another thread waits for the parent's answer."""
         own = threading.get_ident()
         return any(thread != own for thread in list(self._inside))
+
+    def expecting(self) -> bool:
+        """Say whether the network will bring something that the agent can wait for; asks the parent."""
+        if not self.networked or not self.active:
+            return False
+        with self.quiet(), self.inside():
+            return bool(self.channel.ask(Expecting()))
 
     def aloud(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Let the agent's own function, called back from within a quiet effect, be seen again."""

@@ -29,7 +29,6 @@ class Guard:
     def __init__(self, gate: Gate, scope: Scope, reach: Reach) -> None:
         self._gate, self._scope, self._reach = gate, scope, reach
         self._hosts = reach.hosts | {address for host in reach.hosts for address in _addresses(host)}
-        self.networked = False  # whether this process ever connected to a relay
         self._told: set[str] = set()
 
     def install(self) -> None:
@@ -94,7 +93,7 @@ class Guard:
 
     def _connecting(self, network: str) -> None:
         """Tell the parent, and fail as the system would where the parent says so."""
-        self.networked = True
+        self._gate.networked = True
         with self._gate.quiet(), self._gate.inside():
             strike = self._gate.channel.ask(Connecting(network, self._gate.now()))
         if isinstance(strike, Fail):

@@ -18,8 +18,8 @@ class Waiting:
 
     SLICE_S = 0.0005
 
-    def __init__(self, idleness: "Idleness", moment: float) -> None:
-        self._idleness, self.moment = idleness, moment
+    def __init__(self, idleness: "Idleness", moment: float, heeds: Callable[[], bool]) -> None:
+        self._idleness, self.moment, self._heeds = idleness, moment, heeds
         self._began = _real_monotonic()
         self._quiet_looks = 0
         self._change = -1
@@ -28,7 +28,7 @@ class Waiting:
         """Say whether nothing else can happen first; to be asked again and again."""
         idleness = self._idleness
         if threading.active_count() < 2 and not idleness.others_inside():
-            return True
+            return not self._heeds()
         if not idleness.is_first(self):
             self._began = _real_monotonic()
             return False
@@ -36,6 +36,8 @@ class Waiting:
             self._quiet_looks += 1
         else:
             self._quiet_looks, self._change = 0, idleness.changes
+        if self._quiet_looks >= _LOOKS and idleness.expecting():
+            self._quiet_looks = 0
         return self._quiet_looks >= _LOOKS or _real_monotonic() - self._began > _PATIENCE_S
 
 
@@ -44,18 +46,22 @@ class Idleness:
 
     Args:
         others_inside: says whether another thread waits for the parent's answer: it looks asleep, and is not.
+        expecting: says whether a real service works on an answer, which will come in real time.
     """
 
-    def __init__(self, others_inside: Callable[[], bool] = lambda: False) -> None:
-        self.others_inside = others_inside
+    def __init__(
+        self, others_inside: Callable[[], bool] = lambda: False, expecting: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.others_inside, self.expecting = others_inside, expecting
         self.changes = 0
         self._waiting: dict[int, Waiting] = {}
         self._lock = threading.Lock()
 
     @contextmanager
-    def waiting(self, moment: float) -> Iterator[Waiting]:
-        """Be a thread that waits until `moment`."""
-        own, waiting = threading.get_native_id(), Waiting(self, moment)
+    def waiting(self, moment: float, *, for_sleep: bool) -> Iterator[Waiting]:
+        """Be a thread that waits until `moment`; where that is all, an answer of the network is nothing to it."""
+        own = threading.get_native_id()
+        waiting = Waiting(self, moment, (lambda: False) if for_sleep else self.expecting)
         with self._lock:
             self._waiting[own] = waiting
             self.changes += 1

@@ -27,7 +27,7 @@ from ..network.fronts import FrontProcess, gone
 from ..values.errors import ChaosError
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
-from ..values.network import Ask, Awaited, Moment
+from ..values.network import Ask, Awaited, Closed, Moment
 from ..values.points import Doer, Effect, Point, When
 from ..values.sources import twin_for
 from ..values.strikes import Kill, Respond, Say
@@ -64,6 +64,12 @@ def _headers(strike: Respond, now: float) -> Mapping[str, str]:
     return {**strike.headers, "retry-after": formatdate(now + strike.retry_date_s, usegmt=True)}
 
 
+def tell(channel: Channel, message: object) -> None:
+    """Say something to who may have died meanwhile, which the next look will show."""
+    with contextlib.suppress(BrokenPipeError):
+        channel.tell(message)
+
+
 class Attendant:
     """Serves one child until it ends."""
 
@@ -86,8 +92,11 @@ class Attendant:
         self._wires = Wires(lived, plan, earlier, self._look_at_wire, executor.limits.calls)
         self._awaited: list[bool] = []
 
-    def attend(self) -> None:
-        """Answer messages until the child has gone; sets the outcome."""
+    def attend(self, order: object) -> None:
+        """Give the child its order and answer messages until it has gone; sets the outcome."""
+        for front in self._fronts.values():
+            front.begin()
+        self._channel.tell(order)
         deadline = time.monotonic() + self._executor.patience_s
         while not self.told:
             try:
@@ -113,8 +122,7 @@ class Attendant:
             raise gone(front.network.name) from None
         reply = self._handle(message) if front is None else self._hear(front, message)
         if reply is not None:
-            with contextlib.suppress(BrokenPipeError):  # it died meanwhile, which the next look will show
-                speaker.tell(reply)
+            tell(speaker, reply)
 
     def _hear(self, front: FrontProcess, message: object) -> object:
         """Answer a relay."""
@@ -123,10 +131,12 @@ class Attendant:
             if self._wires.endless:
                 self._lived.outcome = Outcome("unbounded", error=f"{self._wires.exchanges} exchanges with services")
             return reply
+        if isinstance(message, Closed):
+            self._wires.closed(front.network.name, message.connection)
         if isinstance(message, Awaited):
             self._awaited.append(message.busy)
             if len(self._awaited) == len(self._fronts):
-                self._channel.tell(any(self._awaited))
+                tell(self._channel, any(self._awaited))
         return None
 
     def settle(self) -> None:
@@ -162,7 +172,7 @@ class Attendant:
                 line.tell(Ask())
         elif isinstance(message, Connecting):
             self.clock = message.clock
-            self._channel.tell(self._wires.connecting(message.name))
+            tell(self._channel, self._wires.connecting(message.name))
         elif isinstance(message, Ended):
             self._end(message)
         return None

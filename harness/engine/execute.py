@@ -138,8 +138,7 @@ class Executor:
         lived.pid, lived.pids = self._dying, start.pids | {self._dying}
         attendant = Attendant(self, lived, channel, plan, trace, earlier)
         try:
-            channel.tell(order)
-            attendant.attend()
+            attendant.attend(order)
         finally:
             end_group(self._dying)
             status = 0 if attendant.told else self._bury()

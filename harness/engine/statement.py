@@ -21,6 +21,8 @@ def statement(result: Exploration, setting: Setting, *, cut_at: int, reduced: bo
         parts.append(f"{result.audited} merged schedules run truly, {mismatches} mismatches")
     if result.concurrent:
         parts.append(f"{' and '.join(result.concurrent)} side by side, in one order")
+    if setting.fronts:
+        parts.append("real connections: " + ", ".join(front.network.name for front in setting.fronts))
     if setting.hosts:
         parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
     if result.skipped:

@@ -73,7 +73,13 @@ class Wires:
         if isinstance(strike, Fail):  # it would have come from the client's own system, which is not seen here
             strike = Disturb("refused")
         share = self._cut_at(point) if moment.when == "before" else 0.0
+        if strike is not None:
+            self._open.discard(key)
         return GoOn(moment.number, strike, share, self.killed)
+
+    def closed(self, name: str, connection: int) -> None:
+        """A connection has ended; nothing is unanswered on it any more."""
+        self._open.discard((name, connection))
 
     def _arrive(self, verb: Verb, name: str) -> Point:
         self._counts[verb, name] += 1

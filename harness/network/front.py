@@ -16,7 +16,7 @@ import struct
 import sys
 from typing import Literal
 
-from ..values.network import Ask, Awaited, GoOn, Moment, Settle, Settled
+from ..values.network import Ask, Awaited, Begin, Closed, GoOn, Moment, Settle, Settled
 from ..values.points import When
 from .connection import Connection
 
@@ -34,7 +34,7 @@ class Front:
         self._number = self._asked = 0
         self._open: dict[asyncio.Task[None], Connection] = {}
         self._waiting: dict[int, asyncio.Future[GoOn]] = {}
-        self._settling: GoOn | None = None
+        self._always: GoOn | None = GoOn(0)  # the reply to every moment while the parent is not to be asked
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Relay one more connection."""
@@ -42,7 +42,7 @@ class Front:
         connection = Connection(self._number, (reader, writer), self._ask)
         task = asyncio.create_task(connection.relay(*self.upstream))
         self._open[task] = connection
-        task.add_done_callback(self._open.pop)
+        task.add_done_callback(self._closed)
 
     async def hear(self, message: object) -> None:
         """Do what the parent says."""
@@ -50,6 +50,8 @@ class Front:
             waiting = self._waiting.pop(message.number, None)
             if waiting is not None and not waiting.done():
                 waiting.set_result(message)
+        elif isinstance(message, Begin):
+            self._always = None
         elif isinstance(message, Settle):
             await self._settle(message.dead)
         elif isinstance(message, Ask):
@@ -57,11 +59,9 @@ class Front:
                 await asyncio.sleep(0)
             self._tell(Awaited(any(connection.busy for connection in self._open.values())))
 
-    async def _ask(
-        self, connection: Connection, verb: Literal["connect", "exchange"], when: When, size: int
-    ) -> GoOn:
-        if self._settling is not None:
-            return self._settling
+    async def _ask(self, connection: Connection, verb: Literal["connect", "exchange"], when: When, size: int) -> GoOn:
+        if self._always is not None:
+            return self._always
         self._asked += 1
         number = self._asked
         self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -70,10 +70,10 @@ class Front:
 
     async def _settle(self, dead: bool) -> None:
         """Let connections end by themselves for a moment, then end them."""
-        self._settling = GoOn(0, dead=dead)
+        self._always = GoOn(0, dead=dead)
         for waiting in self._waiting.values():
             if not waiting.done():
-                waiting.set_result(self._settling)
+                waiting.set_result(self._always)
         self._waiting.clear()
         await asyncio.sleep(0)
         if self._open:
@@ -83,8 +83,11 @@ class Front:
             task.cancel()
         if left:
             await asyncio.wait(left)
-        self._settling = None
+        self._always = GoOn(0)
         self._tell(Settled())
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._tell(Closed(self._open.pop(task).number))
 
     def _tell(self, message: object) -> None:
         data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ..boundary.channel import Channel
 from ..values.errors import ChaosError
-from ..values.network import Network, Settle, Settled
+from ..values.network import Begin, Network, Settle, Settled
 
 LOOPBACK = "127.0.0.1"
 _PATIENCE_S = 20.0
@@ -29,6 +29,10 @@ class FrontProcess:
         listener.close()
         self.line = Channel(ours)
         self.pid = self._process.pid
+
+    def begin(self) -> None:
+        """Be asked at every moment from now on."""
+        self.line.tell(Begin())
 
     def settle(self, *, dead: bool) -> None:
         """Wait until no connection is left; what a dead client left unsaid is lost."""

@@ -196,7 +196,8 @@ def _selected(config: pytest.Config, globs: str, option: str) -> "list[Fault]":
 
 def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     """Return the settings of one test: what was typed, else its mark, else the ini file."""
-    from ..chaos import LEFTOVER_NAMES, Options
+    from ..chaos import Options
+    from ..values.leftovers import LEFTOVER_NAMES
 
     if not active(config):
         return Options()

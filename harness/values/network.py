@@ -77,10 +77,23 @@ class GoOn:
 
 
 @dataclass(frozen=True, slots=True)
+class Closed:
+    """A connection has ended."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A process of the agent begins: from now on connections stand still at their moments. Until then they go on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settle:
     """Let all connections come to their end, and end those that do not; the reply is `Settled`.
 
-    `dead` says that the client was killed: what it sent and is held, or was not yet read, is lost.
+    After that connections go on unasked again. `dead` says that the client was killed: what it sent and is held, or was
+    not yet read, is lost.
     """
 
     dead: bool
