@@ -15,6 +15,7 @@ from .values.leftovers import LEFTOVER_NAMES
 if TYPE_CHECKING:
     from .engine.setting import Setting
     from .network.fronts import FrontProcess
+    from .network.serving import TwinServer
     from .twins.fill import Fill
     from .twins.replies import Replies
     from .twins.rest import RestTwin
@@ -71,6 +72,7 @@ class Chaos:
         self._secrets: dict[str, bytes] = {}
         self._hosts: set[str] = set()
         self._fronts: list[FrontProcess] = []
+        self._servers: list[TwinServer] = []
         self._upstreams: dict[tuple[str, int], str] = {}
         self._environment: dict[str, str] = {}
         self._elsewhere: list[Exploration] = []
@@ -139,16 +141,31 @@ class Chaos:
         connection and every exchange with the server is a point; without, it is the server's own address. What the
         server keeps has to be watched, by a path or a `WorldSource`.
         """
+        return self._network(name, upstream)
+
+    def _network(self, name: str, upstream: str, path: str = "") -> "Network":
         from .network.fronts import relayed
 
-        network = relayed(self._fronts, name, upstream, active=self._options.active)
+        network = relayed(self._fronts, name, upstream, path, active=self._options.active)
         self._upstreams[network.host, network.port] = name
         return network
 
+    def serve(self, twin: "Twin | str") -> "Network":
+        """Let a twin be reached on a real port too, by any client; returns where, as `network` does.
+
+        `twin` is what `api` returned, or the base URL that it (or a model) was declared for. Needs uvicorn.
+        """
+        from .network.serving import TwinServer, declared
+
+        server = TwinServer(declared(self._twins, twin))
+        self._servers.append(server)
+        return self._network(server.name, server.upstream, server.path)
+
     def close(self) -> None:
         """End what was started for this test."""
-        while self._fronts:
-            self._fronts.pop().close()
+        for started in (self._fronts, self._servers):
+            while started:
+                started.pop().close()
 
     @cached_property
     def fill(self) -> "Fill":
@@ -271,6 +288,7 @@ class Chaos:
             errors,
             hosts=frozenset(self._hosts),
             fronts=tuple(self._fronts),
+            servers=tuple(self._servers),
             progress=self._progress,
             depth=options.depth,
             budget_s=options.budget_s,
@@ -300,6 +318,9 @@ class Chaos:
                 result = _in_a_loop(result)
         finally:
             undo()
+        for server in self._servers:
+            if server.problem is not None:
+                raise server.problem
         return Exploration(test=self._test, result=result, statement="one run without a fault (no --chaos)")
 
     def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool) -> None:

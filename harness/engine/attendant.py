@@ -24,16 +24,19 @@ from ..boundary.channel import (
 )
 from ..boundary.gate import Armed, Limits
 from ..network.fronts import FrontProcess, gone
+from ..network.serving import TwinServer
 from ..values.errors import ChaosError
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
-from ..values.network import Ask, Awaited, Closed, Moment
+from ..values.network import Ask, Awaited, Closed, Moment, Replied, Requested, Settle, Settled
 from ..values.points import Doer, Effect, Point, When
 from ..values.sources import twin_for
 from ..values.strikes import Kill, Respond, Say
 from .lives import Lived, Sighting, Snapshot
 from .setting import Setting
 from .wires import Wires, in_order
+
+_SETTLING_S = 20.0
 
 
 class Overseer(Protocol):
@@ -90,7 +93,9 @@ class Attendant:
         self._last = lived.start
         self._fronts = {front.line: front for front in executor.setting.fronts}
         self._wires = Wires(lived, plan, earlier, self._look_at_wire, executor.limits.calls)
+        self._servers = {server.line: server for server in executor.setting.servers}
         self._awaited: list[bool] = []
+        self._unsettled: set[Channel] = set()
 
     def attend(self, order: object) -> None:
         """Give the child its order and answer messages until it has gone; sets the outcome."""
@@ -100,7 +105,7 @@ class Attendant:
         deadline = time.monotonic() + self._executor.patience_s
         while not self.told:
             try:
-                self._serve(max(0.01, deadline - time.monotonic()))
+                self._serve([self._channel, *self._fronts, *self._servers], max(0.01, deadline - time.monotonic()))
             except EOFError:
                 break
             except TimeoutError:
@@ -110,27 +115,41 @@ class Attendant:
         if self._problem is not None:
             raise self._problem
 
-    def _serve(self, timeout_s: float) -> None:
-        """Answer the next message, of the child or of a relay."""
-        speaker = first_to_speak([self._channel, *self._fronts], timeout_s)
-        front = self._fronts.get(speaker)
+    def _serve(self, channels: Sequence[Channel], timeout_s: float) -> None:
+        """Answer the next message: of the child, of a relay, or of a client of a twin."""
+        speaker = first_to_speak(channels, timeout_s)
+        front, server = self._fronts.get(speaker), self._servers.get(speaker)
         try:
             message = speaker.receive(timeout_s)
         except EOFError:
-            if front is None:
+            if front is None and server is None:
                 raise
-            raise gone(front.network.name) from None
-        reply = self._handle(message) if front is None else self._hear(front, message)
+            raise gone(front.network.name if front is not None else "a twin") from None
+        if front is not None:
+            reply = self._hear(front, message)
+        else:
+            reply = self._answer(server, message) if server is not None else self._handle(message)
         if reply is not None:
             tell(speaker, reply)
+
+    def _answer(self, server: TwinServer, asked: Requested) -> Replied:
+        """Let a twin answer a client on a real port."""
+        reply = server.answer(asked)
+        self._problem, server.problem = self._problem or server.problem, None
+        self._watch_credentials(replace(asked.request, url=f"http://{server.name}"), reply.response)
+        return reply
 
     def _hear(self, front: FrontProcess, message: object) -> object:
         """Answer a relay."""
         if isinstance(message, Moment):
+            if self._unsettled:
+                return None  # it has an answer already
             reply = self._wires.reached(front.network.name, message)
             if self._wires.endless:
                 self._lived.outcome = Outcome("unbounded", error=f"{self._wires.exchanges} exchanges with services")
             return reply
+        if isinstance(message, Settled):
+            self._unsettled.discard(front.line)
         if isinstance(message, Closed):
             self._wires.closed(front.network.name, message.connection)
         if isinstance(message, Awaited):
@@ -141,8 +160,11 @@ class Attendant:
 
     def settle(self) -> None:
         """Let what the process left on its connections come to its end."""
-        for front in self._fronts.values():
-            front.settle(dead=not self.told)
+        for line in self._fronts:
+            line.tell(Settle(dead=not self.told))
+            self._unsettled.add(line)
+        while self._unsettled:
+            self._serve([*self._fronts, *self._servers], _SETTLING_S)
 
     def close(self, status: int, end: Snapshot) -> None:
         """Note what the process left, and how it died where nothing planned it and it said nothing."""

@@ -41,12 +41,16 @@ class Executor:
 
     def prepare(self) -> Callable[[], None]:
         """Get ready to fork; returns what puts this process back."""
+        for server in self.setting.servers:
+            server.stop()
         undo = child.prepare(real_network=bool(self.setting.reach))
 
         def put_back() -> None:
             self._close_nursery()
             self.same_outside = Snapshot.same_state  # no cycle keeps all that was seen
             undo()
+            for server in self.setting.servers:
+                server.answer_meanwhile()
 
         return put_back
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..network.fronts import FrontProcess
+from ..network.serving import TwinServer
 from ..values.faults import Fault
 from ..values.history import Invariant
 from ..values.network import Reach
@@ -24,6 +25,7 @@ class Setting:
         secrets: credentials by a readable label.
         shard: (K, N) for the K-th of N disjoint parts, K from 1.
         fronts: the relays in front of services on real ports.
+        servers: what lets twins be reached on real ports.
         progress: is told what is going on, for the terminal.
     """
 
@@ -43,6 +45,7 @@ class Setting:
     errors: Literal["recover", "handled"] = "recover"
     hosts: frozenset[str] = frozenset()
     fronts: Sequence[FrontProcess] = ()
+    servers: Sequence[TwinServer] = ()
     progress: Callable[[str, int], None] = lambda what, executions: None
     max_crashes: int = 6
     max_worlds: int = 4000

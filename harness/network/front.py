@@ -7,28 +7,23 @@ hangs up.
 """
 
 import asyncio
-import ctypes
 import os
-import pickle
-import signal
 import socket
-import struct
 import sys
 from typing import Literal
 
 from ..values.network import Ask, Awaited, Begin, Closed, GoOn, Moment, Settle, Settled
 from ..values.points import When
 from .connection import Connection
+from .line import Line, inherited
 
-_LENGTH = struct.Struct("!I")
-_PR_SET_PDEATHSIG = 1
 _SETTLE_S = 0.1
 
 
 class Front:
     """All connections to one service, and the line to the parent."""
 
-    def __init__(self, upstream: tuple[str, int], parent: asyncio.StreamWriter) -> None:
+    def __init__(self, upstream: tuple[str, int], parent: Line) -> None:
         self.upstream = upstream
         self._parent = parent
         self._number = self._asked = 0
@@ -57,7 +52,7 @@ class Front:
         elif isinstance(message, Ask):
             for _ in range(2):  # what the client said before the parent asked is read in one of these rounds
                 await asyncio.sleep(0)
-            self._tell(Awaited(any(connection.busy for connection in self._open.values())))
+            self._parent.tell(Awaited(any(connection.busy for connection in self._open.values())))
 
     async def _ask(self, connection: Connection, verb: Literal["connect", "exchange"], when: When, size: int) -> GoOn:
         if self._always is not None:
@@ -65,7 +60,7 @@ class Front:
         self._asked += 1
         number = self._asked
         self._waiting[number] = asyncio.get_running_loop().create_future()
-        self._tell(Moment(number, connection.number, verb, when, size))
+        self._parent.tell(Moment(number, connection.number, verb, when, size))
         return await self._waiting[number]
 
     async def _settle(self, dead: bool) -> None:
@@ -84,40 +79,22 @@ class Front:
         if left:
             await asyncio.wait(left)
         self._always = GoOn(0)
-        self._tell(Settled())
+        self._parent.tell(Settled())
 
     def _closed(self, task: asyncio.Task[None]) -> None:
-        self._tell(Closed(self._open.pop(task).number))
-
-    def _tell(self, message: object) -> None:
-        data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-        self._parent.write(_LENGTH.pack(len(data)) + data)
+        self._parent.tell(Closed(self._open.pop(task).number))
 
 
 async def serve(control: socket.socket, listener: socket.socket, upstream: tuple[str, int]) -> None:
     """Relay until the parent hangs up."""
-    reader, writer = await asyncio.open_connection(sock=control)
-    front = Front(upstream, writer)
+    line = await Line.over(control)
+    front = Front(upstream, line)
     await asyncio.start_server(front.accept, sock=listener, backlog=512)
-    while True:
-        try:
-            length = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))[0]
-            message = pickle.loads(await reader.readexactly(length))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
+    async for message in line.messages():
         await front.hear(message)
 
 
-def main(arguments: list[str]) -> None:
-    """Run it."""
-    control, listener, host, port = arguments
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    line, heard = (socket.socket(fileno=int(fd)) for fd in (control, listener))
-    asyncio.run(serve(line, heard, (host, int(port))))
-    os._exit(0)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    descriptors, (host, port) = sys.argv[1:3], sys.argv[3:]
+    asyncio.run(serve(*inherited(descriptors), (host, int(port))))
+    os._exit(0)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .http import HttpRequest, HttpResponse
 from .points import When
 from .strikes import Disturb
 
@@ -114,3 +115,19 @@ class Awaited:
     """Whether a service still works on an answer, or an answer is just coming."""
 
     busy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A request that came to a twin over a real port."""
+
+    number: int
+    request: HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The twin's reply to a `Requested`."""
+
+    number: int
+    response: HttpResponse
