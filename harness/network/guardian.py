@@ -64,10 +64,9 @@ def remove(host: str, port: int, prefix: str) -> None:
 def main(parent: int, action: str, *arguments: str) -> None:
     """Do what the command line says."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-    if os.getppid() != parent:
-        return
     if action == "run":
-        run(parent, arguments[0])
+        if os.getppid() == parent:
+            run(parent, arguments[0])
     else:
         first_to_end(parent)
         with contextlib.suppress(OSError, ValueError, http.client.HTTPException):

@@ -1,4 +1,4 @@
-"""Both ends of a connection through a proxy: a service that writes down what reaches it, and a client that does so too."""
+"""Both ends of a connection through a proxy: a service that writes down what comes, and a client that does too."""
 
 import contextlib
 import itertools
