@@ -46,3 +46,15 @@ def cut_answer(effect: Effect) -> Iterator[Strike]:
     for share in _SHARES:
         yield Disturb("reset", share)
         yield Disturb("closed", share)
+
+
+@fault("network.slow", at="net.exchange")
+def slow(effect: Effect) -> Iterator[Strike]:
+    """The answer comes a tenth of a second later."""
+    yield Disturb("slow", seconds=0.1)
+
+
+@fault("network.trickle", at="net.exchange", when="after")
+def trickle(effect: Effect) -> Iterator[Strike]:
+    """The answer begins a byte at a time: a reader that takes what one read brings for the whole takes too little."""
+    yield Disturb("trickled")

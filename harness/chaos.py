@@ -15,6 +15,7 @@ from .values.leftovers import LEFTOVER_NAMES
 if TYPE_CHECKING:
     from .engine.setting import Setting
     from .network.fronts import FrontProcess
+    from .network.proxies import Proxies
     from .network.serving import TwinServer
     from .twins.fill import Fill
     from .twins.replies import Replies
@@ -45,6 +46,7 @@ class Options:
     budget_s: float | None = None
     shard: tuple[int, int] = (1, 1)
     leftover_names: tuple[str, ...] = LEFTOVER_NAMES
+    toxiproxy: str | None = None
 
 
 class Chaos:
@@ -73,6 +75,7 @@ class Chaos:
         self._hosts: set[str] = set()
         self._fronts: list[FrontProcess] = []
         self._servers: list[TwinServer] = []
+        self._proxies: Proxies | None = None
         self._upstreams: dict[tuple[str, int], str] = {}
         self._environment: dict[str, str] = {}
         self._elsewhere: list[Exploration] = []
@@ -145,7 +148,10 @@ class Chaos:
 
     def _network(self, name: str, upstream: str, path: str = "") -> "Network":
         from .network.fronts import relayed
+        from .network.proxies import Proxies
 
+        if self._options.active and self._proxies is None:
+            self._proxies = Proxies(self._options.toxiproxy, self._options.seed)
         network = relayed(self._fronts, name, upstream, path, active=self._options.active)
         self._upstreams[network.host, network.port] = name
         return network
@@ -166,6 +172,8 @@ class Chaos:
         for started in (self._fronts, self._servers):
             while started:
                 started.pop().close()
+        if self._proxies is not None:
+            self._proxies.close()
 
     @cached_property
     def fill(self) -> "Fill":
@@ -288,6 +296,7 @@ class Chaos:
             errors,
             hosts=frozenset(self._hosts),
             fronts=tuple(self._fronts),
+            proxies=self._proxies,
             servers=tuple(self._servers),
             progress=self._progress,
             depth=options.depth,

@@ -91,13 +91,20 @@ def prepare(*, real_network: bool) -> Callable[[], None]:
     bare, plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.create_default_context
     if not real_network:
         ssl.create_default_context = lambda *args, **kwargs: bare
-    uninstall = install(lambda request: _carrier[0](request), lambda host, port: _carrier[0].reach.permits(host, port))
+    uninstall = install(_carried, lambda host, port: not _carrier or _carrier[0].reach.permits(host, port))
 
     def undo() -> None:
         uninstall()
         ssl.create_default_context = plain
 
     return undo
+
+
+def _carried(request: HttpRequest) -> HttpResponse:
+    """Answer a request of a child; the parent's own (of a `WorldSource`, of Toxiproxy's client) are real."""
+    if not _carrier:
+        raise Permitted
+    return _carrier[0](request)
 
 
 def carry(exchange: Exchange) -> None:

@@ -92,7 +92,8 @@ class Attendant:
         self._problem: ChaosError | None = None
         self._last = lived.start
         self._fronts = {front.line: front for front in executor.setting.fronts}
-        self._wires = Wires(lived, plan, earlier, self._look_at_wire, executor.limits.calls)
+        proxies = executor.setting.proxies
+        self._wires = Wires(lived, plan, earlier, self._look_at_wire, executor.limits.calls, proxies)
         self._servers = {server.line: server for server in executor.setting.servers}
         self._awaited: list[bool] = []
         self._unsettled: set[Channel] = set()
@@ -144,7 +145,7 @@ class Attendant:
         if isinstance(message, Moment):
             if self._unsettled:
                 return None  # it has an answer already
-            reply = self._wires.reached(front.network.name, message)
+            reply = self._wires.reached(front.network, message)
             if self._wires.endless:
                 self._lived.outcome = Outcome("unbounded", error=f"{self._wires.exchanges} exchanges with services")
             return reply
@@ -165,6 +166,8 @@ class Attendant:
             self._unsettled.add(line)
         while self._unsettled:
             self._serve([*self._fronts, *self._servers], _SETTLING_S)
+        if self._executor.setting.proxies is not None:
+            self._executor.setting.proxies.clear()
 
     def close(self, status: int, end: Snapshot) -> None:
         """Note what the process left, and how it died where nothing planned it and it said nothing."""

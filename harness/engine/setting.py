@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..network.fronts import FrontProcess
+from ..network.proxies import Proxies
 from ..network.serving import TwinServer
 from ..values.faults import Fault
 from ..values.history import Invariant
@@ -25,6 +26,7 @@ class Setting:
         secrets: credentials by a readable label.
         shard: (K, N) for the K-th of N disjoint parts, K from 1.
         fronts: the relays in front of services on real ports.
+        proxies: what makes faults of the network that the relays leave to Toxiproxy.
         servers: what lets twins be reached on real ports.
         progress: is told what is going on, for the terminal.
     """
@@ -45,6 +47,7 @@ class Setting:
     errors: Literal["recover", "handled"] = "recover"
     hosts: frozenset[str] = frozenset()
     fronts: Sequence[FrontProcess] = ()
+    proxies: Proxies | None = None
     servers: Sequence[TwinServer] = ()
     progress: Callable[[str, int], None] = lambda what, executions: None
     max_crashes: int = 6

@@ -22,7 +22,9 @@ def statement(result: Exploration, setting: Setting, *, cut_at: int, reduced: bo
     if result.concurrent:
         parts.append(f"{' and '.join(result.concurrent)} side by side, in one order")
     if setting.fronts:
-        parts.append("real connections: " + ", ".join(front.network.name for front in setting.fronts))
+        kind = setting.proxies.kind if setting.proxies is not None else ""
+        through = f" (slow and silent through {kind})" if kind else ""
+        parts.append("real connections: " + ", ".join(front.network.name for front in setting.fronts) + through)
     if setting.hosts:
         parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
     if result.skipped:

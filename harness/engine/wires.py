@@ -9,7 +9,8 @@ from typing import Literal
 
 from ..boundary.gate import Armed
 from ..boundary.nursery import end_group
-from ..values.network import GoOn, Moment
+from ..network.proxies import Proxies, toxic_for
+from ..values.network import GoOn, Moment, Network
 from ..values.points import Point, When
 from ..values.strikes import Disturb, Fail, Kill
 from .lives import Lived
@@ -26,6 +27,7 @@ class Wires:
         earlier: points that are numbered on.
         look: is called at each moment.
         most: how many exchanges the process may have before it counts as endless.
+        proxies: make what they can make; None where there is no network.
     """
 
     def __init__(
@@ -35,7 +37,9 @@ class Wires:
         earlier: Sequence[Point],
         look: Callable[[Point, When, int], None],
         most: int,
+        proxies: Proxies | None,
     ) -> None:
+        self._proxies = proxies
         self._lived, self._plan, self._look, self._most = lived, plan, look, most
         self._counts = Counter((p.verb, p.target) for p in earlier if p.kind == "net")
         self._announced: Counter[str] = Counter()
@@ -54,16 +58,16 @@ class Wires:
             self._announced[name] += 1
         return strike
 
-    def reached(self, name: str, moment: Moment) -> GoOn:
+    def reached(self, network: Network, moment: Moment) -> GoOn:
         """A connection stands still at a moment; returns how it goes on."""
-        key = (name, moment.connection)
+        name, key = network.name, (network.name, moment.connection)
         if self.killed:
             return GoOn(moment.number, dead=True)
         if moment.when == "before":
             if moment.verb == "connect" and self._announced[name]:
                 self._announced[name] -= 1
                 self._at[key] = Point("net", "connect", name, self._counts["connect", name])
-                return GoOn(moment.number)
+                return GoOn(moment.number, via=self._detour(network, key))
             self._at[key] = self._arrive(moment.verb, name)
             self._note_company(key)
         else:
@@ -75,7 +79,21 @@ class Wires:
         share = self._cut_at(point) if moment.when == "before" else 0.0
         if strike is not None:
             self._open.discard(key)
-        return GoOn(moment.number, strike, share, self.killed)
+        via = self._detour(network, key) if moment.verb == "connect" and moment.when == "before" else ()
+        return GoOn(moment.number, strike, share, self.killed, self._is_made(key, strike, moment.when), via)
+
+    def _detour(self, network: Network, key: tuple[str, int]) -> tuple[str, int] | tuple[()]:
+        """Return the proxy that this connection goes through, where one will be needed."""
+        wanted = any(
+            armed.injection.point.target == network.name and toxic_for(armed.strike, armed.injection.when)
+            for armed in self._plan
+        )
+        return self._proxies.lead(key, network.upstream) if wanted and self._proxies is not None else ()
+
+    def _is_made(self, key: tuple[str, int], strike: Disturb | None, when: When) -> bool:
+        """Let a proxy make the strike, if it can."""
+        toxic = toxic_for(strike, when)
+        return toxic is not None and self._proxies is not None and self._proxies.strike(key, toxic)
 
     def closed(self, name: str, connection: int) -> None:
         """A connection has ended; nothing is unanswered on it any more."""

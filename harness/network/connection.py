@@ -49,12 +49,12 @@ class Connection:
         self._from_server: asyncio.StreamReader | None = None
         self._to_server: asyncio.StreamWriter | None = None
         self._turn: Literal["connect", "held", "client", "server"] = "connect"
-        self._sent = 0
+        self._sent = self._standing = 0
         self._share = 0.0  # of this exchange's request that goes on before its middle; 0 for all of it
         self._silent = self._trickled = self._discards = False
         self._client_ended, self._server_ended = asyncio.Event(), asyncio.Event()
         self._reading: asyncio.Task[None] | None = None  # who reads what the client says
-        self._held = b""  # of an answer that stands still
+        self._held = b""  # what stands still
         self._changed = time.monotonic()
 
     @property
@@ -63,14 +63,18 @@ class Connection:
         since = time.monotonic() - self._changed
         if self._silent:
             return False
-        return self._turn == "held" or since < (_WORK_S if self._turn == "client" else _JUST_NOW_S)
+        return (
+            self._standing > 0
+            or self._to_server is None
+            or since < (_WORK_S if self._turn == "client" else _JUST_NOW_S)
+        )
 
     async def relay(self, host: str, port: int) -> None:
         """Relay until both sides have ended."""
         pumps: list[asyncio.Task[None]] = []
         try:
-            await self._moment("connect", "before")
-            self._from_server, self._to_server = await self._dial(host, port)
+            said = await self._moment("connect", "before")
+            self._from_server, self._to_server = await self._dial(*(said.via or (host, port)))
             pumps = [asyncio.create_task(self._upward()), asyncio.create_task(self._downward())]
             await asyncio.gather(*pumps)
         except (Over, OSError):
@@ -93,8 +97,12 @@ class Connection:
             self._reset()
             raise Over from None
 
-    async def _moment(self, verb: Literal["connect", "exchange"], when: When) -> None:
-        said = await self._ask(self, verb, when, self._sent)
+    async def _moment(self, verb: Literal["connect", "exchange"], when: When) -> GoOn:
+        self._standing += 1
+        try:
+            said = await self._ask(self, verb, when, self._sent)
+        finally:
+            self._standing -= 1
         self._share = said.share
         self._changed = time.monotonic()
         if said.dead:
@@ -102,17 +110,18 @@ class Connection:
                 await self._let_server_notice()
             raise Over
         if said.strike is not None:
-            await self._strike(said.strike, when)
+            await self._strike(said.strike, when, said.made)
+        return said
 
-    async def _strike(self, strike: Disturb, when: When) -> None:
+    async def _strike(self, strike: Disturb, when: When, made: bool) -> None:
         if when == "after" and strike.share:
             await self._cut_answer(strike.share)
         if strike.how == "slow":
-            await asyncio.sleep(strike.seconds)
+            await asyncio.sleep(0 if made else strike.seconds)
         elif strike.how == "trickled":
             self._trickled = True
         elif strike.how == "silent":
-            await self._be_silent()
+            await self._be_silent(made)
         else:
             if when == "middle":
                 await self._let_server_notice()
@@ -127,9 +136,11 @@ class Connection:
             self._reset()
         raise Over
 
-    async def _be_silent(self) -> None:
-        """Take what the client says and let nothing through, until it loses patience."""
+    async def _be_silent(self, made: bool) -> None:
+        """Take what the client says and let nothing through (or `made`: to what lets nothing through)."""
         self._silent = True
+        if made and self._to_server is not None:
+            self._to_server.write(self._held)
         await self._until_client_ends(_SILENCE_S)
         self._reset()
         raise Over
@@ -177,7 +188,7 @@ class Connection:
     async def _exchange(self, data: bytes) -> None:
         """Let the first bytes of an exchange go on; where it will be cut, wait for all of them first."""
         assert self._to_server is not None
-        self._turn, self._sent = "held", len(data)
+        self._turn, self._sent, self._held = "held", len(data), data
         await self._moment("exchange", "before")
         if self._share:
             data += await _whole(self._from_client)

@@ -18,6 +18,8 @@ from .connection import Connection
 from .line import Line, inherited
 
 _SETTLE_S = 0.1
+_ROUNDS = 10
+"""Rounds of the loop in which a client that came, or spoke, before a question is taken notice of; it takes 4."""
 
 
 class Front:
@@ -50,7 +52,7 @@ class Front:
         elif isinstance(message, Settle):
             await self._settle(message.dead)
         elif isinstance(message, Ask):
-            for _ in range(2):  # what the client said before the parent asked is read in one of these rounds
+            for _ in range(_ROUNDS):
                 await asyncio.sleep(0)
             self._parent.tell(Awaited(any(connection.busy for connection in self._open.values())))
 

@@ -9,19 +9,17 @@ from ..values.network import Begin, Network
 from .side import LOOPBACK, Side
 
 
-
 class FrontProcess(Side):
     """A relay in a process of its own; the agent finds it at `network`."""
 
     def __init__(self, name: str, upstream: tuple[str, int], path: str = "") -> None:
         host, port = upstream
         super().__init__("rollproof.network.front", host, str(port))
-        self.network = Network(name, LOOPBACK, self.port, path)
+        self.network = Network(name, LOOPBACK, self.port, path, upstream)
 
     def begin(self) -> None:
         """Be asked at every moment from now on."""
         self.line.tell(Begin())
-
 
 
 def relayed(fronts: list[FrontProcess], name: str, upstream: str, path: str = "", *, active: bool) -> Network:

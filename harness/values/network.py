@@ -17,6 +17,7 @@ class Network:
     host: str
     port: int
     path: str = ""
+    upstream: tuple[str, int] = ("", 0)
 
     @property
     def url(self) -> str:
@@ -69,12 +70,16 @@ class GoOn:
         strike: what happens to the connection now; None for nothing.
         share: of the exchange's request that goes on before "middle" has come; 0 for all of it, and no middle.
         dead: whether the client died here; what is held of it is lost.
+        made: whether a proxy behind the relay makes the strike.
+        via: where to connect to instead of the service itself; empty for no detour.
     """
 
     number: int
     strike: Disturb | None = None
     share: float = 0.0
     dead: bool = False
+    made: bool = False
+    via: tuple[str, int] | tuple[()] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,29 @@ def line_shop(folder: Path) -> type[socketserver.BaseRequestHandler]:
     return Shop
 
 
+class Post:
+    """Where an agent is explored that talks to a twin of a mail service on a real port."""
+
+    URL = "https://api.mail.test"
+
+    def explore(self, agent: Agent, *faults: str, token: str = "", **changed: Any) -> Exploration:
+        """Explore `agent` under these faults; it is given where the service is."""
+        known = options().known
+        schedule = Schedule.parse(token) if token else None
+        found: list[Exploration] = []
+        chosen = tuple(known[name] for name in faults)
+        chaos = Chaos(options(faults=chosen, schedule=schedule, **changed), "test_it", found.append)
+        self.mail = chaos.api(self.URL)
+        network = chaos.serve(self.mail)
+        try:
+            chaos.explore(run=lambda: agent(network))
+        except pytest.fail.Exception:
+            assert found, "the test failed before anything was explored"
+        finally:
+            chaos.close()
+        return found[0]
+
+
 class Yard:
     """Where an agent is explored: `shared` is what the server keeps, and watched."""
 
