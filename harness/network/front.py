@@ -98,5 +98,6 @@ async def serve(control: socket.socket, listener: socket.socket, upstream: tuple
 
 if __name__ == "__main__":
     descriptors, (host, port) = sys.argv[1:3], sys.argv[3:]
-    asyncio.run(serve(*inherited(descriptors), (host, int(port))))
+    line_to_parent, port_of_ours = inherited(descriptors)
+    asyncio.run(serve(line_to_parent, port_of_ours, (host, int(port))))
     os._exit(0)

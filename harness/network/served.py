@@ -44,7 +44,8 @@ class Application:
 
     async def _asked(self, request: HttpRequest) -> HttpResponse:
         self._number += 1
-        waiting = self._waiting[self._number] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
+        self._waiting[self._number] = waiting
         self._line.tell(Requested(self._number, request))
         return await waiting
 
@@ -83,5 +84,6 @@ async def serve(control: socket.socket, listener: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(*inherited(sys.argv[1:])))
+    line_to_parent, port_of_ours = inherited(sys.argv[1:])
+    asyncio.run(serve(line_to_parent, port_of_ours))
     os._exit(0)
