@@ -8,15 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from .network.networks import Networks
 from .values.errors import ChaosError
 from .values.exploration import Exploration
 from .values.leftovers import LEFTOVER_NAMES
 
 if TYPE_CHECKING:
     from .engine.setting import Setting
-    from .network.fronts import FrontProcess
-    from .network.proxies import Proxies
-    from .network.serving import TwinServer
     from .twins.fill import Fill
     from .twins.replies import Replies
     from .twins.rest import RestTwin
@@ -73,10 +71,7 @@ class Chaos:
         self._invariants: list[Invariant] = []
         self._secrets: dict[str, bytes] = {}
         self._hosts: set[str] = set()
-        self._fronts: list[FrontProcess] = []
-        self._servers: list[TwinServer] = []
-        self._proxies: Proxies | None = None
-        self._upstreams: dict[tuple[str, int], str] = {}
+        self._networks = Networks(active=options.active, toxiproxy=options.toxiproxy, seed=options.seed)
         self._environment: dict[str, str] = {}
         self._elsewhere: list[Exploration] = []
         self._told = False
@@ -144,36 +139,18 @@ class Chaos:
         connection and every exchange with the server is a point; without, it is the server's own address. What the
         server keeps has to be watched, by a path or a `WorldSource`.
         """
-        return self._network(name, upstream)
-
-    def _network(self, name: str, upstream: str, path: str = "") -> "Network":
-        from .network.fronts import relayed
-        from .network.proxies import Proxies
-
-        if self._options.active and self._proxies is None:
-            self._proxies = Proxies(self._options.toxiproxy, self._options.seed)
-        network = relayed(self._fronts, name, upstream, path, active=self._options.active)
-        self._upstreams[network.host, network.port] = name
-        return network
+        return self._networks.network(name, upstream)
 
     def serve(self, twin: "Twin | str") -> "Network":
         """Let a twin be reached on a real port too, by any client; returns where, as `network` does.
 
         `twin` is what `api` returned, or the base URL that it (or a model) was declared for. Needs uvicorn.
         """
-        from .network.serving import TwinServer, declared
-
-        server = TwinServer(declared(self._twins, twin))
-        self._servers.append(server)
-        return self._network(server.name, server.upstream, server.path)
+        return self._networks.serve(self._twins, twin)
 
     def close(self) -> None:
         """End what was started for this test."""
-        for started in (self._fronts, self._servers):
-            while started:
-                started.pop().close()
-        if self._proxies is not None:
-            self._proxies.close()
+        self._networks.close()
 
     @cached_property
     def fill(self) -> "Fill":
@@ -295,9 +272,9 @@ class Chaos:
             retry,
             errors,
             hosts=frozenset(self._hosts),
-            fronts=tuple(self._fronts),
-            proxies=self._proxies,
-            servers=tuple(self._servers),
+            fronts=tuple(self._networks.fronts),
+            proxies=self._networks.proxies,
+            servers=tuple(self._networks.servers),
             progress=self._progress,
             depth=options.depth,
             budget_s=options.budget_s,
@@ -317,9 +294,8 @@ class Chaos:
         if self._twins:
             from .boundary.http import install
             from .twins.answering import directly
-            from .values.network import Reach
 
-            reach = Reach(frozenset(self._hosts), self._upstreams)
+            reach = self._networks.reach(frozenset(self._hosts))
             undo = install(directly(self._twins, reach), reach.permits)
         try:
             result = run()
@@ -327,9 +303,7 @@ class Chaos:
                 result = _in_a_loop(result)
         finally:
             undo()
-        for server in self._servers:
-            if server.problem is not None:
-                raise server.problem
+        self._networks.raise_problem()
         return Exploration(test=self._test, result=result, statement="one run without a fault (no --chaos)")
 
     def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool) -> None:

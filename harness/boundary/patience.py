@@ -3,7 +3,7 @@
 import socket
 from typing import Any
 
-_SHORT_S = 0.25
+_SHORT_S = 0.4
 
 
 def shorten() -> None:

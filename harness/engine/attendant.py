@@ -102,6 +102,7 @@ class Attendant:
         """Give the child its order and answer messages until it has gone; sets the outcome."""
         for front in self._fronts.values():
             front.begin()
+        self._wires.prepare()
         self._channel.tell(order)
         deadline = time.monotonic() + self._executor.patience_s
         while not self.told:

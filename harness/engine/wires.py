@@ -50,6 +50,11 @@ class Wires:
         self.exchanges = 0
         self.killed = self.endless = False
 
+    def prepare(self) -> None:
+        """Get ready what the plan needs, before the process begins."""
+        if self._proxies is not None and any(toxic_for(a.strike, a.injection.when) for a in self._plan):
+            self._proxies.start()
+
     def connecting(self, name: str) -> Strikes | None:
         """The process itself says that it is about to connect: a client in Python, whose connect can really fail."""
         point = self._arrive("connect", name)

@@ -20,7 +20,7 @@ Question = Callable[["Connection", Literal["connect", "exchange"], When, int], A
 
 _CHUNK_BYTES = 1 << 16
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
-_SILENCE_S = 1.0
+_SILENCE_S = 1.2
 """How long a client that has no patience of its own waits in a silence, in real time."""
 _SERVER_S = 0.3
 """How long a server has to notice, in real time, that a request was cut."""

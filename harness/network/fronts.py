@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
@@ -22,17 +23,12 @@ class FrontProcess(Side):
         self.line.tell(Begin())
 
 
-def relayed(fronts: list[FrontProcess], name: str, upstream: str, path: str = "", *, active: bool) -> Network:
-    """Return where an agent finds the server at `upstream`, with a new relay before it where that is wanted."""
+def check(name: str, taken: Collection[str]) -> None:
+    """Refuse a name that cannot be one in a token, or that another service has."""
     if not re.fullmatch(r"[\w.:-]+", name):
         raise ChaosError("bad-name", f"{name!r} is no name of a service", 'letters, digits, "_", "." and "-": "shop"')
-    if any(front.network.name == name for front in fronts):
+    if name in taken:
         raise ChaosError("twice", f"there is a network {name!r} already", "give each service a name of its own")
-    host, port = address(upstream)
-    if not active:
-        return Network(name, host, port, path)
-    fronts.append(FrontProcess(name, (host, port), path))
-    return fronts[-1].network
 
 
 def gone(name: str) -> ChaosError:

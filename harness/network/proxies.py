@@ -55,10 +55,15 @@ class Proxies:
             self._server.kind if self._server is not None else "", ""
         )
 
-    def lead(self, key: tuple[str, int], upstream: tuple[str, int]) -> tuple[str, int]:
-        """Make a proxy for one connection of a relay; returns where the relay has to connect to."""
+    def start(self) -> None:
+        """Start the server where there is none yet: nobody should wait for that with a connection open."""
         if self._server is None:
             self._server = Toxiproxy.start(None, self._seed)
+
+    def lead(self, key: tuple[str, int], upstream: tuple[str, int]) -> tuple[str, int]:
+        """Make a proxy for one connection of a relay; returns where the relay has to connect to."""
+        self.start()
+        assert self._server is not None
         self._count += 1
         host, port = upstream
         proxy = self._server.create(f"{key[0].replace(':', '-')}-{self._count}", f"{host}:{port}")
