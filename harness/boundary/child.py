@@ -86,6 +86,7 @@ class Boundary:
         self._gate = Gate(self._time.now)
         self._gate.tick = self._time.tick
         scope = Scope(agent.roots, self._renamed)
+        self._gate.networked = bool(agent.reach.networks)
         guard = Guard(self._gate, scope, agent.reach)
         http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.reach))
         sqlite.install(self._gate, scope, self._time)
@@ -110,6 +111,7 @@ class Boundary:
                 patience.shorten()
             self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
             ended = _run(self._agent.functions[order.role], self._gate, show=order.show)
+            self._gate.expecting()
             with self._gate.quiet():
                 channel.tell(ended)
             code = 0

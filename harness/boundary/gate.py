@@ -121,7 +121,7 @@ class Gate:
         self.turn = threading.RLock()
         self._flying: set[int] = set()
         self._companions, self._concurrent = Companions(), ""
-        self.networked = False  # whether this process ever connected to a relay
+        self.networked = False  # whether there are services on real ports
         self._pid = 0
         self._main = threading.get_ident()
 
@@ -165,7 +165,10 @@ class Gate:
         return any(thread != own for thread in list(self._inside))
 
     def expecting(self) -> bool:
-        """Say whether the network will bring something that the agent can wait for; asks the parent."""
+        """Say whether the network will bring something that the agent can wait for; asks the parent.
+
+        When the reply comes, all that this process sent has been noticed by the relays.
+        """
         if not self.networked or not self.active:
             return False
         with self.quiet(), self.inside():

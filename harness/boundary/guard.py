@@ -93,7 +93,6 @@ class Guard:
 
     def _connecting(self, network: str) -> None:
         """Tell the parent, and fail as the system would where the parent says so."""
-        self._gate.networked = True
         with self._gate.quiet(), self._gate.inside():
             strike = self._gate.channel.ask(Connecting(network, self._gate.now()))
         if isinstance(strike, Fail):

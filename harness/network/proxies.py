@@ -2,9 +2,9 @@
 
 Of the faults on real connections it makes those that can be switched on while a connection stands still before an
 exchange, and are exact then: an answer that comes late (``latency``) and a silence (``timeout``). The relay makes the
-others. RST towards the client: a proxy sends it only where ``reset_peer`` was there when the connection was made, and the
-relay would have to hold the answer anyway to know that the service acted. A request that is cut: a proxy hangs up on
-both sides at once, and when the service is done with the part that it got could not be known.
+others. RST towards the client: a proxy sends it only where ``reset_peer`` was there when the connection was made, and
+the relay would have to hold the answer anyway to know that the service acted. A request that is cut: a proxy hangs up
+on both sides at once, and when the service is done with the part that it got could not be known.
 """
 
 from collections.abc import Mapping

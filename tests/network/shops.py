@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from rollproof.chaos import Chaos
@@ -44,6 +44,17 @@ def line_shop(folder: Path) -> type[socketserver.BaseRequestHandler]:
     return Shop
 
 
+def keeps_everything(folder: Path) -> type[socketserver.BaseRequestHandler]:
+    """Return a server that writes down all that it gets until the client ends, and says so."""
+
+    class Drive(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            (folder / "upload").write_bytes(self.rfile.read())
+            self.wfile.write(b"kept")
+
+    return Drive
+
+
 class Post:
     """Where an agent is explored that talks to a twin of a mail service on a real port."""
 
@@ -68,14 +79,23 @@ class Post:
 
 
 class Yard:
-    """Where an agent is explored: `shared` is what the server keeps, and watched."""
+    """Where an agent is explored: `shared` is what the server keeps, and watched; `elsewhere` is not looked at."""
 
     def __init__(self, folder: Path) -> None:
-        self.shared, self.own = folder / "shared", folder / "own"
-        for path in (self.shared, self.own):
+        self.shared, self.own, self.elsewhere = (folder / name for name in ("shared", "own", "elsewhere"))
+        for path in (self.shared, self.own, self.elsewhere):
             path.mkdir()
 
-    def explore(self, upstream: str, agent: Agent, *faults: str, token: str = "", **changed: Any) -> Exploration:
+    def explore(
+        self,
+        upstream: str,
+        agent: Agent,
+        *faults: str,
+        token: str = "",
+        recover: Callable[[], Any] | None = None,
+        errors: Literal["recover", "handled"] = "recover",
+        **changed: Any,
+    ) -> Exploration:
         """Explore `agent` under these faults, all of them where none is named; return the result in any case."""
         known = options().known
         chosen = tuple(known[name] for name in faults) or tuple(known.values())
@@ -86,7 +106,7 @@ class Yard:
         chaos.private(self.own)
         network = chaos.network("shop", upstream)
         try:
-            chaos.explore(run=lambda: agent(network))
+            chaos.explore(lambda: agent(network), recover, errors=errors)
         except pytest.fail.Exception:
             assert found, "the test failed before anything was explored"
         finally:

@@ -1,5 +1,6 @@
 """What the network does to an agent is planned, struck, replayed and judged like everything else."""
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from rollproof.values.network import Network
 
-from .shops import Yard, line_shop, schedules, serving
+from .shops import Yard, keeps_everything, line_shop, schedules, serving
 
 
 @pytest.fixture
@@ -60,6 +61,97 @@ def test_every_moment_of_an_exchange_is_tried(yard: Yard, shop: str) -> None:
 @pytest.mark.parametrize("fault", ["process.kill", "network.reset", "network.closed", "network.timeout"])
 def test_an_order_is_given_twice_when_its_answer_is_lost(yard: Yard, shop: str, fault: str) -> None:
     """The server acted, and then: whatever the client is told, the second try is a second order."""
-    result = yard.explore(shop, adds, fault)
-    assert f"{fault}@net.exchange:shop#1:after" in schedules(result)
-    assert not any(schedule.startswith(f"network.{fault}@net.exchange:shop#1:before") for schedule in schedules(result))
+    lost = f"{fault}@net.exchange:shop#1:after"
+    found = schedules(yard.explore(shop, adds, fault))
+    assert "all_or_nothing" in found[lost]
+    assert schedules(yard.explore(shop, adds, fault, token=lost)) == {lost: found[lost]}
+
+
+def test_a_token_whose_point_is_not_there_has_drifted(yard: Yard, shop: str) -> None:
+    """It proves nothing."""
+    there, missing = (f"network.reset@net.exchange:shop#{n}:before" for n in (1, 7))
+    assert yard.explore(shop, puts, token=f"{there} + {missing}").drifted == (missing,)
+
+
+def test_what_is_cut_in_its_middle_stays_so(yard: Yard, shop: str) -> None:
+    """A server that keeps what it got of an upload: half of it, or nearly all, and never the rest by chance."""
+    seen = yard.elsewhere / "seen"
+
+    def uploads(network: Network) -> None:
+        try:
+            with socket.create_connection((network.host, network.port), timeout=5) as connection:
+                connection.sendall(b"x" * 1000)
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(1)
+        except OSError:
+            seen.write_text(str((yard.shared / "upload").stat().st_size))
+            (yard.shared / "upload").unlink()
+            raise
+
+    with serving(keeps_everything(yard.shared)) as address:
+        for variant, size in ((1, "500"), (2, "950")):
+            token = f"network.cut_request.{variant}@net.exchange:shop#1:middle"
+            seen.unlink(missing_ok=True)
+            yard.explore(address, uploads, token=token, errors="handled")
+            assert seen.read_text() == size
+
+
+def test_an_exchange_is_a_turn_of_both_sides(yard: Yard, shop: str) -> None:
+    """Whatever the protocol: two lines at once are one exchange, two turns on one connection are two."""
+
+    def turns(network: Network) -> None:
+        with socket.create_connection((network.host, network.port), timeout=5) as connection:
+            answers = connection.makefile()
+            connection.sendall(b"PUT a a\nPUT b b\n")
+            assert [answers.readline(), answers.readline()] == ["ok\n", "ok\n"]
+            connection.sendall(b"PUT c c\n")
+            assert answers.readline() == "ok\n"
+
+    result = yard.explore(shop, turns, "process.kill")
+    assert result.points == 3
+    assert result.violations == ()
+
+
+def test_a_second_fault_after_the_first(yard: Yard, shop: str) -> None:
+    """One lost answer is met by asking whether the order is there, and a second one breaks it."""
+
+    def once_careful(network: Network) -> None:
+        try:
+            say_once(network, "ADD panel\n")
+        except OSError:
+            if not list(yard.shared.iterdir()):
+                with contextlib.suppress(OSError):
+                    say_once(network, "ADD panel\n")
+                    return
+                say_once(network, "ADD panel\n")
+
+    def recovers() -> None:
+        """Take back what was not confirmed."""
+
+    found = schedules(yard.explore(shop, once_careful, "network.reset", recover=recovers, depth=2))
+    first, second = (f"network.reset@net.exchange:shop#{n}:{when}" for n, when in ((1, "before"), (2, "after")))
+    assert f"{first} + {second}" in found
+    assert all(" + " in schedule for schedule in found)
+
+
+def say_once(network: Network, line: str) -> None:
+    """Send one line and wait for its answer."""
+    with socket.create_connection((network.host, network.port), timeout=5) as connection:
+        connection.sendall(line.encode())
+        if connection.makefile().readline() != "ok\n":
+            raise ConnectionError("no answer")
+
+
+def test_connections_side_by_side_have_one_order(yard: Yard, shop: str) -> None:
+    """Two exchanges in flight at once: the statement says that their order is one of several."""
+
+    def both(network: Network) -> None:
+        address = (network.host, network.port)
+        with socket.create_connection(address) as one, socket.create_connection(address) as two:
+            for connection, name in ((one, b"a"), (two, b"b")):
+                connection.sendall(b"PUT %s %s\n" % (name, name))
+            assert one.makefile().readline() == two.makefile().readline() == "ok\n"
+
+    result = yard.explore(shop, both, "network.slow")
+    assert "connections side by side, in one order" in result.statement
+    assert "exhaustive" not in result.statement
