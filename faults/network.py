@@ -1,10 +1,11 @@
 """A real connection breaks, or carries less: for any client and any protocol."""
 
+import socket
 from collections.abc import Iterator
 
 from rollproof.values.faults import fault
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Disturb, Strike
+from rollproof.values.strikes import Disturb, Fail, Strike
 
 _SHARES = (0.5, 0.95)
 
@@ -13,6 +14,18 @@ _SHARES = (0.5, 0.95)
 def refused(effect: Effect) -> Iterator[Strike]:
     """The connection is refused, or where the client's own connect is not seen, reset as soon as it is there."""
     yield Disturb("refused")
+
+
+@fault("network.dns", at="net.connect", lasting=True)
+def dns(effect: Effect) -> Iterator[Strike]:
+    """The name of the service cannot be looked up now (EAI_AGAIN); a client whose lookups are not seen is refused."""
+    yield Fail(socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"))
+
+
+@fault("network.unreachable", at="net.connect", lasting=True)
+def unreachable(effect: Effect) -> Iterator[Strike]:
+    """Nobody answers the attempt to connect, until the client's patience ends."""
+    yield Disturb("silent")
 
 
 @fault("network.reset", at="net.exchange", when=("before", "after"), lasting=True)

@@ -98,7 +98,8 @@ class Guard:
         if isinstance(strike, Fail):
             raise copy(strike.error)
         if isinstance(strike, Disturb):
-            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+            number = errno.ETIMEDOUT if strike.how == "silent" else errno.ECONNREFUSED
+            raise OSError(number, os.strerror(number))
 
     def _tell(self, kind: str, text: str) -> None:
         if kind == "unintercepted" or text not in self._told:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ..boundary.gate import Armed
 from ..boundary.nursery import end_group
-from ..network.proxies import Proxies, toxic_for
+from ..network.proxies import Proxies, Toxic, toxic_for
 from ..values.network import GoOn, Moment, Network
 from ..values.points import Point, When
 from ..values.strikes import Disturb, Fail, Kill
@@ -52,7 +52,7 @@ class Wires:
 
     def prepare(self) -> None:
         """Get ready what the plan needs, before the process begins."""
-        if self._proxies is not None and any(toxic_for(a.strike, a.injection.when) for a in self._plan):
+        if self._proxies is not None and any(map(_toxic, self._plan)):
             self._proxies.start()
 
     def connecting(self, name: str) -> Strikes | None:
@@ -89,15 +89,12 @@ class Wires:
 
     def _detour(self, network: Network, key: tuple[str, int]) -> tuple[str, int] | tuple[()]:
         """Return the proxy that this connection goes through, where one will be needed."""
-        wanted = any(
-            armed.injection.point.target == network.name and toxic_for(armed.strike, armed.injection.when)
-            for armed in self._plan
-        )
+        wanted = any(armed.injection.point.target == network.name and _toxic(armed) for armed in self._plan)
         return self._proxies.lead(key, network.upstream) if wanted and self._proxies is not None else ()
 
     def _is_made(self, key: tuple[str, int], strike: Disturb | None, when: When) -> bool:
         """Let a proxy make the strike, if it can."""
-        toxic = toxic_for(strike, when)
+        toxic = toxic_for(strike, self._at[key], when)
         return toxic is not None and self._proxies is not None and self._proxies.strike(key, toxic)
 
     def closed(self, name: str, connection: int) -> None:
@@ -153,6 +150,10 @@ class Wires:
         """Kill all processes of the agent, now."""
         self.killed = True
         end_group(self._lived.pid)
+
+
+def _toxic(armed: Armed) -> Toxic | None:
+    return toxic_for(armed.strike, armed.injection.point, armed.injection.when)
 
 
 def in_order(own: Sequence[Point], wired: Sequence[tuple[Point | None, Point]]) -> tuple[Point, ...]:

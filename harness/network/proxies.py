@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ..values.points import When
+from ..values.points import Point, When
 from ..values.strikes import Disturb
 from .toxiproxy import Proxy, Toxiproxy
 
@@ -25,9 +25,9 @@ class Toxic:
     attributes: Mapping[str, int]
 
 
-def toxic_for(strike: object, when: When) -> Toxic | None:
+def toxic_for(strike: object, point: Point, when: When) -> Toxic | None:
     """Return the toxic that makes this strike at this moment, or None where the relay makes it."""
-    if isinstance(strike, Disturb) and when == "before":
+    if isinstance(strike, Disturb) and (point.verb, when) == ("exchange", "before"):
         if strike.how == "slow":
             return Toxic("latency", "downstream", {"latency": round(strike.seconds * 1000)})
         if strike.how == "silent":

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rollproof.values.network import Network
 
+from ..exploring import options
 from .shops import Yard, keeps_everything, line_shop, schedules, serving
 
 
@@ -55,7 +56,8 @@ def test_every_moment_of_an_exchange_is_tried(yard: Yard, shop: str) -> None:
     assert result.closed
     assert "exhaustive: every single fault and any number of crashes (closed)" in result.statement
     struck = {cell.fault for cell in result.cells}
-    assert struck >= {"process.kill", "network.refused", "network.reset", "network.timeout", "network.cut_request"}
+    assert struck == {"process.kill", *(name for name in options().known if name.startswith("network."))}
+    assert "slow and silent through" in result.statement
 
 
 @pytest.mark.parametrize("fault", ["process.kill", "network.reset", "network.closed", "network.timeout"])
@@ -155,3 +157,25 @@ def test_connections_side_by_side_have_one_order(yard: Yard, shop: str) -> None:
     result = yard.explore(shop, both, "network.slow")
     assert "connections side by side, in one order" in result.statement
     assert "exhaustive" not in result.statement
+
+
+ERRORS = {
+    "network.refused": "ConnectionRefusedError",
+    "network.dns": "gaierror",
+    "network.unreachable": "TimeoutError",
+}
+
+
+@pytest.mark.parametrize("fault", ERRORS)
+def test_what_a_client_is_told_of_a_connection_that_is_not_made(yard: Yard, shop: str, fault: str) -> None:
+    """The system's own error, from connecting, and the server saw nothing."""
+    told = yard.elsewhere / "told"
+
+    def tries(network: Network) -> None:
+        try:
+            socket.create_connection((network.host, network.port), timeout=5).close()
+        except OSError as error:
+            told.write_text(f"{type(error).__name__} {len(list(yard.shared.iterdir()))}")
+
+    yard.explore(shop, tries, token=f"{fault}@net.connect:shop#1:before")
+    assert told.read_text() == f"{ERRORS[fault]} 0"
