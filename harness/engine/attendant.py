@@ -28,7 +28,7 @@ from ..network.serving import TwinServer
 from ..values.errors import ChaosError
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
-from ..values.network import Ask, Awaited, Closed, Moment, Replied, Requested, Settle, Settled
+from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Requested, Settle, Settled
 from ..values.points import Doer, Effect, Point, When
 from ..values.sources import twin_for
 from ..values.strikes import Kill, Respond, Say
@@ -100,8 +100,8 @@ class Attendant:
 
     def attend(self, order: object) -> None:
         """Give the child its order and answer messages until it has gone; sets the outcome."""
-        for front in self._fronts.values():
-            front.begin()
+        for line in self._fronts:
+            tell(line, Begin())
         self._wires.prepare()
         self._channel.tell(order)
         deadline = time.monotonic() + self._executor.patience_s
@@ -163,7 +163,7 @@ class Attendant:
     def settle(self) -> None:
         """Let what the process left on its connections come to its end."""
         for line in self._fronts:
-            line.tell(Settle(dead=not self.told))
+            tell(line, Settle(dead=not self.told))
             self._unsettled.add(line)
         while self._unsettled:
             self._serve([*self._fronts, *self._servers], _SETTLING_S)
@@ -195,7 +195,7 @@ class Attendant:
         elif isinstance(message, Expecting):
             self._awaited = []
             for line in self._fronts:
-                line.tell(Ask())
+                tell(line, Ask())
         elif isinstance(message, Connecting):
             self.clock = message.clock
             tell(self._channel, self._wires.connecting(message.name))

@@ -26,7 +26,7 @@ _SERVER_S = 0.3
 """How long a server has to notice, in real time, that a request was cut."""
 _WORK_S = 2.0
 _JUST_NOW_S = 0.05
-_QUIET_S = 0.03
+_QUIET_S = 0.06
 """Who has said nothing for so long, in real time, waits for an answer."""
 _TRICKLED_BYTES, _TRICKLED_PIECES, _TRICKLED_S = 1, 8, 0.002
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
-from ..values.network import Begin, Network
+from ..values.network import Network
 from .side import LOOPBACK, Side
 
 
@@ -17,10 +17,6 @@ class FrontProcess(Side):
         host, port = upstream
         super().__init__("rollproof.network.front", host, str(port))
         self.network = Network(name, LOOPBACK, self.port, path, upstream)
-
-    def begin(self) -> None:
-        """Be asked at every moment from now on."""
-        self.line.tell(Begin())
 
 
 def check(name: str, taken: Collection[str]) -> None:

@@ -98,6 +98,22 @@ def test_what_is_cut_in_its_middle_stays_so(yard: Yard, shop: str) -> None:
             assert seen.read_text() == size
 
 
+def test_half_an_upload_is_taken_for_the_whole(yard: Yard) -> None:
+    """The server keeps what it got, and a recovery that finds a file there believes that all is well."""
+
+    def uploads(network: Network) -> None:
+        if not (yard.shared / "upload").exists():
+            with socket.create_connection((network.host, network.port), timeout=5) as connection:
+                connection.sendall(b"x" * 1000)
+                connection.shutdown(socket.SHUT_WR)
+                if connection.recv(4) != b"kept":
+                    raise ConnectionError("the server hung up")
+
+    with serving(keeps_everything(yard.shared)) as address:
+        found = schedules(yard.explore(address, uploads, "network.cut_request"))
+    assert "all_or_nothing" in found["network.cut_request.1@net.exchange:shop#1:middle"]
+
+
 def test_an_exchange_is_a_turn_of_both_sides(yard: Yard, shop: str) -> None:
     """Whatever the protocol: two lines at once are one exchange, two turns on one connection are two."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from rollproof.chaos import Chaos, Options
+from rollproof.values.errors import ChaosError
 
 from ..exploring import options
 
@@ -102,6 +103,22 @@ def test_in_one_process() -> None:
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     with pytest.raises(ConnectionRefusedError), socket.create_connection((service.host, service.port)):
         pass
+
+
+def test_a_relay_that_is_killed() -> None:
+    """Nothing can be judged any more, and that is said, not taken for the agent's fault."""
+    chaos = Chaos(options(), "test_it")
+    network = chaos.network("shop", "127.0.0.1:9")
+    pid = chaos._networks.fronts[0].pid
+
+    def run() -> None:
+        os.kill(pid, signal.SIGKILL)
+        with socket.create_connection((network.host, network.port)) as connection:
+            connection.recv(1)
+
+    with pytest.raises(ChaosError, match="front-gone"):
+        chaos.explore(run=run)
+    chaos.close()
 
 
 def test_without_chaos_a_service_is_where_it_is() -> None:
