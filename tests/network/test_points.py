@@ -1,11 +1,14 @@
 """What the network does to an agent is planned, struck, replayed and judged like everything else."""
 
 import contextlib
+import json
 import socket
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rollproof.network.toxiproxy import Toxiproxy
 from rollproof.values.network import Network
 
 from ..exploring import options
@@ -195,3 +198,42 @@ def test_what_a_client_is_told_of_a_connection_that_is_not_made(yard: Yard, shop
 
     yard.explore(shop, tries, token=f"{fault}@net.connect:shop#1:before")
     assert told.read_text() == f"{ERRORS[fault]} 0"
+
+
+def test_a_client_without_patience_of_its_own_is_not_left_waiting(yard: Yard, shop: str) -> None:
+    """The silence ends after a while, as a system's own limits end it, and then it is an error."""
+    told = yard.elsewhere / "told"
+
+    def waits(network: Network) -> None:
+        with socket.create_connection((network.host, network.port)) as connection:
+            try:
+                connection.sendall(b"ADD panel\n")
+                connection.recv(1)
+            except OSError as error:
+                told.write_text(type(error).__name__)
+
+    yard.explore(shop, waits, token="network.timeout@net.exchange:shop#1:before")
+    assert told.read_text() == "ConnectionResetError"
+
+
+def test_an_agent_that_never_gives_up(yard: Yard, shop: str) -> None:
+    """Exchanges are counted like requests: a storm of retries does not terminate, and is ended."""
+
+    def for_ever(network: Network) -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                say_once(network, "PUT panel panel\n")
+                return
+
+    found = schedules(yard.explore(shop, for_ever, "network.reset"))
+    assert "terminates" in found["network.reset~lasting@net.exchange:shop#1:before"]
+
+
+def test_a_toxiproxy_that_runs_already(yard: Yard, shop: str) -> None:
+    """It makes the faults, and none of our proxies is left on it."""
+    with Toxiproxy.embedded() as server:
+        result = yard.explore(shop, puts, "network.slow", "network.timeout", toxiproxy=server.url)
+        left = json.load(urllib.request.urlopen(f"{server.url}/proxies"))
+    assert schedules(result) == {}
+    assert "real connections: shop (slow and silent through Toxiproxy)" in result.statement
+    assert left == {}
