@@ -9,8 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from .network.networks import Networks
+from .values.arguments import check_arguments, check_platform
 from .values.errors import ChaosError
 from .values.exploration import Exploration
+from .values.leftovers import LEFTOVER_NAMES
 
 if TYPE_CHECKING:
     from .engine.setting import Setting
@@ -21,13 +24,10 @@ if TYPE_CHECKING:
     from .twins.rest import RestTwin
     from .values.faults import Fault
     from .values.history import History, Invariant, Violation
+    from .values.network import Network
     from .values.schedule import Schedule
     from .values.sources import Twin, WorldSource
     from .values.world import World
-
-_LOCKS = ("*.lock", "*.lck", ".lock", "lock", "*.pid")
-_DRAFTS = ("*.tmp", "*.temp", "*.part", "*.partial", "*.swp", "*.staging", "tmp*", ".tmp*", "*.tmp.*", "*.tmp-*")
-LEFTOVER_NAMES = (*_LOCKS, *_DRAFTS, "*.new", "~*", "staging*", ".staging*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Options:
     budget_s: float | None = None
     shard: tuple[int, int] = (1, 1)
     leftover_names: tuple[str, ...] = LEFTOVER_NAMES
+    toxiproxy: str | None = None
 
 
 class Chaos:
@@ -75,6 +76,7 @@ class Chaos:
         self._invariants: list[Invariant] = []
         self._secrets: dict[str, bytes] = {}
         self._hosts: set[str] = set()
+        self._networks = Networks(active=options.active, toxiproxy=options.toxiproxy, seed=options.seed)
         self._environment: dict[str, str] = {}
         self._elsewhere: list[Exploration] = []
         self._told = False
@@ -171,6 +173,22 @@ class Chaos:
             raise ChaosError("bad-host", f"{host!r} is no host", hint)
         self._hosts.add(host.lower())
 
+    def network(self, name: str, upstream: str) -> "Network":
+        """Declare a server that the test runs at `upstream` (``host:port``), of any protocol; returns where to find it.
+
+        The agent is pointed there: ``.host``, ``.port``, ``.url``. With ``--chaos`` a relay stands there, and every
+        connection and every exchange with the server is a point; without, it is the server's own address. What the
+        server keeps has to be watched, by a path or a `WorldSource`.
+        """
+        return self._networks.network(name, upstream)
+
+    def serve(self, twin: "Twin | str") -> "Network":
+        """Let a twin be reached on a real port too, by any client; returns where, as `network` does.
+
+        `twin` is what `api` returned, or the base URL that it (or a model) was declared for. Needs uvicorn.
+        """
+        return self._networks.serve(self._twins, twin)
+
     @cached_property
     def fill(self) -> "Fill":
         """Seeded people, addresses, texts and awkward names for what a test leaves open."""
@@ -211,7 +229,7 @@ class Chaos:
         """
         __tracebackhide__ = True
         self.explored = True
-        self._check_arguments(run, recover, errors)
+        check_arguments(run, recover, errors)
         from .boundary.ordinary import environment
 
         with environment(self._environment), self._seams():
@@ -228,6 +246,7 @@ class Chaos:
 
     def close(self) -> None:
         """End what runs beside the test."""
+        self._networks.close()
         for mailbox in self._mailboxes.values():
             mailbox.close()
 
@@ -278,7 +297,7 @@ class Chaos:
         from .world.checks import check_sources
         from .world.disk import Source
 
-        self._check_platform()
+        check_platform()
         sources = tuple(Source(*path) for path in self._named_paths())
         check_sources(sources)
         options = self._options
@@ -298,6 +317,9 @@ class Chaos:
             retry,
             errors,
             hosts=frozenset(self._hosts),
+            fronts=tuple(self._networks.fronts),
+            proxies=self._networks.proxies,
+            servers=tuple(self._networks.servers),
             progress=self._progress,
             depth=options.depth,
             budget_s=options.budget_s,
@@ -318,7 +340,8 @@ class Chaos:
                 from .boundary import http, mcp_stdio
                 from .twins.answering import directly
 
-                answer = http.carried if self._options.active else directly(self._twins, self._hosts)
+                reach = self._networks.reach(frozenset(self._hosts))
+                answer = http.carried if self._options.active else directly(self._twins, reach)
                 undo.callback(mcp_stdio.install(commands, answer))
             yield
 
@@ -331,20 +354,19 @@ class Chaos:
 
     def _once(self, run: Callable[[], Any]) -> Exploration:
         """Run without a fault, here: an ordinary test."""
-        undo: Callable[[], object] = _nothing
-        if self._twins:
-            from .boundary.http import install
-            from .twins.answering import directly
+        with ExitStack() as undo:
+            if self._twins:
+                from .boundary.http import install
+                from .twins.answering import directly
 
-            undo = install(directly(self._twins, self._hosts), self._hosts.__contains__)
-        try:
+                reach = self._networks.reach(frozenset(self._hosts))
+                undo.callback(install(directly(self._twins, reach), reach.permits))
             result = run()
             if inspect.isawaitable(result):
                 from .boundary.ordinary import in_a_loop
 
                 result = in_a_loop(result)
-        finally:
-            undo()
+        self._networks.raise_problem()
         return Exploration(test=self._test, result=result, statement="one run without a fault (no --chaos)")
 
     def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool) -> None:
@@ -360,28 +382,6 @@ class Chaos:
     def _all_secrets(self) -> dict[str, bytes]:
         keys = {f"${name}": os.environ.get(name, "").encode() for name in self._environment}
         return {**keys, **self._secrets}
-
-    def _check_arguments(self, run: Any, recover: Any, errors: str) -> None:
-        if not callable(run) or (recover is not None and not callable(recover)):
-            raise ChaosError(
-                "not-callable",
-                "explore takes functions: what it was given is already a result",
-                "write chaos.explore(run=lambda: publish(…), recover=lambda: resume(…))",
-            )
-        if errors not in ("recover", "handled"):
-            raise ChaosError("bad-errors", f"errors={errors!r}", 'errors is "recover" or "handled"')
-
-    def _check_platform(self) -> None:
-        if not hasattr(os, "fork"):
-            raise ChaosError(
-                "no-fork",
-                "this system cannot fork a process, and exploring needs that",
-                "run on Linux (or WSL, or a container); without --chaos the test runs anywhere",
-            )
-
-
-def _nothing() -> None:
-    return None
 
 
 def _fail_where_needed(result: Exploration, seed: int) -> None:

@@ -12,15 +12,15 @@ ROOMS = {
     "values": set(),
     "boundary": {"values"},
     "world": {"values"},
-    "network": {"values"},
     "twins": {"values"},
-    "engine": {"values", "boundary", "world", "twins"},
+    "network": {"values", "boundary"},
+    "engine": {"values", "boundary", "world", "twins", "network"},
     "faults": {"values"},
     "invariants": {"values"},
     "reports": {"values"},
     "runtime": set(),
-    "chaos": {"values", "engine", "world", "twins", "boundary", "reports"},
-    "plugin": {"values", "chaos", "reports", "engine"},
+    "chaos": {"values", "engine", "world", "twins", "boundary", "network", "reports"},
+    "plugin": {"values", "chaos", "reports", "engine", "network"},
 }
 FOLDERS = {room: ROOT / "harness" / room for room in ROOMS} | {
     room: ROOT / room for room in ("faults", "invariants", "reports")

@@ -25,6 +25,7 @@ POINTS = [
         "llm": ("chat",),
         "mail": ("connect", "send"),
         "mcp": ("initialize", "list", "call"),
+        "net": ("connect", "exchange"),
     }.items()
     for verb in verbs
 ]

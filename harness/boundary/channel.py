@@ -1,9 +1,11 @@
 """What a child process and its parent say to each other: length-prefixed pickles over a socket pair."""
 
 import pickle
+import select
 import socket
 import struct
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +68,19 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class Connecting:
+    """The process is about to connect to the relay of this name; the reply is a `Disturb` or None."""
+
+    name: str
+    clock: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expecting:
+    """Would the network bring something if the process waited? The reply is a bool."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The process came to its end by itself: kind is "returned" or "raised"."""
 
@@ -107,6 +122,16 @@ class Channel:
         header = self._exactly(_LENGTH.size)
         return pickle.loads(self._exactly(_LENGTH.unpack(header)[0]))
 
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
+        return self._socket.fileno()
+
+    @property
+    def has_message(self) -> bool:
+        """Whether a whole message has been read already."""
+        rest = self._rest
+        return len(rest) >= _LENGTH.size and len(rest) >= _LENGTH.size + _LENGTH.unpack(rest[: _LENGTH.size])[0]
+
     def close(self) -> None:
         """Close this end."""
         self._socket.close()
@@ -122,3 +147,20 @@ class Channel:
             self._rest += data
         data, self._rest = self._rest[:count], self._rest[count:]
         return data
+
+
+def first_to_speak(channels: Sequence[Channel], timeout_s: float) -> Channel:
+    """Return a channel that has a message, or has ended; raises TimeoutError when all are silent."""
+    for channel in channels:
+        if channel.has_message:
+            return channel
+    if len(channels) == 1:
+        return channels[0]
+    poll = select.poll()
+    for channel in channels:
+        poll.register(channel.fileno(), select.POLLIN)
+    ready = [fd for fd, _ in poll.poll(timeout_s * 1000)]
+    for channel in channels:
+        if channel.fileno() in ready:
+            return channel
+    raise TimeoutError

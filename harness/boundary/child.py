@@ -14,12 +14,14 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from ..values.network import Reach
 from ..values.points import Point, canonical
 from ..values.sources import Twin
-from . import clock, ending, entropy, files, http, mail, patching, programs, sqlite, warming
+from ..values.strikes import Disturb
+from . import clock, ending, entropy, files, http, mail, patching, patience, programs, sqlite, warming
 from .channel import Channel, Ended
 from .gate import Armed, Gate, Limits
 from .guard import Guard
@@ -38,13 +40,13 @@ class Agent:
 
     Attributes:
         functions: the test's own, by the role of a process; sync or async.
-        hosts: to which connections are permitted.
+        reach: to which real connections are permitted.
     """
 
     functions: Mapping[str, Callable[[], Any]]
     roots: Sequence[Root]
     twins: Sequence[Twin]
-    hosts: frozenset[str] = frozenset()
+    reach: Reach = field(default_factory=Reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,10 @@ class Boundary:
         self._gate = Gate(self._time.now)
         self._gate.tick, self._gate.wait, self._gate.settle = self._time.tick, self._time.wait, self._time.settle
         scope = Scope(agent.roots, self._renamed)
-        guard = Guard(self._gate, scope, agent.hosts, mail.servers())
+        self._gate.networked = bool(agent.reach.networks)
+        guard = Guard(self._gate, scope, agent.reach, mail.servers())
         mail.carry(self._gate)
-        http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.hosts))
+        http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.reach))
         sqlite.install(self._gate, scope, self._time)
         files.install(self._gate, scope)
         self._programs = programs.install(self._gate)
@@ -106,8 +109,11 @@ class Boundary:
             self._pids = order.pids | {os.getpid()}
             self._time.begin(order.start)
             entropy.install(order.stream)
+            if any(isinstance(armed.strike, Disturb) and armed.strike.how == "silent" for armed in order.plan):
+                patience.shorten()
             self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
             ended = _run(self._agent.functions[order.role], self._gate, show=order.show)
+            self._gate.expecting()
             with self._gate.quiet():
                 for left in self._programs.unfinished():
                     self._gate.note("unintercepted", left)
@@ -124,9 +130,9 @@ class Boundary:
         return canonical(_NUMBER.sub(lambda n: "*" if int(n[0]) in self._pids else n[0], path))
 
 
-def prepare(hosts: frozenset[str]) -> Callable[[], None]:
+def prepare(*, real_network: bool) -> Callable[[], None]:
     """Do once in the parent what every child needs; returns what puts the parent back."""
-    undo = http.prepare(hosts)
+    undo = http.prepare(real_network=real_network)
     warm(())
 
     def put_back() -> None:

@@ -61,8 +61,8 @@ class Clock:
         self._reads = 0
 
     def watch(self, gate: Gate, program_at_work: Callable[[], bool]) -> None:
-        """Know from `gate` which threads are in the middle of an effect, and whether a program of the agent's runs."""
-        self._idleness = Idleness(gate.others_inside, program_at_work)
+        """Know which threads are in an effect, whether a program runs, and what the network may bring."""
+        self._idleness = Idleness(gate.others_inside, program_at_work, gate.expecting)
 
     def now(self) -> float:
         """Return the virtual time in seconds since the epoch."""
@@ -98,7 +98,8 @@ class Clock:
         `happens` waits for it, for as many real seconds as it is given (0: not at all).
         """
         moment = math.ceil(moment * 1e6) / 1e6  # never a fraction of a microsecond that the clock cannot reach
-        with self._idleness.waiting(moment, moment - self._now) as waiting:
+        for_sleep = happens is _nothing_happens
+        with self._idleness.waiting(moment, moment - self._now, for_sleep=for_sleep) as waiting:
             while not happens(0):
                 if self._now >= moment:
                     return False

@@ -20,7 +20,7 @@ from ..values.faults import matches
 from ..values.points import ANSWERED, Doer, Flight, Point, When
 from ..values.schedule import Injection
 from ..values.strikes import AHEAD, Fail, Hold, Kill, Strike
-from .channel import Channel, Crossed, Noted, Struck
+from .channel import Channel, Crossed, Expecting, Noted, Struck
 from .companions import Companions
 from .holding import Holding, Wait
 
@@ -51,8 +51,8 @@ class Armed:
             return False
         if origin.kind in ANSWERED:
             return point.target.partition("/")[0] == origin.target.partition("/")[0]
-        if origin.kind == "process":
-            return point.target == origin.target
+        if origin.kind in ("process", "net"):
+            return point.kind == origin.kind and point.target == origin.target
         return point.kind == origin.kind
 
 
@@ -138,6 +138,7 @@ class Gate:
         self.turn = threading.RLock()
         self._flying: set[int] = set()
         self._companions, self._holding, self._beside_programs = Companions(), Holding(), False
+        self.networked = False  # whether there are services on real ports
         self._pid = 0
         self._main = threading.get_ident()
 
@@ -181,6 +182,16 @@ class Gate:
         """Say whether another thread waits for the parent's answer."""
         own = threading.get_ident()
         return any(thread != own for thread in list(self._inside))
+
+    def expecting(self) -> bool:
+        """Say whether the network will bring something that the agent can wait for; asks the parent.
+
+        When the reply comes, all that this process sent has been noticed by the relays.
+        """
+        if not self.networked or not self.active:
+            return False
+        with self.quiet(), self.inside():
+            return bool(self.channel.ask(Expecting()))
 
     def aloud(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Let the agent's own function, called back from within a quiet effect, be seen again."""

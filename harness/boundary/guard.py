@@ -1,12 +1,17 @@
 """The audit hook of a child process: what passed no wrapper is counted, what reaches for the network is refused."""
 
+import errno
 import os
 import socket
 import sys
 import traceback
 from collections.abc import Callable, Container
+from copy import copy
 from typing import Any, NoReturn
 
+from ..values.network import Reach
+from ..values.strikes import Disturb, Fail
+from .channel import Connecting
 from .gate import Gate
 from .scope import Scope, database_path
 
@@ -14,18 +19,17 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _UNNAMED = getattr(os, "O_TMPFILE", -1)  # a file that never has a name
 _PATHS = {"os.rename": 1, "os.remove": 0, "os.mkdir": 0, "os.rmdir": 0, "os.link": 1, "os.symlink": 1, "os.truncate": 0}
 _PROCESSES = ("os.exec", "os.fork", "os.forkpty", "subprocess.Popen", "os.system", "os.posix_spawn")
+_LOOPBACK = ("127.0.0.1", "localhost")
 _NOT_DURABLE = ("/dev/", "/proc/", "/sys/")
 
 
 class Guard:
     """Sees what happens before it happens, whoever does it."""
 
-    def __init__(
-        self, gate: Gate, scope: Scope, hosts: frozenset[str], servers: Container[tuple[str, int]] = ()
-    ) -> None:
-        self._gate, self._scope, self._servers = gate, scope, servers
+    def __init__(self, gate: Gate, scope: Scope, reach: Reach, servers: Container[tuple[str, int]] = ()) -> None:
+        self._gate, self._scope, self._reach, self._servers = gate, scope, reach, servers
         self._own_name = socket.gethostname()
-        self._hosts = hosts | {address for host in hosts for address in _addresses(host)}
+        self._hosts = reach.hosts | {address for host in reach.hosts for address in _addresses(host)}
         self._told: set[str] = set()
 
     def install(self) -> None:
@@ -74,22 +78,41 @@ class Guard:
             self._tell("unintercepted", f"{event} {arguments[0] if arguments else ''}".strip())
 
     def _connects(self, event: str, arguments: tuple[Any, ...]) -> None:
-        address = arguments[1] if event in _ADDRESSED else arguments[0]
-        if event in _LOOKED_UP and address == self._own_name:
-            return  # what mail and logs call this machine
-        if (address if event in _ADDRESSED else arguments[:2]) in self._servers:
-            return
-        host = address[0] if isinstance(address, tuple) else address
-        if host is None or (isinstance(address, (str, bytes)) and event in _ADDRESSED):
+        address = arguments[1] if event in _ADDRESSED else arguments
+        if (event in _LOOKED_UP and address[0] == self._own_name) or _is_own(address, self._servers):
+            return  # what mail and logs call this machine, and the servers of the harness
+        if event in _ADDRESSED and not isinstance(address, tuple):
             return  # what is connected already, or a Unix socket: it stays on this machine
+        host, port = address[0], address[1] if len(address) > 1 else None
+        if host is None:
+            return
         name = host.decode() if isinstance(host, bytes) else str(host)
-        if name not in self._hosts:
+        network = self._reach.network(name, int(port) if isinstance(port, str) and port.isdecimal() else port)
+        if network is not None:
+            if event == "socket.connect":
+                self._connecting(network)
+        elif name not in self._hosts and not (self._reach.networks and event in _LOOKED_UP and name in _LOOPBACK):
             self.forbid(name)
+
+    def _connecting(self, network: str) -> None:
+        """Tell the parent, and fail as the system would where the parent says so."""
+        with self._gate.quiet(), self._gate.inside():
+            strike = self._gate.channel.ask(Connecting(network, self._gate.now()))
+        if isinstance(strike, Fail):
+            raise copy(strike.error)
+        if isinstance(strike, Disturb):
+            number = errno.ETIMEDOUT if strike.how == "silent" else errno.ECONNREFUSED
+            raise OSError(number, os.strerror(number))
 
     def _tell(self, kind: str, text: str) -> None:
         if kind == "unintercepted" or text not in self._told:
             self._told.add(text)
             self._gate.note(kind, text)
+
+
+def _is_own(address: Any, servers: Container[tuple[str, int]]) -> bool:
+    """Say whether a server of the harness is meant; one of IPv6 has more parts to its address."""
+    return isinstance(address, tuple) and address[:2] in servers
 
 
 def _addresses(host: str) -> set[str]:

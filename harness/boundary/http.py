@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from ..values.errors import ChaosError, Permitted
 from ..values.http import HttpRequest, HttpResponse
+from ..values.network import Reach
 from ..values.points import Point
 from ..values.sources import Twin, twin_for
 from ..values.strikes import Disconnect
@@ -31,14 +32,8 @@ def import_clients() -> list[ModuleType]:
 class Exchange:
     """Carries one request of the agent through the gate to the parent, where the twins live."""
 
-    def __init__(
-        self, gate: Gate, twins: Sequence[Twin], forbidden: Callable[[str], NoReturn], hosts: frozenset[str]
-    ) -> None:
-        self._gate, self._twins, self._forbidden, self._hosts = gate, twins, forbidden, hosts
-
-    def permits(self, host: str) -> bool:
-        """Say whether connections to this host go to the network."""
-        return host in self._hosts
+    def __init__(self, gate: Gate, twins: Sequence[Twin], forbidden: Callable[[str], NoReturn], reach: Reach) -> None:
+        self._gate, self._twins, self._forbidden, self.reach = gate, twins, forbidden, reach
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Return the answer; a request that is no point of its own goes straight to its twin.
@@ -47,7 +42,7 @@ class Exchange:
         """
         twin = twin_for(self._twins, request.url)
         if twin is None:
-            if self.permits(request.hostname):
+            if self.reach.permits(request.hostname, request.port):
                 raise Permitted
             self._forbidden(request.host)
         place = _place(twin, request)
@@ -98,11 +93,11 @@ _carrier: list[Exchange] = []
 
 
 def install(
-    answer: Answer, permits: Callable[[str], bool] = lambda host: False, later: Later | None = None
+    answer: Answer, permits: http_client.Permits = lambda host, port: False, later: Later | None = None
 ) -> Callable[[], None]:
     """Let every request of these clients be answered by `answer`, of async ones by `later`; returns what undoes that.
 
-    Where `answer` raises Permitted, and for hosts that `permits` names, the network answers.
+    Where `answer` raises Permitted, and for addresses that `permits` names, the network answers.
     """
     seams = [respx_seam.install(answer, later), http_client.install(answer, permits)]
     undo = [*seams, *map(_translate_errors, import_clients())]
@@ -114,20 +109,16 @@ def install(
     return uninstall
 
 
-def prepare(hosts: frozenset[str]) -> Callable[[], None]:
+def prepare(*, real_network: bool) -> Callable[[], None]:
     """Do once, in the parent, what every child needs; returns what puts the parent back.
 
-    Building an SSL context costs 20 ms a client. Where no host of the network is permitted, no request of a child uses
-    one: all share a bare one.
+    Building an SSL context costs 20 ms a client. Without a real network no request of a child uses one: all share a
+    bare one.
     """
     bare, plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.create_default_context
-    if not hosts:
+    if not real_network:
         ssl.create_default_context = lambda *args, **kwargs: bare
-    uninstall = install(
-        carried,
-        lambda host: _carrier[0].permits(host),
-        lambda request: _carrier[0].later(request),
-    )
+    uninstall = install(carried, lambda host, port: not _carrier or _carrier[0].reach.permits(host, port), _later)
 
     def undo() -> None:
         uninstall()
@@ -136,8 +127,16 @@ def prepare(hosts: frozenset[str]) -> Callable[[], None]:
     return undo
 
 
+async def _later(request: HttpRequest) -> HttpResponse:
+    if not _carrier:
+        raise Permitted
+    return await _carrier[0].later(request)
+
+
 def carried(request: HttpRequest) -> HttpResponse:
-    """Send a request of this process where `carry` said."""
+    """Answer a request of a child; the parent's own (of a `WorldSource`, of Toxiproxy's client) are real."""
+    if not _carrier:
+        raise Permitted
     return _carrier[0](request)
 
 

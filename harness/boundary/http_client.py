@@ -18,6 +18,7 @@ from ..values.http import HttpRequest, HttpResponse
 from .transport import TransportFault
 
 Answer = Callable[[HttpRequest], HttpResponse]
+Permits = Callable[[str, int | None], bool]
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -142,10 +143,10 @@ def _connection_refused() -> Exception:
     return ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
 
 
-def install(answer: Answer, permits: Callable[[str], bool]) -> Callable[[], None]:
+def install(answer: Answer, permits: Permits) -> Callable[[], None]:
     """Let every request of these clients be answered by `answer`; returns what puts them back.
 
-    Connections to a host that `permits` names are real.
+    Connections to a host and port that `permits` names are real.
     """
     undo = [_standard_library(answer, permits)]
     if find_spec("urllib3") is not None:
@@ -164,10 +165,10 @@ def _replaced(owner: Any, name: str, replacement: Any) -> Callable[[], None]:
     return lambda: setattr(owner, name, original)
 
 
-def _standard_library(answer: Answer, permits: Callable[[str], bool]) -> Callable[[], None]:
+def _standard_library(answer: Answer, permits: Permits) -> Callable[[], None]:
     def connecting(scheme: str, plain: Callable[[Any], None]) -> Callable[[Any], None]:
         def connect(self: Any) -> None:
-            if permits(self.host):
+            if permits(self.host, self.port):
                 plain(self)
                 return
             self.sock = Line(scheme, self.host, self.port, answer, _connection_refused)
@@ -189,13 +190,13 @@ def _standard_library(answer: Answer, permits: Callable[[str], bool]) -> Callabl
     return uninstall
 
 
-def _urllib3(answer: Answer, permits: Callable[[str], bool]) -> Callable[[], None]:
+def _urllib3(answer: Answer, permits: Permits) -> Callable[[], None]:
     module: Any = import_module("urllib3.connection")
     exceptions: Any = import_module("urllib3.exceptions")
     wrap, dial = module._ssl_wrap_socket_and_match_hostname, module.HTTPConnection._new_conn
 
     def new_conn(self: Any) -> Any:
-        if permits(self.host):
+        if permits(self.host, self.port):
             return dial(self)
 
         def refused() -> Exception:

@@ -16,13 +16,17 @@ _PATIENCE_WITH_PROGRAMS_S = 10.0
 """Real seconds, at most, of a wait while a program of the agent's runs, which lives in real time."""
 
 
+def _no() -> bool:
+    return False
+
+
 class Waiting:
     """One thread that waits until a moment, for some virtual seconds."""
 
     SLICE_S = 0.0005
 
-    def __init__(self, idleness: "Idleness", moment: float, seconds: float) -> None:
-        self._idleness, self.moment = idleness, moment
+    def __init__(self, idleness: "Idleness", moment: float, seconds: float, heeds: Callable[[], bool]) -> None:
+        self._idleness, self.moment, self._heeds = idleness, moment, heeds
         self._with_programs_s = min(seconds, _PATIENCE_WITH_PROGRAMS_S)
         self._began = _real_monotonic()
         self._quiet_looks = 0
@@ -34,7 +38,7 @@ class Waiting:
         if idleness.program_at_work():
             return _real_monotonic() - self._began >= self._with_programs_s
         if threading.active_count() < 2 and not idleness.others_inside():
-            return True
+            return not self._heeds()
         if not idleness.is_first(self):
             self._began = _real_monotonic()
             return False
@@ -42,6 +46,8 @@ class Waiting:
             self._quiet_looks += 1
         else:
             self._quiet_looks, self._change = 0, idleness.changes
+        if self._quiet_looks >= _LOOKS and idleness.expecting():
+            self._quiet_looks = 0
         return self._quiet_looks >= _LOOKS or _real_monotonic() - self._began > _PATIENCE_S
 
 
@@ -51,20 +57,25 @@ class Idleness:
     Args:
         others_inside: says whether another thread waits for the parent's answer: it looks asleep, and is not.
         program_at_work: says whether a program that the agent started goes on by itself.
+        expecting: says whether a real service works on an answer, which will come in real time.
     """
 
     def __init__(
-        self, others_inside: Callable[[], bool] = lambda: False, program_at_work: Callable[[], bool] = lambda: False
+        self,
+        others_inside: Callable[[], bool] = _no,
+        program_at_work: Callable[[], bool] = _no,
+        expecting: Callable[[], bool] = _no,
     ) -> None:
-        self.others_inside, self.program_at_work = others_inside, program_at_work
+        self.others_inside, self.program_at_work, self.expecting = others_inside, program_at_work, expecting
         self.changes = 0
         self._waiting: dict[int, Waiting] = {}
         self._lock = threading.Lock()
 
     @contextmanager
-    def waiting(self, moment: float, seconds: float) -> Iterator[Waiting]:
-        """Be a thread that waits until `moment`, `seconds` from now."""
-        own, waiting = threading.get_native_id(), Waiting(self, moment, seconds)
+    def waiting(self, moment: float, seconds: float, *, for_sleep: bool) -> Iterator[Waiting]:
+        """Be a thread that waits until `moment`, `seconds` from now; a sleep does not heed what the network brings."""
+        own = threading.get_native_id()
+        waiting = Waiting(self, moment, seconds, _no if for_sleep else self.expecting)
         with self._lock:
             self._waiting[own] = waiting
             self.changes += 1

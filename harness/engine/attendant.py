@@ -10,22 +10,40 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import Any, Literal, Protocol
 
-from ..boundary.channel import Act, Channel, Crossed, Ended, Noted, Refused, Struck
-from ..boundary.gate import Armed
+from ..boundary.channel import (
+    Act,
+    Channel,
+    Connecting,
+    Crossed,
+    Ended,
+    Expecting,
+    Noted,
+    Refused,
+    Struck,
+    first_to_speak,
+)
+from ..boundary.gate import Armed, Limits
+from ..network.fronts import FrontProcess, gone
+from ..network.serving import TwinServer
 from ..values.errors import ChaosError
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
-from ..values.points import Effect
+from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Requested, Settle, Settled
+from ..values.points import Doer, Effect, Point, When
 from ..values.sources import Misanswering, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
 from .lives import Lived, Sighting, Snapshot
 from .setting import Setting
+from .wires import Wires, in_order
+
+_SETTLING_S = 20.0
 
 
 class Overseer(Protocol):
     """What it needs of the executor."""
 
     setting: Setting
+    limits: Limits
     patience_s: float
     names: set[str]
     credentials: dict[str, bytes]
@@ -49,42 +67,113 @@ def _headers(strike: Respond, now: float) -> Mapping[str, str]:
     return {**strike.headers, "retry-after": formatdate(now + strike.retry_date_s, usegmt=True)}
 
 
+def tell(channel: Channel, message: object) -> None:
+    """Say something to who may have died meanwhile, which the next look will show."""
+    with contextlib.suppress(BrokenPipeError):
+        channel.tell(message)
+
+
 class Attendant:
     """Serves one child until it ends."""
 
-    def __init__(self, executor: Overseer, lived: Lived, channel: Channel, plan: Sequence[Armed], trace: bool) -> None:
+    def __init__(
+        self,
+        executor: Overseer,
+        lived: Lived,
+        channel: Channel,
+        plan: Sequence[Armed],
+        trace: bool,
+        earlier: Sequence[Point] = (),
+    ) -> None:
         self._executor, self._lived, self._channel, self._plan, self._trace = executor, lived, channel, plan, trace
         self.clock = lived.start.clock
         self.told = False
         self._refused: set[str] = set()
         self._problem: ChaosError | None = None
         self._last = lived.start
+        self._fronts = {front.line: front for front in executor.setting.fronts}
+        proxies = executor.setting.proxies
+        self._wires = Wires(lived, plan, earlier, self._look_at_wire, executor.limits.calls, proxies)
+        self._servers = {server.line: server for server in executor.setting.servers}
+        self._awaited: list[bool] = []
+        self._unsettled: set[Channel] = set()
 
-    def attend(self) -> None:
-        """Answer messages until the child has gone; sets the outcome."""
+    def attend(self, order: object) -> None:
+        """Give the child its order and answer messages until it has gone; sets the outcome."""
+        for line in self._fronts:
+            tell(line, Begin())
+        self._wires.prepare()
+        self._channel.tell(order)
         deadline = time.monotonic() + self._executor.patience_s
-        while True:
+        while not self.told:
             try:
-                message = self._channel.receive(max(0.01, deadline - time.monotonic()))
+                self._serve([self._channel, *self._fronts, *self._servers], max(0.01, deadline - time.monotonic()))
             except EOFError:
                 break
             except TimeoutError:
                 patience = f"no end after {self._executor.patience_s:.0f} s of real time"
                 self._lived.outcome = Outcome("hung", error=patience)
                 break
-            reply = self._handle(message)
-            if reply is not None:
-                with contextlib.suppress(BrokenPipeError):  # it died meanwhile, which the next look will show
-                    self._channel.tell(reply)
-            if self.told:
-                break
         if self._problem is not None:
             raise self._problem
+
+    def _serve(self, channels: Sequence[Channel], timeout_s: float) -> None:
+        """Answer the next message: of the child, of a relay, or of a client of a twin."""
+        speaker = first_to_speak(channels, timeout_s)
+        front, server = self._fronts.get(speaker), self._servers.get(speaker)
+        try:
+            message = speaker.receive(timeout_s)
+        except EOFError:
+            if front is None and server is None:
+                raise
+            raise gone(front.network.name if front is not None else "a twin") from None
+        if front is not None:
+            reply = self._hear(front, message)
+        else:
+            reply = self._answer(server, message) if server is not None else self._handle(message)
+        if reply is not None:
+            tell(speaker, reply)
+
+    def _answer(self, server: TwinServer, asked: Requested) -> Replied:
+        """Let a twin answer a client on a real port."""
+        reply = server.answer(asked)
+        self._problem, server.problem = self._problem or server.problem, None
+        self._watch_credentials(replace(asked.request, url=f"http://{server.name}"), reply.response)
+        return reply
+
+    def _hear(self, front: FrontProcess, message: object) -> object:
+        """Answer a relay."""
+        if isinstance(message, Moment):
+            if self._unsettled:
+                return None  # it has an answer already
+            reply = self._wires.reached(front.network, message)
+            if self._wires.endless:
+                self._lived.outcome = Outcome("unbounded", error=f"{self._wires.exchanges} exchanges with services")
+            return reply
+        if isinstance(message, Settled):
+            self._unsettled.discard(front.line)
+        if isinstance(message, Closed):
+            self._wires.closed(front.network.name, message.connection)
+        if isinstance(message, Awaited):
+            self._awaited.append(message.busy)
+            if len(self._awaited) == len(self._fronts):
+                tell(self._channel, any(self._awaited))
+        return None
+
+    def settle(self) -> None:
+        """Let what the process left on its connections come to its end."""
+        for line in self._fronts:
+            tell(line, Settle(dead=not self.told))
+            self._unsettled.add(line)
+        while self._unsettled:
+            self._serve([*self._fronts, *self._servers], _SETTLING_S)
+        if self._executor.setting.proxies is not None:
+            self._executor.setting.proxies.clear()
 
     def close(self, status: int, end: Snapshot) -> None:
         """Note what the process left, and how it died where nothing planned it and it said nothing."""
         lived = self._lived
-        lived.end = end
+        lived.end, lived.points = end, in_order(lived.points, lived.wired)
         if self._trace and self.told and not self._executor.same_outside(self._last, end):
             lived.unintercepted.append("a change after the last point that nothing was seen to make")
         planned = any(isinstance(armed.strike, Kill) and armed.position in lived.struck for armed in self._plan)
@@ -103,24 +192,43 @@ class Attendant:
             (lived.struck.discard if message.in_vain else lived.struck.add)(message.armed)
         elif isinstance(message, Noted):
             self._note(message)
+        elif isinstance(message, Expecting):
+            self._awaited = []
+            for line in self._fronts:
+                tell(line, Ask())
+        elif isinstance(message, Connecting):
+            self.clock = message.clock
+            tell(self._channel, self._wires.connecting(message.name))
         elif isinstance(message, Ended):
             self._end(message)
         return None
 
     def _look(self, crossed: Crossed) -> bool:
-        lived, self.clock = self._lived, crossed.clock
-        world = self._executor.capture(crossed.clock, lived.pids)
-        by_a_program = crossed.point.kind == "process" and crossed.when == "after"
-        if (by_a_program or crossed.when == "before") and not self._executor.same_outside(self._last, world):
-            if by_a_program:
-                lived.inside.append(str(crossed.point))
-            else:
-                lived.unintercepted.append(f"a change before {crossed.point} that nothing was seen to make")
-        effect = lived.effects.get(crossed.point) or Effect(crossed.point, crossed.size, by=crossed.by)
-        lived.effects[crossed.point] = replace(effect, reached=effect.reached | {crossed.when})
-        lived.sightings.append(Sighting(crossed.point, crossed.when, world))
-        self._last = world
+        self.clock = crossed.clock
+        self._lived.last = crossed.point
+        self._see(crossed.point, crossed.when, crossed.size, crossed.by)
         return True
+
+    def _look_at_wire(self, point: Point, when: When, size: int) -> None:
+        if self._trace:
+            self._see(point, when, size)
+            if when == "after" and size > 1:  # it can be cut, though nobody looks there
+                effect = self._lived.effects[point]
+                self._lived.effects[point] = replace(effect, size=size, reached=effect.reached | {"middle"})
+
+    def _see(self, point: Point, when: When, size: int, by: Doer = "main") -> None:
+        lived = self._lived
+        world = self._executor.capture(self.clock, lived.pids)
+        by_a_program = point.kind == "process" and when == "after"
+        if (by_a_program or when == "before") and not self._executor.same_outside(self._last, world):
+            if by_a_program:
+                lived.inside.append(str(point))
+            else:
+                lived.unintercepted.append(f"a change before {point} that nothing was seen to make")
+        effect = lived.effects.get(point) or Effect(point, size, by=by)
+        lived.effects[point] = replace(effect, reached=effect.reached | {when})
+        lived.sightings.append(Sighting(point, when, world))
+        self._last = world
 
     def _act(self, act: Act) -> HttpResponse | Refused:
         self.clock = act.clock
@@ -190,5 +298,5 @@ class Attendant:
         value = _unpickled(ended.value)
         kind: Literal["returned", "raised"] = "returned" if ended.kind == "returned" else "raised"
         lived.outcome = Outcome(kind, value, ended.error, ended.traceback)
-        lived.calls, lived.polls, lived.points = ended.calls, ended.polls, ended.points
+        lived.calls, lived.polls, lived.points = ended.calls + self._wires.exchanges, ended.polls, ended.points
         lived.late_modules, lived.flights = ended.late_modules, ended.flights

@@ -43,12 +43,16 @@ class Executor:
 
     def prepare(self) -> Callable[[], None]:
         """Get ready to fork; returns what puts this process back."""
-        undo = child.prepare(self.setting.hosts)
+        for server in self.setting.servers:
+            server.stop()
+        undo = child.prepare(real_network=bool(self.setting.reach))
 
         def put_back() -> None:
             self._close_nursery()
             self.same_outside = Snapshot.same_state  # no cycle keeps all that was seen
             undo()
+            for server in self.setting.servers:
+                server.answer_meanwhile()
 
         return put_back
 
@@ -61,7 +65,7 @@ class Executor:
         if self._nursery is None:
             setting = self.setting
             functions = {role: setting.recover if "recover" in role else setting.run for role in get_args(Role)}
-            self._nursery = Nursery(child.Agent(functions, self._roots, setting.twins, setting.hosts))
+            self._nursery = Nursery(child.Agent(functions, self._roots, setting.twins, setting.reach))
         return self._nursery
 
     def _child(self, nursery: Nursery) -> tuple[int, Channel]:
@@ -137,15 +141,15 @@ class Executor:
         lived = Lived(role, start, planned=sum(armed.injection.fault != SWAP for armed in plan))
         self._dying, channel = self._child(nursery)
         self.executions += 1
-        lived.pids = start.pids | {self._dying}
-        attendant = Attendant(self, lived, channel, plan, trace)
+        lived.pid, lived.pids = self._dying, start.pids | {self._dying}
+        attendant = Attendant(self, lived, channel, plan, trace, earlier)
         try:
-            channel.tell(order)
-            attendant.attend()
+            attendant.attend(order)
         finally:
             end_group(self._dying)
             status = 0 if attendant.told and not lived.unintercepted else self._bury()
             channel.close()
+            attendant.settle()
         attendant.close(status, self.capture(attendant.clock, lived.pids))
         self.unintercepted.update(dict.fromkeys(lived.unintercepted))
         self.unwatched.update(dict.fromkeys(lived.unwatched))

@@ -39,7 +39,11 @@ class Sighting:
 
 @dataclass(slots=True)
 class Lived:
-    """One process from its start to its end."""
+    """One process from its start to its end.
+
+    `last` is the last point of its own that was looked at; `wired` has the points that relays saw, each with the `last`
+    of then.
+    """
 
     role: Role
     start: Snapshot
@@ -47,8 +51,11 @@ class Lived:
     end: Snapshot = None  # type: ignore[assignment]  # set when the process has ended
     sightings: list[Sighting] = field(default_factory=list)
     pids: frozenset[int] = frozenset()
+    pid: int = 0
     points: tuple[Point, ...] = ()
     effects: dict[Point, Effect] = field(default_factory=dict)
+    last: Point | None = None
+    wired: list[tuple[Point | None, Point]] = field(default_factory=list)
     struck: set[int] = field(default_factory=set)
     resent: Counter[str] = field(default_factory=Counter)
     unintercepted: list[str] = field(default_factory=list)

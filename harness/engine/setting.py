@@ -4,8 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..network.fronts import FrontProcess
+from ..network.proxies import Proxies
+from ..network.serving import TwinServer
 from ..values.faults import Fault
 from ..values.history import Invariant
+from ..values.network import Reach
 from ..values.sources import Twin, WorldSource
 from ..values.world import World
 from ..world.disk import Source
@@ -22,6 +26,9 @@ class Setting:
         secrets: credentials by a readable label.
         shard: (K, N) for the K-th of N disjoint parts, K from 1.
         many_worlds: from so many on, no further crash is tried after two that end in a failure.
+        fronts: the relays in front of services on real ports.
+        proxies: what makes faults of the network that the relays leave to Toxiproxy.
+        servers: what lets twins be reached on real ports.
         progress: is told what is going on, for the terminal.
     """
 
@@ -40,6 +47,9 @@ class Setting:
     retry: bool = True
     errors: Literal["recover", "handled"] = "recover"
     hosts: frozenset[str] = frozenset()
+    fronts: Sequence[FrontProcess] = ()
+    proxies: Proxies | None = None
+    servers: Sequence[TwinServer] = ()
     progress: Callable[[str, int], None] = lambda what, executions: None
     max_crashes: int = 6
     max_worlds: int = 4000
@@ -48,6 +58,11 @@ class Setting:
     depth: int = 1
     budget_s: float | None = None
     shard: tuple[int, int] = (1, 1)
+
+    @property
+    def reach(self) -> Reach:
+        """What of the real network the agent may reach."""
+        return Reach(self.hosts, {(f.network.host, f.network.port): f.network.name for f in self.fronts})
 
     @property
     def kill(self) -> Fault | None:

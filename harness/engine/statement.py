@@ -26,6 +26,10 @@ def statement(result: Exploration, setting: Setting, *, cut_at: int, reduced: bo
     if result.inside:
         count = len(result.inside)
         parts.append(f"inside {count} subprocess{'' if count == 1 else 'es'} not looked at, before and after are")
+    if setting.fronts:
+        kind = setting.proxies.kind if setting.proxies is not None else ""
+        through = f" (slow and silent through {kind})" if kind else ""
+        parts.append("real connections: " + ", ".join(front.network.name for front in setting.fronts) + through)
     if setting.hosts:
         parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
     if result.skipped:

@@ -19,6 +19,7 @@ _OURS = (
     ("replay", "TOKEN", "run just this schedule, truly"),
     ("shard", "K/N", "the K-th of N disjoint parts, for a CI matrix"),
     ("json", "FILE", "write the result as JSON"),
+    ("toxiproxy", "URL", "a Toxiproxy server that runs already, e.g. http://127.0.0.1:8474"),
 )
 _FLAGS = (
     ("no-reduce", "brute force, up to two crashes: nothing is merged"),
@@ -115,6 +116,7 @@ def check(config: pytest.Config) -> None:
         _depth(value(config, "depth"), "--chaos-depth")
         _budget(value(config, "budget"), "--chaos-budget")
         _shard(value(config, "shard"))
+        _toxiproxy(value(config, "toxiproxy"))
         globs, replayed = value(config, "faults"), value(config, "replay")
         _selected(config, "*" if globs is None else globs, "--chaos-faults")
         if replayed is not None:
@@ -168,6 +170,14 @@ def _shard(text: str | None) -> tuple[int, int]:
     raise ChaosError("bad-shard", f"{text!r} is no shard (--chaos-shard)", hint)
 
 
+def _toxiproxy(url: str | None) -> None:
+    """Raise ChaosError for what cannot be the URL of a Toxiproxy server."""
+    if url is not None:
+        from ..network.api import parse
+
+        parse(url)
+
+
 def _known(config: pytest.Config, names: list[str]) -> None:
     from ..values.errors import unknown_fault
     from .installed import installed_faults
@@ -196,7 +206,8 @@ def _selected(config: pytest.Config, globs: str, option: str) -> "list[Fault]":
 
 def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     """Return the settings of one test: what was typed, else its mark, else the ini file."""
-    from ..chaos import LEFTOVER_NAMES, Options
+    from ..chaos import Options
+    from ..values.leftovers import LEFTOVER_NAMES
 
     if not active(config):
         return Options()
@@ -222,6 +233,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         budget_s=_budget(budget, budget_place),
         shard=_shard(value(config, "shard")),
         leftover_names=(*LEFTOVER_NAMES, *shlex.split(further or "")),
+        toxiproxy=value(config, "toxiproxy"),
     )
 
 

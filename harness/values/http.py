@@ -27,6 +27,11 @@ class HttpRequest:
         return urlsplit(self.url).hostname or ""
 
     @property
+    def port(self) -> int | None:
+        """The port, where the URL names one."""
+        return urlsplit(self.url).port
+
+    @property
     def path(self) -> str:
         """Path below the host, with its leading slash, without the query."""
         return urlsplit(self.url).path or "/"

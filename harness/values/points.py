@@ -79,9 +79,10 @@ class Flight:
 class Effect:
     """What a fault may know of the point it strikes.
 
-    `size` is the number of bytes of a write; `answer` what a model said there in the fault-free run; `by` who was at
-    it: the main thread, a task of asyncio in it, or another thread. `when` is the moment to strike; `reached` has those
-    that were seen (an effect that failed has no after), and is empty where nobody looked.
+    `size` is the number of bytes of a write or of a request over a real connection; `answer` what a model said there in
+    the fault-free run; `by` who was at it: the main thread, a task of asyncio in it, or another thread. `when` is the
+    moment to strike; `reached` has those that were seen (an effect that failed has no after), and is empty where nobody
+    looked.
     """
 
     point: Point

@@ -85,6 +85,23 @@ class Misanswer:
     how: str
 
 
-Strike = Kill | Fail | Disconnect | Respond | Say | Exit | Hold | Deliver | Misanswer
+@dataclass(frozen=True, slots=True)
+class Disturb:
+    """A real connection breaks, or carries less.
+
+    Attributes:
+        how: "refused" and "reset" end it with RST, "closed" with FIN; "silent" lets nothing through any more; "slow"
+            lets it through later, "trickled" a few bytes at a time.
+        share: for a cut, the part between 0 and 1 that gets through first: of a request where the moment is "middle",
+            of an answer where it is "after".
+        seconds: for "slow", how much later.
+    """
+
+    how: Literal["refused", "reset", "closed", "silent", "slow", "trickled"]
+    share: float = 0.0
+    seconds: float = 0.0
+
+
+Strike = Kill | Fail | Disconnect | Respond | Say | Exit | Hold | Deliver | Misanswer | Disturb
 AHEAD = (Say, Deliver, Misanswer)
 """What strikes after an effect and must be known before it: another one does it."""

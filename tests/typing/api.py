@@ -20,6 +20,9 @@ def test_with_everything(chaos: Chaos, tmp_path: Path) -> None:
     mail = chaos.api("https://api.mail.test", token="secret", settled=lambda mail: bool(mail.get("cancelled")))
     chaos.llm({"Plan": "text", "Act": ["first", {"tool_calls": [{"name": "search", "arguments": {"q": "x"}}]}]})
     chaos.llm(lambda request: {"text": str(request["model"])}, base_url="http://models.test/v1")
+    post, shop = chaos.serve(mail), chaos.network("shop", "127.0.0.1:5432")
+    where: tuple[str, str, int] = (post.url, shop.host, shop.port)
+    assert where
 
     @chaos.invariant
     def one_mail(world: World) -> None:

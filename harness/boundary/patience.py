@@ -1,0 +1,19 @@
+"""The patience of sockets: real time, which is cut short where the network will be silent anyway."""
+
+import socket
+from typing import Any
+
+_SHORT_S = 0.4
+
+
+def shorten() -> None:
+    """Let no socket of this process wait longer for its peer than a moment. For a child process: there is no way back.
+
+    A socket without a time limit keeps none: the relay hangs up then. Loops of asyncio wait in virtual time.
+    """
+    plain = socket.socket.settimeout
+
+    def settimeout(self: Any, value: float | None, /) -> None:
+        plain(self, value if value is None else min(value, _SHORT_S))
+
+    socket.socket.settimeout = settimeout  # type: ignore[method-assign]

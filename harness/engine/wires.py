@@ -1,0 +1,167 @@
+"""What the relays in front of real services see of one process: it is numbered, looked at and struck here.
+
+No wrapper in the agent's process takes part, so the client may be libpq, or a program in another language.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from ..boundary.gate import Armed
+from ..boundary.nursery import end_group
+from ..network.proxies import Proxies, Toxic, toxic_for
+from ..values.network import GoOn, Moment, Network
+from ..values.points import Point, When
+from ..values.strikes import Disturb, Fail, Kill
+from .lives import Lived
+
+Verb = Literal["connect", "exchange"]
+Strikes = Disturb | Fail
+
+
+class Wires:
+    """The points that the relays see in one process.
+
+    Args:
+        plan: what strikes; injections at other points are not looked at.
+        earlier: points that are numbered on.
+        look: is called at each moment.
+        most: how many exchanges the process may have before it counts as endless.
+        proxies: make what they can make; None where there is no network.
+    """
+
+    def __init__(
+        self,
+        lived: Lived,
+        plan: Sequence[Armed],
+        earlier: Sequence[Point],
+        look: Callable[[Point, When, int], None],
+        most: int,
+        proxies: Proxies | None,
+    ) -> None:
+        self._proxies = proxies
+        self._lived, self._plan, self._look, self._most = lived, plan, look, most
+        self._counts = Counter((p.verb, p.target) for p in earlier if p.kind == "net")
+        self._announced: Counter[str] = Counter()
+        self._at: dict[tuple[str, int], Point] = {}
+        self._open: set[tuple[str, int]] = set()
+        self._spent: set[int] = set()
+        self._lasting: list[Armed] = []
+        self.exchanges = 0
+        self.killed = self.endless = False
+
+    def prepare(self) -> None:
+        """Get ready what the plan needs, before the process begins."""
+        if self._proxies is not None and any(map(_toxic, self._plan)):
+            self._proxies.start()
+
+    def connecting(self, name: str) -> Strikes | None:
+        """The process itself says that it is about to connect: a client in Python, whose connect can really fail."""
+        point = self._arrive("connect", name)
+        strike = self._strike(point, "before")
+        if strike is None:
+            self._announced[name] += 1
+        return strike
+
+    def reached(self, network: Network, moment: Moment) -> GoOn:
+        """A connection stands still at a moment; returns how it goes on."""
+        name, key = network.name, (network.name, moment.connection)
+        if self.killed:
+            return GoOn(moment.number, dead=True)
+        if moment.when == "before":
+            if moment.verb == "connect" and self._announced[name]:
+                self._announced[name] -= 1
+                self._at[key] = Point("net", "connect", name, self._counts["connect", name])
+                return GoOn(moment.number, via=self._detour(network, key))
+            self._at[key] = self._arrive(moment.verb, name)
+            self._note_company(key)
+        else:
+            self._open.discard(key)
+        point = self._at[key]
+        strike = self._strike(point, moment.when, moment.size)
+        if isinstance(strike, Fail):  # it would have come from the client's own system, which is not seen here
+            strike = Disturb("refused")
+        share = self._cut_at(point) if moment.when == "before" else 0.0
+        if strike is not None:
+            self._open.discard(key)
+        via = self._detour(network, key) if moment.verb == "connect" and moment.when == "before" else ()
+        return GoOn(moment.number, strike, share, self.killed, self._is_made(key, strike, moment.when), via)
+
+    def _detour(self, network: Network, key: tuple[str, int]) -> tuple[str, int] | tuple[()]:
+        """Return the proxy that this connection goes through, where one will be needed."""
+        wanted = any(armed.injection.point.target == network.name and _toxic(armed) for armed in self._plan)
+        return self._proxies.lead(key, network.upstream) if wanted and self._proxies is not None else ()
+
+    def _is_made(self, key: tuple[str, int], strike: Disturb | None, when: When) -> bool:
+        """Let a proxy make the strike, if it can."""
+        toxic = toxic_for(strike, self._at[key], when)
+        return toxic is not None and self._proxies is not None and self._proxies.strike(key, toxic)
+
+    def closed(self, name: str, connection: int) -> None:
+        """A connection has ended; nothing is unanswered on it any more."""
+        self._open.discard((name, connection))
+
+    def _arrive(self, verb: Verb, name: str) -> Point:
+        self._counts[verb, name] += 1
+        point = Point("net", verb, name, self._counts[verb, name])
+        self._lived.wired.append((self._lived.last, point))
+        if verb == "exchange":
+            self.exchanges += 1
+            if self.exchanges > self._most:
+                self.endless = True
+                self._kill()
+        return point
+
+    def _note_company(self, key: tuple[str, int]) -> None:
+        """Note an exchange that begins while another one is unanswered: the order of the two is one of several."""
+        if self._open - {key} and "connections" not in self._lived.concurrent:
+            self._lived.concurrent.append("connections")
+        self._open.add(key)
+
+    def _strike(self, point: Point, when: When, size: int = 0) -> Strikes | None:
+        self._look(point, when, size)
+        armed = self._due(point, when)
+        if armed is not None and isinstance(armed.strike, Kill):
+            self._kill()
+        elif armed is not None and isinstance(armed.strike, (Disturb, Fail)):
+            return armed.strike
+        return None
+
+    def _due(self, point: Point, when: When) -> Armed | None:
+        """Return what strikes at this moment: a planned injection once, a lasting one again and again."""
+        for armed in self._plan:
+            injection = armed.injection
+            if injection.point == point and injection.when == when and armed.position not in self._spent:
+                self._spent.add(armed.position)
+                self._lived.struck.add(armed.position)
+                if injection.lasting:
+                    self._lasting.append(armed)
+                return armed
+        return next((a for a in self._lasting if a.injection.when == when and a.reaches(point)), None)
+
+    def _cut_at(self, point: Point) -> float:
+        """Return the share of the request that goes on before a fault in its middle strikes; 0 where none will."""
+        for armed in self._plan:
+            if armed.injection.point == point and armed.injection.when == "middle":
+                return armed.strike.share if isinstance(armed.strike, Disturb) else 0.5
+        return 0.0
+
+    def _kill(self) -> None:
+        """Kill all processes of the agent, now."""
+        self.killed = True
+        end_group(self._lived.pid)
+
+
+def _toxic(armed: Armed) -> Toxic | None:
+    return toxic_for(armed.strike, armed.injection.point, armed.injection.when)
+
+
+def in_order(own: Sequence[Point], wired: Sequence[tuple[Point | None, Point]]) -> tuple[Point, ...]:
+    """Return the points that the process saw and those that the relays saw, in the order in which they came.
+
+    `wired` has the latter, each with the last one of the process that was looked at before it.
+    """
+    merged = list(own)
+    for last, point in reversed(wired):
+        merged.insert(merged.index(last) + 1 if last in merged else 0, point)
+    return tuple(merged)

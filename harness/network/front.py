@@ -1,0 +1,103 @@
+"""The relay in front of one service: a process of its own, so that it sees every client, whatever it is written in.
+
+    python -m rollproof.network.front CONTROL LISTENER HOST PORT
+
+CONTROL and LISTENER are descriptors of an open line to the parent and of a listening socket. It ends when the parent
+hangs up.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+from typing import Literal
+
+from ..values.network import Ask, Awaited, Begin, Closed, GoOn, Moment, Settle, Settled
+from ..values.points import When
+from .connection import Connection
+from .line import Line, inherited
+
+_SETTLE_S = 0.1
+_ROUNDS = 10
+"""Rounds of the loop in which a client that came, or spoke, before a question is taken notice of; it takes 4."""
+
+
+class Front:
+    """All connections to one service, and the line to the parent."""
+
+    def __init__(self, upstream: tuple[str, int], parent: Line) -> None:
+        self.upstream = upstream
+        self._parent = parent
+        self._number = self._asked = 0
+        self._open: dict[asyncio.Task[None], Connection] = {}
+        self._waiting: dict[int, asyncio.Future[GoOn]] = {}
+        self._always: GoOn | None = GoOn(0)  # the reply to every moment while the parent is not to be asked
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Relay one more connection."""
+        self._number += 1
+        connection = Connection(self._number, (reader, writer), self._ask)
+        task = asyncio.create_task(connection.relay(*self.upstream))
+        self._open[task] = connection
+        task.add_done_callback(self._closed)
+
+    async def hear(self, message: object) -> None:
+        """Do what the parent says."""
+        if isinstance(message, GoOn):
+            waiting = self._waiting.pop(message.number, None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(message)
+        elif isinstance(message, Begin):
+            self._always = None
+        elif isinstance(message, Settle):
+            await self._settle(message.dead)
+        elif isinstance(message, Ask):
+            for _ in range(_ROUNDS):
+                await asyncio.sleep(0)
+            self._parent.tell(Awaited(any(connection.busy for connection in self._open.values())))
+
+    async def _ask(self, connection: Connection, verb: Literal["connect", "exchange"], when: When, size: int) -> GoOn:
+        if self._always is not None:
+            return self._always
+        self._asked += 1
+        number = self._asked
+        self._waiting[number] = asyncio.get_running_loop().create_future()
+        self._parent.tell(Moment(number, connection.number, verb, when, size))
+        return await self._waiting[number]
+
+    async def _settle(self, dead: bool) -> None:
+        """Let connections end by themselves for a moment, then end them."""
+        self._always = GoOn(0, dead=dead)
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_result(self._always)
+        self._waiting.clear()
+        await asyncio.sleep(0)
+        if self._open:
+            await asyncio.wait(self._open, timeout=_SETTLE_S)
+        left = list(self._open)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+        self._always = GoOn(0)
+        self._parent.tell(Settled())
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._parent.tell(Closed(self._open.pop(task).number))
+
+
+async def serve(control: socket.socket, listener: socket.socket, upstream: tuple[str, int]) -> None:
+    """Relay until the parent hangs up."""
+    line = await Line.over(control)
+    front = Front(upstream, line)
+    await asyncio.start_server(front.accept, sock=listener, backlog=512)
+    async for message in line.messages():
+        await front.hear(message)
+
+
+if __name__ == "__main__":
+    descriptors, (host, port) = sys.argv[1:3], sys.argv[3:]
+    line_to_parent, port_of_ours = inherited(descriptors)
+    asyncio.run(serve(line_to_parent, port_of_ours, (host, int(port))))
+    os._exit(0)

@@ -1,0 +1,48 @@
+"""The line of a side process to its parent, for asyncio: what `boundary.channel` is for the parent."""
+
+import asyncio
+import ctypes
+import pickle
+import signal
+import socket
+import struct
+import sys
+from collections.abc import AsyncIterator
+
+_LENGTH = struct.Struct("!I")
+_PR_SET_PDEATHSIG = 1
+
+
+class Line:
+    """The open line; `tell` does not wait."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def over(cls, control: socket.socket) -> "Line":
+        """Return the line over a socket that the parent left."""
+        return cls(*await asyncio.open_connection(sock=control))
+
+    def tell(self, message: object) -> None:
+        """Send a message."""
+        data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        self._writer.write(_LENGTH.pack(len(data)) + data)
+
+    async def messages(self) -> AsyncIterator[object]:
+        """Yield what the parent says, until it hangs up."""
+        while True:
+            try:
+                length = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))[0]
+                message = pickle.loads(await self._reader.readexactly(length))
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return
+            yield message
+
+
+def inherited(descriptors: list[str]) -> list[socket.socket]:
+    """Return the sockets that the parent left under these numbers; this process ends with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return [socket.socket(fileno=int(fd)) for fd in descriptors]

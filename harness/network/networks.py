@@ -1,0 +1,71 @@
+"""The services of one test that an agent reaches over real sockets: declared, started, ended."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..values.network import Network, Reach
+
+if TYPE_CHECKING:
+    from ..values.sources import Twin
+    from .fronts import FrontProcess
+    from .proxies import Proxies
+    from .serving import TwinServer
+
+
+class Networks:
+    """What `Chaos.network` and `Chaos.serve` declare. Free until the first of them is called.
+
+    Attributes:
+        upstreams: the names of services by the addresses that agents are given.
+        proxies: makes some of the faults; None where nothing was declared, or nothing is explored.
+    """
+
+    def __init__(self, *, active: bool, toxiproxy: str | None, seed: int) -> None:
+        self._active, self._toxiproxy, self._seed = active, toxiproxy, seed
+        self.fronts: list[FrontProcess] = []
+        self.servers: list[TwinServer] = []
+        self.upstreams: dict[tuple[str, int], str] = {}
+        self.proxies: Proxies | None = None
+
+    def network(self, name: str, upstream: str, path: str = "") -> Network:
+        """Declare a server; returns where the agent finds it."""
+        from .fronts import FrontProcess, address, check
+
+        check(name, self.upstreams.values())
+        host, port = address(upstream)
+        network = Network(name, host, port, path)
+        if self._active:
+            from .proxies import Proxies
+
+            self.proxies = self.proxies or Proxies(self._toxiproxy, self._seed)
+            self.fronts.append(FrontProcess(name, (host, port), path))
+            network = self.fronts[-1].network
+        self.upstreams[network.host, network.port] = name
+        return network
+
+    def serve(self, twins: "Sequence[Twin]", twin: "Twin | str") -> Network:
+        """Let one of these twins be reached on a real port."""
+        from .serving import TwinServer, declared
+
+        server = TwinServer(declared(twins, twin))
+        self.servers.append(server)
+        return self.network(server.name, server.upstream, server.path)
+
+    def reach(self, hosts: frozenset[str]) -> Reach:
+        """Return what of the real network is open to an agent that runs in the test's own process."""
+        return Reach(hosts, self.upstreams)
+
+    def raise_problem(self) -> None:
+        """Raise what a twin could not answer, and nobody saw but its client."""
+        for server in self.servers:
+            if server.problem is not None:
+                raise server.problem
+
+    def close(self) -> None:
+        """End all that was started."""
+        while self.fronts:
+            self.fronts.pop().close()
+        while self.servers:
+            self.servers.pop().close()
+        if self.proxies is not None:
+            self.proxies.close()

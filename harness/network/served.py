@@ -1,0 +1,89 @@
+"""A twin on a real port: a process in which uvicorn speaks HTTP; the twin itself lives in the parent.
+
+    python -m rollproof.network.served CONTROL LISTENER
+
+CONTROL and LISTENER are descriptors of an open line to the parent and of a listening socket.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import uvicorn
+
+from ..values.http import HttpRequest, HttpResponse
+from ..values.network import Replied, Requested
+from .line import Line, inherited
+
+_Messages = Callable[[], Awaitable[Mapping[str, Any]]]
+_Sends = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class Application:
+    """An ASGI application that asks the parent for every answer."""
+
+    def __init__(self, line: Line) -> None:
+        self._line, self._number = line, 0
+        self._waiting: dict[int, asyncio.Future[HttpResponse]] = {}
+
+    async def __call__(self, scope: Mapping[str, Any], receive: _Messages, send: _Sends) -> None:
+        """Answer one request."""
+        assert scope["type"] == "http"
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        response = await self._asked(_request(scope, body))
+        await send({"type": "http.response.start", "status": response.status, "headers": _headers(response)})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _asked(self, request: HttpRequest) -> HttpResponse:
+        self._number += 1
+        waiting: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
+        self._waiting[self._number] = waiting
+        self._line.tell(Requested(self._number, request))
+        return await waiting
+
+    async def hear(self) -> None:
+        """Pass the parent's replies on, until it hangs up."""
+        async for message in self._line.messages():
+            if isinstance(message, Replied):
+                self._waiting.pop(message.number).set_result(message.response)
+
+
+def _request(scope: Mapping[str, Any], body: bytes) -> HttpRequest:
+    """Return a request whose URL is a path: the parent knows whose it is."""
+    path = scope["raw_path"].decode("latin-1")
+    query = scope["query_string"].decode("latin-1")
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    return HttpRequest(scope["method"], f"{path}?{query}" if query else path, headers, body)
+
+
+def _headers(response: HttpResponse) -> list[tuple[bytes, bytes]]:
+    """Return the headers; what is streamed comes in chunks, without a length."""
+    headers = {name.lower(): value for name, value in response.headers.items() if name.lower() != "content-length"}
+    if not headers.get("content-type", "").startswith("text/event-stream"):
+        headers["content-length"] = str(len(response.body))
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+async def serve(control: socket.socket, listener: socket.socket) -> None:
+    """Answer until the parent hangs up."""
+    application = Application(await Line.over(control))
+    config = uvicorn.Config(
+        application, http="h11", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False
+    )
+    server = asyncio.create_task(uvicorn.Server(config).serve(sockets=[listener]))
+    await application.hear()
+    server.cancel()
+
+
+if __name__ == "__main__":
+    line_to_parent, port_of_ours = inherited(sys.argv[1:])
+    asyncio.run(serve(line_to_parent, port_of_ours))
+    os._exit(0)

@@ -1,0 +1,91 @@
+"""Twins on real ports, seen from the test's own process, where they live."""
+
+import os
+import select
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+from ..values.errors import ChaosError
+from ..values.http import HttpResponse
+from ..values.network import Replied, Requested
+from ..values.sources import Twin
+from .side import LOOPBACK, Side
+
+
+def declared(twins: Sequence[Twin], wanted: Twin | str) -> Twin:
+    """Return the twin that is meant by itself or by its base URL; raises ChaosError where there is none."""
+    for twin in twins:
+        if wanted is twin or (isinstance(wanted, str) and wanted.rstrip("/") == twin.base_url):
+            return twin
+    known = ", ".join(twin.base_url for twin in twins) or "none"
+    hint = f'declare it first: mail = chaos.api("https://api.mail.test"); chaos.serve(mail)\ndeclared: {known}'
+    raise ChaosError("no-twin", f"{wanted!r} is no twin of this test (chaos.serve)", hint)
+
+
+class TwinServer(Side):
+    """Lets one twin be reached on a real port.
+
+    While an agent is explored its attendant answers; at any other time a thread does.
+    """
+
+    def __init__(self, twin: Twin) -> None:
+        if find_spec("uvicorn") is None:
+            text = "a twin is served on a real port by uvicorn, which is not installed (chaos.serve)"
+            raise ChaosError("no-uvicorn", text, "pip install 'rollproof[network]'")
+        super().__init__("rollproof.network.served")
+        self.twin = twin
+        parts = urlsplit(twin.base_url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self.name, self.path = parts.netloc, parts.path
+        self.upstream = f"{LOOPBACK}:{self.port}"
+        self.problem: ChaosError | None = None
+        self._stopping = os.pipe()
+        self._thread: threading.Thread | None = None
+        self.answer_meanwhile()
+
+    def answer(self, asked: Requested) -> Replied:
+        """Let the twin act; what the harness cannot answer is a `problem` and a server error."""
+        request = asked.request
+        try:
+            response = self.twin.handle(replace(request, url=self._origin + request.url))
+        except ChaosError as problem:
+            self.problem = self.problem or problem
+            response = HttpResponse(500, {"content-type": "text/plain"}, str(problem).encode())
+        return Replied(asked.number, response)
+
+    def answer_meanwhile(self) -> None:
+        """Answer in a thread, until `stop` is called."""
+        self._thread = threading.Thread(target=self._answer_all, daemon=True, name="rollproof-twin")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave the answers to somebody else."""
+        if self._thread is not None:
+            os.write(self._stopping[1], b"x")
+            self._thread.join()
+            os.read(self._stopping[0], 1)
+            self._thread = None
+
+    def close(self) -> None:
+        """End it."""
+        self.stop()
+        super().close()
+        for fd in self._stopping:
+            os.close(fd)
+
+    def _answer_all(self) -> None:
+        poll = select.poll()
+        for fd in (self.line.fileno(), self._stopping[0]):
+            poll.register(fd, select.POLLIN)
+        while True:
+            ready = [fd for fd, _ in poll.poll()] if not self.line.has_message else []
+            if self._stopping[0] in ready:
+                return
+            try:
+                asked = self.line.receive()
+            except EOFError:
+                return
+            self.line.tell(self.answer(asked))

@@ -1,0 +1,28 @@
+"""What `explore` can be asked for, and where: refused in one clear sentence before anything runs."""
+
+import os
+from typing import Any
+
+from .errors import ChaosError
+
+
+def check_arguments(run: Any, recover: Any, errors: str) -> None:
+    """Raise ChaosError for what is no function, and for an unknown way to treat errors."""
+    if not callable(run) or (recover is not None and not callable(recover)):
+        raise ChaosError(
+            "not-callable",
+            "explore takes functions: what it was given is already a result",
+            "write chaos.explore(run=lambda: publish(…), recover=lambda: resume(…))",
+        )
+    if errors not in ("recover", "handled"):
+        raise ChaosError("bad-errors", f"errors={errors!r}", 'errors is "recover" or "handled"')
+
+
+def check_platform() -> None:
+    """Raise ChaosError where there is no fork."""
+    if not hasattr(os, "fork"):
+        raise ChaosError(
+            "no-fork",
+            "this system cannot fork a process, and exploring needs that",
+            "run on Linux (or WSL, or a container); without --chaos the test runs anywhere",
+        )

@@ -1,0 +1,56 @@
+"""What is typed wrong is said at once, with the value and what to type."""
+
+import pytest
+from rollproof.chaos import Chaos, Options
+from rollproof.values.errors import ChaosError
+
+
+@pytest.mark.parametrize("upstream", ["", "localhost", "http://localhost:80", "localhost:http", "a@b:80", "host:0"])
+def test_what_is_no_upstream(upstream: str) -> None:
+    """It has to be host and port."""
+    with pytest.raises(ChaosError, match="bad-upstream"):
+        Chaos(Options()).network("shop", upstream)
+
+
+@pytest.mark.parametrize("name", ["", "the shop", "shop#1", "a/b"])
+def test_what_is_no_name(name: str) -> None:
+    """It stands in tokens."""
+    with pytest.raises(ChaosError, match="bad-name"):
+        Chaos(Options()).network(name, "127.0.0.1:80")
+
+
+def test_one_name_is_for_one_service() -> None:
+    """With and without --chaos."""
+    chaos = Chaos(Options())
+    chaos.network("shop", "127.0.0.1:80")
+    with pytest.raises(ChaosError, match="twice"):
+        chaos.network("shop", "127.0.0.1:81")
+
+
+def test_only_a_twin_can_be_served() -> None:
+    """The ones that are declared are named."""
+    chaos = Chaos(Options())
+    chaos.api("https://api.mail.test")
+    with pytest.raises(ChaosError, match=r"no-twin") as caught:
+        chaos.serve("https://api.other.test")
+    assert "declared: https://api.mail.test" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "code"), [("ftp://127.0.0.1", "toxiproxy-url"), ("http://toxiproxy.example.com", "toxiproxy-url")]
+)
+def test_what_is_no_toxiproxy(pytester: pytest.Pytester, url: str, code: str) -> None:
+    """Refused before anything runs."""
+    pytester.makepyfile("def test_it(chaos): chaos.explore(run=lambda: 1)")
+    result = pytester.runpytest("--chaos", f"--chaos-toxiproxy={url}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert code in result.stderr.str()
+
+
+def test_a_toxiproxy_that_does_not_answer(pytester: pytest.Pytester) -> None:
+    """Said where a network is declared, not in the middle of an exploration."""
+    pytester.makepyfile("def test_it(chaos): chaos.network('shop', '127.0.0.1:80')")
+    pytester.makeini("[pytest]\nchaos_toxiproxy = http://127.0.0.1:9")
+    result = pytester.runpytest("--chaos")
+    result.assert_outcomes(failed=1)
+    assert "toxiproxy-unreachable" in result.stdout.str()
