@@ -64,11 +64,13 @@ def _others(armed: Armed) -> int:
     return armed.strike.others
 
 
-def _doer() -> Doer:
-    """Say who is running now."""
-    if threading.current_thread() is not threading.main_thread():
-        return "thread"
-    return "task" if asyncio._get_running_loop() is not None and asyncio.current_task() is not None else "main"
+def _doer(awaits: bool) -> Doer:
+    """Say who is running now; `awaits` where that is known to be a task that awaits what it does."""
+    thread = threading.current_thread()
+    if thread is threading.main_thread():
+        return "task" if awaits else "main"
+    works_for = getattr(getattr(thread, "_target", None), "__module__", "")
+    return "awaited" if works_for == "aiosqlite.core" else "thread"
 
 
 class Crossing:
@@ -79,12 +81,12 @@ class Crossing:
     def __init__(self, gate: "Gate", point: Point, size: int) -> None:
         self.gate, self.point, self.size = gate, point, size
 
-    def moment(self, when: When) -> Armed | None:
+    def moment(self, when: When, *, looks: bool = True) -> Armed | None:
         """Let the parent look, then strike: die, raise, or return what only the caller can carry out."""
         gate = self.gate
-        if gate.trace:
+        if gate.trace and looks:
             with gate.inside():
-                gate.channel.ask(Crossed(self.point, when, gate.now(), self.size, _doer()))
+                gate.channel.ask(Crossed(self.point, when, gate.now(), self.size, _doer(gate.awaits)))
         armed = gate.due(self.point, when, lambda strike: not isinstance(strike, Say))
         if armed is None:
             return None
@@ -244,6 +246,11 @@ class Gate:
             self._flying.discard(own)
             self._holding.passed(self._companions.me)
 
+    @property
+    def awaits(self) -> bool:
+        """Whether a task that awaits its effect is running now."""
+        return getattr(self._local, "awaits", False)
+
     @contextmanager
     def awaiting(self) -> Iterator[None]:
         """Be a task that awaits its effect: it can be made to wait without its loop."""
@@ -276,12 +283,11 @@ class Gate:
             with self.inside():
                 self.settle()
         loops = asyncio._get_running_loop() is not None
-        awaits = getattr(self._local, "awaits", False)
         who, others = self._companions.me(), self._companions.others()
-        return Flight(who, others, "task" if awaits else "" if loops else "thread")
+        return Flight(who, others, "task" if self.awaits else "" if loops else "thread")
 
     def _let_others_pass(self, point: Point) -> None:
-        held = None if getattr(self._local, "awaits", False) else self._held(point, "before")
+        held = None if self.awaits else self._held(point, "before")
         if held is not None:
             with self._holds(held) as came:
                 came.append(self._holding.thread(self._companions.me(), _others(held), self.wait))
