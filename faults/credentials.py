@@ -11,3 +11,9 @@ from rollproof.values.strikes import Respond, Strike
 def revoked(effect: Effect) -> Iterator[Strike]:
     """From this request on the service answers 401; before recovery the key works again."""
     yield Respond(401)
+
+
+@fault("credentials.revoked_for_good", at=("http", "llm"), once=False, lasting=True, for_good=True)
+def revoked_for_good(effect: Effect) -> Iterator[Strike]:
+    """From this request on the service answers 401, in the first recovery too; before the next one it works again."""
+    yield Respond(401)

@@ -31,12 +31,17 @@ _real_kill, _real_getpid, _real_exit = os.kill, os.getpid, os._exit
 
 @dataclass(frozen=True, slots=True)
 class Armed:
-    """An injection of the plan, ready to strike; `at` has the globs of ``kind.verb`` that its fault strikes."""
+    """An injection of the plan, ready to strike; `at` has the globs of ``kind.verb`` that its fault strikes.
+
+    One `for_good` is met by the next process too, where it is `carried`: it is there from the start.
+    """
 
     position: int
     injection: Injection
     strike: Strike
     at: tuple[str, ...]
+    for_good: bool = False
+    carried: bool = False
 
     def reaches(self, point: Point) -> bool:
         """Say whether a lasting fault covers this later point: the same host, program, or kind of medium."""
@@ -142,6 +147,8 @@ class Gate:
         """Become the gate of this process; until then every effect passes unseen. Points are numbered on."""
         self._counts.update((p.kind, p.verb, p.target, p.task) for p in earlier)
         self.channel, self.plan, self.limits, self.trace = channel, plan, limits, trace
+        self._lasting = [armed for armed in plan if armed.carried]
+        self._spent = {armed.position for armed in self._lasting}
         self._pid = _real_getpid()
 
     @property

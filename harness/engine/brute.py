@@ -52,5 +52,7 @@ def second_faults(setting: Setting, lives: Iterable[Lived], schedule: Schedule) 
         if setting.kill is not None:
             yield from (schedule.then(crash(sighting, recovering=True)) for sighting in life.sightings)
         if setting.depth > 1:
-            for injection, _ in errors(life.points, life.effects, setting.faults):
+            for injection, armed in errors(life.points, life.effects, setting.faults):
+                if armed.for_good:
+                    continue
                 yield schedule.then(replace(injection, recovering=True))

@@ -70,6 +70,11 @@ class Judge:
             lives.append(self.restart("recover", later, trace=trace, plan=plan, earlier=earlier))
         return lives
 
+    def carried(self, life: Lived, plan: Sequence[Armed], *, trace: bool) -> list[Lived]:
+        """Let a recovery meet what struck `life` for good; it may fail. Nothing where there is no such thing."""
+        lasting = [replace(armed, carried=True) for armed in plan if armed.for_good and armed.position in life.struck]
+        return self.recover(life.end, trace=trace, plan=lasting) if lasting else []
+
     def _leased_until(self, end: Snapshot) -> float | None:
         """Return when the last lease runs out that a fault-free run does not leave too; None where none lives."""
         done = self._baseline.done

@@ -40,7 +40,7 @@ def _injections(fault: Fault, effect: Effect) -> Iterator[tuple[Injection, Armed
             variant = str(number) if len(strikes) > 1 else ""
             for lasting in [False] * fault.once + [True] * fault.lasting:
                 injection = Injection(fault.name, effect.point, when, variant, lasting)
-                yield injection, Armed(0, injection, strike, fault.at)
+                yield injection, Armed(0, injection, strike, fault.at, fault.for_good)
 
 
 def order(injection: Injection, position: int = 0) -> Armed:
@@ -72,11 +72,11 @@ def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effe
     index = int(injection.variant) - 1 if injection.variant.isdigit() else 0
     if not strikes and effect.answer is None and injection.point.kind == "llm":
         # an answer that is not known before it comes: what it becomes is made then, from the same variant
-        return Armed(position, injection, Say(ModelAnswer()), fault.at)
+        return Armed(position, injection, Say(ModelAnswer()), fault.at, fault.for_good)
     if index >= len(strikes):
         raise ChaosError(
             "drifted",
             f"{injection} does not strike: the fault-free run has no such point or no such answer there",
             "the agent changed since the token was printed: explore again without --chaos-replay",
         )
-    return Armed(position, injection, strikes[index], fault.at)
+    return Armed(position, injection, strikes[index], fault.at, fault.for_good)

@@ -1,6 +1,7 @@
 """Carry one schedule out truly: every process from the last one's outside, every crash a real SIGKILL."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..boundary.gate import Armed
 from ..values.schedule import Schedule
@@ -29,8 +30,11 @@ def replay(
     """
     armed = arm(schedule, setting.known, run.effects)
     first = [a for a in armed if not a.injection.recovering]
-    life = executor.live("run", initial, FIRST_STREAM, _renumbered(first), trace=trace, show=show)
+    plan = _renumbered(first)
+    life = executor.live("run", initial, FIRST_STREAM, plan, trace=trace, show=show)
     lives, drifted = [life], _unstruck(first, life)
+    if needs_recovery(setting, life):
+        lives += judge.carried(life, plan, trace=trace)
     for process in _recoveries([a for a in armed if a.injection.recovering]):
         if not needs_recovery(setting, lives[-1]):
             drifted += [str(a.injection) for a in process]
@@ -70,7 +74,7 @@ def _recoveries(armed: Sequence[Armed]) -> Iterator[list[Armed]]:
 
 
 def _renumbered(armed: Sequence[Armed]) -> list[Armed]:
-    return [Armed(i, a.injection, a.strike, a.at) for i, a in enumerate(armed)]
+    return [replace(one, position=i) for i, one in enumerate(armed)]
 
 
 def _unstruck(armed: Sequence[Armed], life: Lived) -> list[str]:

@@ -170,7 +170,8 @@ class Schedules:
             return None
         lives, node = [life], None
         if needs_recovery(self.setting, life):
-            node = self.closure.nodes[self.closure.add(life.end, schedule)]
+            lives += self.judge.carried(life, plan, trace=False)
+            node = self.closure.nodes[self.closure.add(lives[-1].end, schedule)]
             self._close(follow=schedule.faults == 1)
             if node.judgement is None:
                 return None
@@ -196,7 +197,7 @@ class Schedules:
             points = [point for life in node.lives for point in life.points]
             effects = {point: effect for life in node.lives for point, effect in life.effects.items()}
             for injection, armed in errors(points, effects, self.setting.faults):
-                if self._is_over():
+                if armed.for_good or self._is_over():
                     continue
                 injection = replace(injection, recovering=True)
                 armed = replace(armed, injection=injection)
