@@ -20,12 +20,20 @@ def interrupt(effect: Effect) -> Iterator[Strike]:
 
     After a write is before what comes next: a buffer knows that its bytes went out before it lets a signal through.
     """
-    if effect.point.kind != "net" and effect.by != "thread" and (effect.when, effect.point.verb) != ("after", "write"):
+    if (
+        effect.by in ("main", "task")
+        and effect.point.kind not in ("clock", "net")
+        and (effect.when, effect.point.verb) != ("after", "write")
+    ):
         yield Fail(KeyboardInterrupt())
 
 
-@fault("process.cancel", at=("http", "llm"), when=("before", "after"))
+@fault("process.cancel", at=("http", "llm", "process", "sqlite", "clock"), when=("before", "after"))
 def cancel(effect: Effect) -> Iterator[Strike]:
-    """The task that waits for an answer is cancelled: before the service acted, or after it acted."""
-    if effect.by == "task":
+    """The task that awaits something is cancelled: before a service or program acted, after it acted, or in its sleep.
+
+    A statement that a thread carries out for a task (aiosqlite) is carried out all the same.
+    """
+    sleeps = effect.point.kind == "clock" and effect.when == "before"
+    if sleeps or effect.by == "task" or (effect.by == "awaited" and effect.when == "after"):
         yield Fail(asyncio.CancelledError())

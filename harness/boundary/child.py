@@ -22,8 +22,9 @@ from ..values.points import Point, canonical
 from ..values.sources import Twin
 from ..values.strikes import Disturb
 from . import clock, ending, entropy, files, http, mail, patching, patience, programs, sqlite, warming
+from .armed import Armed, Limits
 from .channel import Channel, Ended
-from .gate import Armed, Gate, Limits
+from .gate import Gate
 from .guard import Guard
 from .scope import Root, Scope
 

@@ -6,6 +6,7 @@ happen any more, the earliest of these moments has come (the rule of every discr
 the same for their schedulers). A loop that only looks at the clock again and again is a wait too: see `Clock.read`.
 """
 
+import asyncio
 import functools
 import math
 import queue
@@ -40,7 +41,7 @@ _PATCHED = (
 
 def originals() -> list[object]:
     """Return the functions that agents may have imported by name."""
-    return [getattr(time, name) for name in _PATCHED]
+    return [asyncio.sleep, *(getattr(time, name) for name in _PATCHED)]
 
 
 class Clock:
@@ -227,6 +228,17 @@ def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
     """When a loop would wait for a timer and nothing else can happen, the timer's time has come."""
     import asyncio.selector_events
 
+    def sleeping(original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        async def sleep(delay: float, result: Any = None) -> Any:
+            if delay > 0 and gate.active:
+                gate.arrive("clock", "sleep", "asyncio").moment("before", looks=False)
+            return await original(delay, result)
+
+        return sleep
+
+    patching.replace(asyncio, "sleep", sleeping)
+    asyncio.tasks.sleep = asyncio.sleep
     loop_class: Any = asyncio.selector_events.BaseSelectorEventLoop
     construct = loop_class.__init__
 

@@ -13,13 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ..values.faults import matches
-from ..values.points import ANSWERED, Doer, Flight, Point, When
-from ..values.schedule import Injection
+from ..values.points import Doer, Flight, Point, When
 from ..values.strikes import AHEAD, Fail, Hold, Kill, Strike
+from .armed import Armed, Limits
 from .channel import Channel, Crossed, Expecting, Noted, Struck
 from .companions import Companions
 from .holding import Holding, Wait
@@ -29,52 +27,18 @@ _FLIGHT_S = 0.05
 _real_kill, _real_getpid, _real_exit = os.kill, os.getpid, os._exit
 
 
-@dataclass(frozen=True, slots=True)
-class Armed:
-    """An injection of the plan, ready to strike.
-
-    `at` has the globs of ``kind.verb`` that its fault strikes; `outlives` says that the next process meets it too, and
-    `begun` that it struck in an earlier one and lasts.
-    """
-
-    position: int
-    injection: Injection
-    strike: Strike
-    at: tuple[str, ...]
-    outlives: bool = False
-    begun: bool = False
-
-    def reaches(self, point: Point) -> bool:
-        """Say whether a lasting fault covers this later point: the same host, program, or kind of medium."""
-        origin = self.injection.point
-        if not matches(self.at, point):
-            return False
-        if origin.kind in ANSWERED:
-            return point.target.partition("/")[0] == origin.target.partition("/")[0]
-        if origin.kind in ("process", "net"):
-            return point.kind == origin.kind and point.target == origin.target
-        return point.kind == origin.kind
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How many calls (requests), polls (sleeps) and effects a process may make before it counts as endless."""
-
-    calls: int
-    polls: int
-    effects: int
-
-
 def _others(armed: Armed) -> int:
     assert isinstance(armed.strike, Hold)
     return armed.strike.others
 
 
-def _doer() -> Doer:
-    """Say who is running now."""
-    if threading.current_thread() is not threading.main_thread():
-        return "thread"
-    return "task" if asyncio._get_running_loop() is not None and asyncio.current_task() is not None else "main"
+def _doer(awaits: bool) -> Doer:
+    """Say who is running now; `awaits` where that is known to be a task that awaits what it does."""
+    thread = threading.current_thread()
+    if thread is threading.main_thread():
+        return "task" if awaits else "main"
+    works_for = getattr(getattr(thread, "_target", None), "__module__", "")
+    return "awaited" if works_for == "aiosqlite.core" else "thread"
 
 
 class Crossing:
@@ -85,12 +49,12 @@ class Crossing:
     def __init__(self, gate: "Gate", point: Point, size: int) -> None:
         self.gate, self.point, self.size = gate, point, size
 
-    def moment(self, when: When) -> Armed | None:
+    def moment(self, when: When, *, looks: bool = True) -> Armed | None:
         """Let the parent look, then strike: die, raise, or return what only the caller can carry out."""
         gate = self.gate
-        if gate.trace:
+        if gate.trace and looks:
             with gate.inside():
-                gate.channel.ask(Crossed(self.point, when, gate.now(), self.size, _doer()))
+                gate.channel.ask(Crossed(self.point, when, gate.now(), self.size, _doer(gate.awaits)))
         ahead = AHEAD if when == "after" else ()
         armed = gate.due(self.point, when, lambda strike: not isinstance(strike, ahead))
         if armed is None:
@@ -264,6 +228,11 @@ class Gate:
             self._flying.discard(own)
             self._holding.passed(self._companions.me)
 
+    @property
+    def awaits(self) -> bool:
+        """Whether a task that awaits its effect is running now."""
+        return getattr(self._local, "awaits", False)
+
     @contextmanager
     def awaiting(self) -> Iterator[None]:
         """Be a task that awaits its effect: it can be made to wait without its loop."""
@@ -296,12 +265,11 @@ class Gate:
             with self.inside():
                 self.settle()
         loops = asyncio._get_running_loop() is not None
-        awaits = getattr(self._local, "awaits", False)
         who, others = self._companions.me(), self._companions.others()
-        return Flight(who, others, "task" if awaits else "" if loops else "thread")
+        return Flight(who, others, "task" if self.awaits else "" if loops else "thread")
 
     def _let_others_pass(self, point: Point) -> None:
-        held = None if getattr(self._local, "awaits", False) else self._held(point, "before")
+        held = None if self.awaits else self._held(point, "before")
         if held is not None:
             with self._holds(held) as came:
                 came.append(self._holding.thread(self._companions.me(), _others(held), self.wait))

@@ -1,10 +1,12 @@
 """HTTP: twins answer every client, through respx or in memory; a fault is raised as the client library's own."""
 
+import asyncio
 import functools
 import importlib
 import importlib.util
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -89,6 +91,18 @@ def _place(twin: Twin, request: HttpRequest) -> tuple[str, str, str]:
     return twin.kind, twin.verb(request), twin.target(request)
 
 
+async def _deadlines_first(request: Any) -> None:
+    """Let the time pass that a client waits for an answer, where a timer of the agent's own ends before that."""
+    with suppress(RuntimeError):
+        loop: Any = asyncio.get_running_loop()
+        patience_s = (request.extensions.get("timeout") or {}).get("read") or _FOR_EVER_S
+        until = loop.time() + patience_s
+        if any(not timer.cancelled() and timer.when() < until for timer in loop._scheduled):
+            await _sleep(patience_s)
+
+
+_FOR_EVER_S = 600.0
+_sleep = asyncio.sleep
 _carrier: list[Exchange] = []
 
 
@@ -173,6 +187,8 @@ def _translate_errors(module: ModuleType) -> Callable[[], None]:
         try:
             return await plain_async(self, request)
         except TransportFault as fault:
+            if fault.reason == "timeout":
+                await _deadlines_first(request)
             raise translated(fault, request) from None
 
     sync.handle_request, asynchronous.handle_async_request = handle_request, handle_async_request

@@ -5,6 +5,7 @@ watched. One that nobody waits for has no after, and is told.
 """
 
 import asyncio.base_subprocess
+import asyncio.unix_events
 import os
 import shlex
 import subprocess
@@ -90,7 +91,7 @@ def install(gate: Gate) -> Programs:
     """Put the gate before every program. For a child process: there is no way back."""
     programs = Programs(gate)
     _popen(gate, programs)
-    _asyncio(programs)
+    _asyncio(gate, programs)
     patching.replace(os, "system", lambda original: _system(gate, programs, original))
     for name in ("posix_spawn", "posix_spawnp"):
         patching.replace(os, name, lambda original: _spawn(gate, programs, original))
@@ -156,9 +157,15 @@ def _popen(gate: Gate, programs: Programs) -> None:
     popen.__init__, popen.wait, popen.poll = init, waited, polled
 
 
-def _asyncio(programs: Programs) -> None:
+def _asyncio(gate: Gate, programs: Programs) -> None:
     transport: Any = asyncio.base_subprocess.BaseSubprocessTransport
-    plain, exited = transport._wait, transport._process_exited
+    events: Any = asyncio.unix_events
+    unix = events._UnixSubprocessTransport
+    plain, exited, start = transport._wait, transport._process_exited, unix._start
+
+    def started(self: Any, *args: Any, **kwargs: Any) -> None:
+        with gate.awaiting():
+            start(self, *args, **kwargs)
 
     def process_exited(self: Any, returncode: int) -> None:
         self._program = self._proc  # which is gone when the transport is closed
@@ -166,12 +173,13 @@ def _asyncio(programs: Programs) -> None:
 
     async def wait(self: Any) -> Any:
         await plain(self)
-        code = programs.ended(self._program)
+        with gate.awaiting():
+            code = programs.ended(self._program)
         if code is not None:
             self._returncode = self._program.returncode = code
         return self._returncode
 
-    transport._process_exited = process_exited
+    transport._process_exited, unix._start = process_exited, started
     transport._wait = wait
 
 

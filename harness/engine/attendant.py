@@ -10,6 +10,7 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import Any, Literal, Protocol
 
+from ..boundary.armed import Armed, Limits
 from ..boundary.channel import (
     Act,
     Channel,
@@ -22,7 +23,6 @@ from ..boundary.channel import (
     Struck,
     first_to_speak,
 )
-from ..boundary.gate import Armed, Limits
 from ..network.fronts import FrontProcess, gone
 from ..network.serving import TwinServer
 from ..values.errors import ChaosError

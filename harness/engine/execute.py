@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import get_args
 
 from ..boundary import child
+from ..boundary.armed import Armed, Limits
 from ..boundary.channel import Channel
-from ..boundary.gate import Armed, Limits
 from ..boundary.nursery import Nursery, end_group
 from ..boundary.scope import Root
 from ..values.points import Point

@@ -174,7 +174,7 @@ class Explorer:
         skipped = {**self.skipped, **closure.tally.skipped, **closure.left_out}
         first = self.baseline.first
         return Exploration(
-            points=len(first.points),
+            points=sum(point.kind != "clock" for point in first.points),
             schedules=self.findings.schedules,
             executions=self.executor.executions,
             worlds=len(closure.nodes),

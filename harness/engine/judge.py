@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..boundary.gate import Armed
+from ..boundary.armed import Armed
 from ..values.history import History, Violation
 from ..values.points import Point
 from ..values.world import Diff

@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass, replace
 
-from ..boundary.gate import Limits
+from ..boundary.armed import Limits
 from ..values.errors import ChaosError
 from ..values.http import HttpRequest
 from ..values.points import canonical

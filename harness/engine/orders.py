@@ -57,7 +57,9 @@ def other_orders(life: Lived) -> tuple[tuple[Injection, ...], set[str]]:
     found: dict[Injection, None] = {}
     fixed = set()
     for index, flight in enumerate(life.flights):
-        count = _in_flight(life.flights, index)
+        if life.points[index].kind == "clock":
+            continue  # a sleep is no effect
+        count = _in_flight(life.points, life.flights, index)
         place = _holdable(life.points, life.flights, index) if count else None
         if place is not None:
             found |= dict.fromkeys(_injection(*place, others) for others in sorted({1, count}))
@@ -77,14 +79,14 @@ def _injection(point: Point, when: When, others: int) -> Injection:
     return Injection(SWAP, point, when, "" if others == 1 else str(others))
 
 
-def _in_flight(flights: Sequence[Flight], index: int) -> int:
+def _in_flight(points: Sequence[Point], flights: Sequence[Flight], index: int) -> int:
     """Return how many others had an effect that could have come before this one."""
     flight = flights[index]
     if not flight.others:
         return 0
     others: set[Who] = set()
-    for later in flights[index + 1 :]:
-        other = flight.beside(later.who) if later.who != flight.who else None
+    for point, later in zip(points[index + 1 :], flights[index + 1 :], strict=True):
+        other = flight.beside(later.who) if later.who != flight.who and point.kind != "clock" else None
         if other is not None:
             others.add(other)
     return len(others)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ..boundary.gate import Armed
+from ..boundary.armed import Armed
 from ..values.errors import ChaosError, unknown_fault
 from ..values.faults import Fault
 from ..values.http import ModelAnswer

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..boundary.gate import Armed
+from ..boundary.armed import Armed
 from ..values.schedule import Schedule
 from .execute import Executor
 from .judge import Judge, Judgement

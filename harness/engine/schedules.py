@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..boundary.gate import Armed
+from ..boundary.armed import Armed
 from ..values.points import Point
 from ..values.schedule import Injection, Schedule
 from .closure import Closure, Node

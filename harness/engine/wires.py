@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from ..boundary.gate import Armed
+from ..boundary.armed import Armed
 from ..boundary.nursery import end_group
 from ..network.proxies import Proxies, Toxic, toxic_for
 from ..values.network import GoOn, Moment, Network

@@ -17,7 +17,7 @@ _MEANING = re.compile(r"[%#+\x00-\x1f\x7f]")
 _QUOTED = re.compile(r"%([0-9A-F]{2})")
 
 
-Doer = Literal["main", "task", "thread"]
+Doer = Literal["main", "task", "awaited", "thread"]
 Who = tuple[int, int]
 """Number of a thread and of a task in it, 0 where there is none."""
 ANY_TASK = -1
@@ -80,9 +80,9 @@ class Effect:
     """What a fault may know of the point it strikes.
 
     `size` is the number of bytes of a write or of a request over a real connection; `answer` what a model said there in
-    the fault-free run; `by` who was at it: the main thread, a task of asyncio in it, or another thread. `when` is the
-    moment to strike; `reached` has those that were seen (an effect that failed has no after), and is empty where nobody
-    looked.
+    the fault-free run; `by` who was at it: the main thread, a task of asyncio that awaits it, another thread that a
+    task awaits the result of (aiosqlite), or another thread. `when` is the moment to strike; `reached` has those that
+    were seen (an effect that failed has no after), and is empty where nobody looked.
     """
 
     point: Point

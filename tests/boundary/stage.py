@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rollproof.boundary.gate import Limits
+from rollproof.boundary.armed import Limits
 from rollproof.engine.execute import Executor
 from rollproof.engine.lens import Lens
 from rollproof.engine.lives import BIRTH, FIRST_STREAM, Lived
@@ -63,11 +63,11 @@ class Stage:
         return outcome.value
 
     def points(self, run: Agent) -> list[str]:
-        """Return the points that `run` makes, in their order, where it returned and nothing slipped by."""
+        """Return where `run` touches the outside, in its order, where it returned and nothing slipped by."""
         life = self.live(run)
         assert life.outcome.kind == "returned", f"{life.outcome.error}\n{life.outcome.traceback}"
         assert life.unintercepted == []
-        return list(map(str, life.points))
+        return [str(point) for point in life.points if point.kind != "clock"]
 
 
 def short(points: Sequence[str]) -> list[str]:

@@ -269,7 +269,7 @@ def test_another_process_lives_in_real_time(stage: Stage) -> None:
 
 def test_an_endless_wait_is_stopped(stage: Stage) -> None:
     """Polls are bounded, though waiting is not."""
-    from rollproof.boundary.gate import Limits
+    from rollproof.boundary.armed import Limits
 
     stage.limits = Limits(60, 60, 2000)
     outcome = stage.live(lambda: [time.sleep(1) for _ in range(1000)]).outcome

@@ -174,3 +174,125 @@ def test_ctrl_c_never_comes_between_a_write_and_its_buffer(tmp_path: Any) -> Non
     result = explored(SimpleNamespace(explore=explore), tmp_path, faults=tuple(known.values()))
     assert (result.violations, result.drifted) == ((), ())
     assert result.schedules > 0
+
+
+async def _outcome_of(work: Any) -> str:
+    """Return what comes of a task, by the name of its class."""
+    (outcome,) = await asyncio.gather(work, return_exceptions=True)
+    return type(outcome).__name__
+
+
+def _planned(life: Any) -> set[str]:
+    from rollproof.engine.plan import errors
+
+    cancel = (options().known["process.cancel"],)
+    return {str(injection) for injection, _ in errors(life.points, life.effects, cancel)}
+
+
+def test_a_statement_is_carried_out_though_its_task_is_cancelled(stage: Stage) -> None:
+    """aiosqlite works in a thread: who awaits it is cancelled, and what it began is done."""
+    aiosqlite = pytest.importorskip("aiosqlite")
+
+    async def work() -> None:
+        async with aiosqlite.connect(stage.shared / "a.db", isolation_level=None) as db:
+            await db.execute("CREATE TABLE IF NOT EXISTS t (x)")
+            await db.execute("INSERT INTO t VALUES (1)")
+
+    async def run() -> object:
+        outcome = await _outcome_of(work())
+        with closing(sqlite3.connect(stage.shared / "a.db")) as db:
+            return [outcome, db.execute("SELECT count(*) FROM t").fetchone()[0]]
+
+    token = "process.cancel@sqlite.insert:shared/a.db:t#1:after"
+    assert stage.returned(run, token) == ["CancelledError", 1]
+    planned = _planned(stage.live(run))
+    assert token in planned
+    assert not any(other.endswith("before") for other in planned)
+
+
+def test_a_task_is_cancelled_in_its_sleep(stage: Stage) -> None:
+    """Between two effects that cannot be cancelled themselves."""
+
+    async def work() -> None:
+        (stage.shared / "a").mkdir()
+        await asyncio.sleep(1)
+        (stage.shared / "b").mkdir()
+
+    async def run() -> object:
+        return [await _outcome_of(work()), (stage.shared / "b").exists()]
+
+    assert stage.returned(run, "process.cancel@clock.sleep:asyncio#1:before") == ["CancelledError", False]
+    (stage.shared / "a").rmdir()
+    assert _planned(stage.live(run)) == {"process.cancel@clock.sleep:asyncio#1:before"}
+
+
+@pytest.mark.parametrize(("when", "made"), [("before", False), ("after", True)])
+def test_a_task_is_cancelled_while_its_program_runs(stage: Stage, when: str, made: bool) -> None:
+    """Before it acted, and after it acted."""
+
+    async def work() -> None:
+        process = await asyncio.create_subprocess_exec("touch", str(stage.shared / "a"))
+        await process.wait()
+
+    async def run() -> object:
+        return [await _outcome_of(work()), (stage.shared / "a").exists()]
+
+    assert stage.returned(run, f"process.cancel@process.run:touch#1:{when}") == ["CancelledError", made]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_deadline_of_the_agents_own_comes_before_the_clients(stage: Stage, mail: RestTwin, when: str) -> None:
+    """A service that does not answer takes the time that the client waits; a shorter deadline cancels the call."""
+
+    async def run() -> list[str]:
+        seen = []
+        try:
+            async with asyncio.timeout(10), httpx.AsyncClient(timeout=30) as client:
+                try:
+                    await client.post(MAILS, json={})
+                except asyncio.CancelledError:
+                    seen.append("cancelled")
+                    raise
+        except TimeoutError:
+            seen.append("deadline")
+        return seen
+
+    assert stage.returned(run, f"http.timeout@http.post:api.mail.test/mails#1:{when}") == ["cancelled", "deadline"]
+
+
+def locking(*, right: bool) -> Any:
+    """Return an agent that files a ticket under a lock, within a deadline; the wrong one forgets TimeoutError."""
+
+    async def file_ticket(own: Any) -> None:
+        caught: Any = BaseException if right else httpx.HTTPError
+        lock = own / "filing.lock"
+        try:
+            lock.touch(exist_ok=False)
+            async with asyncio.timeout(10), httpx.AsyncClient(timeout=30) as client:
+                answer = await client.post(MAILS, json={}, headers={"Idempotency-Key": "ticket"})
+                answer.raise_for_status()
+        except caught:
+            lock.unlink(missing_ok=True)
+            raise
+        lock.unlink()
+
+    def explore(chaos: Any, folder: Any) -> None:
+        own = folder / "own"
+        own.mkdir()
+        chaos.private(own)
+        chaos.api("https://api.mail.test")
+        chaos.explore(run=lambda: file_ticket(own), recover=lambda: None, errors="handled")
+
+    return SimpleNamespace(explore=explore)
+
+
+@pytest.mark.parametrize("name", ["http.timeout", "process.cancel"])
+def test_a_lock_that_outlives_a_cancelled_call_is_found(name: str, tmp_path: Any) -> None:
+    """Whether a deadline cancels the call or somebody else."""
+    faults = (options().known[name],)
+    wrong = explored(locking(right=False), tmp_path / "wrong", faults=faults)
+    assert "no_leftovers" in wrong.violations[0].invariants
+    again = replayed(locking(right=False), tmp_path / "again", wrong.violations[0].schedule)
+    assert again.violations[0].invariants == wrong.violations[0].invariants
+    right = explored(locking(right=True), tmp_path / "right", faults=faults)
+    assert (right.violations, right.errors, right.flaky) == ((), (), ())
