@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from rollproof.network.toxiproxy import Proxy, Toxiproxy
 
 ROUNDS = 5
-EXCHANGES = 2_000
+EXCHANGES, TURNS = 250, 40
 MB = 1 << 20
 TRANSFER_MB = 256
 CONNECTS = 500
@@ -54,16 +54,13 @@ def _latency(proxies: dict[str, Proxy], port: int) -> None:
 
     Of the slowest rounds the ratio is of the whole, since what is added there drowns in what this machine does besides.
     """
-    samples: dict[str, list[list[float]]] = {"none": [], "embedded": [], "real": []}
-    for _ in range(ROUNDS):
-        samples["none"].append(_round_trips(("127.0.0.1", port)))
+    samples: dict[str, list[float]] = {"none": [], "embedded": [], "real": []}
+    for _ in range(TURNS):
+        samples["none"] += _round_trips(("127.0.0.1", port))
         for kind, proxy in proxies.items():
-            samples[kind].append(_round_trips(proxy.address))
+            samples[kind] += _round_trips(proxy.address)
     for name, at in (("median", 0.5), ("p99", 0.99)):
-        bare, ours, theirs = (
-            statistics.median(sorted(one)[int(len(one) * at)] for one in samples[kind]) * 1e6
-            for kind in ("none", "embedded", "real")
-        )
+        bare, ours, theirs = (sorted(found)[int(len(found) * at)] * 1e6 for found in samples.values())
         ratio = (ours - bare) / (theirs - bare) if name == "median" else ours / theirs
         print(
             f"  round trip, {name}: {bare:.0f} µs without a proxy; added: embedded {ours - bare:.0f} µs, "

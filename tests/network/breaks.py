@@ -1,6 +1,11 @@
 """The ways in which the network breaks under one call; the rows of the table in docs/network.md."""
 
+import os
+import shutil
 import socket
+import ssl
+import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,10 +36,10 @@ Break = Callable[[Scene], None]
 
 @dataclass(frozen=True)
 class Row:
-    """One way to break: `before` a call, or when the first event of its stream was sent."""
+    """One way to break: before a call, or when the first part of its answer came."""
 
     name: str
-    before: Break
+    happens: Break
     shape: Shape = "whole"
     timeout_s: float = 8.0
     padding: int = 0
@@ -70,6 +75,18 @@ def dead(scene: Scene) -> None:
     scene.server.server_close()
 
 
+def untrusted(scene: Scene) -> None:
+    """Give the service a certificate that it signed itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        pem = os.path.join(folder, "both.pem")
+        wanted = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=127.0.0.1"]
+        command = ["openssl", "req", "-x509", *wanted, "-addext", "subjectAltName=IP:127.0.0.1"]
+        subprocess.run([*command, "-keyout", pem, "-out", f"{pem}.cert"], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(f"{pem}.cert", pem)
+    scene.server.socket = context.wrap_socket(scene.server.socket, server_side=True)
+
+
 def reset_in_the_middle(scene: Scene) -> None:
     """Let so many bytes through and then reset."""
     scene.proxy.add("reset_peer", "upstream", toxicity=0)
@@ -96,24 +113,26 @@ ROWS = [
     Row("reset after processing", add("reset_peer")),
     Row("reset before processing", add("reset_peer", "upstream")),
     Row("upload cut", add("limit_data", "upstream", bytes=100_000), padding=4_000_000),
-    Row("no answer", add("timeout"), timeout_s=0.7),
+    Row("no answer", add("timeout"), timeout_s=1.5),
     Row("closed without an answer", add("timeout", timeout=100)),
-    Row("request lost", add("timeout", "upstream"), timeout_s=0.7),
-    Row("slower than the timeout", add("latency", latency=20_000), timeout_s=0.7),
+    Row("request lost", add("timeout", "upstream"), timeout_s=1.5),
+    Row("slower than the timeout", add("latency", latency=20_000), timeout_s=1.5),
     Row("cut in the body", add("limit_data", bytes=400)),
     Row("cut in the headers", add("limit_data", bytes=60)),
     Row("stream cut, chunked", add("limit_data", bytes=900), "chunked"),
     Row("stream cut, close-delimited", add("limit_data", bytes=900), "delimited"),
     Row("stream reset", reset_in_the_middle, "chunked"),
-    Row("trickle", add("bandwidth", rate=1), timeout_s=1.0),
-    Row("silence in a stream", add("timeout"), "chunked", timeout_s=0.7, halfway=True),
-    Row("slow loris", add("slicer", average_size=50, delay=40_000), timeout_s=1.0),
+    Row("trickle", add("bandwidth", rate=1), timeout_s=1.5),
+    Row("silence in a stream", add("timeout"), "chunked", timeout_s=1.5, halfway=True),
+    Row("slow loris", add("slicer", average_size=150, delay=100_000), timeout_s=1.5),
     Row("stale keep-alive", stale),
-    Row("half-open keep-alive", half_open, timeout_s=0.7),
+    Row("half-open keep-alive", half_open, timeout_s=1.5),
     Row("TLS to a plain port", lambda scene: None, scheme="https"),
-    Row("TLS handshake stalled", add("timeout", "upstream"), scheme="https", timeout_s=0.7),
+    Row("TLS handshake stalled", add("timeout", "upstream"), scheme="https", timeout_s=1.5),
     Row("TLS handshake reset", add("reset_peer"), scheme="https"),
 ]
+if shutil.which("openssl") is not None:
+    ROWS.append(Row("untrusted certificate", untrusted, scheme="https"))
 
 
 def carried_out(row: Row, client: str, toxiproxy: Toxiproxy, number: int) -> tuple[str, int]:
@@ -123,23 +142,22 @@ def carried_out(row: Row, client: str, toxiproxy: Toxiproxy, number: int) -> tup
         proxy = toxiproxy.create(f"row-{number}", f"127.0.0.1:{server.server_port}")
         stack.callback(proxy.delete)
         url = f"{row.scheme}://127.0.0.1:{proxy.address[1]}"
-        call = CALLERS[client](url, row.timeout_s, row.shape != "whole", "x" * row.padding)
+        stack.callback(server.go_on.set)
+
+        def halfway() -> None:
+            if not server.go_on.is_set():
+                row.happens(scene)
+                server.go_on.set()
+
+        call = CALLERS[client](url, row.timeout_s, row.shape != "whole", "x" * row.padding, halfway)
         scene = Scene(proxy, server, stack, call)
         if row.halfway:
-            _once(server, lambda: row.before(scene))
+            server.go_on.clear()
         else:
-            row.before(scene)
+            row.happens(scene)
         found = outcome(call)
         stack.close()
         return found, server.processed
-
-
-def _once(server: ModelServer, act: Callable[[], None]) -> None:
-    def halfway() -> None:
-        server.halfway = lambda: None
-        act()
-
-    server.halfway = halfway
 
 
 @contextmanager

@@ -2,15 +2,15 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PARTS = [f"part {number} of what the model says. " * 3 for number in range(8)]
+PARTS = [f"part {number} of what the model says. " * 9 for number in range(8)]
 
 
 class ModelServer(ThreadingHTTPServer):
-    """Counts the requests that arrived whole; `halfway` is called after the first event of a stream.
+    """Counts the requests that arrived whole; after the first event of a stream it waits until it may `go_on`.
 
     Args:
         chunked: whether a stream's body comes in chunks, or ends with the connection.
@@ -23,7 +23,8 @@ class ModelServer(ThreadingHTTPServer):
     def __init__(self, chunked: bool) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.chunked, self.processed = chunked, 0
-        self.halfway: Callable[[], None] = lambda: None
+        self.go_on = threading.Event()
+        self.go_on.set()
         self._lock = threading.Lock()
 
     def count(self) -> None:
@@ -88,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event) if self.server.chunked else event)
             if number == 0:
                 self.wfile.flush()
-                self.server.halfway()
+                self.server.go_on.wait(30)
         if self.server.chunked:
             self.wfile.write(b"0\r\n\r\n")
 

@@ -24,7 +24,7 @@ DEADLY = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def embedded(servers: dict[str, Server]) -> Iterator[Server]:
     """Be the embedded server."""
     yield servers["embedded"]
@@ -247,8 +247,9 @@ def test_calls_side_by_side(server: Server) -> None:
         for _ in range(5):
             proxy = Proxied(server, 9)
             proxy.toxic("latency")
-            proxy.update(enabled=False)
-            proxy.update(enabled=True)
+            if server.kind == "embedded":  # another one's port may be given away meanwhile
+                proxy.update(enabled=False)
+                proxy.update(enabled=True)
             proxy.delete()
         return number
 

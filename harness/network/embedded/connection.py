@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from .behaviours import BEHAVIOURS, CAPACITY
-from .link import Behaviour, Chunk, Link, Receiver, Stage, Stream, Toxic
+from .link import STREAMS, Behaviour, Chunk, Link, Receiver, Stage, Stream, Toxic
 
-STREAMS: tuple[Stream, Stream] = ("upstream", "downstream")
 _LINGER_FOR_NOTHING = struct.pack("ii", 1, 0)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 Stream = Literal["upstream", "downstream"]
+STREAMS: tuple[Stream, Stream] = ("upstream", "downstream")
 CHUNK_BYTES = 32 * 1024
 
 

@@ -4,16 +4,15 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from ..toxics import ATTRIBUTES, deadly
 from .addresses import BadAddress, Port, resolve, written
-from .bodies import Object
-from .connection import STREAMS, Connection, Record
+from .connection import Connection, Record
 from .dialing import dial
-from .link import Link, Stream, Toxic
-from .refusals import Refusal, bad_body, cannot_listen, exists, not_found
+from .link import Link, Stream
+from .refusals import cannot_listen
+from .toxics import Toxics
 
 REMEMBERED = 10_000
 """How many connections of a proxy are remembered; the oldest are forgotten first."""
@@ -25,7 +24,7 @@ class Proxy:
     def __init__(self, name: str, listen: str, upstream: str, seed: str) -> None:
         self.name, self.listen, self.upstream = name, listen, upstream
         self.enabled = False
-        self.toxics = Toxics(self)
+        self.toxics = Toxics(self._links)
         self.records: deque[Record] = deque(maxlen=REMEMBERED)
         self._seed, self._count = seed, 0
         self._port: Port | None = None
@@ -44,10 +43,6 @@ class Proxy:
             "toxics": self.toxics.documents(),
         }
 
-    def links(self, stream: Stream) -> Iterator[Link]:
-        """Yield that direction of all live connections."""
-        return (connection.links[stream] for connection in list(self._live))
-
     def differs(self, listen: str, upstream: str) -> bool:
         """Say whether it listens or leads elsewhere; port 0 is always elsewhere.
 
@@ -64,13 +59,8 @@ class Proxy:
         async with self._lock:
             self._start()
 
-    async def stop(self, why: str) -> None:
-        """Listen no longer, close all connections, and keep the port."""
-        async with self._lock:
-            await self._stop(why)
-
     async def end(self, why: str) -> None:
-        """Stop, and let the port go."""
+        """Listen no longer, close all connections, and let the port go."""
         async with self._lock:
             await self._stop(why)
             self._release()
@@ -87,6 +77,10 @@ class Proxy:
                 self._start()
             elif self.enabled and not enabled:
                 await self._stop("proxy disabled")
+
+    def _links(self, stream: Stream) -> Iterator[Link]:
+        """Return that direction of all live connections."""
+        return (connection.links[stream] for connection in list(self._live))
 
     def _start(self) -> None:
         if self.enabled:
@@ -131,6 +125,7 @@ class Proxy:
     async def _connect(self, client: socket.socket, record: Record) -> None:
         """Lead one client to the upstream; the next one waits meanwhile, as in Toxiproxy."""
         with contextlib.ExitStack() as unless_connected:
+            unless_connected.callback(record.end, "proxy stopped")
             unless_connected.callback(client.close)
             try:
                 upstream = await dial(self.upstream)
@@ -146,100 +141,3 @@ class Proxy:
                     await connection.open(self.toxics.all())
                 except OSError:  # the client is gone already
                     connection.close("client reset")
-
-
-class Toxics:
-    """The toxics of a proxy, in order; a change goes through all live connections before it is answered."""
-
-    def __init__(self, proxy: Proxy) -> None:
-        self.lock = asyncio.Lock()
-        self._proxy = proxy
-        self._chains: dict[Stream, list[Toxic]] = {stream: [] for stream in STREAMS}
-
-    def all(self) -> list[Toxic]:
-        """Return them: upstream first, each stream in the order they were added."""
-        return [toxic for stream in STREAMS for toxic in self._chains[stream]]
-
-    def documents(self) -> list[dict[str, object]]:
-        """Return them as the API shows them."""
-        return [document(toxic) for toxic in self.all()]
-
-    def named(self, name: str) -> Toxic:
-        """Return one of them.
-
-        Raises:
-            Refusal: where there is none.
-        """
-        for toxic in self.all():
-            if toxic.name == name:
-                return toxic
-        raise not_found("toxic")
-
-    async def add(self, body: Object) -> Toxic:
-        """Add the toxic that a request describes."""
-        async with self.lock:
-            toxic = self._described(body)
-            self._chains[toxic.direction].append(toxic)
-            await self._everywhere(toxic, lambda link: link.add(toxic))
-            return toxic
-
-    async def update(self, name: str, body: Object) -> Toxic:
-        """Change attributes and toxicity, and nothing else."""
-        async with self.lock:
-            toxic = self.named(name)
-            attributes = _attributes(toxic.type, body, toxic.attributes)
-            toxic.toxicity = body.number("toxicity", toxic.toxicity)
-            toxic.attributes = attributes
-            await self._everywhere(toxic, lambda link: link.update(toxic))
-            return toxic
-
-    async def remove(self, name: str) -> None:
-        """Take one out."""
-        async with self.lock:
-            await self._remove(self.named(name))
-
-    async def clear(self) -> None:
-        """Take all of them out."""
-        async with self.lock:
-            for toxic in self.all():
-                await self._remove(toxic)
-
-    async def _remove(self, toxic: Toxic) -> None:
-        self._chains[toxic.direction].remove(toxic)
-        await self._everywhere(toxic, lambda link: link.remove(toxic))
-
-    async def _everywhere(self, toxic: Toxic, change: Callable[[Link], Awaitable[None]]) -> None:
-        await asyncio.gather(*(change(link) for link in self._proxy.links(toxic.direction)))
-
-    def _described(self, body: Object) -> Toxic:
-        type, stream = body.text("type", ""), body.text("stream", "downstream")
-        name, toxicity = body.text("name", "") or f"{type}_{stream}", body.number("toxicity", 1.0)
-        body.within("attributes")
-        directions: dict[str, Stream] = {one: one for one in STREAMS}
-        if stream.lower() not in directions:
-            raise Refusal(400, "stream was invalid, can be either upstream or downstream")
-        if type not in ATTRIBUTES:
-            raise Refusal(400, "invalid toxic type")
-        if any(toxic.name == name for toxic in self.all()):
-            raise exists("toxic")
-        return Toxic(name, type, stream, directions[stream.lower()], toxicity, _attributes(type, body, {}))
-
-
-def document(toxic: Toxic) -> dict[str, object]:
-    """Return a toxic as the API shows it."""
-    return {
-        "attributes": toxic.attributes,
-        "name": toxic.name,
-        "type": toxic.type,
-        "stream": toxic.stream,
-        "toxicity": int(toxic.toxicity) if toxic.toxicity.is_integer() else toxic.toxicity,
-    }
-
-
-def _attributes(type: str, body: Object, before: dict[str, int]) -> dict[str, int]:
-    given = body.within("attributes")
-    found = {name: given.integer(name, before.get(name, 0)) for name in ATTRIBUTES[type]}
-    wrong = deadly(type, found)
-    if wrong:
-        raise bad_body(wrong)
-    return found

@@ -8,8 +8,8 @@ from urllib.parse import unquote_to_bytes
 
 from .bodies import as_object, first_value
 from .proxies import Partly, Proxies
-from .proxy import document
 from .refusals import Refusal
+from .toxics import document
 
 VERSION = "2.12.0"
 JSON, TEXT = "application/json", "text/plain; charset=utf-8"
