@@ -64,6 +64,7 @@ class Mailbox:
             )
         self._end = weakref.finalize(self, _end, self._owner, self._control, server)
         self.port = self._started()
+        self.address = f"{self.host}:{self.port}"
 
     @property
     def messages(self) -> list[Row]:

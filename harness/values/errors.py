@@ -29,7 +29,8 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     names = sorted(known)
     tail = name.rsplit(".", 1)[-1]
     by_tail = [n for n in names if get_close_matches(tail, [n.rsplit(".", 1)[-1]], 1, 0.75)]
-    found = dict.fromkeys([*get_close_matches(name, names, count, 0.5), *by_tail])
+    close = get_close_matches(name, names, count, 0.5)
+    found = dict.fromkeys([*close[:1], *by_tail, *close])
     return list(found)[:count] or names[:count]
 
 

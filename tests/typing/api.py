@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rollproof import Chaos, Exploration, History, Violation, World, fault, invariant
 from rollproof.values.points import Effect
@@ -13,12 +14,21 @@ async def agent() -> str:
     return "done"
 
 
+def book(state: dict[str, list[dict[str, Any]]], flight: str) -> dict[str, str]:
+    """Book a seat."""
+    state["bookings"].append({"flight": flight})
+    return {"booking": flight}
+
+
 def test_with_everything(chaos: Chaos, tmp_path: Path) -> None:
     """Use every call of the fixture."""
     chaos.watch(tmp_path / "shared", name="drive", ignore=["*.log"])
     chaos.private(str(tmp_path / "own"), ignore=("cache",))
     mail = chaos.api("https://api.mail.test", token="secret", settled=lambda mail: bool(mail.get("cancelled")))
     chaos.llm({"Plan": "text", "Act": ["first", {"tool_calls": [{"name": "search", "arguments": {"q": "x"}}]}]})
+    mailbox = chaos.mailbox("smtp.mail.test", login=("agent", "secret"))
+    tools = chaos.mcp({"book": book, "fly": ({"type": "object"}, book)}, base_url="https://tools.test/mcp", token="x")
+    chaos.mcp({"book": book}, command=["npx", "-y", "@travel/server"])
     chaos.llm(lambda request: {"text": str(request["model"])}, base_url="http://models.test/v1")
     post, shop = chaos.serve(mail), chaos.network("shop", "127.0.0.1:5432")
     where: tuple[str, str, int] = (post.url, shop.host, shop.port)
@@ -36,6 +46,8 @@ def test_with_everything(chaos: Chaos, tmp_path: Path) -> None:
     assert points
     assert mail.resources("mails")
     assert mail.requests
+    assert mailbox.messages[0]["subject"]
+    assert tools.rows("bookings")[0]["flight"]
 
 
 @fault("storage.slow", at="file", when="before")
