@@ -6,16 +6,35 @@ from typing import Any
 
 import pytest
 
-from .exploring import explored, replayed
+from .exploring import explored, options, replayed
 
 NAMES = sorted(path.stem for path in (Path(__file__).parent / "mutants").glob("*_*.py"))
 WRONG = [name for name in NAMES if name.startswith("wrong_")]
 RIGHT = [name for name in NAMES if name.startswith("right_")]
+TWO_FAULTS = (
+    "wrong_backup_moved_back",
+    "wrong_cleaning_ignores_errors",
+    "wrong_failed_look_sees_nothing",
+    "wrong_handler_forgets_first",
+    "wrong_lock_of_a_dead_recovery",
+    "wrong_log_dropped_before_undo",
+    "wrong_marked_as_cancelled_first",
+    "wrong_newest_checkpoint_wins",
+    "wrong_recovery_gives_up",
+    "wrong_undo_dies_when_gone",
+)
 
 
 def agent(name: str) -> Any:
     """Import one agent."""
     return import_module(f".mutants.{name}", __package__)
+
+
+def settings(name: str, depth: int | None = None) -> dict[str, Any]:
+    """Return how an agent wants to be explored: its `DEPTH`, and its `FAULTS` where it does not want all."""
+    mutant = agent(name)
+    faults = [options().known[fault] for fault in getattr(mutant, "FAULTS", ())]
+    return {"depth": depth or getattr(mutant, "DEPTH", 1), **({"faults": faults} if faults else {})}
 
 
 def test_there_are_enough_agents_of_both_kinds() -> None:
@@ -29,21 +48,28 @@ def test_there_are_enough_agents_of_both_kinds() -> None:
 @pytest.mark.parametrize("name", WRONG)
 def test_a_seeded_bug_is_reported_by_the_invariant_it_names(name: str, tmp_path: Path) -> None:
     """Every bug is found, and its token replays it in a world of its own."""
-    result = explored(agent(name), tmp_path / "explored")
+    result = explored(agent(name), tmp_path / "explored", **settings(name))
     found = {invariant for finding in result.violations for invariant in finding.invariants}
     assert found >= agent(name).BREAKS, result
     assert not result.flaky
     assert not result.errors
     smallest = result.violations[0]
+    assert smallest.schedule.count(" + ") == (name in TWO_FAULTS)
     again = replayed(agent(name), tmp_path / "replayed", smallest.schedule)
     assert again.violations[0].invariants == smallest.invariants
     assert not again.drifted
 
 
+@pytest.mark.parametrize("name", [name for name in TWO_FAULTS if hasattr(agent(name), "DEPTH")])
+def test_a_bug_that_needs_two_faults_hides_from_one(name: str, tmp_path: Path) -> None:
+    """With its own faults, one at a time and any number of crashes, nothing is found; the others need two crashes."""
+    assert explored(agent(name), tmp_path / "explored", **settings(name, depth=1)).violations == ()
+
+
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_agent_is_left_alone(name: str, tmp_path: Path) -> None:
     """No violation, nothing flaky, and all of it closed."""
-    result = explored(agent(name), tmp_path / "explored")
+    result = explored(agent(name), tmp_path / "explored", **settings(name))
     assert result.violations == ()
     assert (result.flaky, result.errors, result.drifted, result.unintercepted) == ((), (), (), ())
     assert result.closed, result.statement

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from copy import copy
 from typing import Any, NoReturn
 
-from ..values.points import Doer, Flight, Point, When
+from ..values.points import ANSWERED, Doer, Flight, Point, When
 from ..values.strikes import AHEAD, Fail, Hold, Kill, Strike
 from .armed import Armed, Limits
 from .channel import Channel, Crossed, Expecting, Noted, Struck

@@ -1,7 +1,8 @@
 """A LangGraph graph that keeps its checkpoints in SQLite: write a report, mail it, note that it was mailed.
 
 Built, started and resumed as LangGraph's documentation shows: `invoke(input)` at first, `invoke(None)` once a
-checkpoint is there. `durability="sync"` is its documented mode: a checkpoint is stored before the next step starts.
+checkpoint is there. `durability="sync"` is its documented mode in which a checkpoint is stored before the next
+step starts.
 """
 
 from typing import TypedDict

@@ -2,8 +2,8 @@
 
 The SDK stores a turn's items when the turn is over, and hands a tool's exception to the model as text. So a crash
 between a tool's effect and the end of its turn, or a lost answer, makes the model ask for the same effect again. That
-is inherent, as with every framework: a key that does not change makes it harmless. The session itself stays whole:
-the twin, as strict as the provider, never met a tool call without its result.
+is inherent, as it is with every framework: a key that does not change makes it harmless. The session itself stays
+whole: the twin, as strict as the provider, never met a tool call without its result.
 """
 
 from pathlib import Path
