@@ -20,7 +20,7 @@ def interrupt(effect: Effect) -> Iterator[Strike]:
 
     After a write is before what comes next: a buffer knows that its bytes went out before it lets a signal through.
     """
-    if effect.point.kind != "net" and effect.by != "thread" and (effect.when, effect.point.verb) != ("after", "write"):
+    if effect.by != "thread" and (effect.when, effect.point.verb) != ("after", "write"):
         yield Fail(KeyboardInterrupt())
 
 

@@ -58,6 +58,16 @@ class Limits:
     effects: int
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let a Ctrl-C wait: an answer of the parent that is half read could not be found again."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _doer() -> Doer:
     """Say who is running now."""
     if threading.current_thread() is not threading.main_thread():
@@ -171,7 +181,7 @@ class Gate:
         """
         if not self.networked or not self.active:
             return False
-        with self.quiet(), self.inside():
+        with self.quiet(), self.inside(), _undisturbed():
             return bool(self.channel.ask(Expecting()))
 
     def aloud(self, function: Callable[..., Any]) -> Callable[..., Any]:
