@@ -17,7 +17,7 @@ from statistics import median
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import agents  # noqa: E402
+from benchmarks import agents, network  # noqa: E402
 from benchmarks.measured import Measured  # noqa: E402
 
 SAMPLE = 60
@@ -31,6 +31,7 @@ def main() -> None:
     exploration()
     depth_two()
     plugin()
+    network.main()
 
 
 def exploration() -> None:

@@ -71,7 +71,7 @@ class Api:
             raise ChaosError("toxiproxy-refused", f"{method} {path}: {_said(error)}") from None
         except (requests.RequestException, UnicodeError) as error:
             where = f"http://{self.host}:{self.port}"
-            raise ChaosError("toxiproxy-unreachable", f"no Toxiproxy answers at {where}: {error}", _HINT) from None
+            raise Unreachable("toxiproxy-unreachable", f"no Toxiproxy answers at {where}: {error}", _HINT) from None
         if answer.status_code >= 400:
             raise ChaosError("toxiproxy-refused", f"{method} {path}: {answer.status_code} {answer.text.strip()}")
         return answer
@@ -84,6 +84,10 @@ class Api:
             raise ChaosError(
                 "toxiproxy-unreachable", f"what answers at {where} is no Toxiproxy server", _HINT
             ) from None
+
+
+class Unreachable(ChaosError):
+    """A server that does not answer."""
 
 
 class Missing(ChaosError):

@@ -4,6 +4,8 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
+from contextlib import ExitStack
 from typing import Self
 
 from ..values.errors import ChaosError
@@ -16,15 +18,20 @@ class Helper:
     """A process that works for this one, in a session of its own: Ctrl-C does not reach it, our end does."""
 
     def __init__(self, module: str, *arguments: str) -> None:
+        self._files = ExitStack()
+        # A file: a pipe that nobody reads would fill up and stop the server. `end` closes it.
+        self._errors = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         # -P: a file of the user's in the working directory is never taken for a module of Python's.
         command = [sys.executable, "-P", "-m", f"rollproof.network.{module}", *arguments]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             start_new_session=True,
         )
+        assert self._process.stdout is not None
+        self._output = self._files.enter_context(self._process.stdout)
 
     @classmethod
     def embedded(cls, seed: str) -> Self:
@@ -52,14 +59,13 @@ class Helper:
         Raises:
             ChaosError: where it does not start; the process is over then.
         """
-        output = self._process.stdout
-        assert output is not None
-        ready, _, _ = select.select([output], [], [], _START_S)
-        line = output.readline() if ready else b""
+        ready, _, _ = select.select([self._output], [], [], _START_S)
+        line = self._output.readline() if ready else b""
         if line.strip().isdigit():
             return int(line)
+        complaint = self._complaint()
         self.end()
-        raise ChaosError("toxiproxy-start", f"the Toxiproxy server did not start: {self._complaint()}")
+        raise ChaosError("toxiproxy-start", f"the Toxiproxy server did not start: {complaint}")
 
     def end(self) -> None:
         """End the process, and wait until it and what it runs is gone."""
@@ -69,10 +75,9 @@ class Helper:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._files.close()
 
     def _complaint(self) -> str:
-        with self._process.stderr or open(os.devnull, "rb") as errors:
-            lines = errors.read().decode(errors="replace").strip().splitlines()
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it printed nothing"

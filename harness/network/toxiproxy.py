@@ -4,17 +4,19 @@ Speaks to a real Toxiproxy server or to the embedded one through `toxiproxy-pyth
 one server for a process, no time limit, ``HTTP_PROXY`` obeyed on the way to loopback, failures of the server ignored.
 """
 
+import contextlib
 import os
 import re
 import secrets
 import shutil
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
 from ..values.errors import ChaosError, nearest
-from .api import Api, parse
+from .api import Api, Missing, Unreachable, parse
 from .launching import HOST, Helper
 from .toxics import ATTRIBUTES, deadly
 
@@ -42,8 +44,8 @@ class Toxiproxy:
 
     kind: Kind
 
-    def __init__(self, kind: Kind, api: Api, helper: Helper | None) -> None:
-        self.kind, self._api, self._helper = kind, api, helper
+    def __init__(self, kind: Kind, api: Api, helper: Helper | None, seed: int) -> None:
+        self.kind, self._api, self._helper, self._seed = kind, api, helper, seed
         self._owner = os.getpid()
         self._prefix = own_prefix()
         self._proxies: list[Proxy] = []
@@ -53,6 +55,9 @@ class Toxiproxy:
     def start(cls, url: str | None = None, seed: int = 0) -> Self:
         """Take the server at `url`; or start the real one, if it is on PATH; or else the embedded one.
 
+        `seed` is what the dice of toxics start from (toxicity, jitter, sizes of slices), together with a proxy's name;
+        a real server has dice of its own.
+
         Raises:
             ChaosError: where there is none at `url`, or it does not start.
         """
@@ -60,21 +65,26 @@ class Toxiproxy:
             host, port = parse(url)
             api = Api(host, port)
             api.check(url)
-            return cls("url", api, None)
+            return cls("url", api, None, seed)
         binary = shutil.which(BINARY)
         helper = Helper.binary(binary) if binary else Helper.embedded(str(seed))
-        return cls("binary" if binary else "embedded", Api(HOST, helper.port()), helper)
+        return cls("binary" if binary else "embedded", Api(HOST, helper.port()), helper, seed)
 
     @classmethod
     def embedded(cls, seed: int = 0) -> Self:
         """Start the embedded server, whatever is on PATH."""
         helper = Helper.embedded(str(seed))
-        return cls("embedded", Api(HOST, helper.port()), helper)
+        return cls("embedded", Api(HOST, helper.port()), helper, seed)
 
     @property
     def url(self) -> str:
         """Return where the server's API is."""
         return f"http://{self._api.host}:{self._api.port}"
+
+    @property
+    def pid(self) -> int:
+        """Return the pid of the process that was started for it; 0 for a server at a URL."""
+        return self._helper.pid if self._helper is not None else 0
 
     def create(self, name: str, upstream: str) -> "Proxy":
         """Make a proxy that leads to `upstream`, ``host:port``, and listens on a free port of 127.0.0.1.
@@ -90,7 +100,9 @@ class Toxiproxy:
             raise ChaosError(
                 "toxiproxy-upstream", f"{upstream!r} is no upstream", "type host:port, e.g. 127.0.0.1:5432"
             )
-        wanted = {"name": self._prefix + name, "upstream": upstream, "listen": f"{HOST}:0", "seed": name}
+        # A real server ignores the seed. It leaves out the prefix, which is another one in each process.
+        seed = f"{self._seed}/{name}"
+        wanted = {"name": self._prefix + name, "upstream": upstream, "listen": f"{HOST}:0", "seed": seed}
         proxy = Proxy(self._api, self._api.post("/proxies", wanted))
         self._proxies.append(proxy)
         return proxy
@@ -100,9 +112,11 @@ class Toxiproxy:
         if os.getpid() != self._owner:
             return
         try:
-            if self._helper is None:
-                for proxy in self._proxies:
-                    proxy.delete()
+            for proxy in self._proxies:
+                proxy.release()
+                if self._helper is None:
+                    with contextlib.suppress(Unreachable):
+                        proxy.delete()
         finally:
             self._proxies.clear()
             for helper in (self._helper, self._remover):
@@ -126,6 +140,7 @@ class Proxy:
         self._api = api
         self._path = api.path("proxies", str(described["name"]))
         self._count = 0
+        self._held: list[socket.socket] = []
         self.address = self._address(described)
 
     def add(self, type: str, stream: Stream = "downstream", *, toxicity: float = 1.0, **attributes: int) -> str:
@@ -151,15 +166,21 @@ class Proxy:
             self.remove(str(toxic["name"]))
 
     def down(self) -> None:
-        """Close all connections and refuse new ones."""
+        """Close all connections and refuse new ones; nobody is given the port meanwhile."""
         self._enable(False)
+        self._held.append(socket.socket())
+        with contextlib.suppress(OSError):  # the embedded server keeps it
+            self._held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._held[-1].bind(self.address)
 
     def up(self) -> None:
         """Accept connections again, at the same address."""
         self._enable(True)
+        self.release()
 
     def delete(self) -> None:
         """Remove the proxy; one that is gone already stays so."""
+        self.release()
         self._api.delete(self._path, missing_ok=True)
 
     def connections(self) -> list[Traffic]:
@@ -168,7 +189,17 @@ class Proxy:
         Raises:
             ChaosError: where the server does not count.
         """
-        return [Traffic(**one) for one in self._api.get_list(f"/rollproof{self._path}/connections")]
+        try:
+            return [Traffic(**one) for one in self._api.get_list(f"/rollproof{self._path}/connections")]
+        except Missing:
+            raise ChaosError(
+                "toxiproxy-counts", f"the server of the proxy at {self.address} counts nothing", "the embedded one does"
+            ) from None
+
+    def release(self) -> None:
+        """Let go of the port that is held while the proxy is down."""
+        while self._held:
+            self._held.pop().close()
 
     def _enable(self, enabled: bool) -> None:
         now = self._api.post(self._path, {"enabled": enabled})

@@ -6,10 +6,11 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from rollproof.network.orphans import first_to_end
 from rollproof.network.toxiproxy import Toxiproxy
 
@@ -40,6 +41,18 @@ proxy.up()
 print(proxy.address[1], flush=True)
 time.sleep(600)
 """
+
+
+@contextmanager
+def parent_with_proxy(*arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """Run a process that starts a server and makes a proxy; provides it and the proxy's port."""
+    command = [sys.executable, "-c", PARENT, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+        try:
+            assert parent.stdout is not None
+            yield parent, int(parent.stdout.readline())
+        finally:
+            parent.kill()
 
 
 def family(pid: int) -> set[int]:
@@ -81,11 +94,7 @@ def test_close_leaves_nothing(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_parent_leaves_nothing(kind: str, number: signal.Signals) -> None:
     """However the process ends that started a server, the server and all it listened on end too."""
-    with subprocess.Popen(
-        [sys.executable, "-c", PARENT, kind], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as parent:
-        assert parent.stdout is not None
-        port = int(parent.stdout.readline())
+    with parent_with_proxy(kind) as (parent, port):
         pids = family(parent.pid)
         assert pids
         assert not refused(port)
@@ -98,10 +107,7 @@ def test_a_killed_parent_leaves_nothing(kind: str, number: signal.Signals) -> No
 def test_a_killed_parent_leaves_no_proxy_on_a_shared_server(server: Server) -> None:
     """Who watches over it removes its proxies, and nobody else's."""
     server.json("POST", "/proxies", {"name": "theirs", "upstream": "127.0.0.1:9", "listen": "127.0.0.1:0"})
-    command = [sys.executable, "-c", PARENT, "url", f"http://127.0.0.1:{server.port}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
-        assert parent.stdout is not None
-        port = int(parent.stdout.readline())
+    with parent_with_proxy("url", f"http://127.0.0.1:{server.port}") as (parent, port):
         pids = family(parent.pid)
         assert len(server.json("GET", "/proxies")) == 2
         parent.kill()

@@ -5,7 +5,6 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-
 from rollproof.network.api import parse
 from rollproof.network.launching import Helper
 from rollproof.network.toxiproxy import Toxiproxy
@@ -165,6 +164,19 @@ def test_a_failure_of_the_server_is_an_error(servers: dict[str, Server]) -> None
             proxy.up()
 
 
+def test_the_dice_are_the_seeds(service: Service) -> None:
+    """Which connections a toxicity of 0.5 strikes depends on the seed and on the name, not on the process."""
+    runs = []
+    for seed, name in ((1, "p"), (1, "p"), (2, "p"), (1, "q")):
+        with Toxiproxy.embedded(seed) as toxiproxy:
+            proxy = toxiproxy.create(name, f"127.0.0.1:{service.port}")
+            proxy.add("limit_data", toxicity=0.5)
+            runs.append([Client(proxy.address[1]).send(b"x").read(1) for _ in range(30)])
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+    assert runs[0] != runs[3]
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -236,6 +248,13 @@ def test_what_went_through_is_told(service: Service) -> None:
         [traffic] = proxy.connections()
     assert (traffic.from_client, traffic.to_upstream, traffic.to_client) == (5, 5, 2)
     assert traffic.ended == "toxic limit_data_downstream_1"
+
+
+@REAL
+def test_a_real_server_does_not_count() -> None:
+    """Asking it is an error that says who does."""
+    with Toxiproxy.start() as toxiproxy, pytest.raises(ChaosError, match="the embedded one does"):
+        toxiproxy.create("p", "127.0.0.1:9").connections()
 
 
 def test_a_file_of_the_users_is_no_module_of_ours(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

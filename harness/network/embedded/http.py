@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import h11
 
-from .routes import Request, Response
+from .routes import TEXT, Request, Response
 
 IDLE_S, ANSWER_S = 60.0, 25.0
 """How long a connection may be silent, and how long a request may take: as in Toxiproxy."""
@@ -29,7 +29,7 @@ class Session:
                 while await self._exchange():
                     self._http.start_next_cycle()
             except h11.RemoteProtocolError as error:
-                await self._send(Response(error.error_status_hint, b"400 Bad Request", "text/plain; charset=utf-8"))
+                await self._send(Response(error.error_status_hint, b"400 Bad Request", TEXT))
         with contextlib.suppress(OSError):
             self._writer.close()
             await self._writer.wait_closed()
@@ -52,7 +52,10 @@ class Session:
         """Return the answer; what takes too long goes on behind one that says so."""
         task = asyncio.ensure_future(self._answer(request))
         await asyncio.wait([task], timeout=ANSWER_S)
-        return task.result() if task.done() else Response(503)
+        if not task.done():
+            return Response(503)
+        error = task.exception()
+        return Response(500, f"{error!r}\n".encode(), TEXT) if error else task.result()
 
     async def _event(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:

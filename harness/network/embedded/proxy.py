@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from ..toxics import ATTRIBUTES, deadly
-from .addresses import BadAddress, Port, resolve, split, written
+from .addresses import BadAddress, Port, resolve, written
 from .bodies import Object
 from .connection import STREAMS, Connection, Record
+from .dialing import dial
 from .link import Link, Stream, Toxic
 from .refusals import Refusal, bad_body, cannot_listen, exists, not_found
 
@@ -132,8 +133,8 @@ class Proxy:
         with contextlib.ExitStack() as unless_connected:
             unless_connected.callback(client.close)
             try:
-                upstream = await _dial(self.upstream)
-            except (OSError, BadAddress, UnicodeError):
+                upstream = await dial(self.upstream)
+            except (OSError, BadAddress, ValueError, OverflowError):
                 record.end("upstream refused")
                 return
             unless_connected.callback(upstream.close)
@@ -145,26 +146,6 @@ class Proxy:
                     await connection.open(self.toxics.all())
                 except OSError:  # the client is gone already
                     connection.close("client reset")
-
-
-async def _dial(address: str) -> socket.socket:
-    """Connect to the first address of an upstream that answers."""
-    loop = asyncio.get_running_loop()
-    host, port = split(address)
-    failure: OSError = OSError("no address")
-    for family, kind, _, _, where in await loop.getaddrinfo(host or "localhost", port, type=socket.SOCK_STREAM):
-        made = socket.socket(family, kind)
-        made.setblocking(False)
-        try:
-            await loop.sock_connect(made, where)
-            return made
-        except OSError as error:
-            made.close()
-            failure = error
-        except BaseException:
-            made.close()
-            raise
-    raise failure
 
 
 class Toxics:
