@@ -16,10 +16,10 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 chaos: $(VENV)/ready  ## run the core of the built-in scenarios under every fault
-	$(BIN)/python -m pytest --chaos -q $(CORE:%=scenarios/test_%.py) --alluredir=$(RESULTS) --clean-alluredir
+	$(BIN)/python -m pytest --chaos -q $(CORE:%=scenarios/test_%.py) -n 2 --alluredir=$(RESULTS) --clean-alluredir
 
 chaos-all: $(VENV)/ready  ## run all of them
-	$(BIN)/python -m pytest --chaos -q scenarios --alluredir=$(RESULTS) --clean-alluredir
+	$(BIN)/python -m pytest --chaos -q scenarios -n 2 --alluredir=$(RESULTS) --clean-alluredir
 
 # Tests that compare the embedded Toxiproxy with the real one find it where `make toxiproxy` puts it.
 test benchmarks: export PATH := $(CURDIR)/.toxiproxy/bin:$(PATH)

@@ -11,3 +11,9 @@ from rollproof.values.strikes import Respond, Strike
 def revoked(effect: Effect) -> Iterator[Strike]:
     """From this request on the service answers 401; before recovery the key works again."""
     yield Respond(401)
+
+
+@fault("credentials.revoked_for_good", at=("http", "llm"), once=False, lasting=True, outlives=True)
+def revoked_for_good(effect: Effect) -> Iterator[Strike]:
+    """From this request on the service answers 401, to the first recovery too; then the key works again."""
+    yield Respond(401)

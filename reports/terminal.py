@@ -65,6 +65,6 @@ def listing(faults: Iterable[Fault], invariants: Iterable[Invariant]) -> str:
     lines += [
         "twins:",
         f"  {'chaos.api':<28} A stateful REST service.",
-        f"  {'chaos.llm':<28} A model: OpenAI chat completions, not streamed.",
+        f"  {'chaos.llm':<28} A model, as the SDKs of OpenAI and Anthropic meet it, streamed or not.",
     ]
     return "\n".join(lines)

@@ -30,12 +30,18 @@ _real_kill, _real_getpid, _real_exit = os.kill, os.getpid, os._exit
 
 @dataclass(frozen=True, slots=True)
 class Armed:
-    """An injection of the plan, ready to strike; `at` has the globs of ``kind.verb`` that its fault strikes."""
+    """An injection of the plan, ready to strike.
+
+    `at` has the globs of ``kind.verb`` that its fault strikes; `outlives` says that the next process meets it too, and
+    `begun` that it struck in an earlier one and lasts.
+    """
 
     position: int
     injection: Injection
     strike: Strike
     at: tuple[str, ...]
+    outlives: bool = False
+    begun: bool = False
 
     def reaches(self, point: Point) -> bool:
         """Say whether a lasting fault covers this later point: the same host, or the same kind of medium."""
@@ -141,6 +147,8 @@ class Gate:
         """Become the gate of this process; until then every effect passes unseen. Points are numbered on."""
         self._counts.update((p.kind, p.verb, p.target, p.task) for p in earlier)
         self.channel, self.plan, self.limits, self.trace = channel, plan, limits, trace
+        self._lasting = [armed for armed in plan if armed.begun]
+        self._spent = {armed.position for armed in self._lasting}
         self._pid = _real_getpid()
 
     @property

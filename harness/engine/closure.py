@@ -6,7 +6,7 @@ leave; the fixpoint covers every schedule of crashes. Kin: EXPLODE (crashes duri
 CrashMonkey.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,14 +34,17 @@ class Node:
 
 
 class Closure:
-    """The distinct worlds and their recoveries; grows until nothing new appears."""
+    """The distinct worlds and their recoveries; grows until nothing new appears.
+
+    `left_out` counts, by the name of the rule, the worlds that were not recovered from.
+    """
 
     def __init__(self, setting: Setting, judge: Judge, lens: Lens) -> None:
         self._setting, self._judge, self._lens = setting, judge, lens
         self._work: deque[str] = deque()
         self.nodes: dict[str, Node] = {}
         self.cut_at_crashes = 0
-        self.left_out = 0
+        self.left_out: Counter[str] = Counter()
         self.abandoned = 0
 
     @property
@@ -89,6 +92,13 @@ class Closure:
             if len(node.schedule.injections) >= self._setting.max_crashes:
                 self.cut_at_crashes = self._setting.max_crashes
             elif len(self.nodes) >= self._setting.max_worlds:
-                self.left_out += 1
+                self.left_out["max_worlds"] += 1
+            elif self._piles_up(node):
+                self.left_out["after_a_failure"] += 1
             else:
                 self.add(sighting.world, node.schedule.then(crash(sighting, recovering=True)))
+
+    def _piles_up(self, node: Node) -> bool:
+        """Say whether a failure is only made worse: with each crash more is left of what is left behind already."""
+        failed = node.judgement is not None and bool(node.judgement.broken)
+        return failed and len(node.schedule.injections) > 1 and len(self.nodes) >= self._setting.many_worlds

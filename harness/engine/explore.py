@@ -171,9 +171,7 @@ class Explorer:
             if signature(truly) not in seen:
                 seen.add(signature(truly))
                 violations.append(self._finding(failure, truly))
-        skipped = dict(self.skipped)
-        if closure.left_out:
-            skipped["max_worlds"] = closure.left_out
+        skipped = {**self.skipped, **closure.left_out}
         first = self.baseline.first
         return Exploration(
             points=len(first.points),

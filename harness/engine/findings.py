@@ -62,10 +62,13 @@ class Findings:
 
 
 def signature(judgement: Judgement) -> _Key:
-    """Return what makes two failures one: the broken invariants and the names that differ, random parts hidden."""
+    """Return what makes two failures one: the broken invariants and the names that differ, random parts hidden.
+
+    Two temporary files left behind are the failure that one is.
+    """
     shown = {f"{change.sign} {change.name}" for change in judgement.diff}
     shown = shown or {violation.message for _, violation in judgement.broken}
-    return tuple(sorted(judgement.invariants)), tuple(sorted(map(canonical, shown)))
+    return tuple(sorted(judgement.invariants)), tuple(sorted(set(map(canonical, shown))))
 
 
 def _size(schedule: Schedule) -> tuple[int, bool]:

@@ -110,7 +110,7 @@ class Judge:
             from_done,
             self._accepts(end, errors),
             self._claims_done(lives[0]),
-            None if again is None else self._lens.difference(end, again.end),
+            None if again is None else self._lens.difference(again.start, again.end),
             None if retried is None else self._lens.difference(done, retried.end),
             self._baseline.transient,
             {**self._executor.credentials, **self._setting.secrets},

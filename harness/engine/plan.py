@@ -40,7 +40,7 @@ def _injections(fault: Fault, effect: Effect) -> Iterator[tuple[Injection, Armed
             variant = str(number) if len(strikes) > 1 else ""
             for lasting in [False] * fault.once + [True] * fault.lasting:
                 injection = Injection(fault.name, effect.point, when, variant, lasting)
-                yield injection, Armed(0, injection, strike, fault.at)
+                yield injection, Armed(0, injection, strike, fault.at, fault.outlives and lasting)
 
 
 def arm(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> list[Armed]:
@@ -71,4 +71,4 @@ def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effe
             f"{injection} does not strike: the fault-free run has no such point or no such answer there",
             "the agent changed since the token was printed: explore again without --chaos-replay",
         )
-    return Armed(position, injection, strikes[index], fault.at)
+    return Armed(position, injection, strikes[index], fault.at, fault.outlives and injection.lasting)

@@ -1,6 +1,7 @@
 """Carry one schedule out truly: every process from the last one's outside, every crash a real SIGKILL."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..boundary.gate import Armed
 from ..values.schedule import Schedule
@@ -30,16 +31,25 @@ def replay(
     armed = arm(schedule, setting.known, run.effects)
     first = [a for a in armed if not a.injection.recovering]
     life = executor.live("run", initial, FIRST_STREAM, _renumbered(first), trace=trace, show=show)
-    lives, drifted = [life], _unstruck(first, life)
+    lives, drifted = [life, *outlasted(setting, judge, life, first)], _unstruck(first, life)
     for process in _recoveries([a for a in armed if a.injection.recovering]):
         if not needs_recovery(setting, lives[-1]):
             drifted += [str(a.injection) for a in process]
             continue
         lives += judge.recover(lives[-1].end, trace=trace, plan=_renumbered(process))
         drifted += _unstruck(process, lives[-1])
+        lives += outlasted(setting, judge, lives[-1], process)
     if needs_recovery(setting, lives[-1]):
         lives += judge.recover(lives[-1].end, trace=trace)
     return lives, drifted
+
+
+def outlasted(setting: Setting, judge: Judge, life: Lived, plan: Sequence[Armed]) -> list[Lived]:
+    """Let the recovery after a process meet what struck in it and is not over; empty where nothing outlives it."""
+    left = [replace(a, begun=True) for i, a in enumerate(plan) if a.outlives and i in life.struck]
+    if not left or not needs_recovery(setting, life):
+        return []
+    return judge.recover(life.end, trace=False, plan=_renumbered(left))
 
 
 def needs_recovery(setting: Setting, life: Lived) -> bool:
@@ -70,7 +80,7 @@ def _recoveries(armed: Sequence[Armed]) -> Iterator[list[Armed]]:
 
 
 def _renumbered(armed: Sequence[Armed]) -> list[Armed]:
-    return [Armed(i, a.injection, a.strike, a.at) for i, a in enumerate(armed)]
+    return [replace(a, position=i) for i, a in enumerate(armed)]
 
 
 def _unstruck(armed: Sequence[Armed], life: Lived) -> list[str]:

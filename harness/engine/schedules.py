@@ -16,7 +16,7 @@ from .lens import Lens
 from .lives import FIRST_STREAM, Lived, Sighting
 from .observe import Baseline
 from .plan import crash, errors
-from .replay import needs_recovery
+from .replay import needs_recovery, outlasted
 from .setting import Setting
 
 
@@ -129,9 +129,9 @@ class Schedules:
         if len(life.struck) < len(plan):
             self.drifted.append(str(schedule))
             return None
-        lives, node = [life], None
-        if needs_recovery(self.setting, life):
-            node = self.closure.nodes[self.closure.add(life.end, schedule)]
+        lives, node = [life, *outlasted(self.setting, self.judge, life, plan)], None
+        if needs_recovery(self.setting, lives[-1]):
+            node = self.closure.nodes[self.closure.add(lives[-1].end, schedule)]
             self._close(follow=len(plan) == 1)
             if node.judgement is None:
                 return None
@@ -172,13 +172,15 @@ class Schedules:
         if not lives[-1].struck:
             self.drifted.append(str(schedule))
             return None
+        struck = lives[-1]
+        lives += outlasted(self.setting, self.judge, struck, (armed,))
         healthy = self.closure.nodes[self.closure.add(lives[-1].end, schedule)]
         self._close(follow=False)
         if healthy.judgement is None:
             return None
         judgement = self.judge.judge([*lives, *healthy.lives])
         self.findings.add(schedule, judgement)
-        return armed, lives[-1], judgement
+        return armed, struck, judgement
 
 
 def _after(run: Lived, injection: Injection) -> Sequence[Point]:

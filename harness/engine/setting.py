@@ -25,6 +25,7 @@ class Setting:
         faults: those that were selected; `known` has all that are installed.
         secrets: credentials by a readable label.
         shard: (K, N) for the K-th of N disjoint parts, K from 1.
+        many_worlds: from so many on, no further crash is tried after two that end in a failure.
         fronts: the relays in front of services on real ports.
         proxies: what makes faults of the network that the relays leave to Toxiproxy.
         servers: what lets twins be reached on real ports.
@@ -52,6 +53,7 @@ class Setting:
     progress: Callable[[str, int], None] = lambda what, executions: None
     max_crashes: int = 6
     max_worlds: int = 4000
+    many_worlds: int = 100
     audit: int = 3
     depth: int = 1
     budget_s: float | None = None

@@ -67,7 +67,7 @@ class Reporting:
                 terminalreporter.line(line)
         where = self._config.getoption("allure_report_dir", None)
         if self._results and where:
-            terminalreporter.line(f"recovery report: {where} (make report shows it)")
+            terminalreporter.line(f"recovery report: {where} (npx allure generate {where} makes a page of it)")
 
     @pytest.hookimpl
     def pytest_sessionfinish(self) -> None:

@@ -17,7 +17,7 @@ from .journal import Journal
 from .locks import Lease, LeaseLost, Leases
 from .progress import Decision, Event, Progress, Status, progress_of
 from .reconcile import ForeignState, Found, Reality
-from .retry import Verdict, classify
+from .retry import Verdict, classify, is_refused_key
 from .steps import Refused, Run, Step
 from .store import Storage
 
@@ -121,7 +121,8 @@ class Execution:
         """Undo what may have happened, last step first, and end the run; started again it goes on where it stopped.
 
         An undo that keeps failing ends this pass, since what was done before it may be needed to take it back. After
-        the last pass it is a dead letter, the rest is undone without it, and the run is stuck.
+        the last pass it is a dead letter, the rest is undone without it, and the run is stuck. A pass that a revoked
+        key ended does not count: no undo is to blame for that, and all of them work again with the key.
 
         Raises:
             Exception: What the undo raised; the run stays unfinished.
@@ -130,6 +131,8 @@ class Execution:
             self._record(Event.ABANDONED, reason=reason)
         for name in reversed(self.progress.entered):
             problem = None if self._given_up(name) else self._try_undo(name)
+            if problem is not None and is_refused_key(problem):
+                raise problem
             if problem is not None:
                 self._record(Event.UNDO_FAILED, name, error=type(problem).__name__)
                 if not self._given_up(name):
@@ -172,9 +175,13 @@ class Execution:
     def fail(self, error: Exception, person: str) -> bool:
         """Count a recovery that had to go forward and could not; after the last one the run goes to a person.
 
+        One that a revoked key stopped does not count.
+
         Returns:
             Whether it did.
         """
+        if is_refused_key(error):
+            return False
         self._read_again()
         step = self.progress.entered[-1]
         self._record(Event.ACT_FAILED, step, error=type(error).__name__)

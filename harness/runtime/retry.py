@@ -52,6 +52,11 @@ def status_of(error: BaseException) -> int | None:
     return status if isinstance(status, int) else None
 
 
+def is_refused_key(error: BaseException) -> bool:
+    """Say whether the caller's key is to blame, and not what was asked for: once the key works, the same call does."""
+    return status_of(error) in (401, 403)
+
+
 def classify(error: BaseException) -> Verdict:
     """Say what to do about an error; one of unknown kind is rolled back, never tried again."""
     if isinstance(error, BudgetSpent | LoopNoticed) or not isinstance(error, Exception):
@@ -59,7 +64,7 @@ def classify(error: BaseException) -> Verdict:
     status = status_of(error)
     if status is not None:
         passing = status in (408, 425, 429) or status >= 500
-        return Verdict.STOP if status in (401, 403) else Verdict.RETRY if passing else Verdict.ROLL_BACK
+        return Verdict.STOP if is_refused_key(error) else Verdict.RETRY if passing else Verdict.ROLL_BACK
     names = [kind.__name__ for kind in type(error).__mro__]
     passing = isinstance(error, TimeoutError | ConnectionError) or any(
         part in name for part in PASSING_NAMES for name in names

@@ -21,6 +21,7 @@ class Fault:
         when: the moments around the effect.
         once: whether it comes once (the next try works).
         lasting: whether it also comes lasting (until the process ends).
+        outlives: whether, lasting, it is still there for the next process, which may fail; the one after it is healthy.
         strikes: yields one strike for each variant; nothing where it does not apply.
         doc: the first line of its documentation.
     """
@@ -32,6 +33,7 @@ class Fault:
     lasting: bool
     strikes: Callable[[Effect], Iterable[Strike]]
     doc: str
+    outlives: bool = False
 
     def applies(self, effect: Effect) -> bool:
         """Say whether this fault can strike at the effect's kind of point."""
@@ -55,6 +57,7 @@ def fault(
     when: When | tuple[When, ...] = "before",
     once: bool = True,
     lasting: bool = False,
+    outlives: bool = False,
 ) -> Callable[[Callable[[Effect], Iterator[Strike]]], Fault]:
     """Declare a fault. Decorates a generator that yields one `Strike` for each variant at an `Effect`.
 
@@ -69,6 +72,8 @@ def fault(
             raise TypeError(f"fault {name!r} has no docstring: say in one line what happens")
         doc = strikes.__doc__.strip().splitlines()[0]
         moments = (when,) if isinstance(when, str) else when
-        return Fault(name, tuple(g if "." in g else f"{g}.*" for g in globs), moments, once, lasting, strikes, doc)
+        return Fault(
+            name, tuple(g if "." in g else f"{g}.*" for g in globs), moments, once, lasting, strikes, doc, outlives
+        )
 
     return declare

@@ -149,3 +149,28 @@ def test_an_agent_that_forgets_ctrl_c_is_found_and_one_that_does_not_is_left_alo
     right = explored(interrupted(right=True), tmp_path / "right", faults=faults)
     assert (right.violations, right.errors, right.flaky) == ((), (), ())
     json.dumps(right.as_json())
+
+
+def test_ctrl_c_never_comes_between_a_write_and_its_buffer(tmp_path: Any) -> None:
+    """An interrupted append is there once or not at all, and no interrupt is planned after what failed."""
+    journal = tmp_path / "agent" / "journal.txt"
+
+    def append() -> None:
+        journal.parent.mkdir(exist_ok=True)
+        with open(journal, "a") as file:
+            file.write("sent\n")
+
+    def recover() -> None:
+        if journal.exists() and journal.read_text().count("sent") > 1:
+            raise ValueError("the line stands there twice")
+        journal.unlink(missing_ok=True)
+
+    def explore(chaos: Any, folder: Any) -> None:
+        journal.parent.mkdir()
+        chaos.private(journal.parent)
+        chaos.explore(run=append, recover=recover)
+
+    known = {name: fault for name, fault in options().known.items() if name == "process.interrupt"}
+    result = explored(SimpleNamespace(explore=explore), tmp_path, faults=tuple(known.values()))
+    assert (result.violations, result.drifted) == ((), ())
+    assert result.schedules > 0

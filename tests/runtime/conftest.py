@@ -116,7 +116,9 @@ def in_child(work: Callable[[], Any], at: int = 0, kind: str = "") -> str:
     """Do the work in a forked child, and tell how it ended: `returned`, `raised`, or `killed`."""
     gc.freeze()  # a child that collects would copy the whole heap of the parent
     pid = os.fork()
-    if pid == 0:
+    if pid != 0:
+        gc.unfreeze()
+    else:
         code = 1
         try:
             GATE.at, GATE.kind = at, kind

@@ -43,6 +43,8 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_undo_runs_backward_and_the_error_leaves"),
         ("execution", "                if not self._given_up(name):\n                    raise problem",
          "                raise problem", "test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs"),
+        ("execution", "if problem is not None and is_refused_key(problem):", "if False:",
+         "test_no_undo_is_given_up_for_a_revoked_key"),
         ("progress", "return begun, begun, ()", "return entered, begun, ()",
          "test_a_requeued_dead_letter_is_undone_in_order"),
         ("saga", "            if execution.only_forward:\n                raise Wrong",
@@ -134,7 +136,7 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_webhooks_hear_of_every_change_signed"),
     ],
     "retry": [
-        ("retry", "return Verdict.STOP if status in (401, 403) else", "return",
+        ("retry", "return Verdict.STOP if is_refused_key(error) else", "return",
          "test_an_error_says_what_to_do"),
         ("retry", "        if asked is not None:\n            return asked\n", "", "test_retry_after_is_obeyed"),
         ("retry", "            budget.use(attempts=1)\n", "", "test_a_budget_holds_over_all_calls"),

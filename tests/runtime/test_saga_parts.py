@@ -190,6 +190,27 @@ def test_an_undo_is_not_tried_again_with_a_revoked_key(store: Store, clock: Any)
     assert saga.recover() is Status.ROLLED_BACK
 
 
+def test_no_undo_is_given_up_for_a_revoked_key(store: Store) -> None:
+    """However many recoveries it stops, it makes no dead letter; with the key back, the undo runs."""
+    keys = ["revoked"]
+
+    class Revoked(Exception):
+        status_code = 401
+
+    def ask(run: Run) -> None:
+        if keys == ["revoked"]:
+            raise Revoked
+
+    saga = Saga(store, "s", [Step("a", ask, undo=ask)])
+    with pytest.raises(Revoked):
+        saga.run("goal", {})
+    for _ in range(5):
+        with pytest.raises(Revoked):
+            saga.recover()
+    keys[:] = ["new"]
+    assert saga.recover() is Status.ROLLED_BACK
+
+
 def test_a_damaged_checkpoint_costs_one_step(store: Store, monkeypatch: Any) -> None:
     """The step after the one before is undone and done again; no other is."""
     calls: list[str] = []

@@ -1,0 +1,35 @@
+"""The closure, through the fixture: it ends where a failure only grows, and says so."""
+
+import os
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from .exploring import explored
+
+
+def publish(shared: Path) -> None:
+    """Publish by way of a temporary file that nobody clears away after a crash."""
+    with tempfile.NamedTemporaryFile("w", dir=shared, delete=False) as file:
+        file.write("Prices fell by a tenth.")
+    os.replace(file.name, shared / "report.md")
+
+
+def explore(chaos: Any, folder: Path) -> None:
+    """One watched folder; recovery is the run started again."""
+    shared = folder / "shared"
+    shared.mkdir()
+    chaos.watch(shared)
+    chaos.explore(run=lambda: publish(shared))
+
+
+def test_what_every_crash_leaves_more_of_is_one_failure_and_has_an_end(tmp_path: Path) -> None:
+    """Each crash leaves one more file under a new name: one violation, its smallest schedule, and no endless search."""
+    result = explored(SimpleNamespace(explore=explore), tmp_path / "explored")
+    assert [finding.invariants for finding in result.violations] == [("all_or_nothing", "no_leftovers")]
+    assert result.violations[0].schedule == "process.kill@file.open:shared/tmp*#1:after"
+    assert result.flaky == ()
+    assert not result.closed
+    assert result.skipped["after_a_failure"] > 0
+    assert result.worlds < 200
