@@ -22,7 +22,7 @@ def interrupt(effect: Effect) -> Iterator[Strike]:
     """
     if (
         effect.by in ("main", "task")
-        and effect.point.kind not in ("clock", "net")
+        and effect.point.kind != "clock"
         and (effect.when, effect.point.verb) != ("after", "write")
     ):
         yield Fail(KeyboardInterrupt())

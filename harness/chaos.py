@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .values.history import History, Invariant, Violation
     from .values.network import Network
     from .values.schedule import Schedule
-    from .values.sources import Twin, WorldSource
+    from .values.sources import Addressed, Twin, WorldSource
     from .values.world import World
 
 
@@ -173,14 +173,19 @@ class Chaos:
             raise ChaosError("bad-host", f"{host!r} is no host", hint)
         self._hosts.add(host.lower())
 
-    def network(self, name: str, upstream: str) -> "Network":
+    def network(self, name: str, upstream: "str | Addressed") -> "Network":
         """Declare a server that the test runs at `upstream` (``host:port``), of any protocol; returns where to find it.
 
         The agent is pointed there: ``.host``, ``.port``, ``.url``. With ``--chaos`` a relay stands there, and every
         connection and every exchange with the server is a point; without, it is the server's own address. What the
-        server keeps has to be watched, by a path or a `WorldSource`.
+        server keeps has to be watched, by a path or a `WorldSource`; `upstream` may be a `WorldSource` with an
+        ``address``, which is watched then.
         """
-        return self._networks.network(name, upstream)
+        if isinstance(upstream, str):
+            return self._networks.network(name, upstream)
+        network = self._networks.network(name, upstream.address)
+        self.watch(upstream)
+        return network
 
     def serve(self, twin: "Twin | str") -> "Network":
         """Let a twin be reached on a real port too, by any client; returns where, as `network` does.

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from ..values.network import Reach
 from ..values.points import Point, canonical
 from ..values.sources import Twin
-from ..values.strikes import Disturb
+from ..values.strikes import Disturb, Fail
 from . import clock, ending, entropy, files, http, mail, patching, patience, programs, sqlite, warming
 from .armed import Armed, Limits
 from .channel import Channel, Ended
@@ -113,7 +113,10 @@ class Boundary:
             if any(isinstance(armed.strike, Disturb) and armed.strike.how == "silent" for armed in order.plan):
                 patience.shorten()
             self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
+            if any(_comes_as_signal(armed) for armed in order.plan):
+                signal.signal(signal.SIGINT, signal.default_int_handler)
             ended = _run(self._agent.functions[order.role], self._gate, show=order.show)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             self._gate.expecting()
             with self._gate.quiet():
                 for left in self._programs.unfinished():
@@ -151,6 +154,12 @@ def warm(modules: Sequence[str]) -> None:
     known += [*programs.originals(), os.urandom]
     patching.early_bound({id(function): function for function in known})
     gc.freeze()  # a collection in a child would copy all objects of its parent (60 ms)
+
+
+def _comes_as_signal(armed: Armed) -> bool:
+    """Say whether the parent will press Ctrl-C here: at a point that this process does not see."""
+    strike = armed.strike
+    return armed.injection.point.kind == "net" and isinstance(strike, Fail) and type(strike.error) is KeyboardInterrupt
 
 
 def _tell_end(gate: Gate, text: str) -> None:

@@ -32,6 +32,16 @@ def _others(armed: Armed) -> int:
     return armed.strike.others
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let a Ctrl-C wait: an answer of the parent that is half read could not be found again."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _doer(awaits: bool) -> Doer:
     """Say who is running now; `awaits` where that is known to be a task that awaits what it does."""
     thread = threading.current_thread()
@@ -154,7 +164,7 @@ class Gate:
         """
         if not self.networked or not self.active:
             return False
-        with self.quiet(), self.inside():
+        with self.quiet(), self.inside(), _undisturbed():
             return bool(self.channel.ask(Expecting()))
 
     def aloud(self, function: Callable[..., Any]) -> Callable[..., Any]:

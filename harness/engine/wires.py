@@ -3,6 +3,9 @@
 No wrapper in the agent's process takes part, so the client may be libpq, or a program in another language.
 """
 
+import contextlib
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -79,8 +82,8 @@ class Wires:
             self._open.discard(key)
         point = self._at[key]
         strike = self._strike(point, moment.when, moment.size)
-        if isinstance(strike, Fail):  # it would have come from the client's own system, which is not seen here
-            strike = Disturb("refused")
+        if isinstance(strike, Fail):
+            strike = self._instead(strike)
         share = self._cut_at(point) if moment.when == "before" else 0.0
         if strike is not None:
             self._open.discard(key)
@@ -138,6 +141,17 @@ class Wires:
                     self._lasting.append(armed)
                 return armed
         return next((a for a in self._lasting if a.injection.when == when and a.reaches(point)), None)
+
+    def _instead(self, strike: Fail) -> Disturb:
+        """Return what happens to a connection where an error should come from the client's own system.
+
+        Who presses Ctrl-C interrupts all processes of the agent, while they wait.
+        """
+        if isinstance(strike.error, KeyboardInterrupt):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._lived.pid, signal.SIGINT)
+            return Disturb("silent")
+        return Disturb("refused")
 
     def _cut_at(self, point: Point) -> float:
         """Return the share of the request that goes on before a fault in its middle strikes; 0 where none will."""

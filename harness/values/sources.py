@@ -28,6 +28,13 @@ class WorldSource(Protocol):
         ...
 
 
+@runtime_checkable
+class Addressed(WorldSource, Protocol):
+    """A server whose state is part of the outside, and where it listens: ``host:port``."""
+
+    address: str
+
+
 class Twin(WorldSource, Protocol):
     """A stateful stand-in of an outside service below `base_url`; it outlives the agent's process."""
 

@@ -17,7 +17,8 @@ import httpx2
 import pytest
 import requests
 from openai import OpenAI, OpenAIError
-from rollproof.chaos import Chaos
+from rollproof.chaos import Chaos, Options
+from rollproof.values.errors import ChaosError
 from rollproof.values.exploration import Exploration
 from rollproof.values.network import Network
 from websockets.asyncio.client import connect
@@ -198,3 +199,16 @@ def test_a_websocket(tmp_path: Path) -> None:
         server.shutdown()
     assert "network.reset@net.exchange:shop#2:after" in wrong
     assert right == {}
+
+
+def test_a_twin_on_a_real_port_without_chaos() -> None:
+    """The same agent in an ordinary run; what no twin can answer fails the test with its own error."""
+    chaos = Chaos(Options())
+    chaos.llm({"Say": "All is well."}, base_url="https://models.test/v1")
+    mail, models = chaos.serve(chaos.api("https://api.mail.test")), chaos.serve("https://models.test/v1")
+    with closing(chaos):
+        assert chaos.explore(run=lambda: mailing(by_another_process, {})(mail)).result.startswith("mail_")
+        asked = {"model": "m", "messages": [{"role": "user", "content": "Who?"}]}
+        headers = {"Authorization": "Bearer k"}
+        with pytest.raises(ChaosError, match="reply-missing"):
+            chaos.explore(run=lambda: requests.post(f"{models.url}/chat/completions", json=asked, headers=headers))

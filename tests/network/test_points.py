@@ -59,7 +59,11 @@ def test_every_moment_of_an_exchange_is_tried(yard: Yard, shop: str) -> None:
     assert result.closed
     assert "exhaustive: every single fault and any number of crashes (closed)" in result.statement
     struck = {cell.fault for cell in result.cells}
-    assert struck == {"process.kill", *(name for name in options().known if name.startswith("network."))}
+    assert struck == {
+        "process.kill",
+        "process.interrupt",
+        *(name for name in options().known if name.startswith("network.")),
+    }
     assert "slow and silent through" in result.statement
 
 
@@ -237,3 +241,19 @@ def test_a_toxiproxy_that_runs_already(yard: Yard, shop: str) -> None:
     assert schedules(result) == {}
     assert "real connections: shop (slow and silent through Toxiproxy)" in result.statement
     assert left == {}
+
+
+def test_ctrl_c_while_an_answer_is_awaited(yard: Yard, shop: str) -> None:
+    """It comes as a signal, in whatever the client waits; the server acted, and the agent takes nothing back."""
+    told = yard.elsewhere / "told"
+
+    def run(network: Network) -> None:
+        try:
+            say(network, "ADD panel\n")
+        except KeyboardInterrupt:
+            told.write_text(str(len(list(yard.shared.iterdir()))))
+            raise
+
+    token = "process.interrupt@net.exchange:shop#1:after"
+    assert "all_or_nothing" in schedules(yard.explore(shop, run, token=token))[token]
+    assert told.read_text() == "1"

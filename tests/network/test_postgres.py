@@ -46,6 +46,7 @@ class Orders:
     """The rows of one table, as a source of external state."""
 
     def __init__(self, address: str) -> None:
+        self.address = address
         host, _, port = address.partition(":")
         self._connection = psycopg.connect(host=host, port=int(port), user="postgres", autocommit=True)
         self._connection.execute("DROP TABLE IF EXISTS orders")
@@ -99,8 +100,7 @@ def explore(postgres: str, agent: Callable[[Network], str], token: str = "") -> 
     schedule = Schedule.parse(token) if token else None
     chaos = Chaos(options(faults=tuple(known[n] for n in FAULTS), schedule=schedule), "test_it", found.append)
     with closing(Orders(postgres)) as orders, closing(chaos):
-        chaos.watch(orders)
-        network = chaos.network("postgres", postgres)
+        network = chaos.network("postgres", orders)
         try:
             chaos.explore(run=lambda: agent(network))
         except pytest.fail.Exception:
