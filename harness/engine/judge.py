@@ -72,7 +72,8 @@ class Judge:
 
     def carried(self, life: Lived, plan: Sequence[Armed], *, trace: bool) -> list[Lived]:
         """Let a recovery meet what struck `life` for good; it may fail. Nothing where there is no such thing."""
-        lasting = [replace(armed, carried=True) for armed in plan if armed.for_good and armed.position in life.struck]
+        met = [armed for armed in plan if armed.for_good and armed.position in life.struck]
+        lasting = [replace(armed, position=place, carried=True) for place, armed in enumerate(met)]
         return self.recover(life.end, trace=trace, plan=lasting) if lasting else []
 
     def _leased_until(self, end: Snapshot) -> float | None:
