@@ -19,6 +19,13 @@ $(VENV)/agents: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,agents]'
 	touch $@
 
+# Plugins that are tried beside ours, each in a folder that only these tests load.
+$(VENV)/beside: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt --target $@/ordeal --upgrade ordeal coverage
+	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt --target $@/agentic-chaos --upgrade agentic-chaos typer rich markdown-it-py mdurl shellingham annotated-doc
+	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt --target $@/companions --upgrade pytest-asyncio pytest-randomly pytest-timeout pytest-cov coverage
+	touch $@
+
 chaos: $(VENV)/ready  ## run the core of the built-in scenarios under every fault
 	$(BIN)/python -m pytest --chaos -q $(CORE:%=scenarios/test_%.py) -n 2 --alluredir=$(RESULTS) --clean-alluredir
 
@@ -27,7 +34,7 @@ chaos-all: $(VENV)/ready  ## run all of them
 
 # Tests that compare the embedded Toxiproxy with the real one find it where `make toxiproxy` puts it.
 test benchmarks: export PATH := $(CURDIR)/.toxiproxy/bin:$(PATH)
-test: $(VENV)/agents  ## run the whole test suite
+test: $(VENV)/agents $(VENV)/beside  ## run the whole test suite
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
 
 lint: $(VENV)/ready  ## ruff and mypy strict
