@@ -7,7 +7,7 @@ RESULTS := allure-results
 # The scenarios that `make chaos` explores, together in less than a minute; `make chaos-all` explores all.
 CORE := publish_report invoice_and_its_file poison_message hand_over_a_contract
 
-.PHONY: chaos chaos-all test toxiproxy lint report benchmarks clean
+.PHONY: chaos chaos-all test test-pythons toxiproxy lint report benchmarks clean
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rollproof needs Python 3.11 or newer; set PYTHON=python3.x")'
@@ -37,6 +37,9 @@ test benchmarks: export PATH := $(CURDIR)/.toxiproxy/bin:$(PATH)
 test: $(VENV)/agents $(VENV)/beside  ## run the whole test suite
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
 
+test-pythons:  ## run the core of it on each newer Python that can be had
+	.ci/pythons
+
 lint: $(VENV)/ready  ## ruff and mypy strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
@@ -65,4 +68,4 @@ benchmarks: $(VENV)/ready  ## print ratios against brute force and against real 
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf $(VENV) $(RESULTS) .toxiproxy allure-report build *.egg-info
+	rm -rf $(VENV) .venv-3.* $(RESULTS) .toxiproxy allure-report build *.egg-info

@@ -1,9 +1,9 @@
 """Closure and brute force find the same violations.
 
 Brute force carries out every single crash and second ones truly (SIGKILL) and merges nothing. What is restricted, to
-stay within minutes: it tries ``process.kill`` alone (with all faults, and each pair of an error and a crash, one agent takes
-up to a minute; those in `WHOLE` are small enough), and of the crashes in one recovery it carries out `SECONDS`, spread
-over it. Where a recovery has no more than that, these are all.
+stay within minutes: it tries ``process.kill`` alone (with all faults, and each pair of an error and a crash, one agent
+takes up to a minute; those in `WHOLE` are small enough), and of the crashes in one recovery it carries out `SECONDS`,
+spread over it. Where a recovery has no more than that, these are all.
 """
 
 from collections.abc import Iterable, Iterator
