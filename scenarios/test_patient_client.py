@@ -61,11 +61,7 @@ def restart(own: Path) -> None:
         Buyer(store).saga().recover()
 
 
-# Where the key is gone for good, undoing becomes a dead letter for a person: that is another story.
-FAULTS = "process.*,storage.*,sqlite.*,http.*,credentials.revoked"
-
-
-@pytest.mark.chaos(epic="Orders", feature="Fail fast, retry, roll back", faults=FAULTS)
+@pytest.mark.chaos(epic="Orders", feature="Fail fast, retry, roll back")
 def test_calls_are_bounded_and_a_revoked_key_is_tried_once(chaos: Chaos, tmp_path: Path) -> None:
     """All is ordered, once, or nothing is; what passes is waited for, and the rest is rolled back."""
     own = tmp_path / "agent"
