@@ -266,6 +266,9 @@ def _file_class(gate: Gate, scope: Scope) -> Any:
         buffered = False
         failed: OSError | None = None
 
+        def __repr__(self) -> str:
+            return super().__repr__().replace("<FileIO", "<_io.FileIO", 1)  # from 3.13 on it shows the class's own name
+
         def write(self, data: Any) -> int:
             name = scope.name(self.fileno()) if gate.active else None
             if name is None:
