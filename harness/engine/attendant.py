@@ -286,9 +286,9 @@ class Attendant:
             self._problem = self._problem or ChaosError(
                 "no-twin",
                 f"the agent connects to {host!r}, which has no twin ({line})",
-                f'declare it: chaos.api("https://{host}"), chaos.llm(…, base_url=…) for a model, chaos.mailbox("{host}") for mail;\n'
-                "a server that the test runs, or a client outside Python: chaos.network(name, upstream), chaos.serve(twin);\n"
-                f'the real one: chaos.allow_network("{host}")',
+                f'declare it: chaos.api("https://{host}"), chaos.llm(…, base_url=…), chaos.mailbox("{host}")\n'
+                "a server that the test runs: chaos.network(name, upstream); a twin on a real port: chaos.serve(twin)\n"
+                f'the real host: chaos.allow_network("{host}")',
             )
         else:
             getattr(self._lived, noted.kind).append(noted.text)
