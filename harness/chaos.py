@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .network.networks import Networks
+from .network.networks import Networks, address_of
 from .values.arguments import check_arguments, check_platform
 from .values.errors import ChaosError
 from .values.exploration import Exploration
@@ -181,10 +181,9 @@ class Chaos:
         server keeps has to be watched, by a path or a `WorldSource`; `upstream` may be a `WorldSource` with an
         ``address``, which is watched then.
         """
-        if isinstance(upstream, str):
-            return self._networks.network(name, upstream)
-        network = self._networks.network(name, upstream.address)
-        self.watch(upstream)
+        network = self._networks.network(name, address_of(upstream))
+        if not isinstance(upstream, str) and upstream not in self._services:
+            self.watch(upstream)
         return network
 
     def serve(self, twin: "Twin | str") -> "Network":

@@ -20,7 +20,7 @@ ROOMS = {
     "reports": {"values"},
     "runtime": set(),
     "chaos": {"values", "engine", "world", "twins", "boundary", "network", "reports"},
-    "plugin": {"values", "chaos", "reports", "engine", "network"},
+    "plugin": {"values", "chaos", "reports", "network"},
 }
 FOLDERS = {room: ROOT / "harness" / room for room in ROOMS} | {
     room: ROOT / room for room in ("faults", "invariants", "reports")

@@ -47,7 +47,7 @@ class Guard:
         line = agent_line()
         with self._gate.quiet():
             self._gate.note("forbidden", f"{host}\n{line}")
-        raise ConnectionRefusedError(f"chaos: {host} has no twin ({line}); declare one with chaos.api or chaos.llm")
+        raise ConnectionRefusedError(f"chaos: {host} has no twin ({line}); declare it, e.g. with chaos.api")
 
     def _opened(self, event: str, arguments: tuple[Any, ...]) -> None:
         path, _, flags = arguments
@@ -91,8 +91,13 @@ class Guard:
         if network is not None:
             if event == "socket.connect":
                 self._connecting(network)
+        elif name == "::1" and self._is_ours("127.0.0.1", port):
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))  # try the next address
         elif name not in self._hosts and not (self._reach.networks and event in _LOOKED_UP and name in _LOOPBACK):
             self.forbid(name)
+
+    def _is_ours(self, host: str, port: Any) -> bool:
+        return self._reach.network(host, port) is not None or (host, port) in self._servers
 
     def _connecting(self, network: str) -> None:
         """Tell the parent, and fail as the system would where the parent says so."""

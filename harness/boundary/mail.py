@@ -74,7 +74,7 @@ def _dialled(plain: Callable[..., Any]) -> Callable[..., Any]:
             return plain(self, host, port, timeout)
         self._rollproof_mailbox = name
         gate = _gate()
-        with gate.my_turn() if gate else nullcontext():
+        with gate.my_turn("mail", "connect", name) if gate else nullcontext():
             crossing = gate.arrive("mail", "connect", name) if gate else None
             armed = crossing.moment("before") if crossing else None
             if armed is not None and isinstance(armed.strike, Disconnect):
@@ -93,7 +93,7 @@ def _sent(plain: Callable[..., Any]) -> Callable[..., Any]:
         name, gate = getattr(self, "_rollproof_mailbox", ""), _gate()
         if not name or gate is None:
             return plain(self, *args, **kwargs)
-        with gate.my_turn():
+        with gate.my_turn("mail", "send", name):
             crossing = gate.arrive("mail", "send", name)
             armed = crossing.moment("before") or crossing.changed_answer()
             deliver = armed.strike if armed is not None and isinstance(armed.strike, Deliver) else Deliver()

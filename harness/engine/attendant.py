@@ -29,7 +29,7 @@ from ..values.errors import ChaosError
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Requested, Settle, Settled
-from ..values.points import Doer, Effect, Point, When
+from ..values.points import Doer, Effect, Flight, Point, When
 from ..values.sources import Misanswering, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
 from .lives import Lived, Sighting, Snapshot
@@ -69,7 +69,7 @@ def _headers(strike: Respond, now: float) -> Mapping[str, str]:
 
 def tell(channel: Channel, message: object) -> None:
     """Say something to who may have died meanwhile, which the next look will show."""
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):
         channel.tell(message)
 
 
@@ -126,7 +126,7 @@ class Attendant:
         except EOFError:
             if front is None and server is None:
                 raise
-            raise gone(front.network.name if front is not None else "a twin") from None
+            raise gone(front.network.name if front is not None else getattr(server, "name", "a twin")) from None
         if front is not None:
             reply = self._hear(front, message)
         else:
@@ -173,7 +173,9 @@ class Attendant:
     def close(self, status: int, end: Snapshot) -> None:
         """Note what the process left, and how it died where nothing planned it and it said nothing."""
         lived = self._lived
-        lived.end, lived.points = end, in_order(lived.points, lived.wired)
+        lived.end = end
+        if lived.wired:
+            self._put_in_order()
         if self._trace and self.told and not self._executor.same_outside(self._last, end):
             lived.unintercepted.append("a change after the last point that nothing was seen to make")
         planned = any(isinstance(armed.strike, Kill) and armed.position in lived.struck for armed in self._plan)
@@ -181,6 +183,15 @@ class Attendant:
             code = os.waitstatus_to_exitcode(status)
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             lived.outcome = Outcome("raised", error=f"the process {how}, which was not planned")
+
+    def _put_in_order(self) -> None:
+        """Put the points that relays saw among those of the process; between these two, one order is tried."""
+        lived = self._lived
+        flights = dict(zip(lived.points, lived.flights, strict=False))
+        lived.points = in_order(lived.points, lived.wired)
+        lived.flights = tuple(flights.get(point, Flight((0, 0))) for point in lived.points)
+        if any(flight.others for flight in lived.flights) and "connections" not in lived.concurrent:
+            lived.concurrent.append("connections")
 
     def _handle(self, message: object) -> object:
         lived = self._lived

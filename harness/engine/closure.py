@@ -119,7 +119,7 @@ class Closure:
         for between, sighting in node.seen:
             if self._lens.identity(sighting.world) in self.nodes:
                 continue
-            if len(node.schedule.injections) >= self._setting.max_crashes:
+            if node.schedule.faults >= self._setting.max_crashes:
                 self.cut_at_crashes = self._setting.max_crashes
             elif len(self.nodes) >= self._setting.max_worlds:
                 self.left_out["max_worlds"] += 1
@@ -132,4 +132,4 @@ class Closure:
     def _piles_up(self, node: Node) -> bool:
         """Say whether a failure is only made worse: with each crash more is left of what is left behind already."""
         failed = node.judgement is not None and bool(node.judgement.broken)
-        return failed and len(node.schedule.injections) > 1 and len(self.nodes) >= self._setting.many_worlds
+        return failed and node.schedule.faults > 1 and len(self.nodes) >= self._setting.many_worlds

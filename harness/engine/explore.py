@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..values.exploration import Exploration, Finding
+from ..values.points import Point
 from ..values.schedule import Schedule
 from . import brute
 from .closure import Closure, Node
@@ -174,7 +175,7 @@ class Explorer:
         skipped = {**self.skipped, **closure.tally.skipped, **closure.left_out}
         first = self.baseline.first
         return Exploration(
-            points=sum(point.kind != "clock" for point in first.points),
+            points=_count(first.points),
             schedules=self.findings.schedules,
             executions=self.executor.executions,
             worlds=len(closure.nodes),
@@ -205,7 +206,7 @@ class Explorer:
         failures = list(self.findings.failures.values())
         found = [self._finding(failure, judgement) for failure in failures]
         result = Exploration(
-            points=len(self.baseline.first.points),
+            points=_count(self.baseline.first.points),
             schedules=1,
             executions=self.executor.executions,
             drifted=tuple(drifted),
@@ -219,6 +220,11 @@ class Explorer:
         )
         outcome = "drifted: the point was not reached" if drifted else f"{len(found)} violations"
         return replace(result, statement=f"replayed {schedule}: {outcome}")
+
+
+def _count(points: Iterable[Point]) -> int:
+    """Count the points that touch the outside: a sleep does not."""
+    return sum(point.kind != "clock" for point in points)
 
 
 def _failed(result: Exploration) -> bool:

@@ -62,6 +62,12 @@ def observe(setting: Setting, executor: Executor, lens: Lens) -> Baseline:
             "the run touches nothing that is watched, private or a twin: there is nothing to explore",
             _unwatched_hint(first),
         )
+    if not setting.sources and not setting.services:
+        raise ChaosError(
+            "nothing-watched",
+            "the run talks to a server, and nothing of what that keeps is watched: every end would look right",
+            "watch it: chaos.watch(source) with a WorldSource of the server's state, or chaos.network(name, source)",
+        )
     others = [_another(executor, initial, 1, _OTHER_LIFE_S)]
     lens.masks = _learn(lens, [first, *others])
     if lens.masks.lines():
@@ -110,7 +116,10 @@ def _unwatched_hint(life: Lived) -> str:
     if life.unwatched:
         elsewhere = ", ".join(sorted(set(life.unwatched))[:5])
         return f"it wrote here instead: {elsewhere}\nwatch that: chaos.watch(path)"
-    return "declare what it touches: chaos.watch(path), chaos.private(path), chaos.api(url), chaos.llm(replies)"
+    return (
+        "declare what it touches: chaos.watch(path), chaos.private(path), chaos.api(url), chaos.llm(replies),\n"
+        "chaos.mailbox(host), chaos.mcp(tools), chaos.network(name, upstream)"
+    )
 
 
 def _transient(lens: Lens, initial: Snapshot, run: Lived) -> frozenset[str]:

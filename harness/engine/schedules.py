@@ -134,6 +134,8 @@ class Schedules:
         if needs_recovery(self.setting, life):
             node = self.closure.nodes[self.closure.add(life.end, schedule)]
             self._close()
+            if node.judgement is None:
+                return
             lives += node.lives
         self._count(schedule, node, self.judge.judge(lives))
 
@@ -185,9 +187,28 @@ class Schedules:
         if self.setting.kill is not None:
             moments = [(s.point, s.when) for s in one.life.sightings]
             place = moments.index((first.point, first.when)) + 1 if (first.point, first.when) in moments else 0
-            self._crashes((one.armed,), one.life.sightings[place:], Schedule((first,)))
+            if one.armed.outlives:
+                self._crashes_while_it_lasts(one.armed, one.life.sightings[place:])
+            else:
+                self._crashes((one.armed,), one.life.sightings[place:], Schedule((first,)))
         for _ in self._errors((one.armed,), one.life):
             pass
+
+    def _crashes_while_it_lasts(self, armed: Armed, sightings: Sequence[Sighting]) -> None:
+        """Crash at each sighting of a run in which something struck that the first recovery meets too."""
+        judged: dict[str, Judgement | None] = {}
+        begun = (replace(armed, position=0, begun=True),)
+        for sighting in sightings:
+            schedule = Schedule((armed.injection, crash(sighting, recovering=False)))
+            key = self.lens.identity(sighting.world)
+            if key not in judged:
+                if self._is_over():
+                    continue
+                lives = self.judge.recover(sighting.world, trace=False, plan=begun)
+                node = self.closure.nodes[self.closure.add(lives[-1].end, schedule)]
+                self._close(follow=False)
+                judged[key] = None if node.judgement is None else self.judge.judge([*lives, *node.lives])
+            self._count(schedule, None, judged[key])
 
     def _in_recovery(self) -> None:
         """Try every fault in the recovery from each world that one fault can leave."""

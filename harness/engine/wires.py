@@ -48,8 +48,8 @@ class Wires:
         self._announced: Counter[str] = Counter()
         self._at: dict[tuple[str, int], Point] = {}
         self._open: set[tuple[str, int]] = set()
-        self._spent: set[int] = set()
-        self._lasting: list[Armed] = []
+        self._lasting = [armed for armed in plan if armed.begun]
+        self._spent = {armed.position for armed in self._lasting}
         self.exchanges = 0
         self.killed = self.endless = False
 

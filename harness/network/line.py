@@ -1,16 +1,16 @@
 """The line of a side process to its parent, for asyncio: what `boundary.channel` is for the parent."""
 
 import asyncio
-import ctypes
+import os
 import pickle
 import signal
 import socket
 import struct
-import sys
 from collections.abc import AsyncIterator
 
+from .orphans import end_with
+
 _LENGTH = struct.Struct("!I")
-_PR_SET_PDEATHSIG = 1
 
 
 class Line:
@@ -43,6 +43,5 @@ class Line:
 def inherited(descriptors: list[str]) -> list[socket.socket]:
     """Return the sockets that the parent left under these numbers; this process ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with(os.getppid())
     return [socket.socket(fileno=int(fd)) for fd in descriptors]

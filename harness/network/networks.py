@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..values.errors import ChaosError
 from ..values.network import Network, Reach
 
 if TYPE_CHECKING:
@@ -10,6 +11,15 @@ if TYPE_CHECKING:
     from .fronts import FrontProcess
     from .proxies import Proxies
     from .serving import TwinServer
+
+
+def address_of(upstream: object) -> str:
+    """Return where a server listens, ``host:port``; raises ChaosError for what says no address."""
+    address = upstream if isinstance(upstream, str) else getattr(upstream, "address", None)
+    if not isinstance(address, str):
+        hint = 'host:port as text, e.g. "127.0.0.1:5432", or a WorldSource with an address'
+        raise ChaosError("bad-upstream", f"{upstream!r} is no upstream", hint)
+    return address
 
 
 class Networks:

@@ -7,12 +7,14 @@ the relay would have to hold the answer anyway to know that the service acted. A
 on both sides at once, and when the service is done with the part that it got could not be known.
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from ..values.points import Point, When
 from ..values.strikes import Disturb
+from .api import Unreachable
 from .toxiproxy import Proxy, Toxiproxy
 
 
@@ -81,7 +83,8 @@ class Proxies:
     def clear(self) -> None:
         """Remove all proxies."""
         while self._made:
-            self._made.popitem()[1].delete()
+            with contextlib.suppress(Unreachable):  # the server has gone, and its proxies with it
+                self._made.popitem()[1].delete()
 
     def close(self) -> None:
         """Remove all proxies, and end the server if it is ours."""

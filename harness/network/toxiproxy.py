@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
@@ -103,7 +103,7 @@ class Toxiproxy:
         # A real server ignores the seed. It leaves out the prefix, which is another one in each process.
         seed = f"{self._seed}/{name}"
         wanted = {"name": self._prefix + name, "upstream": upstream, "listen": f"{HOST}:0", "seed": seed}
-        proxy = Proxy(self._api, self._api.post("/proxies", wanted))
+        proxy = Proxy(self._api, self._api.post("/proxies", wanted), self._forget)
         self._proxies.append(proxy)
         return proxy
 
@@ -112,7 +112,7 @@ class Toxiproxy:
         if os.getpid() != self._owner:
             return
         try:
-            for proxy in self._proxies:
+            for proxy in tuple(self._proxies):
                 proxy.release()
                 if self._helper is None:
                     with contextlib.suppress(Unreachable):
@@ -123,6 +123,10 @@ class Toxiproxy:
                 if helper is not None:
                     helper.end()
             self._helper = self._remover = None
+
+    def _forget(self, proxy: "Proxy") -> None:
+        if proxy in self._proxies:
+            self._proxies.remove(proxy)
 
     def __enter__(self) -> Self:
         return self
@@ -136,8 +140,8 @@ class Toxiproxy:
 class Proxy:
     """One proxy of ours. Clients connect to `address`."""
 
-    def __init__(self, api: Api, described: Mapping[str, object]) -> None:
-        self._api = api
+    def __init__(self, api: Api, described: Mapping[str, object], forget: Callable[["Proxy"], None]) -> None:
+        self._api, self._forget = api, forget
         self._path = api.path("proxies", str(described["name"]))
         self._count = 0
         self._held: list[socket.socket] = []
@@ -181,6 +185,7 @@ class Proxy:
     def delete(self) -> None:
         """Remove the proxy; one that is gone already stays so."""
         self.release()
+        self._forget(self)
         self._api.delete(self._path, missing_ok=True)
 
     def connections(self) -> list[Traffic]:

@@ -52,6 +52,7 @@ class Mailbox:
             sys.executable,
             "-W",
             "ignore",
+            "-P",
             "-m",
             "rollproof.twins.mail_server",
             str(theirs.fileno()),
