@@ -23,5 +23,5 @@ FAULTS = ("process.kill", "llm.truncated_json", "llm.missing_field", "llm.wrong_
 
 
 def explore(chaos, tmp_path):
-    """The same tasks; faults of the model only, since nobody can clean up at a service that does not answer."""
+    """The same tasks; faults of the model only: nobody cleans up at a service that does not answer."""
     tasks.explore(chaos, tmp_path, items)

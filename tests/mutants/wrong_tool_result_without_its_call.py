@@ -51,7 +51,7 @@ def call(one):
 
 
 def order(own, shortened=shortened):
-    """Talk until the model asks for nothing more; each turn's messages are stored together, calls with their results."""
+    """Talk until the model asks for nothing more; calls are stored together with their results."""
     messages = load(own, shortened)
     with OpenAI(max_retries=0) as client:
         while messages[-1]["role"] != "assistant":
