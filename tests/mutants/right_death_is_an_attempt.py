@@ -7,13 +7,13 @@ from . import wrong_death_is_no_attempt as letters
 
 
 def attempt(shared, own):
-    """Count it, and render."""
+    """Count it, and print."""
     letters.count(own)
-    letters.render(shared, own)
+    letters.print_it(shared, own)
 
 
 BREAKS = set()
-FAULTS = letters.FAULTS
+FAULTS = ("process.kill", "http.timeout", "http.unavailable")
 
 
 def explore(chaos, tmp_path):
