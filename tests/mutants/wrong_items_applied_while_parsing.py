@@ -25,7 +25,7 @@ def items(text):
         rest = rest[end:].lstrip().removeprefix(",").lstrip()
 
 
-def plan(project, own):
+def plan(project, own, items=items):
     """Create a task for each item of the model's list."""
     question = [{"role": "user", "content": f"{PROMPT}: {project}"}]
     with OpenAI() as client:
@@ -54,11 +54,11 @@ def restart(own):
 BREAKS = {"all_or_nothing"}
 
 
-def explore(chaos, tmp_path):
+def explore(chaos, tmp_path, items=items):
     """One task service, one model; the agent promises to clean up by itself when an error leaves it."""
     own = tmp_path / "agent"
     own.mkdir()
     chaos.private(own)
     chaos.api("https://api.tasks.test")
     chaos.llm({PROMPT: json.dumps(REPLY)})
-    chaos.explore(run=lambda: plan("roof", own), recover=lambda: restart(own), errors="handled")
+    chaos.explore(run=lambda: plan("roof", own, items), recover=lambda: restart(own), errors="handled")
