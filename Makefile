@@ -34,8 +34,11 @@ chaos-all: $(VENV)/ready  ## run all of them
 
 # Tests that compare the embedded Toxiproxy with the real one find it where `make toxiproxy` puts it.
 test benchmarks: export PATH := $(CURDIR)/.toxiproxy/bin:$(PATH)
+# In two parts: what imports many SDKs makes each process of an exploration twice as expensive.
+HEAVY := tests/agents tests/boundary tests/network tests/twins
 test: $(VENV)/agents $(VENV)/beside  ## run the whole test suite
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests $(HEAVY:%=--ignore=%)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(HEAVY)
 
 test-pythons:  ## run the core of it on each newer Python that can be had
 	.ci/pythons
