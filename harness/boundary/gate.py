@@ -181,8 +181,8 @@ class Gate:
 
     def arrive(self, kind: str, verb: str, target: str, size: int = 0) -> Crossing:
         """Name the point that is reached now."""
-        beside = self.trace or threading.active_count() > 1  # who comes first settles then, in a run that is not seen too
-        flight = self._flight() if beside else Flight((0, 0))
+        # with threads, who comes first has to settle in a run that is not traced, too
+        flight = self._flight() if self.trace or threading.active_count() > 1 else Flight((0, 0))
         with self._lock:
             point = self._next_point(kind, verb, target)
             self._counts[kind, verb, target, point.task] += 1
