@@ -1,8 +1,23 @@
 """What is typed wrong is said at once, with the value and what to type."""
 
+import socket
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 from rollproof.chaos import Chaos, Options
 from rollproof.values.errors import ChaosError
+from rollproof.values.network import Network
+
+from ..exploring import options
+from .shops import line_shop, serving
+
+
+def order(network: Network) -> None:
+    """Order once."""
+    with socket.create_connection((network.host, network.port)) as connection:
+        connection.sendall(b"ADD panel\n")
+        assert connection.recv(3) == b"ok\n"
 
 
 @pytest.mark.parametrize("upstream", ["", "localhost", "http://localhost:80", "localhost:http", "a@b:80", "host:0"])
@@ -34,6 +49,21 @@ def test_only_a_twin_can_be_served() -> None:
     with pytest.raises(ChaosError, match=r"no-twin") as caught:
         chaos.serve("https://api.other.test")
     assert "declared: https://api.mail.test" in str(caught.value)
+
+
+def test_an_upstream_that_says_no_address() -> None:
+    """A tuple, say."""
+    with pytest.raises(ChaosError, match="bad-upstream"):
+        Chaos(Options()).network("shop", ("127.0.0.1", 5432))  # type: ignore[arg-type]
+
+
+def test_a_server_of_which_nothing_is_watched(tmp_path: Path) -> None:
+    """Every end would look right, so nothing is explored."""
+    with serving(line_shop(tmp_path)) as address:
+        chaos = Chaos(options(), "test_it")
+        network = chaos.network("shop", address)
+        with closing(chaos), pytest.raises(ChaosError, match="nothing-watched"):
+            chaos.explore(lambda: order(network))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import socket
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,21 @@ def test_connections_side_by_side_have_one_order(yard: Yard, shop: str) -> None:
 
     result = yard.explore(shop, both, "network.slow")
     assert "connections side by side, in one order" in result.statement
+    assert "exhaustive" not in result.statement
+
+
+def test_threads_with_files_beside_a_connection_have_one_order(yard: Yard, shop: str) -> None:
+    """Two threads, a file each, and then an order over the wire: all is explored, and nothing claims every order."""
+
+    def agent(network: Network) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            for made in [pool.submit((yard.own / name).touch) for name in ("a", "b")]:
+                made.result()
+        puts(network)
+
+    result = yard.explore(shop, agent, "process.kill")
+    assert schedules(result) == {}
+    assert "connections side by side, in one order" in result.statement.replace(" and threads", "")
     assert "exhaustive" not in result.statement
 
 
