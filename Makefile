@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+AGENTS := .venv-agents
 RESULTS := allure-results
 # The scenarios that `make chaos` explores, together in less than a minute; `make chaos-all` explores all.
 CORE := publish_report invoice_and_its_file poison_message hand_over_a_contract
@@ -15,8 +16,10 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
-$(VENV)/agents: $(VENV)/ready
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,agents]'
+# What agents of others need, apart: one of these packages loads itself into every pytest.
+$(AGENTS)/ready: $(VENV)/ready
+	$(PYTHON) -m venv $(AGENTS)
+	$(AGENTS)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[test,agents]'
 	touch $@
 
 # Plugins that are tried beside ours, each in a folder that only these tests load.
@@ -35,10 +38,11 @@ chaos-all: $(VENV)/ready  ## run all of them
 # Tests that compare the embedded Toxiproxy with the real one find it where `make toxiproxy` puts it.
 test benchmarks: export PATH := $(CURDIR)/.toxiproxy/bin:$(PATH)
 # In two parts: what imports many SDKs makes each process of an exploration twice as expensive.
-HEAVY := tests/agents tests/boundary tests/network tests/twins
-test: $(VENV)/agents $(VENV)/beside  ## run the whole test suite
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests $(HEAVY:%=--ignore=%)
+HEAVY := tests/boundary tests/network tests/twins
+test: $(VENV)/ready $(VENV)/beside $(AGENTS)/ready  ## run the whole test suite
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests --ignore=tests/agents $(HEAVY:%=--ignore=%)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(HEAVY)
+	$(AGENTS)/bin/python -m pytest -q -n 2 tests/agents
 
 test-pythons:  ## run the core of it on each newer Python that can be had
 	.ci/pythons
@@ -71,4 +75,4 @@ benchmarks: $(VENV)/ready  ## print ratios against brute force and against real 
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf $(VENV) .venv-3.* $(RESULTS) .toxiproxy allure-report build *.egg-info
+	rm -rf $(VENV) $(AGENTS) .venv-3.* $(RESULTS) .toxiproxy allure-report build *.egg-info
