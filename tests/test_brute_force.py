@@ -22,7 +22,7 @@ from .exploring import explored, options
 from .test_mutants import NAMES, agent
 
 WHOLE = ("right_foreign_files_stay", "wrong_half_an_import_is_an_import", "wrong_rows_replaced_without_transaction")
-SECONDS = 3
+SECONDS = 1
 KILL = (options().known["process.kill"],)
 
 
