@@ -9,7 +9,7 @@ from .execute import Executor
 from .judge import Judge, Judgement
 from .lives import Lived
 from .observe import Baseline
-from .orders import other_orders
+from .orders import from_there_on, other_orders
 from .plan import crash, errors
 from .replay import replay
 from .setting import Setting
@@ -37,7 +37,8 @@ def everything(
             continue
         yield schedule, judge.judge(lives)
         if schedule in orders and setting.kill is not None:
-            work.extend(schedule.then(crash(sighting, recovering=False)) for sighting in lives[0].sightings)
+            seen = from_there_on(lives[0], first, schedule.injections[0])
+            work.extend(schedule.then(crash(sighting, recovering=False)) for sighting in seen)
         for double in second_faults(setting, lives, schedule):
             again, missed = replay(setting, executor, judge, double, baseline.initial, first)
             drifted += [str(double)] * bool(missed)

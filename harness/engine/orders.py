@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ..values.points import Flight, Point, When, Who
 from ..values.schedule import SWAP, Injection
-from .lives import Lived
+from .lives import Lived, Sighting
 
 MAX_ORDERS = 60
 MAX_ORDERS_IN_RECOVERY = 40
@@ -73,6 +73,13 @@ def pair(life: Lived, usual: Lived, injection: Injection) -> list[Point]:
     index, held = usual.points.index(injection.point), injection.point
     later = (p for p in life.points[index + 1 :] if replace(p, n=held.n) == held)
     return [*life.points[index : index + 1], *list(later)[:1]]
+
+
+def from_there_on(life: Lived, usual: Lived, injection: Injection) -> Sequence[Sighting]:
+    """Return what was seen of a process from where its order is another one; a crash before that is a usual one."""
+    before = [(s.point, s.when) for s in usual.sightings]
+    place = (injection.point, injection.when)
+    return life.sightings[before.index(place) if place in before else 0 :]
 
 
 def _injection(point: Point, when: When, others: int) -> Injection:

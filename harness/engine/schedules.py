@@ -15,7 +15,7 @@ from .judge import Judge, Judgement
 from .lens import Lens
 from .lives import FIRST_STREAM, Lived, Sighting
 from .observe import Baseline
-from .orders import pair
+from .orders import from_there_on, pair
 from .plan import crash, errors, order
 from .replay import needs_recovery, outlasted
 from .setting import Setting
@@ -123,7 +123,7 @@ class Schedules:
             schedule = Schedule((injection,))
             self._judge_run(schedule, life)
             if self.setting.kill is not None:
-                self._crashes(plan, life.sightings, schedule)
+                self._crashes(plan, from_there_on(life, usual, injection), schedule)
             if injection.when == "before" and not injection.variant:
                 for _ in self._errors(plan, life, pair(life, usual, injection)):
                     pass
