@@ -8,7 +8,7 @@ from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.world import Row
 from . import addresses, anthropic_messages, openai_chat
-from .credentials import Revocations, shown
+from .credentials import shown
 from .openai_responses import Responses
 from .replies import Replies, answerer
 from .wire import Wire
@@ -19,7 +19,7 @@ PROVIDERS = (OPENAI, ANTHROPIC)
 _CREATED = 1_767_225_600  # 2026-01-01T00:00:00Z
 
 
-class ModelTwin(Revocations):
+class ModelTwin:
     """A model provider below `base_url`. It has no state: the same request gets the same answer.
 
     At the provider's own address it has that provider's APIs, at any other one all of them, as gateways do.
@@ -44,7 +44,6 @@ class ModelTwin(Revocations):
         base_url: str | None = None,
         now: Callable[[], int] = lambda: _CREATED,
     ) -> None:
-        super().__init__()
         self.base_url = addresses.base_url(base_url or OPENAI)
         self.requests: list[HttpRequest] = []
         self._answer = answerer(replies)
@@ -90,7 +89,7 @@ class ModelTwin(Revocations):
             known = "\n".join(f"it answers POST {self.base_url}{path}" for path in self._wires)
             asked = f"{request.method} {request.path}"
             raise ChaosError("not-yet", f"chaos.llm does not answer {asked} yet ({request.host})", known)
-        if not shown(request) or self.is_revoked(request):
+        if not shown(request):
             return wire.refuse(request, 401, {})
         complaint = wire.complaint(request)
         return complaint or wire.say(request, self._answer(wire.question(request)), f"{self._run}/", self._now())

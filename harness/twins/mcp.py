@@ -11,7 +11,7 @@ from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.world import Row
 from . import addresses
-from .credentials import Revocations, bearer
+from .credentials import bearer
 from .mcp_tools import Tools, tools_of
 
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -21,7 +21,7 @@ _VERBS = {"initialize": "initialize", "tools/list": "list", "tools/call": "call"
 _INVALID_REQUEST, _UNKNOWN_METHOD, _INVALID_PARAMS, _PARSE_ERROR = -32600, -32601, -32602, -32700
 
 
-class McpTwin(Revocations):
+class McpTwin:
     """A server of tools at `base_url`. What its tools remember is external state.
 
     A session is known until it is closed, or until the server is started again (a fault); it is no part of the state.
@@ -45,7 +45,6 @@ class McpTwin(Revocations):
         token: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__()
         self.kind, self.command = "stdio" if command else "mcp", command
         self.base_url = addresses.base_url(base_url)
         self.requests: list[HttpRequest] = []
@@ -94,7 +93,7 @@ class McpTwin(Revocations):
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Act on a request and answer it."""
         self.requests.append(request)
-        if self.is_revoked(request) or (self._token is not None and bearer(request) != self._token):
+        if self._token is not None and bearer(request) != self._token:
             return self.refuse(request, 401, {})
         message, session = _message(request), request.headers.get(SESSION, "")
         if request.method not in ("POST", "DELETE"):

@@ -10,7 +10,7 @@ from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.world import Row
 from . import addresses
-from .credentials import Revocations, bearer, shown
+from .credentials import bearer, shown
 from .places import Place
 from .store import Store
 
@@ -25,7 +25,7 @@ _ERRORS = {
 }
 
 
-class RestTwin(Revocations):
+class RestTwin:
     """A REST service below `base_url`, as the contract's row ``api`` describes it.
 
     Decisions where services differ:
@@ -58,7 +58,6 @@ class RestTwin(Revocations):
         settled: Callable[[Row], bool] | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__()
         self.base_url = addresses.base_url(base_url)
         self.requests: list[HttpRequest] = []
         self._base_path = urlsplit(self.base_url).path
@@ -79,7 +78,7 @@ class RestTwin(Revocations):
         return [deepcopy(row) for rows in found for row in rows.values()]
 
     def save(self) -> bytes:
-        """Return resources, counters and idempotency keys; neither the log nor revoked credentials."""
+        """Return resources, counters and idempotency keys; not the log."""
         return self._store.dump()
 
     def restore(self, state: bytes) -> None:
@@ -116,7 +115,7 @@ class RestTwin(Revocations):
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Act on a request and answer it."""
         self.requests.append(request)
-        if self.is_revoked(request) or (self._token is not None and bearer(request) != self._token):
+        if self._token is not None and bearer(request) != self._token:
             return self.refuse(request, 401, {})
         try:
             return self._act(self._place(request), request)

@@ -155,22 +155,20 @@ def test_its_version_is_asked_for() -> None:
     assert (answer.status, answer.json()["error"]["message"]) == (400, "anthropic-version: header is required")
 
 
-def test_keys_are_asked_for_and_can_be_revoked(serve: Serve) -> None:
-    """No key, a revoked one, and one in the header where the SDK of today sends it, are 401 in the provider's words."""
+def test_keys_are_asked_for_and_can_be_refused(serve: Serve) -> None:
+    """No key, one that a fault refuses, one where the SDK of today sends it: 401 in the provider's words."""
     model = twin({"": "x"})
 
-    def refusal(**headers: str) -> tuple[int, str]:
-        answer = model.handle(HttpRequest("POST", f"{ANTHROPIC}/v1/messages", headers, b"{}"))
-        return answer.status, answer.json()["error"]["message"]
+    def asked(**headers: str) -> HttpRequest:
+        return HttpRequest("POST", f"{ANTHROPIC}/v1/messages", headers, b"{}")
 
-    assert refusal() == (401, "x-api-key header is required")
-    model.revoke("sk-ant-test-0123456789")
-    assert refusal(**{"x-api-key": "sk-ant-test-0123456789"}) == (401, "invalid x-api-key")
-    serve(model.handle)
+    bare = model.handle(asked())
+    assert (bare.status, bare.json()["error"]["message"]) == (401, "x-api-key header is required")
+    refusal = model.refuse(asked(**{"x-api-key": "sk-ant-test-0123456789"}), 401, {})
+    assert (refusal.status, refusal.json()["error"]["message"]) == (401, "invalid x-api-key")
+    serve(lambda request: model.refuse(request, 401, {}))
     with pytest.raises(anthropic.AuthenticationError, match="Invalid bearer token"):
         client().messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "x"}])
-    model.restore_credentials()
-    assert client().messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "x"}]).content
 
 
 @pytest.mark.parametrize(

@@ -202,20 +202,6 @@ def test_a_token_is_asked_for() -> None:
     assert ask(twin, "GET", "/mails", headers={"authorization": "bearer t-1"}).status == 200
 
 
-def test_a_revoked_credential_is_refused_until_restored() -> None:
-    """Revocation is no part of the state: restoring a world does not lift it."""
-    twin = RestTwin(BASE)
-    key, bearer = {"x-api-key": "k"}, {"authorization": "Bearer k"}
-    state = twin.save()
-    twin.revoke("k")
-    twin.restore(state)
-    assert [ask(twin, "GET", "/mails", headers=h).status for h in (key, bearer, {})] == [401, 401, 200]
-    twin.restore_credentials()
-    assert [ask(twin, "GET", "/mails", headers=h).status for h in (key, bearer)] == [200, 200]
-    twin.revoke("Bearer k")
-    assert [ask(twin, "GET", "/mails", headers=h).status for h in (key, bearer)] == [401, 401]
-
-
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503, 418])
 def test_refusals_are_in_the_services_words(status: int) -> None:
     """A refusal has the error body, keeps the fault's headers, and does nothing."""
