@@ -1,9 +1,10 @@
 """What a process is to meet, and how much it may do."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..values.faults import matches
-from ..values.points import ANSWERED, Point
+from ..values.points import ANSWERED, Point, When
 from ..values.schedule import Injection
 from ..values.strikes import Strike
 
@@ -33,6 +34,42 @@ class Armed:
         if origin.kind in ("process", "net"):
             return point.kind == origin.kind and point.target == origin.target
         return point.kind == origin.kind
+
+
+class Plan:
+    """What a process is to meet: an injection strikes once, what it began may last."""
+
+    def __init__(self, armed: Sequence[Armed]) -> None:
+        self.armed = armed
+        self._lasting = [one for one in armed if one.begun]
+        self.spent = {one.position for one in self._lasting}
+
+    def first(self, point: Point, when: When, wanted: Callable[[Strike], bool]) -> Armed | None:
+        """Return what strikes for the first time at this moment; it has struck then."""
+        for armed in self.armed:
+            injection = armed.injection
+            here = injection.point == point and injection.when == when and armed.position not in self.spent
+            if here and wanted(armed.strike):
+                self.spent.add(armed.position)
+                if injection.lasting:
+                    self._lasting.append(armed)
+                return armed
+        return None
+
+    def again(self, point: Point, when: When, wanted: Callable[[Strike], bool]) -> Armed | None:
+        """Return what began earlier and strikes here, too."""
+        lasting = (a for a in self._lasting if _repeats(a, when) and a.reaches(point) and wanted(a.strike))
+        return next(lasting, None)
+
+    def expects(self, point: Point, when: When) -> bool:
+        """Say whether something would strike at this moment, without striking."""
+        return any(a.injection.point == point and a.injection.when == when for a in self.armed)
+
+
+def _repeats(armed: Armed, when: When) -> bool:
+    """What began in the middle of a write is there before every later one."""
+    first = armed.injection.when
+    return when == ("before" if first == "middle" else first)
 
 
 @dataclass(frozen=True, slots=True)

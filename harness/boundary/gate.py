@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from ..values.points import ANSWERED, Doer, Flight, Point, When
 from ..values.strikes import AHEAD, Fail, Hold, Kill, Strike
-from .armed import Armed, Limits
+from .armed import Armed, Limits, Plan
 from .channel import Channel, Crossed, Expecting, Noted, Struck
 from .companions import Companions
 from .holding import Holding, Wait
@@ -89,7 +89,6 @@ class Gate:
     """Counts crossings, keeps the plan, and talks to the parent."""
 
     channel: Channel
-    plan: Sequence[Armed]
     limits: Limits
     trace: bool
 
@@ -102,8 +101,7 @@ class Gate:
         self.flights: list[Flight] = []
         self.calls = self.polls = 0
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
-        self._spent: set[int] = set()
-        self._lasting: list[Armed] = []
+        self._plan = Plan(())
         self.owed: dict[tuple[str, int], tuple[int, BaseException]] = {}
         self.programs: dict[object, Crossing] = {}
         self._local = threading.local()
@@ -121,9 +119,7 @@ class Gate:
     ) -> None:
         """Become the gate of this process; until then every effect passes unseen. Points are numbered on."""
         self._counts.update((p.kind, p.verb, p.target, p.task) for p in earlier)
-        self.channel, self.plan, self.limits, self.trace = channel, plan, limits, trace
-        self._lasting = [armed for armed in plan if armed.begun]
-        self._spent = {armed.position for armed in self._lasting}
+        self.channel, self._plan, self.limits, self.trace = channel, Plan(plan), limits, trace
         self._pid = _real_getpid()
 
     @property
@@ -295,22 +291,17 @@ class Gate:
     def _holds(self, armed: Armed) -> Iterator[list[bool]]:
         """Tell the parent that somebody waits here; afterwards where nobody came, and no fault is why."""
         came: list[bool] = []
-        spent = len(self._spent)
+        spent = len(self._plan.spent)
         self.channel.tell(Struck(armed.position))
         try:
             yield came
         finally:
-            if not any(came) and len(self._spent) == spent:
+            if not any(came) and len(self._plan.spent) == spent:
                 self.channel.tell(Struck(armed.position, in_vain=True))
 
     def _held(self, point: Point, when: When) -> Armed | None:
         """Return what the plan says about others that go first here, once."""
-        for armed in self.plan:
-            here = isinstance(armed.strike, Hold) and (armed.injection.point, armed.injection.when) == (point, when)
-            if here and armed.position not in self._spent:
-                self._spent.add(armed.position)
-                return armed
-        return None
+        return self._plan.first(point, when, lambda strike: isinstance(strike, Hold))
 
     def _let_land(self) -> None:
         """Wait, in real time and not for long, for the effects that are on their way in other threads.
@@ -330,28 +321,15 @@ class Gate:
 
     def due(self, point: Point, when: When, wanted: Callable[[Strike], bool]) -> Armed | None:
         """Return what strikes at this moment: a planned injection once, a lasting one again and again."""
-        for armed in self.plan:
-            injection = armed.injection
-            here = injection.point == point and injection.when == when and wanted(armed.strike)
-            here = here and not isinstance(armed.strike, Hold)
-            if here and armed.position not in self._spent:
-                self._spent.add(armed.position)
-                if injection.lasting:
-                    self._lasting.append(armed)
-                self.channel.tell(Struck(armed.position))
-                return armed
-        lasting = (a for a in self._lasting if self._repeats(a, when) and a.reaches(point) and wanted(a.strike))
-        return next(lasting, None)
-
-    @staticmethod
-    def _repeats(armed: Armed, when: When) -> bool:
-        """What began in the middle of a write is there before every later one."""
-        first = armed.injection.when
-        return when == ("before" if first == "middle" else first)
+        armed = self._plan.first(point, when, lambda strike: wanted(strike) and not isinstance(strike, Hold))
+        if armed is None:
+            return self._plan.again(point, when, wanted)
+        self.channel.tell(Struck(armed.position))
+        return armed
 
     def expects(self, point: Point, when: When) -> bool:
         """Say whether something would strike at this moment, without striking."""
-        return any(a.injection.point == point and a.injection.when == when for a in self.plan)
+        return self._plan.expects(point, when)
 
     def note(self, kind: str, text: str) -> None:
         """Tell the parent something that the statement must know."""

@@ -47,7 +47,7 @@ class Guard:
         line = agent_line()
         with self._gate.quiet():
             self._gate.note("forbidden", f"{host}\n{line}")
-        raise ConnectionRefusedError(f"chaos: {host} has no twin ({line}); declare it, e.g. with chaos.api")
+        raise ConnectionRefusedError(f"chaos: {host} has no twin ({line})")
 
     def _opened(self, event: str, arguments: tuple[Any, ...]) -> None:
         path, _, flags = arguments

@@ -25,7 +25,7 @@ from ..boundary.channel import (
 )
 from ..network.fronts import FrontProcess, gone
 from ..network.serving import TwinServer
-from ..values.errors import ChaosError
+from ..values.errors import ChaosError, no_twin
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Requested, Settle, Settled
@@ -294,13 +294,7 @@ class Attendant:
             self._executor.names.add(noted.text)
         elif noted.kind == "forbidden":
             host, line = noted.text.split("\n")
-            self._problem = self._problem or ChaosError(
-                "no-twin",
-                f"the agent connects to {host!r}, which has no twin ({line})",
-                f'declare it: chaos.api("https://{host}"), chaos.llm(…, base_url=…), chaos.mailbox("{host}")\n'
-                "a server that the test runs: chaos.network(name, upstream); a twin on a real port: chaos.serve(twin)\n"
-                f'the real host: chaos.allow_network("{host}")',
-            )
+            self._problem = self._problem or no_twin(f"connects to {host} ({line})", host)
         else:
             getattr(self._lived, noted.kind).append(noted.text)
 

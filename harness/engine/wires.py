@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from ..boundary.armed import Armed
+from ..boundary.armed import Armed, Plan
 from ..boundary.nursery import end_group
 from ..network.proxies import Proxies, Toxic, toxic_for
 from ..values.network import GoOn, Moment, Network
 from ..values.points import Point, When
-from ..values.strikes import Disturb, Fail, Kill
+from ..values.strikes import Disturb, Fail, Kill, Strike
 from .lives import Lived
 
 Verb = Literal["connect", "exchange"]
@@ -43,19 +43,17 @@ class Wires:
         proxies: Proxies | None,
     ) -> None:
         self._proxies = proxies
-        self._lived, self._plan, self._look, self._most = lived, plan, look, most
+        self._lived, self._plan, self._look, self._most = lived, Plan(plan), look, most
         self._counts = Counter((p.verb, p.target) for p in earlier if p.kind == "net")
         self._announced: Counter[str] = Counter()
         self._at: dict[tuple[str, int], Point] = {}
         self._open: set[tuple[str, int]] = set()
-        self._lasting = [armed for armed in plan if armed.begun]
-        self._spent = {armed.position for armed in self._lasting}
         self.exchanges = 0
         self.killed = self.endless = False
 
     def prepare(self) -> None:
         """Get ready what the plan needs, before the process begins."""
-        if self._proxies is not None and any(map(_toxic, self._plan)):
+        if self._proxies is not None and any(map(_toxic, self._plan.armed)):
             self._proxies.start()
 
     def connecting(self, name: str) -> Strikes | None:
@@ -92,7 +90,7 @@ class Wires:
 
     def _detour(self, network: Network, key: tuple[str, int]) -> tuple[str, int] | tuple[()]:
         """Return the proxy that this connection goes through, where one will be needed."""
-        wanted = any(armed.injection.point.target == network.name and _toxic(armed) for armed in self._plan)
+        wanted = any(armed.injection.point.target == network.name and _toxic(armed) for armed in self._plan.armed)
         return self._proxies.lead(key, network.upstream) if wanted and self._proxies is not None else ()
 
     def _is_made(self, key: tuple[str, int], strike: Disturb | None, when: When) -> bool:
@@ -132,15 +130,11 @@ class Wires:
 
     def _due(self, point: Point, when: When) -> Armed | None:
         """Return what strikes at this moment: a planned injection once, a lasting one again and again."""
-        for armed in self._plan:
-            injection = armed.injection
-            if injection.point == point and injection.when == when and armed.position not in self._spent:
-                self._spent.add(armed.position)
-                self._lived.struck.add(armed.position)
-                if injection.lasting:
-                    self._lasting.append(armed)
-                return armed
-        return next((a for a in self._lasting if a.injection.when == when and a.reaches(point)), None)
+        armed = self._plan.first(point, when, _any)
+        if armed is None:
+            return self._plan.again(point, when, _any)
+        self._lived.struck.add(armed.position)
+        return armed
 
     def _instead(self, strike: Fail) -> Disturb:
         """Return what happens to a connection where an error should come from the client's own system.
@@ -155,7 +149,7 @@ class Wires:
 
     def _cut_at(self, point: Point) -> float:
         """Return the share of the request that goes on before a fault in its middle strikes; 0 where none will."""
-        for armed in self._plan:
+        for armed in self._plan.armed:
             if armed.injection.point == point and armed.injection.when == "middle":
                 return armed.strike.share if isinstance(armed.strike, Disturb) else 0.5
         return 0.0
@@ -164,6 +158,10 @@ class Wires:
         """Kill all processes of the agent, now."""
         self.killed = True
         end_group(self._lived.pid)
+
+
+def _any(strike: Strike) -> bool:
+    return True
 
 
 def _toxic(armed: Armed) -> Toxic | None:

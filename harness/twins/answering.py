@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ..values.errors import ChaosError, Permitted
+from ..values.errors import Permitted, no_twin
 from ..values.http import HttpRequest, HttpResponse
 from ..values.network import Reach
 from ..values.sources import Twin, twin_for
@@ -19,9 +19,7 @@ def directly(twins: Sequence[Twin], reach: Reach) -> Callable[[HttpRequest], Htt
         if twin is None and reach.permits(request.hostname, request.port):
             raise Permitted
         if twin is None:
-            text = f"the agent calls {request.method} {request.url}, and {request.host} has no twin"
-            hint = f'declare it: chaos.api("https://{request.host}") or chaos.llm(…, base_url=…)'
-            raise ChaosError("no-twin", text, hint)
+            raise no_twin(f"calls {request.method} {request.url}", request.host)
         return twin.handle(request)
 
     return answer

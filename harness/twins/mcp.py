@@ -16,6 +16,7 @@ from .mcp_tools import Tools, tools_of
 
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 SESSION = "mcp-session-id"
+_LAUNCHES = ("run", "exec", "dlx", "tool")
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9._-]+")
 _VERBS = {"initialize": "initialize", "tools/list": "list", "tools/call": "call"}
 _INVALID_REQUEST, _UNKNOWN_METHOD, _INVALID_PARAMS, _PARSE_ERROR = -32600, -32601, -32602, -32700
@@ -199,9 +200,15 @@ def declared(
     words = () if isinstance(command, str) or command is None else tuple(command)
     if not words or not all(isinstance(word, str) and word for word in words) or token is not None:
         raise ChaosError("bad-server", f"command={command!r} is no list of words, or has a token", hint)
-    named = [word for word in words if not word.startswith("-")] or list(words)
-    name = _NOT_IN_A_NAME.sub("-", named[-1].rpartition("/")[2].lower()).strip("-") or "server"
-    return McpTwin(tools, base_url=f"http://{name}", command=words, seed=seed)
+    return McpTwin(tools, base_url=f"http://{_name(words)}", command=words, seed=seed)
+
+
+def _name(command: Sequence[str]) -> str:
+    """Return what a server is called: the first word behind its launcher that is no option; packages keep scopes."""
+    behind = [word for word in command[1:] if not word.startswith("-") and word not in _LAUNCHES]
+    package, _, _ = (behind or command)[0].removeprefix("@").partition("@")
+    name = package if behind and behind[0].startswith("@") else package.rpartition("/")[2]
+    return _NOT_IN_A_NAME.sub("-", name.lower())[:40].strip("-") or "server"
 
 
 class _Collections(dict[str, list[Row]]):

@@ -42,5 +42,16 @@ def unknown_fault(name: str, known: Iterable[str], option: str) -> ChaosError:
     )
 
 
+def no_twin(did: str, host: str) -> ChaosError:
+    """Return the error for an agent that reaches for a host nobody declared; `did` says how, e.g. ``calls GET …``."""
+    return ChaosError(
+        "no-twin",
+        f"the agent {did}, and {host} has no twin",
+        f'declare it: chaos.api("https://{host}"), chaos.llm(…, base_url=…), chaos.mailbox("{host}")\n'
+        "a server that the test runs: chaos.network(name, upstream); a twin on a real port: chaos.serve(twin)\n"
+        f'the real host: chaos.allow_network("{host}")',
+    )
+
+
 class Permitted(Exception):
     """A request to a host that has no twin and is permitted: the network answers it."""

@@ -216,13 +216,28 @@ async def in_a_subprocess(use: Callable[[ClientSession], Awaitable[Any]]) -> Any
         return await use(session)
 
 
-STDIO_CALL = "stdio.call:tool-server/book#1"
+STDIO_CALL = "stdio.call:travel-tool-server/book#1"
 SUBPROCESS = {
     f"mcp.restarted@{STDIO_CALL}:before": ("MCPError: Connection closed", 0),
     f"mcp.restarted@{STDIO_CALL}:after": ("MCPError: Connection closed", 1),
     f"mcp.unknown_tool@{STDIO_CALL}:before": ("MCPError: Unknown tool: book", 0),
     f"mcp.wrong_result@{STDIO_CALL}:after": ("RuntimeError: Invalid structured content", 1),
 }
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["npx", "-y", "@travel/server", "/data/a"], "travel-server"),
+        (["npx", "-y", "@trains/server@1.2"], "trains-server"),
+        (["uv", "run", "servers/weather.py", "--days", "3"], "weather.py"),
+        (["docker", "run", "-i", "--rm", "tools/fetch"], "fetch"),
+        (["./bin/Tools Server"], "tools-server"),
+    ],
+)
+def test_what_a_command_is_called(command: list[str], name: str) -> None:
+    """By what it launches, not by its launcher, options or arguments; servers of two scopes are two."""
+    assert declared(TOOLS, None, command, None, 0).base_url == f"http://{name}"
 
 
 @pytest.fixture
@@ -247,13 +262,13 @@ def test_a_fault_of_a_server_that_is_a_subprocess(stage: Stage, server: McpTwin,
 
     life, (text, count) = stage.live(run, token), SUBPROCESS[token]
     assert str(life.outcome.value).startswith(text), life.outcome
-    assert len(server.describe(life.end.services[0]).get("tool-server/bookings", [])) == count
+    assert len(server.describe(life.end.services[0]).get("travel-tool-server/bookings", [])) == count
 
 
 def test_a_subprocess_that_is_a_twin_is_never_started(stage: Stage, server: McpTwin) -> None:
     """Its sessions are points, nothing slips by, and any other command is started as ever."""
     made = short(stage.points(lambda: in_a_subprocess(call)))
-    assert made == ["initialize tool-server", "call tool-server/book", "list tool-server"]
+    assert made == ["initialize travel-tool-server", "call travel-tool-server/book", "list travel-tool-server"]
 
     async def another() -> Any:
         server = StdioServerParameters(command=sys.executable, args=["-c", ""])
