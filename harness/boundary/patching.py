@@ -39,20 +39,23 @@ def early_bound(originals: Mapping[int, object]) -> Mapping[int, list[tuple[Any,
 
 
 def _held(module: ModuleType, name: str) -> Iterator[tuple[Any, str, object]]:
-    """Yield (holder, attribute, value) for what a module, its classes and the defaults of its functions hold."""
+    """Yield (holder, attribute, value) for what a module, its classes and the defaults of its functions hold.
+
+    Only `type` is asked: ``isinstance`` makes a lazy proxy, such as ``openai.chat``, import all that it stands for.
+    """
     for attribute, value in list(vars(module).items()):
         yield module, attribute, value
-        if isinstance(value, type) and value.__module__ == name:
+        if issubclass(type(value), type) and value.__module__ == name:
             for inner, part in list(vars(value).items()):
-                function = part.__func__ if isinstance(part, (staticmethod, classmethod)) else part
+                function = part.__func__ if type(part) in (staticmethod, classmethod) else part
                 yield value, inner, function
                 yield from _defaults(function)
-        elif getattr(value, "__module__", "") == name:
+        elif type(value) is FunctionType and value.__module__ == name:
             yield from _defaults(value)
 
 
 def _defaults(function: object) -> Iterator[tuple[Any, str, object]]:
-    if isinstance(function, FunctionType):
+    if type(function) is FunctionType:
         for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
             yield function, "", value
 

@@ -134,8 +134,11 @@ class Attendant:
         if reply is not None:
             tell(speaker, reply)
 
-    def _answer(self, server: TwinServer, asked: Requested) -> Replied:
+    def _answer(self, server: TwinServer, asked: Requested | Settled) -> Replied | None:
         """Let a twin answer a client on a real port."""
+        if isinstance(asked, Settled):
+            self._unsettled.discard(server.line)
+            return None
         reply = server.answer(asked)
         self._problem, server.problem = self._problem or server.problem, None
         self._watch_credentials(replace(asked.request, url=f"http://{server.name}"), reply.response)
@@ -162,11 +165,12 @@ class Attendant:
 
     def settle(self) -> None:
         """Let what the process left on its connections come to its end."""
-        for line in self._fronts:
-            tell(line, Settle(dead=not self.told))
-            self._unsettled.add(line)
-        while self._unsettled:
-            self._serve([*self._fronts, *self._servers], _SETTLING_S)
+        for lines in (self._fronts, self._servers):  # what a relay sent on before it ended, a twin still answers
+            for line in lines:
+                tell(line, Settle(dead=not self.told))
+                self._unsettled.add(line)
+            while self._unsettled:
+                self._serve([*self._fronts, *self._servers], _SETTLING_S)
         if self._executor.setting.proxies is not None:
             self._executor.setting.proxies.clear()
 

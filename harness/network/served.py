@@ -13,13 +13,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import uvicorn
+from uvicorn.server import ServerState
 
 from ..values.http import HttpRequest, HttpResponse
-from ..values.network import Replied, Requested
+from ..values.network import Replied, Requested, Settle, Settled
 from .line import Line, inherited
 
 _Messages = Callable[[], Awaitable[Mapping[str, Any]]]
 _Sends = Callable[[Mapping[str, Any]], Awaitable[None]]
+_ROUNDS = 10
+"""Rounds of the loop in which a connection that was made before a question is taken notice of."""
+_STEP_S = 0.001
 
 
 class Application:
@@ -28,6 +32,7 @@ class Application:
     def __init__(self, line: Line) -> None:
         self._line, self._number = line, 0
         self._waiting: dict[int, asyncio.Future[HttpResponse]] = {}
+        self._settling: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Mapping[str, Any], receive: _Messages, send: _Sends) -> None:
         """Answer one request."""
@@ -49,11 +54,21 @@ class Application:
         self._line.tell(Requested(self._number, request))
         return await waiting
 
-    async def hear(self) -> None:
-        """Pass the parent's replies on, until it hangs up."""
+    async def hear(self, state: ServerState) -> None:
+        """Pass the parent's replies on, until it hangs up; say when all that `state` knows of has come to its end."""
         async for message in self._line.messages():
             if isinstance(message, Replied):
                 self._waiting.pop(message.number).set_result(message.response)
+            elif isinstance(message, Settle):
+                self._settling = asyncio.create_task(self._settle(state))
+
+    async def _settle(self, state: ServerState) -> None:
+        """Wait for connections that their clients have ended; there are no others now."""
+        for _ in range(_ROUNDS):
+            await asyncio.sleep(0)
+        while state.connections or state.tasks:
+            await asyncio.sleep(_STEP_S)
+        self._line.tell(Settled())
 
 
 def _request(scope: Mapping[str, Any], body: bytes) -> HttpRequest:
@@ -78,9 +93,10 @@ async def serve(control: socket.socket, listener: socket.socket) -> None:
     config = uvicorn.Config(
         application, http="h11", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False
     )
-    server = asyncio.create_task(uvicorn.Server(config).serve(sockets=[listener]))
-    await application.hear()
-    server.cancel()
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    await application.hear(server.server_state)
+    serving.cancel()
 
 
 if __name__ == "__main__":

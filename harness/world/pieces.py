@@ -18,7 +18,7 @@ Piece = tuple[str, tuple[Slot, ...]]
 _SLOT = re.compile(
     rf"(?P<time>(?<![\w.]){TIME_PATTERN}(?!\w))"
     rf"|(?P<uuid>{UUID_PATTERN})"
-    r"|(?P<message_id>(?<![\w.])[1-9]\d{11,}\.\d+\.\d{8,}(?![\w.]))"  # as email.utils.make_msgid writes them
+    r"|(?P<message_id>(?<![\w.])[1-9]\d{11,}\.\d+\.\d+(?![\w.]))"  # as email.utils.make_msgid writes them
     r"|(?P<fraction>(?<![\w])0+\.\d{12,}(?!\w))"
     r"|(?P<number>(?<![\w.])\d{2,19}(?:\.\d+)?(?![\w]))"
     r"|(?P<word>[A-Za-z0-9]{8,})"
