@@ -1,5 +1,7 @@
 """What every test relies on: pytest inside pytest prints the same on a desk and in CI."""
 
+import signal
+
 import httpx2  # noqa: F401
 import hypothesis  # noqa: F401  # loaded here once: pytest inside pytest forgets what it imported
 import pytest
@@ -8,6 +10,9 @@ import rollproof.chaos
 import rollproof.engine.explore
 import rollproof.network.toxiproxy
 import rollproof.plugin.reporting  # noqa: F401
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell; some tests press Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

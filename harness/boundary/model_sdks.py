@@ -10,21 +10,44 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+_SAID = {"role": "assistant", "content": "x"}
+_CALL = {"id": "x", "type": "function", "function": {"name": "x", "arguments": "{}"}}
 _CHAT = {
     "id": "x",
     "object": "chat.completion",
     "created": 0,
     "model": "x",
-    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "x"}}],
+    "choices": [{"index": 0, "finish_reason": "stop", "message": {**_SAID, "annotations": [], "tool_calls": [_CALL]}}],
     "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    "service_tier": "default",
 }
-_CHUNK = {**_CHAT, "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "x"}}]}
+_DELTA = {"index": 0, "finish_reason": "stop", "delta": {**_SAID, "tool_calls": [{"index": 0, **_CALL}]}}
+_CHUNK = {**_CHAT, "object": "chat.completion.chunk", "choices": [_DELTA]}
 _PART = {"type": "output_text", "text": "x", "annotations": []}
 _OUTPUT = [
     {"type": "message", "id": "x", "role": "assistant", "status": "completed", "content": [_PART]},
     {"type": "function_call", "id": "x", "call_id": "x", "name": "x", "arguments": "{}", "status": "completed"},
 ]
-_RESPONSE = {"id": "x", "object": "response", "created_at": 0, "model": "x", "output": _OUTPUT, "status": "completed"}
+_RESPONSE = {
+    "id": "x",
+    "object": "response",
+    "created_at": 0,
+    "model": "x",
+    "output": _OUTPUT,
+    "status": "completed",
+    "metadata": {},
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "truncation": "disabled",
+    "usage": {
+        "input_tokens": 1,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": 1,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 2,
+    },
+}
 _COMPLETED = {"type": "response.completed", "sequence_number": 0, "response": _RESPONSE}
 _MESSAGE = {
     "id": "x",
@@ -33,7 +56,7 @@ _MESSAGE = {
     "model": "x",
     "content": [{"type": "text", "text": "x"}, {"type": "tool_use", "id": "x", "name": "x", "input": {}}],
     "stop_reason": "end_turn",
-    "usage": {"input_tokens": 1, "output_tokens": 1},
+    "usage": {"input_tokens": 1, "output_tokens": 1, "cache_read_input_tokens": 0, "service_tier": "standard"},
 }
 _STARTED = {"type": "message_start", "message": _MESSAGE}
 _ASKED: Any = [{"role": "user", "content": "x"}]
