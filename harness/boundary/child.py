@@ -21,7 +21,7 @@ from ..values.network import Reach
 from ..values.points import Point, canonical
 from ..values.sources import Twin
 from ..values.strikes import Disturb, Fail
-from . import clock, ending, entropy, files, http, mail, patching, patience, programs, sqlite, warming
+from . import clock, ending, entropy, files, http, mail, memory, patching, patience, programs, sqlite, warming
 from .armed import Armed, Limits
 from .channel import Channel, Ended
 from .gate import Gate
@@ -138,6 +138,7 @@ def prepare(*, real_network: bool) -> Callable[[], None]:
     """Do once in the parent what every child needs; returns what puts the parent back."""
     undo = http.prepare(real_network=real_network)
     warm(())
+    memory.at_each_exploration()
 
     def put_back() -> None:
         gc.unfreeze()

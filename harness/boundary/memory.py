@@ -5,11 +5,13 @@ pages of 2 MiB both cost a tenth; what a child writes is still copied in small p
 """
 
 import ctypes
+import itertools
 import sys
 
 _HUGE_BYTES = 1 << 21
 _MADV_HUGEPAGE = 14
 _MADV_COLLAPSE = 25  # Linux 6.1; older kernels refuse, and nothing is lost
+_times = itertools.count()
 
 
 def on_large_pages() -> None:
@@ -20,6 +22,15 @@ def on_large_pages() -> None:
     for start, size in _whole_blocks():
         for advice in (_MADV_HUGEPAGE, _MADV_COLLAPSE):
             libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), advice)
+
+
+def at_each_exploration() -> None:
+    """Do so from the second time on: what is forked from this process then starts on large pages (a quarter faster).
+
+    A process that explores once would not get its time back.
+    """
+    if next(_times):
+        on_large_pages()
 
 
 def _whole_blocks() -> list[tuple[int, int]]:
