@@ -20,7 +20,7 @@ from rollproof.values.schedule import Schedule
 from .exploring import explored, options
 from .test_mutants import NAMES, agent
 
-WHOLE = ("right_foreign_files_stay", "wrong_half_an_import_is_an_import", "wrong_rows_replaced_without_transaction")
+WHOLE = ("right_foreign_files_stay", "wrong_rows_replaced_without_transaction")
 EACH = 50
 KILL = (options().known["process.kill"],)
 

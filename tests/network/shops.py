@@ -60,6 +60,11 @@ class Post:
 
     URL = "https://api.mail.test"
 
+    def network(self, chaos: Chaos) -> Network:
+        """Declare the service; returns where it is."""
+        self.mail = chaos.api(self.URL)
+        return chaos.serve(self.mail)
+
     def explore(self, agent: Agent, *faults: str, token: str = "", **changed: Any) -> Exploration:
         """Explore `agent` under these faults; it is given where the service is."""
         known = options().known
@@ -67,8 +72,7 @@ class Post:
         found: list[Exploration] = []
         chosen = tuple(known[name] for name in faults)
         chaos = Chaos(options(faults=chosen, schedule=schedule, **changed), "test_it", found.append)
-        self.mail = chaos.api(self.URL)
-        network = chaos.serve(self.mail)
+        network = self.network(chaos)
         try:
             chaos.explore(run=lambda: agent(network))
         except pytest.fail.Exception:
