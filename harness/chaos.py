@@ -186,12 +186,13 @@ class Chaos:
             self.watch(upstream)
         return network
 
-    def serve(self, twin: "Twin | str") -> "Network":
+    def serve(self, twin: "Twin | str", *, tls: bool = False) -> "Network":
         """Let a twin be reached on a real port too, by any client; returns where, as `network` does.
 
-        `twin` is what `api` returned, or the base URL that it (or a model) was declared for. Needs uvicorn.
+        `twin` is what `api` returned, or the base URL that it (or a model) was declared for. Needs uvicorn. With `tls`
+        it is reached by HTTPS, and ``.ca`` is the file of the authority that the client has to trust.
         """
-        return self._networks.serve(self._twins, twin)
+        return self._networks.serve(self._twins, twin, tls=tls)
 
     @cached_property
     def fill(self) -> "Fill":

@@ -18,7 +18,7 @@ from rollproof.values.exploration import Exploration
 from rollproof.values.schedule import Schedule
 
 from .exploring import explored, options
-from .test_mutants import NAMES, agent
+from .test_mutants import RIGHT, WRONG, agent
 
 WHOLE = ("right_foreign_files_stay", "wrong_rows_replaced_without_transaction")
 EACH = 50
@@ -63,11 +63,18 @@ def agree(closed: Exploration, unmerged: Exploration, *, whole: bool) -> None:
     assert not whole or broken(unmerged) == broken(closed)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WRONG)
 def test_every_crash_and_second_ones(name: str, tmp_path: Path, sampled: list[Schedule]) -> None:
     """The same invariants break with the same differences, merged or not."""
     closed, unmerged = both(agent(name), tmp_path, faults=KILL)
     agree(closed, unmerged, whole=not sampled)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.usefixtures("sampled")
+def test_every_crash_and_second_ones_of_a_right_agent(name: str, tmp_path: Path) -> None:
+    """Nothing breaks; that closure finds nothing either, under any fault, is tested with the agents."""
+    assert broken(explored(agent(name), tmp_path, faults=KILL, reduce=False)) == set()
 
 
 def test_the_first_scenario_too(tmp_path: Path, sampled: list[Schedule]) -> None:

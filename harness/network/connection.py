@@ -7,6 +7,7 @@ cannot make at an exact moment (RST towards the client above all, see `Disturb`)
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Awaitable, Callable
@@ -36,15 +37,19 @@ class Over(Exception):
 
 
 class Connection:
-    """Relays one connection. `ask` tells the parent of a moment and waits for its word."""
+    """Relays one connection. `ask` tells the parent of a moment and waits; with `tls` the client speaks it.
+
+    Its handshake is over before anything is looked at: to the agent it is a part of connecting.
+    """
 
     def __init__(
         self,
         number: int,
         client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         ask: Question,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.number, self._ask = number, ask
+        self.number, self._ask, self._tls = number, ask, tls
         self._from_client, self._to_client = client
         self._from_server: asyncio.StreamReader | None = None
         self._to_server: asyncio.StreamWriter | None = None
@@ -73,6 +78,8 @@ class Connection:
         """Relay until both sides have ended."""
         pumps: list[asyncio.Task[None]] = []
         try:
+            if self._tls is not None:
+                await self._to_client.start_tls(self._tls)
             said = await self._moment("connect", "before")
             self._from_server, self._to_server = await self._dial(*(said.via or (host, port)))
             pumps = [asyncio.create_task(self._upward()), asyncio.create_task(self._downward())]
@@ -130,7 +137,7 @@ class Connection:
     async def _break(self, strike: Disturb) -> None:
         if strike.how == "closed":
             with contextlib.suppress(OSError):
-                self._to_client.write_eof()
+                self._say_no_more()
             await self._until_client_ends(_SERVER_S)
         else:
             self._reset()
@@ -164,6 +171,13 @@ class Connection:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SERVER_S):
                 await self._server_ended.wait()
+
+    def _say_no_more(self) -> None:
+        """End what the client gets; TLS has no half of a connection."""
+        if self._to_client.can_write_eof():
+            self._to_client.write_eof()
+        else:
+            self._to_client.close()
 
     def _reset(self) -> None:
         """End the client's side with RST."""
@@ -223,7 +237,7 @@ class Connection:
         finally:
             self._server_ended.set()
         if not self._discards:
-            self._to_client.write_eof()
+            self._say_no_more()
 
     async def _cut_answer(self, share: float) -> None:
         """Let a part of the answer through; what happens to the connection then is the caller's."""

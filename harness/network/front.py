@@ -1,14 +1,15 @@
 """The relay in front of one service: a process of its own, so that it sees every client, whatever it is written in.
 
-    python -m rollproof.network.front CONTROL LISTENER HOST PORT
+    python -m rollproof.network.front CONTROL LISTENER HOST PORT [CERTIFICATE]
 
-CONTROL and LISTENER are descriptors of an open line to the parent and of a listening socket. It ends when the parent
-hangs up.
+CONTROL and LISTENER are descriptors of an open line to the parent and of a listening socket. With CERTIFICATE, a file,
+clients speak TLS and the service does not: what is looked at is what they say. It ends when the parent hangs up.
 """
 
 import asyncio
 import os
 import socket
+import ssl
 import sys
 from typing import Literal
 
@@ -25,8 +26,8 @@ _ROUNDS = 10
 class Front:
     """All connections to one service, and the line to the parent."""
 
-    def __init__(self, upstream: tuple[str, int], parent: Line) -> None:
-        self.upstream = upstream
+    def __init__(self, upstream: tuple[str, int], parent: Line, tls: ssl.SSLContext | None) -> None:
+        self.upstream, self._tls = upstream, tls
         self._parent = parent
         self._number = self._asked = 0
         self._open: dict[asyncio.Task[None], Connection] = {}
@@ -36,7 +37,9 @@ class Front:
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Relay one more connection."""
         self._number += 1
-        connection = Connection(self._number, (reader, writer), self._ask)
+        if self._tls is not None:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # the first bytes are for TLS
+        connection = Connection(self._number, (reader, writer), self._ask, self._tls)
         task = asyncio.create_task(connection.relay(*self.upstream))
         self._open[task] = connection
         task.add_done_callback(self._closed)
@@ -87,17 +90,19 @@ class Front:
         self._parent.tell(Closed(self._open.pop(task).number))
 
 
-async def serve(control: socket.socket, listener: socket.socket, upstream: tuple[str, int]) -> None:
+async def serve(control: socket.socket, listener: socket.socket, host: str, port: str, *certificate: str) -> None:
     """Relay until the parent hangs up."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
+    if tls is not None:
+        tls.load_cert_chain(*certificate)
     line = await Line.over(control)
-    front = Front(upstream, line)
+    front = Front((host, int(port)), line, tls)
     await asyncio.start_server(front.accept, sock=listener, backlog=512)
     async for message in line.messages():
         await front.hear(message)
 
 
 if __name__ == "__main__":
-    descriptors, (host, port) = sys.argv[1:3], sys.argv[3:]
-    line_to_parent, port_of_ours = inherited(descriptors)
-    asyncio.run(serve(line_to_parent, port_of_ours, (host, int(port))))
+    line_to_parent, port_of_ours = inherited(sys.argv[1:3])
+    asyncio.run(serve(line_to_parent, port_of_ours, *sys.argv[3:]))
     os._exit(0)

@@ -3,20 +3,26 @@
 import contextlib
 import re
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
 from ..values.network import Network
 from .side import LOOPBACK, Side
 
+if TYPE_CHECKING:
+    from .certificates import Authority
+
 
 class FrontProcess(Side):
     """A relay in a process of its own; the agent finds it at `network`."""
 
-    def __init__(self, name: str, upstream: tuple[str, int], path: str = "") -> None:
+    def __init__(
+        self, name: str, upstream: tuple[str, int], path: str = "", authority: "Authority | None" = None
+    ) -> None:
         host, port = upstream
-        super().__init__("rollproof.network.front", host, str(port))
-        self.network = Network(name, LOOPBACK, self.port, path, upstream)
+        super().__init__("rollproof.network.front", host, str(port), *([authority.server] if authority else []))
+        self.network = Network(name, LOOPBACK, self.port, path, upstream, authority.path if authority else "")
 
 
 def check(name: str, taken: Collection[str]) -> None:

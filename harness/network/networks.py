@@ -8,6 +8,7 @@ from ..values.network import Network, Reach
 
 if TYPE_CHECKING:
     from ..values.sources import Twin
+    from .certificates import Authority
     from .fronts import FrontProcess
     from .proxies import Proxies
     from .serving import TwinServer
@@ -36,9 +37,10 @@ class Networks:
         self.servers: list[TwinServer] = []
         self.upstreams: dict[tuple[str, int], str] = {}
         self.proxies: Proxies | None = None
+        self._authorities: list[Authority] = []
 
-    def network(self, name: str, upstream: str, path: str = "") -> Network:
-        """Declare a server; returns where the agent finds it."""
+    def network(self, name: str, upstream: str, path: str = "", authority: "Authority | None" = None) -> Network:
+        """Declare a server; returns where the agent finds it. With an `authority` the relay speaks TLS."""
         from .fronts import FrontProcess, address, check
 
         check(name, self.upstreams.values())
@@ -48,18 +50,24 @@ class Networks:
             from .proxies import Proxies
 
             self.proxies = self.proxies or Proxies(self._toxiproxy, self._seed)
-            self.fronts.append(FrontProcess(name, (host, port), path))
+        if self._active or authority is not None:
+            self.fronts.append(FrontProcess(name, (host, port), path, authority))
             network = self.fronts[-1].network
         self.upstreams[network.host, network.port] = name
         return network
 
-    def serve(self, twins: "Sequence[Twin]", twin: "Twin | str") -> Network:
+    def serve(self, twins: "Sequence[Twin]", twin: "Twin | str", *, tls: bool) -> Network:
         """Let one of these twins be reached on a real port."""
         from .serving import TwinServer, declared
 
-        server = TwinServer(declared(twins, twin))
+        chosen = declared(twins, twin)
+        if tls:
+            from .certificates import Authority
+
+            self._authorities.append(Authority())
+        server = TwinServer(chosen)
         self.servers.append(server)
-        return self.network(server.name, server.upstream, server.path)
+        return self.network(server.name, server.upstream, server.path, self._authorities[-1] if tls else None)
 
     def reach(self, hosts: frozenset[str]) -> Reach:
         """Return what of the real network is open to an agent that runs in the test's own process."""
@@ -77,5 +85,7 @@ class Networks:
             self.fronts.pop().close()
         while self.servers:
             self.servers.pop().close()
+        while self._authorities:
+            self._authorities.pop().close()
         if self.proxies is not None:
             self.proxies.close()

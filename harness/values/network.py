@@ -11,18 +11,22 @@ from .strikes import Disturb
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Where the agent finds a service: the relay in front of it, or without ``--chaos`` the service itself."""
+    """Where the agent finds a service: the relay in front of it, or without ``--chaos`` the service itself.
+
+    `ca` is the file, in PEM, of the authority that a client of TLS has to trust; empty where it speaks no TLS.
+    """
 
     name: str
     host: str
     port: int
     path: str = ""
     upstream: tuple[str, int] = ("", 0)
+    ca: str = ""
 
     @property
     def url(self) -> str:
         """The address for a client of HTTP, without a slash at its end."""
-        return f"http://{self.host}:{self.port}{self.path}"
+        return f"{'https' if self.ca else 'http'}://{self.host}:{self.port}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,35 @@
+"""A certificate authority of one test: its clients trust it, nobody else does."""
+
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..values.errors import ChaosError
+
+
+class Authority:
+    """Has made one certificate, for a server on this machine; its files live as long as it does.
+
+    Attributes:
+        path: the certificate of the authority itself, in PEM, for clients.
+        server: certificate and key of the server, in PEM.
+
+    Raises:
+        ChaosError: ``no-trustme``.
+    """
+
+    def __init__(self) -> None:
+        if find_spec("trustme") is None:
+            text = "a twin that speaks TLS needs trustme, which is not installed (chaos.serve)"
+            raise ChaosError("no-trustme", text, "pip install 'rollproof[network]'")
+        import trustme
+
+        self._folder = tempfile.TemporaryDirectory(prefix="rollproof-tls-")
+        self.path, self.server = (str(Path(self._folder.name) / name) for name in ("ca.pem", "server.pem"))
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(self.path)
+        authority.issue_cert("localhost", "127.0.0.1", "::1").private_key_and_cert_chain_pem.write_to_path(self.server)
+
+    def close(self) -> None:
+        """Remove the files."""
+        self._folder.cleanup()
