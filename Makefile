@@ -16,10 +16,12 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
-# What agents of others need, apart: one of these packages loads itself into every pytest.
+# What agents of others need, apart: one of these packages loads itself into every pytest. The rest it finds in $(VENV).
+$(AGENTS)/ready: PACKAGES = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 $(AGENTS)/ready: $(VENV)/ready
 	$(PYTHON) -m venv $(AGENTS)
-	$(AGENTS)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[test,agents]'
+	echo "import site; site.addsitedir('$(call PACKAGES,$(VENV))')" > "$(call PACKAGES,$(AGENTS))/others.pth"
+	$(AGENTS)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[agents]'
 	touch $@
 
 # Plugins that are tried beside ours, each in a folder that only these tests load.
