@@ -19,6 +19,7 @@ from rollproof.engine.lives import BIRTH
 from rollproof.engine.plan import arm, crash, errors
 from rollproof.plugin.installed import Builtins
 from rollproof.values.exploration import Exploration
+from rollproof.values.faults import with_twins
 from rollproof.values.schedule import Schedule
 
 ONE_PROCESS = """
@@ -161,8 +162,6 @@ class Measured:
         return folder
 
     def _options(self, globs: str) -> Options:
-        faults = list(Builtins().pytest_chaos_faults())
-        faults += [fault.for_model() for fault in faults if fault.name.startswith("http.")]
-        known = {fault.name: fault for fault in faults}
+        known = {fault.name: fault for fault in with_twins(Builtins().pytest_chaos_faults())}
         chosen = tuple(fault for name, fault in known.items() if fnmatchcase(name, globs))
         return Options(active=True, faults=chosen, known=known, invariants=tuple(Builtins().pytest_chaos_invariants()))
