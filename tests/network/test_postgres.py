@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pgserver
 import psycopg
 import pytest
 from rollproof.chaos import Chaos
@@ -21,6 +20,7 @@ from rollproof.values.world import Row
 from ..exploring import options
 from .shops import schedules
 
+pgserver = pytest.importorskip("pgserver", reason="no server for this Python")
 FAULTS = ("process.kill", "network.reset")
 
 
