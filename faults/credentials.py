@@ -7,13 +7,13 @@ from rollproof.values.points import Effect
 from rollproof.values.strikes import Respond, Strike
 
 
-@fault("credentials.revoked", at=("http", "llm", "mcp"), once=False, lasting=True)
+@fault("credentials.revoked", at=("http", "llm", "mcp", "served"), once=False, lasting=True)
 def revoked(effect: Effect) -> Iterator[Strike]:
     """From this request on the service answers 401; before recovery the key works again."""
     yield Respond(401)
 
 
-@fault("credentials.revoked_for_good", at=("http", "llm", "mcp"), once=False, lasting=True, outlives=True)
+@fault("credentials.revoked_for_good", at=("http", "llm", "mcp", "served"), once=False, lasting=True, outlives=True)
 def revoked_for_good(effect: Effect) -> Iterator[Strike]:
     """From this request on the service answers 401, to the first recovery too; then the key works again."""
     yield Respond(401)

@@ -11,7 +11,7 @@ from rollproof.values.strikes import Say, Strike
 from .documents import documents, is_document, structural_cuts
 
 
-@fault("llm.malformed_json", at="llm", when="after", lasting=True)
+@fault("llm.malformed_json", at=("llm", "served"), when="after", lasting=True)
 def malformed_json(effect: Effect) -> Iterator[Strike]:
     """The JSON of an answer or of a tool call has a trailing comma, or single quotes, as models write it."""
     for document in documents(effect.answer):
@@ -21,7 +21,7 @@ def malformed_json(effect: Effect) -> Iterator[Strike]:
                 yield Say(document.instead(written))
 
 
-@fault("llm.truncated_json", at="llm", when="after", lasting=True)
+@fault("llm.truncated_json", at=("llm", "served"), when="after", lasting=True)
 def truncated_json(effect: Effect) -> Iterator[Strike]:
     """The JSON of an answer is cut, once within each structural part; cuts that leave valid JSON come first.
 
@@ -35,7 +35,7 @@ def truncated_json(effect: Effect) -> Iterator[Strike]:
             yield Say(replace(answer, finish_reason="length") if cut == cuts[-1] else answer)
 
 
-@fault("llm.json_in_prose", at="llm", when="after", lasting=True)
+@fault("llm.json_in_prose", at=("llm", "served"), when="after", lasting=True)
 def json_in_prose(effect: Effect) -> Iterator[Strike]:
     """The JSON of an answer stands in a code fence, or between sentences, as models in a chat write it."""
     answer = effect.answer

@@ -13,7 +13,7 @@ from .documents import beginnings, is_document
 _REFUSAL = "I'm sorry, but I can't help with that."
 
 
-@fault("llm.empty_answer", at="llm", when="after", lasting=True)
+@fault("llm.empty_answer", at=("llm", "served"), when="after", lasting=True)
 def empty_answer(effect: Effect) -> Iterator[Strike]:
     """The model says nothing, calls nothing, and calls that an answer."""
     answer = effect.answer
@@ -21,7 +21,7 @@ def empty_answer(effect: Effect) -> Iterator[Strike]:
         yield Say(replace(answer, text="", tool_calls=(), finish_reason="stop"))
 
 
-@fault("llm.refusal", at="llm", when="after", lasting=True)
+@fault("llm.refusal", at=("llm", "served"), when="after", lasting=True)
 def refusal(effect: Effect) -> Iterator[Strike]:
     """The model refuses: in the way its API has for that and, where JSON was to come, in plain words too."""
     answer = effect.answer
@@ -32,14 +32,14 @@ def refusal(effect: Effect) -> Iterator[Strike]:
             yield Say(refused.with_text(_REFUSAL))
 
 
-@fault("llm.stopped_for_length", at="llm", when="after", lasting=True)
+@fault("llm.stopped_for_length", at=("llm", "served"), when="after", lasting=True)
 def stopped_for_length(effect: Effect) -> Iterator[Strike]:
     """The model stops half-way at its token limit and says so: in the text, in a tool call, or between two of them."""
     for begun in beginnings(effect.answer):
         yield Say(replace(begun, finish_reason="length"))
 
 
-@fault("llm.unknown_tool", at="llm", when="after", lasting=True)
+@fault("llm.unknown_tool", at=("llm", "served"), when="after", lasting=True)
 def unknown_tool(effect: Effect) -> Iterator[Strike]:
     """The model calls a tool that nobody offered, once in place of each call."""
     answer = effect.answer

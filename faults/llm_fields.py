@@ -17,7 +17,7 @@ from .documents import documents, is_json
 Path = tuple[str | int, ...]
 
 
-@fault("llm.missing_field", at="llm", when="after", lasting=True)
+@fault("llm.missing_field", at=("llm", "served"), when="after", lasting=True)
 def missing_field(effect: Effect) -> Iterator[Strike]:
     """A field is missing in the JSON of an answer or of a tool call, each one in turn."""
     for document in documents(effect.answer):
@@ -29,7 +29,7 @@ def missing_field(effect: Effect) -> Iterator[Strike]:
                 yield Say(document.instead(json.dumps(changed, ensure_ascii=False)))
 
 
-@fault("llm.wrong_type", at="llm", when="after", lasting=True)
+@fault("llm.wrong_type", at=("llm", "served"), when="after", lasting=True)
 def wrong_type(effect: Effect) -> Iterator[Strike]:
     """A field in the JSON of an answer or of a tool call has another type: each one in turn, as models get it wrong."""
     for document in documents(effect.answer):

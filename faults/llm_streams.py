@@ -16,19 +16,19 @@ from rollproof.values.strikes import Say, Strike
 from .documents import beginnings
 
 
-@fault("llm.closed_stream", at="llm", when="after", lasting=True)
+@fault("llm.closed_stream", at=("llm", "served"), when="after", lasting=True)
 def closed_stream(effect: Effect) -> Iterator[Strike]:
     """A stream ends in the middle without an error: no reason to stop is given, and what came looks like all."""
     return _begun(effect, "closed")
 
 
-@fault("llm.cut_stream", at="llm", when="after", lasting=True)
+@fault("llm.cut_stream", at=("llm", "served"), when="after", lasting=True)
 def cut_stream(effect: Effect) -> Iterator[Strike]:
     """The connection is lost in the middle of a stream, after the client has read what came before."""
     return _begun(effect, "cut")
 
 
-@fault("llm.stalled_stream", at="llm", when="after", lasting=True)
+@fault("llm.stalled_stream", at=("llm", "served"), when="after", lasting=True)
 def stalled_stream(effect: Effect) -> Iterator[Strike]:
     """Nothing more comes in the middle of a stream, until the client's patience ends."""
     return _begun(effect, "stalled")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from rollproof.values.faults import fault
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Disturb, Fail, Strike
+from rollproof.values.strikes import Disturb, Fail, Respond, Strike
 
 _SHARES = (0.5, 0.95)
 
@@ -71,3 +71,22 @@ def slow(effect: Effect) -> Iterator[Strike]:
 def trickle(effect: Effect) -> Iterator[Strike]:
     """The answer begins a byte at a time: a reader that takes what one read brings for the whole takes too little."""
     yield Disturb("trickled")
+
+
+@fault("network.server_error", at="served", lasting=True)
+def server_error(effect: Effect) -> Iterator[Strike]:
+    """The service on a real port (`chaos.serve`) answers 500 and has done nothing."""
+    yield Respond(500)
+
+
+@fault("network.unavailable", at="served", lasting=True)
+def unavailable(effect: Effect) -> Iterator[Strike]:
+    """It answers 503 and has done nothing."""
+    yield Respond(503)
+
+
+@fault("network.rate_limited", at="served", lasting=True)
+def rate_limited(effect: Effect) -> Iterator[Strike]:
+    """It answers 429 and asks to come back: in two seconds, or at a date."""
+    yield Respond(429, {"retry-after": "2"})
+    yield Respond(429, retry_date_s=2.0)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from email.utils import formatdate
+from functools import partial
 from typing import Any, Literal, Protocol
 
 from ..boundary.armed import Armed, Limits
@@ -30,7 +31,7 @@ from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Requested, Settle, Settled
 from ..values.points import Doer, Effect, Flight, Point, When
-from ..values.sources import Misanswering, twin_for
+from ..values.sources import Misanswering, Twin, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
 from .lives import Lived, Sighting, Snapshot
 from .setting import Setting
@@ -139,10 +140,17 @@ class Attendant:
         if isinstance(asked, Settled):
             self._unsettled.discard(server.line)
             return None
-        reply = server.answer(asked)
+        reply = server.answer(asked, partial(self._serve_request, server.twin))
         self._problem, server.problem = self._problem or server.problem, None
-        self._watch_credentials(replace(asked.request, url=f"http://{server.name}"), reply.response)
         return reply
+
+    def _serve_request(self, twin: Twin, request: HttpRequest) -> HttpResponse:
+        """Let a twin act at a point that only its server sees."""
+        verb = twin.verb(request)
+        point, armed = self._wires.requested(verb, twin.target(request)) if verb else (None, None)
+        response = self._treated(twin, request, point, armed)
+        self._watch_credentials(request, response)
+        return response
 
     def _hear(self, front: FrontProcess, message: object) -> object:
         """Answer a relay."""
@@ -251,27 +259,30 @@ class Attendant:
         assert twin is not None
         armed = self._plan[act.armed] if act.armed is not None else None
         try:
-            if armed is not None and isinstance(armed.strike, Respond):
-                response = twin.refuse(act.request, armed.strike.status, _headers(armed.strike, act.clock))
-            elif armed is not None and isinstance(armed.strike, Misanswer) and isinstance(twin, Misanswering):
-                response = twin.misanswer(act.request, armed.strike.how)
-            else:
-                response = twin.handle(act.request)
-                response = self._say(twin, act, response, armed)
+            response = self._treated(twin, act.request, act.point, armed)
         except ChaosError as problem:
             self._problem = self._problem or problem
             return Refused(problem.code, problem.message, problem.hint)
         self._watch_credentials(act.request, response)
         return response
 
-    def _say(self, twin: Any, act: Act, response: HttpResponse, armed: Armed | None) -> HttpResponse:
+    def _treated(self, twin: Twin, request: HttpRequest, point: Point | None, armed: Armed | None) -> HttpResponse:
+        """Return what a twin answers to a request, in its own way or in the way of a fault."""
+        if armed is not None and isinstance(armed.strike, Respond):
+            return twin.refuse(request, armed.strike.status, _headers(armed.strike, self.clock))
+        if armed is not None and isinstance(armed.strike, Misanswer) and isinstance(twin, Misanswering):
+            return twin.misanswer(request, armed.strike.how)
+        response = twin.handle(request)
+        return self._say(twin, point, response, armed) if point is not None else response
+
+    def _say(self, twin: Any, point: Point, response: HttpResponse, armed: Armed | None) -> HttpResponse:
         answer = twin.read_answer(response)
         if isinstance(answer, ModelAnswer):
-            seen = self._lived.effects.get(act.point, Effect(act.point))
-            self._lived.effects[act.point] = replace(seen, answer=answer)
+            seen = self._lived.effects.get(point, Effect(point))
+            self._lived.effects[point] = replace(seen, answer=answer)
             if armed is not None and isinstance(armed.strike, Say):
                 fault = self._executor.setting.known[armed.injection.fault]
-                variants = list(fault.strikes(Effect(act.point, 0, answer, when="after")))
+                variants = list(fault.strikes(Effect(point, 0, answer, when="after")))
                 index = int(armed.injection.variant or 1) - 1
                 if index < len(variants) and isinstance(variants[index], Say):
                     changed: HttpResponse = twin.write_answer(response, variants[index].answer)  # type: ignore[union-attr]

@@ -70,7 +70,7 @@ def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effe
     effect = replace(effect, when=injection.when)
     strikes = list(fault.strikes(effect)) or list(fault.strikes(replace(effect, by="task")))
     index = int(injection.variant) - 1 if injection.variant.isdigit() else 0
-    if not strikes and effect.answer is None and injection.point.kind == "llm":
+    if not strikes and effect.answer is None and fault.name.startswith("llm."):
         # an answer that is not known before it comes: what it becomes is made then, from the same variant
         return Armed(position, injection, Say(ModelAnswer()), fault.at)
     if index >= len(strikes):

@@ -8,17 +8,15 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from ..boundary.armed import Armed, Plan
 from ..boundary.nursery import end_group
 from ..network.proxies import Proxies, Toxic, toxic_for
 from ..values.network import GoOn, Moment, Network
-from ..values.points import Point, When
+from ..values.points import Effect, Point, When
 from ..values.strikes import Disturb, Fail, Kill, Strike
 from .lives import Lived
 
-Verb = Literal["connect", "exchange"]
 Strikes = Disturb | Fail
 
 
@@ -44,7 +42,7 @@ class Wires:
     ) -> None:
         self._proxies = proxies
         self._lived, self._plan, self._look, self._most = lived, Plan(plan), look, most
-        self._counts = Counter((p.verb, p.target) for p in earlier if p.kind == "net")
+        self._counts = Counter((p.kind, p.verb, p.target) for p in earlier if p.kind in ("net", "served"))
         self._announced: Counter[str] = Counter()
         self._at: dict[tuple[str, int], Point] = {}
         self._open: set[tuple[str, int]] = set()
@@ -58,7 +56,7 @@ class Wires:
 
     def connecting(self, name: str) -> Strikes | None:
         """The process itself says that it is about to connect: a client in Python, whose connect can really fail."""
-        point = self._arrive("connect", name)
+        point = self._arrive("net", "connect", name)
         strike = self._strike(point, "before")
         if strike is None:
             self._announced[name] += 1
@@ -72,9 +70,9 @@ class Wires:
         if moment.when == "before":
             if moment.verb == "connect" and self._announced[name]:
                 self._announced[name] -= 1
-                self._at[key] = Point("net", "connect", name, self._counts["connect", name])
+                self._at[key] = Point("net", "connect", name, self._counts["net", "connect", name])
                 return GoOn(moment.number, via=self._detour(network, key))
-            self._at[key] = self._arrive(moment.verb, name)
+            self._at[key] = self._arrive("net", moment.verb, name)
             self._note_company(key)
         else:
             self._open.discard(key)
@@ -102,9 +100,18 @@ class Wires:
         """A connection has ended; nothing is unanswered on it any more."""
         self._open.discard((name, connection))
 
-    def _arrive(self, verb: Verb, name: str) -> Point:
-        self._counts[verb, name] += 1
-        point = Point("net", verb, name, self._counts[verb, name])
+    def requested(self, verb: str, target: str) -> tuple[Point, Armed | None]:
+        """A twin on a real port has a request, and has not acted; returns what it does other than it would.
+
+        Where an agent can die is what relays see; this is another moment only for the answer.
+        """
+        point = self._arrive("served", verb, target)
+        self._lived.effects.setdefault(point, Effect(point, by="thread"))
+        return point, self._due(point, "before") or self._due(point, "after")
+
+    def _arrive(self, kind: str, verb: str, name: str) -> Point:
+        self._counts[kind, verb, name] += 1
+        point = Point(kind, verb, name, self._counts[kind, verb, name])
         self._lived.wired.append((self._lived.last, point))
         if verb == "exchange":
             self.exchanges += 1

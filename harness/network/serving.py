@@ -3,13 +3,13 @@
 import os
 import select
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
-from ..values.http import HttpResponse
+from ..values.http import HttpRequest, HttpResponse
 from ..values.network import Replied, Requested
 from ..values.sources import Twin
 from .side import LOOPBACK, Side
@@ -46,11 +46,11 @@ class TwinServer(Side):
         self._thread: threading.Thread | None = None
         self.answer_meanwhile()
 
-    def answer(self, asked: Requested) -> Replied:
-        """Let the twin act; what the harness cannot answer is a `problem` and a server error."""
-        request = asked.request
+    def answer(self, asked: Requested, act: Callable[[HttpRequest], HttpResponse] | None = None) -> Replied:
+        """Let the twin act, in its own way or by `act`; what the harness cannot answer is a `problem` and a 500."""
+        request = replace(asked.request, url=self._origin + asked.request.url)
         try:
-            response = self.twin.handle(replace(request, url=self._origin + request.url))
+            response = act(request) if act is not None else self.twin.handle(request)
         except ChaosError as problem:
             self.problem = self.problem or problem
             response = HttpResponse(500, {"content-type": "text/plain"}, str(problem).encode())

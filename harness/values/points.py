@@ -24,7 +24,7 @@ ANY_TASK = -1
 When = Literal["before", "middle", "after"]
 
 
-ANSWERED = ("http", "llm", "mail", "mcp", "stdio")
+ANSWERED = ("http", "llm", "mail", "mcp", "served", "stdio")
 """Kinds of points at which somebody else answers; a target begins with its host, and so does what a fault lasts for."""
 
 

@@ -1,10 +1,13 @@
 """Clients as they are, over real sockets: none of them is patched, and each is wrong in the same way without a key."""
 
 import asyncio
+import contextlib
+import json
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -99,7 +102,7 @@ def test_a_second_try_under_the_same_key_is_right(send: Send) -> None:
     faults = FAULTS if send is not by_another_process else FAULTS[:1]
     result = Post().explore(mailing(send, {"Idempotency-Key": "mail-1"}), *faults)
     assert schedules(result) == {}
-    assert result.points == 2 + (send is by_another_process)  # the program is a point, too
+    assert result.points == 3 + (send is by_another_process)  # the request as its twin sees it; the program
     assert result.errors == result.flaky == ()
     assert "exhaustive" in result.statement
     assert "real connections: api.mail.test" in result.statement
@@ -201,3 +204,60 @@ def test_a_twin_on_a_real_port_without_chaos() -> None:
         headers = {"Authorization": "Bearer k"}
         with pytest.raises(ChaosError, match="reply-missing"):
             chaos.explore(run=lambda: requests.post(f"{models.url}/chat/completions", json=asked, headers=headers))
+
+
+STATUS = ("network.server_error", "network.unavailable", "network.rate_limited")
+REFUSED = "network.server_error@served.post:api.mail.test/mails#1:before"
+
+
+def posting(*, looks: bool) -> Callable[[Network], str]:
+    """Return an agent that has three tries, and looks at the status of an answer or not."""
+
+    def run(service: Network) -> str:
+        for attempt in (1, 2, 3):
+            headers = {"Idempotency-Key": "mail-1"}
+            answer = requests.post(f"{service.url}/mails", json={"to": "ada"}, headers=headers, timeout=5)
+            if answer.ok or not looks:
+                return "sent"
+            if attempt < 3:
+                time.sleep(2)
+        raise RuntimeError(answer.text)
+
+    return run
+
+
+def test_a_twin_on_a_real_port_refuses_too() -> None:
+    """An agent that takes any answer for success is found; one that looks and waits is right."""
+    wrong = Post().explore(posting(looks=False), *STATUS)
+    assert "honest_outcome" in schedules(wrong)[REFUSED]
+    right = Post().explore(posting(looks=True), *STATUS, "credentials.revoked")
+    assert schedules(right) == {}
+    assert right.errors == right.flaky == ()
+    assert {cell.fault for cell in right.cells} == {*STATUS, "credentials.revoked"}
+    replayed = Post().explore(posting(looks=False), token=REFUSED)
+    assert REFUSED in schedules(replayed)
+
+
+def test_what_a_model_on_a_real_port_says_can_be_cut(tmp_path: Path) -> None:
+    """An agent that repairs half a document applies half of it, whichever client it is written with."""
+    found: list[Exploration] = []
+    chaos = Chaos(options(faults=(options().known["llm.truncated_json"],)), "test_it", found.append)
+    chaos.watch(tmp_path)
+    chaos.llm({"Plan": '{"steps": ["book", "pay"]}'}, base_url="https://models.test/v1")
+    service = chaos.serve("https://models.test/v1")
+
+    def run() -> str:
+        asked = {"model": "m", "messages": [{"role": "user", "content": "Plan it"}]}
+        headers = {"Authorization": "Bearer k"}
+        answer = requests.post(f"{service.url}/chat/completions", json=asked, headers=headers, timeout=5).json()
+        text = answer["choices"][0]["message"]["content"]
+        with contextlib.suppress(ValueError):
+            json.loads(text)
+            (tmp_path / "plan").write_text(text)
+            return "planned"
+        (tmp_path / "plan").write_text(text.rpartition(",")[0] + "]}")
+        return "planned"
+
+    with closing(chaos), pytest.raises(pytest.fail.Exception):
+        chaos.explore(run=run)
+    assert any(token.startswith("llm.truncated_json") and "@served.chat:" in token for token in schedules(found[0]))

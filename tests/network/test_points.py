@@ -63,7 +63,7 @@ def test_every_moment_of_an_exchange_is_tried(yard: Yard, shop: str) -> None:
     assert struck == {
         "process.kill",
         "process.interrupt",
-        *(name for name in options().known if name.startswith("network.")),
+        *(name for name, fault in options().known.items() if fault.at[0].startswith("net.")),
     }
     assert "slow and silent through" in result.statement
 
