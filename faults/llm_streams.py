@@ -28,7 +28,7 @@ def cut_stream(effect: Effect) -> Iterator[Strike]:
     return _begun(effect, "cut")
 
 
-@fault("llm.stalled_stream", at=("llm", "served"), when="after", lasting=True)
+@fault("llm.stalled_stream", at="llm", when="after", lasting=True)
 def stalled_stream(effect: Effect) -> Iterator[Strike]:
     """Nothing more comes in the middle of a stream, until the client's patience ends."""
     return _begun(effect, "stalled")

@@ -145,7 +145,8 @@ class Chaos:
         """
         from .twins.mcp import declared
 
-        twin = declared(tools, base_url, command, token, self._options.seed)
+        others = {t.base_url for t in self._twins if getattr(t, "command", ()) != tuple(command or ())}
+        twin = declared(tools, base_url, command, token, self._options.seed, others)
         self._add_twin(twin)
         if token is not None:
             self._secrets[f"the token of {base_url}"] = token.encode()

@@ -44,7 +44,7 @@ class Plan:
         self._lasting = [one for one in armed if one.begun]
         self.spent = {one.position for one in self._lasting}
 
-    def first(self, point: Point, when: When, wanted: Callable[[Strike], bool]) -> Armed | None:
+    def first(self, point: Point, when: When, wanted: Callable[[Strike], bool] = lambda strike: True) -> Armed | None:
         """Return what strikes for the first time at this moment; it has struck then."""
         for armed in self.armed:
             injection = armed.injection
@@ -56,7 +56,7 @@ class Plan:
                 return armed
         return None
 
-    def again(self, point: Point, when: When, wanted: Callable[[Strike], bool]) -> Armed | None:
+    def again(self, point: Point, when: When, wanted: Callable[[Strike], bool] = lambda strike: True) -> Armed | None:
         """Return what began earlier and strikes here, too."""
         lasting = (a for a in self._lasting if _repeats(a, when) and a.reaches(point) and wanted(a.strike))
         return next(lasting, None)

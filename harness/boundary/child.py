@@ -138,7 +138,7 @@ def prepare(*, real_network: bool) -> Callable[[], None]:
     """Do once in the parent what every child needs; returns what puts the parent back."""
     undo = http.prepare(real_network=real_network)
     warm(())
-    memory.at_each_exploration()
+    memory.on_large_pages_from_the_second_time()
 
     def put_back() -> None:
         gc.unfreeze()

@@ -22,7 +22,7 @@ def _helper() -> sqlite3.Connection:
 
 def install(connection: sqlite3.Connection, clock: Clock) -> None:
     """Move the clock inside SQL, and spare the disk: a killed process loses nothing that was written."""
-    if not connection.in_transaction:  # ``autocommit=False`` opens one at once, in which the disk is not to be spared
+    if not connection.in_transaction:  # as ``autocommit=False`` is at once: SQLite refuses this there
         _Connection.cursor(connection, _Cursor).execute("PRAGMA synchronous=OFF")
 
     def evaluated(function: str, leading: tuple[Any, ...], arguments: tuple[Any, ...]) -> Any:

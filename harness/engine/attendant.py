@@ -68,6 +68,11 @@ def _headers(strike: Respond, now: float) -> Mapping[str, str]:
     return {**strike.headers, "retry-after": formatdate(now + strike.retry_date_s, usegmt=True)}
 
 
+def _unsettled() -> ChaosError:
+    hint = "an agent's connection stays open after its process has ended: does something else hold it?"
+    return ChaosError("not-settled", f"a service has not come to rest within {_SETTLING_S:.0f} s", hint)
+
+
 def tell(channel: Channel, message: object) -> None:
     """Say something to who may have died meanwhile, which the next look will show."""
     with contextlib.suppress(OSError):
@@ -178,12 +183,17 @@ class Attendant:
                 tell(line, Settle(dead=not self.told))
                 self._unsettled.add(line)
             while self._unsettled:
-                self._serve([*self._fronts, *self._servers], _SETTLING_S)
-        if self._executor.setting.proxies is not None:
-            self._executor.setting.proxies.clear()
+                try:
+                    self._serve([*self._fronts, *self._servers], _SETTLING_S)
+                except TimeoutError:
+                    raise self._problem or _unsettled() from None
+            if self._executor.setting.proxies is not None:
+                self._executor.setting.proxies.clear()
 
     def close(self, status: int, end: Snapshot) -> None:
         """Note what the process left, and how it died where nothing planned it and it said nothing."""
+        if self._problem is not None:
+            raise self._problem  # of a request whose answer the process did not wait for
         lived = self._lived
         lived.end = end
         if lived.wired:

@@ -14,7 +14,7 @@ from ..boundary.nursery import end_group
 from ..network.proxies import Proxies, Toxic, toxic_for
 from ..values.network import GoOn, Moment, Network
 from ..values.points import Effect, Point, When
-from ..values.strikes import Disturb, Fail, Kill, Strike
+from ..values.strikes import Disturb, Fail, Kill
 from .lives import Lived
 
 Strikes = Disturb | Fail
@@ -97,7 +97,9 @@ class Wires:
         return toxic is not None and self._proxies is not None and self._proxies.strike(key, toxic)
 
     def closed(self, name: str, connection: int) -> None:
-        """A connection has ended; nothing is unanswered on it any more."""
+        """A connection has ended; nothing is unanswered on it any more. One of TLS may end before it was one."""
+        if (name, connection) not in self._at and self._announced[name]:
+            self._announced[name] -= 1
         self._open.discard((name, connection))
 
     def requested(self, verb: str, target: str) -> tuple[Point, Armed | None]:
@@ -136,10 +138,9 @@ class Wires:
         return None
 
     def _due(self, point: Point, when: When) -> Armed | None:
-        """Return what strikes at this moment: a planned injection once, a lasting one again and again."""
-        armed = self._plan.first(point, when, _any)
+        armed = self._plan.first(point, when)
         if armed is None:
-            return self._plan.again(point, when, _any)
+            return self._plan.again(point, when)
         self._lived.struck.add(armed.position)
         return armed
 
@@ -165,10 +166,6 @@ class Wires:
         """Kill all processes of the agent, now."""
         self.killed = True
         end_group(self._lived.pid)
-
-
-def _any(strike: Strike) -> bool:
-    return True
 
 
 def _toxic(armed: Armed) -> Toxic | None:

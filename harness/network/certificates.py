@@ -8,7 +8,9 @@ from ..values.errors import ChaosError
 
 
 class Authority:
-    """Has made one certificate, for a server on this machine; its files live as long as it does.
+    """An authority, and the one certificate that it issued: for `host`, and for this machine.
+
+    `close` removes the files.
 
     Attributes:
         path: the certificate of the authority itself, in PEM, for clients.
@@ -18,7 +20,7 @@ class Authority:
         ChaosError: ``no-trustme``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
         if find_spec("trustme") is None:
             text = "a twin that speaks TLS needs trustme, which is not installed (chaos.serve)"
             raise ChaosError("no-trustme", text, "pip install 'rollproof[network]'")
@@ -28,7 +30,9 @@ class Authority:
         self.path, self.server = (str(Path(self._folder.name) / name) for name in ("ca.pem", "server.pem"))
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.path)
-        authority.issue_cert("localhost", "127.0.0.1", "::1").private_key_and_cert_chain_pem.write_to_path(self.server)
+        authority.issue_cert(host, "localhost", "127.0.0.1", "::1").private_key_and_cert_chain_pem.write_to_path(
+            self.server
+        )
 
     def close(self) -> None:
         """Remove the files."""

@@ -37,7 +37,7 @@ class Over(Exception):
 
 
 class Connection:
-    """Relays one connection. `ask` tells the parent of a moment and waits; with `tls` the client speaks it.
+    """Relays one connection. `ask` tells the parent of a moment and waits; with `tls` the client's side is encrypted.
 
     Its handshake is over before anything is looked at: to the agent it is a part of connecting.
     """
@@ -51,6 +51,7 @@ class Connection:
     ) -> None:
         self.number, self._ask, self._tls = number, ask, tls
         self._from_client, self._to_client = client
+        self._socket = self._to_client.get_extra_info("socket")  # TLS forgets it when the client is gone
         self._from_server: asyncio.StreamReader | None = None
         self._to_server: asyncio.StreamWriter | None = None
         self._turn: Literal["connect", "held", "client", "server"] = "connect"
@@ -79,7 +80,7 @@ class Connection:
         pumps: list[asyncio.Task[None]] = []
         try:
             if self._tls is not None:
-                await self._to_client.start_tls(self._tls)
+                await self._to_client.start_tls(self._tls, ssl_handshake_timeout=_WORK_S)
             said = await self._moment("connect", "before")
             self._from_server, self._to_server = await self._dial(*(said.via or (host, port)))
             pumps = [asyncio.create_task(self._upward()), asyncio.create_task(self._downward())]
@@ -92,7 +93,9 @@ class Connection:
             self.end()
 
     def end(self) -> None:
-        """Hang up on both sides."""
+        """Hang up on both sides; a client that answers no farewell of TLS is not waited for."""
+        if self._tls is not None and self._to_client.is_closing():
+            self._to_client.transport.abort()
         for writer in (self._to_client, self._to_server):
             if writer is not None:
                 writer.close()
@@ -181,9 +184,8 @@ class Connection:
 
     def _reset(self) -> None:
         """End the client's side with RST."""
-        sock = self._to_client.get_extra_info("socket")
         with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._to_client.transport.abort()
 
     async def _upward(self) -> None:

@@ -36,7 +36,7 @@ def check(name: str, taken: Collection[str]) -> None:
 def gone(name: str) -> ChaosError:
     """Return the error for a relay that has ended."""
     return ChaosError(
-        "front-gone", f"the relay in front of {name!r} has ended", "was it killed? nothing after that could be judged"
+        "front-gone", f"the server or relay of {name!r} has ended", "was it killed? nothing after that could be judged"
     )
 
 

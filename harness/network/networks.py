@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
 from ..values.network import Network, Reach
@@ -61,10 +62,14 @@ class Networks:
         from .serving import TwinServer, declared
 
         chosen = declared(twins, twin)
+        name = urlsplit(chosen.base_url)
+        if name.netloc in self.upstreams.values():
+            hint = "one server is enough: keep what chaos.serve returned the first time"
+            raise ChaosError("twice", f"{chosen.base_url} is served already", hint)
         if tls:
             from .certificates import Authority
 
-            self._authorities.append(Authority())
+            self._authorities.append(Authority(name.hostname or "localhost"))
         server = TwinServer(chosen)
         self.servers.append(server)
         return self.network(server.name, server.upstream, server.path, self._authorities[-1] if tls else None)

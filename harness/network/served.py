@@ -45,7 +45,8 @@ class Application:
             body, more = body + message.get("body", b""), message.get("more_body", False)
         response = await self._asked(_request(scope, body))
         await send({"type": "http.response.start", "status": response.status, "headers": _headers(response)})
-        await send({"type": "http.response.body", "body": response.body})
+        # what is cut stays without its last chunk: uvicorn hangs up then
+        await send({"type": "http.response.body", "body": response.body, "more_body": response.broken == "cut"})
 
     async def _asked(self, request: HttpRequest) -> HttpResponse:
         self._number += 1

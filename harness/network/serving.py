@@ -88,4 +88,5 @@ class TwinServer(Side):
                 asked = self.line.receive()
             except EOFError:
                 return
-            self.line.tell(self.answer(asked))
+            if isinstance(asked, Requested):
+                self.line.tell(self.answer(asked))

@@ -1,8 +1,9 @@
 """A server of tools: the Model Context Protocol over streamable HTTP, as clients of today speak it."""
 
+import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,12 @@ from .mcp_tools import Tools, tools_of
 
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 SESSION = "mcp-session-id"
+_LAUNCHERS = ("bunx", "deno", "docker", "node", "npm", "npx", "pipx", "pnpm", "podman", "python", "uv", "uvx")
 _LAUNCHES = ("run", "exec", "dlx", "tool")
+_VALUED = (
+    *("-e", "-p", "-v"),
+    *("--directory", "--env", "--from", "--mount", "--name", "--network", "--package", "--with"),
+)
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9._-]+")
 _VERBS = {"initialize": "initialize", "tools/list": "list", "tools/call": "call"}
 _INVALID_REQUEST, _UNKNOWN_METHOD, _INVALID_PARAMS, _PARSE_ERROR = -32600, -32601, -32602, -32700
@@ -185,9 +191,14 @@ class McpTwin:
 
 
 def declared(
-    tools: Mapping[str, Any], base_url: str | None, command: Sequence[str] | None, token: str | None, seed: int
+    tools: Mapping[str, Any],
+    base_url: str | None,
+    command: Sequence[str] | None,
+    token: str | None,
+    seed: int,
+    others: Container[str] = (),
 ) -> McpTwin:
-    """Return the server that a test declares, at a URL or as a command.
+    """Return the server that a test declares, at a URL or as a command; `others` are the URLs of other commands.
 
     Raises:
         ChaosError: ``bad-server`` for both or neither, or a command that is none.
@@ -200,15 +211,24 @@ def declared(
     words = () if isinstance(command, str) or command is None else tuple(command)
     if not words or not all(isinstance(word, str) and word for word in words) or token is not None:
         raise ChaosError("bad-server", f"command={command!r} is no list of words, or has a token", hint)
-    return McpTwin(tools, base_url=f"http://{_name(words)}", command=words, seed=seed)
+    return McpTwin(tools, base_url=f"http://{_name(words, others)}", command=words, seed=seed)
 
 
-def _name(command: Sequence[str]) -> str:
-    """Return what a server is called: the first word behind its launcher that is no option; packages keep scopes."""
-    behind = [word for word in command[1:] if not word.startswith("-") and word not in _LAUNCHES]
-    package, _, _ = (behind or command)[0].removeprefix("@").partition("@")
-    name = package if behind and behind[0].startswith("@") else package.rpartition("/")[2]
-    return _NOT_IN_A_NAME.sub("-", name.lower())[:40].strip("-") or "server"
+def _name(command: Sequence[str], others: Container[str]) -> str:
+    """Return what a server is called: the program, or what a launcher launches, a package with its scope.
+
+    No argument of it: it may hold a secret. A further one of that name gets a number.
+    """
+    program, behind = command[0].rpartition("/")[2], iter(command[1:])
+    launched = [program]
+    if program.rstrip("0123456789.") in _LAUNCHERS:
+        words = [word for word in behind if not (word in _VALUED and next(behind, "")) and not word.startswith("-")]
+        launched = [word for word in words if word not in _LAUNCHES and "=" not in word] or launched
+    scoped = launched[0].startswith("@")
+    package = launched[0].removeprefix("@") if scoped else launched[0].rpartition("/")[2]
+    name = _NOT_IN_A_NAME.sub("-", package.partition("@")[0].lower()).strip("-") or "server"
+    numbered = (f"{name}-{number}" if number > 1 else name for number in itertools.count(1))
+    return next(each for each in numbered if f"http://{each}" not in others)
 
 
 class _Collections(dict[str, list[Row]]):

@@ -13,7 +13,8 @@ from .strikes import Disturb
 class Network:
     """Where the agent finds a service: the relay in front of it, or without ``--chaos`` the service itself.
 
-    `ca` is the file, in PEM, of the authority that a client of TLS has to trust; empty where it speaks no TLS.
+    `ca` is the file, in PEM, of the authority that a client of TLS has to trust; empty where it speaks no
+    TLS. Where it does, there is always a relay.
     """
 
     name: str

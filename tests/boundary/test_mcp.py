@@ -232,12 +232,18 @@ SUBPROCESS = {
         (["npx", "-y", "@trains/server@1.2"], "trains-server"),
         (["uv", "run", "servers/weather.py", "--days", "3"], "weather.py"),
         (["docker", "run", "-i", "--rm", "tools/fetch"], "fetch"),
-        (["./bin/Tools Server"], "tools-server"),
+        (["./bin/Tools Server", "/data/a"], "tools-server"),
+        (["mcp-server-sqlite", "--db-path", "test.db"], "mcp-server-sqlite"),
+        (["docker", "run", "-i", "-e", "API_KEY=sk-123", "tools/github"], "github"),
+        (["uv", "run", "--with", "mcp[cli]", "server.py"], "server.py"),
+        (["node", "node_modules/@travel/server/dist/index.js"], "index.js"),
+        (["python3.12", "-m", "weather.server"], "weather.server"),
     ],
 )
 def test_what_a_command_is_called(command: list[str], name: str) -> None:
-    """By what it launches, not by its launcher, options or arguments; servers of two scopes are two."""
+    """By what it launches, not by its launcher, options or arguments; a second one of that name has a number."""
     assert declared(TOOLS, None, command, None, 0).base_url == f"http://{name}"
+    assert declared(TOOLS, None, command, None, 0, {f"http://{name}"}).base_url == f"http://{name}-2"
 
 
 @pytest.fixture

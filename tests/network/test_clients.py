@@ -159,6 +159,38 @@ def test_a_stream_of_a_model_on_a_real_port(tmp_path: Path) -> None:
     assert {cell.fault for cell in found[0].cells} == {"network.cut_answer", "network.trickle"}
 
 
+def test_a_stream_of_a_model_on_a_real_port_is_cut(tmp_path: Path) -> None:
+    """In the middle of a chunked body the connection ends, which a client must see; the twin's words are its own."""
+    found: list[Exploration] = []
+    faults = tuple(options().known[name] for name in ("llm.cut_stream", "llm.closed_stream"))
+    chaos = Chaos(options(faults=faults), "test_it", found.append)
+    chaos.watch(tmp_path)
+    chaos.llm({"Say": "All is well, and has been so since Monday."}, base_url="https://models.test/v1")
+    service = chaos.serve("https://models.test/v1")
+    asked = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "Say it"}]}
+
+    def said() -> str:
+        headers = {"Authorization": "Bearer k"}
+        with requests.post(
+            f"{service.url}/chat/completions", json=asked, headers=headers, timeout=5, stream=True
+        ) as it:
+            text = b"".join(it.iter_content(None)).decode()
+        if "[DONE]" not in text:
+            raise EOFError
+        return str(len(text.split("data: ")))
+
+    def run() -> None:
+        try:
+            count = said()
+        except (requests.RequestException, EOFError) as problem:
+            count = f"{type(problem).__name__} {said()}"
+        (tmp_path / "chunks").write_text(count.rpartition(" ")[2])
+
+    with closing(chaos):
+        chaos.explore(run=run)
+    assert {cell.fault for cell in found[0].cells} == {"llm.cut_stream", "llm.closed_stream"}
+
+
 def test_a_websocket(tmp_path: Path) -> None:
     """Messages both ways, pings, a closing handshake: an order that is sent again without a number is there twice."""
     yard = Yard(tmp_path)

@@ -166,14 +166,14 @@ class Explorer:
             try:
                 work()
             finally:
-                os.write(writing, bytes([GATE.count]))
+                os.write(writing, str(GATE.count).encode())
 
         self.restore("start")
         in_child(counted)
-        [count] = os.read(reading, 1)
-        os.close(reading)
         os.close(writing)
-        return count
+        count = os.read(reading, 16)
+        os.close(reading)
+        return int(count)
 
 
 @pytest.fixture
