@@ -41,7 +41,8 @@ def early_bound(originals: Mapping[int, object]) -> Mapping[int, list[tuple[Any,
 def _held(module: ModuleType, name: str) -> Iterator[tuple[Any, str, object]]:
     """Yield (holder, attribute, value) for what a module, its classes and the defaults of its functions hold.
 
-    Of what modules hold only the `type` is asked: ``isinstance`` makes a lazy proxy, such as ``openai.chat``, import all that it stands for.
+    Of what modules hold only the `type` is asked: ``isinstance`` makes a lazy proxy, such as ``openai.chat``,
+    import all that it stands for.
     """
     for attribute, value in list(vars(module).items()):
         yield module, attribute, value

@@ -30,9 +30,8 @@ class Authority:
         self.path, self.server = (str(Path(self._folder.name) / name) for name in ("ca.pem", "server.pem"))
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.path)
-        authority.issue_cert(host, "localhost", "127.0.0.1", "::1").private_key_and_cert_chain_pem.write_to_path(
-            self.server
-        )
+        certificate = authority.issue_cert(host, "localhost", "127.0.0.1", "::1")
+        certificate.private_key_and_cert_chain_pem.write_to_path(self.server)
 
     def close(self) -> None:
         """Remove the files."""

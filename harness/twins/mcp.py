@@ -19,10 +19,7 @@ VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 SESSION = "mcp-session-id"
 _LAUNCHERS = ("bunx", "deno", "docker", "node", "npm", "npx", "pipx", "pnpm", "podman", "python", "uv", "uvx")
 _LAUNCHES = ("run", "exec", "dlx", "tool")
-_VALUED = (
-    *("-e", "-p", "-v"),
-    *("--directory", "--env", "--from", "--mount", "--name", "--network", "--package", "--with"),
-)
+_VALUED = ("-e", "-p", "-v", "--directory", "--env", "--from", "--mount", "--name", "--network", "--package", "--with")
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9._-]+")
 _VERBS = {"initialize": "initialize", "tools/list": "list", "tools/call": "call"}
 _INVALID_REQUEST, _UNKNOWN_METHOD, _INVALID_PARAMS, _PARSE_ERROR = -32600, -32601, -32602, -32700

@@ -1,6 +1,7 @@
 """A twin by HTTPS: what clients say is looked at behind their TLS, so it breaks at the same points as without."""
 
 import asyncio
+import contextlib
 import shutil
 import ssl
 import subprocess
@@ -14,6 +15,8 @@ import httpx2
 import pytest
 import requests
 from rollproof.chaos import Chaos, Options
+from rollproof.network import certificates
+from rollproof.values.errors import ChaosError
 from rollproof.values.network import Network
 
 from .shops import Post, schedules
@@ -111,3 +114,47 @@ def test_an_ordinary_run_speaks_tls_too_and_nothing_stays() -> None:
             requests.get(f"{service.url}/mails", timeout=5)
         assert len(mails.resources("mails")) == 1
     assert not Path(service.ca).parent.exists()
+
+
+def test_a_client_that_gives_up_in_a_silence_leaves_no_complaint(capfd: pytest.CaptureFixture[str]) -> None:
+    """Its connection is gone when the relay ends it; the relay's terminal is the user's."""
+    token = "network.timeout@net.exchange:api.mail.test#1:after"
+
+    def impatient(service: Network, headers: dict[str, str]) -> Any:
+        url = f"{service.url}/mails"
+        return requests.post(url, json={"to": "ada"}, headers=headers, timeout=0.2, verify=service.ca).json()["id"]
+
+    result = Encrypted().explore(mailing(impatient, {"Idempotency-Key": "mail-1"}), token=token)
+    assert schedules(result) == {}
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_who_does_not_trust_the_authority_makes_no_point_of_the_next_one() -> None:
+    """A handshake that fails is no connection: the one after it is the first."""
+
+    def run(service: Network) -> str:
+        with contextlib.suppress(requests.exceptions.SSLError):
+            requests.get(f"{service.url}/mails", timeout=5)
+        return str(by_curl(service, {"Idempotency-Key": "mail-1"}))
+
+    result = Encrypted().explore(run, "network.slow")
+    assert schedules(result) == {}
+    assert result.errors == result.flaky == ()
+
+
+def test_tls_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said where it is declared, with what to install."""
+    monkeypatch.setattr(certificates, "find_spec", lambda name: None)
+    chaos = Chaos(Options())
+    with closing(chaos), pytest.raises(ChaosError, match=r"no-trustme") as caught:
+        chaos.serve(chaos.api(Post.URL), tls=True)
+    assert "pip install 'rollproof[network]'" in str(caught.value)
+
+
+def test_a_twin_is_served_once() -> None:
+    """Said with what to do instead."""
+    chaos = Chaos(Options())
+    chaos.serve(chaos.api(Post.URL))
+    with closing(chaos), pytest.raises(ChaosError, match="served already"):
+        chaos.serve(Post.URL, tls=True)
