@@ -49,8 +49,10 @@ class Measured:
 
         def counted(explorer: Explorer, *args: Any) -> None:
             Executor.live = live  # type: ignore[method-assign]
-            audit(explorer, *args)
-            Executor.live = kept  # type: ignore[method-assign]
+            try:
+                audit(explorer, *args)
+            finally:
+                Executor.live = kept  # type: ignore[method-assign]
 
         Explorer._audit = counted  # type: ignore[method-assign]
         try:

@@ -56,7 +56,7 @@ def exploration() -> None:
                 f"  forked brute force, up to {crashes} crashes: {len(schedules)} schedules, "
                 f"{executions * scale:.0f} executions, {spent * scale:.1f} s ({len(sample)} run, times {scale:.1f})\n"
                 f"    closure: {executions * scale / made:.1f} times fewer executions (goal: {goal}), "
-                f"{spent * scale / closure_s:.1f} times less time"
+                f"{spent * scale / closure_s:.1f} times less time, audit included"
             )
         spent = measured.interpreters(dice.sample(one, INTERPRETERS)) / INTERPRETERS * len(one)
         print(

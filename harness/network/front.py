@@ -16,11 +16,9 @@ from typing import Literal
 from ..values.network import Ask, Awaited, Begin, Closed, GoOn, Moment, Settle, Settled
 from ..values.points import When
 from .connection import Connection
-from .line import Line, inherited
+from .line import Line, catch_up, inherited
 
 _SETTLE_S = 0.1
-_ROUNDS = 10
-"""Rounds of the loop in which a client that came, or spoke, before a question is taken notice of; it takes 4."""
 
 
 class Front:
@@ -55,8 +53,7 @@ class Front:
         elif isinstance(message, Settle):
             await self._settle(message.dead)
         elif isinstance(message, Ask):
-            for _ in range(_ROUNDS):
-                await asyncio.sleep(0)
+            await catch_up()
             self._parent.tell(Awaited(any(connection.busy for connection in self._open.values())))
 
     async def _ask(self, connection: Connection, verb: Literal["connect", "exchange"], when: When, size: int) -> GoOn:

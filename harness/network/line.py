@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 from .orphans import end_with
 
 _LENGTH = struct.Struct("!I")
+_ROUNDS = 10
+"""Rounds of the loop until it has; it takes 4."""
 
 
 class Line:
@@ -38,6 +40,12 @@ class Line:
             except (asyncio.IncompleteReadError, ConnectionError):
                 return
             yield message
+
+
+async def catch_up() -> None:
+    """Let the loop take notice of what came before a question: of a client that came, or spoke."""
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)
 
 
 def inherited(descriptors: list[str]) -> list[socket.socket]:

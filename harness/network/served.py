@@ -17,12 +17,10 @@ from uvicorn.server import ServerState
 
 from ..values.http import HttpRequest, HttpResponse
 from ..values.network import Replied, Requested, Settle, Settled
-from .line import Line, inherited
+from .line import Line, catch_up, inherited
 
 _Messages = Callable[[], Awaitable[Mapping[str, Any]]]
 _Sends = Callable[[Mapping[str, Any]], Awaitable[None]]
-_ROUNDS = 10
-"""Rounds of the loop in which a connection that was made before a question is taken notice of."""
 _STEP_S = 0.001
 
 
@@ -65,8 +63,7 @@ class Application:
 
     async def _settle(self, state: ServerState) -> None:
         """Wait for connections that their clients have ended; there are no others now."""
-        for _ in range(_ROUNDS):
-            await asyncio.sleep(0)
+        await catch_up()
         while state.connections or state.tasks:
             await asyncio.sleep(_STEP_S)
         self._line.tell(Settled())
