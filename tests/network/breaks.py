@@ -135,12 +135,20 @@ if shutil.which("openssl") is not None:
     ROWS.append(Row("untrusted certificate", untrusted, scheme="https"))
 
 
-def carried_out(row: Row, client: str, toxiproxy: Toxiproxy, number: int) -> tuple[str, int]:
+def placed(row: Row, toxiproxy: Toxiproxy, number: int, stack: ExitStack) -> tuple[ModelServer, Proxy, ExitStack]:
+    """Start the server of one call and the proxy before it, before anything breaks; `stack` ends them.
+
+    A real Toxiproxy leaves the port of a proxy that is down to whoever comes next.
+    """
+    server = stack.enter_context(model_server(row.shape != "delimited"))
+    proxy = toxiproxy.create(f"row-{number}", f"127.0.0.1:{server.server_port}")
+    stack.callback(proxy.delete)
+    return server, proxy, stack
+
+
+def carried_out(row: Row, client: str, server: ModelServer, proxy: Proxy, stack: ExitStack) -> tuple[str, int]:
     """Make one call under one break; returns what it ended in and how many requests the server processed."""
-    with ExitStack() as stack:
-        server = stack.enter_context(model_server(row.shape != "delimited"))
-        proxy = toxiproxy.create(f"row-{number}", f"127.0.0.1:{server.server_port}")
-        stack.callback(proxy.delete)
+    with stack:
         url = f"{row.scheme}://127.0.0.1:{proxy.address[1]}"
         stack.callback(server.go_on.set)
 

@@ -1,12 +1,13 @@
 """docs/network.md says what clients raise and try again when the network breaks: each of its rows, on both servers."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from rollproof.network.toxiproxy import Toxiproxy
 
-from .breaks import ROWS, carried_out, full_backlog
+from .breaks import ROWS, carried_out, full_backlog, placed
 from .callers import CALLERS, outcome
 from .servers import Server
 
@@ -39,8 +40,15 @@ def test_every_break_ends_as_documented(server: Server) -> None:
     All calls are made at once, since most of them wait.
     """
     calls = [(row, client) for row in ROWS for client in CALLERS]
-    with Toxiproxy.start(f"http://127.0.0.1:{server.port}") as toxiproxy, ThreadPoolExecutor(40) as pool:
-        made = [pool.submit(carried_out, row, client, toxiproxy, n) for n, (row, client) in enumerate(calls)]
+    with (
+        Toxiproxy.start(f"http://127.0.0.1:{server.port}") as toxiproxy,
+        ThreadPoolExecutor(40) as pool,
+        ExitStack() as ends,
+    ):
+        places = [
+            placed(row, toxiproxy, number, ends.enter_context(ExitStack())) for number, (row, _) in enumerate(calls)
+        ]
+        made = [pool.submit(carried_out, *call, *place) for call, place in zip(calls, places, strict=True)]
         found = {(row.name, client): one.result() for (row, client), one in zip(calls, made, strict=True)}
     wrong = {
         call: (outcome, processed)
