@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .network.networks import Networks, address_of
-from .values.arguments import check_arguments, check_platform
+from .values.arguments import check_arguments, check_platform, path_of, patterns
 from .values.errors import ChaosError
 from .values.exploration import Exploration
 from .values.leftovers import LEFTOVER_NAMES
@@ -90,11 +90,7 @@ class Chaos:
         from .values.sources import WorldSource
 
         if not isinstance(source, WorldSource):
-            raise ChaosError(
-                "bad-source",
-                f"{source!r} is neither a path nor a WorldSource",
-                "watch a folder, a file or an SQLite file by its path",
-            )
+            path_of(source)
         if name is not None or ignore:
             raise ChaosError(
                 "bad-source",
@@ -376,8 +372,7 @@ class Chaos:
         return Exploration(test=self._test, result=result, statement="one run without a fault (no --chaos)")
 
     def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool) -> None:
-        full = Path(os.path.abspath(os.fspath(path)))
-        self._paths.append((full, name, private, tuple(ignore)))
+        self._paths.append((path_of(path), name, private, patterns(ignore)))
 
     def _add_twin(self, twin: Any) -> None:
         if any(t.base_url == twin.base_url for t in self._twins):

@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from . import short_name
 
         config.pluginmanager.register(short_name, "rollproof-short-name")
-    if options.active(config):
+    if options.active(config) or options.typed_in_vain(config):
         from .installed import Builtins
 
         config.pluginmanager.register(Builtins(), "rollproof-builtins")
@@ -106,6 +106,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Refuse a chaos test that explores nothing."""
     result = yield
     made = item.stash.get(_chaos, None)
+    if made is None and options.active(item.config) and options.is_marked(item.config, item):
+        from ..values.errors import ChaosError
+
+        raise ChaosError(
+            "not-explored",
+            f"{item.nodeid} is marked as a chaos test and does not use the fixture",
+            "take it as an argument, and end the test with chaos.explore(run=…)",
+        )
     if made is not None and not made.explored:
         from ..values.errors import ChaosError
 
@@ -125,11 +133,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Carry explorations to the controller, and show a misuse as one message instead of our traceback."""
     report = yield
-    if _explorations not in item.stash:
-        return report
-    if call.excinfo is not None and call.excinfo.type.__name__ == "ChaosError":
+    ours = _explorations in item.stash or options.is_marked(item.config, item)
+    if ours and call.excinfo is not None and call.excinfo.type.__name__ == "ChaosError":
         report.longrepr = f"{call.excinfo.value}\n\n{report.location[0]}:{(report.location[1] or 0) + 1}: {item.name}"
-    if call.when != "call":
+    if call.when != "call" or _explorations not in item.stash:
         return report
     explorations = item.stash[_explorations]
     report.rollproof = [exploration.as_json() for exploration in explorations]  # type: ignore[attr-defined]

@@ -1,8 +1,10 @@
 """The command line, the ini file and the mark, and what they mean for one test."""
 
 import argparse
+import os
 import shlex
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -104,8 +106,14 @@ def _in_ini(config: pytest.Config, name: str) -> Any:
         return None
 
 
+def typed_in_vain(config: pytest.Config) -> bool:
+    """Say whether something is said about exploring where nothing explores."""
+    names = ("faults", "replay", "json", "depth", "budget", "shard", "seed", "toxiproxy")
+    return any(value(config, name) is not None for name in names)
+
+
 def check(config: pytest.Config) -> None:
-    """Refuse what cannot be meant, before anything runs; raises pytest.UsageError."""
+    """Refuse what cannot be meant, before anything runs, also where nothing explores; raises pytest.UsageError."""
     from ..values.errors import ChaosError
     from ..values.schedule import Schedule
     from .installed import installed_invariants
@@ -117,13 +125,29 @@ def check(config: pytest.Config) -> None:
         _budget(value(config, "budget"), "--chaos-budget")
         _shard(value(config, "shard"))
         _toxiproxy(value(config, "toxiproxy"))
+        _file(value(config, "json"), "--chaos-json")
         globs, replayed = value(config, "faults"), value(config, "replay")
         _selected(config, "*" if globs is None else globs, "--chaos-faults")
         if replayed is not None:
             schedule = Schedule.parse(replayed)
             _known(config, [injection.fault for injection in schedule.injections])
+            if not active(config):
+                text = "--chaos-replay without --chaos replays nothing"
+                raise ChaosError("not-exploring", text, f"pytest --chaos --chaos-replay='{replayed}'")
     except ChaosError as problem:
         raise pytest.UsageError(str(problem)) from None
+
+
+def _file(text: str | None, option: str) -> None:
+    """Refuse a file that cannot be written."""
+    from ..values.errors import ChaosError
+
+    if text is None:
+        return
+    path = Path(text).absolute()
+    folder = next(above for above in path.parents if above.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise ChaosError("bad-file", f"{text!r} cannot be written ({option})", f"name a file: {option}=chaos.json")
 
 
 def _number(text: object, option: str) -> int:
@@ -248,11 +272,20 @@ def _joined(globs: Any) -> str:
     return globs if isinstance(globs, str) else ",".join(globs)
 
 
+def is_marked(config: pytest.Config, item: pytest.Item) -> bool:
+    """Say whether the test itself, not its class or module, is marked as ours."""
+    return any(mark.name in _mark_names(config) for mark in item.own_markers)
+
+
+def _mark_names(config: pytest.Config) -> tuple[str, ...]:
+    return ("rollproof",) if taken(config) else ("chaos", "rollproof")
+
+
 def _marked(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
     from ..values.errors import ChaosError, nearest
 
     settings: dict[str, Any] = {}
-    for name in ("rollproof",) if taken(config) else ("chaos", "rollproof"):
+    for name in _mark_names(config):
         for mark in reversed(list(item.iter_markers(name))):
             if mark.args:
                 text = f"@pytest.mark.{name}{mark.args!r} has settings without a name"

@@ -1,6 +1,8 @@
 """What `explore` can be asked for, and where: refused in one clear sentence before anything runs."""
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from .errors import ChaosError
@@ -16,6 +18,22 @@ def check_arguments(run: Any, recover: Any, errors: str) -> None:
         )
     if errors not in ("recover", "handled"):
         raise ChaosError("bad-errors", f"errors={errors!r}", 'errors is "recover" or "handled"')
+
+
+def path_of(source: Any) -> Path:
+    """Return a path that is declared, absolute; raises ChaosError for what is none."""
+    if not isinstance(source, (str, os.PathLike)) or not os.fspath(source):
+        raise ChaosError(
+            "bad-source",
+            f"{source!r} is neither a path nor a WorldSource",
+            "watch a folder, a file or an SQLite file by its path",
+        )
+    return Path(os.path.abspath(os.fspath(source)))
+
+
+def patterns(ignore: Sequence[str]) -> tuple[str, ...]:
+    """Return globs; a text is one of them, not as many as it has characters."""
+    return (ignore,) if isinstance(ignore, str) else tuple(ignore)
 
 
 def check_platform() -> None:

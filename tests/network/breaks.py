@@ -114,7 +114,7 @@ ROWS = [
     Row("reset before processing", add("reset_peer", "upstream")),
     Row("upload cut", add("limit_data", "upstream", bytes=100_000), padding=4_000_000),
     Row("no answer", add("timeout"), timeout_s=1.5),
-    Row("closed without an answer", add("timeout", timeout=100)),
+    Row("closed without an answer", add("timeout", timeout=800)),
     Row("request lost", add("timeout", "upstream"), timeout_s=1.5),
     Row("slower than the timeout", add("latency", latency=20_000), timeout_s=1.5),
     Row("cut in the body", add("limit_data", bytes=400)),

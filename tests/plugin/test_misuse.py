@@ -59,6 +59,8 @@ def test_a_path_whose_parent_does_not_exist(pytester: pytest.Pytester) -> None:
         ("chaos.watch(shared)\nchaos.watch(shared)", "both", "declared twice"),
         ("(own / 'shared').mkdir()\nchaos.watch(shared)\nchaos.watch(own / 'shared')", "same-name", "give one a name"),
         ("chaos.watch(42)", "bad-source", "42"),
+        ("chaos.watch('')", "bad-source", "''"),
+        ("chaos.private(None)", "bad-source", "None"),
         ("chaos.api('https://a.test')\nchaos.api('https://a.test')", "twice", "https://a.test"),
     ],
 )
@@ -298,3 +300,55 @@ def test_a_check_of_ones_own_that_fails_itself(pytester: pytest.Pytester) -> Non
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "could not be judged: invariant report_is_short failed: KeyError" in output
     assert "report_is_short broken" not in output
+
+
+def test_a_mark_without_the_fixture(pytester: pytest.Pytester) -> None:
+    """Such a test would pass and prove nothing; a mark for a whole module says nothing of one test."""
+    marked = "import pytest\n@pytest.mark.chaos\ndef test_it(tmp_path): pass"
+    pytester.makepyfile(test_it=marked)
+    refused(explore(pytester), "not-explored", "does not use the fixture", "chaos.explore(run=")
+    pytester.makepyfile(test_it="import pytest\npytestmark = pytest.mark.chaos\ndef test_it(tmp_path): pass")
+    explore(pytester).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("option", "code"),
+    [
+        ("--chaos-faults=llm.timout", "unknown-fault"),
+        ("--chaos-seed=x", "bad-seed"),
+        ("--chaos-replay=process.kill@file.write:a#1:after", "not-exploring"),
+    ],
+)
+def test_what_is_said_about_exploring_without_exploring(pytester: pytest.Pytester, option: str, code: str) -> None:
+    """Nothing is ignored: a name that is wrong, and a replay that replays nothing."""
+    write_project(pytester)
+    result = pytester.runpytest_inprocess(option)
+    refused(result, code, option.partition("=")[0])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_json_file_that_cannot_be_written(pytester: pytest.Pytester) -> None:
+    """Said before anything is explored."""
+    write_project(pytester)
+    (pytester.path / "a-file").touch()
+    for name in (".", "a-file/chaos.json"):
+        result = explore(pytester, f"--chaos-json={name}")
+        refused(result, "bad-file", f"{name!r}", "--chaos-json=chaos.json")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_one_pattern_is_not_as_many_as_it_has_characters(pytester: pytest.Pytester) -> None:
+    """``ignore="*.md"`` leaves out what is called so, and a half written other file is found."""
+    write_test(
+        pytester,
+        """
+        def agent():
+            (shared / "notes.md").write_text("x")
+            (shared / "report.txt").write_text("all of it")
+        chaos.watch(shared, ignore="*.md")
+        chaos.explore(run=agent, recover=lambda: None)
+    """,
+    )
+    result = explore(pytester)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*all_or_nothing*"])
