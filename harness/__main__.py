@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 _COMMANDS = {
-    "report": "pytest --chaos --alluredir=allure-results writes the recovery report; npx allure generate opens it up",
+    "report": "pytest --chaos --alluredir=allure-results writes the recovery report, and says how to make a page of it",
     "merge": "each shard writes its own result: pytest --chaos --chaos-shard=1/4 --chaos-json=FILE",
     "campaign": "pytest --chaos --chaos-depth=2 enumerates single faults, pairs and any number of crashes",
     "new": "the README's first test is a start: copy it and put your own agent in",

@@ -58,6 +58,16 @@ def test_the_make_targets_exist_and_ci_runs_the_two_commands() -> None:
     assert "make chaos" in ci
 
 
+def test_the_runtime_as_shown_keeps_its_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both steps are done, in order, and nothing is undone."""
+    monkeypatch.chdir(tmp_path)
+    done: list[str] = []
+    steps = {name: lambda run, name=name: done.append(name) for name in ("reserve", "release", "pay")}
+    exec(block("python", "from rollproof.runtime"), {"Path": Path, **steps})
+    assert done == ["reserve", "pay"]
+    assert (tmp_path / "agent.db").exists()
+
+
 def test_every_option_of_the_table_is_there(pytester: pytest.Pytester) -> None:
     """The options that the README lists are options of pytest."""
     shown = pytester.runpytest_subprocess("--help").stdout.str()

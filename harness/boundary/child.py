@@ -166,7 +166,9 @@ def _comes_as_signal(armed: Armed) -> bool:
 def _tell_end(gate: Gate, text: str) -> None:
     """Say how the process ends where no exception will."""
     with gate.quiet():
-        stack = "".join(traceback.StackSummary.from_list(_not_ours(traceback.extract_stack())).format())
+        frames = traceback.extract_stack()
+        start = max((n for n, f in enumerate(frames) if (f.filename, f.name) == (__file__, _run.__name__)), default=-1)
+        stack = "".join(traceback.StackSummary.from_list(_not_ours(frames[start + 1 :])).format())
         gate.channel.tell(_ended(gate, "raised", b"", text, stack))
 
 
@@ -240,11 +242,9 @@ def _pickled(result: Any) -> bytes:
 
 
 def _agent_traceback(problem: BaseException) -> str:
-    """Return the traceback without our own frames at its top."""
+    """Return the traceback without our own frames."""
     frames = traceback.TracebackException.from_exception(problem)
-    own = _not_ours(frames.stack)
-    if own:
-        frames.stack = traceback.StackSummary.from_list(own)
+    frames.stack = traceback.StackSummary.from_list(_not_ours(frames.stack))
     return "".join(frames.format())
 
 

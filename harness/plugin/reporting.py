@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,7 +68,9 @@ class Reporting:
                 terminalreporter.line(line)
         where = self._config.getoption("allure_report_dir", None)
         if self._results and where:
-            terminalreporter.line(f"recovery report: {where} (npx allure generate {where} makes a page of it)")
+            config = Path(terminal.__file__).with_name("allurerc.mjs")
+            page = f"npx allure@3 generate --config {config} {where}"
+            terminalreporter.line(f"recovery report: {where}; as one page: {page}")
 
     @pytest.hookimpl
     def pytest_sessionfinish(self) -> None:

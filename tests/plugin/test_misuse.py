@@ -302,6 +302,38 @@ def test_a_check_of_ones_own_that_fails_itself(pytester: pytest.Pytester) -> Non
     assert "report_is_short broken" not in output
 
 
+def test_an_agent_that_needs_arguments(pytester: pytest.Pytester) -> None:
+    """What it lacks is said, without a line of ours."""
+    write_test(
+        pytester,
+        """
+        def agent(topic):
+            write(shared)
+        chaos.watch(shared)
+        chaos.explore(run=agent)
+    """,
+    )
+    output = refused(explore(pytester), "fails-without-a-fault", "missing 1 required positional argument: 'topic'")
+    assert "child.py" not in output
+
+
+def test_an_agent_that_ends_its_process(pytester: pytest.Pytester) -> None:
+    """The line that ends it is shown, and none of what called it."""
+    write_test(
+        pytester,
+        """
+        import os
+        def agent():
+            write(shared)
+            os._exit(3)
+        chaos.watch(shared)
+        chaos.explore(run=agent)
+    """,
+    )
+    output = refused(explore(pytester), "fails-without-a-fault", "os._exit(3)")
+    assert "pytest_pyfunc_call" not in output
+
+
 def test_a_mark_without_the_fixture(pytester: pytest.Pytester) -> None:
     """Such a test would pass and prove nothing; a mark for a whole module says nothing of one test."""
     marked = "import pytest\n@pytest.mark.chaos\ndef test_it(tmp_path): pass"
