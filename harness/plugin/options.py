@@ -120,14 +120,14 @@ def check(config: pytest.Config) -> None:
 
     try:
         installed_invariants(config)
-        _number(value(config, "seed"), "--chaos-seed")
-        _depth(value(config, "depth"), "--chaos-depth")
-        _budget(value(config, "budget"), "--chaos-budget")
+        _number(value(config, "seed"), _place(config, "seed"))
+        _depth(value(config, "depth"), _place(config, "depth"))
+        _budget(value(config, "budget"), _place(config, "budget"))
         _shard(value(config, "shard"))
         _toxiproxy(value(config, "toxiproxy"))
-        _file(value(config, "json"), "--chaos-json")
+        _file(value(config, "json"), _place(config, "json"))
         globs, replayed = value(config, "faults"), value(config, "replay")
-        _selected(config, "*" if globs is None else globs, "--chaos-faults")
+        _selected(config, "*" if globs is None else globs, _place(config, "faults"))
         if replayed is not None:
             schedule = Schedule.parse(replayed)
             _known(config, [injection.fault for injection in schedule.injections])
@@ -147,7 +147,7 @@ def _file(text: str | None, option: str) -> None:
     path = Path(text).absolute()
     folder = next(above for above in path.parents if above.exists())
     if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        raise ChaosError("bad-file", f"{text!r} cannot be written ({option})", f"name a file: {option}=chaos.json")
+        raise ChaosError("bad-file", f"{text!r} cannot be written ({option})", "name a file: --chaos-json=chaos.json")
 
 
 def _number(text: object, option: str) -> int:
@@ -233,14 +233,14 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     from ..chaos import Options
     from ..values.leftovers import LEFTOVER_NAMES
 
+    marked = _marked(config, item)
+    seed, seed_place = _setting(config, marked, "seed")
     if not active(config):
-        return Options()
+        return Options(seed=_number(seed, seed_place))
     from ..values.schedule import Schedule
     from .installed import installed_faults, installed_invariants
 
-    marked = _marked(config, item)
     globs, place = _setting(config, marked, "faults")
-    seed, seed_place = _setting(config, marked, "seed")
     depth, depth_place = _setting(config, marked, "depth")
     budget, budget_place = _setting(config, marked, "budget")
     replayed = value(config, "replay")
@@ -265,7 +265,13 @@ def _setting(config: pytest.Config, marked: dict[str, Any], name: str) -> tuple[
     """Return one setting and where it was written."""
     if config.getoption(_dest(name), None) is None and name in marked:
         return marked[name], f"@pytest.mark.chaos({name}=…)"
-    return value(config, name), f"--chaos-{name}"
+    return value(config, name), _place(config, name)
+
+
+def _place(config: pytest.Config, name: str) -> str:
+    """Say where a setting was written."""
+    in_file = config.getoption(_dest(name), None) is None and value(config, name) is not None
+    return f"chaos_{name} in the ini file" if in_file else f"--chaos-{name}"
 
 
 def _joined(globs: Any) -> str:

@@ -452,3 +452,37 @@ def test_an_async_agent_is_run_to_its_end(pytester: pytest.Pytester) -> None:
     )
     for arguments in ([], ["--chaos"]):
         run(pytester, *arguments).assert_outcomes(passed=1)
+
+
+def test_depth_budget_and_shard_on_the_command_line(pytester: pytest.Pytester) -> None:
+    """A second fault makes more schedules, a shard has a part of them, and time enough changes nothing."""
+    write_project(pytester)
+    once, twice = explored(pytester), explored(pytester, "--chaos-depth=2")
+    assert twice["schedules"] > once["schedules"]
+    parts = [explored(pytester, f"--chaos-shard={part}/2") for part in (1, 2)]
+    assert all(0 < part["schedules"] < once["schedules"] for part in parts)
+    assert explored(pytester, "--chaos-budget=600")["schedules"] == once["schedules"]
+
+
+def test_a_bad_value_in_the_ini_file_is_said_to_be_there(pytester: pytest.Pytester) -> None:
+    """Nobody looks for it on the command line."""
+    write_project(pytester)
+    pytester.makeini("[pytest]\nchaos_depth = two")
+    result = run(pytester, "--chaos")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*'two' is no depth (chaos_depth in the ini file)*"])
+
+
+def test_what_a_test_leaves_open_follows_the_seed(pytester: pytest.Pytester) -> None:
+    """Of the command line, or of the mark."""
+    body = 'print("name", chaos.fill.person().name)\nchaos.watch(shared)\nchaos.explore(run=lambda: write(shared))'
+
+    def said(*arguments: str) -> str:
+        found = re.search(r"name (.+)", run(pytester, "-s", *arguments).stdout.str())
+        assert found is not None
+        return found[1]
+
+    write_test(pytester, body)
+    first = said("--chaos-seed=1")
+    assert said("--chaos-seed=1") == first != said("--chaos-seed=2")
+    assert said("--chaos", "--chaos-seed=1") == first
