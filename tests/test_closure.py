@@ -33,3 +33,30 @@ def test_what_every_crash_leaves_more_of_is_one_failure_and_has_an_end(tmp_path:
     assert not result.closed
     assert result.skipped["after_a_failure"] > 0
     assert result.worlds < 200
+
+
+def test_an_agent_that_is_not_the_same_twice_is_said_to_be_so(tmp_path: Path) -> None:
+    """What it does hangs on a number that nobody watches: nothing is called closed, and no finding is made up."""
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+
+    def explore(chaos: Any, folder: Path) -> None:
+        shared = folder / "shared"
+        shared.mkdir()
+        chaos.watch(shared)
+
+        def run() -> None:
+            count = int(counter.read_text()) + 1
+            counter.write_text(str(count))
+            (shared / "report").write_text("all of it")
+            if count < 5 or count % 2:
+                (shared / "appendix").write_text("more of it")
+
+        chaos.explore(run=run)
+
+    result = explored(SimpleNamespace(explore=explore), tmp_path / "explored")
+    assert result.drifted
+    assert not result.closed
+    assert "(closed)" not in result.statement
+    assert "exhaustive" not in result.statement
+    assert result.flaky or result.errors

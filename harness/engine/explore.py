@@ -139,10 +139,9 @@ class Explorer:
             assert node.judgement is not None
             if drifted or truly.invariants != node.judgement.invariants:
                 self.mismatches += 1
-                self.findings.errors[
-                    f"audit: {schedule} truly breaks {list(truly.invariants)}, its merged twin "
-                    f"{list(node.judgement.invariants)}"
-                ] = None
+                came = "drifts" if drifted else f"breaks {list(truly.invariants)}"
+                text = f"audit: {schedule} truly {came}, its merged twin breaks {list(node.judgement.invariants)}"
+                self.findings.errors[text] = None
 
     def _truly(self, schedule: Schedule) -> tuple[Judgement, list[str]]:
         """Carry a schedule out from the start and judge it, nothing remembered from before."""
@@ -154,10 +153,8 @@ class Explorer:
         for failure in sorted(self.findings.failures.values(), key=lambda f: len(f.schedule.injections)):
             truly, drifted = self._truly(failure.schedule)
             if drifted or truly.invariants != failure.judgement.invariants:
-                self.flaky.append(
-                    f"{failure.schedule}: first {list(failure.judgement.invariants)}, "
-                    f"then {list(truly.invariants) or 'nothing'}"
-                )
+                then = "it drifted" if drifted else f"{list(truly.invariants) or 'nothing'}"
+                self.flaky.append(f"{failure.schedule}: first {list(failure.judgement.invariants)}, then {then}")
             else:
                 yield failure, truly
 
@@ -179,7 +176,7 @@ class Explorer:
             schedules=self.findings.schedules,
             executions=self.executor.executions,
             worlds=len(closure.nodes),
-            closed=reduce and closure.closed and self.setting.kill is not None,
+            closed=reduce and closure.closed and self.setting.kill is not None and not self.drifted,
             skipped=skipped,
             drifted=tuple(self.drifted),
             unintercepted=tuple(self.executor.unintercepted),

@@ -57,6 +57,6 @@ def _covered(result: Exploration, setting: Setting, cut_at: int, reduced: bool) 
         return f"{word}{part}{faults}, up to 2 crashes"
     if result.closed:
         return f"{word}{part}{faults} and any number of crashes (closed)"
-    if result.skipped:
+    if result.skipped or result.drifted:
         return f"{part}{faults} and crashes, not all of them (not closed)"
     return f"{word}{part}{faults} and up to {cut_at} crashes (not closed)"
