@@ -26,6 +26,7 @@ POINTS = [
         "mail": ("connect", "send"),
         "mcp": ("initialize", "list", "call"),
         "net": ("connect", "exchange"),
+        "served": ("post", "chat"),
     }.items()
     for verb in verbs
 ]

@@ -131,7 +131,8 @@ class Boundary:
             _real_exit(code)
 
     def _renamed(self, path: str) -> str:
-        return canonical(_NUMBER.sub(lambda n: "*" if int(n[0]) in self._pids else n[0], path))
+        # a uuid first: among its digits a pid can stand
+        return _NUMBER.sub(lambda n: "*" if int(n[0]) in self._pids else n[0], canonical(path))
 
 
 def prepare(*, real_network: bool) -> Callable[[], None]:

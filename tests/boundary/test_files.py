@@ -455,3 +455,12 @@ def test_what_slips_by_at_the_end_is_counted(stage: Stage) -> None:
             memory[0:1] = b"X"
 
     assert stage.live(run).unintercepted != []
+
+
+def test_a_pid_among_the_digits_of_a_generated_name_changes_nothing(stage: Stage) -> None:
+    """The name is one generated part, whichever process made it; it was two where a pid stood in it by chance."""
+
+    def run() -> None:
+        (stage.shared / f"a{os.getpid()}b".ljust(32, "c")).touch()
+
+    assert short(stage.points(run)) == ["open shared/*"]
