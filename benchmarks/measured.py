@@ -14,7 +14,6 @@ from typing import Any, Literal
 from rollproof.chaos import Chaos, Options
 from rollproof.engine import brute
 from rollproof.engine import replay as replaying
-from rollproof.engine.execute import Executor
 from rollproof.engine.explore import Explorer
 from rollproof.engine.lives import BIRTH
 from rollproof.engine.plan import arm, crash, errors
@@ -38,28 +37,21 @@ class Measured:
     def __init__(self, agent: Any, folder: Path) -> None:
         self._agent, self._folder, self._count = agent, folder, 0
 
-    def audited(self) -> int:
-        """Return how many executions of a crash closure are its audit, which runs a few merged schedules truly."""
-        count, kept, audit = 0, Executor.live, Explorer._audit
-
-        def live(executor: Executor, *args: Any, **changed: Any) -> Any:
-            nonlocal count
-            count += 1
-            return kept(executor, *args, **changed)
+    def crash_closure(self) -> tuple[Exploration, float, int]:
+        """Explore crashes; returns the result, its seconds, and how many executions were its audit's."""
+        audit, counts = Explorer._audit, []
 
         def counted(explorer: Explorer, *args: Any) -> None:
-            Executor.live = live  # type: ignore[method-assign]
-            try:
-                audit(explorer, *args)
-            finally:
-                Executor.live = kept  # type: ignore[method-assign]
+            before = explorer.executor.executions
+            audit(explorer, *args)
+            counts.append(explorer.executor.executions - before)
 
         Explorer._audit = counted  # type: ignore[method-assign]
         try:
-            self.explore("process.kill")
+            result, seconds = self.explore("process.kill")
         finally:
             Explorer._audit = audit  # type: ignore[method-assign]
-        return count
+        return result, seconds, counts[0]
 
     def explore(self, faults: str = "*", depth: int = 1) -> tuple[Exploration, float]:
         """Explore with the selected faults; returns the result and its seconds."""

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 from rollproof.values.faults import fault
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Disturb, Fail, Respond, Strike
+from rollproof.values.strikes import Disturb, Fail, Strike
+
+from . import http
 
 _SHARES = (0.5, 0.95)
 
@@ -73,20 +75,7 @@ def trickle(effect: Effect) -> Iterator[Strike]:
     yield Disturb("trickled")
 
 
-@fault("network.server_error", at="served", lasting=True)
-def server_error(effect: Effect) -> Iterator[Strike]:
-    """The service on a real port (`chaos.serve`) answers 500 and has done nothing."""
-    yield Respond(500)
-
-
-@fault("network.unavailable", at="served", lasting=True)
-def unavailable(effect: Effect) -> Iterator[Strike]:
-    """It answers 503 and has done nothing."""
-    yield Respond(503)
-
-
-@fault("network.rate_limited", at="served", lasting=True)
-def rate_limited(effect: Effect) -> Iterator[Strike]:
-    """It answers 429 and asks to come back: in two seconds, or at a date."""
-    yield Respond(429, {"retry-after": "2"})
-    yield Respond(429, retry_date_s=2.0)
+# what a service on a real port (`chaos.serve`) answers
+server_error = http.server_error.at_kind("served", "network")
+unavailable = http.unavailable.at_kind("served", "network")
+rate_limited = http.rate_limited.at_kind("served", "network")

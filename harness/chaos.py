@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .network.networks import Networks, address_of
-from .values.arguments import check_arguments, check_platform, path_of, patterns
+from .values.arguments import check_arguments, check_platform, no_source, path_of, patterns
 from .values.errors import ChaosError
 from .values.exploration import Exploration
 from .values.leftovers import LEFTOVER_NAMES
@@ -90,7 +90,7 @@ class Chaos:
         from .values.sources import WorldSource
 
         if not isinstance(source, WorldSource):
-            path_of(source)
+            raise no_source(source)
         if name is not None or ignore:
             raise ChaosError(
                 "bad-source",

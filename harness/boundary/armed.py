@@ -44,7 +44,17 @@ class Plan:
         self._lasting = [one for one in armed if one.begun]
         self.spent = {one.position for one in self._lasting}
 
-    def first(self, point: Point, when: When, wanted: Callable[[Strike], bool] = lambda strike: True) -> Armed | None:
+    def due(
+        self, point: Point, when: When, wanted: Callable[[Strike], bool], struck: Callable[[int], object]
+    ) -> Armed | None:
+        """Return what strikes at this moment; `struck` is told the position of what does so for the first time."""
+        armed = self.first(point, when, wanted)
+        if armed is None:
+            return self.again(point, when, wanted)
+        struck(armed.position)
+        return armed
+
+    def first(self, point: Point, when: When, wanted: Callable[[Strike], bool]) -> Armed | None:
         """Return what strikes for the first time at this moment; it has struck then."""
         for armed in self.armed:
             injection = armed.injection
@@ -56,7 +66,7 @@ class Plan:
                 return armed
         return None
 
-    def again(self, point: Point, when: When, wanted: Callable[[Strike], bool] = lambda strike: True) -> Armed | None:
+    def again(self, point: Point, when: When, wanted: Callable[[Strike], bool]) -> Armed | None:
         """Return what began earlier and strikes here, too."""
         lasting = (a for a in self._lasting if _repeats(a, when) and a.reaches(point) and wanted(a.strike))
         return next(lasting, None)

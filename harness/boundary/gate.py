@@ -321,11 +321,12 @@ class Gate:
 
     def due(self, point: Point, when: When, wanted: Callable[[Strike], bool]) -> Armed | None:
         """Return what strikes at this moment: a planned injection once, a lasting one again and again."""
-        armed = self._plan.first(point, when, lambda strike: wanted(strike) and not isinstance(strike, Hold))
-        if armed is None:
-            return self._plan.again(point, when, wanted)
-        self.channel.tell(Struck(armed.position))
-        return armed
+        return self._plan.due(
+            point,
+            when,
+            lambda strike: wanted(strike) and not isinstance(strike, Hold),
+            lambda position: self.channel.tell(Struck(position)),
+        )
 
     def expects(self, point: Point, when: When) -> bool:
         """Say whether something would strike at this moment, without striking."""

@@ -68,7 +68,7 @@ def _headers(strike: Respond, now: float) -> Mapping[str, str]:
     return {**strike.headers, "retry-after": formatdate(now + strike.retry_date_s, usegmt=True)}
 
 
-def _unsettled() -> ChaosError:
+def _restless() -> ChaosError:
     hint = "an agent's connection stays open after its process has ended: does something else hold it?"
     return ChaosError("not-settled", f"a service has not come to rest within {_SETTLING_S:.0f} s", hint)
 
@@ -130,9 +130,11 @@ class Attendant:
         try:
             message = speaker.receive(timeout_s)
         except EOFError:
-            if front is None and server is None:
-                raise
-            raise gone(front.network.name if front is not None else getattr(server, "name", "a twin")) from None
+            if front is not None:
+                raise gone(front.network.name) from None
+            if server is not None:
+                raise gone(server.name) from None
+            raise
         if front is not None:
             reply = self._hear(front, message)
         else:
@@ -186,7 +188,7 @@ class Attendant:
                 try:
                     self._serve([*self._fronts, *self._servers], _SETTLING_S)
                 except TimeoutError:
-                    raise self._problem or _unsettled() from None
+                    raise self._problem or _restless() from None
             if self._executor.setting.proxies is not None:
                 self._executor.setting.proxies.clear()
 

@@ -138,11 +138,7 @@ class Wires:
         return None
 
     def _due(self, point: Point, when: When) -> Armed | None:
-        armed = self._plan.first(point, when)
-        if armed is None:
-            return self._plan.again(point, when)
-        self._lived.struck.add(armed.position)
-        return armed
+        return self._plan.due(point, when, lambda strike: True, self._lived.struck.add)
 
     def _instead(self, strike: Fail) -> Disturb:
         """Return what happens to a connection where an error should come from the client's own system.

@@ -20,14 +20,19 @@ def check_arguments(run: Any, recover: Any, errors: str) -> None:
         raise ChaosError("bad-errors", f"errors={errors!r}", 'errors is "recover" or "handled"')
 
 
+def no_source(source: Any) -> ChaosError:
+    """Return the error for what cannot be watched."""
+    return ChaosError(
+        "bad-source",
+        f"{source!r} is neither a path nor a WorldSource",
+        "watch a folder, a file or an SQLite file by its path",
+    )
+
+
 def path_of(source: Any) -> Path:
     """Return a path that is declared, absolute; raises ChaosError for what is none."""
     if not isinstance(source, (str, os.PathLike)) or not os.fspath(source):
-        raise ChaosError(
-            "bad-source",
-            f"{source!r} is neither a path nor a WorldSource",
-            "watch a folder, a file or an SQLite file by its path",
-        )
+        raise no_source(source)
     return Path(os.path.abspath(os.fspath(source)))
 
 

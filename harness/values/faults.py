@@ -39,10 +39,13 @@ class Fault:
         """Say whether this fault can strike at the effect's kind of point."""
         return matches(self.at, effect.point)
 
-    def at_kind(self, kind: str) -> "Fault":
-        """Return the twin of an ``http.*`` fault at another kind of point that HTTP carries, called ``kind.*``."""
+    def at_kind(self, kind: str, family: str = "") -> "Fault":
+        """Return the twin of an ``http.*`` fault at another kind of point that HTTP carries.
+
+        It is called ``family.*``, or where there is no other family ``kind.*``.
+        """
         at = tuple(glob.replace("http.", f"{kind}.", 1) for glob in self.at)
-        return replace(self, name=f"{kind}." + self.name.removeprefix("http."), at=at)
+        return replace(self, name=f"{family or kind}." + self.name.removeprefix("http."), at=at)
 
 
 def with_twins(found: Iterable[Fault]) -> list[Fault]:
