@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
-from rollproof.chaos import Chaos, Options
+from rollproof.chaos import Chaos
 from rollproof.engine import brute
 from rollproof.engine import replay as replaying
 from rollproof.engine.explore import Explorer
@@ -20,6 +20,7 @@ from rollproof.engine.plan import arm, crash, errors
 from rollproof.plugin.installed import Builtins
 from rollproof.values.exploration import Exploration
 from rollproof.values.faults import with_twins
+from rollproof.values.options import Options
 from rollproof.values.schedule import Schedule
 
 ONE_PROCESS = """

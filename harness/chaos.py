@@ -4,51 +4,27 @@ import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .network.networks import Networks, address_of
-from .values.arguments import check_arguments, check_platform, no_source, path_of, patterns
+from .values.arguments import check_arguments, check_function, check_platform, no_source, path_of, patterns
 from .values.errors import ChaosError
 from .values.exploration import Exploration
-from .values.leftovers import LEFTOVER_NAMES
+from .values.options import Options
 
 if TYPE_CHECKING:
     from .engine.setting import Setting
+    from .network.networks import Networks
     from .twins.fill import Fill
     from .twins.mailbox import Mailbox
     from .twins.mcp import McpTwin
     from .twins.replies import Replies
     from .twins.rest import RestTwin
-    from .values.faults import Fault
     from .values.history import History, Invariant, Violation
     from .values.network import Network
-    from .values.schedule import Schedule
     from .values.sources import Addressed, Twin, WorldSource
     from .values.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line, the ini file and the mark say about one test.
-
-    `schedule` is set for a replay. `faults` are those selected out of `known`.
-    """
-
-    active: bool = False
-    faults: "Sequence[Fault]" = ()
-    known: "Mapping[str, Fault]" = field(default_factory=dict)
-    invariants: "Sequence[Invariant]" = ()
-    seed: int = 0
-    schedule: "Schedule | None" = None
-    reduce: bool = True
-    depth: int = 1
-    budget_s: float | None = None
-    shard: tuple[int, int] = (1, 1)
-    leftover_names: tuple[str, ...] = LEFTOVER_NAMES
-    toxiproxy: str | None = None
 
 
 class Chaos:
@@ -76,7 +52,6 @@ class Chaos:
         self._invariants: list[Invariant] = []
         self._secrets: dict[str, bytes] = {}
         self._hosts: set[str] = set()
-        self._networks = Networks(active=options.active, toxiproxy=options.toxiproxy, seed=options.seed)
         self._environment: dict[str, str] = {}
         self._elsewhere: list[Exploration] = []
         self._told = False
@@ -178,7 +153,7 @@ class Chaos:
         server keeps has to be watched, by a path or a `WorldSource`; `upstream` may be a `WorldSource` with an
         ``address``, which is watched then.
         """
-        network = self._networks.network(name, address_of(upstream))
+        network = self._networks.network(name, upstream)
         if not isinstance(upstream, str) and upstream not in self._services:
             self.watch(upstream)
         return network
@@ -192,6 +167,13 @@ class Chaos:
         return self._networks.serve(self._twins, twin, tls=tls)
 
     @cached_property
+    def _networks(self) -> "Networks":
+        from .network.networks import Networks  # not before it is asked for: half of what an ordinary run would import
+
+        options = self._options
+        return Networks(active=options.active, toxiproxy=options.toxiproxy, seed=options.seed)
+
+    @cached_property
     def fill(self) -> "Fill":
         """Seeded people, addresses, texts and awkward names for what a test leaves open."""
         from .twins.fill import fill
@@ -201,6 +183,8 @@ class Chaos:
     def invariant(self, check: "Callable[[World], object]") -> "Callable[[World], object]":
         """Add a check of one's own: ``check(world)`` raises AssertionError; usable as a decorator."""
         from .values.history import Invariant
+
+        check_function(check, "chaos.invariant")
 
         def asked(after: "World", history: "History") -> "list[Violation]":
             check(after)
@@ -231,7 +215,7 @@ class Chaos:
         """
         __tracebackhide__ = True
         self.explored = True
-        check_arguments(run, recover, errors)
+        check_arguments(run, recover, allow, errors)
         from .boundary.ordinary import environment
 
         with environment(self._environment), self._seams():
@@ -248,7 +232,8 @@ class Chaos:
 
     def close(self) -> None:
         """End what runs beside the test."""
-        self._networks.close()
+        if "_networks" in vars(self):
+            self._networks.close()
         for mailbox in self._mailboxes.values():
             mailbox.close()
 
@@ -340,10 +325,10 @@ class Chaos:
                 undo.callback(mail.install({name: (box.host, box.port) for name, box in self._mailboxes.items()}))
             if commands:
                 from .boundary import http, mcp_stdio
-                from .twins.answering import directly
+                from .twins.answering import Directly
 
                 reach = self._networks.reach(frozenset(self._hosts))
-                answer = http.carried if self._options.active else directly(self._twins, reach)
+                answer = http.carried if self._options.active else Directly(self._twins, reach)
                 undo.callback(mcp_stdio.install(commands, answer))
             yield
 
@@ -356,20 +341,34 @@ class Chaos:
 
     def _once(self, run: Callable[[], Any]) -> Exploration:
         """Run without a fault, here: an ordinary test."""
-        with ExitStack() as undo:
-            if self._twins:
-                from .boundary.http import install
-                from .twins.answering import directly
-
-                reach = self._networks.reach(frozenset(self._hosts))
-                undo.callback(install(directly(self._twins, reach), reach.permits))
+        with self._answering():
             result = run()
             if inspect.isawaitable(result):
                 from .boundary.ordinary import in_a_loop
 
                 result = in_a_loop(result)
-        self._networks.raise_problem()
+        if "_networks" in vars(self):
+            self._networks.raise_problem()
         return Exploration(test=self._test, result=result, statement="one run without a fault (no --chaos)")
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Let the twins answer in this process; what they cannot is raised, whatever the agent makes of it."""
+        if not self._twins:
+            yield
+            return
+        from .boundary.http import install
+        from .twins.answering import Directly
+
+        reach = self._networks.reach(frozenset(self._hosts))
+        directly = Directly(self._twins, reach)
+        undo = install(directly, reach.permits)
+        try:
+            yield
+        finally:
+            undo()
+            if directly.problem is not None:
+                raise directly.problem
 
     def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool) -> None:
         self._paths.append((path_of(path), name, private, patterns(ignore)))

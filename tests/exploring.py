@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rollproof.chaos import Chaos, Options
+from rollproof.chaos import Chaos
 from rollproof.plugin.installed import Builtins
 from rollproof.values.exploration import Exploration
 from rollproof.values.faults import with_twins
+from rollproof.values.options import Options
 from rollproof.values.schedule import Schedule
 
 

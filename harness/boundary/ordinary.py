@@ -1,15 +1,16 @@
 """What a run in the test's own process needs: an event loop, and credentials where an agent looks for them."""
 
-import asyncio
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 
 def in_a_loop(awaitable: Any) -> Any:
     """Wait for it in a new loop, in a thread of its own where this one has a running loop (an async test)."""
+    import asyncio  # most tests await nothing
+    from concurrent.futures import ThreadPoolExecutor
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:

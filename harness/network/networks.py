@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .serving import TwinServer
 
 
-def address_of(upstream: object) -> str:
+def _address_of(upstream: object) -> str:
     """Return where a server listens, ``host:port``; raises ChaosError for what says no address."""
     address = upstream if isinstance(upstream, str) else getattr(upstream, "address", None)
     if not isinstance(address, str):
@@ -40,12 +40,12 @@ class Networks:
         self.proxies: Proxies | None = None
         self._authorities: list[Authority] = []
 
-    def network(self, name: str, upstream: str, path: str = "", authority: "Authority | None" = None) -> Network:
+    def network(self, name: str, upstream: object, path: str = "", authority: "Authority | None" = None) -> Network:
         """Declare a server; returns where the agent finds it. With an `authority` the relay speaks TLS."""
         from .fronts import FrontProcess, address, check
 
         check(name, self.upstreams.values())
-        host, port = address(upstream)
+        host, port = address(_address_of(upstream))
         network = Network(name, host, port, path)
         if self._active:
             from .proxies import Proxies

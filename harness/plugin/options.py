@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from ..chaos import Options
     from ..values.faults import Fault
+    from ..values.options import Options
 
 _OURS = (
     ("faults", "GLOB,…", "only these faults, e.g. 'llm.*,process.kill'"),
@@ -230,8 +230,8 @@ def _selected(config: pytest.Config, globs: str, option: str) -> "list[Fault]":
 
 def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     """Return the settings of one test: what was typed, else its mark, else the ini file."""
-    from ..chaos import Options
     from ..values.leftovers import LEFTOVER_NAMES
+    from ..values.options import Options
 
     marked = _marked(config, item)
     seed, seed_place = _setting(config, marked, "seed")
@@ -247,7 +247,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     further = value(config, "leftovers")
     return Options(
         active=True,
-        faults=tuple(_selected(config, "*" if globs is None else _joined(globs), place)),
+        faults=tuple(_selected(config, _joined(globs, place), place)),
         known=installed_faults(config),
         invariants=tuple(installed_invariants(config)),
         seed=_number(seed, seed_place),
@@ -274,8 +274,14 @@ def _place(config: pytest.Config, name: str) -> str:
     return f"chaos_{name} in the ini file" if in_file else f"--chaos-{name}"
 
 
-def _joined(globs: Any) -> str:
-    return globs if isinstance(globs, str) else ",".join(globs)
+def _joined(globs: Any, place: str) -> str:
+    """Return globs as one text; raises ChaosError for what is neither a text nor a list of them."""
+    from ..values.errors import ChaosError
+
+    parts = ["*"] if globs is None else [globs] if isinstance(globs, str) else globs
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        raise ChaosError("bad-faults", f"{globs!r} names no faults ({place})", 'e.g. faults="llm.*,process.kill"')
+    return ",".join(parts)
 
 
 def is_marked(config: pytest.Config, item: pytest.Item) -> bool:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ class Reporting:
     def progress(self, nodeid: str) -> Callable[[str, int], None]:
         """Return what shows a live line: a count, a rate, what is running; silent in CI and where nobody watches."""
         reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
         quiet = reporter is None or not reporter.isatty or os.environ.get("CI") or hasattr(self._config, "workerinput")
         began = time.monotonic()
 
@@ -43,7 +45,8 @@ class Reporting:
             self._shown = now
             rate = executions / max(now - began, 0.001)
             line = f"{nodeid.rpartition('::')[2]}: {executions} executions, {rate:.0f}/s, {what}"
-            reporter._tw.write(f"\r{line[:78]:<78}\r", flush=True)
+            with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+                reporter._tw.write(f"\r{line[:78]:<78}\r", flush=True)
 
         return show
 

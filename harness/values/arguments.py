@@ -8,7 +8,7 @@ from typing import Any
 from .errors import ChaosError
 
 
-def check_arguments(run: Any, recover: Any, errors: str) -> None:
+def check_arguments(run: Any, recover: Any, allow: Any, errors: str) -> None:
     """Raise ChaosError for what is no function, and for an unknown way to treat errors."""
     if not callable(run) or (recover is not None and not callable(recover)):
         raise ChaosError(
@@ -16,8 +16,17 @@ def check_arguments(run: Any, recover: Any, errors: str) -> None:
             "explore takes functions: what it was given is already a result",
             "write chaos.explore(run=lambda: publish(…), recover=lambda: resume(…))",
         )
+    if allow is not None:
+        check_function(allow, "allow")
     if errors not in ("recover", "handled"):
         raise ChaosError("bad-errors", f"errors={errors!r}", 'errors is "recover" or "handled"')
+
+
+def check_function(check: Any, where: str) -> None:
+    """Raise ChaosError for what is no function of a world."""
+    if not callable(check):
+        hint = 'a function of the world, e.g. lambda world: "draft.md" in world.files'
+        raise ChaosError("not-callable", f"{where} takes a function, not {check!r}", hint)
 
 
 def no_source(source: Any) -> ChaosError:

@@ -15,7 +15,7 @@ def check_sources(sources: Sequence[Source]) -> None:
         if not source.path.parent.is_dir():
             raise ChaosError(
                 "no-parent",
-                f"{source.path} cannot be watched: {source.path.parent} does not exist",
+                f"{source.path} cannot be {_kind(source)}: {source.path.parent} does not exist",
                 f"create the parent first: {source.path.parent.name}.mkdir()",
             )
     for one, other in combinations(sources, 2):
@@ -25,8 +25,9 @@ def check_sources(sources: Sequence[Source]) -> None:
 
 def _check_pair(one: Source, other: Source) -> None:
     kinds = f"{_kind(one)} and {_kind(other)}"
-    if one.path == other.path:
-        raise ChaosError("both", f"{one.path} is declared twice: {kinds}", "a path is either watched or private")
+    if one.path.resolve() == other.path.resolve():
+        same = f"{one.path}" if one.path == other.path else f"{one.path}, which is also {other.path},"
+        raise ChaosError("both", f"{same} is declared twice: {kinds}", "a path is either watched or private")
     if one.name == other.name:
         raise ChaosError(
             "same-name",

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import requests
 import urllib3
-from rollproof.chaos import Chaos, Options
+from rollproof.chaos import Chaos
 from rollproof.twins.rest import RestTwin
+from rollproof.values.options import Options
 
 from .stage import Stage, short
 

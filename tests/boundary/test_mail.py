@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from rollproof.boundary import mail as post
-from rollproof.chaos import Chaos, Options
+from rollproof.chaos import Chaos
 from rollproof.twins.mailbox import Mailbox
 from rollproof.values.errors import ChaosError
+from rollproof.values.options import Options
 
 from ..exploring import explored, options
 from .stage import Stage, short

@@ -14,9 +14,10 @@ from mcp.client import Client, stdio
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
 from rollproof.boundary import http, mcp_stdio
-from rollproof.chaos import Chaos, Options
+from rollproof.chaos import Chaos
 from rollproof.twins.mcp import McpTwin, declared
 from rollproof.values.errors import ChaosError
+from rollproof.values.options import Options
 
 from ..exploring import explored, options
 from .stage import Stage, short

@@ -10,9 +10,10 @@ import httpx
 import httpx2
 import pytest
 import requests
-from rollproof.chaos import Chaos, Options
+from rollproof.chaos import Chaos
 from rollproof.values.errors import ChaosError
 from rollproof.values.exploration import Exploration
+from rollproof.values.options import Options
 
 from ..exploring import options
 

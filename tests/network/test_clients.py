@@ -19,10 +19,11 @@ import httpx2
 import pytest
 import requests
 from openai import OpenAI, OpenAIError
-from rollproof.chaos import Chaos, Options
+from rollproof.chaos import Chaos
 from rollproof.values.errors import ChaosError
 from rollproof.values.exploration import Exploration
 from rollproof.values.network import Network
+from rollproof.values.options import Options
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 from websockets.sync.server import ServerConnection, serve

@@ -5,9 +5,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from rollproof.chaos import Chaos, Options
+from rollproof.chaos import Chaos
 from rollproof.values.errors import ChaosError
 from rollproof.values.network import Network
+from rollproof.values.options import Options
 
 from ..exploring import options
 from .shops import line_shop, serving

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rollproof.chaos import Chaos, Options
+from rollproof.chaos import Chaos
 from rollproof.values.errors import ChaosError
+from rollproof.values.options import Options
 
 from ..exploring import options
 

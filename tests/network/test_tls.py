@@ -14,10 +14,11 @@ import aiohttp
 import httpx2
 import pytest
 import requests
-from rollproof.chaos import Chaos, Options
+from rollproof.chaos import Chaos
 from rollproof.network import certificates
 from rollproof.values.errors import ChaosError
 from rollproof.values.network import Network
+from rollproof.values.options import Options
 
 from .shops import Post, schedules
 

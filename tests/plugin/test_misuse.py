@@ -57,6 +57,9 @@ def test_a_path_whose_parent_does_not_exist(pytester: pytest.Pytester) -> None:
     [
         ("chaos.watch(shared)\nchaos.private(shared)", "both", "watched and private"),
         ("chaos.watch(shared)\nchaos.watch(shared)", "both", "declared twice"),
+        ("os.symlink(shared, own / 'link')\nchaos.watch(shared)\nchaos.private(own / 'link')", "both", "is also"),
+        ("chaos.private(own / 'typo' / 'drafts')", "no-parent", "cannot be private"),
+        ("chaos.invariant('no_drafts')", "not-callable", "'no_drafts'"),
         ("(own / 'shared').mkdir()\nchaos.watch(shared)\nchaos.watch(own / 'shared')", "same-name", "give one a name"),
         ("chaos.watch(42)", "bad-source", "42"),
         ("chaos.watch('')", "bad-source", "''"),
@@ -181,6 +184,27 @@ def test_a_model_reply_that_is_missing(pytester: pytest.Pytester) -> None:
     assert "chaos.llm" in output
 
 
+@pytest.mark.parametrize("arguments", [["--chaos"], []])
+def test_a_missing_reply_that_the_agent_swallows(pytester: pytest.Pytester, arguments: list[str]) -> None:
+    """It is an error of the test, whatever the agent makes of it, with and without ``--chaos``."""
+    write_test(
+        pytester,
+        """
+        import contextlib
+        from openai import OpenAI
+        def agent():
+            write(shared)
+            with contextlib.suppress(Exception), OpenAI() as client:
+                question = [{"role": "user", "content": "Name three colours"}]
+                client.chat.completions.create(model="gpt-4o-mini", messages=question)
+        chaos.watch(shared)
+        chaos.llm({"Write the report": "…"})
+        chaos.explore(run=agent)
+    """,
+    )
+    refused(pytester.runpytest_inprocess(*arguments), "reply-missing", "Name three colours", "chaos.llm")
+
+
 def test_a_system_without_fork(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exploring needs fork: said at once; without ``--chaos`` the test runs."""
     write_project(pytester)
@@ -217,7 +241,30 @@ def test_a_number_that_cannot_be_meant(pytester: pytest.Pytester, argument: str,
     assert repr(argument.partition("=")[2]) in output
 
 
-@pytest.mark.parametrize(("mark", "code"), [("(depth=3)", "bad-depth"), ("(budget=-1)", "bad-budget")])
+@pytest.mark.parametrize(
+    ("asked", "code", "text"),
+    [
+        ("errors='handle'", "bad-errors", "'handle'"),
+        ("allow=True", "not-callable", "allow takes a function, not True"),
+        ("recover=42", "not-callable", "explore takes functions"),
+    ],
+)
+def test_an_argument_that_cannot_be_meant(pytester: pytest.Pytester, asked: str, code: str, text: str) -> None:
+    """It is refused with and without ``--chaos``, before anything runs."""
+    write_test(pytester, f"chaos.watch(shared)\nchaos.explore(run=lambda: write(shared), {asked})")
+    refused(explore(pytester), code, text)
+    refused(pytester.runpytest_inprocess(), code, text)
+
+
+@pytest.mark.parametrize(
+    ("mark", "code"),
+    [
+        ("(depth=3)", "bad-depth"),
+        ("(budget=-1)", "bad-budget"),
+        ("(faults=3)", "bad-faults"),
+        ("(faults=[3])", "bad-faults"),
+    ],
+)
 def test_a_number_in_the_mark_that_cannot_be_meant(pytester: pytest.Pytester, mark: str, code: str) -> None:
     """The same in a mark."""
     write_project(pytester, mark=mark)

@@ -1,0 +1,33 @@
+"""What the command line, the ini file and the mark come to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .leftovers import LEFTOVER_NAMES
+
+if TYPE_CHECKING:
+    from .faults import Fault
+    from .history import Invariant
+    from .schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The settings of one test.
+
+    `schedule` is set for a replay. `faults` are those selected out of `known`.
+    """
+
+    active: bool = False
+    faults: "Sequence[Fault]" = ()
+    known: "Mapping[str, Fault]" = field(default_factory=dict)
+    invariants: "Sequence[Invariant]" = ()
+    seed: int = 0
+    schedule: "Schedule | None" = None
+    reduce: bool = True
+    depth: int = 1
+    budget_s: float | None = None
+    shard: tuple[int, int] = (1, 1)
+    leftover_names: tuple[str, ...] = LEFTOVER_NAMES
+    toxiproxy: str | None = None

@@ -1,0 +1,122 @@
+"""What stands on the terminal: a live line where somebody watches, and at the end what was proved and what was not."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from .projects import write_project, write_test
+
+LIVE = re.compile(r"test_publishing: \d+ executions, \d+/s, (run|recover)")
+
+
+def on_a_terminal(pytester: pytest.Pytester, **environment: str) -> str:
+    """Run pytest as a user at a terminal does, and return all that was written there."""
+    ours, theirs = os.openpty()
+    calm = {name: value for name, value in os.environ.items() if name != "CI"}
+    command = [sys.executable, "-m", "pytest", "--chaos", "-p", "no:cacheprovider"]
+    written = bytearray()
+    with subprocess.Popen(command, cwd=pytester.path, stdout=theirs, stderr=theirs, env={**calm, **environment}):
+        os.close(theirs)
+        while chunk := _read(ours):
+            written += chunk
+    os.close(ours)
+    return written.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # Linux: the other side was closed
+        return b""
+
+
+def test_a_live_line_says_how_far_it_is(pytester: pytest.Pytester) -> None:
+    """A count, a rate, what is running; overwritten in place, and taken away by what follows."""
+    write_project(pytester)
+    output = on_a_terminal(pytester)
+    assert "1 passed" in output
+    lines = re.findall(r"\r([^\r\n]*)\r", output)
+    assert any(LIVE.search(line) for line in lines), output
+    assert all(len(line) == 78 for line in lines if LIVE.search(line))
+
+
+def test_it_is_quiet_in_ci(pytester: pytest.Pytester) -> None:
+    """A log keeps every line: none is overwritten there."""
+    write_project(pytester)
+    output = on_a_terminal(pytester, CI="true")
+    assert "1 passed" in output
+    assert not LIVE.search(output)
+
+
+def test_it_is_quiet_where_nobody_watches(pytester: pytest.Pytester) -> None:
+    """In a pipe there is no live line either."""
+    write_project(pytester)
+    output = pytester.runpytest_subprocess("--chaos").stdout.str()
+    assert "1 passed" in output
+    assert not LIVE.search(output)
+
+
+def test_what_was_hidden_or_not_seen_is_said(pytester: pytest.Pytester) -> None:
+    """Each mask, each file that nobody watches, and each invariant that had nothing to judge."""
+    write_test(
+        pytester,
+        """
+        import uuid
+        def agent():
+            (shared / "report.md").write_text(f"id: {uuid.uuid4()}")
+            (tmp_path / "forgotten.log").write_text("done")
+        def again():
+            (shared / "report.md").unlink(missing_ok=True)
+        chaos.watch(shared)
+        chaos.explore(run=agent, recover=again)
+    """,
+    )
+    output = pytester.runpytest_inprocess("--chaos").stdout
+    output.fnmatch_lines_random(["*masked: shared/report.md*", "*written and not watched: *forgotten.log"])
+    vacuous = re.search(r"vacuous \(nothing to judge\): (.*)", output.str())
+    assert vacuous
+    assert "all_or_nothing" not in vacuous[1]
+    assert "credential_hygiene" in vacuous[1]
+
+
+def test_only_the_first_findings_are_told(pytester: pytest.Pytester) -> None:
+    """Of the others it is said how many there are, and where."""
+    write_test(
+        pytester,
+        """
+        def agent():
+            for name in "abcdef":
+                (shared / name).write_text("report")
+        chaos.watch(shared)
+        chaos.explore(run=agent, recover=lambda: None)
+    """,
+    )
+    output = pytester.runpytest_inprocess("--chaos", "--chaos-json=chaos.json").stdout.str()
+    found = (pytester.path / "chaos.json").read_text().count('"schedule":')
+    assert output.count("  replay   pytest --chaos") == 5
+    assert f"… and {found - 5} more violations (--chaos-json=FILE has all)" in output
+
+
+def test_only_the_first_differences_are_shown(pytester: pytest.Pytester) -> None:
+    """The others are counted."""
+    write_test(
+        pytester,
+        """
+        def agent():
+            connection = sqlite3.connect(shared / "shop.db", isolation_level=None)
+            for name in ("first", "second"):
+                rows = ", ".join(f"('{name} {number:02}')" for number in range(12))
+                connection.execute("CREATE TABLE IF NOT EXISTS orders (name TEXT)")
+                connection.execute(f"INSERT INTO orders VALUES {rows}")
+            connection.close()
+        chaos.watch(shared)
+        chaos.explore(run=agent, recover=lambda: None)
+    """,
+    )
+    output = pytester.runpytest_inprocess("--chaos", "--chaos-faults=process.kill").stdout.str()
+    assert "{'name': 'second 07'}" in output
+    assert "           … 4 more differences" in output
+    assert "second 08" not in output
