@@ -28,12 +28,14 @@ def interrupt(effect: Effect) -> Iterator[Strike]:
         yield Fail(KeyboardInterrupt())
 
 
-@fault("process.cancel", at=("http", "llm", "process", "sqlite", "clock"), when=("before", "after"))
+@fault("process.cancel", at=("http", "llm", "mcp", "stdio", "process", "sqlite", "clock"), when=("before", "after"))
 def cancel(effect: Effect) -> Iterator[Strike]:
     """The task that awaits something is cancelled: before a service or program acted, after it acted, or in its sleep.
 
-    A statement that a thread carries out for a task (aiosqlite) is carried out all the same.
+    A statement that a thread carries out for a task (aiosqlite), and a call of a tool, is carried out all the same.
     """
     sleeps = effect.point.kind == "clock" and effect.when == "before"
-    if sleeps or effect.by == "task" or (effect.by == "awaited" and effect.when == "after"):
+    called = effect.point.kind == "stdio" or (effect.point.kind == "mcp" and effect.by == "task")
+    carried_out = effect.by == "awaited" or called
+    if sleeps or (effect.when == "after" if carried_out else effect.by == "task"):
         yield Fail(asyncio.CancelledError())

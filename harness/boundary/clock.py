@@ -19,7 +19,7 @@ from typing import Any
 
 import time_machine
 
-from . import patching
+from . import callers, patching
 from .gate import Gate
 from .idleness import Idleness
 
@@ -231,7 +231,7 @@ def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
     def sleeping(original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         async def sleep(delay: float, result: Any = None) -> Any:
-            if delay > 0 and gate.active:
+            if delay > 0 and gate.active and not callers.library_alone():
                 gate.arrive("clock", "sleep", "asyncio").moment("before", looks=False)
             return await original(delay, result)
 

@@ -16,12 +16,14 @@ from ..values.network import Reach
 from ..values.points import Point
 from ..values.sources import Twin, twin_for
 from ..values.strikes import Disconnect
-from . import http_client, respx_seam
+from . import callers, http_client, respx_seam
+from .armed import Armed
 from .channel import Act, Refused
-from .gate import Gate
+from .gate import Crossing, Gate
 from .transport import TransportFault
 
 CLIENTS = ("httpx", "httpx2")
+CALLED = ("mcp", "stdio")  # kinds of points of servers of tools
 Answer = Callable[[HttpRequest], HttpResponse]
 Later = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
@@ -72,10 +74,19 @@ class Exchange:
         changed = before or crossing.changed_answer()
         act = Act(crossing.point, request, self._gate.now(), changed.position if changed else None)
         response = self._asked(act)
-        after = crossing.moment("after") if before is None else None
+        after = self._answered(crossing, request) if before is None else None
         if after is not None and isinstance(after.strike, Disconnect):
             raise TransportFault(after.strike.reason)
         return response
+
+    def _answered(self, crossing: Crossing, request: HttpRequest) -> Armed | None:
+        """Let what strikes after the act strike; a call of a tool is cancelled where it is awaited."""
+        try:
+            return crossing.moment("after")
+        except asyncio.CancelledError:
+            if crossing.point.kind not in CALLED or not callers.cancel(request):
+                raise
+            return None
 
     def _asked(self, act: Act) -> HttpResponse:
         """Return what the twin says to a request."""

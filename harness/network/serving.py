@@ -34,7 +34,7 @@ class TwinServer(Side):
     def __init__(self, twin: Twin) -> None:
         if find_spec("uvicorn") is None:
             text = "a twin is served on a real port by uvicorn, which is not installed (chaos.serve)"
-            raise ChaosError("no-uvicorn", text, "pip install 'rollproof[network]'")
+            raise ChaosError("missing-package", text, "pip install 'rollproof[network]'")
         super().__init__("rollproof.network.served")
         self.twin = twin
         parts = urlsplit(twin.base_url)

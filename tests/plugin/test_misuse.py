@@ -1,6 +1,7 @@
 """Each bad use gets one clear error: what, where, and what to type."""
 
 import re
+from importlib import import_module
 
 import pytest
 
@@ -203,6 +204,42 @@ def test_a_missing_reply_that_the_agent_swallows(pytester: pytest.Pytester, argu
     """,
     )
     refused(pytester.runpytest_inprocess(*arguments), "reply-missing", "Name three colours", "chaos.llm")
+
+
+@pytest.mark.parametrize(
+    ("declared", "module", "extra"),
+    [
+        ("chaos.mailbox()", "rollproof.twins.mailbox", "rollproof[mail]"),
+        (
+            "chaos.mcp({'book': print}, base_url='https://tools.test/mcp')",
+            "rollproof.twins.mcp_tools",
+            "rollproof[mcp]",
+        ),
+        ("chaos.serve(chaos.api('https://a.test'))", "rollproof.network.serving", "rollproof[network]"),
+    ],
+)
+def test_a_package_that_is_not_installed(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, declared: str, module: str, extra: str
+) -> None:
+    """What to install is said where the thing that needs it is declared."""
+    monkeypatch.setattr(import_module(module), "find_spec", lambda name: None)
+    write_test(pytester, f"{declared}\nchaos.watch(shared)\nchaos.explore(run=lambda: write(shared))")
+    refused(explore(pytester), "missing-package", f"pip install '{extra}'")
+
+
+def test_the_process_that_children_are_forked_from_is_gone(pytester: pytest.Pytester) -> None:
+    """Somebody ended it, as a system without memory does: an error of the harness, never a verdict."""
+    write_test(
+        pytester,
+        """
+        def agent():
+            write(shared)
+            os.kill(os.getppid(), 9)
+        chaos.watch(shared)
+        chaos.explore(run=agent)
+    """,
+    )
+    refused(explore(pytester), "nursery-gone", "was it killed")
 
 
 def test_a_system_without_fork(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,3 +247,19 @@ def test_an_unreadable_file_is_refused_by_name(open_folder):
             Disk([Source(shared, "shared", False)]).capture()
 
     assert in_child_without_privileges(action) == 0
+
+
+def test_what_nobody_may_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent took away its own right to read: that is said of the path, and is no empty file."""
+    (tmp_path / "secret.txt").write_text("x")
+    opened = os.open
+
+    def refused(path: str, *arguments: int, **named: int) -> int:
+        if str(path).endswith("secret.txt"):  # root, whom nothing is refused, runs this test too
+            raise PermissionError(13, "Permission denied", path)
+        return opened(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(ChaosError, match=r"secret\.txt .* cannot be read: Permission denied") as caught:
+        Disk([Source(tmp_path, "shared", private=False, ignore=())]).capture()
+    assert caught.value.code == "unreadable"
