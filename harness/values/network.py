@@ -1,5 +1,6 @@
 """A service on a real port, and what the relay in front of it and the parent say to each other."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -28,6 +29,11 @@ class Network:
     def url(self) -> str:
         """The address for a client of HTTP, without a slash at its end."""
         return f"{'https' if self.ca else 'http'}://{self.host}:{self.port}{self.path}"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What starts this server of tools as a subprocess that speaks MCP over its pipes."""
+        return (sys.executable, "-m", "rollproof.network.stdio", self.url)
 
 
 @dataclass(frozen=True, slots=True)
