@@ -42,7 +42,7 @@ def clean_retry(after: World, history: History) -> Iterator[Violation]:
 @invariant("honest_outcome", applies=lambda after, history: history.claims_done is not None)
 def honest_outcome(after: World, history: History) -> Iterator[Violation]:
     """A run that returns what a fault-free run returns has done what a fault-free run does."""
-    if history.claims_done and history.from_done and not history.accepted:
+    if history.claims_done and history.from_done:
         text = "the run says that it is done, and the outside is not as a complete run leaves it"
         yield Violation(text, history.from_done)
 

@@ -11,6 +11,8 @@ import rollproof.engine.explore
 import rollproof.network.toxiproxy
 import rollproof.plugin.reporting  # noqa: F401
 
+from .brute_forcing import sampled  # noqa: F401  # a fixture
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell; some tests press Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rollproof.values.schedule import Schedule
 
+from .brute_forcing import agree, broken, tried
 from .exploring import explored, options, replayed
 
 NAMES = sorted(path.stem for path in (Path(__file__).parent / "mutants").glob("*_*.py"))
@@ -48,8 +50,8 @@ def test_there_are_enough_agents_of_both_kinds() -> None:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_seeded_bug_is_reported_by_the_invariant_it_names(name: str, tmp_path: Path) -> None:
-    """Every bug is found, and its token replays it in a world of its own."""
+def test_a_seeded_bug_is_reported_by_the_invariant_it_names(name: str, tmp_path: Path, sampled: list[Schedule]) -> None:
+    """Every bug is found, its token replays it in a world of its own, and brute force finds what closure does."""
     result = explored(agent(name), tmp_path / "explored", **settings(name))
     found = {invariant for finding in result.violations for invariant in finding.invariants}
     assert found >= agent(name).BREAKS, result
@@ -60,6 +62,11 @@ def test_a_seeded_bug_is_reported_by_the_invariant_it_names(name: str, tmp_path:
     again = replayed(agent(name), tmp_path / "replayed", smallest.schedule)
     assert again.violations[0].invariants == smallest.invariants
     assert not again.drifted
+    if hasattr(agent(name), "FAULTS") or hasattr(agent(name), "DEPTH"):
+        result = explored(agent(name), tmp_path / "closed", faults=tried(name))
+    unmerged = explored(agent(name), tmp_path / "unmerged", faults=tried(name), reduce=False)
+    agree(result, unmerged, whole=not sampled)
+    assert broken(unmerged) or name in TWO_FAULTS
 
 
 @pytest.mark.parametrize("name", [name for name in TWO_FAULTS if hasattr(agent(name), "DEPTH")])

@@ -33,6 +33,7 @@ from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Reque
 from ..values.points import Doer, Effect, Flight, Point, When
 from ..values.sources import Misanswering, Twin, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
+from ..world.cuts import cut_contents
 from .lives import Lived, Sighting, Snapshot
 from .setting import Setting
 from .wires import Wires, in_order
@@ -47,6 +48,7 @@ class Overseer(Protocol):
     limits: Limits
     patience_s: float
     names: set[str]
+    cuts: dict[bytes, int]
     credentials: dict[str, bytes]
     same_outside: Callable[[Snapshot, Snapshot], bool]
 
@@ -260,6 +262,8 @@ class Attendant:
                 lived.inside.append(str(point))
             else:
                 lived.unintercepted.append(f"a change before {point} that nothing was seen to make")
+        if when == "after" and point.verb == "write":
+            self._executor.cuts.update(cut_contents(self._last.disk, world.disk, self.clock))
         effect = lived.effects.get(point) or Effect(point, size, by=by)
         lived.effects[point] = replace(effect, reached=effect.reached | {when})
         lived.sightings.append(Sighting(point, when, world))

@@ -33,6 +33,7 @@ class Executor:
         self.credentials: dict[str, bytes] = {}
         self.taken: frozenset[int] = frozenset()
         self.names: set[str] = set()
+        self.cuts: dict[bytes, int] = {}
         self.limits = UNLIMITED
         self.patience_s = 30.0
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state

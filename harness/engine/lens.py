@@ -44,8 +44,9 @@ class Lens:
         world = self.world(snapshot)
         key = (id(world), snapshot.clock, snapshot.pids)
         if key not in self._identities:
+            executor = self._executor
             met = replace(world, resources=self._recalled(snapshot))
-            text = identity(met, snapshot.clock, self.masks, snapshot.pids, self._executor.roots)
+            text = identity(met, snapshot.clock, self.masks, snapshot.pids, executor.roots, executor.cuts)
             self._identities[key] = (world, text)
         return self._identities[key][1]
 

@@ -7,26 +7,35 @@ not. Times are replaced by how they stand to the clock. In doubt two worlds stay
 from collections import OrderedDict
 from collections.abc import Mapping
 from hashlib import blake2b
+from types import MappingProxyType
 
 from ..values.world import Entry, Row, World
 from .masks import Masks
-from .moments import moment_of_text
+from .moments import NEAR_S, moment_of_text
 from .pieces import Piece, PieceBuilder, Slot, entry_piece, rows_piece
 
-_NEAR_S = 3 * 366 * 86400.0
+NOTHING_CUT: Mapping[bytes, int] = MappingProxyType({})
 _AGES_S = (10, 60, 600, 3600, 86400)
 _CACHED = 4096
 
 
-def identity(world: World, clock: float, masks: Masks, pids: frozenset[int], roots: Mapping[str, str]) -> str:
+def identity(
+    world: World,
+    clock: float,
+    masks: Masks,
+    pids: frozenset[int],
+    roots: Mapping[str, str],
+    cuts: Mapping[bytes, int] = NOTHING_CUT,
+) -> str:
     """Return a hash of all that a recovery of this world could read, private state included.
 
     `clock` is the time (epoch seconds) at which it would start, `pids` are those of the processes that wrote, and
-    `roots` gives the name of the source for each absolute path.
+    `roots` gives the name of the source for each absolute path. `cuts` says of torn contents how many characters at
+    their end are the first part of a volatile value.
     """
     pieces = _pieces_of(masks, roots)
     things = [
-        (name, pieces.entry(path, entry))
+        (name, pieces.entry(path, entry, cuts.get(entry.content, 0)))
         for entries in (world.entries, world.private_entries)
         for path, entry in entries.items()
         for name in (pieces.name(path),)
@@ -66,7 +75,7 @@ class _Renaming:
         if text.isdigit() and len(text) < 8:
             if int(text) in self._pids:
                 return self._renamed("pid", text)
-        elif (relation := self._relation(moment_of_text(text, self._clock, _NEAR_S))) is not None:
+        elif (relation := self._relation(moment_of_text(text, self._clock, NEAR_S))) is not None:
             return relation
         return self._renamed("value", text) if kind == "hidden" else text
 
@@ -92,7 +101,7 @@ class _Pieces:
     def __init__(self, masks: Masks, roots: Mapping[str, str]) -> None:
         self.masks = masks
         self._roots = sorted(roots.items(), key=lambda root: len(root[0]), reverse=True)
-        self._entries: OrderedDict[tuple[str, Entry], Piece] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, Entry, int], Piece] = OrderedDict()
         self._rows: OrderedDict[tuple[str, int], tuple[list[Row], Piece]] = OrderedDict()
         self._names: dict[str, Piece] = {}
 
@@ -116,13 +125,13 @@ class _Pieces:
             self._names[name] = builder.piece()
         return self._names[name]
 
-    def entry(self, path: str, entry: Entry) -> Piece:
+    def entry(self, path: str, entry: Entry, cut: int) -> Piece:
         """Return the piece of a path."""
-        key = (path, entry)
+        key = (path, entry, cut)
         if key not in self._entries:
             name = self.masks.canonical(path)[0]
             by_lines = name.endswith((".jsonl", ".ndjson"))
-            self._entries[key] = entry_piece(entry, self.masks.of(name), by_lines, self.shorten)
+            self._entries[key] = entry_piece(entry, self.masks.of(name), by_lines, self.shorten, cut)
             if len(self._entries) > _CACHED:
                 self._entries.popitem(last=False)
         return self._entries[key]

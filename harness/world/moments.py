@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
+NEAR_S = 3 * 366 * 86400.0
 _SCALES = (1.0, 1e3, 1e6, 1e9)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from .shapes import TIME_PATTERN, UUID_PATTERN, looks_random
 Slot = tuple[Literal["time", "number", "name", "hidden"], str]
 Piece = tuple[str, tuple[Slot, ...]]
 
-_SLOT = re.compile(
+SLOT = re.compile(
     rf"(?P<time>(?<![\w.]){TIME_PATTERN}(?!\w))"
     rf"|(?P<uuid>{UUID_PATTERN})"
     r"|(?P<message_id>(?<![\w.])[1-9]\d{11,}\.\d+\.\d+(?![\w.]))"  # as email.utils.make_msgid writes them
@@ -105,13 +105,18 @@ def _scan(text: str) -> Piece:
         slots.append(("time" if kind == "time" else "number" if kind == "number" else "name", found))
         return "\0"
 
-    return _SLOT.sub(slot, text), tuple(slots)
+    return SLOT.sub(slot, text), tuple(slots)
 
 
-def entry_piece(entry: Entry, mask: ThingMask, by_lines: bool, shorten: Callable[[str], str]) -> Piece:
-    """Return the piece of one path: its kind, mode and content."""
+def entry_piece(entry: Entry, mask: ThingMask, by_lines: bool, shorten: Callable[[str], str], cut: int = 0) -> Piece:
+    """Return the piece of one path: its kind, mode and content, of which the last `cut` characters are volatile."""
     builder = PieceBuilder(shorten)
     builder.literal(f"{entry.kind} {entry.mode:o} ")
+    if cut:
+        text = entry.content.decode()
+        entry = replace(entry, content=text[:-cut].encode())
+        builder.literal("\0")
+        builder.slots.append(("name", text[-cut:]))
     document = None if mask.is_empty() else read_document(entry.content, by_lines)
     if mask.whole:
         builder.hidden(entry.content)

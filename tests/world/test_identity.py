@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rollproof.values.world import Entry, World
 from rollproof.world.compare import Masks, learn
+from rollproof.world.cuts import cut_size
 from rollproof.world.identity import identity
 
 from .worlds import NOW, finished, law, text_file
@@ -180,3 +181,42 @@ def test_types_count():
     """A number is no text that reads like it."""
     assert name(World(tables={"d:t": [{"b": 1}]})) != name(World(tables={"d:t": [{"b": "1"}]}))
     assert name(World(tables={"d:t": [{"b": None}]})) != name(World(tables={"d:t": [{"b": "None"}]}))
+
+
+DONE = json.dumps({"night": "2024-05-02", "export": "3f2a81bc-1234-4567-89ab-0123456789ab", "at": NOW, "orders": 1207})
+
+
+def torn(done: str, size: int) -> str:
+    """Return the identity of a world in which the first `size` characters of a file were written."""
+    content = done[:size].encode()
+    cuts = {content: cut_size(content, done.encode(), NOW)}
+    return identity(text(done[:size]), NOW, Masks(), frozenset(), {}, cuts)
+
+
+@law
+@given(other=st.uuids(version=4), size=st.integers(1, len(DONE)))
+def test_a_generated_value_that_was_cut_in_two_is_one_too(other, size):
+    """Wherever the write was torn: two drafts that differ in a uuid are one world, and in anything else two."""
+    renamed = DONE.replace("3f2a81bc-1234-4567-89ab-0123456789ab", str(other))
+    assert torn(DONE, size) == torn(renamed, size)
+    assert (torn(DONE, size) == torn(DONE.replace("night", "eight"), size)) == (size <= DONE.index("night"))
+
+
+@pytest.mark.parametrize(
+    ("kept", "whole", "size"),
+    [
+        (f'{{"at": {NOW:.0f}'[:-3], f'{{"at": {NOW:.0f}}}', 7),
+        ('{"at": 1234567', '{"at": 1234567890123}', 0),
+        ('{"count": 12', '{"count": 1207}', 0),
+        ("the word extra", "the word extraordinary", 0),
+        ("token 7f9a3", "token 7f9a3c1e5d\n", 5),
+        ("at 2030-01", "at 2030-01-01", 0),
+        ("report", "report", 0),
+        ("other", "3f2a81bc-1234", 0),
+        ("id 3f2a81bc-1234-4567-89ab-0123456789ab", "id 3f2a81bc-1234-4567-89ab-0123456789ab, and more", 0),
+    ],
+)
+def test_only_what_is_volatile_as_a_whole_is_volatile_in_part(kept, whole, size):
+    """A time near the clock and what looks generated are; a number, a word, an old date and a value not cut are not."""
+    assert cut_size(kept.encode(), whole.encode(), NOW) == size
+    assert cut_size(b"\xff" + kept.encode(), b"\xff" + whole.encode(), NOW) == 0

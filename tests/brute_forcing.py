@@ -1,0 +1,93 @@
+"""Carry out every single crash and second ones truly (SIGKILL), merge nothing, and compare with closure.
+
+What is restricted, to stay within minutes: brute force tries ``process.kill``, and where no crash shows a bug the error
+of `ERRORS` that does. Of an agent's second faults it carries out each `EACH`th: a bug that needs two may then be one
+that only closure shows.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from rollproof.engine import brute
+from rollproof.values.exploration import Exploration, Finding
+from rollproof.values.faults import Fault
+from rollproof.values.schedule import Schedule
+from rollproof.world.shapes import looks_random
+
+from .exploring import options
+
+EACH = 50
+KILL = (options().known["process.kill"],)
+ERRORS = {
+    "wrong_cancelled_and_still_locked": "process.cancel",
+    "wrong_compensation_stops_at_first_error": "http.timeout",
+    "wrong_effect_twice_after_timeout": "http.timeout",
+    "wrong_error_swallowed": "sqlite.locked",
+    "wrong_items_applied_while_parsing": "llm.truncated_json",
+    "wrong_mail_merge": "http.refused",
+    "wrong_model_planner": "llm.refused",
+    "wrong_new_message_id_for_each_attempt": "mail.lost_answer",
+    "wrong_partly_refused_mail": "mail.rejected",
+    "wrong_retries_a_revoked_key": "credentials.revoked",
+    "wrong_retry_storm": "http.unavailable",
+    "wrong_ticket_booking": "http.server_error",
+    "wrong_truncated_plan_repaired": "llm.truncated_json",
+}
+Broken = tuple[tuple[str, ...], frozenset[str]]
+_WORD = re.compile(r"[A-Za-z0-9_]{8,}")
+
+
+def tried(name: str) -> tuple[Fault, ...]:
+    """Return the faults that brute force tries on an agent."""
+    return (*KILL, options().known[ERRORS[name]]) if name in ERRORS else KILL
+
+
+@pytest.fixture
+def sampled(monkeypatch: pytest.MonkeyPatch) -> list[Schedule]:
+    """Let brute force carry out each `EACH`th of all second crashes; lists those that it left out."""
+    every, numbers, left_out = brute.second_faults, count(), []
+
+    def some(setting: Any, lives: Iterable[Any], schedule: Schedule) -> Iterator[Schedule]:
+        for double in every(setting, lives, schedule):
+            if next(numbers) % EACH:
+                left_out.append(double)
+            else:
+                yield double
+
+    monkeypatch.setattr(brute, "second_faults", some)
+    return left_out
+
+
+def broken(result: Exploration) -> set[Broken]:
+    """Return each violation as the invariants that break together and the difference outside."""
+    assert (result.flaky, result.errors, result.drifted) == ((), (), ()), result
+    return set(map(_broken, result.violations))
+
+
+def agree(closed: Exploration, unmerged: Exploration, *, whole: bool) -> None:
+    """Both break the same; of what only a second crash shows, a sample may have missed some.
+
+    `closed` may have tried more faults than `unmerged`.
+    """
+    assert broken(unmerged) <= broken(closed)
+    tried = {"process.kill"}.union(*map(_faults, unmerged.violations))
+    alike = [finding for finding in closed.violations if _faults(finding) <= tried]
+    by_one = {finding.invariants for finding in alike if len(Schedule.parse(finding.schedule).injections) == 1}
+    assert by_one <= {finding.invariants for finding in unmerged.violations}
+    assert not whole or set(map(_broken, alike)) <= broken(unmerged)
+
+
+def _broken(finding: Finding) -> Broken:
+    """One leftover under a random name is like another."""
+    return finding.invariants, frozenset(map(_masked, finding.diff))
+
+
+def _faults(finding: Finding) -> set[str]:
+    return {injection.fault for injection in Schedule.parse(finding.schedule).injections}
+
+
+def _masked(line: str) -> str:
+    return _WORD.sub(lambda word: "*" if looks_random(word[0]) else word[0], line)
