@@ -32,7 +32,7 @@ def interrupt(effect: Effect) -> Iterator[Strike]:
 def cancel(effect: Effect) -> Iterator[Strike]:
     """The task that awaits something is cancelled: before a service or program acted, after it acted, or in its sleep.
 
-    A statement that a thread carries out for a task (aiosqlite), and a call of a tool, is carried out all the same.
+    A statement that a thread carries out for a task (aiosqlite) and a call of a tool are carried out all the same.
     """
     sleeps = effect.point.kind == "clock" and effect.when == "before"
     called = effect.point.kind == "stdio" or (effect.point.kind == "mcp" and effect.by == "task")

@@ -52,6 +52,7 @@ class Chaos:
         self._invariants: list[Invariant] = []
         self._secrets: dict[str, bytes] = {}
         self._hosts: set[str] = set()
+        self._made: Networks | None = None
         self._environment: dict[str, str] = {}
         self._elsewhere: list[Exploration] = []
         self._told = False
@@ -161,17 +162,20 @@ class Chaos:
     def serve(self, twin: "Twin | str", *, tls: bool = False) -> "Network":
         """Let a twin be reached on a real port too, by any client; returns where, as `network` does.
 
-        `twin` is what `api` returned, or the base URL that it (or a model) was declared for. Needs uvicorn. With `tls`
-        it is reached by HTTPS, and ``.ca`` is the file of the authority that the client has to trust.
+        `twin` is what `api` or `mcp` returned, or the base URL that it (or a model) was declared for. Needs uvicorn.
+        With `tls` it is reached by HTTPS, and ``.ca`` is the file of the authority that the client has to trust.
+        A server of tools has a ``.command`` too, which starts it as a subprocess for a client that wants one.
         """
         return self._networks.serve(self._twins, twin, tls=tls)
 
-    @cached_property
+    @property
     def _networks(self) -> "Networks":
-        from .network.networks import Networks  # not before it is asked for: half of what an ordinary run would import
+        if self._made is None:
+            from .network.networks import Networks  # not before: it is half of what an ordinary run would import
 
-        options = self._options
-        return Networks(active=options.active, toxiproxy=options.toxiproxy, seed=options.seed)
+            options = self._options
+            self._made = Networks(active=options.active, toxiproxy=options.toxiproxy, seed=options.seed)
+        return self._made
 
     @cached_property
     def fill(self) -> "Fill":
@@ -232,8 +236,8 @@ class Chaos:
 
     def close(self) -> None:
         """End what runs beside the test."""
-        if "_networks" in vars(self):
-            self._networks.close()
+        if self._made is not None:
+            self._made.close()
         for mailbox in self._mailboxes.values():
             mailbox.close()
 
@@ -315,21 +319,19 @@ class Chaos:
 
     @contextmanager
     def _seams(self) -> Iterator[None]:
-        """Lead mail to the mailboxes, and what is started by a command that is a twin's to it."""
-        started = {getattr(twin, "command", ()): twin.base_url for twin in self._twins}
-        commands = {command: url for command, url in started.items() if command}
+        """Lead mail to the mailboxes, and while exploring what is started by a command to the twin that it means."""
         with ExitStack() as undo:
             if self._mailboxes:
                 from .boundary import mail
 
                 undo.callback(mail.install({name: (box.host, box.port) for name, box in self._mailboxes.items()}))
-            if commands:
-                from .boundary import http, mcp_stdio
-                from .twins.answering import Directly
+            if self._options.active and self._twins:
+                from .values.sources import commands_of
 
-                reach = self._networks.reach(frozenset(self._hosts))
-                answer = http.carried if self._options.active else Directly(self._twins, reach)
-                undo.callback(mcp_stdio.install(commands, answer))
+                if commands := commands_of(self._twins):
+                    from .boundary import http, mcp_stdio
+
+                    undo.callback(mcp_stdio.install(commands, http.carried))
             yield
 
     def _named_paths(self) -> Iterator[tuple[Path, str, bool, tuple[str, ...]]]:
@@ -341,34 +343,14 @@ class Chaos:
 
     def _once(self, run: Callable[[], Any]) -> Exploration:
         """Run without a fault, here: an ordinary test."""
-        with self._answering():
-            result = run()
-            if inspect.isawaitable(result):
-                from .boundary.ordinary import in_a_loop
+        from .engine.ordinary import run_once
 
-                result = in_a_loop(result)
-        if "_networks" in vars(self):
-            self._networks.raise_problem()
+        result = run_once(run, self._twins, lambda: self._networks.reach(frozenset(self._hosts)), self._unanswered)
         return Exploration(test=self._test, result=result, statement="one run without a fault (no --chaos)")
 
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Let the twins answer in this process; what they cannot is raised, whatever the agent makes of it."""
-        if not self._twins:
-            yield
-            return
-        from .boundary.http import install
-        from .twins.answering import Directly
-
-        reach = self._networks.reach(frozenset(self._hosts))
-        directly = Directly(self._twins, reach)
-        undo = install(directly, reach.permits)
-        try:
-            yield
-        finally:
-            undo()
-            if directly.problem is not None:
-                raise directly.problem
+    def _unanswered(self) -> ChaosError | None:
+        """Return what a twin on a real port could not answer."""
+        return None if self._made is None else self._made.problem
 
     def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool) -> None:
         self._paths.append((path_of(path), name, private, patterns(ignore)))

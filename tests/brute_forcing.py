@@ -67,14 +67,14 @@ def broken(result: Exploration) -> set[Broken]:
     return set(map(_broken, result.violations))
 
 
-def agree(closed: Exploration, unmerged: Exploration, *, whole: bool) -> None:
+def agree(closed: Exploration, unmerged: Exploration, faults: Iterable[Fault], *, whole: bool) -> None:
     """Both break the same; of what only a second crash shows, a sample may have missed some.
 
-    `closed` may have tried more faults than `unmerged`.
+    `unmerged` tried `faults`, `closed` may have tried more.
     """
     assert broken(unmerged) <= broken(closed)
-    tried = {"process.kill"}.union(*map(_faults, unmerged.violations))
-    alike = [finding for finding in closed.violations if _faults(finding) <= tried]
+    names = {fault.name for fault in faults}
+    alike = [finding for finding in closed.violations if _faults(finding) <= names]
     by_one = {finding.invariants for finding in alike if len(Schedule.parse(finding.schedule).injections) == 1}
     assert by_one <= {finding.invariants for finding in unmerged.violations}
     assert not whole or set(map(_broken, alike)) <= broken(unmerged)

@@ -37,7 +37,7 @@ def test_the_first_scenario_too(tmp_path: Path, sampled: list[Schedule]) -> None
     module = import_module("rollproof.scenarios.test_publish_report")
     story = SimpleNamespace(explore=module.test_a_failed_email_leaves_no_half_written_report)
     closed, unmerged = both(story, tmp_path, faults=KILL)
-    agree(closed, unmerged, whole=not sampled)
+    agree(closed, unmerged, KILL, whole=not sampled)
     assert closed.closed
     assert unmerged.schedules > 100
 

@@ -65,7 +65,7 @@ def test_a_seeded_bug_is_reported_by_the_invariant_it_names(name: str, tmp_path:
     if hasattr(agent(name), "FAULTS") or hasattr(agent(name), "DEPTH"):
         result = explored(agent(name), tmp_path / "closed", faults=tried(name))
     unmerged = explored(agent(name), tmp_path / "unmerged", faults=tried(name), reduce=False)
-    agree(result, unmerged, whole=not sampled)
+    agree(result, unmerged, tried(name), whole=not sampled)
     assert broken(unmerged) or name in TWO_FAULTS
 
 

@@ -4,61 +4,81 @@ Who awaits the answer to a call of a tool is, in the MCP SDK, another task than 
 """
 
 import asyncio
+import gc
 import json
-import os
 import sys
-from collections.abc import Iterator
-from types import FrameType
+from collections.abc import Iterator, Mapping
+from types import AsyncGeneratorType, FrameType
 from typing import Any
 
 from ..values.http import HttpRequest
-from .warming import INSTALLED
 
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_SENDING = ("send_raw_request", "send_request")  # of the SDK since 2.0, and before
+_CLIENTS = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2", "mcp", "rollproof", "websockets"})
+_SENDING = ("send_raw_request", "send_request")  # of the MCP SDK since 2.0, and before
 
 
-def cancel(request: HttpRequest) -> bool:
-    """Cancel the task that awaits the answer to this message; returns False where there is none but the sender."""
-    number = json.loads(request.body).get("id")
-    for task in asyncio.all_tasks():
-        if any(_awaits(frame, number) for frame in _frames(task)):
-            return task is not asyncio.current_task() and task.cancel()
-    return False
+def cancel_caller(request: HttpRequest) -> bool:
+    """Cancel the task that awaits the answer to this message.
+
+    Returns False where the task that runs now makes the call itself. Where nobody can be found, nothing happens.
+    """
+    if asyncio._get_running_loop() is None:
+        return True
+    message = json.loads(request.body)
+    waiting = [task for task in asyncio.all_tasks() if any(_awaits(frame, message) for frame in _frames(task))]
+    if waiting:
+        min(waiting, key=_distance).cancel()
+    return bool(waiting) or library_alone()
 
 
 def library_alone() -> bool:
     """Say whether the task that runs now is one that a library started, and nothing of the agent's runs in it.
 
-    Nobody cancels such a task by itself.
+    Nobody cancels such a task by itself. The standard library and the libraries of `_CLIENTS` are known to start some.
     """
     task, frame = asyncio.current_task(), sys._getframe(1)
     root: Any = None if task is None else getattr(task.get_coro(), "cr_frame", None)
-    while frame is not root and frame.f_back is not None:
-        frame = frame.f_back
-        if not frame.f_code.co_filename.startswith((*INSTALLED, _OURS, "<")):
-            return False
-    return root is not None and not _is_main(task, frame)
-
-
-def _is_main(task: object, frame: FrameType | None) -> bool:
-    """Say whether it is the task that its loop runs for."""
-    while frame is not None:
-        if frame.f_code.co_name == "run_until_complete":
-            return frame.f_locals.get("future") is task
+    while root is not None and _is_library(frame):
+        if frame is root:
+            return True
+        assert frame.f_back is not None
         frame = frame.f_back
     return False
 
 
+def _is_library(frame: FrameType) -> bool:
+    package = _package(frame)
+    return package in _CLIENTS or package in sys.stdlib_module_names
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
+
+
+def _distance(task: "asyncio.Task[Any]") -> tuple[bool, int, str]:
+    """Order tasks that call alike in several sessions: first who opened the current task's session, then by age."""
+    import anyio  # the SDK has loaded it
+
+    name = task.get_name()
+    return anyio.get_current_task().parent_id != id(task), len(name), name  # Task-9 before Task-10
+
+
 def _frames(task: "asyncio.Task[Any]") -> Iterator[FrameType]:
     """Yield the frames in which a task waits, the outermost first."""
-    coroutine: Any = task.get_coro()
-    while getattr(coroutine, "cr_frame", None) is not None:
-        yield coroutine.cr_frame
-        coroutine = coroutine.cr_await
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
+        if frame is not None:
+            yield frame
+            awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)
+        else:  # a step of an async generator, which says nothing of it
+            awaited = next((one for one in gc.get_referents(awaited) if isinstance(one, AsyncGeneratorType)), None)
 
 
-def _awaits(frame: FrameType, number: object) -> bool:
-    """Say whether the SDK waits in this frame for the answer to the request of this number."""
-    package = str(frame.f_globals.get("__name__")).partition(".")[0]
-    return package == "mcp" and frame.f_code.co_name in _SENDING and frame.f_locals.get("request_id") == number
+def _awaits(frame: FrameType, message: Mapping[str, Any]) -> bool:
+    """Say whether the SDK waits in this frame for the answer to this message; other sessions use its number too."""
+    if _package(frame) != "mcp" or frame.f_code.co_name not in _SENDING:
+        return False
+    known = frame.f_locals
+    same = known.get("request_id") == message.get("id") and known.get("method", message["method"]) == message["method"]
+    return same and known.get("out_params", message.get("params")) == message.get("params")

@@ -84,7 +84,7 @@ class Exchange:
         try:
             return crossing.moment("after")
         except asyncio.CancelledError:
-            if crossing.point.kind not in CALLED or not callers.cancel(request):
+            if crossing.point.kind not in CALLED or not callers.cancel_caller(request):
                 raise
             return None
 

@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import NoReturn
 
 from ..values.errors import ChaosError
@@ -55,13 +56,14 @@ class Nursery:
         self._fetch()
         self._ask(_WAIT, pid)
         self._control.settimeout(_DYING_S)
-        try:
-            status = self._control.recv(_NUMBER.size)
-        except TimeoutError:
-            end_group(pid)
-            status = b""
-        self._control.settimeout(None)
-        status = status or self._control.recv(_NUMBER.size)
+        with _going():
+            try:
+                status = self._control.recv(_NUMBER.size)
+            except TimeoutError:
+                end_group(pid)
+                status = b""
+            self._control.settimeout(None)
+            status = status or self._control.recv(_NUMBER.size)
         if not status:
             raise _gone()
         return int(_NUMBER.unpack(status)[0])
@@ -77,17 +79,16 @@ class Nursery:
 
     def _fetch(self) -> tuple[int, Channel]:
         if self._spare is None:
-            data, fds, _, _ = socket.recv_fds(self._control, _NUMBER.size, 1)
+            with _going():
+                data, fds, _, _ = socket.recv_fds(self._control, _NUMBER.size, 1)
             if not data:
                 raise _gone()
             self._spare = _NUMBER.unpack(data)[0], Channel(socket.socket(fileno=fds[0]))
         return self._spare
 
     def _ask(self, what: bytes, number: int) -> None:
-        try:
+        with _going():
             self._control.sendall(what + _NUMBER.pack(number))
-        except BrokenPipeError:
-            raise _gone() from None
 
 
 def end_group(pid: int) -> None:
@@ -108,6 +109,15 @@ def _end_orphans(spare: int) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+
+
+@contextlib.contextmanager
+def _going() -> Iterator[None]:
+    """Say that the process has ended where its line does, however it does."""
+    try:
+        yield
+    except ConnectionError:
+        raise _gone() from None
 
 
 def _gone() -> ChaosError:

@@ -14,7 +14,7 @@ from types import ModuleType
 
 from . import model_sdks
 
-INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 def late_modules(before: frozenset[str]) -> tuple[str, ...]:
@@ -39,4 +39,4 @@ def warm_caches() -> None:
 
 def _is_installed(module: ModuleType | None) -> bool:
     file = getattr(module, "__file__", None)
-    return isinstance(file, str) and file.startswith(INSTALLED) and "rollproof" not in file
+    return isinstance(file, str) and file.startswith(_INSTALLED) and "rollproof" not in file

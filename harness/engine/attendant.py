@@ -262,7 +262,7 @@ class Attendant:
                 lived.inside.append(str(point))
             else:
                 lived.unintercepted.append(f"a change before {point} that nothing was seen to make")
-        if when == "after" and point.verb == "write":
+        if when != "before" and point.verb == "write":
             self._executor.cuts.update(cut_contents(self._last.disk, world.disk, self.clock))
         effect = lived.effects.get(point) or Effect(point, size, by=by)
         lived.effects[point] = replace(effect, reached=effect.reached | {when})

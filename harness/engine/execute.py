@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import get_args
 
@@ -10,6 +11,7 @@ from ..boundary.armed import Armed, Limits
 from ..boundary.channel import Channel
 from ..boundary.nursery import Nursery, end_group
 from ..boundary.scope import Root
+from ..values.errors import ChaosError
 from ..values.points import Point
 from ..values.schedule import SWAP
 from ..world.disk import Disk
@@ -49,7 +51,8 @@ class Executor:
         undo = child.prepare(real_network=bool(self.setting.reach))
 
         def put_back() -> None:
-            self._close_nursery()
+            with suppress(ChaosError):  # it is gone: that was said where it was missed
+                self._close_nursery()
             self.same_outside = Snapshot.same_state  # no cycle keeps all that was seen
             undo()
             for server in self.setting.servers:

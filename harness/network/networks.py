@@ -1,6 +1,8 @@
 """The services of one test that an agent reaches over real sockets: declared, started, ended."""
 
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -72,17 +74,19 @@ class Networks:
             self._authorities.append(Authority(name.hostname or "localhost"))
         server = TwinServer(chosen)
         self.servers.append(server)
-        return self.network(server.name, server.upstream, server.path, self._authorities[-1] if tls else None)
+        network = self.network(server.name, server.upstream, server.path, self._authorities[-1] if tls else None)
+        if tls or not getattr(chosen, "piped", False):
+            return network
+        return replace(network, command=(sys.executable, "-m", "rollproof.network.stdio", network.url))
 
     def reach(self, hosts: frozenset[str]) -> Reach:
         """Return what of the real network is open to an agent that runs in the test's own process."""
         return Reach(hosts, self.upstreams)
 
-    def raise_problem(self) -> None:
-        """Raise what a twin could not answer, and nobody saw but its client."""
-        for server in self.servers:
-            if server.problem is not None:
-                raise server.problem
+    @property
+    def problem(self) -> ChaosError | None:
+        """What a twin could not answer, and nobody saw but its client."""
+        return next((server.problem for server in self.servers if server.problem is not None), None)
 
     def close(self) -> None:
         """End all that was started."""

@@ -22,6 +22,7 @@ from .line import Line, catch_up, inherited
 _Messages = Callable[[], Awaitable[Mapping[str, Any]]]
 _Sends = Callable[[Mapping[str, Any]], Awaitable[None]]
 _STEP_S = 0.001
+_PATIENCE_S = 3600  # with a client that says nothing: no connection ends by itself
 
 
 class Application:
@@ -89,7 +90,14 @@ async def serve(control: socket.socket, listener: socket.socket) -> None:
     """Answer until the parent hangs up."""
     application = Application(await Line.over(control))
     config = uvicorn.Config(
-        application, http="h11", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False
+        application,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_PATIENCE_S,
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -2,8 +2,8 @@
 
     python -m rollproof.network.stdio URL
 
-The twin is reached at URL, as `chaos.serve` returned it. Where an answer is lost there, this process ends, as a server
-does that breaks down; so it does where the session is not known any more.
+The twin is reached at URL, as `chaos.serve` returned it; messages are carried one after the other. Where an answer is
+lost there, this process ends, as a server does that breaks down; so it does where the session is not known any more.
 """
 
 import http.client
@@ -35,8 +35,11 @@ def main(url: str) -> int:
             print(f"no answer to be used: {answer.status} {body.decode(errors='replace')}", file=sys.stderr)
             return 1
         headers[_SESSION] = answer.headers.get(_SESSION) or headers.get(_SESSION, "")
-        sys.stdout.buffer.write(body + b"\n")
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.buffer.write(body + b"\n")
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            return 1  # nobody listens any more
     return 0
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..values.exploration import Exploration
 
 _REFRESH_S = 0.2
+_WIDTH = 78
 
 
 class Reporting:
@@ -34,7 +35,6 @@ class Reporting:
     def progress(self, nodeid: str) -> Callable[[str, int], None]:
         """Return what shows a live line: a count, a rate, what is running; silent in CI and where nobody watches."""
         reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
         quiet = reporter is None or not reporter.isatty or os.environ.get("CI") or hasattr(self._config, "workerinput")
         began = time.monotonic()
 
@@ -45,13 +45,27 @@ class Reporting:
             self._shown = now
             rate = executions / max(now - began, 0.001)
             line = f"{nodeid.rpartition('::')[2]}: {executions} executions, {rate:.0f}/s, {what}"
-            with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
-                reporter._tw.write(f"\r{line[:78]:<78}\r", flush=True)
+            self._overwrite(f"{line[:_WIDTH]:<{_WIDTH}}\r")
 
         return show
 
+    def _overwrite(self, text: str) -> None:
+        """Write over the line that pytest is writing, which does not know of it; past its capture."""
+        writer: Any = self._config.pluginmanager.get_plugin("terminalreporter")._tw  # type: ignore[union-attr]
+        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+            writer.write_raw(f"\r{text}", flush=True)
+
+    def _restore_line(self) -> None:
+        """Put back what pytest had written there."""
+        if self._shown:
+            writer: Any = self._config.pluginmanager.get_plugin("terminalreporter")._tw  # type: ignore[union-attr]
+            self._overwrite(f"{'':<{_WIDTH}}\r{writer._current_line}")
+            self._shown = 0.0
+
     def explored(self, item: pytest.Item, explorations: "list[Exploration]") -> None:
-        """Write the recovery report of a finished test."""
+        """Write the recovery report of a finished test; its live line is over."""
+        self._restore_line()
         if explorations and self._config.getoption("allure_report_dir", None):
             from ..reports import allure
 

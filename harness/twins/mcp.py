@@ -55,6 +55,7 @@ class McpTwin:
         self._host = urlsplit(self.base_url).netloc
         self._tools: Tools = tools_of(tools)
         self._token, self._seed = token, seed
+        self.piped = token is None  # a subprocess that carries messages to it can do without headers
         self._collections: dict[str, list[Row]] = {}
         self.vary(0)
 

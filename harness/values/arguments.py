@@ -1,5 +1,6 @@
 """What `explore` can be asked for, and where: refused in one clear sentence before anything runs."""
 
+import inspect
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,10 @@ def check_arguments(run: Any, recover: Any, allow: Any, errors: str) -> None:
 
 
 def check_function(check: Any, where: str) -> None:
-    """Raise ChaosError for what is no function of a world."""
+    """Raise ChaosError for what is no function of a world, or one whose answer would have to be awaited."""
+    if inspect.iscoroutinefunction(check):
+        hint = "a plain function: its answer is used at once"
+        raise ChaosError("not-callable", f"{where} cannot await {getattr(check, '__qualname__', check)}", hint)
     if not callable(check):
         hint = 'a function of the world, e.g. lambda world: "draft.md" in world.files'
         raise ChaosError("not-callable", f"{where} takes a function, not {check!r}", hint)

@@ -1,6 +1,5 @@
 """A service on a real port, and what the relay in front of it and the parent say to each other."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,7 +14,8 @@ class Network:
     """Where the agent finds a service: the relay in front of it, or without ``--chaos`` the service itself.
 
     `ca` is the file, in PEM, of the authority that a client of TLS has to trust; empty where it speaks no
-    TLS. Where it does, there is always a relay.
+    TLS. Where it does, there is always a relay. `command` starts a server of tools as a subprocess that speaks MCP over
+    its pipes; empty for any other service, and for one with TLS or a token.
     """
 
     name: str
@@ -24,16 +24,12 @@ class Network:
     path: str = ""
     upstream: tuple[str, int] = ("", 0)
     ca: str = ""
+    command: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
         """The address for a client of HTTP, without a slash at its end."""
         return f"{'https' if self.ca else 'http'}://{self.host}:{self.port}{self.path}"
-
-    @property
-    def command(self) -> tuple[str, ...]:
-        """What starts this server of tools as a subprocess that speaks MCP over its pipes."""
-        return (sys.executable, "-m", "rollproof.network.stdio", self.url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,3 +88,9 @@ def twin_for(twins: Sequence[Twin], url: str) -> Twin | None:
     """Return the twin whose base URL is the longest that `url` stands below."""
     below = [t for t in twins if url == t.base_url or url.startswith((f"{t.base_url}/", f"{t.base_url}?"))]
     return max(below, key=lambda t: len(t.base_url), default=None)
+
+
+def commands_of(twins: Sequence[Twin]) -> dict[tuple[str, ...], str]:
+    """Return the URLs of the twins that stand in for a subprocess, by the command that starts it."""
+    started = {getattr(twin, "command", ()): twin.base_url for twin in twins}
+    return {command: url for command, url in started.items() if command}

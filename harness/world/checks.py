@@ -27,7 +27,8 @@ def _check_pair(one: Source, other: Source) -> None:
     kinds = f"{_kind(one)} and {_kind(other)}"
     if one.path.resolve() == other.path.resolve():
         same = f"{one.path}" if one.path == other.path else f"{one.path}, which is also {other.path},"
-        raise ChaosError("both", f"{same} is declared twice: {kinds}", "a path is either watched or private")
+        hint = "declare it once" if one.private == other.private else "a path is either watched or private"
+        raise ChaosError("both", f"{same} is declared twice: {kinds}", hint)
     if one.name == other.name:
         raise ChaosError(
             "same-name",

@@ -115,8 +115,8 @@ def entry_piece(entry: Entry, mask: ThingMask, by_lines: bool, shorten: Callable
     if cut:
         text = entry.content.decode()
         entry = replace(entry, content=text[:-cut].encode())
-        builder.literal("\0")
-        builder.slots.append(("name", text[-cut:]))
+        builder.literal("torn \0 ")
+        builder.slots.append(("hidden", text[-cut:]))
     document = None if mask.is_empty() else read_document(entry.content, by_lines)
     if mask.whole:
         builder.hidden(entry.content)

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from rollproof.twins.rest import RestTwin
@@ -223,6 +224,24 @@ def test_a_task_is_cancelled_in_its_sleep(stage: Stage) -> None:
 
     assert stage.returned(run, "process.cancel@clock.sleep:asyncio#1:before") == ["CancelledError", False]
     (stage.shared / "a").rmdir()
+    assert _planned(stage.live(run)) == {"process.cancel@clock.sleep:asyncio#1:before"}
+
+
+def test_a_sleep_of_a_librarys_own_task_is_no_point(stage: Stage) -> None:
+    """Nobody cancels it by itself; a child of the agent, and a sleep through a library in it, can be cancelled."""
+
+    async def pause() -> None:
+        await anyio.sleep(1)
+
+    async def child() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep, 1)  # nothing of the agent's runs in it
+            group.start_soon(pause)
+            (stage.shared / "a").mkdir(exist_ok=True)
+
+    async def run() -> None:
+        await asyncio.gather(child())
+
     assert _planned(stage.live(run)) == {"process.cancel@clock.sleep:asyncio#1:before"}
 
 

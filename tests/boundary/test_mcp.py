@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -296,6 +296,24 @@ def test_a_call_that_its_caller_cancels_is_carried_out(stage: Stage, opened: Cal
     assert life.outcome.value == "cancelled", life.outcome
     booked = [twin.describe(state) for twin, state in zip(stage.twins, life.end.services, strict=True)]
     assert sum(len(rows) for world in booked for name, rows in world.items() if name.endswith("bookings")) == 1
+
+
+@pytest.mark.usefixtures("tools", "server")
+def test_of_two_sessions_the_one_that_called_is_cancelled(stage: Stage) -> None:
+    """Their requests have the same numbers; a call within an async generator is found too."""
+
+    async def answers(session: ClientSession) -> AsyncIterator[str]:
+        yield await cancelled(session)
+
+    async def each(opened: Callable[..., Any]) -> Any:
+        return await opened(lambda session: anext(answers(session)))
+
+    async def run() -> list[str]:
+        return await asyncio.gather(each(in_a_session), each(in_a_subprocess))
+
+    for point, ends in ((CALL, [True, False]), (STDIO_CALL, [False, True])):
+        said = stage.returned(run, f"process.cancel@{point}:after")
+        assert [each == "cancelled" for each in said] == ends, said
 
 
 def test_a_subprocess_that_is_a_twin_is_never_started(stage: Stage, server: McpTwin) -> None:

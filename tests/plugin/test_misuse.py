@@ -61,6 +61,7 @@ def test_a_path_whose_parent_does_not_exist(pytester: pytest.Pytester) -> None:
         ("os.symlink(shared, own / 'link')\nchaos.watch(shared)\nchaos.private(own / 'link')", "both", "is also"),
         ("chaos.private(own / 'typo' / 'drafts')", "no-parent", "cannot be private"),
         ("chaos.invariant('no_drafts')", "not-callable", "'no_drafts'"),
+        ("async def check(world): ...\nchaos.invariant(check)", "not-callable", "cannot await test_it.<locals>.check"),
         ("(own / 'shared').mkdir()\nchaos.watch(shared)\nchaos.watch(own / 'shared')", "same-name", "give one a name"),
         ("chaos.watch(42)", "bad-source", "42"),
         ("chaos.watch('')", "bad-source", "''"),
@@ -283,12 +284,14 @@ def test_a_number_that_cannot_be_meant(pytester: pytest.Pytester, argument: str,
     [
         ("errors='handle'", "bad-errors", "'handle'"),
         ("allow=True", "not-callable", "allow takes a function, not True"),
+        ("allow=coroutine", "not-callable", "allow cannot await test_it.<locals>.coroutine"),
         ("recover=42", "not-callable", "explore takes functions"),
     ],
 )
 def test_an_argument_that_cannot_be_meant(pytester: pytest.Pytester, asked: str, code: str, text: str) -> None:
     """It is refused with and without ``--chaos``, before anything runs."""
-    write_test(pytester, f"chaos.watch(shared)\nchaos.explore(run=lambda: write(shared), {asked})")
+    coroutine = "async def coroutine(world): ...\n"
+    write_test(pytester, f"{coroutine}chaos.watch(shared)\nchaos.explore(run=lambda: write(shared), {asked})")
     refused(explore(pytester), code, text)
     refused(pytester.runpytest_inprocess(), code, text)
 

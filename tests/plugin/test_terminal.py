@@ -26,6 +26,17 @@ def on_a_terminal(pytester: pytest.Pytester, **environment: str) -> str:
     return written.decode()
 
 
+def on_screen(output: str) -> str:
+    """Return what a person sees in the end: what comes after a return stands over what was there."""
+    lines = []
+    for written in output.replace("\r\n", "\n").split("\n"):
+        line = ""
+        for part in written.split("\r"):
+            line = part + line[len(part) :]
+        lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 1 << 16)
@@ -38,9 +49,10 @@ def test_a_live_line_says_how_far_it_is(pytester: pytest.Pytester) -> None:
     write_project(pytester)
     output = on_a_terminal(pytester)
     assert "1 passed" in output
-    lines = re.findall(r"\r([^\r\n]*)\r", output)
-    assert any(LIVE.search(line) for line in lines), output
-    assert all(len(line) == 78 for line in lines if LIVE.search(line))
+    assert LIVE.search(output), output
+    left = on_screen(output)
+    assert not LIVE.search(left)
+    assert re.search(r"^test_it\.py \.\s+\[100%\]$", left, re.MULTILINE), left
 
 
 def test_it_is_quiet_in_ci(pytester: pytest.Pytester) -> None:

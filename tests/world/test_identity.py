@@ -202,6 +202,19 @@ def test_a_generated_value_that_was_cut_in_two_is_one_too(other, size):
     assert (torn(DONE, size) == torn(DONE.replace("night", "eight"), size)) == (size <= DONE.index("night"))
 
 
+def test_half_a_value_is_not_a_whole_one():
+    """A lock that a crash tore is another thing to recover from than a lock."""
+    assert torn("token 7f9a3c1e5d", 11) != name(text("token 7f9a3c1e5d"))
+    assert torn("7f9a3c1e5d", 5) != name(text("7f9a3c1e5d"))
+
+
+def test_half_a_time_still_stands_to_the_clock():
+    """As far as it can be read: a lease that is over is another world than one that is not."""
+    over, live = f"until {NOW - 60}3456", f"until {NOW + 60}3456"
+    assert torn(over, len(over) - 4) != torn(live, len(live) - 4)
+    assert torn(live, len(live) - 4) == torn(f"until {NOW + 61}7890", len(live) - 4)
+
+
 @pytest.mark.parametrize(
     ("kept", "whole", "size"),
     [
