@@ -191,7 +191,10 @@ class Chaos:
         check_function(check, "chaos.invariant")
 
         def asked(after: "World", history: "History") -> "list[Violation]":
-            check(after)
+            returned = check(after)
+            if returned is not None and returned is not True:
+                hint = "an invariant raises AssertionError: assert …, and returns nothing"
+                raise ChaosError("no-verdict", f"the invariant {name} returned {returned!r:.80}", hint)
             return []
 
         name = getattr(check, "__name__", type(check).__name__)

@@ -35,6 +35,8 @@ def _finding(finding: Finding, test: str, seed: int) -> str:
     cells = f" ({finding.cells} schedules end so)" if finding.cells > 1 else ""
     lines = [f"chaos: {', '.join(finding.invariants)} broken{cells}"]
     lines += [f"  done     {line}" for heading, story in finding.phases if heading == "fault" for line in story]
+    told = ("fault", "invariants")
+    lines += [f"  then     {heading} {story[-1]}" for heading, story in finding.phases if heading not in told]
     lines += [f"  wrong    {line}" for line in finding.message.splitlines()]
     lines += [f"  outside  {line}" for line in finding.diff[:_SHOWN_DIFFERENCES]]
     if len(finding.diff) > _SHOWN_DIFFERENCES:

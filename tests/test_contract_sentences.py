@@ -175,3 +175,20 @@ def test_calls_are_bounded_by_twelve_times_the_fault_free_run(calls: int, ends: 
     token = "http.server_error@http.post:api.mail.test/things#1:before"
     found = replayed(agent(run, lambda shared: run(shared)), tmp_path / "e", token).violations
     assert ("terminates" in {name for finding in found for name in finding.invariants}) is not ends
+
+
+@pytest.mark.parametrize(("keyed", "right"), [(True, True), (False, False)])
+def test_what_is_below_a_generated_id_refers_to_it(tmp_path: Path, keyed: bool, right: bool) -> None:
+    """Items of an order stand under its id, which no two runs share: equal where their orders are."""
+
+    def run(shared: Path) -> None:
+        headers = {"Authorization": "Bearer key"}
+        order = httpx.post(f"{API}/orders", json={}, headers={**headers, "Idempotency-Key": "order"}).raise_for_status()
+        for name in ("tea", "milk"):
+            once = {**headers, "Idempotency-Key": name} if keyed else headers
+            httpx.post(f"{API}/orders/{order.json()['id']}/items", json={"name": name}, headers=once).raise_for_status()
+
+    result = explored(agent(run, run, retry=False), tmp_path / "e", faults=[options().known["process.kill"]])
+    assert (result.violations == ()) is right
+    assert (result.errors, result.flaky, result.drifted, result.masked) == ((), (), (), ())
+    assert result.closed or not right

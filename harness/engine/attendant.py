@@ -39,6 +39,7 @@ from .setting import Setting
 from .wires import Wires, in_order
 
 _SETTLING_S = 20.0
+_SHOWN_BYTES = 300
 
 
 class Overseer(Protocol):
@@ -280,6 +281,9 @@ class Attendant:
             self._problem = self._problem or problem
             return Refused(problem.code, problem.message, problem.hint)
         self._watch_credentials(act.request, response)
+        if response.status >= 400:
+            said = response.body[:_SHOWN_BYTES].decode(errors="replace")
+            self._lived.refused = f"{act.request.method} {act.request.url}: {response.status} {said}"
         return response
 
     def _treated(self, twin: Twin, request: HttpRequest, point: Point | None, armed: Armed | None) -> HttpResponse:
@@ -301,7 +305,9 @@ class Attendant:
                 variants = list(fault.strikes(Effect(point, 0, answer, when="after")))
                 index = int(armed.injection.variant or 1) - 1
                 if index < len(variants) and isinstance(variants[index], Say):
-                    changed: HttpResponse = twin.write_answer(response, variants[index].answer)  # type: ignore[union-attr]
+                    said: ModelAnswer = variants[index].answer  # type: ignore[union-attr, assignment]
+                    self._lived.said.append(str(said))
+                    changed: HttpResponse = twin.write_answer(response, said)
                     return changed
                 self._lived.struck.discard(armed.position)
         return response

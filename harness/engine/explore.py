@@ -160,7 +160,10 @@ class Explorer:
 
     def _finding(self, failure: Failure, judgement: Judgement) -> Finding:
         expected, actual = self.lens.world(self.baseline.done), self.lens.world(judgement.end)
-        return finding(failure, judgement, expected, actual, {**self.executor.credentials, **self.setting.secrets})
+        setting = self.setting
+        secrets = {**self.executor.credentials, **setting.secrets}
+        again = setting.run is setting.recover
+        return finding(failure, judgement, expected, actual, secrets, run_again=again)
 
     def _result(self, closure: Closure, reduce: bool) -> Exploration:
         seen: set[object] = set()

@@ -76,9 +76,18 @@ def _size(schedule: Schedule) -> tuple[int, bool]:
 
 
 def finding(
-    failure: Failure, judgement: Judgement, expected: World, actual: World, secrets: Mapping[str, bytes]
+    failure: Failure,
+    judgement: Judgement,
+    expected: World,
+    actual: World,
+    secrets: Mapping[str, bytes],
+    *,
+    run_again: bool,
 ) -> Finding:
-    """Turn a confirmed failure into what reports show; no secret stands in it."""
+    """Turn a confirmed failure into what reports show; no secret stands in it.
+
+    `run_again` says that recovery is the run started again.
+    """
 
     def hidden(text: str) -> str:
         for label, secret in secrets.items():
@@ -92,15 +101,18 @@ def finding(
         hidden("\n".join(dict.fromkeys(lines))),
         tuple(hidden(str(change)) for change in judgement.diff),
         failure.count,
-        tuple((heading, tuple(map(hidden, story))) for heading, story in _phases(failure, judgement)),
+        tuple((heading, tuple(map(hidden, story))) for heading, story in _phases(failure, judgement, run_again)),
         hidden(_document(expected)),
         hidden(_document(actual)),
     )
 
 
-def _phases(failure: Failure, judgement: Judgement) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    phases = [("fault", tuple(injection.describe() for injection in failure.schedule.injections))]
-    phases += [(f"{life.role}", _story(life)) for life in judgement.executions]
+def _phases(failure: Failure, judgement: Judgement, run_again: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    struck = [injection.describe() for injection in failure.schedule.injections]
+    struck += [f"the model said: {said[:300]}" for life in judgement.executions for said in life.said]
+    phases = [("fault", tuple(struck))]
+    names = {"recover": "recover (run again)"} if run_again else {}
+    phases += [(names.get(life.role, life.role), _story(life)) for life in judgement.executions]
     phases.append(("invariants", tuple(f"{name}: {v.message}" for name, v in judgement.broken)))
     return tuple(phases)
 

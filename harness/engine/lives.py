@@ -42,7 +42,8 @@ class Lived:
     """One process from its start to its end.
 
     `last` is the last point of its own that was looked at; `wired` has the points that relays saw, each with the `last`
-    of then.
+    of then; `said` what models said where a fault put words into their mouths; `refused` the
+    last request to a twin that it refused, and how.
     """
 
     role: Role
@@ -62,6 +63,8 @@ class Lived:
     unwatched: list[str] = field(default_factory=list)
     concurrent: list[str] = field(default_factory=list)
     inside: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    refused: str = ""
     calls: int = 0
     polls: int = 0
     planned: int = 0

@@ -105,10 +105,11 @@ def _numbers(world: World) -> frozenset[int]:
 def _must_work(life: Lived) -> None:
     if life.outcome.kind != "returned":
         text = life.outcome.traceback or life.outcome.error
+        refused = f"\nthe last request that a twin refused: {life.refused}" if life.refused else ""
         raise ChaosError(
             "fails-without-a-fault",
             f"the run fails without any fault ({life.outcome.error or life.outcome.kind}): nothing was explored",
-            f"{text.rstrip()}\nmake the test pass without --chaos first",
+            f"{text.rstrip()}{refused}\nmake the test pass without --chaos first",
         )
 
 

@@ -51,6 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(Builtins(), "rollproof-builtins")
         options.check(config)
+    if idle := options.idle(config):
+        text = f"{', '.join(idle)} without --chaos: nothing is explored"
+        config.issue_config_time_warning(pytest.PytestConfigWarning(text), 2)
     if options.active(config):
         from .reporting import Reporting
 

@@ -112,6 +112,14 @@ def typed_in_vain(config: pytest.Config) -> bool:
     return any(value(config, name) is not None for name in names)
 
 
+def idle(config: pytest.Config) -> list[str]:
+    """Return what was typed about exploring on the command line where nothing explores; a seed is used there too."""
+    if active(config):
+        return []
+    names = ("faults", "depth", "budget", "shard", "json", "no-reduce")
+    return [f"--chaos-{name}" for name in names if config.getoption(_dest(name), None)]
+
+
 def check(config: pytest.Config) -> None:
     """Refuse what cannot be meant, before anything runs, also where nothing explores; raises pytest.UsageError."""
     from ..values.errors import ChaosError

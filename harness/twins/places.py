@@ -38,6 +38,16 @@ class Place:
         """Path of the collection below the base; ``""`` where the path names nothing."""
         return "/".join([*self.address, *self.things]) if self.things else ""
 
+    @property
+    def above(self) -> dict[str, str]:
+        """What the collection is part of: ``{"orders id": "order_a1…"}`` for ``orders/ID/items``."""
+        return {f"{name} id": id for name, id in zip(self.things[:-1:2], self.things[1::2], strict=True)}
+
+    @property
+    def kind(self) -> str:
+        """Path of the collection with every id as ``*``: all items of all orders are of one kind."""
+        return "/".join([*self.address, *("*" if n % 2 else name for n, name in enumerate(self.things))])
+
     def includes(self, other: "Place") -> bool:
         """Say whether both are the same collection; one without an address means it at any address."""
         return (self.things, self.id) == (other.things, other.id) and self.address in ((), other.address)

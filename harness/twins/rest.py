@@ -34,7 +34,8 @@ class RestTwin:
     - ``Idempotency-Key`` counts for POST and follows Stripe: it is global, the first answer comes again (with
       ``Idempotent-Replayed: true``) even after a DELETE, requests that fail validation do not use it up, and another
       body or path under the same key is a 400 ``idempotency_error``.
-    - ``/orders/ID/items`` is a collection of its own; it goes away with the order.
+    - ``/orders/ID/items`` is a collection of its own; it goes away with the order. Outside, the items of all orders are
+      ``orders/*/items``, and each says whose it is (``"orders id"``).
     - Leading ``/api`` and ``/v1`` belong to the address, whether `base_url` names them or not.
     - A settled resource is still there for GET; only the outside no longer counts it.
 
@@ -88,16 +89,14 @@ class RestTwin:
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the resources that are there and not settled, by ``host/things``."""
         collections = Store.load(state).collections
-        live = {
-            self._name(name): [r for r in rows.values() if not self._is_settled(r)]
-            for name, rows in collections.items()
-        }
-        return {name: rows for name, rows in live.items() if rows}
+        return self._by_kind(
+            {name: [r for r in rows.values() if not self._is_settled(r)] for name, rows in collections.items()}
+        )
 
     def recall(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all that a later request can meet: settled resources and first answers too, counters not."""
         store = Store.load(state)
-        kept = {self._name(name): list(rows.values()) for name, rows in store.collections.items()}
+        kept = self._by_kind({name: list(rows.values()) for name, rows in store.collections.items()})
         keys = [
             {"key": key, "asked": asked, "status": status, "body": body}
             for key, (asked, status, body) in store.replies.items()
@@ -146,6 +145,16 @@ class RestTwin:
 
     def _name(self, collection: str) -> str:
         return f"{HttpRequest('GET', self.base_url).host}{self._base_path}/{collection}".rstrip("/")
+
+    def _by_kind(self, collections: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+        found: dict[str, list[Row]] = {}
+        for name, rows in collections.items():
+            place = Place.of(name)
+            if rows and place.above:
+                found.setdefault(self._name(place.kind), []).extend({**row, **place.above} for row in rows)
+            elif rows:
+                found[self._name(name)] = rows
+        return found
 
     def _is_settled(self, row: Row) -> bool:
         try:

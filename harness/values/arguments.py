@@ -28,9 +28,16 @@ def check_function(check: Any, where: str) -> None:
     if inspect.iscoroutinefunction(check):
         hint = "a plain function: its answer is used at once"
         raise ChaosError("not-callable", f"{where} cannot await {getattr(check, '__qualname__', check)}", hint)
+    hint = 'a function of the world, e.g. lambda world: "draft.md" in world.files'
     if not callable(check):
-        hint = 'a function of the world, e.g. lambda world: "draft.md" in world.files'
         raise ChaosError("not-callable", f"{where} takes a function, not {check!r}", hint)
+    try:
+        inspect.signature(check).bind(None)
+    except TypeError as problem:
+        name = getattr(check, "__qualname__", repr(check))
+        raise ChaosError("not-callable", f"{where} gives {name} one argument, the world: {problem}", hint) from None
+    except ValueError:
+        pass  # written in C: it says nothing of its arguments
 
 
 def no_source(source: Any) -> ChaosError:

@@ -100,6 +100,11 @@ class ModelAnswer:
     streamed: bool = False
     ending: Literal["whole", "closed", "cut", "stalled"] = "whole"
 
+    def __str__(self) -> str:
+        calls = [f"{call.name}({call.arguments})" for call in self.tool_calls]
+        ends = [] if self.ending == "whole" else [f"(the stream is {self.ending})"]
+        return " ".join([*filter(None, (self.text, self.refusal)), *calls, *ends]) or "nothing"
+
     def with_text(self, text: str, finish_reason: str | None = None) -> "ModelAnswer":
         """Return the same answer saying `text`."""
         return replace(self, text=text, finish_reason=finish_reason or self.finish_reason)

@@ -45,10 +45,15 @@ class Injection:
             answer = "its answer comes" if self.when == "after" else "it is carried out"
             return f"{self.point.verb} of {self.point.target}: {others} before {answer}"
         moment = {"before": "before", "middle": "in the middle of", "after": "after"}[self.when]
-        nth = "" if self.point.n == 1 else f" (time {self.point.n})"
+        nth = "" if self.point.n == 1 else f" (the {_ordinal(self.point.n)} time)"
         where = f"{self.point.verb} of {self.point.target}{nth}" + (" in the recovery" if self.recovering else "")
         lasting = ", and again until the process ends" if self.lasting else ""
         return f"{self.fault} {moment} the {self.point.kind} {where}{lasting}"
+
+
+def _ordinal(n: int) -> str:
+    ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{ending}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ def test_a_path_whose_parent_does_not_exist(pytester: pytest.Pytester) -> None:
         ("os.symlink(shared, own / 'link')\nchaos.watch(shared)\nchaos.private(own / 'link')", "both", "is also"),
         ("chaos.private(own / 'typo' / 'drafts')", "no-parent", "cannot be private"),
         ("chaos.invariant('no_drafts')", "not-callable", "'no_drafts'"),
+        ("chaos.invariant(lambda: None)", "not-callable", "one argument, the world: too many positional arguments"),
         ("async def check(world): ...\nchaos.invariant(check)", "not-callable", "cannot await test_it.<locals>.check"),
         ("(own / 'shared').mkdir()\nchaos.watch(shared)\nchaos.watch(own / 'shared')", "same-name", "give one a name"),
         ("chaos.watch(42)", "bad-source", "42"),
@@ -241,6 +242,21 @@ def test_the_process_that_children_are_forked_from_is_gone(pytester: pytest.Pyte
     """,
     )
     refused(explore(pytester), "nursery-gone", "was it killed")
+
+
+@pytest.mark.parametrize("returned", ["False", "'state is bad'", "[]"])
+def test_an_invariant_that_returns_its_verdict(pytester: pytest.Pytester, returned: str) -> None:
+    """Nobody would look at it: it is an error, never a pass."""
+    write_test(
+        pytester,
+        f"""
+        def complete(world): return {returned}
+        chaos.watch(shared)
+        chaos.invariant(complete)
+        chaos.explore(run=lambda: write(shared))
+    """,
+    )
+    refused(explore(pytester), "no-verdict", f"the invariant complete returned {returned}", "raises AssertionError")
 
 
 def test_a_system_without_fork(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:

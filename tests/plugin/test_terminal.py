@@ -94,6 +94,41 @@ def test_what_was_hidden_or_not_seen_is_said(pytester: pytest.Pytester) -> None:
     assert "credential_hygiene" in vacuous[1]
 
 
+def test_a_story_says_how_each_process_ended(pytester: pytest.Pytester) -> None:
+    """Also what a model said in whose mouth a fault put words, which time it was, and that the run itself recovers."""
+    write_test(
+        pytester,
+        """
+        import json
+        from openai import OpenAI
+        def agent():
+            for number in (1, 2):
+                question = [{"role": "user", "content": f"Name tool {number}"}]
+                answer = OpenAI().chat.completions.create(model="gpt-4o-mini", messages=question)
+                with (shared / "tools").open("a") as tools:
+                    tools.write(",".join(json.loads(answer.choices[0].message.content)["tools"]))
+        chaos.watch(shared)
+        chaos.llm({"Name tool 1": '{"tools": ["saw"]}', "Name tool 2": '{"tools": ["hammer"]}'})
+        chaos.explore(run=agent)
+    """,
+    )
+    token = "llm.wrong_type@llm.chat:api.openai.com#2:after"
+    output = pytester.runpytest_inprocess("--chaos", f"--chaos-replay={token}").stdout.str()
+    assert "  done     llm.wrong_type after the llm chat of api.openai.com (the 2nd time)\n" in output
+    assert "  done     the model said: {" in output
+    assert "  then     run returned None\n" in output
+    output = pytester.runpytest_inprocess("--chaos", "--chaos-faults=process.kill").stdout.str()
+    assert "  then     run killed\n  then     recover (run again) returned None\n" in output
+
+
+def test_options_without_exploring_are_said_to_be_idle(pytester: pytest.Pytester) -> None:
+    """Who forgot ``--chaos`` would take the pass for more than it is."""
+    write_project(pytester)
+    result = pytester.runpytest_inprocess("--chaos-depth=2", "--chaos-seed=3", "-q")
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines("*PytestConfigWarning: --chaos-depth without --chaos: nothing is explored")
+
+
 def test_only_the_first_findings_are_told(pytester: pytest.Pytester) -> None:
     """Of the others it is said how many there are, and where."""
     write_test(

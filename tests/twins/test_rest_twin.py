@@ -179,6 +179,8 @@ def test_collections_below_a_thing_live_and_go_with_it(twin: RestTwin) -> None:
     item = httpx.post(items, json={"n": 1}).json()
     assert httpx.get(items).json() == twin.resources(f"orders/{order}/items") == [item]
     assert twin.target(HttpRequest("GET", f"{items}/{item['id']}")) == "api.mail.test/orders/*/items/*"
+    outside = {"api.mail.test/orders/*/items": [{**item, "orders id": order}]}
+    assert {**twin.describe(twin.save()), **outside} == twin.describe(twin.save())
     httpx.delete(f"{BASE}/orders/{order}")
     assert httpx.get(items).status_code == httpx.post(items, json={}).status_code == 404
     assert twin.describe(twin.save()) == {}
