@@ -305,7 +305,7 @@ class Attendant:
                 variants = list(fault.strikes(Effect(point, 0, answer, when="after")))
                 index = int(armed.injection.variant or 1) - 1
                 if index < len(variants) and isinstance(variants[index], Say):
-                    said: ModelAnswer = variants[index].answer  # type: ignore[union-attr, assignment]
+                    said: ModelAnswer = variants[index].answer  # type: ignore[union-attr]
                     self._lived.said.append(str(said))
                     changed: HttpResponse = twin.write_answer(response, said)
                     return changed
