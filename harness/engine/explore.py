@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from ..values.errors import nearest
 from ..values.exploration import Exploration, Finding
 from ..values.points import Point
 from ..values.schedule import Schedule
@@ -218,7 +219,11 @@ class Explorer:
             result=self.baseline.first.outcome.value,
             elsewhere=schedule.injections[0].point not in self.baseline.first.points,
         )
-        outcome = "drifted: the point was not reached" if drifted else f"{len(found)} violations"
+        outcome = f"{len(found)} violations"
+        if drifted:
+            known = dict.fromkeys(str(point) for point in self.baseline.first.points)
+            like = f"; nearest: {', '.join(nearest(str(schedule.injections[0].point), known))}" if known else ""
+            outcome = f"drifted: the point was not reached{like if result.elsewhere else ''}"
         return replace(result, statement=f"replayed {schedule}: {outcome}")
 
 

@@ -165,6 +165,7 @@ def test_a_token_whose_point_is_not_reached(pytester: pytest.Pytester, token: st
     result = explore(pytester, f"--chaos-replay={token}")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "drifted" in result.stdout.str()
+    assert ("nearest: file." in result.stdout.str()) is ("recover" not in token)
 
 
 def test_a_model_reply_that_is_missing(pytester: pytest.Pytester) -> None:
