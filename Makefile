@@ -39,10 +39,12 @@ chaos-all: $(VENV)/ready  ## run all of them
 
 # Tests that compare the embedded Toxiproxy with the real one find it where `make toxiproxy` puts it.
 test benchmarks: export PATH := $(CURDIR)/.toxiproxy/bin:$(PATH)
-# In two parts: what imports many SDKs makes each process of an exploration twice as expensive.
+# In parts: what a process has imported and kept makes each process of an exploration more expensive.
 HEAVY := tests/boundary tests/network tests/twins
+CORPUS := tests/test_mutants.py tests/test_brute_force.py
 test: $(VENV)/ready $(VENV)/beside $(AGENTS)/ready  ## run the whole test suite
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests --ignore=tests/agents $(HEAVY:%=--ignore=%)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests --ignore=tests/agents $(HEAVY:%=--ignore=%) $(CORPUS:%=--ignore=%)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(HEAVY)
 	$(AGENTS)/bin/python -m pytest -q -n 2 tests/agents
 

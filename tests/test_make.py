@@ -12,7 +12,8 @@ def made(*words: str, path: str = os.environ["PATH"]) -> str:
     """Run make, which must fail, and return what it says."""
     make = shutil.which("make")
     assert make
-    done = subprocess.run([make, *words], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PATH": path})
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # make runs us
+    done = subprocess.run([make, *words], cwd=ROOT, capture_output=True, text=True, env={**environment, "PATH": path})
     assert done.returncode
     return done.stdout
 
