@@ -12,7 +12,7 @@ import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rollproof.twins.answering import directly
+from rollproof.twins.answering import Directly
 from rollproof.twins.llm import PROVIDERS, ModelTwin
 from rollproof.values.http import HttpRequest, HttpResponse, ModelAnswer, ToolCall
 from rollproof.values.network import Reach
@@ -126,7 +126,7 @@ def said_by_messages(client: anthropic.Anthropic, stream: bool) -> tuple[str, li
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_sdks_read_parallel_calls_and_usage(serve: Serve, stream: bool) -> None:
     """Text, both calls, and as many tokens, streamed or not."""
-    serve(directly([ModelTwin({"": REPLY}, base_url=url) for url in PROVIDERS], Reach()))
+    serve(Directly([ModelTwin({"": REPLY}, base_url=url) for url in PROVIDERS], Reach()))
     openai_client = openai.OpenAI(api_key="k", max_retries=0)
     anthropic_client = anthropic.Anthropic(api_key="k", max_retries=0)
     all_said = [
@@ -141,7 +141,7 @@ def test_the_sdks_read_parallel_calls_and_usage(serve: Serve, stream: bool) -> N
 
 def test_the_async_sdks_stream_as_well(serve: Serve) -> None:
     """Helpers of the async clients come to the same end."""
-    serve(directly([ModelTwin({"": "hello there, all of you"}, base_url=url) for url in PROVIDERS], Reach()))
+    serve(Directly([ModelTwin({"": "hello there, all of you"}, base_url=url) for url in PROVIDERS], Reach()))
 
     async def ask() -> list[str | None]:
         async with openai.AsyncOpenAI(api_key="k") as client, anthropic.AsyncAnthropic(api_key="k") as other:
@@ -158,7 +158,7 @@ def test_the_async_sdks_stream_as_well(serve: Serve) -> None:
 def breaking(ending: Any) -> Callable[[HttpRequest], HttpResponse]:
     """Return what answers every request with a stream that ends so after a few words."""
     twins = [ModelTwin({"": "hello there"}, base_url=url) for url in PROVIDERS]
-    answer = directly(twins, Reach())
+    answer = Directly(twins, Reach())
 
     def respond(request: HttpRequest) -> HttpResponse:
         twin = twins[request.url.startswith(PROVIDERS[1])]
