@@ -219,11 +219,10 @@ class Explorer:
             result=self.baseline.first.outcome.value,
             elsewhere=schedule.injections[0].point not in self.baseline.first.points,
         )
-        outcome = f"{len(found)} violations"
-        if drifted:
-            known = dict.fromkeys(str(point) for point in self.baseline.first.points)
-            like = f"; nearest: {', '.join(nearest(str(schedule.injections[0].point), known))}" if known else ""
-            outcome = f"drifted: the point was not reached{like if result.elsewhere else ''}"
+        outcome = "drifted: the point was not reached" if drifted else f"{len(found)} violations"
+        if drifted and result.elsewhere:
+            like = nearest(str(schedule.injections[0].point), map(str, self.baseline.first.points))
+            outcome += f"; nearest: {', '.join(like)}"
         return replace(result, statement=f"replayed {schedule}: {outcome}")
 
 

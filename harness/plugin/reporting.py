@@ -49,18 +49,21 @@ class Reporting:
 
         return show
 
+    @property
+    def _writer(self) -> Any:
+        reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        return reporter._tw
+
     def _overwrite(self, text: str) -> None:
         """Write over the line that pytest is writing, which does not know of it; past its capture."""
-        writer: Any = self._config.pluginmanager.get_plugin("terminalreporter")._tw  # type: ignore[union-attr]
         capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
-            writer.write_raw(f"\r{text}", flush=True)
+            self._writer.write_raw(f"\r{text}", flush=True)
 
     def _restore_line(self) -> None:
         """Put back what pytest had written there."""
         if self._shown:
-            writer: Any = self._config.pluginmanager.get_plugin("terminalreporter")._tw  # type: ignore[union-attr]
-            self._overwrite(f"{'':<{_WIDTH}}\r{writer._current_line}")
+            self._overwrite(f"{'':<{_WIDTH}}\r{self._writer._current_line}")
             self._shown = 0.0
 
     def explored(self, item: pytest.Item, explorations: "list[Exploration]") -> None:
