@@ -318,6 +318,7 @@ class Chaos:
             depth=options.depth,
             budget_s=options.budget_s,
             shard=options.shard,
+            reuse=options.reuse,
         )
 
     @contextmanager

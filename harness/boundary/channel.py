@@ -82,7 +82,10 @@ class Expecting:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The process came to its end by itself: kind is "returned" or "raised"."""
+    """The process came to its end by itself: kind is "returned" or "raised".
+
+    `rests` says that it is as it was before, and waits for another order.
+    """
 
     kind: str
     value: bytes
@@ -94,6 +97,7 @@ class Ended:
     points: tuple[Point, ...]
     late_modules: tuple[str, ...] = ()
     flights: tuple[Flight, ...] = ()
+    rests: bool = False
 
 
 class Channel:

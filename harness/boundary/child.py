@@ -14,7 +14,7 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from ..values.network import Reach
@@ -26,6 +26,7 @@ from .armed import Armed, Limits
 from .channel import Channel, Ended
 from .gate import Gate
 from .guard import Guard
+from .resting import Rest
 from .scope import Root, Scope
 
 _real_exit = os._exit
@@ -61,6 +62,7 @@ class Order:
         show: whether what the agent prints reaches the terminal.
         pids: of the processes that made the outside what it is.
         earlier: points that are numbered on.
+        again: whether the process may get another order, where it is at rest after this one.
     """
 
     role: str
@@ -72,6 +74,7 @@ class Order:
     show: bool
     pids: frozenset[int]
     earlier: tuple[Point, ...] = ()
+    again: bool = False
 
 
 class Boundary:
@@ -84,6 +87,8 @@ class Boundary:
         self._agent = agent
         self._pids: frozenset[int] = frozenset()
         self._time = clock.Clock()
+        self._rest: Rest | None = None
+        self._stream: entropy.Stream | None = None
         self._gate = Gate(self._time.now)
         self._gate.tick, self._gate.wait, self._gate.settle = self._time.tick, self._time.wait, self._time.settle
         scope = Scope(agent.roots, self._renamed)
@@ -99,29 +104,13 @@ class Boundary:
         guard.install()
 
     def live(self, channel: Channel) -> NoReturn:
-        """Be one process of the agent, from its order to its end; never returns."""
+        """Be one process of the agent, from its order to its end, and again where it is at rest; never returns."""
         code = 70
         try:
             _detach()
             os.register_at_fork(after_in_child=channel.close)  # who outlives this process must not keep its line open
-            order: Order = channel.receive()
-            if not order.show:
-                _silence()
-            self._pids = order.pids | {os.getpid()}
-            self._time.begin(order.start)
-            entropy.install(order.stream)
-            if any(isinstance(armed.strike, Disturb) and armed.strike.how == "silent" for armed in order.plan):
-                patience.shorten()
-            self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
-            if any(_comes_as_signal(armed) for armed in order.plan):
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-            ended = _run(self._agent.functions[order.role], self._gate, show=order.show)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            self._gate.expecting()
-            with self._gate.quiet():
-                for left in self._programs.unfinished():
-                    self._gate.note("unintercepted", left)
-                channel.tell(ended)
+            while self._carry_out(channel.receive(), channel):
+                pass
             code = 0
         except EOFError:
             code = 0  # nobody needs this process any more
@@ -129,6 +118,31 @@ class Boundary:
             os.write(2, traceback.format_exc().encode())
         finally:
             _real_exit(code)
+
+    def _carry_out(self, order: Order, channel: Channel) -> bool:
+        """Run the agent once; returns whether another order may follow."""
+        if self._stream is None:
+            self._stream = entropy.install()
+            if not order.show:
+                _silence()
+        self._pids = order.pids | {os.getpid()}
+        self._time.begin(order.start)
+        entropy.begin(self._stream, order.stream)
+        if any(isinstance(armed.strike, Disturb) and armed.strike.how == "silent" for armed in order.plan):
+            patience.shorten()
+        if order.again and self._rest is None:
+            self._rest = Rest(self._gate)
+        self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
+        if any(_comes_as_signal(armed) for armed in order.plan):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        ended = _run(self._agent.functions[order.role], self._gate, self._rest, show=order.show)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._gate.expecting()
+        with self._gate.quiet():
+            for left in self._programs.unfinished():
+                self._gate.note("unintercepted", left)
+            channel.tell(ended)
+        return ended.rests
 
     def _renamed(self, path: str) -> str:
         # a uuid first: among its digits a pid can stand
@@ -210,7 +224,7 @@ def _silence() -> None:
         os.dup2(sink, fd)
 
 
-def _run(function: Callable[[], Any], gate: Gate, *, show: bool) -> Ended:
+def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bool) -> Ended:
     kind, value, error, trace = "returned", b"", "", ""
     loaded = frozenset(sys.modules) if gate.trace else frozenset()
     try:
@@ -221,6 +235,8 @@ def _run(function: Callable[[], Any], gate: Gate, *, show: bool) -> Ended:
     except BaseException as problem:
         kind, error = "raised", f"{type(problem).__name__}: {problem}".rstrip(": ")
         trace = _agent_traceback(problem) if show else ""
+    if rest is not None and rest.is_there():
+        return replace(_ended(gate, kind, value, error, trace), rests=True)
     try:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()

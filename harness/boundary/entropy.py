@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 import sys
+import tempfile
 import uuid
 from typing import Any
 
@@ -15,7 +16,11 @@ _real_seed = random.Random.seed
 class Stream:
     """An endless deterministic stream of bytes (BLAKE2b in counter mode)."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self) -> None:
+        self.begin("")
+
+    def begin(self, key: str) -> None:
+        """Start over, as the stream of this key."""
         self._key = hashlib.blake2b(key.encode()).digest()
         self._counter = 0
 
@@ -30,9 +35,9 @@ class Stream:
         return data[:count]
 
 
-def install(key: str) -> None:
-    """Feed `random`, `uuid`, ``os.urandom``, `secrets` and numpy's global generator from one stream."""
-    stream = Stream(key)
+def install() -> Stream:
+    """Feed `random`, `uuid`, ``os.urandom`` and `secrets` from one stream, which `begin` starts."""
+    stream = Stream()
     patching.replace(os, "urandom", lambda original: stream.take)
     random._urandom = stream.take  # type: ignore[attr-defined]
 
@@ -40,9 +45,16 @@ def install(key: str) -> None:
         _real_seed(self, int.from_bytes(stream.take(16), "big") if a is None else a, version)
 
     random.Random.seed = seed  # type: ignore[method-assign]
-    random.seed(int.from_bytes(stream.take(16), "big"))
     for name in ("_generate_time_safe", "_UuidCreate"):
         setattr(uuid, name, None)
+    return stream
+
+
+def begin(stream: Stream, key: str) -> None:
+    """Start over with the random numbers of this key, those of numpy's global generator too."""
+    stream.begin(key)
+    random.seed(int.from_bytes(stream.take(16), "big"))
+    tempfile._name_sequence = None  # type: ignore[attr-defined]
     uuid._last_timestamp = None  # type: ignore[attr-defined]
     numpy = sys.modules.get("numpy")
     if numpy is not None and hasattr(numpy, "random"):

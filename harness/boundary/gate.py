@@ -110,6 +110,7 @@ class Gate:
         self.turn = threading.RLock()
         self._flying: set[int] = set()
         self._companions, self._holding, self._beside_programs = Companions(), Holding(), False
+        self.lingers = False  # whether something was begun that may outlive a run: a thread, a program, a socket
         self.networked = False  # whether there are services on real ports
         self._pid = 0
         self._main = threading.get_ident()
@@ -117,8 +118,13 @@ class Gate:
     def begin(
         self, channel: Channel, plan: Sequence[Armed], limits: Limits, earlier: Sequence[Point] = (), *, trace: bool
     ) -> None:
-        """Become the gate of this process; until then every effect passes unseen. Points are numbered on."""
-        self._counts.update((p.kind, p.verb, p.target, p.task) for p in earlier)
+        """Become the gate of this process; until then every effect passes unseen. Points are numbered on.
+
+        Called again where the process carries out another schedule.
+        """
+        self.points, self.flights, self.calls, self.polls = [], [], 0, 0
+        self.owed.clear()
+        self._counts = Counter((p.kind, p.verb, p.target, p.task) for p in earlier)
         self.channel, self._plan, self.limits, self.trace = channel, Plan(plan), limits, trace
         self._pid = _real_getpid()
 

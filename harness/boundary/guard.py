@@ -74,6 +74,7 @@ class Guard:
                 self._tell("unwatched", full)
 
     def _process(self, event: str, arguments: tuple[Any, ...]) -> None:
+        self._gate.lingers = True
         with self._gate.quiet():
             self._tell("unintercepted", f"{event} {arguments[0] if arguments else ''}".strip())
 
@@ -109,6 +110,9 @@ class Guard:
             number = errno.ETIMEDOUT if strike.how == "silent" else errno.ECONNREFUSED
             raise OSError(number, os.strerror(number))
 
+    def _lingers(self, event: str, arguments: tuple[Any, ...]) -> None:
+        self._gate.lingers = True
+
     def _tell(self, kind: str, text: str) -> None:
         if kind == "unintercepted" or text not in self._told:
             self._told.add(text)
@@ -130,12 +134,15 @@ def _addresses(host: str) -> set[str]:
 
 _ADDRESSED = ("socket.connect", "socket.sendto", "socket.sendmsg")
 _LOOKED_UP = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
+_STARTING = ("_thread.start_new_thread", "_thread.start_joinable_thread", "socket.__new__")
+_LASTING = ("os.putenv", "os.unsetenv", "os.chdir", "resource.setrlimit", "sys.addaudithook", "ctypes.dlopen")
 _EVENTS: dict[str, Callable[[Guard, str, tuple[Any, ...]], None]] = {
     "open": Guard._opened,
     "sqlite3.connect": Guard._database,
     **dict.fromkeys((*_ADDRESSED, *_LOOKED_UP), Guard._connects),
     **dict.fromkeys(_PATHS, Guard._changed),
     **dict.fromkeys(_PROCESSES, Guard._process),
+    **dict.fromkeys((*_STARTING, *_LASTING), Guard._lingers),
 }
 
 

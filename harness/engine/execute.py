@@ -3,13 +3,13 @@
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from typing import get_args
 
 from ..boundary import child
 from ..boundary.armed import Armed, Limits
 from ..boundary.channel import Channel
-from ..boundary.nursery import Nursery, end_group
 from ..boundary.scope import Root
 from ..values.errors import ChaosError
 from ..values.points import Point
@@ -17,9 +17,21 @@ from ..values.schedule import SWAP
 from ..world.disk import Disk
 from .attendant import Attendant
 from .lives import FIRST_STREAM, Lived, Role, Snapshot
+from .processes import Processes
 from .setting import Setting
 
+_SAMPLED = 64  # of so many lives in used processes, one is lived again in a fresh one
 UNLIMITED = Limits(calls=10_000, polls=10_000, effects=100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A life in a process that had carried out another schedule before, and what it was to meet."""
+
+    stream: str
+    plan: tuple[Armed, ...]
+    earlier: tuple[Point, ...]
+    lived: Lived
 
 
 class Executor:
@@ -33,14 +45,15 @@ class Executor:
         self.concurrent: dict[str, None] = {}
         self.inside: dict[str, None] = {}
         self.credentials: dict[str, bytes] = {}
-        self.taken: frozenset[int] = frozenset()
         self.names: set[str] = set()
         self.cuts: dict[bytes, int] = {}
         self.limits = UNLIMITED
         self.patience_s = 30.0
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
-        self._nursery: Nursery | None = None
-        self._dying = 0
+        self.processes = Processes(self._agent)
+        self.reuse = False
+        self.reused = 0
+        self.samples: list[Sample] = []
         self._disk = Disk(setting.sources)
         self._roots = [Root(str(s.path), s.name, s.private) for s in setting.sources]
 
@@ -52,7 +65,7 @@ class Executor:
 
         def put_back() -> None:
             with suppress(ChaosError):  # it is gone: that was said where it was missed
-                self._close_nursery()
+                self.processes.close()
             self.same_outside = Snapshot.same_state  # no cycle keeps all that was seen
             undo()
             for server in self.setting.servers:
@@ -62,38 +75,13 @@ class Executor:
 
     def warm(self, life: Lived) -> None:
         """Do here, once, what this process did late and every further one would do again."""
-        self._close_nursery()
+        self.processes.close()
         child.warm(life.late_modules)
 
-    def _open_nursery(self) -> Nursery:
-        if self._nursery is None:
-            setting = self.setting
-            functions = {role: setting.recover if "recover" in role else setting.run for role in get_args(Role)}
-            self._nursery = Nursery(child.Agent(functions, self._roots, setting.twins, setting.reach))
-        return self._nursery
-
-    def _child(self, nursery: Nursery) -> tuple[int, Channel]:
-        """Return a process whose pid is no number that the outside shows anyway, and would be taken for its pid."""
-        while True:
-            pid, channel = nursery.child()
-            if pid not in self.taken:
-                return pid, channel
-            channel.close()
-            nursery.reap(pid)
-
-    def _close_nursery(self) -> None:
-        if self._nursery is not None:
-            self._bury()
-            self._nursery.close()
-            self._nursery = None
-
-    def _bury(self) -> int:
-        """Wait until the process that lived last has gone, its locks and its pid with it; returns its status."""
-        status = 0
-        if self._nursery is not None and self._dying:
-            status = self._nursery.reap(self._dying)
-        self._dying = 0
-        return status
+    def _agent(self) -> child.Agent:
+        setting = self.setting
+        functions = {role: setting.recover if "recover" in role else setting.run for role in get_args(Role)}
+        return child.Agent(functions, self._roots, setting.twins, setting.reach)
 
     @cached_property
     def roots(self) -> dict[str, str]:
@@ -125,8 +113,8 @@ class Executor:
 
         Raises ChaosError where the agent asked for something that the harness cannot answer.
         """
-        nursery = self._open_nursery()
-        self._bury()
+        processes = self.processes
+        processes.make_way(start.pids)
         self.restore(start)
         setting = self.setting
         for twin in setting.twins:
@@ -141,18 +129,17 @@ class Executor:
             show,
             start.pids,
             earlier,
+            self.reuse,
         )
         lived = Lived(role, start, planned=sum(armed.injection.fault != SWAP for armed in plan))
-        self._dying, channel = self._child(nursery)
+        channel, used = processes.next()
         self.executions += 1
-        lived.pid, lived.pids = self._dying, start.pids | {self._dying}
+        lived.pid, lived.pids = processes.pid, start.pids | {processes.pid}
         attendant = Attendant(self, lived, channel, plan, trace, earlier)
         try:
             attendant.attend(order)
         finally:
-            end_group(self._dying)
-            status = 0 if attendant.told and not lived.unintercepted else self._bury()
-            channel.close()
+            status = self._part(attendant, channel)
             attendant.settle()
         attendant.close(status, self.capture(attendant.clock, lived.pids))
         self.unintercepted.update(dict.fromkeys(lived.unintercepted))
@@ -160,4 +147,20 @@ class Executor:
         self.concurrent.update(dict.fromkeys(lived.concurrent))
         self.inside.update(dict.fromkeys(lived.inside))
         setting.progress(role, self.executions)
+        if used:
+            self._sample(Sample(stream, tuple(plan), earlier, lived))
         return lived
+
+    def _sample(self, used: Sample) -> None:
+        """Count a life in a used process, and keep some."""
+        self.reused += 1
+        if self.reused % _SAMPLED == 1:
+            self.samples.append(used)
+
+    def _part(self, attendant: Attendant, channel: Channel) -> int:
+        """Keep a process that is at rest, end any other; returns its status, 0 where it said how it ended."""
+        if attendant.rests:
+            self.processes.keep(channel)
+            return 0
+        self.processes.end(channel)
+        return 0 if attendant.told and not attendant.lived.unintercepted else self.processes.bury()

@@ -16,6 +16,7 @@ from .execute import Executor
 from .findings import Failure, Findings, finding, signature
 from .judge import Judge, Judgement
 from .lens import Lens
+from .lives import Lived
 from .observe import Baseline, observe
 from .plan import crash
 from .replay import judged
@@ -82,6 +83,7 @@ class Explorer:
         if reduce:
             self._schedules(closure)
             self._audit(closure)
+            self._audit_reuse()
         else:
             self._brute_force()
         if not self.findings.schedules and not self.drifted and not self.skipped:
@@ -93,6 +95,7 @@ class Explorer:
             cut_at=closure.cut_at_crashes,
             reduced=reduce,
             mismatches=self.mismatches,
+            reused=self.executor.reused,
         )
         return replace(result, statement=text)
 
@@ -109,7 +112,10 @@ class Explorer:
             self.drifted,
             None if budget_s is None else self.began + budget_s,
         )
+        self.executor.reuse = self.setting.reuse and not self.setting.reach
         schedules.carry_out()
+        self.executor.reuse = False
+        self.executor.processes.retire()
         self.skipped = schedules.skipped
 
     def _brute_force(self) -> None:
@@ -143,6 +149,19 @@ class Explorer:
                 came = "drifts" if drifted else f"breaks {list(truly.invariants)}"
                 text = f"audit: {schedule} truly {came}, its merged twin breaks {list(node.judgement.invariants)}"
                 self.findings.errors[text] = None
+
+    def _audit_reuse(self) -> None:
+        """Live a sample of what used processes lived again, in fresh ones: nothing may come otherwise."""
+        for sample in self.executor.samples:
+            used = sample.lived
+            fresh = self.executor.live(used.role, used.start, sample.stream, sample.plan, earlier=sample.earlier)
+            if self._course(fresh) != self._course(used):
+                schedule = Schedule(tuple(armed.injection for armed in sample.plan))
+                text = f"audit: {schedule} goes otherwise in a fresh process: the agent keeps something in its memory"
+                self.findings.errors[f"{text}; explore without --chaos-reuse"] = None
+
+    def _course(self, life: Lived) -> object:
+        return life.outcome.kind, life.points, life.struck, self.lens.identity(life.end)
 
     def _truly(self, schedule: Schedule) -> tuple[Judgement, list[str]]:
         """Carry a schedule out from the start and judge it, nothing remembered from before."""

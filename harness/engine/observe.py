@@ -74,7 +74,7 @@ def observe(setting: Setting, executor: Executor, lens: Lens) -> Baseline:
         others.append(_another(executor, initial, 2, _THIRD_LIFE_S))
         lens.masks = _learn(lens, [first, *others])
     lens.forget_identities()
-    executor.taken = _numbers(lens.world(initial)) | _numbers(lens.world(first.end))
+    executor.processes.taken = _numbers(lens.world(initial)) | _numbers(lens.world(first.end))
     lives = [first, *others]
     executor.limits = Limits(
         calls=max(60, 12 * max(life.calls for life in lives)),

@@ -25,6 +25,7 @@ class Setting:
         faults: those that were selected; `known` has all that are installed.
         secrets: credentials by a readable label.
         shard: (K, N) for the K-th of N disjoint parts, K from 1.
+        reuse: whether one process may carry out several schedules: the agent keeps nothing in memory.
         many_worlds: from so many on, no further crash is tried after two that end in a failure.
         fronts: the relays in front of services on real ports.
         proxies: what makes faults of the network that the relays leave to Toxiproxy.
@@ -58,6 +59,7 @@ class Setting:
     depth: int = 1
     budget_s: float | None = None
     shard: tuple[int, int] = (1, 1)
+    reuse: bool = False
 
     @property
     def reach(self) -> Reach:

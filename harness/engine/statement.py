@@ -4,10 +4,13 @@ from ..values.exploration import Exploration
 from .setting import Setting
 
 
-def statement(result: Exploration, setting: Setting, *, cut_at: int, reduced: bool, mismatches: int) -> str:
+def statement(
+    result: Exploration, setting: Setting, *, cut_at: int, reduced: bool, mismatches: int, reused: int = 0
+) -> str:
     """Return one paragraph: what was covered, how, and what is not known.
 
-    `cut_at` is the number of crashes after which no further one was tried, 0 where there was no such end.
+    `cut_at` is the number of crashes after which no further one was tried, 0 where there was no such end; `reused` that
+    of runs and recoveries in a process that had carried out another schedule before.
     """
     found = len(result.violations)
     parts = [
@@ -19,6 +22,8 @@ def statement(result: Exploration, setting: Setting, *, cut_at: int, reduced: bo
     ]
     if result.audited:
         parts.append(f"{result.audited} merged schedules run truly, {mismatches} mismatches")
+    if reused:
+        parts.append(f"{reused} in used processes")
     if result.orders:
         parts.append(f"{result.orders} other order{'' if result.orders == 1 else 's'} of effects side by side")
     if result.concurrent:

@@ -25,6 +25,7 @@ _OURS = (
 )
 _FLAGS = (
     ("no-reduce", "brute force, up to two crashes: nothing is merged"),
+    ("reuse", "one process carries out many schedules: for an agent that keeps nothing in memory from run to run"),
     ("list", "list faults, invariants and twins"),
 )
 _MARKS = ("faults", "depth", "budget", "seed", "epic", "feature", "story")
@@ -41,7 +42,8 @@ def register(parser: pytest.Parser) -> None:
     for name, text in _FLAGS:
         group.addoption(f"--rollproof-{name}", action="store_true", dest=_dest(name), default=False, help=text)
     _add_ini(parser, "chaos", "explore", type="bool", default=False)
-    _add_ini(parser, "chaos_no_reduce", _FLAGS[0][1], type="bool", default=False)
+    for name, text in _FLAGS[:2]:
+        _add_ini(parser, f"chaos_{name.replace('-', '_')}", text, type="bool", default=False)
     _add_ini(parser, "chaos_leftovers", "further name patterns of locks, staging folders and temporary files")
     _add(group, "--chaos-json", metavar="FILE", dest=_dest("json"), default=None, help="write the result as JSON")
 
@@ -116,7 +118,7 @@ def idle(config: pytest.Config) -> list[str]:
     """Return what was typed about exploring on the command line where nothing explores; a seed is used there too."""
     if active(config):
         return []
-    names = ("faults", "depth", "budget", "shard", "json", "no-reduce")
+    names = ("faults", "depth", "budget", "shard", "json", "no-reduce", "reuse")
     return [f"--chaos-{name}" for name in names if config.getoption(_dest(name), None)]
 
 
@@ -261,6 +263,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         seed=_number(seed, seed_place),
         schedule=Schedule.parse(replayed) if replayed else None,
         reduce=not flag(config, "no-reduce"),
+        reuse=flag(config, "reuse"),
         depth=_depth(depth, depth_place),
         budget_s=_budget(budget, budget_place),
         shard=_shard(value(config, "shard")),

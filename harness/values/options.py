@@ -26,6 +26,7 @@ class Options:
     seed: int = 0
     schedule: "Schedule | None" = None
     reduce: bool = True
+    reuse: bool = False
     depth: int = 1
     budget_s: float | None = None
     shard: tuple[int, int] = (1, 1)
