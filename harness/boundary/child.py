@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import contextvars
 import ctypes
 import gc
 import inspect
@@ -214,6 +215,7 @@ def _detach() -> None:
     weakref.finalize._registry.clear()  # type: ignore[attr-defined]
     atexit._clear()
     atexit.register(weakref.finalize._exitfunc)  # type: ignore[attr-defined]
+    weakref.finalize._registered_with_atexit = True  # type: ignore[attr-defined]
     asyncio._set_running_loop(None)
 
 
@@ -228,10 +230,7 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
     kind, value, error, trace = "returned", b"", "", ""
     loaded = frozenset(sys.modules) if gate.trace else frozenset()
     try:
-        result = function()
-        if inspect.isawaitable(result):
-            result = asyncio.run(_await(result))
-        value = _pickled(result)
+        value = _pickled(contextvars.copy_context().run(_called, function))
     except BaseException as problem:
         kind, error = "raised", f"{type(problem).__name__}: {problem}".rstrip(": ")
         trace = _agent_traceback(problem) if show else ""
@@ -244,6 +243,11 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
         trace += f"\nat exit: {problem!r}"
     late = warming.late_modules(loaded) if gate.trace else ()
     return _ended(gate, kind, value, error, trace, late)
+
+
+def _called(function: Callable[[], Any]) -> Any:
+    result = function()
+    return asyncio.run(_await(result)) if inspect.isawaitable(result) else result
 
 
 async def _await(awaitable: Any) -> Any:

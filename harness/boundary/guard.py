@@ -134,15 +134,22 @@ def _addresses(host: str) -> set[str]:
 
 _ADDRESSED = ("socket.connect", "socket.sendto", "socket.sendmsg")
 _LOOKED_UP = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
-_STARTING = ("_thread.start_new_thread", "_thread.start_joinable_thread", "socket.__new__")
-_LASTING = ("os.putenv", "os.unsetenv", "os.chdir", "resource.setrlimit", "sys.addaudithook", "ctypes.dlopen")
+_LINGERING = (
+    "socket.__new__",
+    "os.putenv",
+    "os.unsetenv",
+    "os.chdir",
+    "resource.setrlimit",
+    "sys.addaudithook",
+    "ctypes.dlopen",
+)
 _EVENTS: dict[str, Callable[[Guard, str, tuple[Any, ...]], None]] = {
     "open": Guard._opened,
     "sqlite3.connect": Guard._database,
     **dict.fromkeys((*_ADDRESSED, *_LOOKED_UP), Guard._connects),
     **dict.fromkeys(_PATHS, Guard._changed),
     **dict.fromkeys(_PROCESSES, Guard._process),
-    **dict.fromkeys((*_STARTING, *_LASTING), Guard._lingers),
+    **dict.fromkeys(_LINGERING, Guard._lingers),
 }
 
 

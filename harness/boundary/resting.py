@@ -5,6 +5,7 @@ What an agent keeps in its own objects cannot be seen: who asks for reuse says t
 """
 
 import atexit
+import functools
 import gc
 import os
 import signal
@@ -33,6 +34,7 @@ class Rest:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+        _note_threads(gate)
         self._before = _state()
 
     def is_there(self) -> bool:
@@ -44,6 +46,18 @@ class Rest:
         points = len(gate.points)
         gc.collect()
         return len(gate.points) == points and all(point.kind in _ALONE for point in gate.points)
+
+
+def _note_threads(gate: Gate) -> None:
+    """Notice that a thread begins: its number, the names of later ones and what it keeps for itself remain."""
+    plain = threading.Thread.start
+
+    @functools.wraps(plain)
+    def start(self: threading.Thread) -> None:
+        gate.lingers = True
+        plain(self)
+
+    threading.Thread.start = start  # type: ignore[method-assign]
 
 
 def _state() -> object:

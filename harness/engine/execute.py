@@ -20,7 +20,7 @@ from .lives import FIRST_STREAM, Lived, Role, Snapshot
 from .processes import Processes
 from .setting import Setting
 
-_SAMPLED = 64  # of so many lives in used processes, one is lived again in a fresh one
+_FIRST, _SAMPLED = 16, 64  # the first lives in used processes, and later one of so many, are lived again in fresh ones
 UNLIMITED = Limits(calls=10_000, polls=10_000, effects=100_000)
 
 
@@ -50,6 +50,7 @@ class Executor:
         self.limits = UNLIMITED
         self.patience_s = 30.0
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
+        self.numbers: Callable[[Snapshot], frozenset[int]] = _any_number
         self.processes = Processes(self._agent)
         self.reuse = False
         self.reused = 0
@@ -66,7 +67,7 @@ class Executor:
         def put_back() -> None:
             with suppress(ChaosError):  # it is gone: that was said where it was missed
                 self.processes.close()
-            self.same_outside = Snapshot.same_state  # no cycle keeps all that was seen
+            self.same_outside, self.numbers = Snapshot.same_state, _any_number  # no cycle keeps all that was seen
             undo()
             for server in self.setting.servers:
                 server.answer_meanwhile()
@@ -114,7 +115,7 @@ class Executor:
         Raises ChaosError where the agent asked for something that the harness cannot answer.
         """
         processes = self.processes
-        processes.make_way(start.pids)
+        processes.make_way(missed=processes.pid in start.pids and processes.pid in self.numbers(start))
         self.restore(start)
         setting = self.setting
         for twin in setting.twins:
@@ -142,19 +143,21 @@ class Executor:
             status = self._part(attendant, channel)
             attendant.settle()
         attendant.close(status, self.capture(attendant.clock, lived.pids))
-        self.unintercepted.update(dict.fromkeys(lived.unintercepted))
-        self.unwatched.update(dict.fromkeys(lived.unwatched))
-        self.concurrent.update(dict.fromkeys(lived.concurrent))
-        self.inside.update(dict.fromkeys(lived.inside))
+        self._remember(lived)
         setting.progress(role, self.executions)
         if used:
             self._sample(Sample(stream, tuple(plan), earlier, lived))
         return lived
 
+    def _remember(self, lived: Lived) -> None:
+        """Keep what the statement must know."""
+        for name in ("unintercepted", "unwatched", "concurrent", "inside"):
+            getattr(self, name).update(dict.fromkeys(getattr(lived, name)))
+
     def _sample(self, used: Sample) -> None:
-        """Count a life in a used process, and keep some."""
+        """Count a life in a used process; keep the first ones, and of the later ones each `_SAMPLED`th."""
         self.reused += 1
-        if self.reused % _SAMPLED == 1:
+        if self.reused <= _FIRST or self.reused % _SAMPLED == 0:
             self.samples.append(used)
 
     def _part(self, attendant: Attendant, channel: Channel) -> int:
@@ -164,3 +167,8 @@ class Executor:
             return 0
         self.processes.end(channel)
         return 0 if attendant.told and not attendant.lived.unintercepted else self.processes.bury()
+
+
+def _any_number(start: Snapshot) -> frozenset[int]:
+    """Take whoever made the outside what it is for one that it shows, as long as nobody looks."""
+    return start.pids

@@ -23,12 +23,12 @@ class Processes:
         self.pid = 0
         self.taken: frozenset[int] = frozenset()
 
-    def make_way(self, pids: frozenset[int]) -> None:
+    def make_way(self, *, missed: bool) -> None:
         """Wait until the last process has gone, its locks and its pid with it, unless it is at rest.
 
-        One of `pids` made the outside what it is: who comes after it must find it dead.
+        `missed` says that who comes next could ask whether it still lives.
         """
-        if self.pid in pids:
+        if missed:
             self.retire()
         if self._resting is None:
             self.bury()

@@ -1,0 +1,198 @@
+"""``--chaos-reuse``: one process carries out many schedules, finds the same, and notices where that cannot be."""
+
+import asyncio
+import atexit
+import contextvars
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+import weakref
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rollproof.values.exploration import Exploration
+from rollproof.values.faults import Fault
+
+from .exploring import explored, options
+from .test_mutants import agent, settings
+
+ALIKE = (
+    "right_lock_of_a_dead_process",
+    "right_runtime_saga",
+    "right_undo_log",
+    "wrong_effect_twice_after_timeout",
+    "wrong_key_counted_in_process",
+    "wrong_lock_of_a_dead_recovery",
+    "wrong_model_planner",
+    "wrong_work_before_intent",
+)
+Tasks = Callable[[Path], object]
+
+
+def used(result: Exploration) -> int:
+    """Return how many lives the statement says were in used processes."""
+    found = re.search(r"(\d+) in used processes", result.statement)
+    return int(found[1]) if found else 0
+
+
+def publishing(task: Tasks) -> Any:
+    """Return an agent that does `task`, and writes two files around it."""
+
+    def explore(chaos: Any, folder: Path) -> None:
+        shared = folder / "shared"
+        shared.mkdir()
+        chaos.watch(shared)
+
+        def run() -> None:
+            (shared / "one.md").write_text("one")
+            task(folder)
+            (shared / "two.md").write_text("two")
+
+        def recover() -> None:
+            for path in shared.glob("*.md"):
+                path.unlink()
+
+        chaos.explore(run=run, recover=recover)
+
+    return SimpleNamespace(explore=explore)
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_used_processes_find_what_fresh_ones_find(name: str, tmp_path: Path) -> None:
+    """The same schedules, worlds, verdicts and tokens, cell by cell."""
+    fresh = explored(agent(name), tmp_path / "fresh", **settings(name))
+    again = explored(agent(name), tmp_path / "again", reuse=True, **settings(name))
+    assert not used(fresh)
+    assert used(again)
+    assert _found(again) == _found(fresh)
+
+
+def _found(result: Exploration) -> list[Any]:
+    names = ("points", "schedules", "worlds", "closed", "cells", "verdicts", "flaky", "errors", "drifted", "masked")
+    tokens = [(finding.schedule, finding.invariants) for finding in result.violations]
+    return [tokens, *(getattr(result, name) for name in names)]
+
+
+def test_an_agent_that_leaves_nothing_is_run_again_and_again_in_one_process(tmp_path: Path) -> None:
+    """Most lives are in used processes; random numbers, temporary names and context variables start anew."""
+    seen = contextvars.ContextVar("seen", default=0)
+
+    def task(folder: Path) -> None:
+        assert seen.get() == 0
+        seen.set(1)
+        draft = Path(tempfile.mkdtemp(dir=folder / "shared")) / uuid.uuid4().hex
+        draft.write_text(f"{os.urandom(4).hex()} {os.getpid()}")
+        draft.unlink()
+        draft.parent.rmdir()
+
+    result = explored(publishing(task), tmp_path, reuse=True, depth=2, faults=_only("storage.*"))
+    assert not result.errors
+    assert not result.drifted
+    assert used(result) > result.executions / 2
+
+
+def _only(glob: str) -> list[Fault]:
+    return [fault for name, fault in options().known.items() if fnmatchcase(name, glob)]
+
+
+def _opens(folder: Path, kept: list[Any] = []) -> None:  # noqa: B006  # it is to last
+    kept.append(open(__file__))  # noqa: SIM115
+
+
+def _starts_a_thread(folder: Path) -> None:
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+
+
+def _finalizes(folder: Path, kept: list[Any] = []) -> None:  # noqa: B006
+    kept.append(type("Thing", (), {})())
+    weakref.finalize(kept[-1], int)
+
+
+RESTLESS: dict[str, Tasks] = {
+    "a file stays open": _opens,
+    "a thread": _starts_a_thread,
+    "a loop": lambda folder: asyncio.run(asyncio.sleep(0)),
+    "a program": lambda folder: subprocess.run(["true"], check=True),
+    "an exit handler": lambda folder: atexit.register(int),
+    "a finalizer": _finalizes,
+    "the environment": lambda folder: os.environ.update(ROLLPROOF_WAS_HERE="1"),
+    "the working directory": os.chdir,
+    "the umask": lambda folder: os.umask(0o27),
+    "a signal handler": lambda folder: signal.signal(signal.SIGUSR1, lambda number, frame: None),
+    "a path of modules": lambda folder: sys.path.append(str(folder)),
+}
+
+
+@pytest.mark.parametrize("way", RESTLESS)
+def test_a_process_that_is_not_as_before_carries_out_nothing_more(way: str, tmp_path: Path) -> None:
+    """A run that leaves something behind ends with its process; recoveries that leave nothing go on."""
+    result = explored(publishing(RESTLESS[way]), tmp_path, reuse=True, faults=_only("process.interrupt"))
+    assert not result.errors
+    plain = explored(publishing(lambda folder: None), tmp_path / "plain", reuse=True, faults=_only("process.interrupt"))
+    assert used(result) < used(plain)
+
+
+def test_an_agent_that_remembers_is_found_out(tmp_path: Path) -> None:
+    """What a used process does otherwise than a fresh one is an error that says what to do."""
+    runs: list[int] = []
+
+    def task(folder: Path) -> None:
+        runs.append(1)
+        if len(runs) > 1:
+            (folder / "shared" / "seen.md").write_text("again")
+
+    result = explored(publishing(task), tmp_path, reuse=True, faults=_only("storage.io_error"))
+    assert used(result)
+    assert any("keeps something in its memory; explore without --chaos-reuse" in error for error in result.errors)
+
+
+def test_who_made_the_outside_is_dead_when_the_next_one_comes(tmp_path: Path) -> None:
+    """A recovery that asks whether the holder of a lock still lives is told that it does not."""
+    lock = tmp_path / "shared" / "it.lock"
+
+    def task(folder: Path) -> None:
+        lock.write_text(f"{os.getpid()}\n")
+        lock.unlink()
+
+    def explore(chaos: Any, folder: Path) -> None:
+        lock.parent.mkdir()
+        chaos.watch(lock.parent)
+
+        def recover() -> None:
+            if lock.exists() and lock.read_text().endswith("\n"):
+                with pytest.raises(ProcessLookupError):
+                    os.kill(int(lock.read_text()), 0)
+            lock.unlink(missing_ok=True)
+
+        chaos.explore(run=lambda: task(folder), recover=recover)
+
+    result = explored(SimpleNamespace(explore=explore), tmp_path, reuse=True)
+    assert used(result)
+    assert not result.violations
+    assert not result.errors
+
+
+def test_the_switch(pytester: pytest.Pytester) -> None:
+    """It is an option, an ini option, and is idle where nothing explores."""
+    pytester.makepyfile(
+        test_it="def test_it(chaos, tmp_path):\n"
+        "    page = tmp_path / 'page'\n"
+        "    chaos.watch(tmp_path)\n"
+        "    chaos.explore(run=lambda: page.write_text('a page'), recover=lambda: page.unlink(missing_ok=True))\n"
+    )
+    pytester.runpytest("--chaos", "--chaos-reuse").stdout.fnmatch_lines(["* in used processes*"])
+    idle = pytester.runpytest("--chaos-reuse")
+    idle.stdout.fnmatch_lines(["*--chaos-reuse*without --chaos*"])
+    pytester.makeini("[pytest]\nchaos = true\nchaos_reuse = true\n")
+    pytester.runpytest().stdout.fnmatch_lines(["* in used processes*"])
