@@ -197,6 +197,17 @@ def explorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Explor
 
 
 @pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder on another file system than `tmp_path`."""
+    candidates = [Path(name) for name in ("/dev/shm", "/tmp", "/var/tmp") if Path(name).is_dir()]
+    others = [path for path in candidates if path.stat().st_dev != tmp_path.stat().st_dev]
+    if not others:
+        pytest.skip("there is only one file system to write to")
+    with tempfile.TemporaryDirectory(dir=others[0]) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
 def gate() -> Gate:
     """Give the gate, so that an agent under test can put an effect of its own behind it."""
     return GATE
