@@ -22,7 +22,7 @@ from ..values.network import Reach
 from ..values.points import Point, canonical
 from ..values.sources import Twin
 from ..values.strikes import Disturb, Fail
-from . import clock, ending, entropy, files, http, mail, memory, patching, patience, programs, sqlite, warming
+from . import clock, ending, entropy, files, http, listing, mail, memory, patching, patience, programs, sqlite, warming
 from .armed import Armed, Limits
 from .channel import Channel, Ended
 from .gate import Gate
@@ -50,6 +50,7 @@ class Agent:
     roots: Sequence[Root]
     twins: Sequence[Twin]
     reach: Reach = field(default_factory=Reach)
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class Boundary:
         http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.reach))
         sqlite.install(self._gate, scope, self._time)
         files.install(self._gate, scope)
+        listing.install(self._gate, scope, agent.seed)
         self._programs = programs.install(self._gate)
         clock.install(self._gate, self._time, self._programs.at_work)
         ending.install(self._gate, lambda text: _tell_end(self._gate, text))
@@ -167,7 +169,7 @@ def warm(modules: Sequence[str]) -> None:
     """Import what a child imported late, fill caches, and find the names that modules bound early."""
     warming.import_modules(modules)
     warming.warm_caches()
-    known = [*files.originals(), *sqlite.originals(), *clock.originals(), *ending.originals()]
+    known = [*files.originals(), *listing.originals(), *sqlite.originals(), *clock.originals(), *ending.originals()]
     known += [*programs.originals(), os.urandom]
     patching.early_bound({id(function): function for function in known})
     gc.freeze()  # a collection in a child would copy all objects of its parent (60 ms)

@@ -26,7 +26,7 @@ class Scope:
     def __init__(self, roots: Sequence[Root], renamed: Callable[[str], str] = canonical) -> None:
         self._roots = [(alias, root) for root in roots for alias in {root.path, os.path.realpath(root.path)}]
         self._roots.sort(key=lambda pair: -len(pair[0]))
-        self._renamed = renamed
+        self.renamed = renamed
         self.pairs = {alias: root.name for alias, root in self._roots}
 
     def name(self, path: object, dir_fd: int | None = None, *, follow: bool = False) -> str | None:
@@ -48,7 +48,7 @@ class Scope:
             if full == alias:
                 return root.name
             if full.startswith(alias + os.sep):
-                return f"{root.name}/{self._renamed(full[len(alias) + 1 :])}"
+                return f"{root.name}/{self.renamed(full[len(alias) + 1 :])}"
             if full.removeprefix(alias) in _SIDE_FILES:
                 return root.name
         return None

@@ -82,7 +82,7 @@ class Executor:
     def _agent(self) -> child.Agent:
         setting = self.setting
         functions = {role: setting.recover if "recover" in role else setting.run for role in get_args(Role)}
-        return child.Agent(functions, self._roots, setting.twins, setting.reach)
+        return child.Agent(functions, self._roots, setting.twins, setting.reach, setting.seed)
 
     @cached_property
     def roots(self) -> dict[str, str]:
