@@ -1,11 +1,17 @@
 """``--chaos-reuse``: one process carries out many schedules, finds the same, and notices where that cannot be."""
 
+import _io
+import _thread
 import asyncio
 import atexit
+import contextlib
 import contextvars
+import hashlib
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +24,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from rollproof.values.exploration import Exploration
 from rollproof.values.faults import Fault
@@ -27,7 +34,7 @@ from .test_mutants import agent, settings
 
 ALIKE = (
     "right_lock_of_a_dead_process",
-    "right_runtime_saga",
+    "right_resume_reads_its_notes",
     "right_undo_log",
     "wrong_effect_twice_after_timeout",
     "wrong_key_counted_in_process",
@@ -85,19 +92,25 @@ def _found(result: Exploration) -> list[Any]:
 def test_an_agent_that_leaves_nothing_is_run_again_and_again_in_one_process(tmp_path: Path) -> None:
     """Most lives are in used processes; random numbers, temporary names and context variables start anew."""
     seen = contextvars.ContextVar("seen", default=0)
+    drawn, processes = tmp_path / "drawn", tmp_path / "processes"
+    for folder in (drawn, processes):
+        folder.mkdir()
 
     def task(folder: Path) -> None:
         assert seen.get() == 0
         seen.set(1)
-        draft = Path(tempfile.mkdtemp(dir=folder / "shared")) / uuid.uuid4().hex
-        draft.write_text(f"{os.urandom(4).hex()} {os.getpid()}")
-        draft.unlink()
-        draft.parent.rmdir()
+        name = tempfile.mkdtemp(dir=folder / "shared")
+        os.rmdir(name)
+        numbers = (uuid.uuid4().hex, uuid.uuid1().hex, os.urandom(4).hex(), random.random(), Path(name).name)
+        _io.FileIO(drawn / hashlib.sha256(repr(numbers).encode()).hexdigest(), "w").close()
+        _io.FileIO(processes / str(os.getpid()), "w").close()
 
     result = explored(publishing(task), tmp_path, reuse=True, depth=2, faults=_only("storage.*"))
     assert not result.errors
     assert not result.drifted
-    assert used(result) > result.executions / 2
+    assert used(result) > 20
+    assert len(list(processes.iterdir())) > 5
+    assert len(list(drawn.iterdir())) == 2  # all begin as the first one did; the second one without a fault did not
 
 
 def _only(glob: str) -> list[Fault]:
@@ -119,9 +132,20 @@ def _finalizes(folder: Path, kept: list[Any] = []) -> None:  # noqa: B006
     weakref.finalize(kept[-1], int)
 
 
+def _waits_for_ever() -> None:
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    lock.acquire()
+
+
 RESTLESS: dict[str, Tasks] = {
     "a file stays open": _opens,
     "a thread": _starts_a_thread,
+    "a thread without a name": lambda folder: _thread.start_new_thread(_waits_for_ever, ()),
+    "an alarm": lambda folder: signal.setitimer(signal.ITIMER_REAL, 1000.0),
+    "a blocked signal": lambda folder: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2}),
+    "another output": lambda folder: os.dup2(os.open(os.devnull, os.O_RDONLY), 1),
+    "a patience of sockets": lambda folder: socket.setdefaulttimeout(5.0),
     "a loop": lambda folder: asyncio.run(asyncio.sleep(0)),
     "a program": lambda folder: subprocess.run(["true"], check=True),
     "an exit handler": lambda folder: atexit.register(int),
@@ -134,27 +158,41 @@ RESTLESS: dict[str, Tasks] = {
 }
 
 
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """Return how many lives of an agent that leaves nothing are in used processes."""
+    folder = tmp_path_factory.mktemp("usual")
+    return used(explored(publishing(lambda folder: None), folder, reuse=True, faults=_only("process.interrupt")))
+
+
 @pytest.mark.parametrize("way", RESTLESS)
-def test_a_process_that_is_not_as_before_carries_out_nothing_more(way: str, tmp_path: Path) -> None:
+def test_a_process_that_is_not_as_before_carries_out_nothing_more(way: str, tmp_path: Path, usual: int) -> None:
     """A run that leaves something behind ends with its process; recoveries that leave nothing go on."""
     result = explored(publishing(RESTLESS[way]), tmp_path, reuse=True, faults=_only("process.interrupt"))
     assert not result.errors
-    plain = explored(publishing(lambda folder: None), tmp_path / "plain", reuse=True, faults=_only("process.interrupt"))
-    assert used(result) < used(plain)
+    assert used(result) < usual
 
 
 def test_an_agent_that_remembers_is_found_out(tmp_path: Path) -> None:
     """What a used process does otherwise than a fresh one is an error that says what to do."""
     runs: list[int] = []
 
-    def task(folder: Path) -> None:
-        runs.append(1)
-        if len(runs) > 1:
-            (folder / "shared" / "seen.md").write_text("again")
+    def explore(chaos: Any, folder: Path) -> None:
+        chaos.watch(folder)
 
-    result = explored(publishing(task), tmp_path, reuse=True, faults=_only("storage.io_error"))
+        def run() -> None:
+            runs.append(1)
+            for name in ("one.md", "two.md"):
+                with contextlib.suppress(OSError):
+                    (folder / name).write_text(name)
+                (folder / name).write_text(f"{name}, again" if len(runs) > 1 else name)
+
+        chaos.explore(run=run, recover=run)
+
+    result = explored(SimpleNamespace(explore=explore), tmp_path / "it", reuse=True, faults=_only("storage.io_error"))
     assert used(result)
-    assert any("keeps something in its memory; explore without --chaos-reuse" in error for error in result.errors)
+    hint = "perhaps the agent keeps something in memory: explore without --chaos-reuse"
+    assert any(hint in error for error in result.errors)
 
 
 def test_who_made_the_outside_is_dead_when_the_next_one_comes(tmp_path: Path) -> None:
@@ -177,14 +215,34 @@ def test_who_made_the_outside_is_dead_when_the_next_one_comes(tmp_path: Path) ->
 
         chaos.explore(run=lambda: task(folder), recover=recover)
 
-    result = explored(SimpleNamespace(explore=explore), tmp_path, reuse=True)
+    result = explored(SimpleNamespace(explore=explore), tmp_path, reuse=True, faults=_only("storage.io_error"))
     assert used(result)
     assert not result.violations
     assert not result.errors
+    assert not result.flaky
+
+
+def test_a_key_made_of_a_pid_is_another_one_in_recovery(tmp_path: Path) -> None:
+    """What a service remembers of who asked is not taken for the recovery's own: the second mail is found."""
+
+    def explore(chaos: Any, folder: Path) -> None:
+        chaos.api("https://api.mail.test")
+
+        def send() -> None:
+            headers = {"Idempotency-Key": f"mail-{os.getpid()}"}
+            httpx.post("https://api.mail.test/mails", json={"to": "you"}, headers=headers).raise_for_status()
+
+        chaos.explore(run=send, recover=send)
+
+    mailing = SimpleNamespace(explore=explore)
+    timeout = _only("http.timeout")
+    fresh, again = (explored(mailing, tmp_path / str(reuse), reuse=reuse, faults=timeout) for reuse in (False, True))
+    assert [finding.schedule for finding in again.violations] == [finding.schedule for finding in fresh.violations]
+    assert again.violations
 
 
 def test_the_switch(pytester: pytest.Pytester) -> None:
-    """It is an option, an ini option, and is idle where nothing explores."""
+    """It is an option, an ini option and a keyword of the mark, and is idle where nothing explores."""
     pytester.makepyfile(
         test_it="def test_it(chaos, tmp_path):\n"
         "    page = tmp_path / 'page'\n"
@@ -195,4 +253,8 @@ def test_the_switch(pytester: pytest.Pytester) -> None:
     idle = pytester.runpytest("--chaos-reuse")
     idle.stdout.fnmatch_lines(["*--chaos-reuse*without --chaos*"])
     pytester.makeini("[pytest]\nchaos = true\nchaos_reuse = true\n")
+    pytester.runpytest().stdout.fnmatch_lines(["* in used processes*"])
+    pytester.makeini("[pytest]\nchaos = true\n")
+    text = (pytester.path / "test_it.py").read_text()
+    pytester.makepyfile(test_it=f"import pytest\n@pytest.mark.chaos(reuse=True)\n{text}")
     pytester.runpytest().stdout.fnmatch_lines(["* in used processes*"])

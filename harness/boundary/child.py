@@ -61,7 +61,7 @@ class Order:
         stream: key of the process's random stream.
         start: virtual time at which it starts, seconds since the epoch.
         trace: whether the parent looks at the world at every point.
-        show: whether what the agent prints reaches the terminal.
+        show: whether what the agent prints reaches the terminal; only a first order does.
         pids: of the processes that made the outside what it is.
         earlier: points that are numbered on.
         again: whether the process may get another order, where it is at rest after this one.
@@ -138,7 +138,8 @@ class Boundary:
         self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
         if any(_comes_as_signal(armed) for armed in order.plan):
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        ended = _run(self._agent.functions[order.role], self._gate, self._rest, show=order.show)
+        function = self._agent.functions[order.role]
+        ended = contextvars.copy_context().run(_run, function, self._gate, self._rest, show=order.show)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._gate.expecting()
         with self._gate.quiet():
@@ -232,24 +233,25 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
     kind, value, error, trace = "returned", b"", "", ""
     loaded = frozenset(sys.modules) if gate.trace else frozenset()
     try:
-        value = _pickled(contextvars.copy_context().run(_called, function))
+        result = function()
+        if inspect.isawaitable(result):
+            result = asyncio.run(_await(result))
+        value = _pickled(result)
+        del result
     except BaseException as problem:
         kind, error = "raised", f"{type(problem).__name__}: {problem}".rstrip(": ")
         trace = _agent_traceback(problem) if show else ""
     if rest is not None and rest.is_there():
-        return replace(_ended(gate, kind, value, error, trace), rests=True)
+        gc.collect()  # finalizers of what nobody holds act now, as at the end of any process
+        return replace(_ended(gate, kind, value, error, trace), rests=rest.is_there())
     try:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
+        gc.collect()
     except BaseException as problem:
         trace += f"\nat exit: {problem!r}"
     late = warming.late_modules(loaded) if gate.trace else ()
     return _ended(gate, kind, value, error, trace, late)
-
-
-def _called(function: Callable[[], Any]) -> Any:
-    result = function()
-    return asyncio.run(_await(result)) if inspect.isawaitable(result) else result
 
 
 async def _await(awaitable: Any) -> Any:

@@ -21,6 +21,7 @@ _PATHS = {"os.rename": 1, "os.remove": 0, "os.mkdir": 0, "os.rmdir": 0, "os.link
 _PROCESSES = ("os.exec", "os.fork", "os.forkpty", "subprocess.Popen", "os.system", "os.posix_spawn")
 _LOOPBACK = ("127.0.0.1", "localhost")
 _NOT_DURABLE = ("/dev/", "/proc/", "/sys/")
+_MEMORY = "/dev/shm/"  # a disk like any other while the machine runs
 
 
 class Guard:
@@ -65,12 +66,12 @@ class Guard:
     def _durable(self, event: str, path: Any) -> None:
         with self._gate.quiet():
             full = None if isinstance(path, int) else self._scope.full_path(path)
-            if full is None or full.startswith(_NOT_DURABLE) or "__pycache__" in full:
+            if full is None or "__pycache__" in full:
                 return
             name = self._scope.name(full)
             if name is not None:
                 self._tell("unintercepted", f"{event} {name}")
-            else:
+            elif not full.startswith(_NOT_DURABLE) or full.startswith(_MEMORY):
                 self._tell("unwatched", full)
 
     def _process(self, event: str, arguments: tuple[Any, ...]) -> None:

@@ -6,9 +6,9 @@ What an agent keeps in its own objects cannot be seen: who asks for reuse says t
 
 import atexit
 import functools
-import gc
 import os
 import signal
+import socket
 import sys
 import threading
 import weakref
@@ -17,16 +17,8 @@ from .gate import Gate
 
 _ALONE = frozenset({"file", "sqlite", "http", "llm", "clock"})
 """Kinds of points that leave nothing behind where no descriptor does: no process, no socket, no task."""
-_DESCRIPTORS = "/dev/fd"  # of this process, on Linux and macOS
-_SIGNALS = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGALRM,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGCHLD,
-)
+_DESCRIPTORS, _THREADS = "/dev/fd", "/proc/self/task"  # of this process; the second on Linux only
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 
 class Rest:
@@ -38,14 +30,11 @@ class Rest:
         self._before = _state()
 
     def is_there(self) -> bool:
-        """Say whether all is as before; objects that nobody holds any more are gone then."""
+        """Say whether all is as before."""
         gate = self._gate
         with gate.quiet():
-            if gate.lingers or _state() != self._before:
-                return False
-        points = len(gate.points)
-        gc.collect()
-        return len(gate.points) == points and all(point.kind in _ALONE for point in gate.points)
+            same = not gate.lingers and _state() == self._before
+        return same and all(point.kind in _ALONE for point in gate.points)
 
 
 def _note_threads(gate: Gate) -> None:
@@ -63,7 +52,20 @@ def _note_threads(gate: Gate) -> None:
 def _state() -> object:
     mask = os.umask(0)
     os.umask(mask)
-    handlers = list(map(signal.getsignal, _SIGNALS))
-    registered = atexit._ncallbacks(), len(weakref.finalize._registry)  # type: ignore[attr-defined]
-    loaded = len(sys.modules), len(sys.path)
-    return sorted(os.listdir(_DESCRIPTORS)), threading.active_count(), handlers, mask, registered, loaded
+    return (
+        sorted((fd, _target(fd)) for fd in os.listdir(_DESCRIPTORS)),
+        len(os.listdir(_THREADS)) if os.path.isdir(_THREADS) else threading.active_count(),
+        list(map(signal.getsignal, signal.valid_signals())),
+        signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        list(map(signal.getitimer, _TIMERS)),
+        (atexit._ncallbacks(), len(weakref.finalize._registry)),  # type: ignore[attr-defined]
+        (len(sys.modules), len(sys.path), socket.getdefaulttimeout(), mask),
+    )
+
+
+def _target(descriptor: str) -> str:
+    """Say what a descriptor leads to; nothing for the one that the listing itself has open."""
+    try:
+        return os.readlink(f"{_DESCRIPTORS}/{descriptor}")
+    except OSError:
+        return ""

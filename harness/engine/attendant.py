@@ -112,7 +112,7 @@ class Attendant:
         for line in self._fronts:
             tell(line, Begin())
         self._wires.prepare()
-        self._channel.tell(order)
+        tell(self._channel, order)
         deadline = time.monotonic() + self._executor.patience_s
         while not self.told:
             try:

@@ -50,7 +50,6 @@ class Executor:
         self.limits = UNLIMITED
         self.patience_s = 30.0
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
-        self.numbers: Callable[[Snapshot], frozenset[int]] = _any_number
         self.processes = Processes(self._agent)
         self.reuse = False
         self.reused = 0
@@ -67,7 +66,7 @@ class Executor:
         def put_back() -> None:
             with suppress(ChaosError):  # it is gone: that was said where it was missed
                 self.processes.close()
-            self.same_outside, self.numbers = Snapshot.same_state, _any_number  # no cycle keeps all that was seen
+            self.same_outside = Snapshot.same_state  # no cycle keeps all that was seen
             undo()
             for server in self.setting.servers:
                 server.answer_meanwhile()
@@ -115,7 +114,7 @@ class Executor:
         Raises ChaosError where the agent asked for something that the harness cannot answer.
         """
         processes = self.processes
-        processes.make_way(missed=processes.pid in start.pids and processes.pid in self.numbers(start))
+        processes.make_way(start.pids)
         self.restore(start)
         setting = self.setting
         for twin in setting.twins:
@@ -167,8 +166,3 @@ class Executor:
             return 0
         self.processes.end(channel)
         return 0 if attendant.told and not attendant.lived.unintercepted else self.processes.bury()
-
-
-def _any_number(start: Snapshot) -> frozenset[int]:
-    """Take whoever made the outside what it is for one that it shows, as long as nobody looks."""
-    return start.pids

@@ -96,6 +96,7 @@ class Explorer:
             reduced=reduce,
             mismatches=self.mismatches,
             reused=self.executor.reused,
+            sampled=len(self.executor.samples),
         )
         return replace(result, statement=text)
 
@@ -155,13 +156,17 @@ class Explorer:
         for sample in self.executor.samples:
             used = sample.lived
             fresh = self.executor.live(used.role, used.start, sample.stream, sample.plan, earlier=sample.earlier)
-            if self._course(fresh) != self._course(used):
-                schedule = Schedule(tuple(armed.injection for armed in sample.plan))
-                text = f"audit: {schedule} goes otherwise in a fresh process: the agent keeps something in its memory"
-                self.findings.errors[f"{text}; explore without --chaos-reuse"] = None
+            torn = any(
+                armed.injection.when == "middle" for armed in sample.plan
+            )  # perhaps a pid, of which half is left
+            if self._course(fresh, torn) != self._course(used, torn):
+                struck = ", ".join(str(armed.injection) for armed in sample.plan) or "no fault"
+                text = f"audit: {used.role} with {struck} goes otherwise in a fresh process"
+                hint = "perhaps the agent keeps something in memory: explore without --chaos-reuse"
+                self.findings.errors[f"{text}; {hint}"] = None
 
-    def _course(self, life: Lived) -> object:
-        return life.outcome.kind, life.points, life.struck, self.lens.identity(life.end)
+    def _course(self, life: Lived, torn: bool) -> object:
+        return life.outcome.kind, life.points, life.struck, "" if torn else self.lens.identity(life.end)
 
     def _truly(self, schedule: Schedule) -> tuple[Judgement, list[str]]:
         """Carry a schedule out from the start and judge it, nothing remembered from before."""

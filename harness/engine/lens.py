@@ -1,7 +1,5 @@
 """Look at snapshots: as worlds, as identities, as differences; remembers, since the same ones come again and again."""
 
-import os
-import re
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -13,8 +11,6 @@ from .execute import Executor
 from .lives import Snapshot
 from .setting import Setting
 
-_NUMBER = re.compile(rb"(?<!\d)\d{1,9}(?!\d)")
-
 
 class Lens:
     """Turns snapshots into what can be compared."""
@@ -25,8 +21,7 @@ class Lens:
         self._worlds: dict[tuple[int, tuple[bytes, ...]], tuple[Snapshot, World]] = {}
         self._diffs: dict[tuple[int, int], tuple[World, World, Diff]] = {}
         self._identities: dict[tuple[int, float, frozenset[int]], tuple[World, str]] = {}
-        self._numbers: dict[int, tuple[World, frozenset[int]]] = {}
-        executor.same_outside, executor.numbers = self.same, self.numbers
+        executor.same_outside = self.same
 
     def world(self, snapshot: Snapshot) -> World:
         """Return what a person would see."""
@@ -43,16 +38,6 @@ class Lens:
     def same(self, one: Snapshot, other: Snapshot) -> bool:
         """Say whether two snapshots are the same to a person, databases compared by rows."""
         return one.same_state(other) or self.world(one) == self.world(other)
-
-    def numbers(self, snapshot: Snapshot) -> frozenset[int]:
-        """Return the numbers that the outside shows and that could be taken for pids."""
-        world = self.world(snapshot)
-        if id(world) not in self._numbers:
-            texts = [repr((world.tables, world.resources, world.private_tables)).encode()]
-            for entries in (world.entries, world.private_entries):
-                texts += [part for path, entry in entries.items() for part in (os.fsencode(path), entry.content)]
-            self._numbers[id(world)] = world, frozenset(int(n) for text in texts for n in _NUMBER.findall(text))
-        return self._numbers[id(world)][1]
 
     def identity(self, snapshot: Snapshot) -> str:
         """Return the same text for worlds that no recovery can tell apart."""

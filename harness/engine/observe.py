@@ -1,17 +1,21 @@
 """Run the agent twice without a fault: where it touches the outside, what it makes of it, and what is volatile."""
 
+import os
+import re
 from dataclasses import dataclass, replace
 
 from ..boundary.armed import Limits
 from ..values.errors import ChaosError
 from ..values.http import HttpRequest
 from ..values.points import canonical
+from ..values.world import World
 from ..world.compare import Masks, learn
 from .execute import Executor
 from .lens import Lens
 from .lives import BIRTH, FIRST_STREAM, Lived, Snapshot
 from .setting import Setting
 
+_NUMBER = re.compile(rb"(?<!\d)\d{1,9}(?!\d)")
 _OTHER_LIFE_S = 400 * 86400 + 5 * 3600 + 43 * 60 + 21.734
 _THIRD_LIFE_S = 777 * 86400 + 11 * 3600 + 17 * 60 + 48.219
 
@@ -70,7 +74,7 @@ def observe(setting: Setting, executor: Executor, lens: Lens) -> Baseline:
         others.append(_another(executor, initial, 2, _THIRD_LIFE_S))
         lens.masks = _learn(lens, [first, *others])
     lens.forget_identities()
-    executor.processes.taken = lens.numbers(initial) | lens.numbers(first.end)
+    executor.processes.taken = _numbers(lens.world(initial)) | _numbers(lens.world(first.end))
     lives = [first, *others]
     executor.limits = Limits(
         calls=max(60, 12 * max(life.calls for life in lives)),
@@ -88,6 +92,14 @@ def _another(executor: Executor, initial: Snapshot, number: int, later_s: float)
     life = executor.live("run", replace(initial, clock=BIRTH + later_s), f"run/{number}", trace=True)
     _must_work(life)
     return life
+
+
+def _numbers(world: World) -> frozenset[int]:
+    """Return the numbers in a world that could be taken for pids."""
+    texts = [repr((world.tables, world.resources, world.private_tables)).encode()]
+    for entries in (world.entries, world.private_entries):
+        texts += [part for path, entry in entries.items() for part in (os.fsencode(path), entry.content)]
+    return frozenset(int(number) for text in texts for number in _NUMBER.findall(text))
 
 
 def _must_work(life: Lived) -> None:

@@ -23,12 +23,12 @@ class Processes:
         self.pid = 0
         self.taken: frozenset[int] = frozenset()
 
-    def make_way(self, *, missed: bool) -> None:
+    def make_way(self, pids: frozenset[int]) -> None:
         """Wait until the last process has gone, its locks and its pid with it, unless it is at rest.
 
-        `missed` says that who comes next could ask whether it still lives.
+        One of `pids` made the outside what it is: who comes after it must find it dead, and have another pid.
         """
-        if missed:
+        if self.pid in pids:
             self.retire()
         if self._resting is None:
             self.bury()

@@ -5,12 +5,20 @@ from .setting import Setting
 
 
 def statement(
-    result: Exploration, setting: Setting, *, cut_at: int, reduced: bool, mismatches: int, reused: int = 0
+    result: Exploration,
+    setting: Setting,
+    *,
+    cut_at: int,
+    reduced: bool,
+    mismatches: int,
+    reused: int = 0,
+    sampled: int = 0,
 ) -> str:
     """Return one paragraph: what was covered, how, and what is not known.
 
     `cut_at` is the number of crashes after which no further one was tried, 0 where there was no such end; `reused` that
-    of runs and recoveries in a process that had carried out another schedule before.
+    of runs and recoveries in a process that had carried out another schedule before, `sampled` of those that were lived
+    again in a fresh one.
     """
     found = len(result.violations)
     parts = [
@@ -23,7 +31,7 @@ def statement(
     if result.audited:
         parts.append(f"{result.audited} merged schedules run truly, {mismatches} mismatches")
     if reused:
-        parts.append(f"{reused} in used processes")
+        parts.append(f"{reused} in used processes, {sampled} of them again in fresh ones")
     if result.orders:
         parts.append(f"{result.orders} other order{'' if result.orders == 1 else 's'} of effects side by side")
     if result.concurrent:

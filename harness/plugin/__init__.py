@@ -39,7 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check what was typed, before anything runs."""
     for name in ("chaos", "rollproof"):
         config.addinivalue_line(
-            "markers", f"{name}(faults, depth, budget, seed, epic, feature, story): settings of a test that explores"
+            "markers",
+            f"{name}(faults, depth, budget, seed, reuse, epic, feature, story): settings of a test that explores",
         )
     others = [p for p in config.pluginmanager.get_plugins() if hasattr(p, "chaos")]
     if not any(type(other.chaos).__name__ == "FixtureFunctionDefinition" for other in others):

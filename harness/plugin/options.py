@@ -23,12 +23,12 @@ _OURS = (
     ("json", "FILE", "write the result as JSON"),
     ("toxiproxy", "URL", "a Toxiproxy server that runs already, e.g. http://127.0.0.1:8474"),
 )
-_FLAGS = (
+_SWITCHES = (
     ("no-reduce", "brute force, up to two crashes: nothing is merged"),
     ("reuse", "one process carries out many schedules: for an agent that keeps nothing in memory from run to run"),
-    ("list", "list faults, invariants and twins"),
 )
-_MARKS = ("faults", "depth", "budget", "seed", "epic", "feature", "story")
+_FLAGS = (*_SWITCHES, ("list", "list faults, invariants and twins"))
+_MARKS = ("faults", "depth", "budget", "seed", "reuse", "epic", "feature", "story")
 _taken = pytest.StashKey[list[str]]()
 
 
@@ -42,7 +42,7 @@ def register(parser: pytest.Parser) -> None:
     for name, text in _FLAGS:
         group.addoption(f"--rollproof-{name}", action="store_true", dest=_dest(name), default=False, help=text)
     _add_ini(parser, "chaos", "explore", type="bool", default=False)
-    for name, text in _FLAGS[:2]:
+    for name, text in _SWITCHES:
         _add_ini(parser, f"chaos_{name.replace('-', '_')}", text, type="bool", default=False)
     _add_ini(parser, "chaos_leftovers", "further name patterns of locks, staging folders and temporary files")
     _add(group, "--chaos-json", metavar="FILE", dest=_dest("json"), default=None, help="write the result as JSON")
@@ -263,7 +263,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         seed=_number(seed, seed_place),
         schedule=Schedule.parse(replayed) if replayed else None,
         reduce=not flag(config, "no-reduce"),
-        reuse=flag(config, "reuse"),
+        reuse=flag(config, "reuse") or bool(marked.get("reuse")),
         depth=_depth(depth, depth_place),
         budget_s=_budget(budget, budget_place),
         shard=_shard(value(config, "shard")),

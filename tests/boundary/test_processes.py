@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import contextvars
 import multiprocessing
 import os
 import signal
@@ -57,6 +58,34 @@ def test_how_a_process_ends_is_told(way: str, stage: Stage) -> None:
     outcome = stage.live(act).outcome
     assert outcome.kind == kind, outcome
     assert outcome.error.startswith(error)
+
+
+def test_exits_see_the_context_variables_of_the_agent(stage: Stage) -> None:
+    """A clean-up at exit that looks into one finds what the run put there."""
+    draft: contextvars.ContextVar[str] = contextvars.ContextVar("draft", default="nothing")
+
+    def run() -> None:
+        assert draft.get() == "nothing"
+        draft.set("draft.tmp")
+        atexit.register(lambda: (stage.shared / draft.get()).touch())
+
+    assert short(stage.points(run)) == ["open shared/draft.tmp"]
+
+
+def test_what_nobody_holds_is_finalized_at_the_end(stage: Stage) -> None:
+    """A finalizer of an object in a cycle acts before the outside is looked at, and is a point."""
+
+    class Lock:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            (stage.own / "unlocked").touch()
+
+    def run() -> None:
+        Lock()
+
+    assert short(stage.points(run)) == ["open own/unlocked"]
 
 
 def test_exits_of_the_agent_run_and_those_of_the_test_do_not(stage: Stage) -> None:
