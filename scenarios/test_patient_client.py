@@ -35,7 +35,7 @@ class Buyer:
             answer = httpx.request(method, f"{SHOP}{path}", headers=headers, timeout=20, **given)  # type: ignore[arg-type]
             return answer.raise_for_status()
 
-        return self.retry.call(once, self.budget, f"{method} {path}")
+        return self.retry.call(once, self.budget, f"{method} {path}", credential=SHOP)
 
     def order(self, run: Run) -> None:
         """Order one thing."""

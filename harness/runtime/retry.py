@@ -84,6 +84,20 @@ class Budget:
     _began: float = field(default_factory=lambda: time.monotonic())
     _used: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     _calls: Counter[str] = field(default_factory=Counter)
+    _refused: dict[str, Exception] = field(default_factory=dict)
+
+    def refuse(self, credential: str, error: Exception) -> None:
+        """Remember that a key was refused: no call that needs it is made in this run any more."""
+        self._refused[credential] = error
+
+    def check_key(self, credential: str) -> None:
+        """Make sure that a key was not refused before.
+
+        Raises:
+            Exception: It was; the error is the one that said so.
+        """
+        if credential in self._refused:
+            raise self._refused[credential]
 
     def use(self, **amounts: float) -> None:
         """Count what was used: `attempts`, `tokens`, `cents`."""
@@ -128,19 +142,25 @@ class Retry:
     first_s: float = 0.5
     most_s: float = 30.0
 
-    def call(self, work: Callable[[], T], budget: Budget, name: str = "call") -> T:
+    def call(self, work: Callable[[], T], budget: Budget, name: str = "call", *, credential: str = "") -> T:
         """Do the work until it succeeds, or its error will not pass, or the attempts are over.
+
+        `credential` tells the keys apart that the calls of a run use (a host will do): one that is refused is not sent
+        again within the same budget, whatever the service would say to it next.
 
         Raises:
             BudgetSpent: Another attempt is not within the budget; the error before is its cause.
             Exception: What the last attempt raised.
         """
         for attempt in range(1, self.attempts + 1):
+            budget.check_key(credential)
             budget.check(name)
             budget.use(attempts=1)
             try:
                 return work()
             except Exception as error:
+                if credential and is_refused_key(error):
+                    budget.refuse(credential, error)
                 if classify(error) is not Verdict.RETRY or attempt == self.attempts:
                     raise
                 pause_s = self._pause_s(error, attempt)

@@ -71,6 +71,20 @@ def test_what_does_not_pass_is_tried_once(code: int, clock: Any) -> None:
     assert clock.slept == 0
 
 
+def test_a_refused_key_is_not_sent_again_whatever_the_service_says_next(clock: Any) -> None:
+    """After a 401 no call goes out that needs this key, in this budget; other keys and other budgets go on."""
+    calls: list[int] = []
+    budget, retry = Budget(), Retry()
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        retry.call(failing([status(401)], calls), budget, credential="shop")
+    with pytest.raises(httpx.HTTPStatusError) as again:
+        retry.call(failing([status(429)] * 9, calls), budget, credential="shop")
+    assert again.value is refused.value
+    assert len(calls) == 1
+    assert retry.call(failing([], calls), budget, credential="bank") == "done"
+    assert retry.call(failing([], calls), Budget(), credential="shop") == "done"
+
+
 @pytest.mark.parametrize("asked", ["7", "Fri, 15 Jan 2027 08:00:07 GMT"])
 def test_retry_after_is_obeyed(clock: Any, asked: str) -> None:
     """In seconds, or as a date."""
