@@ -140,6 +140,8 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_an_error_says_what_to_do"),
         ("retry", "        if asked is not None:\n            return asked\n", "", "test_retry_after_is_obeyed"),
         ("retry", "            budget.use(attempts=1)\n", "", "test_a_budget_holds_over_all_calls"),
+        ("retry", "            budget.check_key(credential)\n", "",
+         "test_a_refused_key_is_not_sent_again_whatever_the_service_says_next"),
     ],
     "dead letters": [
         ("dead_letters", 'return bool(self._store.write("DELETE FROM dead_letters WHERE key = ?", key))', "return True",
