@@ -35,11 +35,9 @@ from .test_mutants import agent, settings
 ALIKE = (
     "right_lock_of_a_dead_process",
     "right_resume_reads_its_notes",
-    "right_undo_log",
     "wrong_effect_twice_after_timeout",
     "wrong_key_counted_in_process",
     "wrong_lock_of_a_dead_recovery",
-    "wrong_model_planner",
     "wrong_work_before_intent",
 )
 Tasks = Callable[[Path], object]

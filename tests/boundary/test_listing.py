@@ -15,7 +15,7 @@ from .stage import Stage, short
 
 NAMES = ("a", "b", "c", "d", "e", "f", "g")
 WAYS: dict[str, Callable[[Path], list[str]]] = {
-    "os.listdir": os.listdir,
+    "os.listdir": lambda folder: os.listdir(folder),
     "os.scandir": lambda folder: [entry.name for entry in os.scandir(folder)],
     "os.walk": lambda folder: next(os.walk(folder))[2],
     "pathlib": lambda folder: [path.name for path in folder.iterdir()],
