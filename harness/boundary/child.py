@@ -15,7 +15,7 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from ..values.network import Reach
@@ -191,10 +191,11 @@ def _tell_end(gate: Gate, text: str) -> None:
         gate.channel.tell(_ended(gate, "raised", b"", text, stack))
 
 
-def _ended(gate: Gate, kind: str, value: bytes, error: str, trace: str, late: tuple[str, ...] = ()) -> Ended:
-    return Ended(
-        kind, value, error, trace, gate.now(), gate.calls, gate.polls, tuple(gate.points), late, tuple(gate.flights)
-    )
+def _ended(
+    gate: Gate, kind: str, value: bytes, error: str, trace: str, late: tuple[str, ...] = (), rests: bool = False
+) -> Ended:
+    points, flights = tuple(gate.points), tuple(gate.flights)
+    return Ended(kind, value, error, trace, gate.now(), gate.calls, gate.polls, points, late, flights, rests)
 
 
 def adopt_orphans() -> None:
@@ -241,17 +242,17 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
     except BaseException as problem:
         kind, error = "raised", f"{type(problem).__name__}: {problem}".rstrip(": ")
         trace = _agent_traceback(problem) if show else ""
-    if rest is not None and rest.is_there():
-        gc.collect()  # finalizers of what nobody holds act now, as at the end of any process
-        return replace(_ended(gate, kind, value, error, trace), rests=rest.is_there())
+    rests = rest is not None and rest.is_there()
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
-        gc.collect()
+        if not rests:
+            threading._shutdown()  # type: ignore[attr-defined]
+            atexit._run_exitfuncs()
+        gc.collect()  # finalizers of what nobody holds act now
     except BaseException as problem:
         trace += f"\nat exit: {problem!r}"
     late = warming.late_modules(loaded) if gate.trace else ()
-    return _ended(gate, kind, value, error, trace, late)
+    still = rest is not None and rests and rest.is_there()
+    return _ended(gate, kind, value, error, trace, late, still)
 
 
 async def _await(awaitable: Any) -> Any:

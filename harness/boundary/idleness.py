@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _real_monotonic, _real_sleep = time.monotonic, time.sleep
-_real_open = open
+_real_open, _real_listdir = open, os.listdir
 _LOOKS = 3
 _SETTLING_S = 0.05
 _PATIENCE_S = 3.0
@@ -107,7 +107,7 @@ class Idleness:
     def _others_compute(self) -> bool:
         idle = {str(number) for number in [threading.get_native_id(), *list(self._waiting)]}
         try:
-            return any(_computes(task) for task in os.listdir("/proc/self/task") if task not in idle)
+            return any(_computes(task) for task in _real_listdir("/proc/self/task") if task not in idle)
         except OSError:
             return False
 

@@ -94,7 +94,7 @@ class Attendant:
         trace: bool,
         earlier: Sequence[Point] = (),
     ) -> None:
-        self._executor, self.lived, self._channel, self._plan, self._trace = executor, lived, channel, plan, trace
+        self._executor, self._lived, self._channel, self._plan, self._trace = executor, lived, channel, plan, trace
         self.clock = lived.start.clock
         self.told = self.rests = False
         self._refused: set[str] = set()
@@ -121,7 +121,7 @@ class Attendant:
                 break
             except TimeoutError:
                 patience = f"no end after {self._executor.patience_s:.0f} s of real time"
-                self.lived.outcome = Outcome("hung", error=patience)
+                self._lived.outcome = Outcome("hung", error=patience)
                 break
         if self._problem is not None:
             raise self._problem
@@ -169,7 +169,7 @@ class Attendant:
                 return None  # it has an answer already
             reply = self._wires.reached(front.network, message)
             if self._wires.endless:
-                self.lived.outcome = Outcome("unbounded", error=f"{self._wires.exchanges} exchanges with services")
+                self._lived.outcome = Outcome("unbounded", error=f"{self._wires.exchanges} exchanges with services")
             return reply
         if isinstance(message, Settled):
             self._unsettled.discard(front.line)
@@ -199,7 +199,7 @@ class Attendant:
         """Note what the process left, and how it died where nothing planned it and it said nothing."""
         if self._problem is not None:
             raise self._problem  # of a request whose answer the process did not wait for
-        lived = self.lived
+        lived = self._lived
         lived.end = end
         if lived.wired:
             self._put_in_order()
@@ -213,7 +213,7 @@ class Attendant:
 
     def _put_in_order(self) -> None:
         """Put the points that relays saw among those of the process; between these two, one order is tried."""
-        lived = self.lived
+        lived = self._lived
         flights = dict(zip(lived.points, lived.flights, strict=False))
         lived.points = in_order(lived.points, lived.wired)
         lived.flights = tuple(flights.get(point, Flight((0, 0))) for point in lived.points)
@@ -221,7 +221,7 @@ class Attendant:
             lived.concurrent.append("connections")
 
     def _handle(self, message: object) -> object:
-        lived = self.lived
+        lived = self._lived
         if isinstance(message, Crossed):
             return self._look(message)
         if isinstance(message, Act):
@@ -243,7 +243,7 @@ class Attendant:
 
     def _look(self, crossed: Crossed) -> bool:
         self.clock = crossed.clock
-        self.lived.last = crossed.point
+        self._lived.last = crossed.point
         self._see(crossed.point, crossed.when, crossed.size, crossed.by)
         return True
 
@@ -251,11 +251,11 @@ class Attendant:
         if self._trace:
             self._see(point, when, size)
             if when == "after" and size > 1:  # it can be cut, though nobody looks there
-                effect = self.lived.effects[point]
-                self.lived.effects[point] = replace(effect, size=size, reached=effect.reached | {"middle"})
+                effect = self._lived.effects[point]
+                self._lived.effects[point] = replace(effect, size=size, reached=effect.reached | {"middle"})
 
     def _see(self, point: Point, when: When, size: int, by: Doer = "main") -> None:
-        lived = self.lived
+        lived = self._lived
         world = self._executor.capture(self.clock, lived.pids)
         by_a_program = point.kind == "process" and when == "after"
         if (by_a_program or when == "before") and not self._executor.same_outside(self._last, world):
@@ -283,7 +283,7 @@ class Attendant:
         self._watch_credentials(act.request, response)
         if response.status >= 400:
             said = response.body[:_SHOWN_BYTES].decode(errors="replace")
-            self.lived.refused = f"{act.request.method} {act.request.url}: {response.status} {said}"
+            self._lived.refused = f"{act.request.method} {act.request.url}: {response.status} {said}"
         return response
 
     def _treated(self, twin: Twin, request: HttpRequest, point: Point | None, armed: Armed | None) -> HttpResponse:
@@ -298,18 +298,18 @@ class Attendant:
     def _say(self, twin: Any, point: Point, response: HttpResponse, armed: Armed | None) -> HttpResponse:
         answer = twin.read_answer(response)
         if isinstance(answer, ModelAnswer):
-            seen = self.lived.effects.get(point, Effect(point))
-            self.lived.effects[point] = replace(seen, answer=answer)
+            seen = self._lived.effects.get(point, Effect(point))
+            self._lived.effects[point] = replace(seen, answer=answer)
             if armed is not None and isinstance(armed.strike, Say):
                 fault = self._executor.setting.known[armed.injection.fault]
                 variants = list(fault.strikes(Effect(point, 0, answer, when="after")))
                 index = int(armed.injection.variant or 1) - 1
                 if index < len(variants) and isinstance(variants[index], Say):
                     said: ModelAnswer = variants[index].answer  # type: ignore[union-attr]
-                    self.lived.said.append(str(said))
+                    self._lived.said.append(str(said))
                     changed: HttpResponse = twin.write_answer(response, said)
                     return changed
-                self.lived.struck.discard(armed.position)
+                self._lived.struck.discard(armed.position)
         return response
 
     def _watch_credentials(self, request: HttpRequest, response: HttpResponse) -> None:
@@ -318,7 +318,7 @@ class Attendant:
             return
         label = f"the credential for {request.host}"
         if credential in self._refused:
-            self.lived.resent[label] += 1
+            self._lived.resent[label] += 1
         if response.status == 401:
             self._refused.add(credential)
         else:
@@ -326,18 +326,18 @@ class Attendant:
 
     def _note(self, noted: Noted) -> None:
         if noted.kind == "unbounded":
-            self.lived.outcome = Outcome("unbounded", error=noted.text)
+            self._lived.outcome = Outcome("unbounded", error=noted.text)
         elif noted.kind == "name":
             self._executor.names.add(noted.text)
         elif noted.kind == "forbidden":
             host, line = noted.text.split("\n")
             self._problem = self._problem or no_twin(f"connects to {host} ({line})", host)
         else:
-            getattr(self.lived, noted.kind).append(noted.text)
+            getattr(self._lived, noted.kind).append(noted.text)
 
     def _end(self, ended: Ended) -> None:
         self.clock, self.told, self.rests = ended.clock, True, ended.rests
-        lived = self.lived
+        lived = self._lived
         value = _unpickled(ended.value)
         kind: Literal["returned", "raised"] = "returned" if ended.kind == "returned" else "raised"
         lived.outcome = Outcome(kind, value, ended.error, ended.traceback)

@@ -139,7 +139,7 @@ class Executor:
         try:
             attendant.attend(order)
         finally:
-            status = self._part(attendant, channel)
+            status = self._part(attendant, lived, channel)
             attendant.settle()
         attendant.close(status, self.capture(attendant.clock, lived.pids))
         self._remember(lived)
@@ -159,10 +159,10 @@ class Executor:
         if self.reused <= _FIRST or self.reused % _SAMPLED == 0:
             self.samples.append(used)
 
-    def _part(self, attendant: Attendant, channel: Channel) -> int:
+    def _part(self, attendant: Attendant, lived: Lived, channel: Channel) -> int:
         """Keep a process that is at rest, end any other; returns its status, 0 where it said how it ended."""
         if attendant.rests:
             self.processes.keep(channel)
             return 0
         self.processes.end(channel)
-        return 0 if attendant.told and not attendant.lived.unintercepted else self.processes.bury()
+        return 0 if attendant.told and not lived.unintercepted else self.processes.bury()

@@ -156,9 +156,8 @@ class Explorer:
         for sample in self.executor.samples:
             used = sample.lived
             fresh = self.executor.live(used.role, used.start, sample.stream, sample.plan, earlier=sample.earlier)
-            torn = any(
-                armed.injection.when == "middle" for armed in sample.plan
-            )  # perhaps a pid, of which half is left
+            # of a pid that was written half is left, and not known as one
+            torn = any(armed.injection.when == "middle" for armed in sample.plan)
             if self._course(fresh, torn) != self._course(used, torn):
                 struck = ", ".join(str(armed.injection) for armed in sample.plan) or "no fault"
                 text = f"audit: {used.role} with {struck} goes otherwise in a fresh process"
