@@ -19,7 +19,7 @@ from rollproof.world.shapes import looks_random
 
 from .exploring import options
 
-EACH = 150
+EACH = 100
 KILL = (options().known["process.kill"],)
 ERRORS = {
     "wrong_cancelled_and_still_locked": "process.cancel",
