@@ -256,3 +256,23 @@ def test_the_switch(pytester: pytest.Pytester) -> None:
     text = (pytester.path / "test_it.py").read_text()
     pytester.makepyfile(test_it=f"import pytest\n@pytest.mark.chaos(reuse=True)\n{text}")
     pytester.runpytest().stdout.fnmatch_lines(["* in used processes*"])
+
+
+def test_the_mark_goes_before_the_ini_file_and_says_yes_or_no(pytester: pytest.Pytester) -> None:
+    """An agent that remembers is kept out of it where the others are not; what was typed goes before both."""
+    pytester.makeini("[pytest]\nchaos = true\nchaos_reuse = true\n")
+    pytester.makepyfile(
+        test_it="import pytest\n"
+        "@pytest.mark.chaos(reuse=False)\n"
+        "def test_it(chaos, tmp_path):\n"
+        "    chaos.watch(tmp_path)\n"
+        "    chaos.explore(run=lambda: (tmp_path / 'page').write_text('a page'), recover=lambda: None)\n"
+        "@pytest.mark.chaos(reuse='no')\n"
+        "def test_wrong(chaos):\n"
+        "    pass\n"
+    )
+    result = pytester.runpytest("--chaos-faults=process.interrupt")
+    assert "in used processes" not in result.stdout.str()
+    result.stdout.fnmatch_lines(["*'no' is neither True nor False (@pytest.mark.chaos(reuse=*"])
+    typed = pytester.runpytest("--chaos-faults=process.interrupt", "--chaos-reuse", "-k", "test_it")
+    typed.stdout.fnmatch_lines(["* in used processes*"])

@@ -263,7 +263,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         seed=_number(seed, seed_place),
         schedule=Schedule.parse(replayed) if replayed else None,
         reduce=not flag(config, "no-reduce"),
-        reuse=flag(config, "reuse") or bool(marked.get("reuse")),
+        reuse=_reuse(config, marked),
         depth=_depth(depth, depth_place),
         budget_s=_budget(budget, budget_place),
         shard=_shard(value(config, "shard")),
@@ -277,6 +277,17 @@ def _setting(config: pytest.Config, marked: dict[str, Any], name: str) -> tuple[
     if config.getoption(_dest(name), None) is None and name in marked:
         return marked[name], f"@pytest.mark.chaos({name}=…)"
     return value(config, name), _place(config, name)
+
+
+def _reuse(config: pytest.Config, marked: dict[str, Any]) -> bool:
+    """Return whether processes are used again; raises ChaosError for a mark that says neither yes nor no."""
+    from ..values.errors import ChaosError
+
+    chosen = marked.get("reuse", flag(config, "reuse"))
+    if not isinstance(chosen, bool):
+        text = f"{chosen!r} is neither True nor False (@pytest.mark.chaos(reuse=…))"
+        raise ChaosError("bad-reuse", text, "reuse=True, where the agent keeps nothing in memory from run to run")
+    return chosen or bool(config.getoption(_dest("reuse"), False))
 
 
 def _place(config: pytest.Config, name: str) -> str:
