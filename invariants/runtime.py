@@ -107,7 +107,7 @@ def dead_letters_are_complete(world: World) -> None:
         for run, events in _events(world, database).items():
             steps = {str(detail["step"]) for event, detail in events if event in ("started", "entered")}
             undone = {str(detail["step"]) for event, detail in events if event == "undone"}
-            open_ = {f"{run}:{step}" for step in steps - undone} if events[-1][0] == "gave_up" else set()
+            open_ = {f"{run}:{step}:undo" for step in steps - undone} if events[-1][0] == "gave_up" else set()
             missing = sorted(open_ - known - set(dismissed))
             assert not missing, f"{database}: nobody is told that {missing[0]} was not undone"
             over = events[-1][0] in _FINAL

@@ -156,8 +156,8 @@ def verify(secret: bytes, headers: Mapping[str, str], body: bytes) -> None:
         BadSignature: It is not.
     """
     key, moment = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    expected = signature(secret, key, moment, body)
-    if not any(hmac.compare_digest(expected, each) for each in headers.get("webhook-signature", "").split()):
+    expected, given = signature(secret, key, moment, body), headers.get("webhook-signature", "").split()
+    if not any(hmac.compare_digest(expected.encode(), each.encode()) for each in given):
         raise BadSignature("the signature does not match")
     if abs(time.time() - int(moment)) > TOLERANCE_S:
         raise BadSignature(f"signed at {moment}, which is too long ago or to come")

@@ -150,8 +150,7 @@ def _hand_over(store: Store, given: argparse.Namespace, out: TextIO) -> int:
 
 
 def _hand_back(store: Store, given: argparse.Namespace, out: TextIO) -> int:
-    learned = json.loads(given.variables)
-    status = _saga(store, given, given.run).hand_back(given.run, Decision(given.decision), learned)
+    status = _saga(store, given, given.run).hand_back(given.run, Decision(given.decision), given.variables)
     print(f"run {given.run} is {status}", file=out)
     return 0
 
@@ -181,7 +180,7 @@ def _approvals(store: Store, given: argparse.Namespace, out: TextIO) -> int:
 def _rehearse(given: argparse.Namespace, out: TextIO) -> int:
     steps_for, wrong = _function(given.steps), 0
     beside = Path(given.beside) if given.beside else Path(given.data).absolute().parent
-    for finding in rehearse(Path(given.data), beside, steps_for, variables=json.loads(given.variables)):
+    for finding in rehearse(Path(given.data), beside, steps_for, variables=given.variables):
         print(finding, file=out)
         wrong += finding.kind in ("missing", "wrong", "raised")
     print(f"{wrong} rollbacks are missing or wrong", file=out)
@@ -229,8 +228,9 @@ def _parser() -> argparse.ArgumentParser:
     command("resume", "go on with a run", "run", agent=True)
     command("recover", "settle all that is unfinished", agent=True)
     command("hand-over", "give a run to a person", "run", "person", "reason", agent=True)
-    back = command("hand-back", "give a run back to the agent", "run", "decision", agent=True)
-    back.add_argument("--variables", default="{}", metavar="JSON", help="what the agent has to know now")
+    back = command("hand-back", "give a run back to the agent", "run", agent=True)
+    back.add_argument("decision", choices=[decision.value for decision in Decision])
+    back.add_argument("--variables", default={}, type=_variables, metavar="JSON", help="what the agent has to know now")
     command("reality", "what the agent believes that is not so", "run", agent=True)
     approve = command("approve", "plans that were proposed, or approve one", "plan?")
     approve.add_argument("--refuse", action="store_true")
@@ -240,8 +240,19 @@ def _parser() -> argparse.ArgumentParser:
     rehearsal.add_argument(
         "--beside", default="", metavar="FOLDER", help="where copies are made; beside the data if not given"
     )
-    rehearsal.add_argument("--variables", default="{}", metavar="JSON", help="what the run starts with")
+    rehearsal.add_argument("--variables", default={}, type=_variables, metavar="JSON", help="what the run starts with")
     return parser
+
+
+def _variables(text: str) -> dict[str, Any]:
+    """Read what the command line gives as variables."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not JSON ({error}); such as '{{\"price\": 12}}'") from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON object; such as '{{\"price\": 12}}'")
+    return found
 
 
 def _agent(store: Store, given: argparse.Namespace) -> Any:

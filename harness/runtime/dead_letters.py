@@ -21,10 +21,11 @@ class DeadLetter:
     """One thing that failed for good.
 
     Attributes:
-        key: what it is: `RUN:STEP` of an undo, the key of a message.
+        key: what it is: `RUN:STEP:undo`, or the key of a message, which is often `RUN:STEP`.
         kind: `undo`, `message`, or `irreversible` (it was sent, and cannot be taken back).
         input: what is needed to try it again, JSON.
-        reason: the class of the last error; never its text, which carries secrets.
+        reason: the class of the last error; never its text, which carries secrets. Of what is irreversible `Sent`, or
+            `MaybeSent`.
         attempts: how many times it was tried.
     """
 

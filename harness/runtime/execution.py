@@ -172,6 +172,14 @@ class Execution:
         self._record(Event.HANDED_BACK, memory=memory if learned else None, decision=decision)
         self._memory = memory
 
+    def irreversibly_done(self) -> bool:
+        """Say whether an irreversible step is known to be taken: the one that is entered, only if it can look."""
+        *done, entered = self.progress.entered
+        if any(self._steps[name].irreversible for name in done):
+            return True
+        found = self.look(entered) if self._steps[entered].irreversible else None
+        return found is not None and found.reality is Reality.PRESENT
+
     def fail(self, error: Exception, person: str) -> bool:
         """Count a recovery that had to go forward and could not; after the last one the run goes to a person.
 
@@ -277,7 +285,7 @@ class Execution:
         """Keep a dead letter of an undo that failed too often; take it away where the run gets another chance."""
         letters, passes = DeadLetters(self._store), self._terms.undo_passes
         if event is Event.UNDO_FAILED and progress.failed.count(step) >= passes:
-            key = f"{progress.run}:{step}"
+            key = f"{progress.run}:{step}:undo"
             letters.add(DeadLetter(key, progress.run, "undo", dict(self._memory.variables), detail["error"], passes))
         if event is Event.REQUEUED:
             letters.remove_run(progress.run, "undo")

@@ -7,11 +7,13 @@ An agent does not mail; it writes that it wants to, in the transaction of its ow
                      └─the run is abandoned→ (nothing)
 
 - A message of a run waits for the end of the run, so that rolling back is deleting. One that is added `at_once` does
-  not; if its run is abandoned and it may have been sent, its `cancel` message is sent after it, or, where it has none,
-  a dead letter of the kind `irreversible` says what cannot be taken back.
+  not; if its run is abandoned and it may have been sent, its `cancel` message is sent after it, when nothing is on its
+  way any more that could arrive behind it. Where it has none it is not sent again, and a dead letter of the kind
+  `irreversible` says what cannot be taken back. One that was a dead letter already may have been sent, too.
 - A message is SENDING before it is sent: after a crash nobody knows, so it is sent again, with the same key. The other
   side must know idempotency keys (or the message must be harmless twice).
 - A failed delivery is counted; after `max_attempts` the message is a dead letter, and the ones after it go on.
+- A worker may deliver some topics only; the others wait for theirs.
 """
 
 from __future__ import annotations
@@ -61,6 +63,8 @@ class Undelivered(Exception):
 
 
 Send = Callable[[Message], None]
+CANCEL = ":cancel"
+"""What the key of a message that takes another one back has behind the key of that one."""
 _COLUMNS = "key, run, topic, body, state, attempts, cancels"
 
 
@@ -84,6 +88,8 @@ class Outbox:
     ) -> None:
         """Write an intention inside the open transaction; one with this key that is there already stays as it is.
 
+        That holds for a dead letter, too: it is tried again when somebody requeues it.
+
         Args:
             run: Whose end it waits for.
             key: The idempotency key, the same on every attempt, such as `Run.key`.
@@ -92,10 +98,10 @@ class Outbox:
             at_once: Whether it goes out before its run is complete.
             cancel: The body of the message that takes it back, sent under the same topic, if that is possible.
         """
+        if self._store.read("SELECT 1 FROM dead_letters WHERE key = ?", key):
+            return
         cancels = canonical(dict(cancel)) if cancel is not None else ""
-        state = State.READY if at_once else State.HELD
-        put = f"INSERT OR IGNORE INTO outbox ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, 0, ?)"
-        self._store.write(put, key, run, topic, canonical(dict(body)), state, cancels)
+        self._put(key, run, topic, canonical(dict(body)), State.READY if at_once else State.HELD, cancels)
 
     def follow(self, run: str, event: Event) -> None:
         """Release the messages of a run with its completion; take them back when it is abandoned."""
@@ -113,7 +119,8 @@ class Outbox:
         """Send what is ready, in order, and say how many got through: the work of the worker process.
 
         Args:
-            send: For each topic who delivers it. It raises where it failed; a dead letter keeps the class of the error.
+            send: For each topic who delivers it; messages of other topics are left alone. It raises where it failed; a
+                dead letter keeps the class of the error.
 
         Raises:
             Undelivered: Some failed, once all others were tried; each failure is counted.
@@ -122,7 +129,9 @@ class Outbox:
         """
         sent, problems = 0, []
         for message in self.messages():
-            if message.state not in (State.READY, State.SENDING):
+            if message.state not in (State.READY, State.SENDING) or message.topic not in send:
+                continue
+            if self._is_on_its_way(message.key.removesuffix(CANCEL), besides=message.key):
                 continue
             if message.state is State.READY and not self._change(message, State.SENDING):
                 continue
@@ -148,11 +157,19 @@ class Outbox:
         """
         letters = DeadLetters(self._store)
         letter = letters.find(key)
-        put = f"INSERT OR IGNORE INTO outbox ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, 0, ?)"
         with self._store.transaction():
             letters.remove(key)
             body, cancels = canonical(letter.input["body"]), letter.input["cancels"]
-            self._store.write(put, key, letter.run, letter.input["topic"], body, State.READY, cancels)
+            self._put(key, letter.run, letter.input["topic"], body, State.READY, cancels)
+
+    def _put(self, key: str, run: str, topic: str, body: str, state: State, cancels: str) -> None:
+        put = f"INSERT OR IGNORE INTO outbox ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, 0, ?)"
+        self._store.write(put, key, run, topic, body, state, cancels)
+
+    def _is_on_its_way(self, key: str, besides: str) -> bool:
+        """Say whether another message than `besides` has this key and may still be sent."""
+        query = "SELECT 1 FROM outbox WHERE key = ? AND key <> ? AND state IN ('ready', 'sending')"
+        return bool(self._store.read(query, key, besides))
 
     def _change(self, message: Message, state: State) -> bool:
         """Move a message on from READY or SENDING; false where somebody took it away in the meantime."""
@@ -161,27 +178,46 @@ class Outbox:
             return bool(self._store.write(update, state, message.key))
 
     def _failed(self, message: Message, reason: str) -> None:
+        """Count a failure; the last one makes a dead letter of a message, unless another one takes it back."""
         attempts = message.attempts + 1
         with self._store.transaction():
             if attempts < self._max_attempts:
-                self._store.write("UPDATE outbox SET attempts = ? WHERE key = ?", attempts, message.key)
-            elif self._store.write("DELETE FROM outbox WHERE key = ?", message.key):
+                update = "UPDATE outbox SET attempts = ? WHERE key = ? AND state = 'sending'"
+                self._store.write(update, attempts, message.key)
+                return
+            deleted = self._store.write("DELETE FROM outbox WHERE key = ? AND state = 'sending'", message.key)
+            if deleted and not self._is_on_its_way(message.key + CANCEL, besides=message.key):
                 self._bury(message, "message", reason, attempts)
 
     def _withdraw(self, run: str) -> None:
-        """Delete what was not sent; see to what may have been."""
+        """Delete what was not sent; take back what may have been, dead letters too."""
         self._store.write("DELETE FROM outbox WHERE run = ? AND state IN (?, ?)", run, State.HELD, State.READY)
         for message in self.messages(run):
-            if message.cancels:
-                cancel = json.loads(message.cancels)
-                self.add(run, f"{message.key}:cancel", message.topic, cancel, at_once=True)
-                self._store.write("UPDATE outbox SET cancels = '' WHERE key = ?", message.key)
-            elif not message.key.endswith(":cancel"):
-                self._bury(message, "irreversible", "Sent", message.attempts + 1)
+            self._take_back(message, message.attempts + 1)
+        letters = DeadLetters(self._store)
+        for letter in letters.all():
+            if letter.run == run and letter.kind == "message":
+                letters.remove(letter.key)
+                self._take_back(_buried(letter), letter.attempts)
+
+    def _take_back(self, message: Message, attempts: int) -> None:
+        """Let the message that cancels one follow it; where there is none, send it no more and report it."""
+        if message.cancels:
+            self._put(message.key + CANCEL, message.run, message.topic, message.cancels, State.READY, "")
+            self._store.write("UPDATE outbox SET cancels = '' WHERE key = ?", message.key)
+        elif not message.key.endswith(CANCEL):
+            self._bury(message, "irreversible", "Sent" if message.state is State.SENT else "MaybeSent", attempts)
+            self._store.write("UPDATE outbox SET state = ? WHERE key = ?", State.SENT, message.key)
 
     def _bury(self, message: Message, kind: str, reason: str, attempts: int) -> None:
         content = {"topic": message.topic, "body": dict(message.body), "cancels": message.cancels}
         DeadLetters(self._store).add(DeadLetter(message.key, message.run, kind, content, reason, attempts))
+
+
+def _buried(letter: DeadLetter) -> Message:
+    """Give the message that a dead letter was."""
+    topic, body, cancels = (letter.input[name] for name in ("topic", "body", "cancels"))
+    return Message(letter.key, letter.run, topic, body, State.SENDING, letter.attempts, cancels)
 
 
 def _message(row: tuple[Any, ...]) -> Message:

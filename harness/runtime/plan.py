@@ -42,7 +42,8 @@ class Tool:
     Attributes:
         name: What plans call it.
         act: Does it; may return variables.
-        parameters: The type of each argument (`str`, `int`, `float`, `bool`, `list`, `dict`); all are required.
+        parameters: The type of each argument (`str`, `int`, `float`, `bool`, `list`, `dict`); all are required, and
+            a whole number is a `float` too.
         undo: Takes it back; see `Step.undo`.
         paths: Which arguments are paths; they stay inside the workspace.
         irreversible: There is no way back; allowed as the last step only.
@@ -118,13 +119,14 @@ def read_plan(text: str, finish_reason: str, tools: Mapping[str, Tool], rules: R
         raise PlanRejected([f"{len(text)} characters, and {rules.max_characters} are allowed"])
     try:
         document = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_number)
+        digest = sha256(canonical(document))  # refuses what JSON's grammar lets pass: 1e999, half of a surrogate pair
     except (ValueError, RecursionError) as error:
         raise PlanRejected([f"not JSON: {error}"]) from None
     reasons = list(_shape(document))
     if reasons:
         raise PlanRejected(reasons)
     actions = tuple(Action(step["tool"], step["arguments"]) for step in document["steps"])
-    plan = Plan(document["goal"], actions, sha256(canonical(document)))
+    plan = Plan(document["goal"], actions, digest)
     reasons = [*_against_rules(plan, tools, rules)]
     reasons += [reason for check in rules.checks for reason in check(plan)] if not reasons else []
     if reasons:
@@ -183,7 +185,8 @@ def _arguments(tool: Tool, arguments: Arguments, workspace: Path) -> Iterator[st
         return
     for name, kind in tool.parameters.items():
         value = arguments[name]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        right = isinstance(value, int | float) if kind is float else isinstance(value, kind)
+        if not right or (isinstance(value, bool) and kind is not bool):
             yield f"{name} is {type(value).__name__}, not {kind.__name__}"
         elif name in tool.paths and not _is_inside(workspace, str(value)):
             yield f"{name} {value!r} leaves the workspace"

@@ -5,11 +5,14 @@
 
 The copy is struck once at each place where a rollback can be asked for: an error before, and one after each step's act.
 Then the undos run backward, twice, and the copy is compared with the original. The original is only ever opened for
-reading; what the steps are given is the folder of the copy.
+reading; what the steps are given is the folder of the copy. Links in it that lead into the original by an absolute path
+lead into the copy; data with links that lead out of it are refused, since a step could write through them. Pipes,
+sockets and devices are left out.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +61,7 @@ def rehearse(
         variables: What it starts with.
 
     Raises:
-        ValueError: The copies would lie in the original.
+        ValueError: The copies would lie in the original, or a link leads out of it.
         FileNotFoundError: There is no original.
     """
     if beside.resolve().is_relative_to(original.resolve()):
@@ -85,13 +88,17 @@ def rehearse(
 
 
 def described(data: Path) -> dict[str, str]:
-    """Say what is at a path: hashes of files, and of the rows of databases, by their names; `/` for folders."""
+    """Say what is at a path: hashes of files and of the rows of databases, `/` for folders, `->` for links, by name."""
     paths = [data] if data.is_file() else sorted(path for path in data.rglob("*"))
     found = {}
     for path in paths:
         name = path.name if path == data else str(path.relative_to(data))
-        if path.is_dir():
+        if path.is_symlink() and path != data:
+            found[name] = f"-> {_within(data, os.readlink(path)) or os.readlink(path)}"
+        elif path.is_dir():
             found[name] = "/"
+        elif not path.is_file():
+            continue
         elif path.read_bytes()[:16] == b"SQLite format 3\0":
             found[name] = sha256("\n".join(_rows(path)))
         elif not name.endswith(("-wal", "-shm", "-journal")):
@@ -114,12 +121,42 @@ def _copied(original: Path, place: Path) -> Path:
     place.mkdir()
     copy = place / original.name
     if original.is_dir():
-        shutil.copytree(original, copy, symlinks=True)
+        shutil.copytree(original, copy, symlinks=True, ignore=_special)
+        _keep_links_inside(copy, original)
     else:
         for path in [original, *(original.with_name(original.name + end) for end in ("-wal", "-journal"))]:
             if path.exists():
                 shutil.copy2(path, place / path.name)
     return copy
+
+
+def _special(folder: str, names: list[str]) -> list[str]:
+    """Give those entries of a folder that cannot be copied."""
+    paths = [Path(folder, name) for name in names]
+    return [path.name for path in paths if not (path.is_symlink() or path.is_dir() or path.is_file())]
+
+
+def _keep_links_inside(copy: Path, original: Path) -> None:
+    """Let links into the original lead into the copy, and refuse those that lead out of it."""
+    links = [path for path in copy.rglob("*") if path.is_symlink()]
+    for link in links:
+        within = _within(original, os.readlink(link))
+        if within is not None:
+            link.unlink()
+            link.symlink_to(copy.absolute() / within)
+    for link in links:
+        if not Path(os.path.realpath(link)).is_relative_to(copy.resolve()):
+            place = original / link.relative_to(copy)
+            raise ValueError(
+                f"{place} leads to {os.readlink(place)}, out of the data: what is written through it would be no copy; "
+                "rehearse on a folder that holds both, or without the link"
+            )
+
+
+def _within(data: Path, target: str) -> Path | None:
+    """Give the path below the data that an absolute target means; None where it is another's, or relative."""
+    roots = [root for root in (data.absolute(), data.resolve()) if Path(target).is_relative_to(root)]
+    return Path(target).relative_to(roots[0]) if roots else None
 
 
 def _strike(copy: Path, steps: Sequence[Step], name: str, when: str, goal: str, variables: dict[str, Any]) -> str:

@@ -83,9 +83,11 @@ class Releases:
         """Show the set before again, and take ours back into the workspace; one that was never shown is fine.
 
         Raises:
-            StagingError: Somebody changed the set.
+            StagingError: Somebody changed the set, or deleted the one before; nothing is done.
         """
         place = self._place(release.digest)
+        if self.shown == place.name and release.before and not (self.folder / release.before).is_dir():
+            raise StagingError(f"{release.before} is gone from {self.folder}: there is nothing to go back to")
         ours = not release.kept and place.exists() and not self.workspace.exists()
         if ours:
             check_set(place, release.digest)

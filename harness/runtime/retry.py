@@ -26,7 +26,7 @@ from .canonical import canonical
 
 T = TypeVar("T")
 
-PASSING_NAMES = ("Timeout", "APITimeoutError", "APIConnectionError", "TransportError", "ConnectionError")
+PASSING_NAMES = ("Timeout", "ConnectionError", "TransportError", "gaierror", "IncompleteRead", "Chunked", "Payload")
 """Parts of the names of error classes of HTTP and model clients that say that a try may get through later."""
 
 
@@ -47,9 +47,11 @@ class LoopNoticed(Exception):
 
 
 def status_of(error: BaseException) -> int | None:
-    """Give the HTTP status that an error carries, as httpx, requests and the model SDKs do; None where it has none."""
-    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
-    return status if isinstance(status, int) else None
+    """Give the HTTP status that an error carries, as HTTP clients and model SDKs do; None where it has none."""
+    response = getattr(error, "response", None)
+    names = ((error, "status_code"), (response, "status_code"), (error, "status"), (error, "code"))
+    found = (getattr(holder, name, None) for holder, name in names)
+    return next((status for status in found if isinstance(status, int) and 100 <= status < 600), None)
 
 
 def is_refused_key(error: BaseException) -> bool:
@@ -65,6 +67,9 @@ def classify(error: BaseException) -> Verdict:
     if status is not None:
         passing = status in (408, 425, 429) or status >= 500
         return Verdict.STOP if is_refused_key(error) else Verdict.RETRY if passing else Verdict.ROLL_BACK
+    reason = getattr(error, "reason", None)  # urllib says with its URLError what stopped it
+    if isinstance(reason, Exception):
+        return classify(reason)
     names = [kind.__name__ for kind in type(error).__mro__]
     passing = isinstance(error, TimeoutError | ConnectionError) or any(
         part in name for part in PASSING_NAMES for name in names

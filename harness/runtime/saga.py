@@ -180,12 +180,12 @@ class Saga:
             learned: What the agent has to know now; variables, JSON.
 
         Raises:
-            WrongState: It cannot be rolled back, since a step before the one that asked is irreversible.
+            WrongState: It cannot be rolled back, since an irreversible step before the one that asked was taken, or
+                the one that asked looked and was.
         """
 
         def back(execution: Execution, restored: Restored) -> None:
-            done = execution.progress.entered[:-1]
-            if decision is Decision.ROLL_BACK and any(step.irreversible for step in self.steps if step.name in done):
+            if decision is Decision.ROLL_BACK and execution.irreversibly_done():
                 raise WrongState(f"run {run} took an irreversible step: it can only go on")
             execution.hand_back(decision, learned or {})
             if decision is Decision.GO_ON:

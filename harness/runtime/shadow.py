@@ -129,12 +129,16 @@ class PlannedAgent:
         return self._saga(digest, body).run(_plan(body).goal, {})
 
     def recover(self) -> Status | None:
-        """Settle what an earlier process left unfinished, as `Saga.recover`."""
-        status = None
+        """Settle what an earlier process left unfinished, as `Saga.recover`; one that cannot be keeps up no other."""
+        status, problems = None, []
         for progress in all_runs(Journal(self._store)):
             if progress.status.ours and progress.saga.startswith(PREFIX):
-                digest = progress.saga.removeprefix(PREFIX)
-                status = self._saga(digest, self._body(digest)).recover()
+                try:
+                    status = self.saga(progress.saga.removeprefix(PREFIX)).recover()
+                except Exception as error:
+                    problems.append(error)
+        if problems:
+            raise problems[0]
         return status
 
     def saga(self, digest: str) -> Saga:

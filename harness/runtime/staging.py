@@ -47,6 +47,7 @@ class Staging:
         self.workspace.mkdir()
         for name, content in {**files, MANIFEST: manifest}.items():
             write_durably(self.workspace / name, content)
+        sync_folder(self.workspace)
         return sha256(manifest)
 
     def commit(self, digest: str) -> None:

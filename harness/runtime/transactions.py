@@ -39,6 +39,7 @@ class Work:
         """Let `name`, below the folder, have this content once the transaction is committed."""
         staged = self._staging / f"{uuid.uuid4().hex}.staged"
         write_durably(staged, content)
+        sync_folder(self._staging)
         self._move(name, staged.name, sha256(content))
 
     def remove(self, name: str) -> None:

@@ -108,10 +108,10 @@ def test_a_dead_letter_is_listed_shown_and_requeued(project: Path) -> None:
     run = run_agent()
     Path("broken").touch()
     said("roll-back", "agent.db", run, "--agent", "noteagent:saga")
-    assert said("dead-letters", "agent.db") == (0, f"{run}:write  undo         OSError, tried 1 times\n")
-    assert "kind     undo" in said("dead-letters", "agent.db", f"{run}:write")[1]
+    assert said("dead-letters", "agent.db") == (0, f"{run}:write:undo  undo         OSError, tried 1 times\n")
+    assert "kind     undo" in said("dead-letters", "agent.db", f"{run}:write:undo")[1]
     Path("broken").unlink()
-    requeue = ("requeue", "agent.db", f"{run}:write", "--agent", "noteagent:saga")
+    requeue = ("requeue", "agent.db", f"{run}:write:undo", "--agent", "noteagent:saga")
     assert said(*requeue) == (0, f"run {run} is rolled_back\n")
     assert said("dead-letters", "agent.db") == (0, "no dead letters\n")
 
@@ -191,6 +191,21 @@ def test_bad_arguments_are_named(project: Path, capsys: Any, arguments: Any, wor
     """What was wrong, and where there is something near, what is right."""
     run_agent()
     assert words in refused(capsys, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("hand-back", "agent.db", "r", "back", "--agent", "a:b"), "choose from 'go_on', 'roll_back'"),
+        (("hand-back", "agent.db", "r", "go_on", "--agent", "a:b", "--variables", "{x"), "'{x' is not JSON"),
+        (("rehearse", "data", "--steps", "a:b", "--variables", "[1]"), "'[1]' is no JSON object; such as"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_opened(capsys: Any, arguments: Any, words: str) -> None:
+    """With the exit code of wrong usage."""
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert words in capsys.readouterr().err.replace("choose from go_on, roll_back", "choose from 'go_on', 'roll_back'")
 
 
 def test_a_run_in_the_wrong_state_says_so(project: Path, capsys: Any) -> None:

@@ -115,6 +115,19 @@ def test_old_sets_are_kept_until_they_are_pruned(tmp_path: Path) -> None:
     assert len(list(releases.folder.iterdir())) == 2
 
 
+def test_a_set_that_was_pruned_cannot_be_gone_back_to(tmp_path: Path) -> None:
+    """Then readers would see nothing: it is said, and the set stays shown."""
+    first = site(tmp_path, "first")
+    first.publish(first.fill({"index": b"1"}))
+    second = site(tmp_path, "second")
+    release = second.fill({"index": b"2"})
+    second.publish(release)
+    second.prune(keep=1)
+    with pytest.raises(StagingError, match="there is nothing to go back to"):
+        second.withdraw(release)
+    assert (second.folder / "current" / "index").read_bytes() == b"2"
+
+
 # transactions
 
 

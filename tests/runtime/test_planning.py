@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -35,6 +36,7 @@ TOOLS = {
     "wait": Tool("wait", act, {"seconds": int}, reads_only=True),
     "mail": Tool("mail", act, {"to": str}, irreversible=True),
     "drop": Tool("drop", act, {"table": str}),
+    "heat": Tool("heat", act, {"degrees": float}, undo=act),
 }
 
 
@@ -64,6 +66,13 @@ def test_a_good_plan_is_accepted_whole(tmp_path: Path) -> None:
     assert plan.digest != read_plan(GOOD.replace("ada", "bob"), "stop", TOOLS, Rules(tmp_path)).digest
 
 
+@pytest.mark.parametrize("degrees", [20.5, 20])
+def test_a_whole_number_is_a_number(tmp_path: Path, degrees: float) -> None:
+    """JSON knows one kind of number, and models leave `.0` out."""
+    plan = read_plan(plan_text(("heat", {"degrees": degrees})), "stop", TOOLS, Rules(tmp_path))
+    assert plan.actions[0].arguments == {"degrees": degrees}
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -74,6 +83,9 @@ def test_a_good_plan_is_accepted_whole(tmp_path: Path) -> None:
         (plan_text(WRITE, extra=1), "and nothing else"),
         ('{"goal": "g", "goal": "h", "steps": []}', "'goal' appears twice"),
         (plan_text(("wait", {"seconds": float("nan")})), "NaN"),
+        (plan_text(("write", {"path": "a", "text": "\ud83d"})), "not JSON"),
+        (GOOD.replace('"seconds": 1', '"seconds": 1e999'), "not JSON"),
+        ("[" * 100_000, "not JSON"),
         (plan_text(), "at least one"),
         (plan_text(WRITE, goal=""), "the goal is a text"),
         ('{"goal": "g", "steps": ["write"]}', "step 1 is not"),
@@ -81,6 +93,7 @@ def test_a_good_plan_is_accepted_whole(tmp_path: Path) -> None:
         (plan_text(("write", {"path": "a"})), "takes ['path', 'text'], not ['path']"),
         (plan_text(("wait", {"seconds": "1"})), "seconds is str, not int"),
         (plan_text(("wait", {"seconds": True})), "seconds is bool, not int"),
+        (plan_text(("heat", {"degrees": True})), "degrees is bool, not float"),
         (plan_text(("write", {"path": "../a", "text": ""})), "leaves the workspace"),
         (plan_text(("write", {"path": "/etc/passwd", "text": ""})), "leaves the workspace"),
         (plan_text(("write", {"path": "a\0b", "text": ""})), "leaves the workspace"),
@@ -184,6 +197,34 @@ def test_what_was_refused_does_not_run(store: Store) -> None:
     ]
 
 
+def test_a_plan_that_cannot_be_recovered_keeps_up_no_other(store: Store, clock: Any) -> None:
+    """What is wrong with the first is raised when all the others are settled."""
+    undone: list[str] = []
+    broken = {"first", "second"}
+
+    def fail(run: Run, given: Any) -> None:
+        raise ValueError
+
+    def undo(run: Run, given: Any) -> None:
+        if given["path"] in broken:
+            raise RuntimeError(given["path"])
+        undone.append(given["path"])
+
+    agent = PlannedAgent(store, {"write": Tool("write", fail, {"path": str, "text": str}, undo=undo)})
+    for path in ("first", "second"):
+        plan = read_plan(plan_text(("write", {"path": path, "text": ""})), "stop", TOOLS, Rules(store.path.parent))
+        agent.approve(agent.propose(plan).digest, "ada")
+        with pytest.raises(RuntimeError, match=path):
+            agent.carry_out(plan.digest)
+    broken.remove("second")
+    with pytest.raises(RuntimeError, match="first"):
+        agent.recover()
+    assert undone == ["second"]
+    broken.clear()
+    agent.recover()
+    assert undone == ["second", "first"]
+
+
 # rehearsal
 
 
@@ -251,6 +292,51 @@ def test_a_database_is_compared_by_its_rows_and_never_opened_for_writing(tmp_pat
         original.parent.chmod(0o700)
     assert original.read_bytes() == content
     assert list(described(original)) == ["shop.db"]
+
+
+def linked(tmp_path: Path) -> Path:
+    """Give data with a file, and links to it: relative, absolute, and one to nothing."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a").write_text("a")
+    (data / "near").symlink_to("a")
+    (data / "far").symlink_to(data / "a")
+    (data / "nowhere").symlink_to("gone")
+    os.mkfifo(data / "pipe")
+    return data
+
+
+@pytest.mark.parametrize("name", ["a", "near", "far"])
+def test_links_in_the_data_lead_into_the_copy(tmp_path: Path, name: str) -> None:
+    """Whatever is written through one, the original stays as it is, and a rollback through one is right."""
+    data = linked(tmp_path)
+
+    def steps(folder: Path) -> list[Step]:
+        write = lambda text: lambda run: (folder / name).write_text(text) and None  # noqa: E731
+        return [Step("write", write("b"), undo=write("a")), Step("spoil", write("c"))]
+
+    assert [str(each) for each in rehearse(data, tmp_path, steps)] == [
+        "right        error before write",
+        "right        error after write",
+        "right        error before spoil",
+        "right        error after spoil",
+    ]
+    assert [str(each) for each in rehearse(data, tmp_path, lambda folder: steps(folder)[1:])][1] == (
+        "missing      error after spoil: a"
+    )
+    assert (data / "a").read_text() == "a"
+    assert os.readlink(data / "far") == str(data / "a")
+
+
+@pytest.mark.parametrize("target", ["/etc", "../other", "far/../../other"])
+def test_data_with_a_link_that_leads_out_is_refused(tmp_path: Path, target: str) -> None:
+    """A step could write through it what is no copy; nothing is tried."""
+    data = linked(tmp_path)
+    (tmp_path / "other").mkdir()
+    (data / "out").symlink_to(target)
+    with pytest.raises(ValueError, match=f"out leads to {target}, out of the data"):
+        list(rehearse(data, tmp_path, lambda path: [RIGHT]))
+    assert not (tmp_path / "data.rehearsal").exists()
 
 
 def test_a_rehearsal_within_its_data_is_refused(tmp_path: Path) -> None:

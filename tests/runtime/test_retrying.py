@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
+import socket
+import urllib.error
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,12 @@ def status(code: int, **headers: str) -> httpx.HTTPStatusError:
         (httpx.ConnectError("no"), Verdict.RETRY),
         (TimeoutError(), Verdict.RETRY),
         (ConnectionResetError(), Verdict.RETRY),
+        (urllib.error.HTTPError("https://api.test", 503, "no", Message(), None), Verdict.RETRY),
+        (urllib.error.HTTPError("https://api.test", 401, "no", Message(), None), Verdict.STOP),
+        (urllib.error.URLError(TimeoutError()), Verdict.RETRY),
+        (urllib.error.URLError(socket.gaierror()), Verdict.RETRY),
+        (urllib.error.URLError("unknown url type"), Verdict.ROLL_BACK),
+        (http.client.IncompleteRead(b"half"), Verdict.RETRY),
         (ValueError("no JSON"), Verdict.ROLL_BACK),
         (KeyboardInterrupt(), Verdict.STOP),
         (BudgetSpent(), Verdict.STOP),

@@ -21,6 +21,8 @@ MODULES = (test_file_parts, test_messages, test_parts, test_planning, test_retry
 # part: (module, what stands there, what the mutant has instead, the test that kills it)
 MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
     "staging": [
+        ("releases", "release.before and not (self.folder / release.before).is_dir()", "False",
+         "test_a_set_that_was_pruned_cannot_be_gone_back_to"),
         ("staging", "            check_set(self.workspace, digest)\n", "", "test_a_changed_workspace_is_not_published"),
         ("staging", "    if found != expected or others:", "    if False:",
          "test_a_comment_that_somebody_added_is_not_taken_away"),
@@ -67,12 +69,17 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_an_undo_is_not_tried_again_with_a_revoked_key"),
     ],
     "shadow mode": [
+        ("shadow", "                    problems.append(error)\n", "                    raise\n",
+         "test_a_plan_that_cannot_be_recovered_keeps_up_no_other"),
         ("shadow", "if not self.store.write(update, Approval.USED, self.digest, Approval.APPROVED):",
          "if False:", "test_an_approval_starts_one_run"),
         ("shadow", "if sha256(body) != digest:", "if False:",
          "test_a_plan_that_was_changed_after_its_approval_does_not_run"),
     ],
     "dry-run recovery": [
+        ("rehearsal", "if within is not None:", "if False:", "test_links_in_the_data_lead_into_the_copy"),
+        ("rehearsal", "if not Path(os.path.realpath(link)).is_relative_to(copy.resolve()):", "if False:",
+         "test_data_with_a_link_that_leads_out_is_refused"),
         ("rehearsal", "    differing = sorted(", "    differing = [] and sorted(",
          "test_a_missing_rollback_is_told_from_a_wrong_one"),
         ("rehearsal", "        shutil.rmtree(scratch)\n\n", "        pass\n\n",
@@ -96,6 +103,8 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_a_file_that_did_not_follow_is_brought_on"),
     ],
     "plan, then execute": [
+        ("plan", "        digest = sha256(canonical(document))  #", "        digest = text  #",
+         "test_an_unsafe_or_malformed_plan_is_refused"),
         ("plan", "return inside(workspace, path).resolve().is_relative_to(workspace.resolve())", "return True",
          "test_an_unsafe_or_malformed_plan_is_refused"),
         ("plan", "        if tool.irreversible and number < len(plan.actions):", "        if False:",
@@ -103,11 +112,23 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
         ("plan", "    if finish_reason not in COMPLETE:", "    if False:", "test_every_prefix_of_a_plan_is_refused"),
     ],
     "outbox": [
+        ("outbox", "if self._is_on_its_way(message.key.removesuffix(CANCEL), besides=message.key):", "if False:",
+         "test_a_cancellation_never_overtakes_its_message"),
+        ("outbox", "if deleted and not self._is_on_its_way(message.key + CANCEL, besides=message.key):", "if deleted:",
+         "test_a_message_that_never_gets_through_is_cancelled_once_it_is_given_up"),
+        ("outbox", 'if letter.run == run and letter.kind == "message":', "if False:",
+         "test_a_dead_letter_of_an_abandoned_run_is_taken_back_too"),
+        ("outbox", '"UPDATE outbox SET state = ? WHERE key = ?", State.SENT',
+         '"UPDATE outbox SET state = ? WHERE 0 AND key = ?", State.SENT',
+         "test_what_cannot_be_taken_back_is_not_sent_after_its_run_is_abandoned"),
+        ("outbox", " or message.topic not in send:", ":", "test_messages_of_other_topics_are_left_to_their_worker"),
+        ("outbox", 'if self._store.read("SELECT 1 FROM dead_letters WHERE key = ?", key):', "if False:",
+         "test_a_step_that_is_repeated_does_not_revive_its_dead_letter"),
         ("outbox", "not self._change(message, State.SENDING)", "self._change(message, State.SENT) and False",
          "test_a_worker_that_dies_sends_again_with_the_same_key"),
         ("outbox", "            self._withdraw(run)\n\n", "            pass\n\n",
          "test_rolling_back_deletes_what_is_pending"),
-        ("outbox", "state = State.READY if at_once else State.HELD", "state = State.READY",
+        ("outbox", "State.READY if at_once else State.HELD", "State.READY",
          "test_messages_wait_for_the_end_of_their_run"),
     ],
     "belief and reality": [
@@ -128,6 +149,8 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_tokens_only_rise"),
     ],
     "audit trail": [
+        ("audit", "hmac.compare_digest(expected.encode(), each.encode())", "hmac.compare_digest(expected, each)",
+         "test_webhooks_hear_of_every_change_signed"),
         ("audit", "due = [change for change in reversed(changes)", "due = [change for change in changes",
          "test_the_trail_undoes_a_run_backward"),
         ("audit", "if not change.undoes and change.seq not in undone]", "if not change.undoes]",
@@ -136,6 +159,8 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_webhooks_hear_of_every_change_signed"),
     ],
     "retry": [
+        ("retry", "    if isinstance(reason, Exception):\n        return classify(reason)\n", "",
+         "test_an_error_says_what_to_do"),
         ("retry", "return Verdict.STOP if is_refused_key(error) else", "return",
          "test_an_error_says_what_to_do"),
         ("retry", "        if asked is not None:\n            return asked\n", "", "test_retry_after_is_obeyed"),
@@ -144,6 +169,8 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_a_refused_key_is_not_sent_again_whatever_the_service_says_next"),
     ],
     "dead letters": [
+        ("execution", 'key = f"{progress.run}:{step}:undo"', 'key = f"{progress.run}:{step}"',
+         "test_the_dead_letters_of_a_step_and_of_its_message_are_two"),
         ("dead_letters", 'return bool(self._store.write("DELETE FROM dead_letters WHERE key = ?", key))', "return True",
          "test_a_message_that_keeps_failing_is_a_dead_letter_and_can_be_requeued"),
         ("outbox", "        attempts = message.attempts + 1\n        with", "        attempts = 1\n        with",
@@ -154,6 +181,8 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs"),
     ],
     "handover": [
+        ("execution", "return found is not None and found.reality is Reality.PRESENT", "return False",
+         "test_what_is_seen_to_be_irreversibly_done_cannot_be_rolled_back"),
         ("execution", "return leases.pass_on(self._lease,", "return leases.renew(self._lease,",
          "test_the_token_of_the_agent_is_old_after_a_handover"),
         ("progress", "return self in (Status.RUNNING, Status.UNDOING)", "return not self.final",

@@ -86,7 +86,7 @@ def test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs(store: St
     saga = stuck(store, undone, [True])
     assert undone == ["d", "b", "a"]
     letter = DeadLetters(store).all()[0]
-    assert (letter.key, letter.kind, letter.reason) == (f"{only_run(store)}:c", "undo", "RuntimeError")
+    assert (letter.key, letter.kind, letter.reason) == (f"{only_run(store)}:c:undo", "undo", "RuntimeError")
     assert b"a secret" not in store.path.read_bytes()
     assert saga.recover() is None
     assert Leases(store).find("s") is None
@@ -107,7 +107,7 @@ def test_a_requeued_dead_letter_is_undone_in_order(store: Store, clock: Any) -> 
 def test_a_dead_letter_can_be_dismissed_by_a_person(store: Store, clock: Any) -> None:
     """Its row goes, the journal keeps who did it."""
     stuck(store, [], [True])
-    DeadLetters(store).dismiss(f"{only_run(store)}:c", "ada")
+    DeadLetters(store).dismiss(f"{only_run(store)}:c:undo", "ada")
     assert DeadLetters(store).all() == []
     assert [entry.detail["by"] for entry in Journal(store).entries() if entry.event == "dismissed"] == ["ada"]
 
@@ -470,6 +470,27 @@ def test_what_is_past_its_point_of_no_return_cannot_be_handed_back_to_roll_back(
     with pytest.raises(WrongState, match="it can only go on"):
         saga.hand_back(only_run(store), Decision.ROLL_BACK)
     assert all_runs(Journal(store))[0].status is Status.WITH_PERSON
+
+
+@pytest.mark.parametrize("reality", [Reality.PRESENT, Reality.ABSENT])
+def test_what_is_seen_to_be_irreversibly_done_cannot_be_rolled_back(store: Store, reality: Reality) -> None:
+    """An operator took the run away in the middle of its irreversible step, which can look whether it happened."""
+    undone: list[str] = []
+    steps = [
+        Step("a", nothing, undo=lambda run: undone.append("a")),
+        Step("mail", die, irreversible=True, look=lambda run: Found(reality)),
+    ]
+    saga = Saga(store, "s", steps)
+    with pytest.raises(Died):
+        saga.run("goal", {})
+    saga.hand_over(only_run(store), "ada", "looks odd")
+    if reality is Reality.PRESENT:
+        with pytest.raises(WrongState, match="it can only go on"):
+            saga.hand_back(only_run(store), Decision.ROLL_BACK)
+        assert undone == []
+    else:
+        assert saga.hand_back(only_run(store), Decision.ROLL_BACK) is Status.ROLLED_BACK
+        assert undone == ["a"]
 
 
 def test_a_second_try_may_ask_for_a_person_too(store: Store) -> None:
