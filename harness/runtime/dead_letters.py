@@ -59,6 +59,10 @@ class DeadLetters:
         rows = self._store.read("SELECT key, run, kind, input, reason, attempts FROM dead_letters ORDER BY key")
         return [DeadLetter(key, run, kind, json.loads(body), *rest) for key, run, kind, body, *rest in rows]
 
+    def __contains__(self, key: str) -> bool:
+        """Say whether there is one with this key."""
+        return bool(self._store.read("SELECT 1 FROM dead_letters WHERE key = ?", key))
+
     def find(self, key: str) -> DeadLetter:
         """Give one by its key.
 

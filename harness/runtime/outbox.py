@@ -98,7 +98,7 @@ class Outbox:
             at_once: Whether it goes out before its run is complete.
             cancel: The body of the message that takes it back, sent under the same topic, if that is possible.
         """
-        if self._store.read("SELECT 1 FROM dead_letters WHERE key = ?", key):
+        if key in DeadLetters(self._store):
             return
         cancels = canonical(dict(cancel)) if cancel is not None else ""
         self._put(key, run, topic, canonical(dict(body)), State.READY if at_once else State.HELD, cancels)
@@ -131,7 +131,7 @@ class Outbox:
         for message in self.messages():
             if message.state not in (State.READY, State.SENDING) or message.topic not in send:
                 continue
-            if self._is_on_its_way(message.key.removesuffix(CANCEL), besides=message.key):
+            if message.key.endswith(CANCEL) and self._is_on_its_way(message.key.removesuffix(CANCEL)):
                 continue
             if message.state is State.READY and not self._change(message, State.SENDING):
                 continue
@@ -166,10 +166,9 @@ class Outbox:
         put = f"INSERT OR IGNORE INTO outbox ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, 0, ?)"
         self._store.write(put, key, run, topic, body, state, cancels)
 
-    def _is_on_its_way(self, key: str, besides: str) -> bool:
-        """Say whether another message than `besides` has this key and may still be sent."""
-        query = "SELECT 1 FROM outbox WHERE key = ? AND key <> ? AND state IN ('ready', 'sending')"
-        return bool(self._store.read(query, key, besides))
+    def _is_on_its_way(self, key: str) -> bool:
+        """Say whether the message with this key may still be sent."""
+        return bool(self._store.read("SELECT 1 FROM outbox WHERE key = ? AND state IN ('ready', 'sending')", key))
 
     def _change(self, message: Message, state: State) -> bool:
         """Move a message on from READY or SENDING; false where somebody took it away in the meantime."""
@@ -186,7 +185,7 @@ class Outbox:
                 self._store.write(update, attempts, message.key)
                 return
             deleted = self._store.write("DELETE FROM outbox WHERE key = ? AND state = 'sending'", message.key)
-            if deleted and not self._is_on_its_way(message.key + CANCEL, besides=message.key):
+            if deleted and not self._is_on_its_way(message.key + CANCEL):
                 self._bury(message, "message", reason, attempts)
 
     def _withdraw(self, run: str) -> None:

@@ -94,7 +94,8 @@ def described(data: Path) -> dict[str, str]:
     for path in paths:
         name = path.name if path == data else str(path.relative_to(data))
         if path.is_symlink() and path != data:
-            found[name] = f"-> {_within(data, os.readlink(path)) or os.readlink(path)}"
+            target = os.readlink(path)
+            found[name] = f"-> {_within(data, target) or target}"
         elif path.is_dir():
             found[name] = "/"
         elif not path.is_file():

@@ -26,7 +26,8 @@ from .canonical import canonical
 
 T = TypeVar("T")
 
-PASSING_NAMES = ("Timeout", "ConnectionError", "TransportError", "gaierror", "IncompleteRead", "Chunked", "Payload")
+PASSING_NAMES = ("Timeout", "ConnectionError", "TransportError", "gaierror",
+                 "IncompleteRead", "ChunkedEncodingError", "ClientPayloadError")  # fmt: skip
 """Parts of the names of error classes of HTTP and model clients that say that a try may get through later."""
 
 

@@ -50,6 +50,23 @@ class WrongState(Exception):
     """The run is in a state in which this cannot be asked of it."""
 
 
+def settle_all(settle: Callable[[T], Status | None], runs: Sequence[T]) -> Status | None:
+    """Settle each, so that one that cannot be keeps up no other; give what became of the last.
+
+    Raises:
+        Exception: The first that one of them raised, when all were tried.
+    """
+    status, problems = None, []
+    for each in runs:
+        try:
+            status = settle(each)
+        except Exception as error:
+            problems.append(error)
+    if problems:
+        raise problems[0]
+    return status
+
+
 class Saga:
     """A named list of steps over one store. Make it anew in each process, with the same name and the same steps."""
 
@@ -130,15 +147,7 @@ class Saga:
             CheckpointDamaged: The run must go forward and cannot.
         """
         self._refuse_broken()
-        status, problems = None, []
-        for progress in unfinished(self._journal, self.name):
-            try:
-                status = self._settle(progress)
-            except Exception as error:
-                problems.append(error)
-        if problems:
-            raise problems[0]
-        return status
+        return settle_all(self._settle, unfinished(self._journal, self.name))
 
     def resume(self, run: str) -> Status:
         """Go on with one run that a process left, forward, whatever `after_crash` says."""

@@ -21,7 +21,7 @@ from .execution import Companion
 from .journal import Journal
 from .plan import Action, Plan, Tool
 from .progress import Event, Status, all_runs
-from .saga import Saga
+from .saga import Saga, settle_all
 from .store import Storage
 
 PREFIX = "plan-"
@@ -130,16 +130,8 @@ class PlannedAgent:
 
     def recover(self) -> Status | None:
         """Settle what an earlier process left unfinished, as `Saga.recover`; one that cannot be keeps up no other."""
-        status, problems = None, []
-        for progress in all_runs(Journal(self._store)):
-            if progress.status.ours and progress.saga.startswith(PREFIX):
-                try:
-                    status = self.saga(progress.saga.removeprefix(PREFIX)).recover()
-                except Exception as error:
-                    problems.append(error)
-        if problems:
-            raise problems[0]
-        return status
+        plans = [run.saga for run in all_runs(Journal(self._store)) if run.status.ours and run.saga.startswith(PREFIX)]
+        return settle_all(lambda plan: self.saga(plan.removeprefix(PREFIX)).recover(), plans)
 
     def saga(self, digest: str) -> Saga:
         """Give the saga of a plan, for what is done by hand: rolling back, handing over."""

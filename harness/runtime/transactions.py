@@ -39,7 +39,6 @@ class Work:
         """Let `name`, below the folder, have this content once the transaction is committed."""
         staged = self._staging / f"{uuid.uuid4().hex}.staged"
         write_durably(staged, content)
-        sync_folder(self._staging)
         self._move(name, staged.name, sha256(content))
 
     def remove(self, name: str) -> None:
@@ -74,6 +73,7 @@ class FileTransactions:
         try:
             with self._store.transaction():
                 yield Work(self._store, self._folder, self._staging)
+                sync_folder(self._staging)
         finally:
             self.settle()
 
