@@ -14,7 +14,7 @@ ifneq ($(MEMORY),)
 export PYTEST_DEBUG_TEMPROOT ?= $(MEMORY)
 endif
 
-.PHONY: chaos chaos-all test test-pythons toxiproxy lint report benchmarks clean
+.PHONY: chaos chaos-all chaos-deep test test-pythons toxiproxy lint report benchmarks clean
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rollproof needs Python 3.11 or newer; set PYTHON=python3.x")'
@@ -42,6 +42,12 @@ chaos: $(VENV)/ready  ## run the core of the built-in scenarios under every faul
 
 chaos-all: $(VENV)/ready  ## run all of them
 	$(BIN)/python -m pytest --chaos -q scenarios -n 2 --alluredir=$(RESULTS) --clean-alluredir
+
+SEEDS ?= 0 1 2 3 4
+chaos-deep: $(VENV)/ready  ## run all of them with a second fault after each one, for each of SEEDS: an hour a seed on 2 cores
+	for seed in $(SEEDS); do \
+	    $(BIN)/python -m pytest --chaos -q --chaos-depth=2 --chaos-reuse --chaos-seed=$$seed scenarios -n 2 || exit; \
+	done
 
 # Tests that compare the embedded Toxiproxy with the real one find it where `make toxiproxy` puts it.
 test benchmarks: export PATH := $(CURDIR)/.toxiproxy/bin:$(PATH)

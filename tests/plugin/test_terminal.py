@@ -121,6 +121,24 @@ def test_a_story_says_how_each_process_ended(pytester: pytest.Pytester) -> None:
     assert "  then     run killed\n  then     recover (run again) returned None\n" in output
 
 
+def test_an_error_of_several_lines_stays_in_its_column(pytester: pytest.Pytester) -> None:
+    """As those of httpx, whose second line says where to read more."""
+    write_test(
+        pytester,
+        """
+        import httpx
+        chaos.api("https://api.mail.test")
+        def agent():
+            httpx.post("https://api.mail.test/mails", json={"to": "a"})
+        def again():
+            raise OSError("the mail service is down\\nsee its page")
+        chaos.explore(run=agent, recover=again)
+    """,
+    )
+    output = pytester.runpytest_inprocess("--chaos", "--chaos-faults=process.kill").stdout.str()
+    assert "  then     recover raised: OSError: the mail service is down\n           see its page\n" in output
+
+
 def test_options_without_exploring_are_said_to_be_idle(pytester: pytest.Pytester) -> None:
     """Who forgot ``--chaos`` would take the pass for more than it is."""
     write_project(pytester)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from mutation import mutated
 
-from tests.exploring import explored, options
+from tests.exploring import explored, options, replayed
 
 # scenario, its test, module, what stands there, what the mutant has, an invariant that must be broken
 FOUND = [
@@ -39,3 +39,20 @@ def test_a_scenario_finds_a_mutant(
     with mutated(module, old, new):
         result = explored(SimpleNamespace(explore=story), tmp_path / "world", faults=kill)
     assert broken in {name for finding in result.violations for name in finding.invariants}, result.statement
+
+
+def test_an_overtaking_cancellation_shows_at_a_fault_after_a_crash(tmp_path: Path) -> None:
+    """The message must be on its way, its run abandoned, and its repetition fail: depth 2 found this pair, 1 none."""
+    story = import_module("rollproof.scenarios.test_call_a_courier")
+    agent = SimpleNamespace(explore=story.test_a_courier_comes_for_what_was_reserved_and_for_nothing_else)
+    crash, post = "process.kill@sqlite.commit:agent/agent.db#3:after", "http.post:api.courier.test/pickups#1:before"
+    tokens = [crash, f"http.rate_limited.1@{post}", f"{crash} + http.rate_limited.1@recover/{post}"]
+    with mutated("outbox", "message.key.endswith(CANCEL) and self", "False and self"):
+        results = [replayed(agent, tmp_path / f"mutant{number}", token) for number, token in enumerate(tokens)]
+    results.append(replayed(agent, tmp_path / "mended", tokens[-1]))
+    assert not any(result.drifted for result in results)
+    crashed, refused, both, mended = (
+        {name for finding in result.violations for name in finding.invariants} for result in results
+    )
+    assert not crashed | refused | mended
+    assert "all_or_nothing" in both
