@@ -43,11 +43,12 @@ chaos: $(VENV)/ready  ## run the core of the built-in scenarios under every faul
 chaos-all: $(VENV)/ready  ## run all of them
 	$(BIN)/python -m pytest --chaos -q scenarios -n 2 --alluredir=$(RESULTS) --clean-alluredir
 
-SEEDS ?= 0 1 2 3 4
-chaos-deep: $(VENV)/ready  ## run all of them with a second fault after each one, for each of SEEDS: an hour a seed on 2 cores
-	for seed in $(SEEDS); do \
-	    $(BIN)/python -m pytest --chaos -q --chaos-depth=2 --chaos-reuse --chaos-seed=$$seed scenarios -n 2 || exit; \
-	done
+chaos-deep: SEEDS ?= 0 1 2 3 4
+chaos-deep: $(VENV)/ready  ## explore all of them at depth 2, once for each of SEEDS: an hour a seed on 2 cores
+	@test -n '$(strip $(SEEDS))' || { echo 'no seeds: make chaos-deep SEEDS="0 1"'; exit 1; }
+	status=0; for seed in $(SEEDS); do \
+	    $(BIN)/python -m pytest --chaos -q --chaos-depth=2 --chaos-reuse --chaos-seed=$$seed scenarios -n 2 || status=$$?; \
+	done; exit $$status
 
 # Tests that compare the embedded Toxiproxy with the real one find it where `make toxiproxy` puts it.
 test benchmarks: export PATH := $(CURDIR)/.toxiproxy/bin:$(PATH)

@@ -35,18 +35,18 @@ def _finding(finding: Finding, test: str, seed: int) -> str:
     cells = f" ({finding.cells} schedules end so)" if finding.cells > 1 else ""
     lines = [f"chaos: {', '.join(finding.invariants)} broken{cells}"]
     told = ("fault", "invariants")
-    lines += _told("done", [line for heading, story in finding.phases if heading == "fault" for line in story])
-    lines += _told("then", [f"{heading} {story[-1]}" for heading, story in finding.phases if heading not in told])
-    lines += _told("wrong", finding.message.splitlines())
-    lines += _told("outside", finding.diff[:_SHOWN_DIFFERENCES])
+    lines += _labelled("done", [line for heading, story in finding.phases if heading == "fault" for line in story])
+    lines += _labelled("then", [f"{heading} {story[-1]}" for heading, story in finding.phases if heading not in told])
+    lines += _labelled("wrong", finding.message.splitlines())
+    lines += _labelled("outside", finding.diff[:_SHOWN_DIFFERENCES])
     if len(finding.diff) > _SHOWN_DIFFERENCES:
         lines.append(f"           … {len(finding.diff) - _SHOWN_DIFFERENCES} more differences")
     return "\n".join([*lines, f"  replay   {command(test, finding.schedule, seed)}"])
 
 
-def _told(label: str, texts: Iterable[str]) -> list[str]:
-    """Give a labelled line for each text; where one has several, they stand below each other."""
-    return [f"  {label:<8} " + text.replace("\n", f"\n{'':11}") for text in texts]
+def _labelled(label: str, texts: Iterable[str]) -> list[str]:
+    """Put the label before each text; further lines of a text stand under its first."""
+    return [f"  {label:<8} " + f"\n{'':11}".join(text.splitlines()) for text in texts]
 
 
 def summary(explorations: Sequence[dict[str, Any]]) -> list[str]:

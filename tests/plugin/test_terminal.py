@@ -122,7 +122,7 @@ def test_a_story_says_how_each_process_ended(pytester: pytest.Pytester) -> None:
 
 
 def test_an_error_of_several_lines_stays_in_its_column(pytester: pytest.Pytester) -> None:
-    """As those of httpx, whose second line says where to read more."""
+    """Errors of httpx have a second line, which says where to read more; it stands under the first."""
     write_test(
         pytester,
         """

@@ -1,4 +1,4 @@
-"""The scenarios have teeth: each of these mutants of the runtime is found by exploring one, by crashes alone."""
+"""The scenarios have teeth: exploring one finds each of these mutants of the runtime, most by crashes alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from mutation import mutated
+from rollproof.values.errors import ChaosError
 
 from tests.exploring import explored, options, replayed
 
@@ -24,6 +25,8 @@ FOUND = [
      "    if scratch.exists():\n        shutil.rmtree(scratch)\n", "", "recovery_succeeds"),
     ("replace_a_site", "test_readers_see_the_old_site_or_the_new_one", "releases",
      "            self._show(release.before)\n", "            pass\n", "all_or_nothing"),
+    ("call_a_courier", "test_a_courier_comes_for_what_was_reserved_and_for_nothing_else", "outbox",
+     "State.READY if at_once else State.HELD", "State.READY", "all_or_nothing"),
 ]  # fmt: skip
 
 
@@ -41,11 +44,25 @@ def test_a_scenario_finds_a_mutant(
     assert broken in {name for finding in result.violations for name in finding.invariants}, result.statement
 
 
-def test_an_overtaking_cancellation_shows_at_a_fault_after_a_crash(tmp_path: Path) -> None:
-    """The message must be on its way, its run abandoned, and its repetition fail: depth 2 found this pair, 1 none."""
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("State.READY if at_once else State.HELD", "State.HELD"), (" or message.topic not in send", "")],
+    ids=["at_once", "topic"],
+)
+def test_a_scenario_does_not_run_with_a_mutant(old: str, new: str, tmp_path: Path) -> None:
+    """A courier that comes late, and a message in the hands of the wrong worker, stop it without any fault."""
     story = import_module("rollproof.scenarios.test_call_a_courier")
     agent = SimpleNamespace(explore=story.test_a_courier_comes_for_what_was_reserved_and_for_nothing_else)
-    crash, post = "process.kill@sqlite.commit:agent/agent.db#3:after", "http.post:api.courier.test/pickups#1:before"
+    with mutated("outbox", old, new), pytest.raises(ChaosError, match="the run fails without any fault"):
+        explored(agent, tmp_path / "world", faults=())
+
+
+def test_an_overtaking_cancellation_shows_only_where_a_refusal_follows_a_crash(tmp_path: Path) -> None:
+    """A message is on its way, its run is abandoned, and its repetition fails: neither fault alone shows it."""
+    story = import_module("rollproof.scenarios.test_call_a_courier")
+    agent = SimpleNamespace(explore=story.test_a_courier_comes_for_what_was_reserved_and_for_nothing_else)
+    crash = "process.kill@sqlite.commit:agent/agent.db#3:after"  # what says that the message is being sent
+    post = "http.post:api.courier.test/pickups#1:before"
     tokens = [crash, f"http.rate_limited.1@{post}", f"{crash} + http.rate_limited.1@recover/{post}"]
     with mutated("outbox", "message.key.endswith(CANCEL) and self", "False and self"):
         results = [replayed(agent, tmp_path / f"mutant{number}", token) for number, token in enumerate(tokens)]
