@@ -40,8 +40,9 @@ def _finding(finding: Finding, test: str, seed: int) -> str:
     lines += _labelled("wrong", finding.message.splitlines())
     lines += _labelled("outside", finding.diff[:_SHOWN_DIFFERENCES])
     if len(finding.diff) > _SHOWN_DIFFERENCES:
-        lines.append(f"           … {len(finding.diff) - _SHOWN_DIFFERENCES} more differences")
-    return "\n".join([*lines, f"  replay   {command(test, finding.schedule, seed)}"])
+        lines += _labelled("", [f"… {len(finding.diff) - _SHOWN_DIFFERENCES} more differences"])
+    lines += _labelled("replay", [command(test, finding.schedule, seed)])
+    return "\n".join(lines)
 
 
 def _labelled(label: str, texts: Iterable[str]) -> list[str]:

@@ -1,6 +1,8 @@
 """Explore an agent from a test, whatever comes of it."""
 
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +23,11 @@ def options(**changed: Any) -> Options:
     return Options(**{**settings, **changed})
 
 
+def scenario(name: str, test: str) -> SimpleNamespace:
+    """Return the built-in scenario of a name as an agent that `explored` takes; `test` is its function."""
+    return SimpleNamespace(explore=getattr(import_module(f"rollproof.scenarios.test_{name}"), test))
+
+
 def explored(agent: Any, folder: Path, **changed: Any) -> Exploration:
     """Let `agent.explore(chaos, folder)` explore, and return the result even where it fails the test."""
     results: list[Exploration] = []
@@ -35,3 +42,8 @@ def explored(agent: Any, folder: Path, **changed: Any) -> Exploration:
 def replayed(agent: Any, folder: Path, token: str, **changed: Any) -> Exploration:
     """Carry out one schedule truly."""
     return explored(agent, folder, schedule=Schedule.parse(token), **changed)
+
+
+def breaks(result: Exploration) -> set[str]:
+    """Return the names of all invariants that are broken somewhere."""
+    return {name for finding in result.violations for name in finding.invariants}

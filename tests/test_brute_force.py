@@ -1,8 +1,6 @@
 """Closure and brute force find the same violations; of each wrong agent `test_mutants` compares them too."""
 
-from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +8,7 @@ from rollproof.values.exploration import Exploration
 from rollproof.values.schedule import Schedule
 
 from .brute_forcing import KILL, agree, broken
-from .exploring import explored
+from .exploring import explored, scenario
 from .test_mutants import RIGHT, agent
 
 # Small enough for all faults, and each pair of an error and a crash; another agent takes up to a minute.
@@ -34,8 +32,7 @@ def test_every_crash_and_second_ones_of_a_right_agent(name: str, tmp_path: Path)
 
 def test_the_first_scenario_too(tmp_path: Path, sampled: list[Schedule]) -> None:
     """Brute force accuses it of nothing, as closure does."""
-    module = import_module("rollproof.scenarios.test_publish_report")
-    story = SimpleNamespace(explore=module.test_a_failed_email_leaves_no_half_written_report)
+    story = scenario("publish_report", "test_a_failed_email_leaves_no_half_written_report")
     closed, unmerged = both(story, tmp_path, faults=KILL)
     agree(closed, unmerged, KILL, whole=not sampled)
     assert closed.closed

@@ -1,17 +1,15 @@
 """The scenarios that ask a model stand up to all that a model can say; `make chaos-all` explores the others whole."""
 
-from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from .exploring import explored, options
+from .exploring import explored, options, scenario
 
 STORIES = {
-    "test_carry_out_a_plan": "test_a_bad_plan_changes_nothing",
-    "test_long_research": "test_a_restart_goes_on_from_the_last_checkpoint",
-    "test_publish_report": "test_a_failed_email_leaves_no_half_written_report",
+    "carry_out_a_plan": "test_a_bad_plan_changes_nothing",
+    "long_research": "test_a_restart_goes_on_from_the_last_checkpoint",
+    "publish_report": "test_a_failed_email_leaves_no_half_written_report",
 }
 ROOT = Path(__file__).parent.parent
 
@@ -19,13 +17,12 @@ ROOT = Path(__file__).parent.parent
 def test_each_of_them_is_here() -> None:
     """Whoever adds one that asks a model enters it."""
     asking = {path.stem for path in (ROOT / "scenarios").glob("test_*.py") if "chaos.llm(" in path.read_text()}
-    assert asking == set(STORIES)
+    assert asking == {f"test_{name}" for name in STORIES}
 
 
 @pytest.mark.parametrize("name", STORIES)
 def test_whatever_the_model_says(name: str, tmp_path: Path) -> None:
     """Nothing is half done, and nothing is believed that was not looked at."""
-    story = getattr(import_module(f"rollproof.scenarios.{name}"), STORIES[name])
     faults = [fault for fault in options().known.values() if fault.name.startswith("llm.")]
-    result = explored(SimpleNamespace(explore=story), tmp_path / "explored", faults=faults)
+    result = explored(scenario(name, STORIES[name]), tmp_path / "explored", faults=faults)
     assert (result.violations, result.flaky, result.errors, result.drifted) == ((), (), (), ())

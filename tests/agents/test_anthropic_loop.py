@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ..exploring import explored, options
+from ..exploring import breaks, explored, options
 from . import anthropic_loop as loop
 
 FAULTS = [options().known[name] for name in ("process.kill", "http.timeout", "llm.timeout", "llm.rate_limited")]
@@ -35,8 +35,7 @@ def agent(*, repairs: bool) -> Any:
 def test_a_call_without_its_result_is_refused_for_ever(tmp_path: Path) -> None:
     """The provider answers 400 to the conversation that was left, at every start (its own rule, and the twin's)."""
     result = explored(agent(repairs=False), tmp_path / "it", faults=FAULTS)
-    found = {invariant for finding in result.violations for invariant in finding.invariants}
-    assert {"recovery_succeeds", "all_or_nothing"} <= found
+    assert {"recovery_succeeds", "all_or_nothing"} <= breaks(result)
     assert any("tool_use" in finding.message for finding in result.violations), result.violations
     assert (result.flaky, result.errors, result.drifted) == ((), (), ())
 

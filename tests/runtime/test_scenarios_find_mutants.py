@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from mutation import mutated
 from rollproof.values.errors import ChaosError
 
-from tests.exploring import explored, options, replayed
+from tests.exploring import breaks, explored, options, replayed, scenario
 
+COURIER = ("call_a_courier", "test_a_courier_comes_for_what_was_reserved_and_for_nothing_else")
 # scenario, its test, module, what stands there, what the mutant has, an invariant that must be broken
 FOUND = [
     ("invoice_and_its_file", "test_a_row_and_its_file_come_together", "transactions",
@@ -25,23 +24,21 @@ FOUND = [
      "    if scratch.exists():\n        shutil.rmtree(scratch)\n", "", "recovery_succeeds"),
     ("replace_a_site", "test_readers_see_the_old_site_or_the_new_one", "releases",
      "            self._show(release.before)\n", "            pass\n", "all_or_nothing"),
-    ("call_a_courier", "test_a_courier_comes_for_what_was_reserved_and_for_nothing_else", "outbox",
-     "State.READY if at_once else State.HELD", "State.READY", "all_or_nothing"),
+    (*COURIER, "outbox", "State.READY if at_once else State.HELD", "State.READY", "all_or_nothing"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("scenario", "test", "module", "old", "new", "broken"), FOUND, ids=[f"{found[0]}-{found[2]}" for found in FOUND]
+    ("name", "test", "module", "old", "new", "broken"), FOUND, ids=[f"{found[0]}-{found[2]}" for found in FOUND]
 )
 def test_a_scenario_finds_a_mutant(
-    scenario: str, test: str, module: str, old: str, new: str, broken: str, tmp_path: Path
+    name: str, test: str, module: str, old: str, new: str, broken: str, tmp_path: Path
 ) -> None:
     """The invariant that is named is broken, and the schedule repeats truly."""
-    story = getattr(import_module(f"rollproof.scenarios.test_{scenario}"), test)
     kill = (options().known["process.kill"],)
     with mutated(module, old, new):
-        result = explored(SimpleNamespace(explore=story), tmp_path / "world", faults=kill)
-    assert broken in {name for finding in result.violations for name in finding.invariants}, result.statement
+        result = explored(scenario(name, test), tmp_path / "world", faults=kill)
+    assert broken in breaks(result), result.statement
 
 
 @pytest.mark.parametrize(
@@ -51,16 +48,13 @@ def test_a_scenario_finds_a_mutant(
 )
 def test_a_scenario_does_not_run_with_a_mutant(old: str, new: str, tmp_path: Path) -> None:
     """A courier that comes late, and a message in the hands of the wrong worker, stop it without any fault."""
-    story = import_module("rollproof.scenarios.test_call_a_courier")
-    agent = SimpleNamespace(explore=story.test_a_courier_comes_for_what_was_reserved_and_for_nothing_else)
     with mutated("outbox", old, new), pytest.raises(ChaosError, match="the run fails without any fault"):
-        explored(agent, tmp_path / "world", faults=())
+        explored(scenario(*COURIER), tmp_path / "world", faults=())
 
 
 def test_an_overtaking_cancellation_shows_only_where_a_refusal_follows_a_crash(tmp_path: Path) -> None:
     """A message is on its way, its run is abandoned, and its repetition fails: neither fault alone shows it."""
-    story = import_module("rollproof.scenarios.test_call_a_courier")
-    agent = SimpleNamespace(explore=story.test_a_courier_comes_for_what_was_reserved_and_for_nothing_else)
+    agent = scenario(*COURIER)
     crash = "process.kill@sqlite.commit:agent/agent.db#3:after"  # what says that the message is being sent
     post = "http.post:api.courier.test/pickups#1:before"
     tokens = [crash, f"http.rate_limited.1@{post}", f"{crash} + http.rate_limited.1@recover/{post}"]
@@ -68,8 +62,6 @@ def test_an_overtaking_cancellation_shows_only_where_a_refusal_follows_a_crash(t
         results = [replayed(agent, tmp_path / f"mutant{number}", token) for number, token in enumerate(tokens)]
     results.append(replayed(agent, tmp_path / "mended", tokens[-1]))
     assert not any(result.drifted for result in results)
-    crashed, refused, both, mended = (
-        {name for finding in result.violations for name in finding.invariants} for result in results
-    )
+    crashed, refused, both, mended = map(breaks, results)
     assert not crashed | refused | mended
     assert "all_or_nothing" in both
