@@ -168,6 +168,35 @@ def test_a_token_whose_point_is_not_reached(pytester: pytest.Pytester, token: st
     assert ("nearest: file." in result.stdout.str()) is ("recover" not in token)
 
 
+def test_a_token_of_no_point_is_told_beside_what_the_test_asserts(pytester: pytest.Pytester) -> None:
+    """A test with a typing error in its token meets what a complete run leaves, as after any replay, and is drifted."""
+    token = "process.kill@file.write:own/report.part#7:after"
+    write_project(pytester, after='assert (shared / "report.md").exists()')
+    output = explore(pytester, f"--chaos-replay={token}").stdout.str()
+    assert f"drifted, so nothing was proved there: {token}" in output
+    assert "AssertionError" not in output
+
+
+def test_a_replay_passes_the_explorations_before_its_own(pytester: pytest.Pytester) -> None:
+    """What the test asserts between them holds, and the schedule is carried out where its point is."""
+    write_test(
+        pytester,
+        """
+        def first():
+            (shared / "first").write_text("1")
+        def second():
+            (shared / "second").write_text((shared / "first").read_text())
+        chaos.watch(shared)
+        chaos.explore(run=first)
+        assert (shared / "first").read_text() == "1"
+        chaos.explore(run=second)
+        """,
+    )
+    result = explore(pytester, "--chaos-replay=process.kill@file.write:shared/second#1:after")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*replayed process.kill@file.write:shared/second#1:after: 0 violations*"])
+
+
 def test_a_model_reply_that_is_missing(pytester: pytest.Pytester) -> None:
     """The request is named, and what to declare."""
     write_test(
