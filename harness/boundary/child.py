@@ -22,7 +22,22 @@ from ..values.network import Reach
 from ..values.points import Point, canonical
 from ..values.sources import Twin
 from ..values.strikes import Disturb, Fail
-from . import clock, ending, entropy, files, http, listing, mail, memory, patching, patience, programs, sqlite, warming
+from . import (
+    clock,
+    ending,
+    entropy,
+    files,
+    http,
+    listing,
+    mail,
+    memory,
+    patching,
+    patience,
+    programs,
+    sqlite,
+    turns,
+    warming,
+)
 from .armed import Armed, Limits
 from .channel import Channel, Ended
 from .gate import Gate
@@ -103,6 +118,7 @@ class Boundary:
         listing.install(self._gate, scope, agent.seed)
         self._programs = programs.install(self._gate)
         clock.install(self._gate, self._time, self._programs.at_work)
+        turns.install(self._gate.turns, lambda: self._gate.active, self._gate.begins)
         ending.install(self._gate, lambda text: _tell_end(self._gate, text))
         guard.install()
 

@@ -232,7 +232,8 @@ def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
         @functools.wraps(original)
         async def sleep(delay: float, result: Any = None) -> Any:
             if delay > 0 and gate.active and not callers.library_alone():
-                gate.arrive("clock", "sleep", "asyncio").moment("before", looks=False)
+                with gate.turns.mine("clock", "sleep", "asyncio"):
+                    gate.arrive("clock", "sleep", "asyncio").moment("before", looks=False)
             return await original(delay, result)
 
         return sleep

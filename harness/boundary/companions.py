@@ -28,22 +28,23 @@ class Companions:
 
     def me(self) -> Who:
         """Return who is running now."""
-        thread = self._number(threading.current_thread())
+        thread = self.number(threading.current_thread())
         task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
-        return thread, 0 if task is None else self._number(task)
+        return thread, 0 if task is None else self.number(task)
 
     def others(self) -> frozenset[Who]:
         """Return everybody else who may go on by itself."""
         current = threading.current_thread()
         frames = sys._current_frames()
         threads = [t for t in threading.enumerate() if t is not current and t.ident in frames]
-        found = {(self._number(t), ANY_TASK) for t in threads if not _waits(frames[t.ident or 0])}
+        found = {(self.number(t), ANY_TASK) for t in threads if not _waits(frames[t.ident or 0])}
         if asyncio._get_running_loop() is not None:
-            own, mine = self._number(current), asyncio.current_task()
-            found |= {(own, self._number(t)) for t in asyncio.all_tasks() if t is not mine and not _depends(t)}
+            own, mine = self.number(current), asyncio.current_task()
+            found |= {(own, self.number(t)) for t in asyncio.all_tasks() if t is not mine and not _depends(t)}
         return frozenset(found)
 
-    def _number(self, who: object) -> int:
+    def number(self, who: object) -> int:
+        """Return the number of a thread or task; a new one gets the next."""
         with self._lock:
             return self._numbers.setdefault(who, len(self._numbers) + 1)
 

@@ -21,6 +21,7 @@ from .armed import Armed, Limits, Plan
 from .channel import Channel, Crossed, Expecting, Noted, Struck
 from .companions import Companions
 from .holding import Holding, Wait
+from .turns import Turns
 
 _real_monotonic, _real_sleep = time.monotonic, time.sleep
 _FLIGHT_S = 0.05
@@ -107,10 +108,12 @@ class Gate:
         self._local = threading.local()
         self._inside: Counter[int] = Counter()
         self._lock = threading.Lock()
-        self.turn = threading.RLock()
         self._flying: set[int] = set()
         self._companions, self._holding, self._beside_programs = Companions(), Holding(), False
-        self.lingers = False  # whether something was begun that may outlive a run: a thread, a program, a socket
+        self.turns = Turns(self._settled, lambda: self._companions.number(threading.current_thread()))
+        self.lingers = (
+            False  # whether something was begun that may outlive a run or leave traces: a thread, a program, a socket
+        )
         self.networked = False  # whether there are services on real ports
         self._pid = 0
         self._main = threading.get_ident()
@@ -182,9 +185,8 @@ class Gate:
         return called
 
     def arrive(self, kind: str, verb: str, target: str, size: int = 0) -> Crossing:
-        """Name the point that is reached now."""
-        # with threads, who comes first has to settle in a run that is not traced, too
-        flight = self._flight() if self.trace or threading.active_count() > 1 else Flight((0, 0))
+        """Name the point that is reached now; for who has the turn."""
+        flight = self._flight() if self.trace else Flight((0, 0))
         with self._lock:
             point = self._next_point(kind, verb, target)
             self._counts[kind, verb, target, point.task] += 1
@@ -214,11 +216,8 @@ class Gate:
     @contextmanager
     def my_turn(self, *place: str) -> Iterator[None]:
         """Keep other threads from crossing meanwhile; who comes to a place where others go first lets them."""
-        if place:
-            self._let_others_pass(self._next_point(*place))
         try:
-            with self.turn:
-                self._let_land()
+            with self._in_turn(place):
                 yield
         finally:
             self._holding.passed(self._companions.me)
@@ -227,19 +226,31 @@ class Gate:
     def flying(self, kind: str, verb: str, target: str) -> Iterator[None]:
         """Pass an effect that may wait for another thread, which therefore cannot keep its turn meanwhile."""
         own = threading.get_ident()
-        self._let_others_pass(self._next_point(kind, verb, target))
-        with self.turn:
-            self._let_land()
-            self._flying.add(own)
         try:
-            crossing = self.arrive(kind, verb, target)
-            crossing.moment("before")
+            with self._in_turn((kind, verb, target)):
+                crossing = self.arrive(kind, verb, target)
+                crossing.moment("before")
+                self._flying.add(own)
             with self.quiet():
                 yield
             crossing.moment("after")
         finally:
             self._flying.discard(own)
             self._holding.passed(self._companions.me)
+
+    @contextmanager
+    def _in_turn(self, place: tuple[str, ...]) -> Iterator[None]:
+        held: Armed | None = None
+        while True:
+            if held is not None:
+                with self._holds(held) as came:
+                    came.append(self._holding.thread(self._companions.me(), _others(held), self.wait))
+            with self.turns.mine(*place):
+                held = self._held(self._next_point(*place), "before") if place and not self.awaits else None
+                if held is None:
+                    self._let_land()
+                    yield
+                    return
 
     @property
     def awaits(self) -> bool:
@@ -274,18 +285,18 @@ class Gate:
 
     def _flight(self) -> Flight:
         """Say who is here, and who else could be."""
-        if threading.active_count() > 1:
-            with self.inside():
-                self.settle()
         loops = asyncio._get_running_loop() is not None
         who, others = self._companions.me(), self._companions.others()
         return Flight(who, others, "task" if self.awaits else "" if loops else "thread")
 
-    def _let_others_pass(self, point: Point) -> None:
-        held = None if self.awaits else self._held(point, "before")
-        if held is not None:
-            with self._holds(held) as came:
-                came.append(self._holding.thread(self._companions.me(), _others(held), self.wait))
+    def begins(self, thread: threading.Thread) -> None:
+        """Know a thread that begins: its number, the names of later ones and what it keeps for itself remain."""
+        self._companions.number(thread)
+        self.lingers = True
+
+    def _settled(self) -> None:
+        with self.inside():
+            self.settle()
 
     async def _let_others_come(self, point: Point, when: When) -> None:
         held = self._held(point, when)

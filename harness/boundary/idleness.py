@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_real_monotonic, _real_sleep = time.monotonic, time.sleep
+_real_monotonic, _real_process_time, _real_sleep = time.monotonic, time.process_time, time.sleep
 _real_open, _real_listdir = open, os.listdir
 _LOOKS = 3
-_SETTLING_S = 0.05
+_SETTLING_CPU_S = 0.1
+"""Seconds that the threads of this process may compute before one of them is taken for one that never rests."""
+_SETTLING_S = 3.0
+"""Real seconds, at most, for the same: on a busy machine threads wait long for so much time of a processor."""
 _PATIENCE_S = 3.0
 """Real seconds that a thread may compute while another waits; then time passes as it would without the harness."""
 _PATIENCE_WITH_PROGRAMS_S = 10.0
@@ -31,10 +34,12 @@ class Waiting:
         self._began = _real_monotonic()
         self._quiet_looks = 0
         self._change = -1
+        self.looks = 0
 
     def may_end(self) -> bool:
         """Say whether nothing else can happen first; to be asked again and again."""
         idleness = self._idleness
+        self.looks += 1
         if idleness.program_at_work():
             return _real_monotonic() - self._began >= self._with_programs_s
         if threading.active_count() < 2 and not idleness.others_inside():
@@ -98,11 +103,24 @@ class Idleness:
         return not self.others_inside() and not self._others_compute()
 
     def settle(self) -> None:
-        """Wait until nobody else computes, in real time and not for long."""
-        end, quiet_looks = _real_monotonic() + _SETTLING_S, 0
-        while quiet_looks < _LOOKS and _real_monotonic() < end:
-            quiet_looks = quiet_looks + 1 if self.now() else 0
+        """Wait until nobody else computes, in real time and not for long.
+
+        Who waits for a moment has looked since whether what it waits for has happened.
+        """
+        end, cpu_end = _real_monotonic() + _SETTLING_S, _real_process_time() + _SETTLING_CPU_S
+        quiet_looks, change, looked = 0, -1, dict[Waiting, int]()
+        while _real_monotonic() < end and _real_process_time() < cpu_end:
+            if not self.now() or change != self.changes:
+                quiet_looks, change, looked = 0, self.changes, self._looks()
+            elif quiet_looks < _LOOKS:
+                quiet_looks += 1
+            if quiet_looks >= _LOOKS and all(one.looks >= before + 2 for one, before in looked.items()):
+                return
             _real_sleep(0.0002)
+
+    def _looks(self) -> dict[Waiting, int]:
+        with self._lock:
+            return {waiting: waiting.looks for waiting in self._waiting.values()}
 
     def _others_compute(self) -> bool:
         idle = {str(number) for number in [threading.get_native_id(), *list(self._waiting)]}

@@ -5,7 +5,6 @@ What an agent keeps in its own objects cannot be seen: who asks for reuse says t
 """
 
 import atexit
-import functools
 import os
 import signal
 import socket
@@ -26,7 +25,7 @@ class Rest:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        _note_threads(gate)
+        gate.lingers = False
         self._before = _state()
 
     def is_there(self) -> bool:
@@ -35,18 +34,6 @@ class Rest:
         with gate.quiet():
             same = not gate.lingers and _state() == self._before
         return same and all(point.kind in _ALONE for point in gate.points)
-
-
-def _note_threads(gate: Gate) -> None:
-    """Notice that a thread begins: its number, the names of later ones and what it keeps for itself remain."""
-    plain = threading.Thread.start
-
-    @functools.wraps(plain)
-    def start(self: threading.Thread) -> None:
-        gate.lingers = True
-        plain(self)
-
-    threading.Thread.start = start  # type: ignore[method-assign]
 
 
 def _state() -> object:

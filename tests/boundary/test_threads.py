@@ -1,12 +1,14 @@
 """Threads and tasks: serialised at points, all of them seen, none waiting for ever."""
 
+import _thread
 import asyncio
+import signal
 import sqlite3
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +137,91 @@ def test_effects_one_after_the_other_are(tmp_path: Path) -> None:
     statement = _statement(tmp_path, run)
     assert "side by side" not in statement
     assert "exhaustive" in statement
+
+
+def _compute() -> None:
+    end = time.thread_time() + 0.02
+    while time.thread_time() < end:
+        pass
+
+
+def _slowly(path: Path) -> None:
+    _compute()
+    path.mkdir()
+
+
+def _started(own: Path) -> None:
+    """The second one is as fast as can be."""
+    threads = [
+        threading.Thread(target=_slowly, args=(own / "b",)),
+        threading.Thread(target=Path.mkdir, args=(own / "a",)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _handed_over(own: Path) -> None:
+    """Two workers are idle, and either may take what is handed over first."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda number: _compute(), range(2)))
+        pool.submit(_slowly, own / "b")
+        pool.submit(Path.mkdir, own / "a")
+
+
+def _woken(own: Path) -> None:
+    """Two threads wait for one event: then the names of what they do decide."""
+    event = threading.Event()
+
+    def work(act: Any, path: Path) -> None:
+        event.wait()
+        act(path)
+
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(work, Path.mkdir, own / "b")
+        pool.submit(work, _slowly, own / "a")
+        event.set()
+
+
+def _waited_for_in_time(own: Path) -> None:
+    """One waits at most so long for another one that goes on."""
+    event = threading.Event()
+
+    def work() -> None:
+        event.set()
+        (own / "b").mkdir()
+
+    thread = threading.Thread(target=work)
+    waiting = threading.Thread(target=lambda: event.wait(60) and _slowly(own / "a"))
+    waiting.start()
+    thread.start()
+    waiting.join()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("way", "order"), [(_started, "ba"), (_handed_over, "ba"), (_woken, "ab"), (_waited_for_in_time, "ab")]
+)
+def test_who_is_faster_does_not_matter(way: Any, order: str, stage: Stage) -> None:
+    """Threads that are begun one after the other come in that order, on a busy machine, too."""
+    assert short(stage.points(lambda: way(stage.own))) == [f"mkdir own/{name}" for name in order]
+
+
+def test_who_is_interrupted_while_waiting_for_a_turn_keeps_nobody_waiting(stage: Stage) -> None:
+    """A Ctrl-C comes to the main thread while it lets another one come to rest."""
+
+    def work() -> None:
+        _compute()
+        _thread.interrupt_main()
+        _slowly(stage.own / "b")
+
+    def run() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        thread = threading.Thread(target=work)
+        with suppress(KeyboardInterrupt):
+            thread.start()
+        (stage.own / "a").mkdir()
+        thread.join()
+
+    assert sorted(short(stage.points(run))) == ["mkdir own/a", "mkdir own/b"]
