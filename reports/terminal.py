@@ -27,7 +27,7 @@ def failure_text(result: Exploration, seed: int) -> str:
         blocks.append(f"… and {hidden} more violations (--chaos-json=FILE has all)")
     blocks += [f"drifted, so nothing was proved there: {token}" for token in result.drifted]
     blocks += [f"did not repeat (the run is not deterministic): {line}" for line in result.flaky]
-    blocks += [f"could not be judged: {line}" for line in result.errors]
+    blocks += [f"could not be judged: {_under(error, 2)}" for error in result.errors]
     return "\n\n".join([*blocks, f"chaos: {result.statement}"])
 
 
@@ -46,8 +46,13 @@ def _finding(finding: Finding, test: str, seed: int) -> str:
 
 
 def _labelled(label: str, texts: Iterable[str]) -> list[str]:
-    """Put the label before each text; further lines of a text stand under its first."""
-    return [f"  {label:<8} " + f"\n{'':11}".join(text.splitlines()) for text in texts]
+    """Put the label before each text."""
+    return [f"  {label:<8} {_under(text, 11)}" for text in texts]
+
+
+def _under(text: str, column: int) -> str:
+    """Let further lines of a text stand in this column, under its first."""
+    return f"\n{'':{column}}".join(text.splitlines())
 
 
 def summary(explorations: Sequence[dict[str, Any]]) -> list[str]:

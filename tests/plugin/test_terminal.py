@@ -139,6 +139,24 @@ def test_an_error_of_several_lines_stays_in_its_column(pytester: pytest.Pytester
     assert "  then     recover raised: OSError: the mail service is down\n           see its page\n" in output
 
 
+def test_an_error_of_a_check_of_ones_own_stays_in_its_column(pytester: pytest.Pytester) -> None:
+    """What could not be judged is told in one block, and the statement in the next."""
+    write_test(
+        pytester,
+        """
+        def agent():
+            (shared / "report.md").touch()
+        @chaos.invariant
+        def report_is_short(world):
+            raise ValueError("no report\\nhere")
+        chaos.watch(shared)
+        chaos.explore(run=agent, recover=lambda: None)
+    """,
+    )
+    output = pytester.runpytest_inprocess("--chaos", "--chaos-faults=process.kill").stdout.str()
+    assert "could not be judged: invariant report_is_short failed: ValueError: no report\n  here\n\n" in output
+
+
 def test_options_without_exploring_are_said_to_be_idle(pytester: pytest.Pytester) -> None:
     """Who forgot ``--chaos`` would take the pass for more than it is."""
     write_project(pytester)
