@@ -4,13 +4,13 @@ import pickle
 import select
 import socket
 import struct
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..values.http import HttpRequest
 from ..values.points import Doer, Flight, Point, When
+from .brief import Brief
 
 _LENGTH = struct.Struct("!I")
 
@@ -105,7 +105,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._lock = threading.RLock()
+        self._lock = Brief()
         self._rest = b""
 
     def tell(self, message: object) -> None:

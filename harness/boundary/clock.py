@@ -20,11 +20,14 @@ from typing import Any
 import time_machine
 
 from . import callers, patching
+from .brief import Brief
 from .gate import Gate
 from .idleness import Idleness
 
 _real_sleep = time.sleep
 _STEP_S = 0.001
+_YIELD_S = 0.0005
+"""Real seconds of a wait of no time beside other threads, who are to go on meanwhile."""
 _EPOCH_OF_MONOTONIC = 1_600_000_000
 _FREE_READS = 200
 _READS_SCALE = 5000
@@ -53,7 +56,7 @@ class Clock:
         self._traveller = self._travel.start()
         self._traveller.__class__ = _counting(self.read)
         self._reads = 0
-        self._lock = threading.RLock()
+        self._lock = Brief()
         self._idleness = Idleness()
 
     def begin(self, start: float) -> None:
@@ -99,6 +102,8 @@ class Clock:
         `happens` waits for it, for as many real seconds as it is given (0: not at all).
         """
         moment = math.ceil(moment * 1e6) / 1e6  # never a fraction of a microsecond that the clock cannot reach
+        if moment <= self._now:
+            return happens(_YIELD_S if threading.active_count() > 1 else 0)
         for_sleep = happens is _nothing_happens
         with self._idleness.waiting(moment, moment - self._now, for_sleep=for_sleep) as waiting:
             while not happens(0):
@@ -119,7 +124,7 @@ class Clock:
         return self.wait_until(self._now + seconds, happens)
 
     def settle(self) -> None:
-        """Let other threads come, in real time and not for long, to where each of them waits."""
+        """Let other threads come, in real time, to where each of them waits."""
         self._idleness.settle()
 
     def _move(self, moment: float) -> None:

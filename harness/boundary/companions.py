@@ -6,6 +6,7 @@ moment may.
 """
 
 import asyncio
+import itertools
 import sys
 import threading
 import weakref
@@ -23,14 +24,13 @@ class Companions:
     """Numbers threads and tasks in the order in which they are first met."""
 
     def __init__(self) -> None:
-        self._numbers: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-        self._lock = threading.Lock()
+        self._threads, self._tasks = _Numbers(), _Numbers()
+        self._threads.of(threading.current_thread())  # the first, whoever crosses first
 
     def me(self) -> Who:
         """Return who is running now."""
-        thread = self.number(threading.current_thread())
         task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
-        return thread, 0 if task is None else self.number(task)
+        return self.number(threading.current_thread()), 0 if task is None else self._tasks.of(task)
 
     def others(self) -> frozenset[Who]:
         """Return everybody else who may go on by itself."""
@@ -40,13 +40,25 @@ class Companions:
         found = {(self.number(t), ANY_TASK) for t in threads if not _waits(frames[t.ident or 0])}
         if asyncio._get_running_loop() is not None:
             own, mine = self.number(current), asyncio.current_task()
-            found |= {(own, self.number(t)) for t in asyncio.all_tasks() if t is not mine and not _depends(t)}
+            found |= {(own, self._tasks.of(t)) for t in asyncio.all_tasks() if t is not mine and not _depends(t)}
         return frozenset(found)
 
-    def number(self, who: object) -> int:
-        """Return the number of a thread or task; a new one gets the next."""
-        with self._lock:
-            return self._numbers.setdefault(who, len(self._numbers) + 1)
+    def number(self, thread: threading.Thread) -> int:
+        """Return the number of a thread; a new one gets the next."""
+        return self._threads.of(thread)
+
+
+class _Numbers:
+    """Numbers, from 1, that are never given twice."""
+
+    def __init__(self) -> None:
+        self._known: weakref.WeakKeyDictionary[object, int] = weakref.WeakKeyDictionary()
+        self._next = itertools.count(1)
+
+    def of(self, one: object) -> int:
+        """Return the number of a thread or task."""
+        number = self._known.get(one)
+        return self._known.setdefault(one, next(self._next)) if number is None else number
 
 
 def _waits(frame: FrameType) -> bool:

@@ -107,13 +107,10 @@ class Gate:
         self.programs: dict[object, Crossing] = {}
         self._local = threading.local()
         self._inside: Counter[int] = Counter()
-        self._lock = threading.Lock()
         self._flying: set[int] = set()
         self._companions, self._holding, self._beside_programs = Companions(), Holding(), False
         self.turns = Turns(self._settled, lambda: self._companions.number(threading.current_thread()))
-        self.lingers = (
-            False  # whether something was begun that may outlive a run or leave traces: a thread, a program, a socket
-        )
+        self.lingers = False  # whether something was begun that leaves traces: a thread, a program, a socket
         self.networked = False  # whether there are services on real ports
         self._pid = 0
         self._main = threading.get_ident()
@@ -187,11 +184,10 @@ class Gate:
     def arrive(self, kind: str, verb: str, target: str, size: int = 0) -> Crossing:
         """Name the point that is reached now; for who has the turn."""
         flight = self._flight() if self.trace else Flight((0, 0))
-        with self._lock:
-            point = self._next_point(kind, verb, target)
-            self._counts[kind, verb, target, point.task] += 1
-            self.points.append(point)
-            self.flights.append(flight)
+        point = self._next_point(kind, verb, target)
+        self._counts[kind, verb, target, point.task] += 1
+        self.points.append(point)
+        self.flights.append(flight)
         self._local.point = point
         if self.programs and not self._beside_programs:
             self._beside_programs = True
@@ -214,10 +210,10 @@ class Gate:
             crossing.moment("after")
 
     @contextmanager
-    def my_turn(self, *place: str) -> Iterator[None]:
+    def my_turn(self, kind: str, verb: str, target: str) -> Iterator[None]:
         """Keep other threads from crossing meanwhile; who comes to a place where others go first lets them."""
         try:
-            with self._in_turn(place):
+            with self._in_turn(kind, verb, target):
                 yield
         finally:
             self._holding.passed(self._companions.me)
@@ -227,7 +223,7 @@ class Gate:
         """Pass an effect that may wait for another thread, which therefore cannot keep its turn meanwhile."""
         own = threading.get_ident()
         try:
-            with self._in_turn((kind, verb, target)):
+            with self._in_turn(kind, verb, target):
                 crossing = self.arrive(kind, verb, target)
                 crossing.moment("before")
                 self._flying.add(own)
@@ -239,16 +235,17 @@ class Gate:
             self._holding.passed(self._companions.me)
 
     @contextmanager
-    def _in_turn(self, place: tuple[str, ...]) -> Iterator[None]:
+    def _in_turn(self, kind: str, verb: str, target: str) -> Iterator[None]:
         held: Armed | None = None
         while True:
             if held is not None:
                 with self._holds(held) as came:
                     came.append(self._holding.thread(self._companions.me(), _others(held), self.wait))
-            with self.turns.mine(*place):
-                held = self._held(self._next_point(*place), "before") if place and not self.awaits else None
+            with self.turns.mine(kind, verb, target):
+                held = None if self.awaits else self._held(self._next_point(kind, verb, target), "before")
                 if held is None:
-                    self._let_land()
+                    if self._let_land():
+                        self._settled()
                     yield
                     return
 
@@ -291,8 +288,9 @@ class Gate:
 
     def begins(self, thread: threading.Thread) -> None:
         """Know a thread that begins: its number, the names of later ones and what it keeps for itself remain."""
-        self._companions.number(thread)
-        self.lingers = True
+        if _real_getpid() == self._pid:
+            self._companions.number(thread)
+            self.lingers = True
 
     def _settled(self) -> None:
         with self.inside():
@@ -320,15 +318,18 @@ class Gate:
         """Return what the plan says about others that go first here, once."""
         return self._plan.first(point, when, lambda strike: isinstance(strike, Hold))
 
-    def _let_land(self) -> None:
+    def _let_land(self) -> bool:
         """Wait, in real time and not for long, for the effects that are on their way in other threads.
 
-        One that waits for a lock of this thread's will not end; the others end within this time.
+        One that waits for a lock of this thread's will not end; the others end within this time. Returns whether there
+        were any.
         """
-        end = _real_monotonic() + _FLIGHT_S
+        end, own = _real_monotonic() + _FLIGHT_S, {threading.get_ident()}
+        flying = bool(self._flying - own)
         with self.inside():
-            while self._flying - {threading.get_ident()} and _real_monotonic() < end:
+            while self._flying - own and _real_monotonic() < end:
                 _real_sleep(0.0002)
+        return flying
 
     def poll(self) -> None:
         """Count a wait."""

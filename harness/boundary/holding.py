@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 
 from ..values.points import Who
+from .brief import Brief
 
 _PATIENCE_S = 30.0
 Wait = Callable[[float, Callable[[float], bool]], bool]
@@ -35,7 +36,7 @@ class Holding:
 
     def __init__(self) -> None:
         self._holds: list[_Hold] = []
-        self._lock = threading.Lock()
+        self._lock = Brief()
 
     def passed(self, me: Callable[[], Who]) -> None:
         """Tell everybody who waits that an effect has passed, and whose."""

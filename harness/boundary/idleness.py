@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_real_monotonic, _real_process_time, _real_sleep = time.monotonic, time.process_time, time.sleep
+from .brief import Brief
+
+_real_monotonic, _real_sleep = time.monotonic, time.sleep
 _real_open, _real_listdir = open, os.listdir
 _LOOKS = 3
 _SETTLING_CPU_S = 0.1
-"""Seconds that the threads of this process may compute before one of them is taken for one that never rests."""
+"""Seconds that a thread may compute before it is taken for one that never rests, until it is seen at rest."""
 _SETTLING_S = 3.0
-"""Real seconds, at most, for the same: on a busy machine threads wait long for so much time of a processor."""
+"""Real seconds, at most, for all of them: on a busy machine threads wait long for so much time of a processor."""
+_TICKS_S = os.sysconf("SC_CLK_TCK")
 _PATIENCE_S = 3.0
 """Real seconds that a thread may compute while another waits; then time passes as it would without the harness."""
 _PATIENCE_WITH_PROGRAMS_S = 10.0
@@ -47,10 +50,10 @@ class Waiting:
         if not idleness.is_first(self):
             self._began = _real_monotonic()
             return False
-        if idleness.now() and self._change == idleness.changes:
-            self._quiet_looks += 1
+        if self._change != idleness.changes:
+            self._quiet_looks, self._change, self._began = 0, idleness.changes, _real_monotonic()
         else:
-            self._quiet_looks, self._change = 0, idleness.changes
+            self._quiet_looks = self._quiet_looks + 1 if idleness.now() else 0
         if self._quiet_looks >= _LOOKS and idleness.expecting():
             self._quiet_looks = 0
         return self._quiet_looks >= _LOOKS or _real_monotonic() - self._began > _PATIENCE_S
@@ -74,7 +77,8 @@ class Idleness:
         self.others_inside, self.program_at_work, self.expecting = others_inside, program_at_work, expecting
         self.changes = 0
         self._waiting: dict[int, Waiting] = {}
-        self._lock = threading.Lock()
+        self._restless: set[str] = set()
+        self._lock = Brief()
 
     @contextmanager
     def waiting(self, moment: float, seconds: float, *, for_sleep: bool) -> Iterator[Waiting]:
@@ -100,39 +104,56 @@ class Idleness:
         """Say whether no other thread computes or acts at this instant."""
         if threading.active_count() < 2:
             return True
-        return not self.others_inside() and not self._others_compute()
+        return not self.others_inside() and not self._computing()
 
     def settle(self) -> None:
-        """Wait until nobody else computes, in real time and not for long.
+        """Wait until nobody else computes, in real time and not for ever.
 
         Who waits for a moment has looked since whether what it waits for has happened.
         """
-        end, cpu_end = _real_monotonic() + _SETTLING_S, _real_process_time() + _SETTLING_CPU_S
-        quiet_looks, change, looked = 0, -1, dict[Waiting, int]()
-        while _real_monotonic() < end and _real_process_time() < cpu_end:
-            if not self.now() or change != self.changes:
+        end, quiet_looks, change = _real_monotonic() + _SETTLING_S, 0, -1
+        used, looked = dict[str, int](), dict[Waiting, int]()
+        while _real_monotonic() < end:
+            if not self._rests(used) or change != self.changes:
                 quiet_looks, change, looked = 0, self.changes, self._looks()
-            elif quiet_looks < _LOOKS:
+            else:
                 quiet_looks += 1
             if quiet_looks >= _LOOKS and all(one.looks >= before + 2 for one, before in looked.items()):
-                return
+                break
             _real_sleep(0.0002)
+        self.changes += 1  # somebody has a turn now
+
+    def _rests(self, used: dict[str, int]) -> bool:
+        """Say whether nobody computes but who never rests; `used` keeps what others had computed at first."""
+        computing = self._computing()
+        self._restless &= computing.keys()
+        self._restless |= {
+            task
+            for task, ticks in computing.items()
+            if ticks - used.setdefault(task, ticks) > _SETTLING_CPU_S * _TICKS_S
+        }
+        return not self.others_inside() and computing.keys() <= self._restless
 
     def _looks(self) -> dict[Waiting, int]:
+        own = threading.get_native_id()
         with self._lock:
-            return {waiting: waiting.looks for waiting in self._waiting.values()}
+            return {waiting: waiting.looks for number, waiting in self._waiting.items() if number != own}
 
-    def _others_compute(self) -> bool:
+    def _computing(self) -> dict[str, int]:
+        """Return the ticks of processor time of each other thread that computes, by its number."""
         idle = {str(number) for number in [threading.get_native_id(), *list(self._waiting)]}
         try:
-            return any(_computes(task) for task in _real_listdir("/proc/self/task") if task not in idle)
+            looks = {task: _ticks(task) for task in _real_listdir("/proc/self/task") if task not in idle}
         except OSError:
-            return False
+            return {}
+        return {task: ticks for task, ticks in looks.items() if ticks is not None}
 
 
-def _computes(task: str) -> bool:
+def _ticks(task: str) -> int | None:
+    """Return for how many ticks of a processor's time a thread has computed; None for one that does not now."""
     try:
         with _real_open(f"/proc/self/task/{task}/stat", "rb") as stat:
-            return stat.read().rpartition(b") ")[2][:1] in (b"R", b"D")
+            fields = stat.read().rpartition(b") ")[2].split()
     except OSError:
-        return False
+        return None
+    return int(fields[11]) + int(fields[12]) if fields[0] in (b"R", b"D") else None

@@ -66,7 +66,7 @@ class Programs:
 
     def left(self, crossing: Crossing) -> int | None:
         """Pass with the end of a program."""
-        with self._gate.my_turn():
+        with self._gate.my_turn("process", "end", crossing.point.target):
             armed = crossing.moment("after")
         return armed.strike.code if armed is not None and isinstance(armed.strike, Exit) else None
 

@@ -2,25 +2,31 @@
 
 A turn is given when every other thread has come to rest: where it waits for its turn, for a moment, or for somebody
 else. Of those that wait for a turn, who came before the fewest turns had been given goes first, then by the place
-and by the thread's number. Who starts a thread or hands work to one goes on when that one has come to rest.
+and by the thread's number. Who starts a thread, or hands work to one, goes on when that one has come to rest.
+
+A signal handler, or a finalizer, may have effects while its own thread waits here: it then waits in that one's stead.
 """
 
 import functools
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from .brief import Brief, within
+
 
 class _Candidate:
-    """A thread that waits for its turn; `woken` is released when it is given, or when this one is to give it."""
+    """A thread that waits for its turn; it is woken when it has it, when it is to give it, or for nothing."""
 
-    __slots__ = ("key", "thread", "woken")
+    __slots__ = ("key", "thread", "wait", "wake")
 
     def __init__(self, key: tuple[bool, int, tuple[str, ...], int], thread: int) -> None:
-        self.key, self.thread, self.woken = key, thread, threading.Lock()
-        self.woken.acquire()
+        self.key, self.thread = key, thread
+        news: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.wait, self.wake = news.get, functools.partial(news.put, None)
 
 
 class Turns:
@@ -33,71 +39,89 @@ class Turns:
 
     def __init__(self, settle: Callable[[], None], number: Callable[[], int]) -> None:
         self._settle, self._number = settle, number
-        self._lock = threading.Lock()
-        self._candidates: list[_Candidate] = []
+        self._changing = Brief()
+        self._candidates: dict[int, _Candidate] = {}
         self._chooser: _Candidate | None = None
         self._holder: int | None = None
         self._depth = self._given = 0
 
     @contextmanager
     def mine(self, *place: str) -> Iterator[None]:
-        """Have the turn, to cross at `place`; without a place, only to let the others come to rest first."""
-        self._take(place)
+        """Have the turn, to cross at `place`; without one, ahead of all others, only to let them come to rest."""
+        own = threading.get_ident()
+        if within():  # in the middle of what others wait for, who would have to end first
+            yield
+            return
+        self._take(own, place)
         try:
             yield
         finally:
-            self._depth -= 1
-            if not self._depth:
-                with self._lock:
-                    self._holder = None
-                    self._name_a_chooser()
+            self._give_back()
 
-    def _take(self, place: tuple[str, ...]) -> None:
-        own = threading.get_ident()
+    def _take(self, own: int, place: tuple[str, ...]) -> None:
         if self._holder == own:
             self._depth += 1
-            return
-        number = self._number()
-        with self._lock:
-            if self._holder is None and not self._candidates and threading.active_count() < 2:
-                self._holder, self._depth = own, 1
-                return
-            me = _Candidate((bool(place), self._given, place, number), own)
-            self._candidates.append(me)
-            self._name_a_chooser()
+        elif (mine := self._candidates.get(own)) is not None:
+            try:
+                self._await(mine)
+                self._depth += 1
+            finally:
+                mine.wake()  # once for this handler, and once for whom it waited
+        else:
+            self._take_anew(_Candidate((bool(place), self._given, place, self._number()), own))
+
+    def _take_anew(self, me: _Candidate) -> None:
         try:
-            while True:
-                me.woken.acquire()
-                if self._holder == own:
+            with self._changing:
+                if self._holder is None and not self._candidates and threading.active_count() < 2:
+                    self._holder, self._depth = me.thread, 1
                     return
-                self._choose()
+                self._candidates[me.thread] = me
+                self._name_a_chooser()
+            self._await(me)
+            del self._candidates[me.thread]
         except BaseException:  # a Ctrl-C
             self._withdraw(me)
             raise
 
-    def _choose(self) -> None:
-        self._settle()
-        with self._lock:
-            chosen = min(self._candidates, key=lambda candidate: candidate.key)
-            self._candidates.remove(chosen)
-            self._chooser = None
-            self._holder, self._depth, self._given = chosen.thread, 1, self._given + 1
-        chosen.woken.release()
+    def _await(self, me: _Candidate) -> None:
+        while self._holder != me.thread:
+            if self._chooser is me:
+                self._choose(me)
+            else:
+                me.wait()
 
-    def _name_a_chooser(self) -> None:
-        if self._candidates and self._chooser is None and self._holder is None:
-            self._chooser = self._candidates[0]
-            self._chooser.woken.release()
+    def _choose(self, me: _Candidate) -> None:
+        self._settle()
+        with self._changing:
+            if self._chooser is me:  # no handler has chosen meanwhile
+                chosen = min(self._candidates.values(), key=lambda candidate: candidate.key)
+                self._chooser, self._holder, self._depth = None, chosen.thread, 1
+                self._given += 1
+                chosen.wake()
+
+    def _give_back(self) -> None:
+        with self._changing:
+            self._depth -= 1
+            if not self._depth:
+                self._holder = None
+                self._name_a_chooser()
 
     def _withdraw(self, me: _Candidate) -> None:
-        with self._lock:
-            if me in self._candidates:
-                self._candidates.remove(me)
+        with self._changing:
+            self._candidates.pop(me.thread, None)
             if self._chooser is me:
                 self._chooser = None
             if self._holder == me.thread:
                 self._holder = None
             self._name_a_chooser()
+            for candidate in self._candidates.values():
+                candidate.wake()
+
+    def _name_a_chooser(self) -> None:
+        if self._candidates and self._chooser is None and self._holder is None:
+            self._chooser = next(iter(self._candidates.values()))
+            self._chooser.wake()
 
 
 def install(turns: Turns, active: Callable[[], bool], begins: Callable[[threading.Thread], object]) -> None:
@@ -108,19 +132,31 @@ def install(turns: Turns, active: Callable[[], bool], begins: Callable[[threadin
         active: says whether the agent is at work.
         begins: is told of each thread that begins.
     """
+    handing = threading.local()
 
     def settled(plain: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(plain)
-        def begin(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if isinstance(self, threading.Thread):
-                begins(self)
-            begun = plain(self, *args, **kwargs)
-            if active():
+        def hand_over(*args: Any, **kwargs: Any) -> Any:
+            within, handing.over = getattr(handing, "over", False), True
+            try:
+                result = plain(*args, **kwargs)
+            finally:
+                handing.over = within
+            if not within and active():
                 with turns.mine():
                     pass
-            return begun
+            return result
 
-        return begin
+        return hand_over
 
-    for kind, name in ((threading.Thread, "start"), (ThreadPoolExecutor, "submit")):
-        setattr(kind, name, settled(getattr(kind, name)))
+    def numbered(plain: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+        @functools.wraps(plain)
+        def start(self: threading.Thread) -> None:
+            begins(self)
+            plain(self)
+
+        return start
+
+    threading.Thread.start = settled(numbered(threading.Thread.start))  # type: ignore[method-assign]
+    ThreadPoolExecutor.submit = settled(ThreadPoolExecutor.submit)  # type: ignore[method-assign]
+    queue.Queue.put = settled(queue.Queue.put)  # type: ignore[method-assign]

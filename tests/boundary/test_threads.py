@@ -2,6 +2,8 @@
 
 import _thread
 import asyncio
+import gc
+import queue
 import signal
 import sqlite3
 import threading
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rollproof.boundary import idleness
 from rollproof.chaos import Chaos
 from rollproof.values.exploration import Exploration
 
@@ -139,8 +142,8 @@ def test_effects_one_after_the_other_are(tmp_path: Path) -> None:
     assert "exhaustive" in statement
 
 
-def _compute() -> None:
-    end = time.thread_time() + 0.02
+def _compute(seconds: float = 0.02) -> None:
+    end = time.thread_time() + seconds
     while time.thread_time() < end:
         pass
 
@@ -170,17 +173,34 @@ def _handed_over(own: Path) -> None:
         pool.submit(Path.mkdir, own / "a")
 
 
-def _woken(own: Path) -> None:
-    """Two threads wait for one event: then the names of what they do decide."""
-    event = threading.Event()
+def _queued(own: Path) -> None:
+    """The same with a queue of the agent's own."""
+    work: queue.Queue[Any] = queue.Queue()
 
-    def work(act: Any, path: Path) -> None:
-        event.wait()
+    def worker() -> None:
+        act, path = work.get()
         act(path)
 
-    with ThreadPoolExecutor(2) as pool:
-        pool.submit(work, Path.mkdir, own / "b")
-        pool.submit(work, _slowly, own / "a")
+    threads = [threading.Thread(target=worker) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    work.put((_slowly, own / "b"))
+    work.put((Path.mkdir, own / "a"))
+    for thread in threads:
+        thread.join()
+
+
+def _woken(own: Path) -> None:
+    """Five threads wait for one event: then the names of what they do decide, however long they compute together."""
+    event = threading.Event()
+
+    def work(number: int) -> None:
+        event.wait()
+        _compute(0.06 - number / 100)
+        (own / "abcde"[number]).mkdir()
+
+    with ThreadPoolExecutor(5) as pool:
+        pool.map(work, range(5))
         event.set()
 
 
@@ -201,27 +221,133 @@ def _waited_for_in_time(own: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "order"), [(_started, "ba"), (_handed_over, "ba"), (_woken, "ab"), (_waited_for_in_time, "ab")]
+    ("way", "order"),
+    [(_started, "ba"), (_handed_over, "ba"), (_queued, "ba"), (_woken, "abcde"), (_waited_for_in_time, "ab")],
 )
 def test_who_is_faster_does_not_matter(way: Any, order: str, stage: Stage) -> None:
     """Threads that are begun one after the other come in that order, on a busy machine, too."""
     assert short(stage.points(lambda: way(stage.own))) == [f"mkdir own/{name}" for name in order]
 
 
+def test_of_equal_effects_that_of_the_thread_which_was_started_first_comes_first(stage: Stage) -> None:
+    """Also where another thread has ended before the later one began."""
+
+    def run() -> str:
+        begin = [threading.Event() for _ in range(3)]
+
+        def work(number: int) -> None:
+            begin[number].wait()
+            _compute(0.03 / (number + 1))
+            with (stage.own / "log").open("a") as log:
+                log.write(str(number))
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+        threads[0].start()
+        threads[1].start()
+        begin[0].set()
+        threads[0].join()
+        threads[0] = threads[1]
+        gc.collect()
+        threads[2].start()
+        begin[1].set()
+        begin[2].set()
+        for thread in threads:
+            thread.join()
+        return (stage.own / "log").read_text()
+
+    assert stage.returned(run) == "012"
+
+
+def test_a_sleep_goes_on_while_another_thread_has_effects(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long they take: they are no computing for ever."""
+    monkeypatch.setattr(idleness, "_PATIENCE_S", 0.5)
+
+    def run() -> None:
+        def sleep() -> None:
+            time.sleep(1000)
+            (stage.own / "last").mkdir()
+
+        thread = threading.Thread(target=sleep)
+        thread.start()
+        for number in range(400):
+            (stage.own / str(number)).mkdir()
+        thread.join()
+
+    assert short(stage.points(run))[-1] == "mkdir own/last"
+
+
+def test_who_asks_again_and_again_whether_another_thread_is_done(stage: Stage) -> None:
+    """A sleep of no time lets the other one go on, and is no wait of its own."""
+
+    def run() -> None:
+        done = threading.Event()
+
+        def work() -> None:
+            for number in range(10):
+                (stage.own / str(number)).mkdir()
+            done.set()
+
+        threading.Thread(target=work).start()
+        while not done.is_set():
+            time.sleep(0)
+
+    assert len(stage.points(run)) == 10
+
+
 def test_who_is_interrupted_while_waiting_for_a_turn_keeps_nobody_waiting(stage: Stage) -> None:
     """A Ctrl-C comes to the main thread while it lets another one come to rest."""
 
-    def work() -> None:
-        _compute()
-        _thread.interrupt_main()
-        _slowly(stage.own / "b")
-
     def run() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        thread = threading.Thread(target=work)
+        thread = threading.Thread(target=_interrupting, args=(stage.own / "b",))
         with suppress(KeyboardInterrupt):
             thread.start()
         (stage.own / "a").mkdir()
         thread.join()
 
     assert sorted(short(stage.points(run))) == ["mkdir own/a", "mkdir own/b"]
+
+
+def test_a_handler_has_effects_while_its_thread_waits_for_a_turn(stage: Stage) -> None:
+    """It takes the turn that its thread waits for, and the thread has it afterwards."""
+
+    def run() -> None:
+        signal.signal(signal.SIGINT, lambda number, frame: (stage.own / "c").mkdir())
+        thread = threading.Thread(target=_interrupting, args=(stage.own / "b",))
+        thread.start()
+        (stage.own / "a").mkdir()
+        thread.join()
+
+    assert sorted(short(stage.points(run))) == ["mkdir own/a", "mkdir own/b", "mkdir own/c"]
+
+
+def _interrupting(path: Path) -> None:
+    _compute()
+    _thread.interrupt_main()
+    _slowly(path)
+
+
+def test_finalizers_have_effects_whenever_they_come(stage: Stage) -> None:
+    """Those of objects that refer to each other come while a thread does anything at all, waiting for its turn too."""
+
+    class Node:
+        def __init__(self, path: Path) -> None:
+            self.path, self.itself = path, self
+
+        def __del__(self) -> None:
+            self.path.mkdir()
+
+    def run() -> None:
+        gc.set_threshold(7)
+
+        def work(letter: str) -> None:
+            for number in range(60):
+                Node(stage.own / f"{letter}{number}")
+                (stage.shared / f"{letter}{number}").mkdir()
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(work, "ab"))
+        gc.collect()
+
+    names = [f"{folder}/{letter}{number}" for folder in ("own", "shared") for letter in "ab" for number in range(60)]
+    assert sorted(short(stage.points(run))) == sorted(f"mkdir {name}" for name in names)

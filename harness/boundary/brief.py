@@ -1,0 +1,27 @@
+"""Locks for a few steps. A signal handler, or a finalizer, that comes within them must not wait for another thread."""
+
+import threading
+
+_local = threading.local()
+
+
+class Brief:
+    """A lock that its thread may take again; `within` says whether the current thread has any of them."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        _local.depth = getattr(_local, "depth", 0) + 1
+        self._lock.acquire()
+
+    def __exit__(self, *raised: object) -> None:
+        self._lock.release()
+        _local.depth -= 1
+
+
+def within() -> bool:
+    """Say whether the current thread is within such steps."""
+    return bool(getattr(_local, "depth", 0))
