@@ -15,11 +15,17 @@ class Brief:
 
     def __enter__(self) -> None:
         _local.depth = getattr(_local, "depth", 0) + 1
-        self._lock.acquire()
+        try:
+            self._lock.acquire()
+        except BaseException:  # a Ctrl-C
+            _local.depth -= 1
+            raise
 
     def __exit__(self, *raised: object) -> None:
-        self._lock.release()
-        _local.depth -= 1
+        try:
+            self._lock.release()
+        finally:
+            _local.depth -= 1
 
 
 def within() -> bool:

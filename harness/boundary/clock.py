@@ -78,9 +78,10 @@ class Clock:
             self._move(self._now + max(0.0, seconds))
             self._reads = 0
 
-    def tick(self) -> None:
-        """Let the time of one effect pass."""
+    def tick(self) -> bool:
+        """Let the time of one effect pass; says whether a moment has come for which another thread waits."""
         self.advance(_STEP_S)
+        return self._idleness.is_due(self._now)
 
     def read(self) -> None:
         """Count a look at the clock.

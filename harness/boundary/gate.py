@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from ..values.points import ANSWERED, Doer, Flight, Point, When
 from ..values.strikes import AHEAD, Fail, Hold, Kill, Strike
 from .armed import Armed, Limits, Plan
+from .brief import within
 from .channel import Channel, Crossed, Expecting, Noted, Struck
 from .companions import Companions
 from .holding import Holding, Wait
@@ -95,7 +96,7 @@ class Gate:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
-        self.tick: Callable[[], None] = lambda: None
+        self.tick: Callable[[], bool] = lambda: False
         self.wait: Wait = lambda seconds, happens: happens(0)
         self.settle: Callable[[], None] = lambda: None
         self.points: list[Point] = []
@@ -192,7 +193,8 @@ class Gate:
         if self.programs and not self._beside_programs:
             self._beside_programs = True
             self.note("concurrent", "programs")
-        self.tick()
+        if self.tick() and not within():
+            self._settled()
         if kind in ANSWERED:
             self.calls += 1
         if self.calls > self.limits.calls or len(self.points) > self.limits.effects:

@@ -86,19 +86,29 @@ class Idleness:
         own = threading.get_native_id()
         waiting = Waiting(self, moment, seconds, _no if for_sleep else self.expecting)
         with self._lock:
+            outer = self._waiting.get(own)  # where this is a signal handler's wait
             self._waiting[own] = waiting
             self.changes += 1
         try:
             yield waiting
         finally:
             with self._lock:
-                del self._waiting[own]
+                if outer is None:
+                    del self._waiting[own]
+                else:
+                    self._waiting[own] = outer
                 self.changes += 1
 
     def is_first(self, waiting: Waiting) -> bool:
         """Say whether nobody waits for an earlier moment."""
         with self._lock:
             return all(waiting.moment <= other.moment for other in self._waiting.values())
+
+    def is_due(self, moment: float) -> bool:
+        """Say whether another thread waits for a moment that has come."""
+        own = threading.get_native_id()
+        with self._lock:
+            return any(waiting.moment <= moment for number, waiting in self._waiting.items() if number != own)
 
     def now(self) -> bool:
         """Say whether no other thread computes or acts at this instant."""

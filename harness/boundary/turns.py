@@ -5,6 +5,7 @@ else. Of those that wait for a turn, who came before the fewest turns had been g
 and by the thread's number. Who starts a thread, or hands work to one, goes on when that one has come to rest.
 
 A signal handler, or a finalizer, may have effects while its own thread waits here: it then waits in that one's stead.
+One that waits for another thread to have effects waits for ever there.
 """
 
 import functools
@@ -115,7 +116,7 @@ class Turns:
             if self._holder == me.thread:
                 self._holder = None
             self._name_a_chooser()
-            for candidate in self._candidates.values():
+            for candidate in list(self._candidates.values()):
                 candidate.wake()
 
     def _name_a_chooser(self) -> None:
@@ -137,12 +138,12 @@ def install(turns: Turns, active: Callable[[], bool], begins: Callable[[threadin
     def settled(plain: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(plain)
         def hand_over(*args: Any, **kwargs: Any) -> Any:
-            within, handing.over = getattr(handing, "over", False), True
+            nested, handing.over = getattr(handing, "over", False), True
             try:
                 result = plain(*args, **kwargs)
             finally:
-                handing.over = within
-            if not within and active():
+                handing.over = nested
+            if not nested and active():
                 with turns.mine():
                     pass
             return result

@@ -220,6 +220,42 @@ def _waited_for_in_time(own: Path) -> None:
     thread.join()
 
 
+def _after_sleeps(own: Path) -> None:
+    """The time of an effect ends the sleep of a loop whose tasks have threads at work."""
+
+    async def work(name: str) -> None:
+        await asyncio.sleep(0.1)
+        for number in range(3):
+            await asyncio.to_thread((own / f"{name}{number}").mkdir)
+
+    async def run() -> None:
+        await asyncio.gather(*map(work, "abcd"))
+
+    asyncio.run(run())
+
+
+def test_the_time_of_an_effect_wakes_others_before_the_next_one(stage: Stage) -> None:
+    """Whoever's moment comes meanwhile: the order is the same each time."""
+    orders = set()
+    for life in range(6):
+        (stage.own / str(life)).mkdir()
+        points = stage.points(lambda folder=stage.own / str(life): _after_sleeps(folder))
+        orders.add(tuple(point.replace(f"own/{life}/", "") for point in short(points)))
+    assert len(orders) == 1
+
+
+def test_a_handler_may_wait_while_its_thread_does(stage: Stage) -> None:
+    """Both waits are in virtual time, and end."""
+
+    def run() -> float:
+        signal.signal(signal.SIGINT, lambda number, frame: time.sleep(1))
+        threading.Thread(target=lambda: (time.sleep(1), _compute(), _thread.interrupt_main())).start()
+        threading.Event().wait(60)
+        return time.monotonic()
+
+    assert stage.live(run).outcome.kind == "returned"
+
+
 @pytest.mark.parametrize(
     ("way", "order"),
     [(_started, "ba"), (_handed_over, "ba"), (_queued, "ba"), (_woken, "abcde"), (_waited_for_in_time, "ab")],
