@@ -15,7 +15,7 @@ _SETTLING_CPU_S = 0.1
 """Seconds that a thread may compute before it is taken for one that never rests, until it is seen at rest."""
 _SETTLING_S = 3.0
 """Real seconds, at most, for all of them: on a busy machine threads wait long for so much time of a processor."""
-_TICKS_S = os.sysconf("SC_CLK_TCK")
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PATIENCE_S = 3.0
 """Real seconds that a thread may compute while another waits; then time passes as it would without the harness."""
 _PATIENCE_WITH_PROGRAMS_S = 10.0
@@ -106,9 +106,7 @@ class Idleness:
 
     def is_due(self, moment: float) -> bool:
         """Say whether another thread waits for a moment that has come."""
-        own = threading.get_native_id()
-        with self._lock:
-            return any(waiting.moment <= moment for number, waiting in self._waiting.items() if number != own)
+        return any(waiting.moment <= moment for waiting in self._others_waiting())
 
     def now(self) -> bool:
         """Say whether no other thread computes or acts at this instant."""
@@ -125,7 +123,7 @@ class Idleness:
         used, looked = dict[str, int](), dict[Waiting, int]()
         while _real_monotonic() < end:
             if not self._rests(used) or change != self.changes:
-                quiet_looks, change, looked = 0, self.changes, self._looks()
+                quiet_looks, change, looked = 0, self.changes, {one: one.looks for one in self._others_waiting()}
             else:
                 quiet_looks += 1
             if quiet_looks >= _LOOKS and all(one.looks >= before + 2 for one, before in looked.items()):
@@ -140,14 +138,14 @@ class Idleness:
         self._restless |= {
             task
             for task, ticks in computing.items()
-            if ticks - used.setdefault(task, ticks) > _SETTLING_CPU_S * _TICKS_S
+            if ticks - used.setdefault(task, ticks) > _SETTLING_CPU_S * _TICKS_PER_S
         }
         return not self.others_inside() and computing.keys() <= self._restless
 
-    def _looks(self) -> dict[Waiting, int]:
+    def _others_waiting(self) -> list[Waiting]:
         own = threading.get_native_id()
         with self._lock:
-            return {waiting: waiting.looks for number, waiting in self._waiting.items() if number != own}
+            return [waiting for number, waiting in self._waiting.items() if number != own]
 
     def _computing(self) -> dict[str, int]:
         """Return the ticks of processor time of each other thread that computes, by its number."""

@@ -69,21 +69,26 @@ class Turns:
             finally:
                 mine.wake()  # once for this handler, and once for whom it waited
         else:
-            self._take_anew(_Candidate((bool(place), self._given, place, self._number()), own))
+            try:
+                if not self._take_alone(own):
+                    self._take_among(_Candidate((bool(place), self._given, place, self._number()), own))
+            except BaseException:  # a Ctrl-C
+                self._withdraw(own)
+                raise
 
-    def _take_anew(self, me: _Candidate) -> None:
-        try:
-            with self._changing:
-                if self._holder is None and not self._candidates and threading.active_count() < 2:
-                    self._holder, self._depth = me.thread, 1
-                    return
-                self._candidates[me.thread] = me
-                self._name_a_chooser()
-            self._await(me)
-            del self._candidates[me.thread]
-        except BaseException:  # a Ctrl-C
-            self._withdraw(me)
-            raise
+    def _take_alone(self, own: int) -> bool:
+        with self._changing:
+            alone = self._holder is None and not self._candidates and threading.active_count() < 2
+            if alone:
+                self._holder, self._depth = own, 1
+            return alone
+
+    def _take_among(self, me: _Candidate) -> None:
+        with self._changing:
+            self._candidates[me.thread] = me
+            self._name_a_chooser()
+        self._await(me)
+        del self._candidates[me.thread]
 
     def _await(self, me: _Candidate) -> None:
         while self._holder != me.thread:
@@ -108,12 +113,12 @@ class Turns:
                 self._holder = None
                 self._name_a_chooser()
 
-    def _withdraw(self, me: _Candidate) -> None:
+    def _withdraw(self, own: int) -> None:
         with self._changing:
-            self._candidates.pop(me.thread, None)
-            if self._chooser is me:
+            mine = self._candidates.pop(own, None)
+            if mine is not None and self._chooser is mine:
                 self._chooser = None
-            if self._holder == me.thread:
+            if self._holder == own:
                 self._holder = None
             self._name_a_chooser()
             for candidate in list(self._candidates.values()):
