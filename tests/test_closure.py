@@ -1,12 +1,13 @@
 """The closure, through the fixture: it ends where a failure only grows, and says so."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from .exploring import explored
+from .exploring import explored, options
 
 
 def publish(shared: Path) -> None:
@@ -60,3 +61,31 @@ def test_an_agent_that_is_not_the_same_twice_is_said_to_be_so(tmp_path: Path) ->
     assert "(closed)" not in result.statement
     assert "exhaustive" not in result.statement
     assert result.flaky or result.errors
+
+
+def work_in_a_temporary_folder(own: Path, shared: Path) -> None:
+    """Clear away what an earlier start left, work in a new temporary folder, and publish."""
+    for stale in own.iterdir():
+        shutil.rmtree(stale)
+    folder = tempfile.mkdtemp(dir=own)
+    Path(folder, "draft").write_text(f"written in {folder}")
+    os.replace(Path(folder, "draft"), shared / "report.md")
+    os.rmdir(folder)
+
+
+def test_the_names_of_temporary_folders_do_not_tell_crash_states_apart(tmp_path: Path) -> None:
+    """Each start draws another name: the closure ends all the same, and no such name is taken for a leftover."""
+
+    def explore(chaos: Any, folder: Path) -> None:
+        shared, own = folder / "shared", folder / "own"
+        shared.mkdir()
+        own.mkdir()
+        chaos.watch(shared)
+        chaos.private(own)
+        chaos.explore(run=lambda: work_in_a_temporary_folder(own, shared))
+
+    result = explored(
+        SimpleNamespace(explore=explore), tmp_path / "explored", faults=(options().known["process.kill"],)
+    )
+    assert (result.violations, result.flaky, result.errors, result.skipped) == ((), (), (), {})
+    assert result.closed

@@ -46,7 +46,8 @@ class Lens:
         if key not in self._identities:
             executor = self._executor
             met = replace(world, resources=self._recalled(snapshot))
-            text = identity(met, snapshot.clock, self.masks, snapshot.pids, executor.roots, executor.cuts)
+            known = (self.masks, snapshot.pids, executor.roots, executor.cuts, executor.names)
+            text = identity(met, snapshot.clock, *known)
             self._identities[key] = (world, text)
         return self._identities[key][1]
 

@@ -4,17 +4,21 @@ Generated values are renamed in order of appearance (alpha-renaming): which are 
 not. Times are replaced by how they stand to the clock. In doubt two worlds stay two: that costs a run, never a bug.
 """
 
+import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from hashlib import blake2b
 from types import MappingProxyType
 
 from ..values.world import Entry, Row, World
 from .masks import Masks
 from .moments import NEAR_S, moment_of_text
-from .pieces import Piece, PieceBuilder, Slot, entry_piece, rows_piece
+from .pieces import DRAWN, Piece, PieceBuilder, Slot, entry_piece, rows_piece
 
 NOTHING_CUT: Mapping[bytes, int] = MappingProxyType({})
+NONE_DRAWN: Set[str] = frozenset()
+_LIKE_DRAWN = re.compile(r"[a-z0-9_]{8,}")
+_DRAWN_LENGTH = 8
 _AGES_S = (10, 60, 600, 3600, 86400)
 _CACHED = 4096
 
@@ -26,14 +30,15 @@ def identity(
     pids: frozenset[int],
     roots: Mapping[str, str],
     cuts: Mapping[bytes, int] = NOTHING_CUT,
+    drawn: Set[str] = NONE_DRAWN,
 ) -> str:
     """Return a hash of all that a recovery of this world could read, private state included.
 
     `clock` is the time (epoch seconds) at which it would start, `pids` are those of the processes that wrote, and
     `roots` gives the name of the source for each absolute path. `cuts` says of torn contents how many characters at
-    their end are the first part of a volatile value.
+    their end are the first part of a volatile value. `drawn` has the names that ``tempfile`` drew so far.
     """
-    pieces = _pieces_of(masks, roots)
+    pieces = _pieces_of(masks, roots, drawn)
     things = [
         (name, pieces.entry(path, entry, cuts.get(entry.content, 0)))
         for entries in (world.entries, world.private_entries)
@@ -98,18 +103,26 @@ class _Renaming:
 class _Pieces:
     """The pieces of things under one set of masks, by their content."""
 
-    def __init__(self, masks: Masks, roots: Mapping[str, str]) -> None:
-        self.masks = masks
+    def __init__(self, masks: Masks, roots: Mapping[str, str], drawn: Set[str]) -> None:
+        self.masks, self.drawn = masks, drawn
         self._roots = sorted(roots.items(), key=lambda root: len(root[0]), reverse=True)
         self._entries: OrderedDict[tuple[str, Entry, int], Piece] = OrderedDict()
         self._rows: OrderedDict[tuple[str, int], tuple[list[Row], Piece]] = OrderedDict()
         self._names: dict[str, Piece] = {}
 
     def shorten(self, text: str) -> str:
-        """Replace absolute paths of sources by their names."""
+        """Replace absolute paths of sources by their names, and mark names that ``tempfile`` drew."""
         for root, name in self._roots:
             if root in text:
                 text = text.replace(root, f"<{name}>")
+        return _LIKE_DRAWN.sub(self._mark_drawn, text) if self.drawn else text
+
+    def _mark_drawn(self, match: re.Match[str]) -> str:
+        text = match[0]
+        for start in range(len(text) - _DRAWN_LENGTH + 1):
+            name = text[start : start + _DRAWN_LENGTH]
+            if name in self.drawn:
+                return text[:start] + DRAWN.format(name) + text[start + _DRAWN_LENGTH :]
         return text
 
     def name(self, name: str) -> Piece:
@@ -147,14 +160,17 @@ class _Pieces:
         return self._rows[key][1]
 
 
-_recent: OrderedDict[tuple[int, tuple[tuple[str, str], ...]], _Pieces] = OrderedDict()
+_recent: OrderedDict[tuple[int, int, tuple[tuple[str, str], ...]], _Pieces] = OrderedDict()
 
 
-def _pieces_of(masks: Masks, roots: Mapping[str, str]) -> _Pieces:
-    """Return the pieces of the last few sets of masks: the same files come again and again."""
-    key = (id(masks), tuple(roots.items()))
+def _pieces_of(masks: Masks, roots: Mapping[str, str], drawn: Set[str]) -> _Pieces:
+    """Return the pieces of the last few sets of masks: the same files come again and again.
+
+    `drawn` may grow meanwhile: a name is known before anything can be called by it.
+    """
+    key = (id(masks), id(drawn), tuple(roots.items()))
     if key not in _recent:
-        _recent[key] = _Pieces(masks, roots)
+        _recent[key] = _Pieces(masks, roots, drawn)
         if len(_recent) > 4:
             _recent.popitem(last=False)
     return _recent[key]

@@ -15,8 +15,12 @@ from .shapes import TIME_PATTERN, UUID_PATTERN, looks_random
 Slot = tuple[Literal["time", "number", "name", "hidden"], str]
 Piece = tuple[str, tuple[Slot, ...]]
 
+DRAWN = "\3{}\4"
+"""How a name that ``tempfile`` drew stands in a text that is scanned."""
+
 SLOT = re.compile(
-    rf"(?P<time>(?<![\w.]){TIME_PATTERN}(?!\w))"
+    rf"(?P<drawn>{DRAWN.format('[a-z0-9_]{8}')})"
+    rf"|(?P<time>(?<![\w.]){TIME_PATTERN}(?!\w))"
     rf"|(?P<uuid>{UUID_PATTERN})"
     r"|(?P<message_id>(?<![\w.])[1-9]\d{11,}\.\d+\.\d+(?![\w.]))"  # as email.utils.make_msgid writes them
     r"|(?P<fraction>(?<![\w])0+\.\d{12,}(?!\w))"

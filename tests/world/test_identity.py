@@ -233,3 +233,16 @@ def test_only_what_is_volatile_as_a_whole_is_volatile_in_part(kept, whole, size)
     """A time near the clock and what looks generated are; a number, a word, an old date and a value not cut are not."""
     assert cut_size(kept.encode(), whole.encode(), NOW) == size
     assert cut_size(b"\xff" + kept.encode(), b"\xff" + whole.encode(), NOW) == 0
+
+
+def test_names_that_tempfile_drew_are_renamed():
+    """How they read is nothing, which of them are equal is all; a name that nobody drew counts as it reads."""
+    drawn = {"k3j_9x2a", "b0_zzq17"}
+
+    def two(first: str, second: str) -> str:
+        world = World({f"s/tmp{first}": text_file(f"see /tmp/x/shared/tmp{second}.lock")})
+        return identity(world, NOW, Masks(), frozenset(), {"/tmp/x/shared": "s"}, drawn=drawn)
+
+    assert two("k3j_9x2a", "k3j_9x2a") == two("b0_zzq17", "b0_zzq17")
+    assert two("k3j_9x2a", "k3j_9x2a") != two("k3j_9x2a", "b0_zzq17")
+    assert two("k3j_9x2a", "k3j_9x2a") != two("somebody", "somebody")
