@@ -75,7 +75,7 @@ class Order:
     Attributes:
         stream: key of the process's random stream.
         start: virtual time at which it starts, seconds since the epoch.
-        trace: whether the parent looks at the world at every point.
+        trace: whether the parent looks at the world at every point; `trace_once_struck`: from its first fault on.
         show: whether what the agent prints reaches the terminal; only a first order does.
         pids: of the processes that made the outside what it is.
         earlier: points that are numbered on.
@@ -92,6 +92,7 @@ class Order:
     pids: frozenset[int]
     earlier: tuple[Point, ...] = ()
     again: bool = False
+    trace_once_struck: bool = False
 
 
 class Boundary:
@@ -152,6 +153,7 @@ class Boundary:
         if order.again and self._rest is None:
             self._rest = Rest(self._gate)
         self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
+        self._gate.trace_once_struck = order.trace_once_struck
         if any(_comes_as_signal(armed) for armed in order.plan):
             signal.signal(signal.SIGINT, signal.default_int_handler)
         function = self._agent.functions[order.role]
@@ -248,7 +250,8 @@ def _silence() -> None:
 
 def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bool) -> Ended:
     kind, value, error, trace = "returned", b"", "", ""
-    loaded = frozenset(sys.modules) if gate.trace else frozenset()
+    traced = gate.trace
+    loaded = frozenset(sys.modules) if traced else frozenset()
     try:
         result = function()
         if inspect.isawaitable(result):
@@ -266,7 +269,7 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
         gc.collect()  # finalizers of what nobody holds act now
     except BaseException as problem:
         trace += f"\nat exit: {problem!r}"
-    late = warming.late_modules(loaded) if gate.trace else ()
+    late = warming.late_modules(loaded) if traced else ()
     still = rest is not None and rests and rest.is_there()
     return _ended(gate, kind, value, error, trace, late, still)
 

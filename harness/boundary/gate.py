@@ -113,6 +113,7 @@ class Gate:
         self.turns = Turns(self._settled, lambda: self._companions.number(threading.current_thread()))
         self.lingers = False  # whether something was begun that leaves traces: a thread, a program, a socket
         self.networked = False  # whether there are services on real ports
+        self.trace_once_struck = False  # whether the parent looks at every point from the first fault on
         self._pid = 0
         self._main = threading.get_ident()
 
@@ -341,12 +342,14 @@ class Gate:
 
     def due(self, point: Point, when: When, wanted: Callable[[Strike], bool]) -> Armed | None:
         """Return what strikes at this moment: a planned injection once, a lasting one again and again."""
-        return self._plan.due(
+        armed = self._plan.due(
             point,
             when,
             lambda strike: wanted(strike) and not isinstance(strike, Hold),
             lambda position: self.channel.tell(Struck(position)),
         )
+        self.trace = self.trace or (armed is not None and self.trace_once_struck)
+        return armed
 
     def expects(self, point: Point, when: When) -> bool:
         """Say whether something would strike at this moment, without striking."""

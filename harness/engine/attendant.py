@@ -34,6 +34,7 @@ from ..values.points import Doer, Effect, Flight, Point, When
 from ..values.sources import Misanswering, Twin, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
 from ..world.cuts import cut_contents
+from .budget import Deadline
 from .lives import Lived, Sighting, Snapshot
 from .setting import Setting
 from .wires import Wires, in_order
@@ -48,6 +49,7 @@ class Overseer(Protocol):
     setting: Setting
     limits: Limits
     patience_s: float
+    deadline: Deadline
     names: set[str]
     cuts: dict[bytes, int]
     credentials: dict[str, bytes]
@@ -95,11 +97,11 @@ class Attendant:
         earlier: Sequence[Point] = (),
     ) -> None:
         self._executor, self._lived, self._channel, self._plan, self._trace = executor, lived, channel, plan, trace
+        self._last = lived.start if trace else None  # None before the first look at a process that is not traced yet
         self.clock = lived.start.clock
         self.told = self.rests = False
         self._refused: set[str] = set()
         self._problem: ChaosError | None = None
-        self._last = lived.start
         self._fronts = {front.line: front for front in executor.setting.fronts}
         proxies = executor.setting.proxies
         self._wires = Wires(lived, plan, earlier, self._look_at_wire, executor.limits.calls, proxies)
@@ -113,13 +115,17 @@ class Attendant:
             tell(line, Begin())
         self._wires.prepare()
         tell(self._channel, order)
-        deadline = time.monotonic() + self._executor.patience_s
+        budget = self._executor.deadline
+        until = time.monotonic() + self._executor.patience_s
         while not self.told:
+            budget.check()
+            patience_s = budget.patience(until - time.monotonic())
             try:
-                self._serve([self._channel, *self._fronts, *self._servers], max(0.01, deadline - time.monotonic()))
+                self._serve([self._channel, *self._fronts, *self._servers], max(0.01, patience_s))
             except EOFError:
                 break
             except TimeoutError:
+                budget.check()
                 patience = f"no end after {self._executor.patience_s:.0f} s of real time"
                 self._lived.outcome = Outcome("hung", error=patience)
                 break
@@ -203,7 +209,7 @@ class Attendant:
         lived.end = end
         if lived.wired:
             self._put_in_order()
-        if self._trace and self.told and not self._executor.same_outside(self._last, end):
+        if self._last is not None and self.told and not self._executor.same_outside(self._last, end):
             lived.unintercepted.append("a change after the last point that nothing was seen to make")
         planned = any(isinstance(armed.strike, Kill) and armed.position in lived.struck for armed in self._plan)
         if lived.outcome.kind == "killed" and not planned:
@@ -258,13 +264,14 @@ class Attendant:
         lived = self._lived
         world = self._executor.capture(self.clock, lived.pids)
         by_a_program = point.kind == "process" and when == "after"
-        if (by_a_program or when == "before") and not self._executor.same_outside(self._last, world):
+        last = self._last or world
+        if (by_a_program or when == "before") and not self._executor.same_outside(last, world):
             if by_a_program:
                 lived.inside.append(str(point))
             else:
                 lived.unintercepted.append(f"a change before {point} that nothing was seen to make")
         if when != "before" and point.verb == "write":
-            self._executor.cuts.update(cut_contents(self._last.disk, world.disk, self.clock))
+            self._executor.cuts.update(cut_contents(last.disk, world.disk, self.clock))
         effect = lived.effects.get(point) or Effect(point, size, by=by)
         lived.effects[point] = replace(effect, reached=effect.reached | {when})
         lived.sightings.append(Sighting(point, when, world))

@@ -6,17 +6,50 @@ leave; the fixpoint covers every schedule of crashes. Kin: EXPLODE (crashes duri
 CrashMonkey.
 """
 
-from collections import Counter, deque
+import heapq
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 from ..values.schedule import Injection, Schedule
+from .budget import OutOfTime
+from .growth import grown
 from .judge import Judge, Judgement
 from .lens import Lens
 from .lives import Lived, Sighting, Snapshot
 from .orders import Tally
 from .plan import crash, order
 from .setting import Setting
+
+
+class Stage(IntEnum):
+    """What is tried before what: breadth first, so that a budget is spent on what is likeliest."""
+
+    SINGLE = 1
+    CRASH_IN_RECOVERY = 2
+    CRASH_AFTER_AN_ERROR = 3
+    ORDER = 4
+    REST = 5
+    SECOND_FAULT = 6
+
+    @property
+    def text(self) -> str:
+        """What is being tried, for people."""
+        return _STAGES[self]
+
+
+_STAGES = {
+    Stage.SINGLE: "single faults",
+    Stage.CRASH_IN_RECOVERY: "crashes in recovery",
+    Stage.CRASH_AFTER_AN_ERROR: "crashes after an error",
+    Stage.ORDER: "other orders",
+    Stage.REST: "further crashes",
+    Stage.SECOND_FAULT: "second faults",
+}
+
+
+_TOO_MANY_CRASHES = "max_crashes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +63,23 @@ class Ordered:
 
 @dataclass(slots=True)
 class Node:
-    """A distinct world that a recovery starts from, and what came of it; `schedule` is a smallest that leads here."""
+    """A distinct world that a recovery starts from, and what came of it.
+
+    Attributes:
+        schedule: a smallest that leads here.
+        stage: the earliest in which it is recovered from.
+        follow: whether a crash in its recovery is tried too.
+        parent: from whose recovery it came; None for one that a run left.
+    """
 
     world: Snapshot
     schedule: Schedule
+    stage: Stage = Stage.SINGLE
+    follow: bool = True
+    parent: "Node | None" = None
     lives: tuple[Lived, ...] = ()
     judgement: Judgement | None = None
-    orders: tuple[Ordered, ...] = ()
+    orders: tuple[Ordered, ...] | None = None
 
     @property
     def sightings(self) -> list[Sighting]:
@@ -47,89 +90,172 @@ class Node:
     def seen(self) -> list[tuple[tuple[Injection, ...], Sighting]]:
         """What was seen in its recovery in every order, and the order."""
         usual: list[tuple[tuple[Injection, ...], Sighting]] = [((), sighting) for sighting in self.sightings]
-        others = [((o.injection,), sighting) for o in self.orders for life in o.lives for sighting in life.sightings]
+        orders = self.orders or ()
+        others = [((o.injection,), sighting) for o in orders for life in o.lives for sighting in life.sightings]
         return usual + others
 
 
 class Closure:
     """The distinct worlds and their recoveries; grows until nothing new appears.
 
-    `left_out` counts, by the name of the rule, the worlds that were not recovered from.
+    Attributes:
+        growing: what grows with each restart and kept the closure from ending.
     """
 
     def __init__(self, setting: Setting, judge: Judge, lens: Lens) -> None:
         self._setting, self._judge, self._lens = setting, judge, lens
-        self._work: deque[str] = deque()
+        self._work: list[tuple[Stage, int, str]] = []
+        self._added = 0
         self.nodes: dict[str, Node] = {}
-        self.cut_at_crashes = 0
-        self.left_out: Counter[str] = Counter()
+        self._left_out: dict[str, str] = {}
+        self.growing: dict[str, None] = {}
         self.abandoned = 0
         self.tally = Tally()
         self.concurrent = False
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """How many worlds were not recovered from, by the name of the rule; the number of crashes is none."""
+        left = self._left_out.items()
+        return Counter(rule for key, rule in left if key not in self.nodes and rule != _TOO_MANY_CRASHES)
+
+    @property
+    def cut_at_crashes(self) -> int:
+        """After how many crashes no further one was tried; 0 where there was no such end."""
+        cut = any(rule == _TOO_MANY_CRASHES and key not in self.nodes for key, rule in self._left_out.items())
+        return self._setting.max_crashes if cut else 0
 
     @property
     def closed(self) -> bool:
         """Whether every world that appeared was recovered from."""
         return not self.cut_at_crashes and not self.left_out and not self.abandoned
 
-    def add(self, world: Snapshot, schedule: Schedule) -> str:
+    @property
+    def waiting(self) -> int:
+        """How many worlds wait to be recovered from."""
+        return sum(self._waits(stage, key) for stage, _, key in self._work)
+
+    def add(
+        self,
+        world: Snapshot,
+        schedule: Schedule,
+        stage: Stage = Stage.SINGLE,
+        *,
+        follow: bool = True,
+        parent: Node | None = None,
+    ) -> str:
         """Add a world that a process ended in, however it ended; returns its identity."""
         key = self._lens.identity(world)
-        known = self.nodes.get(key)
-        if known is None:
-            self.nodes[key] = Node(world, schedule)
-            self._work.append(key)
-        elif len(schedule.injections) < len(known.schedule.injections):
-            known.schedule = schedule
+        node = self.nodes.get(key)
+        if node is None:
+            self.nodes[key] = Node(world, schedule, stage, follow, parent)
+            self._push(stage, key)
+            return key
+        if len(schedule.injections) < len(node.schedule.injections):
+            node.schedule = schedule
+        if follow and not node.follow:
+            node.follow = True
+            if node.judgement is not None:
+                self._follow(node)
+        if stage < node.stage and node.judgement is None:
+            node.stage = stage
+            self._push(stage, key)
         return key
+
+    def _push(self, stage: Stage, key: str) -> None:
+        self._added += 1
+        heapq.heappush(self._work, (stage, self._added, key))
+
+    def _waits(self, stage: Stage, key: str) -> bool:
+        """Say whether an item of the work stands for a node that nobody recovered from; one may be there twice."""
+        node = self.nodes[key]
+        return node.judgement is None and node.stage == stage
 
     def abandon(self) -> int:
         """Leave out all worlds that are still waiting; returns how many."""
-        left = len(self._work)
+        left = self.waiting
         self._work.clear()
         self.abandoned += left
         return left
 
-    def run(self, *, follow: bool = True) -> Iterator[Node]:
-        """Recover from every world that is waiting, breadth first, and yield each node once it is judged.
+    def run(self, until: Stage) -> Iterator[Node]:
+        """Recover from every world that waits for this stage or an earlier one, and yield each node once it is judged.
 
-        With `follow` the worlds that a crash during these recoveries leaves join in.
+        The worlds that a crash during these recoveries leaves join in, where they are followed. Raises OutOfTime where
+        the budget is spent; the node waits on then.
         """
-        while self._work:
-            node = self.nodes[self._work.popleft()]
-            crashes = self._setting.kill is not None
-            trace = crashes or self.concurrent or self._setting.depth > 1
-            node.lives = tuple(self._judge.recover(node.world, trace=trace))
-            node.judgement = self._judge.judge(node.lives)
-            node.orders = tuple(self._other_orders(node)) if follow else ()
-            yield node
-            if crashes and follow:
-                self._follow(node)
+        while self._work and self._work[0][0] <= until:
+            stage, _, key = item = heapq.heappop(self._work)
+            if self._waits(stage, key):
+                try:
+                    self._recover(self.nodes[key])
+                except OutOfTime:
+                    heapq.heappush(self._work, item)
+                    raise
+                yield self.nodes[key]
 
-    def _other_orders(self, node: Node) -> Iterator[Ordered]:
-        """Recover once more for each other order of effects that this recovery had in flight together."""
+    def settle(self, key: str) -> Node:
+        """Recover from one world now, whatever its stage, where nobody did yet."""
+        node = self.nodes[key]
+        if node.judgement is None:
+            self._recover(node)
+        return node
+
+    def _recover(self, node: Node) -> None:
+        crashes = self._setting.kill is not None
+        trace = crashes or self.concurrent or self._setting.depth > 1
+        lives = tuple(self._judge.recover(node.world, trace=trace))
+        node.judgement = self._judge.judge(lives)
+        node.lives = lives
+        if node.follow:
+            self._follow(node)
+
+    def reorder(self, node: Node) -> Iterator[Ordered]:
+        """Recover once more for each other order of effects that this recovery had in flight together, once.
+
+        The worlds that a crash in one of these leaves join in.
+        """
+        if node.orders is not None or not node.follow:
+            return
+        node.orders = ()
         for injection in [i for life in node.lives for i in self.tally.plan(life)]:
             injection = replace(injection, recovering=True)
             lives = tuple(self._judge.recover(node.world, trace=True, plan=(order(injection),)))
             if self.tally.came(lives, in_recovery=True):
-                yield Ordered(injection, lives, self._judge.judge(lives))
+                ordered = Ordered(injection, lives, self._judge.judge(lives))
+                node.orders += (ordered,)
+                yield ordered
+        if node.orders:
+            self._follow(node)
 
     def _follow(self, node: Node) -> None:
         """Add the worlds that a crash during this recovery leaves."""
+        if self._setting.kill is None:
+            return
+        stage = Stage.CRASH_IN_RECOVERY if node.stage == Stage.SINGLE and not node.orders else Stage.REST
         for between, sighting in node.seen:
-            if self._lens.identity(sighting.world) in self.nodes:
+            key = self._lens.identity(sighting.world)
+            if key in self.nodes:
                 continue
-            if node.schedule.faults >= self._setting.max_crashes:
-                self.cut_at_crashes = self._setting.max_crashes
-            elif len(self.nodes) >= self._setting.max_worlds:
-                self.left_out["max_worlds"] += 1
-            elif self._piles_up(node):
-                self.left_out["after_a_failure"] += 1
+            if rule := self._rule_against(node, sighting.world):
+                self._left_out[key] = rule
             else:
                 last = (*between, crash(sighting, recovering=True))
-                self.add(sighting.world, Schedule((*node.schedule.injections, *last)))
+                schedule = Schedule((*node.schedule.injections, *last))
+                self.add(sighting.world, schedule, max(stage, node.stage), parent=node)
 
-    def _piles_up(self, node: Node) -> bool:
-        """Say whether a failure is only made worse: with each crash more is left of what is left behind already."""
-        failed = node.judgement is not None and bool(node.judgement.broken)
-        return failed and node.schedule.faults > 1 and len(self.nodes) >= self._setting.many_worlds
+    def _rule_against(self, node: Node, world: Snapshot) -> str:
+        """Return the rule by which a world is not recovered from that a crash in this recovery leaves; "" for none."""
+        if node.schedule.faults >= self._setting.max_crashes:
+            return _TOO_MANY_CRASHES
+        if len(self.nodes) >= self._setting.max_worlds:
+            return "max_worlds"
+        many = len(self.nodes) >= self._setting.many_worlds
+        if many and node.schedule.faults > 1 and node.judgement is not None and node.judgement.broken:
+            return "after_a_failure"  # it is only made worse: with each crash more is left of what is left already
+        if many and node.parent is not None and node.parent.parent is not None:
+            worlds = [self._lens.world(one) for one in (node.parent.parent.world, node.parent.world, node.world, world)]
+            things = grown(worlds)
+            self.growing.update(dict.fromkeys(things))
+            return "grows" if things else ""
+        return ""

@@ -16,7 +16,8 @@ from ..values.points import Point
 from ..values.schedule import SWAP
 from ..world.disk import Disk
 from .attendant import Attendant
-from .lives import FIRST_STREAM, Lived, Role, Snapshot
+from .budget import Deadline
+from .lives import FIRST_STREAM, Lived, Role, Snapshot, Tracing
 from .processes import Processes
 from .setting import Setting
 
@@ -49,6 +50,8 @@ class Executor:
         self.cuts: dict[bytes, int] = {}
         self.limits = UNLIMITED
         self.patience_s = 30.0
+        self.deadline = Deadline()
+        self.stage = ""
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
         self.processes = Processes(self._agent)
         self.reuse = False
@@ -105,14 +108,16 @@ class Executor:
         stream: str,
         plan: Sequence[Armed] = (),
         *,
-        trace: bool = False,
+        trace: Tracing = False,
         show: bool = False,
         earlier: tuple[Point, ...] = (),
     ) -> Lived:
         """Let one process live from `start`, and return its life; its points are numbered on after `earlier`.
 
-        Raises ChaosError where the agent asked for something that the harness cannot answer.
+        Raises ChaosError where the agent asked for something that the harness cannot answer, OutOfTime where the budget
+        is spent.
         """
+        self.deadline.check()
         processes = self.processes
         processes.make_way(start.pids)
         self.restore(start)
@@ -125,17 +130,18 @@ class Executor:
             self.limits,
             f"{setting.seed}/{stream}",
             start.clock,
-            trace,
+            trace is True,
             show,
             start.pids,
             earlier,
             self.reuse,
+            trace_once_struck=trace == "once struck",
         )
         lived = Lived(role, start, planned=sum(armed.injection.fault != SWAP for armed in plan))
         channel, used = processes.next()
         self.executions += 1
         lived.pid, lived.pids = processes.pid, start.pids | {processes.pid}
-        attendant = Attendant(self, lived, channel, plan, trace, earlier)
+        attendant = Attendant(self, lived, channel, plan, trace is True, earlier)
         try:
             attendant.attend(order)
         finally:
@@ -143,13 +149,13 @@ class Executor:
             attendant.settle()
         attendant.close(status, self.capture(attendant.clock, lived.pids))
         self._remember(lived)
-        setting.progress(role, self.executions)
         if used:
             self._sample(Sample(stream, tuple(plan), earlier, lived))
         return lived
 
     def _remember(self, lived: Lived) -> None:
-        """Keep what the statement must know."""
+        """Keep what the statement must know, and say what is going on."""
+        self.setting.progress(f"{self.stage}: {lived.role}" if self.stage else lived.role, self.executions)
         for name in ("unintercepted", "unwatched", "concurrent", "inside"):
             getattr(self, name).update(dict.fromkeys(getattr(lived, name)))
 

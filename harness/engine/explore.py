@@ -2,17 +2,21 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from ..values.errors import nearest
 from ..values.exploration import Exploration, Finding
-from ..values.points import Point
+from ..values.points import Point, When
 from ..values.schedule import Schedule
 from . import brute
+from .budget import OutOfTime
 from .closure import Closure, Node
+from .confirming import Confirming
 from .execute import Executor
+from .families import Tried
 from .findings import Failure, Findings, finding, signature
 from .judge import Judge, Judgement
 from .lens import Lens
@@ -23,6 +27,7 @@ from .replay import judged
 from .schedules import Schedules
 from .setting import Setting
 from .statement import statement
+from .tallying import Tallying
 
 _PATIENCE_FACTOR = 50
 
@@ -40,7 +45,7 @@ class Explorer:
         self.lens = Lens(setting, self.executor)
         self.findings = Findings()
         self.drifted: list[str] = []
-        self.flaky: list[str] = []
+        self.confirming = Confirming(self.findings, self._truly, self._tell, first=setting.first)
         self.skipped: dict[str, int] = {}
         self.audited = self.mismatches = 0
 
@@ -73,6 +78,8 @@ class Explorer:
         self.baseline: Baseline = observe(self.setting, self.executor, self.lens)
         self.executor.patience_s = max(10.0, _PATIENCE_FACTOR * (time.monotonic() - began))
         self.judge = Judge(self.setting, self.executor, self.lens, self.baseline, merge=merge)
+        moments = {(s.point, s.when): place for place, s in enumerate(self.baseline.first.sightings)}
+        self.findings.place = lambda schedule: _place(moments, schedule)
 
     def _restore_logs(self) -> None:
         for twin, requests in zip(self.setting.twins, self.baseline.requests, strict=True):
@@ -81,15 +88,20 @@ class Explorer:
     def _explore(self, reduce: bool) -> Exploration:
         self._observe(merge=reduce)
         closure = Closure(self.setting, self.judge, self.lens)
+        tried = Tried()
         if reduce:
-            self._schedules(closure)
-            self._audit(closure)
-            self._audit_reuse()
+            self._schedules(closure, tried)
+            self._within_budget(self.confirming.end, more=True)
+            self._within_budget(lambda: self._audit(closure))
+            self._within_budget(self._audit_reuse)
         else:
             self._brute_force()
+            self.confirming.end()
+        self.executor.deadline.set(None)
         if not self.findings.schedules and not self.drifted and not self.skipped:
             raise NothingSelected
-        result = self._result(closure, reduce)
+        self._note_what_was_not_tried(tried)
+        result = self._result(closure, tried, reduce)
         text = statement(
             result,
             self.setting,
@@ -101,24 +113,46 @@ class Explorer:
         )
         return replace(result, statement=text)
 
-    def _schedules(self, closure: Closure) -> None:
-        budget_s = self.setting.budget_s
-        schedules = Schedules(
-            self.setting,
-            self.executor,
-            self.lens,
-            self.judge,
-            self.baseline,
-            closure,
-            self.findings,
-            self.drifted,
-            None if budget_s is None else self.began + budget_s,
-        )
-        self.executor.reuse = self.setting.reuse and not self.setting.reach
+    def _within_budget(self, work: Callable[[], None], *, more: bool = False) -> None:
+        """Do a piece of work as far as the budget lasts; with `more`, a little longer than it lasts."""
+        if self.setting.budget_s is not None:
+            end = self.began + self.setting.budget_s
+            self.executor.deadline.set(max(end, time.monotonic()) + more * _confirming_s(self.setting.budget_s))
+        with suppress(OutOfTime):
+            work()
+
+    def _schedules(self, closure: Closure, tried: Tried) -> None:
+        executor = self.executor
+        tally = Tallying(self.lens, self.findings, self.drifted)
+        arguments = (self.setting, executor, self.lens, self.judge, self.baseline, closure, tally, self._look)
+        schedules = Schedules(*arguments, tried=tried)
+        executor.reuse = self.setting.reuse and not self.setting.reach
+        if self.setting.budget_s is not None:
+            executor.deadline.set(self.began + self.setting.budget_s)
         schedules.carry_out()
-        self.executor.reuse = False
-        self.executor.processes.retire()
+        executor.reuse = False
+        executor.processes.retire()
         self.skipped = schedules.skipped
+
+    def _look(self) -> None:
+        """Confirm what was found since the last look, each in processes of its own."""
+        if not self.confirming.has_new:
+            return
+        reuse, self.executor.reuse = self.executor.reuse, False
+        self.executor.processes.retire()
+        try:
+            self.confirming.look()
+        finally:
+            self.executor.reuse = reuse
+
+    def _note_what_was_not_tried(self, tried: Tried) -> None:
+        """Say that a family of which nothing was tried was not explored: that is no pass."""
+        if self.skipped.get("budget"):
+            for name, (judged, planned) in tried.left_out().items():
+                if not judged:
+                    self.findings.errors[_not_explored(name, planned)] = None
+        for text in self.confirming.unconfirmed():
+            self.findings.errors[text] = None
 
     def _brute_force(self) -> None:
         arguments = (self.setting, self.executor, self.judge, self.baseline)
@@ -173,16 +207,6 @@ class Explorer:
         judge = Judge(self.setting, self.executor, self.lens, self.baseline, merge=False)
         return judged(self.setting, self.executor, judge, schedule, self.baseline.initial, self.baseline.first)
 
-    def _confirmed(self) -> Iterator[tuple[Failure, Judgement]]:
-        """Carry every failure out once more, truly; what does not repeat is flaky, not a violation."""
-        for failure in sorted(self.findings.failures.values(), key=lambda f: len(f.schedule.injections)):
-            truly, drifted = self._truly(failure.schedule)
-            if drifted or truly.invariants != failure.judgement.invariants:
-                then = "it drifted" if drifted else f"{list(truly.invariants) or 'nothing'}"
-                self.flaky.append(f"{failure.schedule}: first {list(failure.judgement.invariants)}, then {then}")
-            else:
-                yield failure, truly
-
     def _finding(self, failure: Failure, judgement: Judgement) -> Finding:
         expected, actual = self.lens.world(self.baseline.done), self.lens.world(judgement.end)
         setting = self.setting
@@ -190,13 +214,29 @@ class Explorer:
         again = setting.run is setting.recover
         return finding(failure, judgement, expected, actual, secrets, run_again=again)
 
-    def _result(self, closure: Closure, reduce: bool) -> Exploration:
-        seen: set[object] = set()
-        violations = []
-        for failure, truly in self._confirmed():
-            if signature(truly) not in seen:
-                seen.add(signature(truly))
-                violations.append(self._finding(failure, truly))
+    def _violations(self) -> tuple[Finding, ...]:
+        """Return what is confirmed so far, two that ended alike as one."""
+        found: dict[object, Finding] = {}
+        for failure, truly in self.confirming.confirmed():
+            found.setdefault(signature(truly), self._finding(failure, truly))
+        return tuple(found.values())
+
+    def _tell(self, failure: Failure) -> None:
+        """Tell what is confirmed so far, as soon as it is."""
+        first, violations = self.baseline.first, self._violations()
+        count = f"{len(violations)} violation{'' if len(violations) == 1 else 's'}"
+        self.setting.found(
+            Exploration(
+                points=_count(first.points),
+                schedules=self.findings.schedules,
+                executions=self.executor.executions,
+                violations=violations,
+                seconds=time.monotonic() - self.began,
+                statement=f"{count} after {self.executor.executions} executions; exploring on",
+            )
+        )
+
+    def _result(self, closure: Closure, tried: Tried, reduce: bool) -> Exploration:
         skipped = {**self.skipped, **closure.tally.skipped, **closure.left_out}
         first = self.baseline.first
         return Exploration(
@@ -214,8 +254,10 @@ class Explorer:
             inside=tuple(sorted(self.executor.inside)),
             masked=self.lens.masks.lines(),
             audited=self.audited,
-            violations=tuple(violations),
-            flaky=tuple(self.flaky),
+            growing=tuple(closure.growing),
+            not_tried=tried.left_out(),
+            violations=self._violations(),
+            flaky=tuple(self.confirming.flaky()),
             errors=tuple(self.findings.errors),
             cells=self.findings.table(),
             verdicts=dict(sorted(self.judge.verdicts.items())),
@@ -253,6 +295,24 @@ class Explorer:
 def _count(points: Iterable[Point]) -> int:
     """Count the points that touch the outside: a sleep does not."""
     return sum(point.kind != "clock" for point in points)
+
+
+def _place(moments: Mapping[tuple[Point, When], int], schedule: Schedule) -> int:
+    """Return where in the fault-free run a schedule begins; one that begins elsewhere is behind all that do."""
+    first = schedule.injections[0]
+    return moments.get((first.point, first.when), len(moments))
+
+
+def _confirming_s(budget_s: float) -> float:
+    """Return for how long what was found may be carried out again when the budget is spent."""
+    return 1.0 + budget_s / 6
+
+
+def _not_explored(family: str, planned: int) -> str:
+    return (
+        f"not explored: 0 of {planned} {family} were tried, --chaos-budget ran out\n"
+        "give it more time (--chaos-budget=SECONDS) or less to try (--chaos-faults=GLOB,…; --chaos-shard=K/N)"
+    )
 
 
 def _failed(result: Exploration) -> bool:

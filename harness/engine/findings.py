@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..values.exploration import Cell, Finding
@@ -10,6 +10,7 @@ from ..values.history import Verdict
 from ..values.points import canonical
 from ..values.schedule import Schedule
 from ..values.world import World
+from .families import size
 from .judge import Judgement
 from .lives import Lived
 
@@ -17,19 +18,36 @@ _CellKey = tuple[str, str, Verdict, tuple[str, ...]]
 _Key = tuple[tuple[str, ...], tuple[str, ...]]
 
 
+class FirstFound(Exception):
+    """A finding is confirmed, and no more than one is wanted."""
+
+
 @dataclass(slots=True)
 class Failure:
-    """A distinct failure: its smallest schedule so far, and how many schedules fail so."""
+    """A distinct failure: its likeliest smallest schedule so far, and how many schedules fail so.
+
+    Attributes:
+        example: the schedule that was carried out once more, truly, with what came of it; None before that.
+        tried: the schedule that was carried out once more last, and `unlike` how that ended where it was otherwise.
+    """
 
     schedule: Schedule
     judgement: Judgement
-    count: int = 1
+    count: int = 0
+    example: tuple[Schedule, Judgement] | None = None
+    tried: Schedule | None = None
+    unlike: str = ""
 
 
 @dataclass(slots=True)
 class Findings:
-    """What was judged so far."""
+    """What was judged so far.
 
+    Attributes:
+        place: where in the fault-free run a schedule begins: of two that are alike otherwise, the earlier is shown.
+    """
+
+    place: Callable[[Schedule], int] = lambda schedule: 0
     failures: dict[_Key, Failure] = field(default_factory=dict)
     cells: Counter[_CellKey] = field(default_factory=Counter)
     smallest: dict[_CellKey, Schedule] = field(default_factory=dict)
@@ -40,21 +58,27 @@ class Findings:
         """Count a judged schedule (or `count` that were merged with it)."""
         self.schedules += count
         self.errors.update(dict.fromkeys(judgement.errors))
+        self.tabulate(schedule, judgement, count)
+        if judgement.broken:
+            self.note(schedule, judgement).count += count
+
+    def tabulate(self, schedule: Schedule, judgement: Judgement, count: int = 1) -> None:
+        """Count schedules in the table only, by their first fault: one crash in recovery belongs to many of these."""
         struck = schedule.injections[0]
         verdict: Verdict = "violated" if judgement.broken else "unknown" if judgement.errors else "holds"
         cell = (str(struck.point), struck.fault, verdict, judgement.invariants)
         self.cells[cell] += count
-        self.smallest[cell] = min(self.smallest.get(cell, schedule), schedule, key=_size)
-        if not judgement.broken:
-            return
-        key = signature(judgement)
-        known = self.failures.get(key)
-        if known is None:
-            self.failures[key] = Failure(schedule, judgement, count)
-            return
-        known.count += count
-        if _size(schedule) < _size(known.schedule):
+        self.smallest[cell] = min(self.smallest.get(cell, schedule), schedule, key=self._size)
+
+    def note(self, schedule: Schedule, judgement: Judgement) -> Failure:
+        """Return the failure that this broken schedule is an example of; it may become the one that is shown."""
+        known = self.failures.setdefault(signature(judgement), Failure(schedule, judgement))
+        if self._size(schedule) < self._size(known.schedule):
             known.schedule, known.judgement = schedule, judgement
+        return known
+
+    def _size(self, schedule: Schedule) -> tuple[object, ...]:
+        return (*size(schedule), self.place(schedule))
 
     def table(self) -> tuple[Cell, ...]:
         """Return the aggregated rows in a stable order."""
@@ -69,10 +93,6 @@ def signature(judgement: Judgement) -> _Key:
     shown = {f"{change.sign} {change.name}" for change in judgement.diff}
     shown = shown or {violation.message for _, violation in judgement.broken}
     return tuple(sorted(judgement.invariants)), tuple(sorted(set(map(canonical, shown))))
-
-
-def _size(schedule: Schedule) -> tuple[int, bool]:
-    return len(schedule.injections), any(i.lasting for i in schedule.injections)
 
 
 def finding(
@@ -95,20 +115,21 @@ def finding(
         return text
 
     lines = [f"{name}: {violation.message}" for name, violation in judgement.broken]
+    schedule = failure.example[0] if failure.example is not None else failure.schedule
     return Finding(
         judgement.invariants,
-        str(failure.schedule),
+        str(schedule),
         hidden("\n".join(dict.fromkeys(lines))),
         tuple(hidden(str(change)) for change in judgement.diff),
-        failure.count,
-        tuple((heading, tuple(map(hidden, story))) for heading, story in _phases(failure, judgement, run_again)),
+        max(1, failure.count),
+        tuple((heading, tuple(map(hidden, story))) for heading, story in _phases(schedule, judgement, run_again)),
         hidden(_document(expected)),
         hidden(_document(actual)),
     )
 
 
-def _phases(failure: Failure, judgement: Judgement, run_again: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    struck = [injection.describe() for injection in failure.schedule.injections]
+def _phases(schedule: Schedule, judgement: Judgement, run_again: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    struck = [injection.describe() for injection in schedule.injections]
     struck += [f"the model said: {said[:300]}" for life in judgement.executions for said in life.said]
     phases = [("fault", tuple(struck))]
     names = {"recover": "recover (run again)"} if run_again else {}

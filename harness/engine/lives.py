@@ -11,6 +11,8 @@ from ..world.disk import DiskState
 BIRTH = 1_768_467_600.0  # virtual time at which the first process starts: 2026-01-15 09:00 UTC
 RESTART_S = 1.0
 FIRST_STREAM = "run/0"
+Tracing = bool | Literal["once struck"]
+"""Whether the outside is looked at at every point of a process, or at those that come after its first fault."""
 Role = Literal["run", "recover early", "recover", "recover again", "retry"]
 
 

@@ -1,24 +1,28 @@
-"""Carry out every schedule that was asked for: single faults, any number of crashes, at depth 2 every second fault."""
+"""Carry every schedule out that was asked for, breadth first: what is likeliest is tried before what is deep."""
 
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ..boundary.armed import Armed
 from ..values.points import Point
 from ..values.schedule import Injection, Schedule
-from .closure import Closure, Node
+from .budget import OutOfTime
+from .closure import Closure, Node, Stage
 from .execute import Executor
-from .findings import Findings
+from .families import Tried, breadth_first
+from .findings import FirstFound
 from .judge import Judge, Judgement
 from .lens import Lens
-from .lives import FIRST_STREAM, Lived, Sighting
+from .lives import FIRST_STREAM, Lived, Sighting, Tracing
 from .observe import Baseline
 from .orders import from_there_on, pair
 from .plan import crash, errors, order
 from .replay import needs_recovery, outlasted
 from .setting import Setting
+from .singles import CrashState, SingleError, after, same_as_once, single_crashes
+from .tallying import Tallying
 
 
 @dataclass(slots=True)
@@ -36,8 +40,9 @@ class Schedules:
     """Carries schedules out, merging what no recovery can tell apart, and counts them.
 
     Attributes:
+        between: is called after each schedule, to look at what was found; ends it all by raising FirstFound.
         skipped: how many were left out, by the name of the rule.
-        deadline: `time.monotonic` after which schedules are left out; None for no limit.
+        tried: how many of each family's single faults were tried.
     """
 
     setting: Setting
@@ -46,22 +51,35 @@ class Schedules:
     judge: Judge
     baseline: Baseline
     closure: Closure
-    findings: Findings
-    drifted: list[str]
-    deadline: float | None = None
+    tally: Tallying
+    between: Callable[[], None]
     skipped: Counter[str] = field(default_factory=Counter)
+    tried: Tried = field(default_factory=Tried)
     _number: int = 0
+    _once: dict[Injection, _Struck] = field(default_factory=dict)
+    _struck: list[_Struck] = field(default_factory=list)
+    _outliving: dict[tuple[str, str], tuple[Armed, Sighting]] = field(default_factory=dict)
 
     def carry_out(self) -> None:
-        """Carry all of them out, those of one fault first."""
-        if self.setting.kill is not None:
-            self._crashes((), self.baseline.first.sightings, Schedule(()))
-        self._orders()
-        struck = list(self._errors(()))
-        if self.setting.depth > 1:
-            for one in struck:
-                self._after_an_error(one)
-            self._in_recovery()
+        """Carry all of them out, stage by stage; what is left when the budget is spent is counted."""
+        stages: dict[Stage, Callable[[], None]] = {
+            Stage.SINGLE: self._singles,
+            Stage.CRASH_IN_RECOVERY: lambda: self._close(Stage.CRASH_IN_RECOVERY),
+            Stage.CRASH_AFTER_AN_ERROR: self._crashes_after_errors,
+            Stage.ORDER: self._orders,
+            Stage.REST: lambda: self._close(Stage.REST),
+            Stage.SECOND_FAULT: self._second_faults,
+        }
+        self.closure.concurrent = any(flight.others for flight in self.baseline.first.flights)
+        try:
+            for stage, work in stages.items():
+                self.executor.stage = stage.text
+                work()
+        except FirstFound:
+            left = sum(planned - judged for judged, planned in self.tried.left_out().values())
+            self.skipped["first_finding"] += left + self.closure.abandon()
+        self.executor.stage = ""
+        self.tally.count_recoveries(self.closure)
 
     def _mine(self) -> bool:
         """Say whether the next schedule belongs to this shard."""
@@ -69,188 +87,187 @@ class Schedules:
         self._number += 1
         return self._number % parts == part % parts
 
-    def _is_over(self, count: int = 1) -> bool:
-        """Say whether the budget is spent; then `count` schedules are left out."""
-        if self.deadline is None or time.monotonic() < self.deadline:
+    def _attempt(self, work: Callable[[], object], count: int = 1) -> bool:
+        """Do a piece of work, or count it as left out where the budget does not last."""
+        try:
+            self.executor.deadline.check()
+            work()
+        except OutOfTime:
+            self.skipped["budget"] += count
             return False
-        self.skipped["budget"] += count
+        self.between()
         return True
 
-    def _crashes(self, plan: Sequence[Armed], sightings: Sequence[Sighting], before: Schedule) -> None:
-        """Close over the crash at each sighting of a run in which `before` struck."""
-        reached = []
-        for sighting in sightings:
-            if plan or self._mine():
-                schedule = before.then(crash(sighting, recovering=False))
-                reached.append((schedule, self.closure.add(sighting.world, schedule)))
-        self._close()
-        for schedule, key in reached:
-            node = self.closure.nodes[key]
-            self._count(schedule, node, node.judgement)
+    def _close(self, until: Stage) -> None:
+        """Recover from all worlds that wait for this stage, or leave all out where the budget does not last."""
+        try:
+            for node in self.closure.run(until):
+                self.tally.found(node)
+                self.between()
+                if until >= Stage.ORDER:
+                    self._reorder(node)
+        except OutOfTime:
+            self.skipped["budget"] += self.closure.abandon()
 
-    def _close(self, *, follow: bool = True) -> None:
-        """Let the closure grow to its end, or to the end of the budget."""
-        for node in self.closure.run(follow=follow):
-            if node.schedule.faults > 2 and node.judgement is not None:
-                self.findings.add(node.schedule, node.judgement)
-            for ordered in node.orders:
-                self.findings.add(node.schedule.then(ordered.injection), ordered.judgement)
-            if self._is_over(0):
-                self.skipped["budget"] += self.closure.abandon()
+    def _singles(self) -> None:
+        """Try every fault once, at depth 2 with all that it leaves for a second one."""
+        first = self.baseline.first
+        singles: list[CrashState | SingleError] = []
+        if self.setting.kill is not None:
+            mine = [sighting for sighting in first.sightings if self._mine()]
+            singles += single_crashes(mine, self.lens)
+        found = errors(first.points, first.effects, self.setting.faults)
+        singles += [SingleError(armed) for _, armed in found if self._mine()]
+        self.tried.plan(singles)
+        for single in breadth_first(singles):
+            if self._attempt(partial(self._single, single), single.count):
+                self.tried.judge(single)
 
-    def _count(self, schedule: Schedule, node: Node | None, judgement: Judgement | None) -> None:
-        """Count a judged schedule and, with it, each crash during its recovery."""
-        if judgement is None:
+    def _single(self, single: CrashState | SingleError) -> None:
+        if isinstance(single, SingleError):
+            struck = self._error((), single.armed)
+            if struck is not None and self.setting.depth > 1:
+                self._struck.append(struck)
             return
-        self.findings.add(schedule, judgement)
-        for between, sighting in node.seen if node is not None else ():
-            inner = self.closure.nodes.get(self.lens.identity(sighting.world))
-            if inner is not None and inner.judgement is not None:
-                last = (*between, crash(sighting, recovering=True))
-                self.findings.add(Schedule((*schedule.injections, *last)), inner.judgement)
+        node = self.closure.settle(self.closure.add(single.world, single.schedules[0]))
+        for schedule in single.schedules:
+            self.tally.count(schedule, node.judgement, node)
 
-    def _orders(self) -> None:
-        """Try what was in flight together in the other order: how it ends, every crash, and faults of the two."""
-        usual, tally = self.baseline.first, self.closure.tally
-        self.closure.concurrent = any(flight.others for flight in usual.flights)
-        for injection in tally.plan(usual):
-            if not self._mine() or self._is_over():
-                continue
-            plan = (order(injection),)
-            life = self.executor.live("run", self.baseline.initial, FIRST_STREAM, plan, trace=True)
-            if not tally.came([life]):
-                continue
-            schedule = Schedule((injection,))
-            self._judge_run(schedule, life)
-            if self.setting.kill is not None:
-                self._crashes(plan, from_there_on(life, usual, injection), schedule)
-            if injection.when == "before" and not injection.variant:
-                for _ in self._errors(plan, life, pair(life, usual, injection)):
-                    pass
+    def _error(self, first: tuple[Armed, ...], armed: Armed) -> _Struck | None:
+        """Let a fault strike that leaves the process alive, in a run in which `first` strikes, and judge what comes.
 
-    def _judge_run(self, schedule: Schedule, life: Lived) -> None:
-        """Judge a run that no fault struck."""
-        lives, node = [life], None
-        if needs_recovery(self.setting, life):
-            node = self.closure.nodes[self.closure.add(life.end, schedule)]
-            self._close()
-            if node.judgement is None:
-                return
-            lives += node.lives
-        self._count(schedule, node, self.judge.judge(lives))
-
-    def _errors(
-        self, first: tuple[Armed, ...], life: Lived | None = None, points: Sequence[Point] | None = None
-    ) -> Iterator[_Struck]:
-        """Try every fault that leaves the process alive, in a run in which `first` struck already, at these points.
-
-        What leaves `run` joins the closure.
+        What leaves `run` joins the closure, and so does what a crash later in this run leaves.
         """
-        last: _Struck | None = None
-        run = life or self.baseline.first
-        if points is None:
-            points = _after(run, first[-1].injection) if first else run.points
-        for injection, armed in errors(points, run.effects, self.setting.faults):
-            if (not first and not self._mine()) or self._is_over():
-                continue
-            schedule = Schedule((*(a.injection for a in first), injection))
-            if last is not None and _same_as_once(armed, last.armed, last.life):
-                self._count(schedule, last.node, last.judgement)
-                continue
-            last = self._error(schedule, (*first, replace(armed, position=len(first))))
-            if last is not None:
-                yield last
+        schedule = Schedule((*(one.injection for one in first), armed.injection))
+        once = self._once.pop(replace(armed.injection, lasting=False), None) if armed.injection.lasting else None
+        if once is not None and not first and same_as_once(armed, once.armed, once.life):
+            self.tally.count(schedule, once.judgement, once.node)
+            return None
+        struck = self._strike(schedule, (*first, replace(armed, position=len(first))))
+        if struck is not None and not first and not armed.injection.lasting:
+            self._once[armed.injection] = struck
+        return struck
 
-    def _error(self, schedule: Schedule, plan: tuple[Armed, ...]) -> _Struck | None:
-        traced = self.setting.depth > schedule.faults
-        life = self.executor.live("run", self.baseline.initial, FIRST_STREAM, plan, trace=traced)
+    def _strike(self, schedule: Schedule, plan: tuple[Armed, ...]) -> _Struck | None:
+        follows = schedule.faults == 1
+        traced = follows and (self.setting.kill is not None or self.setting.depth > 1)
+        relayed = any(
+            armed.injection.point.kind in ("net", "served") for armed in plan
+        )  # it is the parent that strikes
+        trace: Tracing = "once struck" if traced and not relayed else traced
+        life = self.executor.live("run", self.baseline.initial, FIRST_STREAM, plan, trace=trace)
         if len(life.struck) < len(plan):
             if schedule.faults < len(plan):
                 self.closure.tally.skipped["held_in_vain"] += 1
             else:
-                self.drifted.append(str(schedule))
+                self.tally.drifted.append(str(schedule))
             return None
         lives, node = [life, *outlasted(self.setting, self.judge, life, plan)], None
         if needs_recovery(self.setting, lives[-1]):
-            node = self.closure.nodes[self.closure.add(lives[-1].end, schedule)]
-            self._close(follow=schedule.faults == 1)
-            if node.judgement is None:
-                return None
+            stage = Stage.SINGLE if follows else Stage.SECOND_FAULT
+            key = self.closure.add(lives[-1].end, schedule, stage, follow=follows)
+            node = self.closure.settle(key)
             lives += node.lives
         judgement = self.judge.judge(lives)
-        self._count(schedule, node if schedule.faults == 1 else None, judgement)
+        self.tally.count(schedule, judgement, node if follows else None)
+        if traced and self.setting.kill is not None:
+            self._crashes_after(schedule, plan[-1], life)
         return _Struck(plan[-1], life, judgement, node)
 
-    def _after_an_error(self, one: _Struck) -> None:
-        """Try every second fault in the same run: in the handler of the first, or in what went on after it."""
-        first = one.armed.injection
-        if self.setting.kill is not None:
-            moments = [(s.point, s.when) for s in one.life.sightings]
-            place = moments.index((first.point, first.when)) + 1 if (first.point, first.when) in moments else 0
-            if one.armed.outlives:
-                self._crashes_while_it_lasts(one.armed, one.life.sightings[place:])
-            else:
-                self._crashes((one.armed,), one.life.sightings[place:], Schedule((first,)))
-        for _ in self._errors((one.armed,), one.life):
-            pass
+    def _crashes_after(self, schedule: Schedule, armed: Armed, life: Lived) -> None:
+        """Let the worlds join the closure that a crash after an error leaves, in its handlers or later."""
+        moments = [(s.point, s.when) for s in life.sightings]
+        struck = (armed.injection.point, armed.injection.when)
+        for sighting in life.sightings[moments.index(struck) + 1 if struck in moments else 0 :]:
+            if armed.outlives:
+                key = (armed.injection.fault, self.lens.identity(sighting.world))
+                self._outliving.setdefault(key, (armed, sighting))
+                continue
+            crashed = schedule.then(crash(sighting, recovering=False))
+            self.tally.reached(self.closure.add(sighting.world, crashed, Stage.CRASH_AFTER_AN_ERROR), crashed)
 
-    def _crashes_while_it_lasts(self, armed: Armed, sightings: Sequence[Sighting]) -> None:
-        """Crash at each sighting of a run in which something struck that the first recovery meets too."""
-        judged: dict[str, Judgement | None] = {}
+    def _crashes_after_errors(self) -> None:
+        self._close(Stage.CRASH_AFTER_AN_ERROR)
+        for armed, sighting in self._outliving.values():
+            self._attempt(partial(self._crash_while_it_lasts, armed, sighting))
+
+    def _crash_while_it_lasts(self, armed: Armed, sighting: Sighting) -> None:
+        """Crash in a run in which something struck that the first recovery meets too."""
+        schedule = Schedule((armed.injection, crash(sighting, recovering=False)))
         begun = (replace(armed, position=0, begun=True),)
-        for sighting in sightings:
-            schedule = Schedule((armed.injection, crash(sighting, recovering=False)))
-            key = self.lens.identity(sighting.world)
-            if key not in judged:
-                if self._is_over():
-                    continue
-                lives = self.judge.recover(sighting.world, trace=False, plan=begun)
-                node = self.closure.nodes[self.closure.add(lives[-1].end, schedule)]
-                self._close(follow=False)
-                judged[key] = None if node.judgement is None else self.judge.judge([*lives, *node.lives])
-            self._count(schedule, None, judged[key])
+        lives = self.judge.recover(sighting.world, trace=False, plan=begun)
+        node = self.closure.settle(self.closure.add(lives[-1].end, schedule, Stage.REST, follow=False))
+        self.tally.count(schedule, self.judge.judge([*lives, *node.lives]))
 
-    def _in_recovery(self) -> None:
-        """Try every fault in the recovery from each world that one fault can leave."""
-        for node in [n for n in self.closure.nodes.values() if n.schedule.faults == 1]:
-            last: tuple[Armed, Lived, Judgement] | None = None
-            points = [point for life in node.lives for point in life.points]
-            effects = {point: effect for life in node.lives for point, effect in life.effects.items()}
-            for injection, armed in errors(points, effects, self.setting.faults):
-                if self._is_over():
-                    continue
-                injection = replace(injection, recovering=True)
-                armed = replace(armed, injection=injection)
-                schedule = node.schedule.then(injection)
-                if last is not None and _same_as_once(armed, last[0], last[1]):
-                    self.findings.add(schedule, last[2])
-                    continue
-                last = self._fault_in_recovery(node, schedule, armed)
+    def _orders(self) -> None:
+        """Try what was in flight together in the other order: how it ends, every crash, and faults of the two."""
+        for injection in self.closure.tally.plan(self.baseline.first):
+            if self._mine():
+                self._attempt(partial(self._order, injection))
+        for node in [n for n in self.closure.nodes.values() if n.judgement is not None]:
+            self._attempt(partial(self._reorder, node))
+        self._close(Stage.ORDER)
 
-    def _fault_in_recovery(self, node: Node, schedule: Schedule, armed: Armed) -> tuple[Armed, Lived, Judgement] | None:
+    def _reorder(self, node: Node) -> None:
+        for ordered in self.closure.reorder(node):
+            self.tally.count(node.schedule.then(ordered.injection), ordered.judgement)
+
+    def _order(self, injection: Injection) -> None:
+        usual, plan, schedule = self.baseline.first, (order(injection),), Schedule((injection,))
+        life = self.executor.live("run", self.baseline.initial, FIRST_STREAM, plan, trace=True)
+        if not self.closure.tally.came([life]):
+            return
+        lives = [life]
+        if needs_recovery(self.setting, life):
+            lives += self.closure.settle(self.closure.add(life.end, schedule, Stage.ORDER)).lives
+        self.tally.count(schedule, self.judge.judge(lives))
+        if self.setting.kill is not None:
+            for sighting in from_there_on(life, usual, injection):
+                crashed = schedule.then(crash(sighting, recovering=False))
+                self.tally.reached(self.closure.add(sighting.world, crashed, Stage.ORDER), crashed)
+        if injection.when == "before" and not injection.variant:
+            for _, armed in errors(pair(life, usual, injection), life.effects, self.setting.faults):
+                self._error(plan, armed)
+
+    def _second_faults(self) -> None:
+        """Try every second fault: in the same run, and in the recovery from each world that one fault can leave."""
+        if self.setting.depth < 2:
+            return
+        for one in self._struck:
+            points = after(one.life, one.armed.injection)
+            for _, armed in errors(points, one.life.effects, self.setting.faults):
+                self._attempt(partial(self._error, (one.armed,), armed))
+        for node in [n for n in self.closure.nodes.values() if n.schedule.faults == 1 and n.judgement is not None]:
+            self._in_recovery(node)
+
+    def _in_recovery(self, node: Node) -> None:
+        last: tuple[Armed, Lived, Judgement] | None = None
+        for injection, armed in self._errors_in_recovery(node):
+            schedule = node.schedule.then(injection)
+            if last is not None and same_as_once(armed, last[0], last[1]):
+                self.tally.count(schedule, last[2])
+                continue
+            came: list[tuple[Armed, Lived, Judgement]] = []
+            self._attempt(partial(self._fault_in_recovery, node, schedule, armed, came))
+            last = came[0] if came else None
+
+    def _errors_in_recovery(self, node: Node) -> Iterator[tuple[Injection, Armed]]:
+        points: Sequence[Point] = [point for life in node.lives for point in life.points]
+        effects = {point: effect for life in node.lives for point, effect in life.effects.items()}
+        for injection, armed in errors(points, effects, self.setting.faults):
+            recovering = replace(injection, recovering=True)
+            yield recovering, replace(armed, injection=recovering)
+
+    def _fault_in_recovery(
+        self, node: Node, schedule: Schedule, armed: Armed, came: list[tuple[Armed, Lived, Judgement]]
+    ) -> None:
         lives = self.judge.recover(node.world, trace=False, plan=(armed,))
         if not lives[-1].struck:
-            self.drifted.append(str(schedule))
-            return None
+            self.tally.drifted.append(str(schedule))
+            return
         struck = lives[-1]
         lives += outlasted(self.setting, self.judge, struck, (armed,))
-        healthy = self.closure.nodes[self.closure.add(lives[-1].end, schedule)]
-        self._close(follow=False)
-        if healthy.judgement is None:
-            return None
+        healthy = self.closure.settle(self.closure.add(lives[-1].end, schedule, Stage.SECOND_FAULT, follow=False))
         judgement = self.judge.judge([*lives, *healthy.lives])
-        self.findings.add(schedule, judgement)
-        return armed, struck, judgement
-
-
-def _after(run: Lived, injection: Injection) -> Sequence[Point]:
-    place = run.points.index(injection.point) + 1 if injection.point in run.points else len(run.points)
-    return run.points[place:]
-
-
-def _same_as_once(armed: Armed, other: Armed, life: Lived) -> bool:
-    """Say whether a lasting fault can do nothing that it did not do once: its process reached no later point of it."""
-    one, lasting = other.injection, armed.injection
-    if one.lasting or not lasting.lasting or replace(one, lasting=True) != lasting or one.point not in life.points:
-        return False
-    return not any(armed.reaches(point) for point in _after(life, one))
+        self.tally.count(schedule, judgement)
+        came.append((armed, struck, judgement))

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from ..network.fronts import FrontProcess
 from ..network.proxies import Proxies
 from ..network.serving import TwinServer
+from ..values.exploration import Exploration
 from ..values.faults import Fault
 from ..values.history import Invariant
 from ..values.network import Reach
@@ -31,6 +32,8 @@ class Setting:
         proxies: what makes faults of the network that the relays leave to Toxiproxy.
         servers: what lets twins be reached on real ports.
         progress: is told what is going on, for the terminal.
+        found: is told what is confirmed so far, at each confirmed finding.
+        first: whether one confirmed finding ends the exploration.
     """
 
     run: Callable[[], Any]
@@ -52,6 +55,8 @@ class Setting:
     proxies: Proxies | None = None
     servers: Sequence[TwinServer] = ()
     progress: Callable[[str, int], None] = lambda what, executions: None
+    found: Callable[[Exploration], None] = lambda result: None
+    first: bool = False
     max_crashes: int = 6
     max_worlds: int = 4000
     many_worlds: int = 100

@@ -58,6 +58,8 @@ class Exploration:
         concurrent: "tasks", "threads" and "programs" where of effects side by side one order was tried only.
         orders: how many other orders of effects in flight together were tried.
         inside: points of programs that changed what is watched while nobody looked.
+        growing: what grows with each restart, so that further crashes were not tried.
+        not_tried: families of faults of which some were left out: how many were tried, of how many.
         elsewhere: whether this was a replay of a schedule whose first point this fault-free run does not have.
     """
 
@@ -76,6 +78,8 @@ class Exploration:
     orders: int = 0
     inside: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
+    growing: tuple[str, ...] = ()
+    not_tried: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     audited: int = 0
     seconds: float = 0.0
     statement: str = ""

@@ -1,0 +1,100 @@
+"""Which faults come first: those that happen most often in life, and one of each family before many of one.
+
+A budget spends its first seconds on what is likeliest, and what it leaves out is told by family.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Protocol, TypeVar
+
+from ..values.schedule import Schedule
+
+SERVICES, CRASHES = "faults of models and services", "crashes"
+_FAMILIES = (
+    (SERVICES, ("llm.*", "http.*", "mcp.*", "mail.*", "network.*", "credentials.*")),
+    (CRASHES, ("process.kill",)),
+    ("faults of storage", ("storage.*", "sqlite.*")),
+    ("faults of programs", ("subprocess.*",)),
+)
+_LAST = ("interruptions", ("process.interrupt", "process.cancel", "order.*"))
+_COMMONEST = ("*.timeout", "*.rate_limited", "*.unavailable", "*.server_error", "*.lost_answer", "llm.malformed_json")
+"""Within a family, before all others; the others keep the order in which they are declared."""
+
+
+def family_of(fault: str) -> str:
+    """Return what the family of a fault is called; a fault of somebody's own belongs to the prefix of its name."""
+    for name, globs in (*_FAMILIES, _LAST):
+        if any(fnmatchcase(fault, glob) for glob in globs):
+            return name
+    return f"faults of {fault.partition('.')[0]}"
+
+
+def likelihood(fault: str) -> tuple[int, int]:
+    """Return a number for how often a fault happens in life: the smaller, the likelier."""
+    names = [name for name, _ in _FAMILIES]
+    family = family_of(fault)
+    place = names.index(family) if family in names else len(names) + (family == _LAST[0])
+    common = next((n for n, glob in enumerate(_COMMONEST) if fnmatchcase(fault, glob)), len(_COMMONEST))
+    return place, common
+
+
+def size(schedule: Schedule) -> tuple[int, bool, tuple[tuple[int, int], ...]]:
+    """Return what of a schedule makes it a better example than another: few injections, once, likely ones."""
+    injections = schedule.injections
+    return len(injections), any(i.lasting for i in injections), tuple(likelihood(i.fault) for i in injections)
+
+
+class Single(Protocol):
+    """A schedule of one fault, or those of one crash state."""
+
+    @property
+    def fault(self) -> str:
+        """The name of the fault."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """How many schedules it stands for."""
+        ...
+
+
+_S = TypeVar("_S", bound=Single)
+
+
+def breadth_first(singles: Iterable[_S]) -> list[_S]:
+    """Return the first of each family, then at each place the commonest, then the crashes, then all others.
+
+    A family's own are in the order of how often they happen in life; equal ones keep their order.
+    """
+    ordered = sorted(singles, key=lambda single: likelihood(single.fault))
+    tasted: dict[str, _S] = {}
+    for single in ordered:
+        tasted.setdefault(family_of(single.fault), single)
+    first = {id(single) for single in tasted.values()}
+    commonest = [s for s in ordered if id(s) not in first and likelihood(s.fault) == (0, 0)]
+    crashes = [s for s in ordered if id(s) not in first and s.fault == "process.kill"]
+    done = first | {id(single) for single in (*commonest, *crashes)}
+    return [*tasted.values(), *commonest, *crashes, *(s for s in ordered if id(s) not in done)]
+
+
+@dataclass(slots=True)
+class Tried:
+    """How many schedules of one fault there are in each family, and how many of them were judged."""
+
+    planned: Counter[str] = field(default_factory=Counter)
+    judged: Counter[str] = field(default_factory=Counter)
+
+    def plan(self, singles: Sequence[Single]) -> None:
+        """Count what is there to be tried."""
+        for single in singles:
+            self.planned[family_of(single.fault)] += single.count
+
+    def judge(self, single: Single) -> None:
+        """Count what was tried, whatever came of it."""
+        self.judged[family_of(single.fault)] += single.count
+
+    def left_out(self) -> dict[str, tuple[int, int]]:
+        """Return for each family that was not tried whole how many were tried, of how many."""
+        return {name: (self.judged[name], count) for name, count in self.planned.items() if self.judged[name] < count}

@@ -1,0 +1,78 @@
+"""Schedules of one fault, as values: each crash state that the run can leave, and each error at each of its points."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ..boundary.armed import Armed
+from ..values.points import Point
+from ..values.schedule import Injection, Schedule
+from .lens import Lens
+from .lives import Lived, Sighting, Snapshot
+from .plan import CRASH, crash
+
+
+@dataclass(slots=True)
+class CrashState:
+    """A world that a crash of the run leaves, and each single crash that leaves it, in the order of the run."""
+
+    world: Snapshot
+    schedules: list[Schedule] = field(default_factory=list)
+    fault: str = CRASH
+
+    @property
+    def count(self) -> int:
+        """How many crashes leave it."""
+        return len(self.schedules)
+
+
+@dataclass(frozen=True, slots=True)
+class SingleError:
+    """One fault, at one point, that leaves the process alive."""
+
+    armed: Armed
+    count: int = 1
+
+    @property
+    def fault(self) -> str:
+        """The name of the fault."""
+        return self.armed.injection.fault
+
+
+def single_crashes(sightings: Sequence[Sighting], lens: Lens) -> list[CrashState]:
+    """Return the crash states of a traced run, the ones in its middle first, then those between, and so on.
+
+    A bug shows in a stretch of the run: halving finds long ones soon.
+    """
+    found: dict[str, CrashState] = {}
+    for sighting in sightings:
+        state = found.setdefault(lens.identity(sighting.world), CrashState(sighting.world))
+        state.schedules.append(Schedule((crash(sighting, recovering=False),)))
+    states = list(found.values())
+    return [states[index] for index in _halving(len(states))]
+
+
+def _halving(count: int) -> list[int]:
+    """Return the numbers below `count`: the middle one, the middles of both halves, and so on."""
+    found: list[int] = []
+    ranges = [(0, count)]
+    while ranges:
+        begin, end = ranges.pop(0)
+        if begin < end:
+            middle = (begin + end) // 2
+            found.append(middle)
+            ranges += [(begin, middle), (middle + 1, end)]
+    return found
+
+
+def after(run: Lived, injection: Injection) -> Sequence[Point]:
+    """Return the points of a run that come after an injection."""
+    place = run.points.index(injection.point) + 1 if injection.point in run.points else len(run.points)
+    return run.points[place:]
+
+
+def same_as_once(armed: Armed, other: Armed, life: Lived) -> bool:
+    """Return whether a lasting fault does what it did once: its process reached no later point of it."""
+    one, lasting = other.injection, armed.injection
+    if one.lasting or not lasting.lasting or replace(one, lasting=True) != lasting or one.point not in life.points:
+        return False
+    return not any(armed.reaches(point) for point in after(life, one))

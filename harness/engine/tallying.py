@@ -1,0 +1,76 @@
+"""Count what was judged: each schedule once, and each crash in the recovery from a world once, whoever leads there."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ..values.schedule import Injection, Schedule
+from .closure import Closure, Node
+from .findings import Findings
+from .judge import Judgement
+from .lens import Lens
+from .plan import crash
+
+
+@dataclass(slots=True)
+class Tallying:
+    """Hands what was judged to the findings.
+
+    Attributes:
+        drifted: schedules whose fault was due and never struck.
+    """
+
+    lens: Lens
+    findings: Findings
+    drifted: list[str]
+    _led: dict[int, tuple[Node, list[Schedule]]] = field(default_factory=dict)
+    _reached: dict[str, dict[Injection, tuple[Schedule, int]]] = field(default_factory=dict)
+
+    def count(self, schedule: Schedule, judgement: Judgement | None, node: Node | None = None) -> None:
+        """Count a schedule that was judged, and remember the world that it left, where something recovered from it."""
+        if judgement is not None:
+            self.findings.add(schedule, judgement)
+            if node is not None:
+                self._led.setdefault(id(node), (node, []))[1].append(schedule)
+
+    def found(self, node: Node) -> None:
+        """Note what is wrong after the recovery from a world, as soon as that is known."""
+        if node.judgement is not None and node.judgement.broken:
+            self.findings.note(node.schedule, node.judgement)
+
+    def reached(self, key: str, schedule: Schedule) -> None:
+        """Remember that a crash in a run in which something else came first leaves the world of this key."""
+        firsts = self._reached.setdefault(key, {})
+        known, count = firsts.get(schedule.injections[0], (schedule, 0))
+        firsts[schedule.injections[0]] = known, count + 1
+
+    def count_recoveries(self, closure: Closure) -> None:
+        """Count each crash in a recovery, and each one after an error or another order, that was judged."""
+        for key, firsts in self._reached.items():
+            judgement = closure.nodes[key].judgement
+            if judgement is not None:
+                for schedule, count in firsts.values():
+                    self.findings.add(schedule, judgement, count)
+        for node in closure.nodes.values():
+            for last, judgement in self._crashes_in(node, closure):
+                self.findings.add(Schedule((*node.schedule.injections, *last)), judgement)
+        for node, schedules in self._led.values():
+            self._tabulate_recovery(node, schedules, closure)
+
+    def _crashes_in(self, node: Node, closure: Closure) -> Iterator[tuple[tuple[Injection, ...], Judgement]]:
+        """Yield each crash in the recovery from a world that was judged, and what came of it."""
+        for between, sighting in node.seen:
+            inner = closure.nodes.get(self.lens.identity(sighting.world))
+            if inner is not None and inner.judgement is not None:
+                yield (*between, crash(sighting, recovering=True)), inner.judgement
+
+    def _tabulate_recovery(self, node: Node, schedules: Sequence[Schedule], closure: Closure) -> None:
+        """Let the table show for each fault that led to a world what crashes in the recovery from it came to."""
+        ends: dict[object, tuple[tuple[Injection, ...], Judgement, int]] = {}
+        for last, judgement in self._crashes_in(node, closure):
+            end = (judgement.invariants, bool(judgement.errors))
+            first, example, count = ends.get(end, (last, judgement, 0))
+            ends[end] = first, example, count + 1
+        for schedule in schedules:
+            if schedule != node.schedule:
+                for last, judgement, count in ends.values():
+                    self.findings.tabulate(Schedule((*schedule.injections, *last)), judgement, count)
