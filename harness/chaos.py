@@ -34,7 +34,10 @@ class Chaos:
         options: what was asked for.
         test: the test's id, for reports.
         tell: receives every finished exploration.
-        progress: receives what is running and how many processes ran so far.
+
+    Attributes:
+        progress: receives what says what is running, and how many processes ran so far.
+        found: receives what an exploration has found so far, at each confirmed finding.
     """
 
     def __init__(
@@ -42,9 +45,10 @@ class Chaos:
         options: Options,
         test: str = "",
         tell: Callable[[Exploration], None] = lambda result: None,
-        progress: Callable[[str, int], None] = lambda what, executions: None,
     ) -> None:
-        self._options, self._test, self._tell, self._progress = options, test, tell, progress
+        self._options, self._test, self._tell = options, test, tell
+        self.progress: Callable[[Callable[[], str], int], None] = lambda what, executions: None
+        self.found: Callable[[Exploration], None] = lambda result: None
         self._paths: list[tuple[Path, str | None, bool, tuple[str, ...]]] = []
         self._services: list[WorldSource] = []
         self._twins: list[Twin] = []
@@ -266,7 +270,10 @@ class Chaos:
         from .engine.explore import Explorer, NothingSelected
 
         options = self._options
-        explorer = Explorer(self._setting(run, recover, allow, retry, errors))
+        setting = self._setting(run, recover, allow, retry, errors)
+        explorer = Explorer(
+            replace(setting, found=lambda so_far: self.found(replace(so_far, test=self._test, name=name)))
+        )
         try:
             if options.schedule is not None:
                 result = explorer.replay(options.schedule)
@@ -314,7 +321,8 @@ class Chaos:
             fronts=tuple(self._networks.fronts),
             proxies=self._networks.proxies,
             servers=tuple(self._networks.servers),
-            progress=self._progress,
+            progress=self.progress,
+            first=options.first,
             depth=options.depth,
             budget_s=options.budget_s,
             shard=options.shard,

@@ -31,6 +31,16 @@ def failure_text(result: Exploration, seed: int) -> str:
     return "\n\n".join([*blocks, f"chaos: {result.statement}"])
 
 
+def first_finding(so_far: Exploration, seed: int) -> list[str]:
+    """Return the lines that tell of the first finding while the exploration goes on."""
+    finding = so_far.violations[0]
+    after = f"after {so_far.executions} executions, {so_far.seconds:.1f} s"
+    return [
+        f"chaos: found {after}: {', '.join(finding.invariants)} broken",
+        f"  {command(so_far.test, finding.schedule, seed)}",
+    ]
+
+
 def _finding(finding: Finding, test: str, seed: int) -> str:
     cells = f" ({finding.cells} schedules end so)" if finding.cells > 1 else ""
     lines = [f"chaos: {', '.join(finding.invariants)} broken{cells}"]

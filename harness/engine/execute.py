@@ -51,7 +51,7 @@ class Executor:
         self.limits = UNLIMITED
         self.patience_s = 30.0
         self.deadline = Deadline()
-        self.stage = ""
+        self.working_on: Callable[[str], str] = lambda role: role
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
         self.processes = Processes(self._agent)
         self.reuse = False
@@ -155,7 +155,7 @@ class Executor:
 
     def _remember(self, lived: Lived) -> None:
         """Keep what the statement must know, and say what is going on."""
-        self.setting.progress(f"{self.stage}: {lived.role}" if self.stage else lived.role, self.executions)
+        self.setting.progress(lambda: self.working_on(lived.role), self.executions)
         for name in ("unintercepted", "unwatched", "concurrent", "inside"):
             getattr(self, name).update(dict.fromkeys(getattr(lived, name)))
 

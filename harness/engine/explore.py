@@ -16,7 +16,7 @@ from .budget import OutOfTime
 from .closure import Closure, Node
 from .confirming import Confirming
 from .execute import Executor
-from .families import Tried
+from .families import CRASHES, Tried
 from .findings import Failure, Findings, finding, signature
 from .judge import Judge, Judgement
 from .lens import Lens
@@ -92,8 +92,9 @@ class Explorer:
         if reduce:
             self._schedules(closure, tried)
             self._within_budget(self.confirming.end, more=True)
-            self._within_budget(lambda: self._audit(closure))
-            self._within_budget(self._audit_reuse)
+            if "first_finding" not in self.skipped:
+                self._within_budget(lambda: self._audit(closure))
+                self._within_budget(self._audit_reuse)
         else:
             self._brute_force()
             self.confirming.end()
@@ -244,7 +245,7 @@ class Explorer:
             schedules=self.findings.schedules,
             executions=self.executor.executions,
             worlds=len(closure.nodes),
-            closed=reduce and closure.closed and self.setting.kill is not None and not self.drifted,
+            closed=self._is_closed(closure, tried, reduce),
             skipped=skipped,
             drifted=tuple(self.drifted),
             unintercepted=tuple(self.executor.unintercepted),
@@ -263,6 +264,10 @@ class Explorer:
             verdicts=dict(sorted(self.judge.verdicts.items())),
             result=first.outcome.value,
         )
+
+    def _is_closed(self, closure: Closure, tried: Tried, reduce: bool) -> bool:
+        whole = closure.closed and CRASHES not in tried.left_out()
+        return reduce and whole and self.setting.kill is not None and not self.drifted
 
     def _replay(self, schedule: Schedule) -> Exploration:
         self._observe()

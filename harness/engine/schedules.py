@@ -55,6 +55,7 @@ class Schedules:
     between: Callable[[], None]
     skipped: Counter[str] = field(default_factory=Counter)
     tried: Tried = field(default_factory=Tried)
+    _stage: Stage = Stage.SINGLE
     _number: int = 0
     _once: dict[Injection, _Struck] = field(default_factory=dict)
     _struck: list[_Struck] = field(default_factory=list)
@@ -70,16 +71,27 @@ class Schedules:
             Stage.REST: lambda: self._close(Stage.REST),
             Stage.SECOND_FAULT: self._second_faults,
         }
+        self.executor.working_on = self._working_on
         self.closure.concurrent = any(flight.others for flight in self.baseline.first.flights)
         try:
             for stage, work in stages.items():
-                self.executor.stage = stage.text
+                self._stage = stage
                 work()
         except FirstFound:
-            left = sum(planned - judged for judged, planned in self.tried.left_out().values())
-            self.skipped["first_finding"] += left + self.closure.abandon()
-        self.executor.stage = ""
+            self.skipped["first_finding"] += self._left()
+            self.closure.abandon()
+        self.executor.working_on = lambda role: role
         self.tally.count_recoveries(self.closure)
+
+    def _left(self) -> int:
+        """Return how many schedules are known to be left."""
+        singles = sum(planned - judged for judged, planned in self.tried.left_out().values())
+        return singles + self.closure.waiting
+
+    def _working_on(self, role: str) -> str:
+        """Return what is going on, for people: what is tried, what runs, what is left, what keeps it going."""
+        grows = f", grows with each restart: {', '.join(self.closure.growing)}" if self.closure.growing else ""
+        return f"{self._stage.text}: {role}, {self._left()} left{grows}"
 
     def _mine(self) -> bool:
         """Say whether the next schedule belongs to this shard."""

@@ -54,7 +54,7 @@ class Setting:
     fronts: Sequence[FrontProcess] = ()
     proxies: Proxies | None = None
     servers: Sequence[TwinServer] = ()
-    progress: Callable[[str, int], None] = lambda what, executions: None
+    progress: Callable[[Callable[[], str], int], None] = lambda what, executions: None
     found: Callable[[Exploration], None] = lambda result: None
     first: bool = False
     max_crashes: int = 6

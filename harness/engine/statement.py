@@ -47,6 +47,11 @@ def statement(
         parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
     if result.skipped:
         parts.append("left out: " + ", ".join(f"{count} by {rule}" for rule, count in sorted(result.skipped.items())))
+    for family, (tried, planned) in result.not_tried.items():
+        parts.append(f"{tried} of {planned} {family} tried")
+    if result.growing:
+        grows = f"grows with each restart: {', '.join(result.growing)}"
+        parts.append(f"{grows} (so further crashes were not tried: limit it, or leave it out with ignore=)")
     if result.flaky:
         parts.append(f"{len(result.flaky)} did not repeat")
     if result.unwatched:

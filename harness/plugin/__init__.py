@@ -38,10 +38,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check what was typed, before anything runs."""
     for name in ("chaos", "rollproof"):
-        config.addinivalue_line(
-            "markers",
-            f"{name}(faults, depth, budget, seed, reuse, epic, feature, story): settings of a test that explores",
-        )
+        settings = "faults, depth, budget, seed, reuse, first, epic, feature, story"
+        config.addinivalue_line("markers", f"{name}({settings}): settings of a test that explores")
     others = [p for p in config.pluginmanager.get_plugins() if hasattr(p, "chaos")]
     if not any(type(other.chaos).__name__ == "FixtureFunctionDefinition" for other in others):
         from . import short_name
@@ -94,15 +92,13 @@ def rollproof(request: pytest.FixtureRequest) -> Iterator["Chaos"]:
     reporting = config.pluginmanager.get_plugin("rollproof-reporting")
     found: list[Exploration] = []
     item.stash[_explorations] = found
-    progress = reporting.progress(item.nodeid) if reporting is not None else _silent
-    made = Chaos(options.of_item(config, item), item.nodeid, found.append, progress)
+    made = Chaos(options.of_item(config, item), item.nodeid, found.append)
+    if reporting is not None:
+        made.progress = reporting.progress(item.nodeid)
+        made.found = reporting.found(item.nodeid, found)
     item.stash[_chaos] = made
     yield made
     made.close()
-
-
-def _silent(what: str, executions: int) -> None:
-    return None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,10 +25,11 @@ _OURS = (
 )
 _SWITCHES = (
     ("no-reduce", "brute force, up to two crashes: nothing is merged"),
+    ("first", "end each exploration at its first confirmed finding; pytest's -x does so, too"),
     ("reuse", "one process carries out many schedules: for an agent that keeps nothing in memory from run to run"),
 )
 _FLAGS = (*_SWITCHES, ("list", "list faults, invariants and twins"))
-_MARKS = ("faults", "depth", "budget", "seed", "reuse", "epic", "feature", "story")
+_MARKS = ("faults", "depth", "budget", "seed", "reuse", "first", "epic", "feature", "story")
 _taken = pytest.StashKey[list[str]]()
 
 
@@ -118,7 +119,7 @@ def idle(config: pytest.Config) -> list[str]:
     """Return what was typed about exploring on the command line where nothing explores; a seed is used there too."""
     if active(config):
         return []
-    names = ("faults", "depth", "budget", "shard", "json", "no-reduce", "reuse")
+    names = ("faults", "depth", "budget", "shard", "json", "no-reduce", "reuse", "first")
     return [f"--chaos-{name}" for name in names if config.getoption(_dest(name), None)]
 
 
@@ -263,7 +264,8 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         seed=_number(seed, seed_place),
         schedule=Schedule.parse(replayed) if replayed else None,
         reduce=not flag(config, "no-reduce"),
-        reuse=_reuse(config, marked),
+        reuse=_switched_on(config, marked, "reuse", "where the agent keeps nothing in memory from run to run"),
+        first=_switched_on(config, marked, "first", "where one finding is enough") or config.getoption("maxfail") == 1,
         depth=_depth(depth, depth_place),
         budget_s=_budget(budget, budget_place),
         shard=_shard(value(config, "shard")),
@@ -279,15 +281,15 @@ def _setting(config: pytest.Config, marked: dict[str, Any], name: str) -> tuple[
     return value(config, name), _place(config, name)
 
 
-def _reuse(config: pytest.Config, marked: dict[str, Any]) -> bool:
-    """Return whether processes are used again; raises ChaosError for a mark that says neither yes nor no."""
+def _switched_on(config: pytest.Config, marked: dict[str, Any], name: str, when: str) -> bool:
+    """Return whether a switch is on; raises ChaosError for a mark that says neither yes nor no."""
     from ..values.errors import ChaosError
 
-    chosen = marked.get("reuse", flag(config, "reuse"))
+    chosen = marked.get(name, flag(config, name))
     if not isinstance(chosen, bool):
-        text = f"{chosen!r} is neither True nor False (@pytest.mark.chaos(reuse=…))"
-        raise ChaosError("bad-reuse", text, "reuse=True, where the agent keeps nothing in memory from run to run")
-    return chosen or bool(config.getoption(_dest("reuse"), False))
+        text = f"{chosen!r} is neither True nor False (@pytest.mark.chaos({name}=…))"
+        raise ChaosError(f"bad-{name}", text, f"{name}=True, {when}")
+    return chosen or bool(config.getoption(_dest(name), False))
 
 
 def _place(config: pytest.Config, name: str) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..values.exploration import Exploration
 
 _REFRESH_S = 0.2
+_IN_A_LOG_S = 60.0
 _WIDTH = 78
 
 
@@ -32,22 +33,56 @@ class Reporting:
         """Say what a run can be repeated with."""
         return f"chaos: exploring, seed {options.value(self._config, 'seed') or 0}"
 
-    def progress(self, nodeid: str) -> Callable[[str, int], None]:
-        """Return what shows a live line: a count, a rate, what is running; silent in CI and where nobody watches."""
-        reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-        quiet = reporter is None or not reporter.isatty or os.environ.get("CI") or hasattr(self._config, "workerinput")
-        began = time.monotonic()
+    def progress(self, nodeid: str) -> Callable[[Callable[[], str], int], None]:
+        """Return what says how far an exploration is: a count, a rate, what is running and what is left.
 
-        def show(what: str, executions: int) -> None:
+        A live line where somebody watches; in a log, where every line is kept, one line each minute.
+        """
+        reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        silent = reporter is None or hasattr(self._config, "workerinput")
+        live = not silent and reporter.isatty and not os.environ.get("CI")
+        began = logged = time.monotonic()
+
+        def show(what: Callable[[], str], executions: int) -> None:
+            nonlocal logged
             now = time.monotonic()
-            if quiet or now - self._shown < _REFRESH_S:
+            if silent or now - (self._shown if live else logged) < (_REFRESH_S if live else _IN_A_LOG_S):
                 return
-            self._shown = now
             rate = executions / max(now - began, 0.001)
-            line = f"{nodeid.rpartition('::')[2]}: {executions} executions, {rate:.0f}/s, {what}"
-            self._overwrite(f"{line[:_WIDTH]:<{_WIDTH}}\r")
+            line = f"{nodeid.rpartition('::')[2]}: {executions} executions, {rate:.0f}/s, {what()}"
+            if live:
+                self._shown = now
+                self._overwrite(f"{line[:_WIDTH]:<{_WIDTH}}\r")
+            else:
+                logged = now
+                self._between_lines([f"chaos: {line}"])
 
         return show
+
+    def found(self, nodeid: str, earlier: "list[Exploration]") -> "Callable[[Exploration], None]":
+        """Return what tells a finding as soon as it is confirmed: on the terminal the first one, in the file each.
+
+        `earlier` has what the same test explored before.
+        """
+        told: set[int] = set()
+
+        def tell(so_far: "Exploration") -> None:
+            if hasattr(self._config, "workerinput"):
+                return
+            results = [exploration.as_json() for exploration in (*earlier, so_far)]
+            self._write_json([*self._results, *results])
+            if len(earlier) not in told:
+                told.add(len(earlier))
+                seed = int(options.value(self._config, "seed") or 0)
+                self._between_lines(terminal.first_finding(so_far, seed))
+
+        return tell
+
+    def _between_lines(self, lines: "list[str]") -> None:
+        """Write whole lines in the middle of the line that pytest is writing, and begin that one again after them."""
+        before = f"{'':<{_WIDTH}}\r" if self._shown else "\n"
+        self._overwrite(before + "".join(f"{line}\n" for line in lines) + self._writer._current_line)
+        self._shown = 0.0
 
     @property
     def _writer(self) -> Any:
@@ -77,7 +112,9 @@ class Reporting:
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take over what a test explored, wherever it ran."""
-        self._results += getattr(report, "rollproof", [])
+        if found := getattr(report, "rollproof", []):
+            self._results += found
+            self._write_json(self._results)
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -94,7 +131,11 @@ class Reporting:
 
     @pytest.hookimpl
     def pytest_sessionfinish(self) -> None:
-        """Write the JSON result once, in the controller."""
+        """Write the JSON result of the whole session."""
+        self._write_json(self._results)
+
+    def _write_json(self, results: list[dict[str, Any]]) -> None:
+        """Replace the JSON result as a whole; only the controller does."""
         path = options.value(self._config, "json")
         if path and not hasattr(self._config, "workerinput"):
-            json_file.write(path, int(options.value(self._config, "seed") or 0), self._results)
+            json_file.write(path, int(options.value(self._config, "seed") or 0), results)

@@ -106,6 +106,7 @@ class Exploration:
             "unintercepted": len(self.unintercepted),
             "unwatched": list(self.unwatched),
             "masked": list(self.masked),
+            "not_tried": {family: f"{tried} of {planned} tried" for family, (tried, planned) in self.not_tried.items()},
             "audited": self.audited,
             "seconds": round(self.seconds, 3),
             "statement": self.statement,

@@ -27,6 +27,7 @@ class Options:
     schedule: "Schedule | None" = None
     reduce: bool = True
     reuse: bool = False
+    first: bool = False
     depth: int = 1
     budget_s: float | None = None
     shard: tuple[int, int] = (1, 1)
