@@ -5,8 +5,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from ..values.points import Point
-from ..values.reads import EVERYTHING, Aspect, Footprint, Read
+from ..values.reads import EVERYTHING, Aspect, Footprint
 
 _NAMED, _MANY = 1_000, 50_000
 
@@ -18,7 +17,7 @@ class Recorder:
         self._asked: set[tuple[str, Aspect]] = set()
         self._scanned: set[str] = set()
         self._trees: set[str] = set()
-        self._named: list[Read] = []
+        self._first: list[tuple[str, str, int, str, Aspect]] = []
         self._numbers: defaultdict[tuple[str, str], Iterator[int]] = defaultdict(functools.partial(itertools.count, 1))
         self._everything = False
 
@@ -28,8 +27,8 @@ class Recorder:
         for aspect in aspects:
             if (path, aspect) not in self._asked:
                 self._asked.add((path, aspect))
-                if len(self._named) < _NAMED:
-                    self._named.append(Read(Point("file", verb, target, number), path, aspect))
+                if len(self._first) < _NAMED:
+                    self._first.append((verb, target, number, path, aspect))
         if len(self._asked) > _MANY:
             self.everything()
 
@@ -50,6 +49,5 @@ class Recorder:
         """Return what was asked for, with the reads that have names."""
         if self._everything:
             return EVERYTHING
-        return Footprint(
-            frozenset(self._asked), frozenset(self._scanned), frozenset(self._trees), named=tuple(self._named)
-        )
+        asked, scanned, trees = frozenset(self._asked), frozenset(self._scanned), frozenset(self._trees)
+        return Footprint(asked, scanned, trees, first=tuple(self._first))

@@ -13,9 +13,8 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..values.reads import Aspect
 from . import listing, patching
@@ -29,9 +28,9 @@ _CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _MANY_PATHS = 20_000
 
 _PRESENCE: tuple[Aspect, ...] = ("presence",)
-_SIZE: tuple[Aspect, ...] = ("presence", "size")
-_STATUS: tuple[Aspect, ...] = ("presence", "size", "time")
-CONTENT: tuple[Aspect, ...] = ("presence", "size", "content")
+_SIZE: tuple[Aspect, ...] = ("size",)
+_STATUS: tuple[Aspect, ...] = ("size", "time")
+CONTENT: tuple[Aspect, ...] = ("content",)
 
 # function of os, what it asks for, position of the path, its keyword, the keyword of its directory descriptor,
 # whether a link at the end of the path is followed
@@ -44,10 +43,10 @@ _ASKING: tuple[tuple[str, tuple[Aspect, ...], int, str, str, bool], ...] = (
     ("utime", _PRESENCE, 0, "path", "dir_fd", True),
     ("mkfifo", _PRESENCE, 0, "path", "dir_fd", False),
     ("mknod", _PRESENCE, 0, "path", "dir_fd", False),
-    ("readlink", ("presence", "content"), 0, "path", "dir_fd", False),
+    ("readlink", CONTENT, 0, "path", "dir_fd", False),
     ("fstat", _STATUS, 0, "fd", "", False),
-    ("lseek", ("size",), 0, "fd", "", False),
-    ("posix_fallocate", ("size",), 0, "fd", "", False),
+    ("lseek", _SIZE, 0, "fd", "", False),
+    ("posix_fallocate", _SIZE, 0, "fd", "", False),
 )
 # the same for what changes which names there are
 _NAMING = (
@@ -112,7 +111,7 @@ _ASKERS: Mapping[CodeType, tuple[Aspect, ...]] = {
     **dict.fromkeys((c for kind in pathlib.Path.__mro__ for c in _codes(kind, *_PATH_WHETHER)), _PRESENCE),
     **dict.fromkeys(_codes(shutil, "copyfile", "copymode", "_samefile"), _PRESENCE),
     **dict.fromkeys(_codes(posixpath, "getsize"), _SIZE),
-    **dict.fromkeys(_codes(posixpath, "getmtime", "getatime", "getctime"), ("presence", "time")),
+    **dict.fromkeys(_codes(posixpath, "getmtime", "getatime", "getctime"), ("time",)),
 }
 _ON_BEHALF = frozenset(
     (*(code for kind in pathlib.Path.__mro__ for code in _codes(kind, "stat", "lstat")), *_codes(shutil, "_stat"))
@@ -120,12 +119,14 @@ _ON_BEHALF = frozenset(
 """They ask ``os.stat`` for their own caller."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """Where a path leads: `found`, and the links whose content led there, each as its raw and its readable name."""
 
     found: tuple[str, str] | None
     links: tuple[tuple[str, str], ...] = ()
+
+
+_NOWHERE = _Place(None)
 
 
 class Reads:
@@ -150,7 +151,7 @@ class Reads:
         place = self._place(path, dir_fd, follow)
         recorder = self._gate.recorder
         for raw, readable in place.links:
-            recorder.ask("read", raw, readable, ("content",))
+            recorder.ask("read", raw, readable, CONTENT)
         if place.found is not None:
             recorder.ask(verb, *place.found, aspects)
 
@@ -198,27 +199,27 @@ class Reads:
         try:
             text = os.fsdecode(path)
         except TypeError:
-            return _Place(None)
+            return _NOWHERE
         places = self._places
-        is_key = text.startswith("/")
-        place = places.get((text, follow)) if is_key else None
+        place = places.get((text, follow))  # whole paths only
         if place is None:
-            full = self._scope.full_path(text, dir_fd)
-            place = _Place(None) if full is None or "\0" in full else self._find(full, follow)
-            if is_key:
+            is_whole = text.startswith(os.sep)
+            full = os.path.normpath(text) if is_whole else self._scope.full_path(text, dir_fd)
+            place = _NOWHERE if full is None or "\0" in full else self._find(full, follow)
+            if is_whole:
                 if len(places) > _MANY_PATHS:
                     self.forget()
                 places[text, follow] = place
         return place
 
     def _find(self, full: str, follow: bool) -> _Place:
-        folder, base = os.path.split(full)
+        folder, _, base = full.rpartition(os.sep)
         folders = self._folders
         if folder not in folders:
             way: list[str] = []
             folders[folder] = real_path(folder, way), tuple(way)
         real, links = folders[folder]
-        found = os.path.join(real, base)
+        found = f"{real}/{base}"
         if follow and _is_link(found):
             way = list(links)
             found, links = real_path(found, way), tuple(way)

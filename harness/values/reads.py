@@ -43,18 +43,19 @@ class Footprint:
     """All that a process asked for.
 
     Attributes:
-        asked: (path, aspect), paths as in a `World`; a database is known by its own name, with its log.
+        asked: (path, aspect), paths as in a `World`; a database is known by its own name, with its log. What an aspect
+            tells besides (content the size, all of them the presence) is not repeated: `reads` knows.
         scanned: folders that were listed together with the size and time of each entry.
         trees: folders of which all that lies below counts as read (they were moved).
         everything: nothing is known: a program, a fork or native code could read, or the process died without a word.
-        named: the first reads, in their order; not all of them where there are many.
+        first: the first reads, each as the parts of its name, its path and its aspect: what travels is plain.
     """
 
     asked: frozenset[tuple[str, Aspect]] = frozenset()
     scanned: frozenset[str] = frozenset()
     trees: frozenset[str] = frozenset()
     everything: bool = False
-    named: tuple[Read, ...] = field(default=(), compare=False)
+    first: tuple[tuple[str, str, int, str, Aspect], ...] = field(default=(), compare=False, repr=False)
 
     def __or__(self, other: "Footprint") -> "Footprint":
         """Return what two processes asked for together."""
@@ -63,8 +64,13 @@ class Footprint:
             self.scanned | other.scanned,
             self.trees | other.trees,
             self.everything or other.everything,
-            self.named + other.named,
+            self.first + other.first,
         )
+
+    @property
+    def named(self) -> tuple[Read, ...]:
+        """The first reads, in their order; not all of them where there are many."""
+        return tuple(Read(Point("file", verb, target, n), path, aspect) for verb, target, n, path, aspect in self.first)
 
     def reads(self, path: str, aspect: Aspect) -> bool:
         """Say whether the process could see another `aspect` of `path`.
