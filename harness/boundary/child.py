@@ -118,7 +118,7 @@ class Boundary:
         http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.reach))
         sqlite.install(self._gate, scope, self._reads, self._time)
         files.install(self._gate, scope, self._reads)
-        listing.install(self._gate, scope, agent.seed)
+        listing.install(self._gate, scope, agent.seed, self._reads.linked)
         reads.install(self._gate, self._reads)
         self._programs = programs.install(self._gate)
         clock.install(self._gate, self._time, self._programs.at_work)

@@ -30,6 +30,7 @@ _MANY_PATHS = 20_000
 _PRESENCE: tuple[Aspect, ...] = ("presence",)
 _SIZE: tuple[Aspect, ...] = ("size",)
 _STATUS: tuple[Aspect, ...] = ("size", "time")
+_LISTING: tuple[Aspect, ...] = ("listing",)
 CONTENT: tuple[Aspect, ...] = ("content",)
 
 # function of os, what it asks for, position of the path, its keyword, the keyword of its directory descriptor,
@@ -48,13 +49,13 @@ _ASKING: tuple[tuple[str, tuple[Aspect, ...], int, str, str, bool], ...] = (
     ("lseek", _SIZE, 0, "fd", "", False),
     ("posix_fallocate", _SIZE, 0, "fd", "", False),
 )
-# the same for what changes which names there are
-_NAMING = (
-    ("remove", 0, "path", "dir_fd"),
-    ("unlink", 0, "path", "dir_fd"),
-    ("rmdir", 0, "path", "dir_fd"),
-    ("mkdir", 0, "path", "dir_fd"),
-    ("symlink", 1, "dst", "dir_fd"),
+# the same for what changes which names there are; only an empty folder can be removed, or replaced
+_NAMING: tuple[tuple[str, tuple[Aspect, ...], int, str, str], ...] = (
+    ("remove", _PRESENCE, 0, "path", "dir_fd"),
+    ("unlink", _PRESENCE, 0, "path", "dir_fd"),
+    ("rmdir", _LISTING, 0, "path", "dir_fd"),
+    ("mkdir", _PRESENCE, 0, "path", "dir_fd"),
+    ("symlink", _PRESENCE, 1, "dst", "dir_fd"),
 )
 _MOVING = ("rename", "replace", "link")
 _OTHERS = ("stat", "lstat", "open", "truncate", "ftruncate")
@@ -178,20 +179,29 @@ class Reads:
         somebody lists who never asks.
         """
         path = "." if path is None else path
-        self.ask("list", ("listing",), path)
+        self.ask("list", _LISTING, path)
         while frame is not None and frame.f_globals is vars(listing):
             frame = frame.f_back
         found = self._place(path, None, follow=True).found
         if scans and found is not None and (frame is None or frame.f_code not in _WALKERS):
             self._gate.recorder.scan(found[0])
 
-    def moved(self, path: Any, dir_fd: int | None = None, *, follow: bool = False) -> None:
-        """Keep that something goes to another name, or gets one more: all of it counts as read."""
+    def linked(self, folder: Any, link: "os.DirEntry[Any]") -> None:
+        """Keep that an entry is a link: asked for its kind, or size, it looks at where it leads."""
+        self.ask("stat", _STATUS, link, folder if isinstance(folder, int) else None)
+
+    def moved(self, path: Any, dir_fd: int | None = None, *, follow: bool = False) -> bool:
+        """Keep that something goes to another name, or gets one more: all of it counts as read.
+
+        Returns whether it is a folder.
+        """
         self.ask("read", CONTENT, path, dir_fd, follow=follow)
         found = self._place(path, dir_fd, follow=False).found
         full = self._scope.full_path(path, dir_fd)
-        if found is not None and full is not None and _is_folder(full):
+        is_folder = full is not None and _is_folder(full)
+        if found is not None and is_folder:
             self._gate.recorder.tree(found[0])
+        return is_folder
 
     def _place(self, path: Any, dir_fd: int | None, follow: bool) -> _Place:
         if isinstance(path, int):
@@ -268,8 +278,8 @@ def install(gate: Gate, reads: Reads) -> None:
         patching.replace(
             os, name, functools.partial(_asking, gate, reads, verb, aspects, position, keyword, dir_fd, follows)
         )
-    for name, position, keyword, dir_fd in _NAMING:
-        patching.replace(os, name, functools.partial(_naming, gate, reads, position, keyword, dir_fd))
+    for name, aspects, position, keyword, dir_fd in _NAMING:
+        patching.replace(os, name, functools.partial(_naming, gate, reads, aspects, position, keyword, dir_fd))
     for name in _MOVING:
         patching.replace(os, name, functools.partial(_moving, gate, reads, name == "link"))
     for name in ("truncate", "ftruncate"):
@@ -319,14 +329,20 @@ def _asking(
 
 
 def _naming(
-    gate: Gate, reads: Reads, position: int, keyword: str, dir_fd: str, original: Callable[..., Any]
+    gate: Gate,
+    reads: Reads,
+    aspects: tuple[Aspect, ...],
+    position: int,
+    keyword: str,
+    dir_fd: str,
+    original: Callable[..., Any],
 ) -> Callable[..., Any]:
     @functools.wraps(original)
     def naming(*args: Any, **kwargs: Any) -> Any:
         if not gate.active:
             return original(*args, **kwargs)
         path = args[position] if len(args) > position else kwargs.get(keyword)
-        reads.ask("stat", _PRESENCE, path, kwargs.get(dir_fd), follow=False)
+        reads.ask("stat", aspects, path, kwargs.get(dir_fd), follow=False)
         try:
             return original(*args, **kwargs)
         finally:
@@ -341,8 +357,8 @@ def _moving(gate: Gate, reads: Reads, follows: bool, original: Callable[..., Any
         if not gate.active:
             original(src, dst, **kwargs)
             return
-        reads.moved(src, kwargs.get("src_dir_fd"), follow=follows)
-        reads.ask("stat", _PRESENCE, dst, kwargs.get("dst_dir_fd"), follow=False)
+        is_folder = reads.moved(src, kwargs.get("src_dir_fd"), follow=follows)
+        reads.ask("stat", _LISTING if is_folder else _PRESENCE, dst, kwargs.get("dst_dir_fd"), follow=False)
         try:
             original(src, dst, **kwargs)
         finally:

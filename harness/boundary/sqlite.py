@@ -18,7 +18,7 @@ from .clock import Clock
 from .gate import Gate
 from .reads import CONTENT, Reads
 from .scope import Scope, database_path
-from .statements import effect_of, statements
+from .statements import attaches, effect_of, statements
 
 _BASES = (sqlite3.Connection, sqlite3.Cursor)
 _LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL of Python 3.12
@@ -114,8 +114,8 @@ class _Seam:
         return self._gate.flying("sqlite", effect[0], f"{name}:{effect[1]}" if effect[1] else name)
 
     def attaching(self, sql: Any) -> None:
-        """Keep that a statement may open any other database."""
-        if isinstance(sql, str) and "attach" in sql.lower() and self._gate.active:
+        """Keep that a statement may open any other database; no hook is told which."""
+        if attaches(sql) and self._gate.active:
             self._gate.recorder.everything()
 
     def each(self, connection: Any, effect: tuple[str, str] | None, rows: Iterable[Any]) -> Iterator[Any]:

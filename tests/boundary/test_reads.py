@@ -179,7 +179,7 @@ ASKING: dict[str, tuple[Way, dict[str, set[str]]]] = {
     "remove": (lambda p: os.remove(p / "a"), {"a": PRESENCE}),
     "unlink": (lambda p: (p / "a").unlink(), {"a": PRESENCE}),
     "unlink of a link": (lambda p: (p / "l").unlink(), {"l": PRESENCE}),
-    "rmdir": (lambda p: (p / "empty").rmdir(), {"empty": PRESENCE}),
+    "rmdir": (lambda p: (p / "empty").rmdir(), {"empty": LISTING}),
     "mkdir": (lambda p: (p / "none").mkdir(), {"none": PRESENCE}),
     "makedirs": (lambda p: os.makedirs(p / "none", exist_ok=True), {"none": PRESENCE, "": PRESENCE}),
     "symlink": (lambda p: (p / "none").symlink_to("a"), {"none": PRESENCE}),
@@ -356,10 +356,33 @@ def test_entries_of_a_scan_may_have_told_their_size_and_time(asked: Stage) -> No
     assert not footprint(asked, lambda: shutil.rmtree(asked.shared / "d")).reads("shared/d/e", "time")
 
 
+def test_an_entry_that_is_a_link_tells_where_it_leads(asked: Stage) -> None:
+    """``entry.is_dir()`` follows it, and ``os.walk`` asks."""
+    (asked.shared / "d" / "k").symlink_to("../a")
+    asks = footprint(asked, lambda: list(os.walk(asked.shared / "d")))
+    assert asks.reads("shared/d/k", "content")
+    assert asks.reads("shared/a", "presence")
+    assert not asks.reads("shared/a", "content")
+
+
+def test_only_a_statement_that_attaches_opens_another_database(asked: Stage) -> None:
+    """A table may be called so."""
+    database = asked.shared / "data.db"
+
+    def run(sql: str) -> None:
+        connection = sqlite3.connect(database)
+        connection.execute(sql)
+        connection.close()
+
+    assert not footprint(asked, lambda: run("create table attach_ments (attach)")).everything
+    assert footprint(asked, lambda: run("-- why\n Attach ':memory:' as m")).everything
+
+
 def test_a_folder_that_moves_takes_all_that_is_in_it_along(asked: Stage) -> None:
     """Whoever reads it under its new name reads what was there under the old one."""
     asks = footprint(asked, lambda: os.rename(asked.shared / "d", asked.own / "moved"))
     assert asks.trees == {"shared/d"}
+    assert asks.reads("own/moved", "listing"), "were it there and not empty, this would be an error"
     assert asks.reads("shared/d/e", "content")
     assert asks.reads("shared/d/x/y", "presence")
     assert not asks.reads("shared/a", "content")
@@ -501,7 +524,7 @@ def test_what_the_standard_library_promises_is_kept(asked: Stage) -> None:
 
 
 def test_temporary_files_ask_for_names_only(stage: Stage) -> None:
-    """A name that was free is presence; what is made and read back is content of one's own."""
+    """Whether they are free, and whether a folder is empty again."""
 
     def run() -> None:
         fd, name = tempfile.mkstemp(dir=stage.own)
@@ -510,4 +533,4 @@ def test_temporary_files_ask_for_names_only(stage: Stage) -> None:
         os.unlink(name)
         os.rmdir(tempfile.mkdtemp(dir=stage.own))
 
-    assert set().union(*shown(footprint(stage, run)).values()) == PRESENCE
+    assert set().union(*shown(footprint(stage, run)).values()) == PRESENCE | LISTING
