@@ -22,15 +22,18 @@ import threading
 import zipfile
 from collections.abc import Callable
 from os import lstat as early_lstat
+from os import open as early_open
+from os import replace as early_replace
 from os import scandir as early_scandir
 from os import stat as early_stat
+from os import unlink as early_unlink
 from os.path import exists as early_exists
 from os.path import getsize as early_getsize
 from pathlib import Path as EarlyPath
 from typing import Any
 
 import pytest
-from rollproof.engine.lives import BIRTH, FIRST_STREAM, Role
+from rollproof.engine.lives import BIRTH, FIRST_STREAM, Role, Snapshot
 from rollproof.values.reads import EVERYTHING, Footprint
 
 from .stage import Stage, short
@@ -132,6 +135,9 @@ ASKING: dict[str, tuple[Way, dict[str, set[str]]]] = {
     "Path.lstat": (lambda p: (p / "a").lstat(), {"a": STATUS}),
     "stat of what is not there": (lambda p: _fails(lambda: os.stat(p / "none")), {"none": STATUS}),
     "early stat": (lambda p: early_stat(p / "a"), {"a": STATUS}),
+    "early open": (lambda p: os.close(early_open(p / "a", os.O_RDWR)), {"a": CONTENT}),
+    "early replace": (lambda p: early_replace(p / "a", p / "none"), {"a": CONTENT, "none": PRESENCE}),
+    "early unlink": (lambda p: early_unlink(p / "a"), {"a": PRESENCE}),
     "early lstat": (lambda p: early_lstat(p / "a"), {"a": STATUS}),
     "early stat in a class": (lambda p: EarlyHolder.stat(p / "a"), {"a": STATUS}),
     "early stat in a default": (lambda p: _early_default(p / "a"), {"a": STATUS}),
@@ -494,9 +500,6 @@ def test_a_killed_process_cannot_tell(asked: Stage) -> None:
     assert shown(told) == {"a": PRESENCE}
 
 
-ROLES: tuple[Role, ...] = ("run", "recover", "run")
-
-
 def test_a_process_that_is_used_again_starts_anew(asked: Stage) -> None:
     """What the run before asked for is not counted again, and a link leads where it leads now."""
     executor = asked.executor(lambda: (asked.shared / "l").read_text(), lambda: None)
@@ -504,12 +507,19 @@ def test_a_process_that_is_used_again_starts_anew(asked: Stage) -> None:
     put_back = executor.prepare()
     try:
         start = executor.capture(BIRTH)
-        lives = [executor.live(role, start, FIRST_STREAM) for role in ROLES]
+        (asked.shared / "l").unlink()
+        (asked.shared / "l").symlink_to("d/e")
+        changed = executor.capture(BIRTH)
+        roles: tuple[tuple[Role, Snapshot], ...] = (("run", start), ("recover", start), ("run", changed))
+        lives = [executor.live(role, world, FIRST_STREAM) for role, world in roles]
     finally:
         put_back()
     assert executor.reused > 0
-    read: dict[str, set[str]] = {"l": CONTENT, "a": CONTENT}
-    assert [shown(life.footprint) for life in lives] == [read, {}, read]
+    assert [shown(life.footprint) for life in lives] == [
+        {"l": CONTENT, "a": CONTENT},
+        {},
+        {"l": CONTENT, "d/e": CONTENT},
+    ]
 
 
 def test_what_the_standard_library_promises_is_kept(asked: Stage) -> None:
