@@ -10,6 +10,7 @@ from typing import Any
 
 from ..values.http import HttpRequest
 from ..values.points import Doer, Flight, Point, When
+from ..values.reads import EVERYTHING, Footprint
 from .brief import Brief
 
 _LENGTH = struct.Struct("!I")
@@ -98,6 +99,7 @@ class Ended:
     late_modules: tuple[str, ...] = ()
     flights: tuple[Flight, ...] = ()
     rests: bool = False
+    footprint: Footprint = EVERYTHING
 
 
 class Channel:

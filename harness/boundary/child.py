@@ -34,6 +34,7 @@ from . import (
     patching,
     patience,
     programs,
+    reads,
     sqlite,
     turns,
     warming,
@@ -111,12 +112,14 @@ class Boundary:
         self._gate.tick, self._gate.wait, self._gate.settle = self._time.tick, self._time.wait, self._time.settle
         scope = Scope(agent.roots, self._renamed)
         self._gate.networked = bool(agent.reach.networks)
-        guard = Guard(self._gate, scope, agent.reach, mail.servers())
+        self._reads = reads.Reads(self._gate, scope)
+        guard = Guard(self._gate, scope, self._reads, agent.reach, mail.servers())
         mail.carry(self._gate)
         http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.reach))
-        sqlite.install(self._gate, scope, self._time)
-        files.install(self._gate, scope)
-        listing.install(self._gate, scope, agent.seed)
+        sqlite.install(self._gate, scope, self._reads, self._time)
+        files.install(self._gate, scope, self._reads)
+        listing.install(self._gate, scope, agent.seed, self._reads.linked)
+        reads.install(self._gate, self._reads)
         self._programs = programs.install(self._gate)
         clock.install(self._gate, self._time, self._programs.at_work)
         turns.install(self._gate.turns, lambda: self._gate.active, self._gate.begins)
@@ -146,6 +149,7 @@ class Boundary:
             if not order.show:
                 _silence()
         self._pids = order.pids | {os.getpid()}
+        self._reads.forget()
         self._time.begin(order.start)
         entropy.begin(self._stream, order.stream)
         if any(isinstance(armed.strike, Disturb) and armed.strike.how == "silent" for armed in order.plan):
@@ -189,7 +193,7 @@ def warm(modules: Sequence[str]) -> None:
     warming.import_modules(modules)
     warming.warm_caches()
     known = [*files.originals(), *listing.originals(), *sqlite.originals(), *clock.originals(), *ending.originals()]
-    known += [*programs.originals(), os.urandom]
+    known += [*programs.originals(), *reads.originals(), os.urandom]
     patching.early_bound({id(function): function for function in known})
     gc.freeze()  # a collection in a child would copy all objects of its parent (60 ms)
 
@@ -213,7 +217,8 @@ def _ended(
     gate: Gate, kind: str, value: bytes, error: str, trace: str, late: tuple[str, ...] = (), rests: bool = False
 ) -> Ended:
     points, flights = tuple(gate.points), tuple(gate.flights)
-    return Ended(kind, value, error, trace, gate.now(), gate.calls, gate.polls, points, late, flights, rests)
+    asked = gate.recorder.footprint()
+    return Ended(kind, value, error, trace, gate.now(), gate.calls, gate.polls, points, late, flights, rests, asked)
 
 
 def adopt_orphans() -> None:

@@ -19,9 +19,10 @@ from typing import Any
 from ..values.strikes import Fail
 from . import patching
 from .gate import Gate
+from .reads import CONTENT, Reads
 from .scope import Scope, is_sqlite_side_file, path_of_descriptor
 
-_real_utime, _real_fstat = os.utime, os.fstat
+_real_utime, _real_stat, _real_fstat = os.utime, os.stat, os.fstat
 _WRITING = os.O_WRONLY | os.O_RDWR
 _CREATING = os.O_CREAT | os.O_TRUNC
 
@@ -50,7 +51,7 @@ def originals() -> list[object]:
     return [builtins.open, *(getattr(os, name) for name in _ORIGINALS if hasattr(os, name))]
 
 
-def install(gate: Gate, scope: Scope) -> None:
+def install(gate: Gate, scope: Scope, reads: Reads) -> None:
     """Put the gate before every effect on files. For a child process: there is no way back."""
     for verb, name, position, keyword, dir_fd in _SIMPLE:
         patching.replace(os, name, functools.partial(_simple, gate, scope, verb, position, keyword, dir_fd))
@@ -61,8 +62,8 @@ def install(gate: Gate, scope: Scope) -> None:
         patching.replace(os, name, functools.partial(kind, gate, scope))
     for name in ("fsync", "fdatasync"):
         patching.replace(os, name, functools.partial(_syncing, gate, scope))
-    watched_file = _file_class(gate, scope)
-    opened = _open(gate, scope, watched_file, builtins.open)
+    watched_file = _file_class(gate, scope, reads)
+    opened = _open(gate, scope, reads, watched_file, builtins.open)
     patching.replace(builtins, "open", lambda original: opened)
     for module in (io, _io):
         setattr(module, "open", opened)  # noqa: B010
@@ -175,7 +176,7 @@ def _os_open(gate: Gate, scope: Scope, original: Callable[..., int]) -> Callable
 def _changes(path: Any, flags: int, dir_fd: int | None = None) -> bool:
     """Say whether opening changes the outside: a file that comes to be, or content that goes."""
     try:
-        size = os.stat(path, dir_fd=dir_fd).st_size
+        size = _real_stat(path, dir_fd=dir_fd).st_size
     except OSError:
         return bool(flags & os.O_CREAT)
     return bool(flags & os.O_TRUNC) and size > 0
@@ -255,7 +256,7 @@ def _torn_write(gate: Gate, name: str, data: memoryview, write: Callable[[memory
     return done
 
 
-def _file_class(gate: Gate, scope: Scope) -> Any:
+def _file_class(gate: Gate, scope: Scope, reads: Reads) -> Any:
     class WatchedFile(io.FileIO):
         """A raw file whose writes are points.
 
@@ -263,7 +264,7 @@ def _file_class(gate: Gate, scope: Scope) -> Any:
         flushing could not do, and a full disk is not empty in that moment.
         """
 
-        buffered = False
+        buffered = appends = False
         failed: OSError | None = None
 
         def __repr__(self) -> str:
@@ -281,10 +282,23 @@ def _file_class(gate: Gate, scope: Scope) -> Any:
                 self.failed = error if self.buffered else None
                 raise
 
+        def tell(self) -> int:
+            self._sized()
+            return super().tell()
+
+        def seek(self, position: int, whence: int = os.SEEK_SET, /) -> int:
+            self._sized()
+            return super().seek(position, whence)
+
+        def _sized(self) -> None:
+            if self.appends and gate.active:
+                reads.ask("stat", ("size",), self.fileno())
+
         def truncate(self, size: int | None = None) -> int:
             name = scope.name(self.fileno()) if gate.active else None
             if name is None:
                 return super().truncate(size)
+            reads.ask("read", CONTENT if size != 0 else ("presence",), self.fileno())
             with gate.crossing("file", "truncate", name):
                 return super().truncate(size)
 
@@ -293,10 +307,10 @@ def _file_class(gate: Gate, scope: Scope) -> Any:
     return WatchedFile
 
 
-_FLAGS = {"r": 0, "w": os.O_CREAT | os.O_TRUNC, "x": os.O_CREAT | os.O_EXCL, "a": os.O_CREAT}
+_FLAGS = {"r": 0, "w": os.O_CREAT | os.O_TRUNC, "x": os.O_CREAT | os.O_EXCL, "a": os.O_CREAT | os.O_APPEND}
 
 
-def _open(gate: Gate, scope: Scope, raw_class: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+def _open(gate: Gate, scope: Scope, reads: Reads, raw_class: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def opened(
         file: Any,
@@ -318,6 +332,7 @@ def _open(gate: Gate, scope: Scope, raw_class: Any, original: Callable[..., Any]
         file = file if isinstance(file, int) else os.fspath(file)
         kind = next((c for c in "wxar" if c in mode), "r")
         raw_mode = kind + ("+" if "+" in mode else "")
+        reads.opened(file, _FLAGS[kind] | (os.O_RDWR if "+" in mode else os.O_WRONLY))
         with gate.quiet():
             creates = opener is None and not isinstance(file, int) and _changes(file, _FLAGS[kind])
         if not creates:
@@ -328,10 +343,11 @@ def _open(gate: Gate, scope: Scope, raw_class: Any, original: Callable[..., Any]
                 raw = raw_class(file, raw_mode, closefd)
                 _touch(gate, raw.fileno())
                 _stamp(gate, "open", file)
-        raw.buffered = buffering != 0
+        raw.buffered, raw.appends = buffering != 0, raw_mode == "a"
         gate.owed.pop((name, raw.fileno()), None)
         _note_way_out(gate, scope, raw.fileno())
-        return _layers(raw, mode, raw_mode, buffering, encoding, errors, newline)
+        with gate.quiet():  # the layers ask where the file ends, the agent does not
+            return _layers(raw, mode, raw_mode, buffering, encoding, errors, newline)
 
     return opened
 

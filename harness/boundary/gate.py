@@ -21,6 +21,7 @@ from .armed import Armed, Limits, Plan
 from .brief import within
 from .channel import Channel, Crossed, Expecting, Noted, Struck
 from .companions import Companions
+from .footprint import Recorder
 from .holding import Holding, Wait
 from .turns import Turns
 
@@ -106,6 +107,7 @@ class Gate:
         self._plan = Plan(())
         self.owed: dict[tuple[str, int], tuple[int, BaseException]] = {}
         self.programs: dict[object, Crossing] = {}
+        self.recorder = Recorder()
         self._local = threading.local()
         self._inside: Counter[int] = Counter()
         self._flying: set[int] = set()
@@ -126,6 +128,7 @@ class Gate:
         """
         self.points, self.flights, self.calls, self.polls = [], [], 0, 0
         self.owed.clear()
+        self.recorder = Recorder()
         self._counts = Counter((p.kind, p.verb, p.target, p.task) for p in earlier)
         self.channel, self._plan, self.limits, self.trace = channel, Plan(plan), limits, trace
         self._pid = _real_getpid()

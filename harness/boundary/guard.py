@@ -13,6 +13,7 @@ from ..values.network import Reach
 from ..values.strikes import Disturb, Fail
 from .channel import Connecting
 from .gate import Gate
+from .reads import CONTENT, Reads
 from .scope import Scope, database_path
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -27,8 +28,10 @@ _MEMORY = "/dev/shm/"  # a disk like any other while the machine runs
 class Guard:
     """Sees what happens before it happens, whoever does it."""
 
-    def __init__(self, gate: Gate, scope: Scope, reach: Reach, servers: Container[tuple[str, int]] = ()) -> None:
-        self._gate, self._scope, self._reach, self._servers = gate, scope, reach, servers
+    def __init__(
+        self, gate: Gate, scope: Scope, reads: Reads, reach: Reach, servers: Container[tuple[str, int]] = ()
+    ) -> None:
+        self._gate, self._scope, self._reads, self._reach, self._servers = gate, scope, reads, reach, servers
         self._own_name = socket.gethostname()
         self._hosts = reach.hosts | {address for host in reach.hosts for address in _addresses(host)}
         self._told: set[str] = set()
@@ -52,8 +55,14 @@ class Guard:
 
     def _opened(self, event: str, arguments: tuple[Any, ...]) -> None:
         path, _, flags = arguments
-        if isinstance(flags, int) and flags & _WRITING and flags & _UNNAMED != _UNNAMED:
+        if not isinstance(flags, int):
+            return
+        self._reads.opened(path, flags)
+        if flags & _WRITING and flags & _UNNAMED != _UNNAMED:
             self._durable(event, path)
+
+    def _listed(self, event: str, arguments: tuple[Any, ...]) -> None:
+        self._reads.listed(arguments[0], sys._getframe(2), scans=event == "os.scandir")
 
     def _changed(self, event: str, arguments: tuple[Any, ...]) -> None:
         self._durable(event, arguments[_PATHS[event]])
@@ -61,6 +70,7 @@ class Guard:
     def _database(self, event: str, arguments: tuple[Any, ...]) -> None:
         path = database_path(arguments[0], uri=True)
         if path is not None:
+            self._reads.ask("read", CONTENT, path)
             self._durable(event, path)
 
     def _durable(self, event: str, path: Any) -> None:
@@ -76,6 +86,7 @@ class Guard:
 
     def _process(self, event: str, arguments: tuple[Any, ...]) -> None:
         self._gate.lingers = True
+        self._gate.recorder.everything()
         with self._gate.quiet():
             self._tell("unintercepted", f"{event} {arguments[0] if arguments else ''}".strip())
 
@@ -113,6 +124,8 @@ class Guard:
 
     def _lingers(self, event: str, arguments: tuple[Any, ...]) -> None:
         self._gate.lingers = True
+        if event == "ctypes.dlopen":
+            self._gate.recorder.everything()  # it may open what it likes, and no hook is told
 
     def _tell(self, kind: str, text: str) -> None:
         if kind == "unintercepted" or text not in self._told:
@@ -146,6 +159,7 @@ _LINGERING = (
 )
 _EVENTS: dict[str, Callable[[Guard, str, tuple[Any, ...]], None]] = {
     "open": Guard._opened,
+    **dict.fromkeys(("os.listdir", "os.scandir"), Guard._listed),
     "sqlite3.connect": Guard._database,
     **dict.fromkeys((*_ADDRESSED, *_LOOKED_UP), Guard._connects),
     **dict.fromkeys(_PATHS, Guard._changed),

@@ -14,14 +14,23 @@ from . import patching
 from .gate import Gate
 from .scope import Scope
 
+Linked = Callable[[Any, "os.DirEntry[Any]"], None]
+
 
 def originals() -> list[object]:
     """Return the functions that agents may have imported by name."""
     return [os.listdir, os.scandir]
 
 
-def install(gate: Gate, scope: Scope, seed: int) -> None:
-    """List folders in scope in an order of this seed's. For a child process: there is no way back."""
+def install(gate: Gate, scope: Scope, seed: int, linked: Linked = lambda folder, link: None) -> None:
+    """List folders in scope in an order of this seed's. For a child process: there is no way back.
+
+    Args:
+        gate: of this process.
+        scope: what is watched or private.
+        seed: chooses the order.
+        linked: is told of each link that is found while a folder is scanned.
+    """
 
     def place(name: str | bytes) -> tuple[bytes, str]:
         text = os.fsdecode(name)
@@ -42,7 +51,11 @@ def install(gate: Gate, scope: Scope, seed: int) -> None:
             if not _is_in_scope(gate, scope, path):
                 return found
             with found:
-                return _Entries(sorted(found, key=lambda entry: place(entry.name)))
+                entries = sorted(found, key=lambda entry: place(entry.name))
+            for entry in entries:
+                if entry.is_symlink():
+                    linked(path, entry)
+            return _Entries(entries)
 
         return scandir
 

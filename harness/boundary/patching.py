@@ -4,13 +4,20 @@ Bound early means ``from os import replace``, ``def wait(sleep=time.sleep)`` or 
 What an object made before keeps in itself is not found; its effects then count as unintercepted.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 _NEVER = ("rollproof", "_pytest", "pytest", "pluggy", "importlib", "_frozen_importlib")
-_KEEPS_DEFAULTS = ("tempfile",)  # the one module of the standard library that hides ``os.unlink`` in a default
+_KEEPS_DEFAULTS = ("tempfile", "glob")  # they hide ``os.unlink`` in a default, ``os.scandir`` in a class (from 3.13)
+_SUPPORTED: tuple[Any, ...] = (
+    os.supports_dir_fd,
+    os.supports_fd,
+    os.supports_follow_symlinks,
+    os.supports_effective_ids,
+)
 _seen: dict[int, tuple[ModuleType, frozenset[str]]] = {}
 _holders: dict[int, list[tuple[Any, str]]] = {}
 
@@ -85,5 +92,11 @@ def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         return
     replacement = make(original)
     setattr(owner, name, replacement)
-    for holder, attribute in _holders.get(id(original), ()):
+    for supported in _SUPPORTED if owner is os else ():
+        if original in supported:
+            supported.add(replacement)
+    holders = _holders.get(id(original), [])
+    for holder, attribute in holders:
         _put(holder, attribute, original, replacement)
+    if holders:
+        _holders[id(replacement)] = holders  # who is replaced again is held by the same ones

@@ -4,8 +4,10 @@ What a program does in between is its own affair and not looked at; the statemen
 watched. One that nobody waits for has no after, and is told.
 """
 
+import _posixsubprocess
 import asyncio.base_subprocess
 import asyncio.unix_events
+import functools
 import os
 import shlex
 import subprocess
@@ -42,6 +44,7 @@ class Programs:
     def begin(self, name: str, start: Callable[[int | None], Any], *, shell: bool) -> tuple[Any, Crossing]:
         """Pass with the start of a program; `start` gets the code to exit with instead of acting, or None."""
         gate = self._gate
+        gate.recorder.everything()
         with gate.my_turn("process", "run", name):
             crossing = gate.arrive("process", "run", name)
             code = None
@@ -96,6 +99,7 @@ def install(gate: Gate) -> Programs:
     for name in ("posix_spawn", "posix_spawnp"):
         patching.replace(os, name, lambda original: _spawn(gate, programs, original))
     patching.replace(os, "waitpid", lambda original: _waitpid(programs, original))
+    patching.replace(_posixsubprocess, "fork_exec", lambda original: _fork_exec(gate, original))
     return programs
 
 
@@ -213,6 +217,18 @@ def _spawn(gate: Gate, programs: Programs, original: Callable[..., int]) -> Call
         return int(pid)
 
     return spawn
+
+
+def _fork_exec(gate: Gate, original: Callable[..., int]) -> Callable[..., int]:
+    """See what no audit hook is told of: the servers and the fresh interpreters of multiprocessing."""
+
+    @functools.wraps(original)
+    def fork_exec(*args: Any) -> int:
+        if gate.active:
+            gate.recorder.everything()
+        return original(*args)
+
+    return fork_exec
 
 
 def _waitpid(programs: Programs, original: Callable[[int, int], tuple[int, int]]) -> Callable[..., tuple[int, int]]:

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from ..values.points import canonical
 
 _readlink = os.readlink
+_MANY_LINKS = 40  # on the way of one path: the kernel's own bound
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 
 
@@ -40,18 +41,22 @@ class Scope:
         name = self._below(full)
         if name is None and not isinstance(path, int):
             folder, base = os.path.split(full)
-            name = self._below(os.path.realpath(full) if follow else os.path.join(os.path.realpath(folder), base))
+            name = self._below(real_path(full, []) if follow else os.path.join(real_path(folder, []), base))
         return name
 
-    def _below(self, full: str) -> str | None:
+    def names(self, full: str) -> tuple[str, str] | None:
+        """Return the name of an absolute path as it is and without its random parts, or None; no link is followed."""
         for alias, root in self._roots:
-            if full == alias:
-                return root.name
+            if full == alias or full.removeprefix(alias) in _SIDE_FILES:
+                return root.name, root.name
             if full.startswith(alias + os.sep):
-                return f"{root.name}/{self.renamed(full[len(alias) + 1 :])}"
-            if full.removeprefix(alias) in _SIDE_FILES:
-                return root.name
+                relative = full[len(alias) + 1 :]
+                return f"{root.name}/{relative}", f"{root.name}/{self.renamed(relative)}"
         return None
+
+    def _below(self, full: str) -> str | None:
+        found = self.names(full)
+        return None if found is None else found[1]
 
     def full_path(self, path: object, dir_fd: int | None = None) -> str | None:
         """Return the absolute path of a path or descriptor, or None for what is no file."""
@@ -83,6 +88,28 @@ def database_path(database: object, uri: bool) -> str | None:
     return None if text in ("", ":memory:") else text
 
 
+def real_path(path: str, links: list[str]) -> str:
+    """Return where an absolute path leads, and append each link on its way; by functions that nobody replaced."""
+    done, rest = "", path.split(os.sep)[::-1]
+    while rest:
+        part = rest.pop()
+        if part == os.pardir:
+            done = os.path.dirname(done)
+        elif part not in ("", os.curdir):
+            here = f"{done}/{part}"
+            try:
+                target = _readlink(here)
+            except OSError:
+                done = here
+                continue
+            links.append(here)
+            if len(links) > _MANY_LINKS:
+                break
+            done = "" if target.startswith(os.sep) else done
+            rest.extend(target.split(os.sep)[::-1])
+    return done or os.sep
+
+
 def path_of_descriptor(fd: int) -> str | None:
     """Return the path behind an open file descriptor, or None for pipes, sockets and deleted files."""
     try:
@@ -95,3 +122,9 @@ def path_of_descriptor(fd: int) -> str | None:
 def is_sqlite_side_file(path: str) -> bool:
     """Say whether a path is a database's ``-wal``, ``-shm`` or ``-journal``."""
     return path.endswith(_SIDE_FILES)
+
+
+def database_of(path: str) -> str | None:
+    """Return the database that a path is the ``-wal``, ``-shm`` or ``-journal`` of, or None."""
+    suffix = next((suffix for suffix in _SIDE_FILES if path.endswith(suffix)), None)
+    return None if suffix is None else path.removesuffix(suffix)

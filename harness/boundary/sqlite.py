@@ -16,8 +16,9 @@ from typing import Any, Literal
 from . import patching, sqlite_clock
 from .clock import Clock
 from .gate import Gate
+from .reads import CONTENT, Reads
 from .scope import Scope, database_path
-from .statements import effect_of, statements
+from .statements import attaches, effect_of, statements
 
 _BASES = (sqlite3.Connection, sqlite3.Cursor)
 _LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL of Python 3.12
@@ -28,9 +29,9 @@ def originals() -> list[object]:
     return [sqlite3.connect, *_BASES]
 
 
-def install(gate: Gate, scope: Scope, clock: Clock) -> None:
+def install(gate: Gate, scope: Scope, reads: Reads, clock: Clock) -> None:
     """Put the gate before every effect on databases in scope. For a child process: there is no way back."""
-    seam = _Seam(gate, scope, clock)
+    seam = _Seam(gate, scope, reads, clock)
     cursor = _cursor_class(seam)
     connection = _connection_class(seam, cursor)
     for base, seen in zip(_BASES, (connection, cursor), strict=True):
@@ -82,8 +83,8 @@ def _named(base: type, seen: type) -> type:
 class _Seam:
     """What connections and cursors of one process share."""
 
-    def __init__(self, gate: Gate, scope: Scope, clock: Clock) -> None:
-        self._gate, self._scope, self._clock = gate, scope, clock
+    def __init__(self, gate: Gate, scope: Scope, reads: Reads, clock: Clock) -> None:
+        self._gate, self._scope, self._reads, self._clock = gate, scope, reads, clock
         self._names: dict[int, str] = {}
 
     def opening(self, connection: Any, database: Any, uri: bool) -> AbstractContextManager[object]:
@@ -93,7 +94,10 @@ class _Seam:
         if name is None:
             return nullcontext()
         self._names[id(connection)] = name
-        creates = not os.path.exists(database_path(database, uri) or "")
+        path = database_path(database, uri) or ""
+        self._reads.ask("read", CONTENT, path)
+        with self._gate.quiet():
+            creates = not os.path.exists(path)
         return self._gate.crossing("sqlite", "open", name) if creates else self._gate.quiet()
 
     def prepare(self, connection: Any) -> None:
@@ -108,6 +112,11 @@ class _Seam:
         if effect is None or name is None or not self._gate.active:
             return nullcontext()
         return self._gate.flying("sqlite", effect[0], f"{name}:{effect[1]}" if effect[1] else name)
+
+    def attaching(self, sql: Any) -> None:
+        """Keep that a statement may open any other database; no hook is told which."""
+        if attaches(sql) and self._gate.active:
+            self._gate.recorder.everything()
 
     def each(self, connection: Any, effect: tuple[str, str] | None, rows: Iterable[Any]) -> Iterator[Any]:
         """Yield rows, each a statement of its own: SQLite has carried out one when it asks for the next."""
@@ -190,6 +199,7 @@ def _cursor_class(seam: _Seam) -> type:
         __slots__ = ()
 
         def execute(self, sql: Any, *parameters: Any) -> Any:
+            seam.attaching(sql)
             with seam.passing(self.connection, effect_of(sql)):
                 return super().execute(sql, *parameters)
 

@@ -23,6 +23,12 @@ _STATEMENT = re.compile(
 _WITH = re.compile(_SPACE + r"with\b", re.IGNORECASE | re.DOTALL)
 _WRITES = re.compile(r"\b(?:insert|replace|update|delete)\b", re.IGNORECASE)
 _TO_SAVEPOINT = re.compile(_SPACE + r"rollback\s+(?:transaction\s+)?to\b", re.IGNORECASE | re.DOTALL)
+_ATTACH = re.compile(_SPACE + r"attach\b", re.IGNORECASE | re.DOTALL)
+
+
+def attaches(sql: object) -> bool:
+    """Say whether a statement opens another database."""
+    return isinstance(sql, str) and _ATTACH.match(sql) is not None
 
 
 def effect_of(sql: object) -> tuple[str, str] | None:

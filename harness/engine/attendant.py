@@ -350,3 +350,4 @@ class Attendant:
         lived.outcome = Outcome(kind, value, ended.error, ended.traceback)
         lived.calls, lived.polls, lived.points = ended.calls + self._wires.exchanges, ended.polls, ended.points
         lived.late_modules, lived.flights = ended.late_modules, ended.flights
+        lived.footprint = ended.footprint

@@ -6,6 +6,7 @@ from typing import Literal
 
 from ..values.history import Execution, Outcome
 from ..values.points import Effect, Flight, Point, When
+from ..values.reads import EVERYTHING, Footprint
 from ..world.disk import DiskState
 
 BIRTH = 1_768_467_600.0  # virtual time at which the first process starts: 2026-01-15 09:00 UTC
@@ -45,7 +46,8 @@ class Lived:
 
     `last` is the last point of its own that was looked at; `wired` has the points that relays saw, each with the `last`
     of then; `said` what models said where a fault put words into their mouths; `refused` the
-    last request to a twin that it refused, and how.
+    last request to a twin that it refused, and how; `footprint` what it asked of the disk, everything where it could
+    not tell.
     """
 
     role: Role
@@ -72,6 +74,7 @@ class Lived:
     planned: int = 0
     late_modules: tuple[str, ...] = ()
     flights: tuple[Flight, ...] = ()
+    footprint: Footprint = EVERYTHING
 
     def execution(self) -> Execution:
         """Return what an invariant may know of this process."""

@@ -31,18 +31,24 @@ class Stage:
         self.services: list[WorldSource] = []
         self.limits: Limits | None = None
 
-    def live(
-        self, run: Agent, token: str = "", *, trace: bool = True, stream: str = FIRST_STREAM, clock: float = BIRTH
-    ) -> Lived:
-        """Let `run` live once from the outside as it is now; `token` is the schedule of faults that strike it."""
-        known = options().known
+    def executor(self, run: Agent, recover: Agent | None = None) -> Executor:
+        """Return who lets processes live here."""
         sources = (Source(self.shared, "shared", False), Source(self.own, "own", True))
-        setting = Setting(run, run, sources, (*self.twins, *self.services), tuple(self.twins), (), known, ())
+        services = (*self.twins, *self.services)
+        setting = Setting(run, recover or run, sources, services, tuple(self.twins), (), options().known, ())
         executor = Executor(setting)
         executor.patience_s = 20.0
         Lens(setting, executor)  # databases are compared by rows
         if self.limits is not None:
             executor.limits = self.limits
+        return executor
+
+    def live(
+        self, run: Agent, token: str = "", *, trace: bool = True, stream: str = FIRST_STREAM, clock: float = BIRTH
+    ) -> Lived:
+        """Let `run` live once from the outside as it is now; `token` is the schedule of faults that strike it."""
+        executor = self.executor(run)
+        known = executor.setting.known
         put_back = executor.prepare()
         try:
             start = executor.capture(clock)
