@@ -43,9 +43,8 @@ class Measured:
         audit, counts = Explorer._audit, []
 
         def counted(explorer: Explorer, *args: Any) -> None:
-            before = explorer.executor.executions
             audit(explorer, *args)
-            counts.append(explorer.executor.executions - before)
+            counts.append(explorer.audit.executions)
 
         Explorer._audit = counted  # type: ignore[method-assign]
         try:

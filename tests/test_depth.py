@@ -114,6 +114,6 @@ def test_the_statement_of_a_cut_exploration_does_not_claim_a_number_of_crashes()
     from rollproof.values.exploration import Exploration
 
     setting = Setting(lambda: None, lambda: None, (), (), (), SELECTED, {}, ())
-    text = statement(Exploration(skipped={"max_worlds": 58}), setting, cut_at=0, reduced=True, mismatches=0)
+    text = statement(Exploration(skipped={"max_worlds": 58}), setting, cut_at=0, reduced=True)
     assert "not all of them (not closed)" in text
     assert "exhaustive" not in text

@@ -8,13 +8,15 @@ CrashMonkey.
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from ..values.reads import NOTHING, Footprint
 from ..values.schedule import Injection, Schedule
 from .budget import OutOfTime
 from .growth import grown
+from .joining import Joining, together, with_all_after
 from .judge import Judge, Judgement
 from .lens import Lens
 from .lives import Lived, Sighting, Snapshot
@@ -70,16 +72,26 @@ class Node:
         stage: the earliest in which it is recovered from.
         follow: whether a crash in its recovery is tried too.
         parent: from whose recovery it came; None for one that a run left.
+        joined: the node that this one cannot be told from by whoever comes after it; that one's recovery is its own.
+        asked: what the processes read that recovered from it and were judged.
     """
 
+    key: str
     world: Snapshot
     schedule: Schedule
     stage: Stage = Stage.SINGLE
     follow: bool = True
     parent: "Node | None" = None
+    joined: "Node | None" = None
+    asked: Footprint = NOTHING
     lives: tuple[Lived, ...] = ()
     judgement: Judgement | None = None
     orders: tuple[Ordered, ...] | None = None
+
+    @property
+    def recovery(self) -> tuple[Lived, ...]:
+        """The processes that recovered from it, or from the node that it joined."""
+        return self.joined.lives if self.joined is not None else self.lives
 
     @property
     def sightings(self) -> list[Sighting]:
@@ -104,6 +116,8 @@ class Closure:
 
     def __init__(self, setting: Setting, judge: Judge, lens: Lens) -> None:
         self._setting, self._judge, self._lens = setting, judge, lens
+        self._joining = Joining(lens)
+        self._alike: dict[str, list[Node]] = {}
         self._work: list[tuple[Stage, int, str]] = []
         self._added = 0
         self.nodes: dict[str, Node] = {}
@@ -148,19 +162,26 @@ class Closure:
         key = self._lens.identity(world)
         node = self.nodes.get(key)
         if node is None:
-            self.nodes[key] = Node(world, schedule, stage, follow, parent)
+            self.nodes[key] = Node(key, world, schedule, stage, follow, parent)
             self._push(stage, key)
             return key
         if len(schedule.injections) < len(node.schedule.injections):
             node.schedule = schedule
-        if follow and not node.follow:
-            node.follow = True
-            if node.judgement is not None:
-                self._follow(node)
+        if follow:
+            self._follow_too(node)
         if stage < node.stage and node.judgement is None:
             node.stage = stage
             self._push(stage, key)
         return key
+
+    def _follow_too(self, node: Node) -> None:
+        """Try crashes in the recovery from a node from now on."""
+        if not node.follow:
+            node.follow = True
+            if node.judgement is not None:
+                self._follow(node)
+        if node.joined is not None:
+            self._follow_too(node.joined)
 
     def _push(self, stage: Stage, key: str) -> None:
         self._added += 1
@@ -202,13 +223,72 @@ class Closure:
         return node
 
     def _recover(self, node: Node) -> None:
+        twin = self._twin_of(node)
+        if twin is not None:
+            node.joined, node.judgement = twin, twin.judgement
+            if node.follow:
+                self._follow_too(twin)
+            return
         crashes = self._setting.kill is not None
         trace = crashes or self.concurrent or self._setting.depth > 1
         lives = tuple(self._judge.recover(node.world, trace=trace))
         node.judgement = self._judge.judge(lives)
         node.lives = lives
+        node.asked = together(life.footprint for life in (*lives, *node.judgement.executions))
+        self._alike.setdefault(self._joining.weakest(node.world), []).append(node)
         if node.follow:
             self._follow(node)
+
+    def _twin_of(self, node: Node) -> Node | None:
+        """Return a judged node that this one equals in all that was read after it, and in all that is judged."""
+        if self._judge.private_is_judged:
+            return None
+        for other in self._alike.get(self._joining.weakest(node.world), ()):
+            if other is not node and self._are_one(node, other, other.asked):
+                return other
+        return None
+
+    def _are_one(self, node: Node, other: Node, footprint: Footprint) -> bool:
+        fingerprint = self._joining.fingerprint
+        return fingerprint(node.world, footprint) == fingerprint(other.world, footprint)
+
+    @property
+    def joined(self) -> list[Node]:
+        """The nodes that joined another one."""
+        return [node for node in self.nodes.values() if node.joined is not None]
+
+    def also_read(self, node: Node, lives: Iterable[Lived]) -> None:
+        """Note what further processes read that started from a node: second faults."""
+        node.asked = together([node.asked, *(life.footprint for life in lives)])
+
+    def take_apart(self) -> bool:
+        """Let those wait again that joined a node and differ in what somebody read later; returns whether any does."""
+        joined = self.joined
+        if not joined:
+            return False
+        self._joining.forget()
+        own = {key: node.asked for key, node in self.nodes.items() if node.joined is None}
+        following = {key: [*self._following(self.nodes[key])] for key in own}
+        asked = with_all_after(own, following)
+        for key, footprint in asked.items():
+            self.nodes[key].asked = footprint  # who is taken apart does not join the same one again
+        apart = [
+            node
+            for node in joined
+            if node.joined is not None
+            and (self._judge.private_is_judged or not self._are_one(node, node.joined, asked[node.joined.key]))
+        ]
+        for node in apart:
+            node.joined = node.judgement = None
+            self._push(node.stage, node.key)
+        return bool(apart)
+
+    def _following(self, node: Node) -> Iterator[str]:
+        """Yield the keys of the nodes that a crash in this recovery leads to."""
+        for _, sighting in node.seen:
+            after = self.nodes.get(self._lens.identity(sighting.world))
+            if after is not None:
+                yield (after.joined or after).key
 
     def reorder(self, node: Node) -> Iterator[Ordered]:
         """Recover once more for each other order of effects that this recovery had in flight together, once.
@@ -221,6 +301,7 @@ class Closure:
         for injection in [i for life in node.lives for i in self.tally.plan(life)]:
             injection = replace(injection, recovering=True)
             lives = tuple(self._judge.recover(node.world, trace=True, plan=(order(injection),)))
+            self.also_read(node, lives)
             if self.tally.came(lives, in_recovery=True):
                 ordered = Ordered(injection, lives, self._judge.judge(lives))
                 node.orders += (ordered,)

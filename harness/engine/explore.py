@@ -1,6 +1,5 @@
 """One exploration from its fault-free run to its statement."""
 
-import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -12,17 +11,16 @@ from ..values.exploration import Exploration, Finding
 from ..values.points import Point, When
 from ..values.schedule import Schedule
 from . import brute
+from .auditing import Audit
 from .budget import OutOfTime
-from .closure import Closure, Node
+from .closure import Closure
 from .confirming import Confirming
 from .execute import Executor
 from .families import CRASHES, Tried
 from .findings import Failure, Findings, finding, signature
 from .judge import Judge, Judgement
 from .lens import Lens
-from .lives import Lived
 from .observe import Baseline, observe
-from .plan import crash
 from .replay import judged
 from .schedules import Schedules
 from .setting import Setting
@@ -47,7 +45,7 @@ class Explorer:
         self.drifted: list[str] = []
         self.confirming = Confirming(self.findings, self._truly, self._tell, first=setting.first)
         self.skipped: dict[str, int] = {}
-        self.audited = self.mismatches = 0
+        self.audit = Audit(setting, self.executor, self.lens, self._truly)
 
     def explore(self, *, reduce: bool = True) -> Exploration:
         """Explore everything that was selected."""
@@ -94,7 +92,6 @@ class Explorer:
             self._within_budget(self.confirming.end, more=True)
             if "first_finding" not in self.skipped:
                 self._within_budget(lambda: self._audit(closure))
-                self._within_budget(self._audit_reuse)
         else:
             self._brute_force()
             self.confirming.end()
@@ -108,7 +105,7 @@ class Explorer:
             self.setting,
             cut_at=closure.cut_at_crashes,
             reduced=reduce,
-            mismatches=self.mismatches,
+            audit=self.audit,
             reused=self.executor.reused,
             sampled=len(self.executor.samples),
         )
@@ -155,53 +152,18 @@ class Explorer:
         for text in self.confirming.unconfirmed():
             self.findings.errors[text] = None
 
+    def _audit(self, closure: Closure) -> None:
+        try:
+            self.audit.equal_worlds(closure, self.baseline)
+            self.audit.joined(closure)
+            self.audit.used_processes()
+        finally:
+            self.findings.errors.update(dict.fromkeys(self.audit.errors))
+
     def _brute_force(self) -> None:
         arguments = (self.setting, self.executor, self.judge, self.baseline)
         for schedule, judgement in brute.everything(*arguments, self.drifted):
             self.findings.add(schedule, judgement)
-
-    def _audit(self, closure: Closure) -> None:
-        """Run a sample of merged schedules unmerged: they must break what their merged twin broke, and nothing else."""
-        if self.setting.kill is None:
-            return
-        merged: list[tuple[Schedule, Node]] = []
-        for sighting in self.baseline.first.sightings:
-            node = closure.nodes.get(self.lens.identity(sighting.world))
-            if node is None or node.judgement is None:
-                continue
-            first = Schedule((crash(sighting, recovering=False),))
-            merged.append((first, node))
-            for inner in node.sightings:
-                second = closure.nodes.get(self.lens.identity(inner.world))
-                if second is not None and second.judgement is not None:
-                    merged.append((first.then(crash(inner, recovering=True)), second))
-        merged = [(schedule, node) for schedule, node in merged if schedule != node.schedule]
-        dice = random.Random(self.setting.seed)
-        for schedule, node in dice.sample(merged, min(self.setting.audit, len(merged))):
-            self.audited += 1
-            truly, drifted = self._truly(schedule)
-            assert node.judgement is not None
-            if drifted or truly.invariants != node.judgement.invariants:
-                self.mismatches += 1
-                came = "drifts" if drifted else f"breaks {list(truly.invariants)}"
-                text = f"audit: {schedule} truly {came}, its merged twin breaks {list(node.judgement.invariants)}"
-                self.findings.errors[text] = None
-
-    def _audit_reuse(self) -> None:
-        """Live a sample of what used processes lived again, in fresh ones: nothing may come otherwise."""
-        for sample in self.executor.samples:
-            used = sample.lived
-            fresh = self.executor.live(used.role, used.start, sample.stream, sample.plan, earlier=sample.earlier)
-            # of a pid that was written half is left, and not known as one
-            torn = any(armed.injection.when == "middle" for armed in sample.plan)
-            if self._course(fresh, torn) != self._course(used, torn):
-                struck = ", ".join(str(armed.injection) for armed in sample.plan) or "no fault"
-                text = f"audit: {used.role} with {struck} goes otherwise in a fresh process"
-                hint = "perhaps the agent keeps something in memory: explore without --chaos-reuse"
-                self.findings.errors[f"{text}; {hint}"] = None
-
-    def _course(self, life: Lived, torn: bool) -> object:
-        return life.outcome.kind, life.points, life.struck, "" if torn else self.lens.identity(life.end)
 
     def _truly(self, schedule: Schedule) -> tuple[Judgement, list[str]]:
         """Carry a schedule out from the start and judge it, nothing remembered from before."""
@@ -243,8 +205,8 @@ class Explorer:
         return Exploration(
             points=_count(first.points),
             schedules=self.findings.schedules,
-            executions=self.executor.executions,
-            worlds=len(closure.nodes),
+            executions=self.executor.executions - self.audit.executions,
+            worlds=len(closure.nodes) - len(closure.joined),
             closed=self._is_closed(closure, tried, reduce),
             skipped=skipped,
             drifted=tuple(self.drifted),
@@ -254,7 +216,7 @@ class Explorer:
             orders=closure.tally.tried,
             inside=tuple(sorted(self.executor.inside)),
             masked=self.lens.masks.lines(),
-            audited=self.audited,
+            audited=self.audit.audited,
             growing=tuple(closure.growing),
             not_tried=tried.left_out(),
             violations=self._violations(),

@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 from ..boundary.armed import Armed
 from ..values.history import History, Violation
 from ..values.points import Point
-from ..values.world import Diff
+from ..values.world import Diff, World
 from ..world.compare import matches_value
 from ..world.leases import live_leases
 from .execute import Executor
+from .joining import Joining, Noticing
 from .lens import Lens
 from .lives import RESTART_S, Lived, Role, Snapshot
 from .observe import Baseline
 from .setting import Setting
 
+_OURS = "rollproof.invariants.outside", "rollproof.invariants.recovery"  # of private files they judge the names
 _VERDICTS = ("vacuous", "holds", "unknown", "violated")
 _MAX_LEASES = 3
 
@@ -48,8 +50,10 @@ class Judge:
         self._merge = merge
         self._setting, self._executor, self._lens, self._baseline = setting, executor, lens, baseline
         self._initial = lens.identity(baseline.initial)
-        self._again: dict[str, Lived] = {}
-        self._retries: dict[str, Lived] = {}
+        self._joining = Joining(lens)
+        self._again: dict[str, list[Lived]] = {}
+        self._retries: dict[str, list[Lived]] = {}
+        self.private_is_judged = False
         self.verdicts: dict[str, str] = {}
 
     def recover(self, start: Snapshot, *, trace: bool, plan: Sequence[Armed] = ()) -> list[Lived]:
@@ -119,9 +123,10 @@ class Judge:
         return self._ask_all(history, end, tuple(asked), errors)
 
     def _ask_all(self, history: History, end: Snapshot, asked: tuple[Lived, ...], errors: list[str]) -> Judgement:
-        world = self._lens.world(end)
+        ours, theirs = self._lens.world(end), self._noticed(end)
         broken: list[tuple[str, Violation]] = []
         for invariant in self._setting.invariants:
+            world = ours if invariant.check.__module__.startswith(_OURS) else theirs
             try:
                 found = list(invariant.check(world, history)) if invariant.applies(world, history) else None
             except AssertionError as problem:
@@ -134,30 +139,45 @@ class Judge:
             broken += [(invariant.name, violation) for violation in found or ()]
         return Judgement(tuple(broken), tuple(errors), end, asked)
 
+    def _noticed(self, end: Snapshot) -> World:
+        """Return an end for a check of somebody's own, which may judge private files by their content."""
+        world = self._lens.world(end)
+        return replace(world, private_entries=Noticing(world.private_entries, self._private_is_judged))
+
+    def _private_is_judged(self) -> None:
+        self.private_is_judged = True
+
     def _verdict(self, name: str, verdict: str) -> None:
         worst = max(self.verdicts.get(name, "vacuous"), verdict, key=_VERDICTS.index)
         self.verdicts[name] = worst
 
     def _recover_again(self, end: Snapshot) -> Lived:
-        key = self._lens.identity(end)
-        if key not in self._again or not self._merge:
-            self._again[key] = self.restart("recover again", end)
-        return self._again[key]
+        return self._once("recover again", end, self._again)
 
     def _retry(self, end: Snapshot) -> Lived | None:
         """Run the task again from a rolled-back world; from the untouched one that is the fault-free run itself."""
-        key = self._lens.identity(end)
-        if not self._setting.retry or key == self._initial:
+        if not self._setting.retry or self._lens.identity(end) == self._initial:
             return None
-        if key not in self._retries or not self._merge:
-            self._retries[key] = self.restart("retry", end)
-        return self._retries[key]
+        return self._once("retry", end, self._retries)
+
+    def _once(self, role: Role, end: Snapshot, lives: dict[str, list[Lived]]) -> Lived:
+        """Let a process start from an end, or return one that started from an end that it cannot tell from this one."""
+        if not self._merge:
+            return self.restart(role, end)
+        fingerprint = self._joining.fingerprint
+        alike = lives.setdefault(self._joining.weakest(end), [])
+        for known in alike:
+            before = replace(known.start, clock=known.start.clock - RESTART_S)
+            if fingerprint(before, known.footprint) == fingerprint(end, known.footprint):
+                return known
+        alike.append(self.restart(role, end))
+        return alike[-1]
 
     def _accepts(self, end: Snapshot, errors: list[str]) -> bool:
         if self._setting.allow is None:
             return False
         try:
-            return bool(self._setting.allow(self._lens.world(end)))
+            return bool(self._setting.allow(self._noticed(end)))
         except AssertionError:
             return False
         except Exception as problem:

@@ -44,12 +44,19 @@ class Lens:
         world = self.world(snapshot)
         key = (id(world), snapshot.clock, snapshot.pids)
         if key not in self._identities:
-            executor = self._executor
-            met = replace(world, resources=self._recalled(snapshot))
-            known = (self.masks, snapshot.pids, executor.roots, executor.cuts, executor.names)
-            text = identity(met, snapshot.clock, *known)
-            self._identities[key] = (world, text)
+            self._identities[key] = (world, self.identity_of(world, snapshot))
         return self._identities[key][1]
+
+    def identity_of(self, world: World, snapshot: Snapshot) -> str:
+        """Return the same for what a recovery would find instead of `snapshot`, services excepted."""
+        executor = self._executor
+        met = replace(world, resources=self._recalled(snapshot))
+        known = (self.masks, snapshot.pids, executor.roots, executor.cuts, executor.names)
+        return identity(met, snapshot.clock, *known)
+
+    def secrets(self) -> list[bytes]:
+        """Return the credentials that are known by now."""
+        return [secret for secret in (*self._executor.credentials.values(), *self._setting.secrets.values()) if secret]
 
     def _recalled(self, snapshot: Snapshot) -> dict[str, list[Row]]:
         """Return what the services remember: a recovery can meet more than what is live (idempotency keys)."""

@@ -68,7 +68,7 @@ class Schedules:
             Stage.CRASH_IN_RECOVERY: lambda: self._close(Stage.CRASH_IN_RECOVERY),
             Stage.CRASH_AFTER_AN_ERROR: self._crashes_after_errors,
             Stage.ORDER: self._orders,
-            Stage.REST: lambda: self._close(Stage.REST),
+            Stage.REST: lambda: self._close_all(Stage.REST),
             Stage.SECOND_FAULT: self._second_faults,
         }
         self.executor.working_on = self._working_on
@@ -120,6 +120,12 @@ class Schedules:
                     self._reorder(node)
         except OutOfTime:
             self.skipped["budget"] += self.closure.abandon()
+
+    def _close_all(self, until: Stage) -> None:
+        """Recover from all that waits, and from what turns out to be told apart by a later read."""
+        self._close(until)
+        while self.closure.take_apart():
+            self._close(until)
 
     def _singles(self) -> None:
         """Try every fault once, at depth 2 with all that it leaves for a second one."""
@@ -179,7 +185,7 @@ class Schedules:
             stage = Stage.SINGLE if follows else Stage.SECOND_FAULT
             key = self.closure.add(lives[-1].end, schedule, stage, follow=follows)
             node = self.closure.settle(key)
-            lives += node.lives
+            lives += node.recovery
         judgement = self.judge.judge(lives)
         self.tally.count(schedule, judgement, node if follows else None)
         if traced and self.setting.kill is not None:
@@ -209,14 +215,14 @@ class Schedules:
         begun = (replace(armed, position=0, begun=True),)
         lives = self.judge.recover(sighting.world, trace=False, plan=begun)
         node = self.closure.settle(self.closure.add(lives[-1].end, schedule, Stage.REST, follow=False))
-        self.tally.count(schedule, self.judge.judge([*lives, *node.lives]))
+        self.tally.count(schedule, self.judge.judge([*lives, *node.recovery]))
 
     def _orders(self) -> None:
         """Try what was in flight together in the other order: how it ends, every crash, and faults of the two."""
         for injection in self.closure.tally.plan(self.baseline.first):
             if self._mine():
                 self._attempt(partial(self._order, injection))
-        for node in [n for n in self.closure.nodes.values() if n.judgement is not None]:
+        for node in [n for n in self.closure.nodes.values() if n.lives]:
             self._attempt(partial(self._reorder, node))
         self._close(Stage.ORDER)
 
@@ -231,7 +237,7 @@ class Schedules:
             return
         lives = [life]
         if needs_recovery(self.setting, life):
-            lives += self.closure.settle(self.closure.add(life.end, schedule, Stage.ORDER)).lives
+            lives += self.closure.settle(self.closure.add(life.end, schedule, Stage.ORDER)).recovery
         self.tally.count(schedule, self.judge.judge(lives))
         if self.setting.kill is not None:
             for sighting in from_there_on(life, usual, injection):
@@ -249,8 +255,9 @@ class Schedules:
             points = after(one.life, one.armed.injection)
             for _, armed in errors(points, one.life.effects, self.setting.faults):
                 self._attempt(partial(self._error, (one.armed,), armed))
-        for node in [n for n in self.closure.nodes.values() if n.schedule.faults == 1 and n.judgement is not None]:
+        for node in [n for n in self.closure.nodes.values() if n.schedule.faults == 1 and n.lives]:
             self._in_recovery(node)
+        self._close_all(Stage.SECOND_FAULT)
 
     def _in_recovery(self, node: Node) -> None:
         last: tuple[Armed, Lived, Judgement] | None = None
@@ -279,7 +286,8 @@ class Schedules:
             return
         struck = lives[-1]
         lives += outlasted(self.setting, self.judge, struck, (armed,))
+        self.closure.also_read(node, lives)
         healthy = self.closure.settle(self.closure.add(lives[-1].end, schedule, Stage.SECOND_FAULT, follow=False))
-        judgement = self.judge.judge([*lives, *healthy.lives])
+        judgement = self.judge.judge([*lives, *healthy.recovery])
         self.tally.count(schedule, judgement)
         came.append((armed, struck, judgement))

@@ -27,6 +27,7 @@ class Setting:
         secrets: credentials by a readable label.
         shard: (K, N) for the K-th of N disjoint parts, K from 1.
         reuse: whether one process may carry out several schedules: the agent keeps nothing in memory.
+        audit: how many merged crashes are run truly; `audit_joined`: of those that differ in what nobody reads.
         many_worlds: from so many on, no further crash is tried after two that end in a failure.
         fronts: the relays in front of services on real ports.
         proxies: what makes faults of the network that the relays leave to Toxiproxy.
@@ -61,6 +62,7 @@ class Setting:
     max_worlds: int = 4000
     many_worlds: int = 100
     audit: int = 3
+    audit_joined: int = 16
     depth: int = 1
     budget_s: float | None = None
     shard: tuple[int, int] = (1, 1)

@@ -1,6 +1,7 @@
 """Say what an exploration proved, and under which model; never "no bugs"."""
 
 from ..values.exploration import Exploration
+from .auditing import Audit
 from .setting import Setting
 
 
@@ -10,7 +11,7 @@ def statement(
     *,
     cut_at: int,
     reduced: bool,
-    mismatches: int,
+    audit: Audit | None = None,
     reused: int = 0,
     sampled: int = 0,
 ) -> str:
@@ -28,8 +29,9 @@ def statement(
         f"{found} violation{'' if found == 1 else 's'}",
         f"{len(result.unintercepted)} unintercepted, {len(result.drifted)} drifted, {len(result.masked)} masked",
     ]
-    if result.audited:
-        parts.append(f"{result.audited} merged schedules run truly, {mismatches} mismatches")
+    if audit is not None and audit.audited:
+        more = f"in {audit.executions} more executions"
+        parts.append(f"{audit.audited} merged schedules run truly {more}, {audit.mismatches} mismatches")
     if reused:
         parts.append(f"{reused} in used processes, {sampled} of them again in fresh ones")
     if result.orders:

@@ -50,7 +50,7 @@ class Exploration:
     Attributes:
         points: places where the fault-free run touches the outside.
         schedules: schedules judged, merged ones included (up to two crashes are counted one by one).
-        executions: processes that were run.
+        executions: processes that were run; those of the audit are told apart in the statement.
         worlds: distinct worlds that a recovery started from.
         closed: whether any number of crashes is covered.
         result: what the fault-free run returned.

@@ -101,4 +101,5 @@ def _folders(path: str) -> list[str]:
     return found
 
 
+NOTHING = Footprint()
 EVERYTHING = Footprint(everything=True)

@@ -1,0 +1,113 @@
+"""Carry out truly what was merged: what no recovery can tell apart must end as its merged twin did."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..values.schedule import Schedule
+from .closure import Closure, Node
+from .confirming import Truly
+from .execute import Executor
+from .joining import Joining
+from .lens import Lens
+from .lives import Lived, Sighting
+from .observe import Baseline
+from .plan import crash
+from .setting import Setting
+
+
+@dataclass(slots=True)
+class Audit:
+    """Samples of what was merged, by the seed.
+
+    Attributes:
+        audited: how many merged schedules were run truly; `mismatches` how many of them ended otherwise.
+        executions: how many processes that took.
+        errors: what ended otherwise.
+    """
+
+    setting: Setting
+    executor: Executor
+    lens: Lens
+    truly: Truly
+    audited: int = 0
+    mismatches: int = 0
+    executions: int = 0
+    errors: tuple[str, ...] = ()
+
+    def equal_worlds(self, closure: Closure, baseline: Baseline) -> None:
+        """Audit crashes that leave equal worlds: they break what their twin broke, and nothing else."""
+        if self.setting.kill is None:
+            return
+        merged = [(s, node) for s, node in _merged(closure, baseline, self.lens) if s != node.schedule]
+        for schedule, node in self._sample(merged, self.setting.audit):
+            self._compare(schedule, node, whole=False)
+
+    def joined(self, closure: Closure) -> None:
+        """Audit crash states that differ in what nobody reads: their ends are judged equal, too."""
+        merged = [(node.schedule, node) for node in closure.joined]
+        for schedule, node in self._sample(merged, self.setting.audit_joined):
+            self._compare(schedule, node, whole=True)
+
+    def used_processes(self) -> None:
+        """Live a sample of what used processes lived again, in fresh ones: nothing may come otherwise."""
+        before = self.executor.executions
+        for sample in self.executor.samples:
+            used = sample.lived
+            fresh = self.executor.live(used.role, used.start, sample.stream, sample.plan, earlier=sample.earlier)
+            # of a pid that was written half is left, and not known as one
+            torn = any(armed.injection.when == "middle" for armed in sample.plan)
+            if self._course(fresh, torn) != self._course(used, torn):
+                struck = ", ".join(str(armed.injection) for armed in sample.plan) or "no fault"
+                text = f"audit: {used.role} with {struck} goes otherwise in a fresh process"
+                hint = "perhaps the agent keeps something in memory: explore without --chaos-reuse"
+                self.errors += (f"{text}; {hint}",)
+        self.executions += self.executor.executions - before
+
+    def _sample(self, merged: list[tuple[Schedule, Node]], most: int) -> list[tuple[Schedule, Node]]:
+        return random.Random(self.setting.seed).sample(merged, min(most, len(merged)))
+
+    def _compare(self, schedule: Schedule, node: Node, *, whole: bool) -> None:
+        """Run a schedule truly and hold what comes against what came of the node that it was merged with."""
+        before = self.executor.executions
+        try:
+            truly, drifted = self.truly(schedule)
+        finally:
+            self.executions += self.executor.executions - before
+        merged = node.judgement
+        assert merged is not None
+        self.audited += 1
+        if drifted:
+            self._mismatch(schedule, "drifts", merged.invariants)
+        elif truly.invariants != merged.invariants:
+            self._mismatch(schedule, f"breaks {list(truly.invariants)}", merged.invariants)
+        elif whole and self.lens.difference(merged.end, truly.end):
+            joining = Joining(self.lens)  # names that a recovery made up may differ
+            if joining.weakest(merged.end) != joining.weakest(truly.end):
+                self._mismatch(schedule, "ends with another outside", merged.invariants)
+
+    def _mismatch(self, schedule: Schedule, came: str, invariants: tuple[str, ...]) -> None:
+        self.mismatches += 1
+        self.errors += (f"audit: {schedule} truly {came}, its merged twin breaks {list(invariants)}",)
+
+    def _course(self, life: Lived, torn: bool) -> object:
+        return life.outcome.kind, life.points, life.struck, "" if torn else self.lens.identity(life.end)
+
+
+def _merged(closure: Closure, baseline: Baseline, lens: Lens) -> Iterator[tuple[Schedule, Node]]:
+    """Yield every crash of the run and every second one in the recovery from it, with the node that it leads to."""
+
+    def judged(sighting: Sighting) -> Node | None:
+        node = closure.nodes.get(lens.identity(sighting.world))
+        return node if node is not None and node.judgement is not None and node.joined is None else None
+
+    for sighting in baseline.first.sightings:
+        node = judged(sighting)
+        if node is None:
+            continue
+        first = Schedule((crash(sighting, recovering=False),))
+        yield first, node
+        for inner in node.sightings:
+            second = judged(inner)
+            if second is not None:
+                yield first.then(crash(inner, recovering=True)), second

@@ -1,0 +1,135 @@
+"""Crash states that differ only in what nobody reads are one: a log that each start appends to.
+
+A state joins a known one where both are equal in all that the recovery from the known one, and every process after it,
+asked for, and in all that is judged. Kin: the read sets of optimistic transactions; dynamic partial-order reduction,
+where a later look can take apart what was taken for one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from ..values.reads import EVERYTHING, NOTHING, Footprint
+from ..values.world import Entry, World
+from ..world.leases import live_leases
+from .lens import Lens
+from .lives import Snapshot
+
+_NOT_READ = b"what nobody reads"
+
+
+class Joining:
+    """Tells whether two crash states are one to whoever reads no more than a footprint has.
+
+    What is watched is judged, and always counts. Of what is private the files count that are read, and those that are
+    judged by their content: a live lease, a credential. Names, kinds and modes count anywhere.
+    """
+
+    def __init__(self, lens: Lens) -> None:
+        self._lens = lens
+        self._kept: dict[tuple[int, float], frozenset[str]] = {}
+        self._by_hidden: dict[tuple[int, float, frozenset[int], frozenset[str]], tuple[World, str]] = {}
+
+    def weakest(self, snapshot: Snapshot) -> str:
+        """Return the same text for states that could be one if nobody read any file."""
+        return self.fingerprint(snapshot, NOTHING)
+
+    def fingerprint(self, snapshot: Snapshot, footprint: Footprint) -> str:
+        """Return the same text for states that are one to whoever reads no more than this."""
+        world = self._lens.world(snapshot)
+        hidden = frozenset(self._unread(world, snapshot.clock, footprint))
+        key = (id(world), snapshot.clock, snapshot.pids, hidden)
+        if key not in self._by_hidden:
+            entries = {
+                name: replace(entry, content=_NOT_READ) if name in hidden else entry
+                for name, entry in world.private_entries.items()
+            }
+            text = self._lens.identity_of(replace(world, private_entries=entries), snapshot) if hidden else ""
+            self._by_hidden[key] = world, text or self._lens.identity(snapshot)
+        return self._by_hidden[key][1]
+
+    def _unread(self, world: World, clock: float, footprint: Footprint) -> Iterator[str]:
+        if footprint.everything:
+            return
+        kept = self._judged_by_content(world, clock)
+        for name, entry in world.private_entries.items():
+            if entry.kind == "file" and name not in kept and not _reads(footprint, name):
+                yield name
+
+    def _judged_by_content(self, world: World, clock: float) -> frozenset[str]:
+        """Return the private files whose content is judged, or decides when a recovery runs."""
+        key = (id(world), clock)
+        if key not in self._kept:
+            secrets = self._lens.secrets()
+            self._kept[key] = frozenset(
+                name
+                for name, entry in world.private_entries.items()
+                if entry.kind == "file" and (_leased(name, entry, clock) or any(s in entry.content for s in secrets))
+            )
+        return self._kept[key]
+
+    def forget(self) -> None:
+        """Start over: masks have changed."""
+        self._kept.clear()
+        self._by_hidden.clear()
+
+
+class Noticing(Mapping[str, Entry]):
+    """The private files of a world, for a check of somebody's own: `look` is called when it looks at them."""
+
+    def __init__(self, entries: Mapping[str, Entry], look: Callable[[], None]) -> None:
+        self._entries, self._look = entries, look
+
+    def __getitem__(self, name: str) -> Entry:
+        self._look()
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._look()
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _reads(footprint: Footprint, name: str) -> bool:
+    """Return whether a process asked for what differs where contents do: the bytes, how many, when they changed."""
+    return footprint.reads(name, "content") or footprint.reads(name, "size") or footprint.reads(name, "time")
+
+
+def _leased(name: str, entry: Entry, clock: float) -> bool:
+    return bool(live_leases(World(private_entries={name: entry}), clock))
+
+
+def together(footprints: Iterable[Footprint]) -> Footprint:
+    """Return what several processes asked for together."""
+    parts = list(footprints)
+    if any(part.everything for part in parts):
+        return EVERYTHING
+    return Footprint(
+        frozenset().union(*(part.asked for part in parts)),
+        frozenset().union(*(part.scanned for part in parts)),
+        frozenset().union(*(part.trees for part in parts)),
+    )
+
+
+def with_all_after(own: Mapping[str, Footprint], following: Mapping[str, Iterable[str]]) -> dict[str, Footprint]:
+    """Return for each crash state what its own processes asked for, and those of all states that came of these.
+
+    Args:
+        own: by the state's identity.
+        following: the states that a crash in a recovery leaves, by the state that it started from.
+    """
+    leading: dict[str, list[str]] = {}
+    for key, nexts in following.items():
+        for one in nexts:
+            leading.setdefault(one, []).append(key)
+    found = dict(own)
+    work = list(found)
+    while work:
+        key = work.pop()
+        for before in leading.get(key, ()):
+            wider = together([found[before], found[key]])
+            if wider != found[before]:
+                found[before] = wider
+                work.append(before)
+    return found
