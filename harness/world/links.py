@@ -1,13 +1,14 @@
 """Equal volatile values stay equal to each other: which places share a generated value must not change."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..values.world import World
 from .canonical import REFERENCE, View
 from .masks import Masks
 from .shapes import looks_random, time_format
 
+_LEAST_ID = 6
 Pattern = Counter[tuple[tuple[str, int], ...]]
 """For each identifier: the places it stands at and how often; identifiers themselves are left out."""
 
@@ -65,8 +66,17 @@ def _pattern(seen: list[tuple[str, str]], places: set[str]) -> Pattern:
         if place.startswith(REFERENCE) or place in places:
             where[value][place] += 1
             longer.append((place, value))
+    lengths = sorted({len(value) for value in where if len(value) >= _LEAST_ID})
     for place, text in longer:
-        for value in where:
-            if 6 <= len(value) < len(text) and value in text:
-                where[value][place] += 1
+        for value in _within(text, where, lengths):
+            where[value][place] += 1
     return Counter(tuple(sorted(counts.items())) for counts in where.values())
+
+
+def _within(text: str, values: Collection[str], lengths: Sequence[int]) -> set[str]:
+    """Return the values of these lengths that stand within a longer text, by whichever way is shorter."""
+    shorter = [length for length in lengths if length < len(text)]
+    if len(shorter) * len(text) > len(values):
+        return {value for value in values if _LEAST_ID <= len(value) < len(text) and value in text}
+    parts = {text[at : at + length] for length in shorter for at in range(len(text) - length + 1)}
+    return {part for part in parts if part in values}
