@@ -98,7 +98,7 @@ def _numbers(world: World) -> frozenset[int]:
     """Return the numbers in a world that could be taken for pids."""
     texts = [repr((world.tables, world.resources, world.private_tables)).encode()]
     for entries in (world.entries, world.private_entries):
-        texts += [part for path, entry in entries.items() for part in (os.fsencode(path), entry.content)]
+        texts += [part for path, entry in entries.items() for part in (os.fsencode(path), entry.legible)]
     return frozenset(int(number) for text in texts for number in _NUMBER.findall(text))
 
 

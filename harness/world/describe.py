@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from ..values.contents import Content
 from ..values.world import Entry, Named, Row, TableShape, World
 from .disk import DiskState, RawEntry, Source
 from .sqlite_rows import SUFFIXES, Tables, is_database, log_of, read_tables
@@ -61,19 +62,21 @@ def _describe_source(source: Source, files: Mapping[str, RawEntry], part: _Part)
     for relative, entry in files.items():
         if relative and (root is None or root.kind != "dir"):
             continue  # what lies beside a database
+        if entry.kind == "other":
+            continue
         if relative and _is_ignored(relative, source.ignore):
             continue
         name = f"{source.name}/{relative}" if relative else source.name
         if entry.kind == "file":
             if _is_sibling(relative, files):
                 continue
-            if files_of_it := _database(relative, entry.content, files, source):
+            if files_of_it := _database(relative, entry.held, files, source):
                 tables = read_tables(*files_of_it)
                 if tables is not None:
                     part.logs[name] = log_of(*files_of_it)
                     _add_tables(part, name, tables, source.ignore)
                     continue
-        part.entries[name] = Entry(entry.kind, entry.mode, entry.content)
+        part.entries[name] = Entry(entry.kind, entry.mode, entry.held)
 
 
 def _is_ignored(relative: str, globs: tuple[str, ...]) -> bool:
@@ -91,19 +94,19 @@ def _is_sibling(relative: str, files: Mapping[str, RawEntry]) -> bool:
         if relative.endswith(suffix):
             base = relative.removesuffix(suffix)
             entry = files.get(base)
-            content = entry.content if entry is not None and entry.kind == "file" else None
+            content = entry.held if entry is not None and entry.kind == "file" else None
             return base.endswith(SUFFIXES) or (content is not None and is_database(base, content, has_sibling=True))
     return False
 
 
 def _database(
-    relative: str, content: bytes, files: Mapping[str, RawEntry], source: Source
-) -> tuple[bytes, bytes | None, bytes | None] | None:
+    relative: str, content: Content, files: Mapping[str, RawEntry], source: Source
+) -> tuple[Content, Content | None, Content | None] | None:
     """Return the content of a database, of its log and its journal; None for a file that is no database."""
     wal, journal = (files.get(relative + suffix) for suffix in _SIBLINGS)
     if not is_database(relative or source.path.name, content, wal is not None or journal is not None):
         return None
-    return content, wal.content if wal else None, journal.content if journal else None
+    return content, wal.held if wal else None, journal.held if journal else None
 
 
 def _add_tables(part: _Part, name: str, tables: Tables, ignore: tuple[str, ...]) -> None:

@@ -10,17 +10,19 @@ from collections.abc import Mapping, Set
 from hashlib import blake2b
 from types import MappingProxyType
 
+from ..values.contents import Content
 from ..values.world import Entry, Row, World
 from .masks import Masks
 from .moments import NEAR_S, moment_of_text
 from .pieces import DRAWN, Piece, PieceBuilder, Slot, entry_piece, rows_piece
+from .remembering import Remembered
 
-NOTHING_CUT: Mapping[bytes, int] = MappingProxyType({})
+NOTHING_CUT: Mapping[Content, int] = MappingProxyType({})
 NONE_DRAWN: Set[str] = frozenset()
 _LIKE_DRAWN = re.compile(r"[a-z0-9_]{8,}")
 _DRAWN_LENGTH = 8
 _AGES_S = (10, 60, 600, 3600, 86400)
-_CACHED = 4096
+_CACHED, _CACHED_BYTES = 4096, 128 << 20
 
 
 def identity(
@@ -29,7 +31,7 @@ def identity(
     masks: Masks,
     pids: frozenset[int],
     roots: Mapping[str, str],
-    cuts: Mapping[bytes, int] = NOTHING_CUT,
+    cuts: Mapping[Content, int] = NOTHING_CUT,
     drawn: Set[str] = NONE_DRAWN,
 ) -> str:
     """Return a hash of all that a recovery of this world could read, private state included.
@@ -40,7 +42,7 @@ def identity(
     """
     pieces = _pieces_of(masks, roots, drawn)
     things = [
-        (name, pieces.entry(path, entry, cuts.get(entry.content, 0)))
+        (name, pieces.entry(path, entry, cuts.get(entry.held, 0)))
         for entries in (world.entries, world.private_entries)
         for path, entry in entries.items()
         for name in (pieces.name(path),)
@@ -106,7 +108,7 @@ class _Pieces:
     def __init__(self, masks: Masks, roots: Mapping[str, str], drawn: Set[str]) -> None:
         self.masks, self.drawn = masks, drawn
         self._roots = sorted(roots.items(), key=lambda root: len(root[0]), reverse=True)
-        self._entries: OrderedDict[tuple[str, Entry, int], Piece] = OrderedDict()
+        self._entries: Remembered[tuple[str, Entry, int], Piece] = Remembered(_CACHED_BYTES)
         self._rows: OrderedDict[tuple[str, int], tuple[list[Row], Piece]] = OrderedDict()
         self._names: dict[str, Piece] = {}
 
@@ -140,14 +142,13 @@ class _Pieces:
 
     def entry(self, path: str, entry: Entry, cut: int) -> Piece:
         """Return the piece of a path."""
-        key = (path, entry, cut)
-        if key not in self._entries:
+
+        def make() -> Piece:
             name = self.masks.canonical(path)[0]
             by_lines = name.endswith((".jsonl", ".ndjson"))
-            self._entries[key] = entry_piece(entry, self.masks.of(name), by_lines, self.shorten, cut)
-            if len(self._entries) > _CACHED:
-                self._entries.popitem(last=False)
-        return self._entries[key]
+            return entry_piece(entry, self.masks.of(name), by_lines, self.shorten, cut)
+
+        return self._entries.get((path, entry, cut), make, lambda piece: len(piece[0]) + 100 * len(piece[1]))
 
     def rows(self, name: str, rows: list[Row]) -> Piece:
         """Return the piece of a table or collection; the list itself is remembered, so it must not change."""

@@ -42,7 +42,7 @@ def _paths(world: World) -> dict[str, bytes]:
     """Return each path with its content: for pairing those that no two runs share."""
     databases = dict.fromkeys(world.schemas, b"SQLite")
     entries = {**world.entries, **world.private_entries}
-    return {**databases, **{path: entry.content for path, entry in entries.items()}}
+    return {**databases, **{path: entry.legible for path, entry in entries.items()}}
 
 
 def _outermost(paths: Iterable[str]) -> set[str]:
@@ -58,7 +58,7 @@ def _learn_files(views: list[View], runs: Sequence[World]) -> dict[str, ThingMas
         entries: Mapping[str, Entry] = {**world.entries, **world.private_entries}
         for path, entry in entries.items():
             if entry.kind == "file":
-                found[view.path(path)[0]].append(entry.content)
+                found[view.path(path)[0]].append(entry.legible)
         by_name.append(found)
     things = {}
     for name in by_name[0]:
