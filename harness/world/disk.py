@@ -6,16 +6,17 @@ are left out, since SQLite rebuilds them. Nothing is done by a path: a link that
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..values.contents import Stored
 from ..values.errors import ChaosError
+from ..values.trees import Tree
 from .contents import Contents
 from .folders import Folders
 from .groups import Groups
-from .raw import DiskState, Key, Place, RawEntry, Source, places_of
+from .raw import DiskState, Key, Place, RawEntry, Source, folder_of, places_of
 from .replacing import Replacing
-from .scanning import Scan, Scanner, known_now
+from .scanning import Scan, Scanner
 
 __all__ = ["Disk", "DiskState", "RawEntry", "Source"]
 
@@ -57,7 +58,7 @@ class Disk:
         elif last is not None and not found.changed:
             self._last = last
             return last
-        self._last = DiskState(self._kept(found.files), self.places)
+        self._last = DiskState(self._kept(found), self.places)
         self._note_links(self._last.files)
         return self._last
 
@@ -72,16 +73,18 @@ class Disk:
             self._forget()
             return
         self._last = None
+        wanted = Tree.of(state.files, folder_of)
         with Folders(self.places) as folders:
             found = self._scanner.scan(folders, forced=True)
-            if not _is_as_in(found, state):
+            if not _is_as_in(found, wanted):
                 replacing = Replacing(folders)
-                self._plan(replacing, found, state.files)
+                changed = self._plan(replacing, found, wanted)
                 replacing.run()
                 if replacing.failed:
                     self._forget()
                     raise _not_put_back(replacing.failed)
-                self._remember(replacing, folders, state.files)
+                self._scanner.adopt(wanted, changed)
+                self._remember(replacing, folders, wanted, changed)
         self._last = state
 
     def close(self) -> None:
@@ -89,35 +92,46 @@ class Disk:
         self._contents.close()
 
     def _forget(self) -> None:
-        self._scanner.known.clear()
+        self._scanner.forget()
         self._last = None
 
-    def _plan(self, replacing: Replacing, found: Scan, wanted: Mapping[Key, RawEntry]) -> None:
-        known = self._scanner.known
+    def _plan(self, replacing: Replacing, found: Scan, wanted: Tree[Key, RawEntry]) -> set[Key]:
+        """Plan what is to be changed, and return where."""
+        there, changed = found.files, set()
         for path in found.strays:
             replacing.drop(path)
-        for key in found.files.keys() - wanted.keys():
-            replacing.drop(self._path(key, found.files), folder=found.files[key].kind == "dir")
-            del known[key]
-        groups = Groups(found.files, wanted)
-        for key, goal in wanted.items():
-            there = found.files.get(key)
-            if there is goal and key not in groups.broken:
+        groups = Groups(there, wanted)
+        for folder in there.parts.keys() | wanted.parts.keys():
+            before, after = there.parts.get(folder, {}), wanted.parts.get(folder, {})
+            if before is after and not groups.broken:
                 continue
-            path = self._path(key, wanted)
-            if goal.kind == "other":
-                self._plan_other(replacing, path, there, goal)
-            elif key in groups.broken:
-                twin = groups.broken[key]
-                replacing.rewrite(path, goal, there, None if twin is None else self._path(twin, wanted))
-            else:
-                replacing.plan(path, there, goal, in_place=groups.outside(key))
-            if groups.lost(key):
-                self.notes[f"{path} had another name (hard link) outside: it is lost"] = None
-            if goal.inode:
-                known.pop(key, None)  # it becomes another one, or its names change
-            else:
-                known[key] = (known[key][0] if there == goal and key not in groups.broken else None, goal)
+            for key in before.keys() - after.keys():
+                replacing.drop(self._path(key, there), folder=before[key].kind == "dir")
+            for key, goal in after.items():
+                if before.get(key) is not goal or key in groups.broken:
+                    self._plan_one(replacing, groups, key, before.get(key), goal, wanted)
+                    changed.add(key)
+        return changed
+
+    def _plan_one(
+        self,
+        replacing: Replacing,
+        groups: Groups,
+        key: Key,
+        there: RawEntry | None,
+        goal: RawEntry,
+        wanted: Mapping[Key, RawEntry],
+    ) -> None:
+        path = self._path(key, wanted)
+        if goal.kind == "other":
+            self._plan_other(replacing, path, there, goal)
+        elif key in groups.broken:
+            twin = groups.broken[key]
+            replacing.rewrite(path, goal, there, None if twin is None else self._path(twin, wanted))
+        else:
+            replacing.plan(path, there, goal, in_place=groups.outside(key))
+        if groups.lost(key):
+            self.notes[f"{path} had another name (hard link) outside: it is lost"] = None
 
     def _plan_other(self, replacing: Replacing, path: str, there: RawEntry | None, goal: RawEntry) -> None:
         """Leave a socket, a pipe or a device alone; a pipe alone can be made anew."""
@@ -129,14 +143,15 @@ class Disk:
         else:
             replacing.failed[path] = f"the {_named(goal)} that was there is gone"
 
-    def _remember(self, replacing: Replacing, folders: Folders, wanted: Mapping[Key, RawEntry]) -> None:
+    def _remember(
+        self, replacing: Replacing, folders: Folders, wanted: Mapping[Key, RawEntry], changed: Iterable[Key]
+    ) -> None:
         """Know the large files that were written, so that they are not read again at once."""
-        for key, goal in wanted.items() if replacing.stamped else ():
-            if isinstance(goal.held, Stored) and not goal.inode:
-                path = self._path(key, wanted)
-                if path in replacing.stamped:
-                    above, _, name = path.rpartition(os.sep)
-                    self._scanner.known[key] = known_now(name, folders.at(above), goal)
+        for key in changed:
+            path = self._path(key, wanted)
+            if path in replacing.stamped and isinstance(wanted[key].held, Stored) and not wanted[key].inode:
+                above, _, name = path.rpartition(os.sep)
+                self._scanner.know(key, name, folders.at(above))
 
     def _path(self, key: Key, files: Mapping[Key, RawEntry]) -> str:
         index, relative = key
@@ -146,11 +161,12 @@ class Disk:
         own = files.get((index, ""))
         return f"{root}/{relative}" if own is not None and own.kind == "dir" else root + relative
 
-    def _kept(self, files: dict[Key, RawEntry]) -> dict[Key, RawEntry]:
+    def _kept(self, found: Scan) -> Mapping[Key, RawEntry]:
         """Leave out the sockets, pipes and devices that came later: those of an agent end with it."""
-        assert self._first is not None
-        others = [key for key, entry in files.items() if entry.kind == "other" and key not in self._first]
-        return {key: entry for key, entry in files.items() if key not in others} if others else files
+        files, first = found.files, self._first or {}
+        if not found.others or all(entry.kind != "other" or key in first for key, entry in files.items()):
+            return files
+        return Tree.of({key: entry for key, entry in files.items() if entry.kind != "other" or key in first}, folder_of)
 
     def _check(self, found: Scan) -> None:
         """Refuse what could not be put back, before anything is changed; say what is left alone."""
@@ -197,11 +213,10 @@ class Disk:
                     self.linked[f"{self._path(key, files)} by another name (hard link) that is outside"] = None
 
 
-def _is_as_in(found: Scan, state: DiskState) -> bool:
-    if found.strays or len(found.files) != len(state.files):
+def _is_as_in(found: Scan, wanted: Tree[Key, RawEntry]) -> bool:
+    if found.strays or found.listings.keys() != wanted.parts.keys():
         return False
-    get = found.files.get
-    return all(get(key) is entry for key, entry in state.files.items())
+    return all(found.listings[folder].files is part for folder, part in wanted.parts.items())  # type: ignore[index]
 
 
 def _named(other: RawEntry) -> str:

@@ -100,6 +100,14 @@ class DiskState:
     described: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
+def folder_of(key: Key) -> Key:
+    """Return the source and the folder in it that a path lies in; a source lies in none, which is ``"/"``."""
+    index, relative = key
+    if not relative:
+        return index, "/"
+    return index, relative.rpartition("/")[0]
+
+
 def places_of(sources: Sequence[Source]) -> tuple[Place, ...]:
     """Resolve where sources lie, once: links above them are followed now and never again."""
     parents = [os.path.dirname(os.path.abspath(source.path)) for source in sources]

@@ -7,17 +7,18 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from ..values.errors import ChaosError
+from ..values.trees import Tree
 from .contents import Contents, is_fixed
 from .folders import Folders, change_mode, moved
-from .raw import Key, Place, RawEntry
+from .raw import Key, Place, RawEntry, folder_of
 from .sqlite_rows import SUFFIXES
 
 Signature = tuple[int, int, int, int]
-Known = tuple[Signature | None, RawEntry]
+Known = tuple[Signature | None, Key, RawEntry]
 
 SIBLINGS = ("-wal", "-journal")
 _LARGE_BYTES = 4 << 20
@@ -31,12 +32,21 @@ _NOT_OURS = ("security.selinux", "security.ima", "security.evm")  # the system's
 
 
 @dataclass(slots=True)
+class _Listing:
+    """One folder: what is known of each name in it, and the part of a state that comes of it."""
+
+    known: dict[str, Known] = field(default_factory=dict)
+    files: dict[Key, RawEntry] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Scan:
     """What a walk found: entries, what has no place in a state, and what nobody could put back.
 
     Attributes:
         forced: folders that the agent closed are opened up, and what cannot be read is a stray.
         first: nothing has been changed yet.
+        others: whether there are sockets, pipes or devices.
         changed: whether anything differs from the walk before.
     """
 
@@ -44,10 +54,16 @@ class Scan:
     forced: bool
     first: bool
     now_ns: int
-    files: dict[Key, RawEntry] = field(default_factory=dict)
+    listings: dict[Key, _Listing] = field(default_factory=dict)
     strays: list[str] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
+    others: bool = False
     changed: bool = False
+
+    @property
+    def files(self) -> Tree[Key, RawEntry]:
+        """What is there, folder by folder."""
+        return Tree({folder: listing.files for folder, listing in self.listings.items()}, folder_of)
 
 
 class Scanner:
@@ -57,17 +73,40 @@ class Scanner:
         self._places, self._contents = places, contents
         self._nested = {place.root for place in places if not place.spelled}
         self._order = sorted(range(len(places)), key=lambda index: len(places[index].root))
-        self.known: dict[Key, Known] = {}
+        self._listings: dict[Key, _Listing] = {}
 
     def scan(self, folders: Folders, *, forced: bool, first: bool = False) -> Scan:
         """Return what is there now; raises ChaosError for a path that cannot be read, or is no part of the source."""
         scan = Scan(folders, forced, first, time.clock_gettime_ns(_KERNEL_CLOCK))
         for index in self._order:
             self._look_at(scan, index, self._places[index])
-        if len(scan.files) != len(self.known):
-            scan.changed = True
-            self.known = {key: self.known[key] for key in scan.files}
+        scan.changed = scan.changed or len(scan.listings) != len(self._listings)
+        self._listings = scan.listings
         return scan
+
+    def adopt(self, files: Tree[Key, RawEntry], changed: Container[Key]) -> None:
+        """Know that `files` are there now; those in `changed` are looked at again before that is believed."""
+        listings = {}
+        for folder, part in files.parts.items():
+            assert isinstance(folder, tuple)
+            last = self._listings.get(folder)
+            if last is None or last.files is not part:
+                before = last.known if last is not None else {}
+                last = _Listing(
+                    {(name := _name(key)): _still(before.get(name), key, part[key], changed) for key in part}, part
+                )
+            listings[folder] = last
+        self._listings = listings
+
+    def know(self, key: Key, name: str, folder: int) -> None:
+        """Look once at a large file that was just written, so that it is not read again."""
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        known = self._listings[folder_of(key)].known
+        known[_name(key)] = (_signature(_of_age(name, folder, status)[0]), *known[_name(key)][1:])
+
+    def forget(self) -> None:
+        """Know nothing any more."""
+        self._listings = {}
 
     def _look_at(self, scan: Scan, index: int, place: Place) -> None:
         above, _, name = place.root.rpartition(os.sep)
@@ -80,45 +119,67 @@ class Scanner:
                 return
             raise unreadable(above, error) from error
         status = _status(name, folder)
-        if status is not None and self._enter(scan, (index, ""), folder, name, place.root, status) == "dir":
+        found: dict[str, Known] = {}
+        kind = "" if status is None else self._enter(scan, found, (index, ""), folder, name, place.root, status)
+        self._keep(scan, (index, "/"), found)
+        if status is not None and kind == "dir":
             if status.st_dev != place.root_device:
                 raise moved(place.root)
             self._walk(scan, index, folder, name, place.root, "")
             return
+        found = {}
         for suffix in SIBLINGS:
             beside = _status(name + suffix, folder)
             if beside is not None:
-                self._enter(scan, (index, suffix), folder, name + suffix, place.root + suffix, beside)
+                self._enter(scan, found, (index, suffix), folder, name + suffix, place.root + suffix, beside)
+        self._keep(scan, (index, ""), found)
         if _status(name + "-shm", folder) is not None:
             scan.strays.append(place.root + "-shm")
 
     def _walk(self, scan: Scan, index: int, parent: int, own_name: str, path: str, prefix: str) -> None:
         inner = []
         folder = _opened(own_name, parent, path, scan.forced)
-        device, known, files = self._places[index].root_device, self.known, scan.files
+        device, here = self._places[index].root_device, (index, prefix[:-1])
+        last = self._listings.get(here)
+        known, found = last.known if last is not None else {}, dict[str, Known]()
         try:
             for name, status in _list(folder, parent, own_name, path, scan.forced):
-                full = f"{path}/{name}"
-                if self._nested and self._elsewhere(full):
+                if self._nested and self._elsewhere(f"{path}/{name}"):
                     continue
                 if name.endswith("-shm") and stat.S_ISREG(status.st_mode) and _is_shared_memory(name, folder):
-                    scan.strays.append(full)
+                    scan.strays.append(f"{path}/{name}")
                     continue
-                key = (index, prefix + name)
-                before = known.get(key)
+                before = known.get(name)
                 if before is not None and before[0] == _signature(status):
-                    files[key] = before[1]
-                    kind: str = before[1].kind
+                    found[name] = before
+                    kind: str = before[2].kind
                 else:
-                    kind = self._enter(scan, key, folder, name, full, status)
+                    kind = self._enter(scan, found, (index, prefix + name), folder, name, f"{path}/{name}", status)
                 if kind == "dir":
                     if status.st_dev != device:
-                        raise _mounted(full)
+                        raise _mounted(f"{path}/{name}")
                     inner.append(name)
+                elif kind == "other":
+                    scan.others = True
+            self._keep(scan, here, found)
             for name in inner:
                 self._walk(scan, index, folder, name, f"{path}/{name}", f"{prefix}{name}/")
         finally:
             os.close(folder)
+
+    def _keep(self, scan: Scan, folder: Key, found: dict[str, Known]) -> None:
+        """Put a folder into the scan; where it is as before, the very part of the state that it was."""
+        last = self._listings.get(folder)
+        if not found:
+            return
+        if last is not None and len(last.files) == len(found):
+            get = last.files.get
+            if all(get(key) is entry for _, key, entry in found.values()):
+                last.known = found
+                scan.listings[folder] = last
+                return
+        scan.changed = True
+        scan.listings[folder] = _Listing(found, {key: entry for _, key, entry in found.values()})
 
     def _elsewhere(self, path: str) -> bool:
         """Say whether `path` is a source of its own, or lies beside one as a part of its database."""
@@ -127,9 +188,19 @@ class Scanner:
         base = path.rpartition("-")[0]
         return base in self._nested and path[len(base) :] in ("-wal", "-journal", "-shm") and not os.path.isdir(base)
 
-    def _enter(self, scan: Scan, key: Key, folder: int, name: str, path: str, status: os.stat_result) -> str:
-        """Put what lies at `path` into the scan and return its kind; "" for what cannot be read."""
-        known = self.known.get(key)
+    def _enter(
+        self,
+        scan: Scan,
+        found: dict[str, Known],
+        key: Key,
+        folder: int,
+        name: str,
+        path: str,
+        status: os.stat_result,
+    ) -> str:
+        """Find what lies at `path` and return its kind; "" for what cannot be read."""
+        listing = self._listings.get(folder_of(key))
+        known = listing.known.get(_name(key)) if listing is not None else None
         if known is None or known[0] is None or known[0] != _signature(status):
             now_ns = scan.now_ns
             if stat.S_ISREG(status.st_mode) and status.st_size > _LARGE_BYTES:
@@ -141,14 +212,11 @@ class Scanner:
                     raise unreadable(path, error) from error
                 scan.strays.append(path)
                 return ""
-            if known is not None and _is_same(entry, known[1]):
-                entry = known[1]
-            else:
-                scan.changed = True
-            known = (_signature(status) if now_ns - status.st_ctime_ns > _RACY_NS else None, entry)
-            self.known[key] = known
-        scan.files[key] = known[1]
-        return known[1].kind
+            if known is not None and _is_same(entry, known[2]):
+                key, entry = known[1:]
+            known = (_signature(status) if now_ns - status.st_ctime_ns > _RACY_NS else None, key, entry)
+        found[_name(key)] = known
+        return known[2].kind
 
     def _read(self, scan: Scan, folder: int, name: str, path: str, status: os.stat_result) -> RawEntry:
         mode, bits, mtime_ns = status.st_mode, stat.S_IMODE(status.st_mode), status.st_mtime_ns
@@ -174,10 +242,14 @@ class Scanner:
             os.close(descriptor)
 
 
-def known_now(name: str, folder: int, entry: RawEntry) -> Known:
-    """Return what is known of a large file that was just written: it is given time to be of age, and not read again."""
-    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    return _signature(_of_age(name, folder, status)[0]), entry
+def _name(key: Key) -> str:
+    return key[1].rpartition("/")[2]
+
+
+def _still(before: Known | None, key: Key, entry: RawEntry, changed: Container[Key]) -> Known:
+    """Return what is known of an entry that is there; nothing but that where it was changed."""
+    as_before = before is not None and key not in changed and (before[2] is entry or _is_same(before[2], entry))
+    return (before[0] if before is not None and as_before else None), key, entry
 
 
 def _is_same(one: RawEntry, other: RawEntry) -> bool:
