@@ -64,7 +64,8 @@ def _learn_files(views: list[View], runs: Sequence[World]) -> dict[str, ThingMas
     for name in by_name[0]:
         contents = [found.get(name, []) for found in by_name]
         mask = NOTHING
-        if len({len(each) for each in contents}) == 1:
+        alike = all(each == contents[0] for each in contents)
+        if not alike and len({len(each) for each in contents}) == 1:
             for together in zip(*(sorted(each, key=_rough) for each in contents), strict=True):
                 mask = mask.merged(_learn_file(views, name, together))
         if mask != NOTHING:

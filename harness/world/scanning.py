@@ -150,9 +150,12 @@ class Scanner:
                     scan.strays.append(f"{path}/{name}")
                     continue
                 before = known.get(name)
-                if before is not None and before[0] == _signature(status):
+                signature = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                if before is not None and before[0] == signature:
                     found[name] = before
                     kind: str = before[2].kind
+                    if kind == "file":
+                        continue
                 else:
                     kind = self._enter(scan, found, (index, prefix + name), folder, name, f"{path}/{name}", status)
                 if kind == "dir":
