@@ -59,7 +59,8 @@ class Disk:
             self._last = last
             return last
         self._last = DiskState(self._kept(found), self.places)
-        self._note_links(self._last.files)
+        if found.linked:
+            self._note_links(self._last.files)
         return self._last
 
     def restore(self, state: DiskState) -> None:

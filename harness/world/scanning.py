@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from ..values.errors import ChaosError
@@ -33,10 +33,14 @@ _NOT_OURS = ("security.selinux", "security.ima", "security.evm")  # the system's
 
 @dataclass(slots=True)
 class _Listing:
-    """One folder: what is known of each name in it, and the part of a state that comes of it."""
+    """One folder: what is known of each name, the part of a state that comes of it, whether it has hard links."""
 
     known: dict[str, Known] = field(default_factory=dict)
     files: dict[Key, RawEntry] = field(default_factory=dict)
+    linked: bool = False
+
+    def __post_init__(self) -> None:
+        self.linked = any(entry.names > 1 for entry in self.files.values())
 
 
 @dataclass(slots=True)
@@ -59,6 +63,11 @@ class Scan:
     fixed: list[str] = field(default_factory=list)
     others: bool = False
     changed: bool = False
+
+    @property
+    def linked(self) -> bool:
+        """Whether there are files with several names."""
+        return any(listing.linked for listing in self.listings.values())
 
     @property
     def files(self) -> Tree[Key, RawEntry]:
@@ -143,27 +152,36 @@ class Scanner:
         last = self._listings.get(here)
         known, found = last.known if last is not None else {}, dict[str, Known]()
         try:
-            for name, status in _list(folder, parent, own_name, path, scan.forced):
-                if self._nested and self._elsewhere(f"{path}/{name}"):
-                    continue
-                if name.endswith("-shm") and stat.S_ISREG(status.st_mode) and _is_shared_memory(name, folder):
-                    scan.strays.append(f"{path}/{name}")
-                    continue
-                before = known.get(name)
-                signature = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-                if before is not None and before[0] == signature:
-                    found[name] = before
-                    kind: str = before[2].kind
-                    if kind == "file":
+            with os.scandir(folder) as items:
+                for item in items:
+                    name = item.name
+                    try:
+                        status = item.stat(follow_symlinks=False)
+                    except OSError as error:
+                        again = _once_more(error, item, parent, own_name, path, scan.forced)
+                        if again is None:
+                            continue
+                        status = again
+                    if self._nested and self._elsewhere(f"{path}/{name}"):
                         continue
-                else:
-                    kind = self._enter(scan, found, (index, prefix + name), folder, name, f"{path}/{name}", status)
-                if kind == "dir":
-                    if status.st_dev != device:
-                        raise _mounted(f"{path}/{name}")
-                    inner.append(name)
-                elif kind == "other":
-                    scan.others = True
+                    if name.endswith("-shm") and stat.S_ISREG(status.st_mode) and _is_shared_memory(name, folder):
+                        scan.strays.append(f"{path}/{name}")
+                        continue
+                    before = known.get(name)
+                    signature = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                    if before is not None and before[0] == signature:
+                        found[name] = before
+                        kind: str = before[2].kind
+                        if kind == "file":
+                            continue
+                    else:
+                        kind = self._enter(scan, found, (index, prefix + name), folder, name, f"{path}/{name}", status)
+                    if kind == "dir":
+                        if status.st_dev != device:
+                            raise _mounted(f"{path}/{name}")
+                        inner.append(name)
+                    elif kind == "other":
+                        scan.others = True
             self._keep(scan, here, found)
             for name in inner:
                 self._walk(scan, index, folder, name, f"{path}/{name}", f"{prefix}{name}/")
@@ -293,19 +311,16 @@ def _opened(name: str, parent: int, path: str, forced: bool) -> int:
         return os.open(name, flags, dir_fd=parent)
 
 
-def _list(folder: int, parent: int, own_name: str, path: str, forced: bool) -> Iterator[tuple[str, os.stat_result]]:
-    """List an open folder without following links."""
-    with os.scandir(folder) as items:
-        for item in items:
-            try:
-                yield item.name, item.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            except PermissionError as error:
-                if not forced:
-                    raise unreadable(f"{path}/{item.name}", error) from error
-                change_mode(own_name, 0o700, parent)
-                yield item.name, item.stat(follow_symlinks=False)
+def _once_more(
+    error: OSError, item: "os.DirEntry[str]", parent: int, own_name: str, path: str, forced: bool
+) -> os.stat_result | None:
+    """Look at an item that could not be looked at: it is gone, or, with `forced`, its folder is opened up."""
+    if isinstance(error, FileNotFoundError):
+        return None
+    if not forced:
+        raise unreadable(f"{path}/{item.name}", error) from error
+    change_mode(own_name, 0o700, parent)
+    return item.stat(follow_symlinks=False)
 
 
 def _is_shared_memory(name: str, folder: int) -> bool:
