@@ -24,6 +24,17 @@ def differing(one: Mapping[_K, _V], other: Mapping[_K, _V]) -> set[_K]:
     return found
 
 
+def replaced(entries: Mapping[str, _V], others: Mapping[str, _V]) -> "Tree[str, _V]":
+    """Return the entries of a world with `others` instead of those of their names; all other folders are shared."""
+    tree = Tree.of(entries, above)
+    touched = {above(name) for name in others}
+    parts = {
+        folder: {name: others.get(name, entry) for name, entry in part.items()} if folder in touched else part
+        for folder, part in tree.parts.items()
+    }
+    return Tree(parts, above)
+
+
 class _Items(ItemsView[_K, _V]):
     """The items of a tree, part by part."""
 
