@@ -49,7 +49,7 @@ class Chaos:
         self._options, self._test, self._tell = options, test, tell
         self.progress: Callable[[Callable[[], str], int], None] = lambda what, executions: None
         self.found: Callable[[Exploration], None] = lambda result: None
-        self._paths: list[tuple[Path, str | None, bool, tuple[str, ...]]] = []
+        self._paths: list[tuple[Path, str | None, bool, tuple[str, ...], bool]] = []
         self._services: list[WorldSource] = []
         self._twins: list[Twin] = []
         self._mailboxes: dict[str, Mailbox] = {}
@@ -62,26 +62,32 @@ class Chaos:
         self._told = False
         self.explored = False
 
-    def watch(self, source: Any, *, name: str | None = None, ignore: Sequence[str] = ()) -> None:
-        """Declare external state: a directory, a file, an SQLite file, or an object with the `WorldSource` protocol."""
+    def watch(
+        self, source: Any, *, name: str | None = None, ignore: Sequence[str] = (), anything: bool = False
+    ) -> None:
+        """Declare external state: a directory, a file, an SQLite file, or an object with the `WorldSource` protocol.
+
+        All of it is put back again and again. A home, the project, or a folder with a virtual environment in it is
+        refused, unless `anything` says that this is meant.
+        """
         if isinstance(source, (str, os.PathLike)):
-            self._add(source, name, ignore, private=False)
+            self._add(source, name, ignore, private=False, anything=anything)
             return
         from .values.sources import WorldSource
 
         if not isinstance(source, WorldSource):
             raise no_source(source)
-        if name is not None or ignore:
+        if name is not None or ignore or anything:
             raise ChaosError(
                 "bad-source",
-                f"{type(source).__name__} is a WorldSource: name= and ignore= are for paths",
+                f"{type(source).__name__} is a WorldSource: name=, ignore= and anything= are for paths",
                 "let its describe() give the names and leave out what does not count",
             )
         self._services.append(source)
 
-    def private(self, path: Any, *, ignore: Sequence[str] = ()) -> None:
+    def private(self, path: Any, *, ignore: Sequence[str] = (), anything: bool = False) -> None:
         """Declare a folder that the agent keeps for itself: put back, not compared, searched for leftovers."""
-        self._add(path, None, ignore, private=True)
+        self._add(path, None, ignore, private=True, anything=anything)
 
     def llm(self, replies: "Replies", *, base_url: str | None = None) -> None:
         """Answer the requests of a model's SDK; `replies` maps a substring of the last user message to a reply.
@@ -300,7 +306,7 @@ class Chaos:
 
         check_platform()
         sources = tuple(Source(*path) for path in self._named_paths())
-        check_sources(sources)
+        check_sources(sources, self._options.projects)
         options = self._options
         return Setting(
             run,
@@ -346,12 +352,12 @@ class Chaos:
                     undo.callback(mcp_stdio.install(commands, http.carried))
             yield
 
-    def _named_paths(self) -> Iterator[tuple[Path, str, bool, tuple[str, ...]]]:
+    def _named_paths(self) -> Iterator[tuple[Path, str, bool, tuple[str, ...], bool]]:
         """Yield the declared paths; where a private one's last part is not unique, its parent's name stands before."""
-        names = [name or path.name for path, name, _, _ in self._paths]
-        for path, name, private, ignore in self._paths:
+        names = [name or path.name for path, name, *_ in self._paths]
+        for path, name, private, ignore, anything in self._paths:
             shared = private and names.count(path.name) > 1
-            yield path, name or (f"{path.parent.name}-{path.name}" if shared else path.name), private, ignore
+            yield path, name or (f"{path.parent.name}-{path.name}" if shared else path.name), private, ignore, anything
 
     def _once(self, run: Callable[[], Any]) -> Exploration:
         """Run without a fault, here: an ordinary test."""
@@ -364,8 +370,8 @@ class Chaos:
         """Return what a twin on a real port could not answer."""
         return None if self._made is None else self._made.problem
 
-    def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool) -> None:
-        self._paths.append((path_of(path), name, private, patterns(ignore)))
+    def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool, anything: bool) -> None:
+        self._paths.append((path_of(path), name, private, patterns(ignore), anything))
 
     def _add_twin(self, twin: Any) -> None:
         if any(t.base_url == twin.base_url for t in self._twins):

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
+from rollproof.values.contents import Content, contains
 from rollproof.values.history import History, Violation, invariant
 from rollproof.values.points import canonical
 from rollproof.values.world import Change, Entry, Row, World
 
 _LEASE_TABLE = re.compile(r"(?:^|_)(?:lock|lease)s?(?:_|$)", re.IGNORECASE)
-_WORD = re.compile(rb"[0-9A-Za-z]")
 _SURE_BYTES = 8
 
 
@@ -70,7 +70,7 @@ def _is_leftover_name(path: str, history: History) -> bool:
 
 def _described(entry: Entry) -> str:
     if entry.kind == "file":
-        return f"file, {len(entry.content)} bytes"
+        return f"file, {entry.size} bytes"
     return "folder" if entry.kind == "dir" else "symbolic link"
 
 
@@ -96,21 +96,15 @@ def credential_hygiene(after: World, history: History) -> Iterator[Violation]:
             yield Violation(f"{label} is written down in the clear", tuple(exposed))
 
 
-def _contains(text: bytes, secret: bytes) -> bool:
+def _contains(text: Content, secret: bytes) -> bool:
     """Say whether a secret stands in a text; a short one only as a word of its own."""
-    at = text.find(secret)
-    while at >= 0 and len(secret) < _SURE_BYTES:
-        around = text[max(0, at - 1) : at] + text[at + len(secret) : at + len(secret) + 1]
-        if not _WORD.search(around):
-            break
-        at = text.find(secret, at + 1)
-    return at >= 0
+    return contains(text, secret, as_word=len(secret) < _SURE_BYTES)
 
 
-def _texts(world: World) -> Iterator[tuple[str, bytes]]:
+def _texts(world: World) -> Iterator[tuple[str, Content]]:
     for entries in (world.entries, world.private_entries):
         for path, entry in entries.items():
-            yield path, entry.content
+            yield path, entry.held
     for tables in (world.tables, world.private_tables, world.resources):
         for name, rows in tables.items():
             yield name, _text_of(rows)

@@ -72,6 +72,7 @@ def summary(explorations: Sequence[dict[str, Any]]) -> list[str]:
         name = f" [{result['name']}]" if result.get("name") else ""
         lines.append(f"{result['test']}{name} ({result['seconds']:.1f} s)")
         lines.append(indent(result["statement"], "  "))
+        lines += [f"  note: {note}" for note in result.get("notes", ())]
         lines += [f"  masked: {mask}" for mask in result["masked"]]
         lines += [f"  written and not watched: {path}" for path in result["unwatched"]]
         vacuous = [name for name, verdict in result["verdicts"].items() if verdict == "vacuous"]

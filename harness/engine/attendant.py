@@ -26,6 +26,7 @@ from ..boundary.channel import (
 )
 from ..network.fronts import FrontProcess, gone
 from ..network.serving import TwinServer
+from ..values.contents import Content
 from ..values.errors import ChaosError, no_twin
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
@@ -51,7 +52,7 @@ class Overseer(Protocol):
     patience_s: float
     deadline: Deadline
     names: set[str]
-    cuts: dict[bytes, int]
+    cuts: dict[Content, int]
     credentials: dict[str, bytes]
     same_outside: Callable[[Snapshot, Snapshot], bool]
 

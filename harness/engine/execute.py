@@ -11,6 +11,7 @@ from ..boundary import child
 from ..boundary.armed import Armed, Limits
 from ..boundary.channel import Channel
 from ..boundary.scope import Root
+from ..values.contents import Content
 from ..values.errors import ChaosError
 from ..values.points import Point
 from ..values.schedule import SWAP
@@ -47,7 +48,7 @@ class Executor:
         self.inside: dict[str, None] = {}
         self.credentials: dict[str, bytes] = {}
         self.names: set[str] = set()
-        self.cuts: dict[bytes, int] = {}
+        self.cuts: dict[Content, int] = {}
         self.limits = UNLIMITED
         self.patience_s = 30.0
         self.deadline = Deadline()
@@ -90,6 +91,20 @@ class Executor:
     def roots(self) -> dict[str, str]:
         """Absolute paths of the sources and their readable names."""
         return {root.path: root.name for root in self._roots}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the sources."""
+        return tuple(self._disk.notes)
+
+    @property
+    def linked(self) -> tuple[str, ...]:
+        """Files outside that were written by the name they have inside."""
+        return tuple(self._disk.linked)
+
+    def close(self) -> None:
+        """Remove what is kept on disk; no snapshot can be used any more."""
+        self._disk.close()
 
     def capture(self, clock: float, pids: frozenset[int] = frozenset()) -> Snapshot:
         """Look at the outside as it is now."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,11 +49,13 @@ class Explorer:
 
     def explore(self, *, reduce: bool = True) -> Exploration:
         """Explore everything that was selected."""
-        return self._within(lambda: self._explore(reduce))
+        with closing(self.executor):
+            return self._within(lambda: self._explore(reduce))
 
     def replay(self, schedule: Schedule) -> Exploration:
         """Carry out just this schedule, truly."""
-        return self._within(lambda: self._replay(schedule))
+        with closing(self.executor):
+            return self._within(lambda: self._replay(schedule))
 
     def _within(self, work: Callable[[], Exploration]) -> Exploration:
         self.began = time.monotonic()
@@ -69,7 +71,7 @@ class Explorer:
         back = _failed(result) and not result.elsewhere  # a test goes on to the exploration that a replay belongs to
         self.executor.restore(self.baseline.initial if back else self.baseline.done)
         self._restore_logs()
-        return replace(result, seconds=time.monotonic() - self.began)
+        return replace(result, seconds=time.monotonic() - self.began, notes=self.executor.notes)
 
     def _observe(self, *, merge: bool = True) -> None:
         began = time.monotonic()
@@ -211,7 +213,7 @@ class Explorer:
             skipped=skipped,
             drifted=tuple(self.drifted),
             unintercepted=tuple(self.executor.unintercepted),
-            unwatched=_still_there(self.executor.unwatched),
+            unwatched=(*_still_there(self.executor.unwatched), *self.executor.linked),
             concurrent=tuple(sorted({*self.executor.concurrent, *closure.tally.fixed})),
             orders=closure.tally.tried,
             inside=tuple(sorted(self.executor.inside)),

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ..values.contents import start_of
 from ..values.exploration import Cell, Finding
 from ..values.history import Verdict
 from ..values.points import canonical
@@ -147,7 +148,7 @@ def _story(life: Lived) -> tuple[str, ...]:
 def _document(world: World) -> str:
     """Return a world as key-sorted JSON, for a report's own difference view."""
     shown: dict[str, object] = {
-        path: e.content.decode(errors="replace")[:2000] if e.kind == "file" else e.kind
+        path: start_of(e.held, 8000).decode(errors="replace")[:2000] if e.kind == "file" else e.kind
         for path, e in world.entries.items()
     }
     shown.update({name: rows for tables in (world.tables, world.resources) for name, rows in tables.items()})

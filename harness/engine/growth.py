@@ -24,7 +24,7 @@ def _grew(before: World, after: World) -> set[str]:
 
 
 def _sizes(world: World) -> dict[str, int]:
-    sizes = {name: len(e.content) for part in (world.entries, world.private_entries) for name, e in part.items()}
+    sizes = {name: e.size for part in (world.entries, world.private_entries) for name, e in part.items()}
     sizes.update((name, len(rows)) for part in (world.tables, world.private_tables) for name, rows in part.items())
     return sizes
 

@@ -8,7 +8,9 @@ where a later look can take apart what was taken for one.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from ..values.contents import contains
 from ..values.reads import EVERYTHING, NOTHING, Footprint
+from ..values.trees import replaced
 from ..values.world import Entry, World
 from ..world.leases import live_leases
 from .lens import Lens
@@ -39,10 +41,8 @@ class Joining:
         hidden = frozenset(self._unread(world, snapshot.clock, footprint))
         key = (id(world), snapshot.clock, snapshot.pids, hidden)
         if key not in self._by_hidden:
-            entries = {
-                name: replace(entry, content=_NOT_READ) if name in hidden else entry
-                for name, entry in world.private_entries.items()
-            }
+            unread = {name: replace(world.private_entries[name], held=_NOT_READ) for name in hidden}
+            entries = replaced(world.private_entries, unread)
             text = self._lens.identity_of(replace(world, private_entries=entries), snapshot) if hidden else ""
             self._by_hidden[key] = world, text or self._lens.identity(snapshot)
         return self._by_hidden[key][1]
@@ -63,7 +63,8 @@ class Joining:
             self._kept[key] = frozenset(
                 name
                 for name, entry in world.private_entries.items()
-                if entry.kind == "file" and (_leased(name, entry, clock) or any(s in entry.content for s in secrets))
+                if entry.kind == "file"
+                and (_leased(name, entry, clock) or any(contains(entry.held, s, as_word=False) for s in secrets))
             )
         return self._kept[key]
 

@@ -8,6 +8,7 @@ from ..boundary.armed import Limits
 from ..values.errors import ChaosError
 from ..values.http import HttpRequest
 from ..values.points import canonical
+from ..values.trees import differing
 from ..values.world import World
 from ..world.compare import Masks, learn
 from .execute import Executor
@@ -98,7 +99,7 @@ def _numbers(world: World) -> frozenset[int]:
     """Return the numbers in a world that could be taken for pids."""
     texts = [repr((world.tables, world.resources, world.private_tables)).encode()]
     for entries in (world.entries, world.private_entries):
-        texts += [part for path, entry in entries.items() for part in (os.fsencode(path), entry.content)]
+        texts += [part for path, entry in entries.items() for part in (os.fsencode(path), entry.legible)]
     return frozenset(int(number) for text in texts for number in _NUMBER.findall(text))
 
 
@@ -124,6 +125,7 @@ def _unwatched_hint(life: Lived) -> str:
 
 
 def _transient(lens: Lens, initial: Snapshot, run: Lived) -> frozenset[str]:
-    seen = {canonical(p) for s in run.sightings for p in lens.world(s.world).entries}
+    before = lens.world(initial).entries
+    found = {p for s in run.sightings for p in differing(lens.world(s.world).entries, before)}
     ends = {canonical(p) for world in (initial, run.end) for p in lens.world(world).entries}
-    return frozenset(seen - ends)
+    return frozenset({canonical(p) for p in found} - ends)

@@ -271,6 +271,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         shard=_shard(value(config, "shard")),
         leftover_names=(*LEFTOVER_NAMES, *shlex.split(further or "")),
         toxiproxy=value(config, "toxiproxy"),
+        projects=(config.rootpath, config.invocation_params.dir),
     )
 
 

@@ -60,6 +60,7 @@ class Exploration:
         inside: points of programs that changed what is watched while nobody looked.
         growing: what grows with each restart, so that further crashes were not tried.
         not_tried: families of faults of which some were left out: how many were tried, of how many.
+        notes: what a user should know of what was watched: that it is large, what of it is left alone.
         elsewhere: whether this was a replay of a schedule whose first point this fault-free run does not have.
     """
 
@@ -90,6 +91,7 @@ class Exploration:
     verdicts: Mapping[str, str] = field(default_factory=dict)
     result: Any = None
     elsewhere: bool = False
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""
@@ -114,4 +116,5 @@ class Exploration:
             "violations": [finding.as_json() for finding in self.violations],
             "flaky": list(self.flaky),
             "errors": list(self.errors),
+            **({"notes": list(self.notes)} if self.notes else {}),
         }

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from .leftovers import LEFTOVER_NAMES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .faults import Fault
     from .history import Invariant
     from .schedule import Schedule
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 class Options:
     """The settings of one test.
 
-    `schedule` is set for a replay. `faults` are those selected out of `known`.
+    `schedule` is set for a replay. `faults` are those selected out of `known`. `projects` are the folders that the
+    session belongs to: where pytest was started, and its root.
     """
 
     active: bool = False
@@ -33,3 +36,4 @@ class Options:
     shard: tuple[int, int] = (1, 1)
     leftover_names: tuple[str, ...] = LEFTOVER_NAMES
     toxiproxy: str | None = None
+    projects: "tuple[Path, ...]" = ()

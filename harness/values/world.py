@@ -1,8 +1,10 @@
 """The outside at one moment, as a person would look at it: files, rows, resources."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
+
+from .contents import Content, all_of, legible, size_of
 
 _T = TypeVar("_T")
 Row = dict[str, Any]
@@ -10,11 +12,29 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One path: a file with its bytes, a directory, or a symbolic link with its target as bytes."""
+    """One path: a file with its bytes, a directory, or a symbolic link with its target as bytes.
+
+    `held` is the content as it is held: bytes, or where on disk those of a larger file are kept.
+    """
 
     kind: Literal["file", "dir", "link"]
     mode: int
-    content: bytes = b""
+    held: Content = b""
+
+    @property
+    def content(self) -> bytes:
+        """All bytes; those of a file above 64 KiB are read anew each time."""
+        return all_of(self.held)
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return size_of(self.held)
+
+    @property
+    def legible(self) -> bytes:
+        """What is read, masked and compared: all bytes, of a file above 4 MiB a name for its content."""
+        return legible(self.held)
 
 
 class Named(dict[str, _T]):
@@ -35,6 +55,32 @@ class Named(dict[str, _T]):
             return self[name]
         except KeyError:
             return default
+
+
+class Files(Named[bytes]):
+    """Contents by path, read when they are asked for where they are held on disk."""
+
+    def __init__(self, held: Mapping[str, Content]) -> None:
+        super().__init__(held)  # type: ignore[arg-type]  # nobody gets one out of here unread
+
+    def __getitem__(self, name: str) -> bytes:
+        return all_of(super().__getitem__(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return super().__iter__()
+
+    def items(self) -> ItemsView[str, bytes]:  # type: ignore[override]
+        """Return pairs of path and content."""
+        return ItemsView(self)
+
+    def values(self) -> ValuesView[bytes]:  # type: ignore[override]
+        """Return the contents."""
+        return ValuesView(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and self.keys() == other.keys() and all(other[k] == self[k] for k in self)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Collections(Named[list[Row]]):
@@ -85,12 +131,18 @@ class World:
     @property
     def files(self) -> Named[bytes]:
         """Watched regular files and their bytes."""
-        return Named({path: e.content for path, e in self.entries.items() if e.kind == "file"})
+        return _files(self.entries)
 
     @property
     def private_files(self) -> Named[bytes]:
         """Regular files of the agent's own folders and their bytes."""
-        return Named({path: e.content for path, e in self.private_entries.items() if e.kind == "file"})
+        return _files(self.private_entries)
+
+
+def _files(entries: Mapping[str, Entry]) -> Named[bytes]:
+    held = {path: entry.held for path, entry in entries.items() if entry.kind == "file"}
+    small = {path: content for path, content in held.items() if isinstance(content, bytes)}
+    return Named(small) if len(small) == len(held) else Files(held)
 
 
 @dataclass(frozen=True, slots=True)

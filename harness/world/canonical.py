@@ -63,8 +63,8 @@ class View:
         if entry.kind == "dir":
             return ""
         if mask.whole:
-            return _whole(entry.content)
-        document = read_document(entry.content, thing.endswith((".jsonl", ".ndjson")))
+            return _whole(entry.legible)
+        document = read_document(entry.legible, thing.endswith((".jsonl", ".ndjson")))
         if document.kind == "binary":
             return document.value
         if document.kind == "text":

@@ -1,7 +1,8 @@
 """Refuse sources that cannot be explored, before anything runs."""
 
 import os
-from collections.abc import Sequence
+import pwd
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -9,9 +10,14 @@ from ..values.errors import ChaosError
 from .disk import Source
 
 
-def check_sources(sources: Sequence[Source]) -> None:
-    """Raise ChaosError for a missing parent, a path declared twice, a name used twice, or a database held open."""
+def check_sources(sources: Sequence[Source], projects: Sequence[Path] = ()) -> None:
+    """Raise ChaosError for what cannot be explored, or hardly can be meant.
+
+    That is a missing parent, a path declared twice, a name used twice, a file that is held open; and a home, one of
+    `projects`, a folder above these, or one with a virtual environment in it, where nobody said that it is meant.
+    """
     for source in sources:
+        _check_meant(source, projects)
         if not source.path.parent.is_dir():
             raise ChaosError(
                 "no-parent",
@@ -21,6 +27,36 @@ def check_sources(sources: Sequence[Source]) -> None:
     for one, other in combinations(sources, 2):
         _check_pair(one, other)
     _check_not_held_open(sources)
+
+
+def _check_meant(source: Source, projects: Sequence[Path]) -> None:
+    """Refuse a folder that holds more than an agent's work: all of it would be removed and written again and again."""
+    what = "" if source.anything else next(_holding(source.path.resolve(), projects), "")
+    if what:
+        call = "private" if source.private else "watch"
+        raise ChaosError(
+            "too-much",
+            f"{source.path} {what}: all that is {_kind(source)} is put back again and again, whatever it is",
+            f"let the agent work in a folder of its own; if this is meant: chaos.{call}(path, anything=True)",
+        )
+
+
+def _holding(path: Path, projects: Sequence[Path]) -> Iterator[str]:
+    if path == Path(path.anchor):
+        yield "is the whole disk"
+    for what, folder in [("the home of the user", _home()), *(("the project", each.resolve()) for each in projects)]:
+        if path == folder:
+            yield f"is {what}"
+        elif path in folder.parents:
+            yield f"is above {what} ({folder})"
+    for pattern in ("pyvenv.cfg", "*/pyvenv.cfg", "*/*/pyvenv.cfg"):
+        for found in path.glob(pattern):
+            yield f"has a virtual environment in it ({found.parent})"
+
+
+def _home() -> Path:
+    """Return the home of the user who runs this, whatever a test makes of ``HOME``."""
+    return Path(pwd.getpwuid(os.getuid()).pw_dir).resolve()
 
 
 def _check_pair(one: Source, other: Source) -> None:

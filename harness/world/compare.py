@@ -4,6 +4,7 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ..values.trees import differing
 from ..values.world import Change, Diff, Entry, Row, World
 from .canonical import REFERENCE, Tree, View
 from .explain import describe_entry, entry_changes
@@ -94,7 +95,7 @@ def _entries(
 ) -> Iterator[Change]:
     """Yield the changes of paths, those with volatile names paired by masked name and content."""
     groups: dict[object, _Group] = defaultdict(_Group)
-    for path in sorted(expected.keys() | found.keys()):
+    for path in sorted(differing(expected, found)):
         old, new = expected.get(path), found.get(path)
         if old is not None and old != new:
             name = old_view.path(path)

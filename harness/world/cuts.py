@@ -6,6 +6,7 @@ is done. Without this, each crash in the middle of a draft with a uuid in it wou
 
 from collections.abc import Iterator
 
+from ..values.contents import Content, is_large
 from .disk import DiskState
 from .moments import NEAR_S, moment_of_text
 from .pieces import SLOT
@@ -15,7 +16,7 @@ _AROUND = 300
 _ALWAYS = ("uuid", "message_id", "fraction")
 
 
-def cut_contents(torn: DiskState, done: DiskState, clock: float) -> Iterator[tuple[bytes, int]]:
+def cut_contents(torn: DiskState, done: DiskState, clock: float) -> Iterator[tuple[Content, int]]:
     """Yield the contents of files that a write in `torn` had written in part, and how long the cut value at the end is.
 
     `done` is the outside after that write, `clock` the time (epoch seconds).
@@ -23,9 +24,11 @@ def cut_contents(torn: DiskState, done: DiskState, clock: float) -> Iterator[tup
     for key, entry in done.files.items():
         before = torn.files.get(key)
         if before is not None and before is not entry and before.kind == entry.kind == "file":
+            if is_large(before.held) or is_large(entry.held):
+                continue  # compared as a whole: no value in it has a name
             size = cut_size(before.content, entry.content, clock)
             if size:
-                yield before.content, size
+                yield before.held, size
 
 
 def cut_size(kept: bytes, whole: bytes, clock: float) -> int:

@@ -1,25 +1,50 @@
 """Turn raw bytes into what a person would see: paths, rows, resources."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 
+from ..values.contents import Content
+from ..values.trees import Tree, above
 from ..values.world import Entry, Named, Row, TableShape, World
 from .disk import DiskState, RawEntry, Source
+from .raw import Key, folder_of
+from .remembering import Remembered
 from .sqlite_rows import SUFFIXES, Tables, is_database, log_of, read_tables
 
 _SIBLINGS = ("-wal", "-journal")
 
 
-@dataclass(slots=True)
+@dataclass
 class _Part:
-    """Watched things, or private ones."""
+    """Watched things, or private ones; those of one folder, or all of them folder by folder."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
     tables: Named[list[Row]] = field(default_factory=Named)
     schemas: dict[str, str] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
     shapes: dict[str, TableShape] = field(default_factory=dict)
+    folders: dict[Hashable, dict[str, Entry]] = field(default_factory=dict)
+
+    @cached_property
+    def all_entries(self) -> Tree[str, Entry]:
+        """All entries, once all folders were added."""
+        return Tree(self.folders, above)
+
+    def add(self, other: "_Part") -> None:
+        """Take in what is in a folder."""
+        self.tables.update(other.tables)
+        for name in ("schemas", "logs", "shapes"):
+            getattr(self, name).update(getattr(other, name))
+        if other.entries:
+            folder = above(next(iter(other.entries)))
+            known = self.folders.get(folder)
+            self.folders[folder] = other.entries if known is None else {**known, **other.entries}
+
+
+_described: Remembered[tuple[int, Source], tuple[object, _Part]] = Remembered(64 << 20)
+"""What a folder came to, by the part of a state: kept with it, so that no other one has its id."""
 
 
 def world_of(sources: Sequence[Source], state: DiskState, resources: Mapping[str, list[Row]]) -> World:
@@ -35,10 +60,10 @@ def world_of(sources: Sequence[Source], state: DiskState, resources: Mapping[str
         state.described["world"] = cached
     watched, private = cached[1]
     return World(
-        watched.entries,
+        watched.all_entries,
         watched.tables,
         resources,
-        private.entries,
+        private.all_entries,
         private.tables,
         {**watched.shapes, **private.shapes},
         {**watched.schemas, **private.schemas},
@@ -48,32 +73,47 @@ def world_of(sources: Sequence[Source], state: DiskState, resources: Mapping[str
 
 def _describe(sources: tuple[Source, ...], state: DiskState) -> tuple[_Part, _Part]:
     parts = (_Part(), _Part())
-    by_source: dict[int, dict[str, RawEntry]] = {}
-    for (index, relative), entry in sorted(state.files.items()):
-        by_source.setdefault(index, {})[relative] = entry
-    for index, files in by_source.items():
-        _describe_source(sources[index], files, parts[sources[index].private])
+    tree = Tree.of(state.files, folder_of)
+    for folder in sorted(tree.parts):  # type: ignore[type-var]
+        index: int = folder[0]  # type: ignore[index]
+        source, files = sources[index], tree.parts[folder]
+        root = tree.get((index, ""))
+        is_folder = root is not None and root.kind == "dir"
+        if folder == (index, "/") and not is_folder:
+            files = {**tree.parts.get((index, ""), {}), **files}
+            parts[source.private].add(_describe_folder(source, files, {"": files[index, ""]}))
+        elif is_folder:  # else it is what lies beside a database
+            parts[source.private].add(_known_folder(source, files))
     return parts
 
 
-def _describe_source(source: Source, files: Mapping[str, RawEntry], part: _Part) -> None:
-    root = files.get("")
-    for relative, entry in files.items():
-        if relative and (root is None or root.kind != "dir"):
-            continue  # what lies beside a database
-        if relative and _is_ignored(relative, source.ignore):
+def _known_folder(source: Source, files: dict[Key, RawEntry]) -> _Part:
+    """Describe a folder that was perhaps described before, as a part of another state."""
+
+    def make() -> tuple[object, _Part]:
+        return files, _describe_folder(source, files, {key[1]: files[key] for key in sorted(files)})
+
+    return _described.get((id(files), source), make, lambda known: 200 * len(files))[1]
+
+
+def _describe_folder(source: Source, files: Mapping[Key, RawEntry], told: Mapping[str, RawEntry]) -> _Part:
+    """Describe the paths `told` of one folder, in which `files` are."""
+    part, beside = _Part(), {relative: entry for (_, relative), entry in files.items()}
+    for relative, entry in told.items():
+        if (relative and _is_ignored(relative, source.ignore)) or entry.kind == "other":
             continue
         name = f"{source.name}/{relative}" if relative else source.name
         if entry.kind == "file":
-            if _is_sibling(relative, files):
+            if _is_sibling(relative, beside):
                 continue
-            if files_of_it := _database(relative, entry.content, files, source):
+            if files_of_it := _database(relative, entry.held, beside, source):
                 tables = read_tables(*files_of_it)
                 if tables is not None:
                     part.logs[name] = log_of(*files_of_it)
                     _add_tables(part, name, tables, source.ignore)
                     continue
-        part.entries[name] = Entry(entry.kind, entry.mode, entry.content)
+        part.entries[name] = Entry(entry.kind, entry.mode, entry.held)
+    return part
 
 
 def _is_ignored(relative: str, globs: tuple[str, ...]) -> bool:
@@ -91,19 +131,19 @@ def _is_sibling(relative: str, files: Mapping[str, RawEntry]) -> bool:
         if relative.endswith(suffix):
             base = relative.removesuffix(suffix)
             entry = files.get(base)
-            content = entry.content if entry is not None and entry.kind == "file" else None
+            content = entry.held if entry is not None and entry.kind == "file" else None
             return base.endswith(SUFFIXES) or (content is not None and is_database(base, content, has_sibling=True))
     return False
 
 
 def _database(
-    relative: str, content: bytes, files: Mapping[str, RawEntry], source: Source
-) -> tuple[bytes, bytes | None, bytes | None] | None:
+    relative: str, content: Content, files: Mapping[str, RawEntry], source: Source
+) -> tuple[Content, Content | None, Content | None] | None:
     """Return the content of a database, of its log and its journal; None for a file that is no database."""
     wal, journal = (files.get(relative + suffix) for suffix in _SIBLINGS)
     if not is_database(relative or source.path.name, content, wal is not None or journal is not None):
         return None
-    return content, wal.content if wal else None, journal.content if journal else None
+    return content, wal.held if wal else None, journal.held if journal else None
 
 
 def _add_tables(part: _Part, name: str, tables: Tables, ignore: tuple[str, ...]) -> None:

@@ -1,237 +1,241 @@
 """Save what lies on disk as raw bytes, and put exactly that back.
 
 Raw, because a crash in the middle of a transaction leaves a hot journal that recovery must see; only ``-shm`` files
-are left out, since SQLite rebuilds them. A file that has not changed is not read again (git's index has the idea,
-and the rule for files too young to tell).
+are left out, since SQLite rebuilds them. Nothing is done by a path: a link that somebody put there leads nowhere.
 """
 
 import os
-import stat
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from ..values.contents import Stored
 from ..values.errors import ChaosError
+from ..values.trees import Tree
+from .contents import Contents
+from .folders import Folders
+from .groups import Groups
+from .raw import DiskState, Key, Place, RawEntry, Source, folder_of, places_of
 from .replacing import Replacing
-from .sqlite_rows import SUFFIXES
+from .scanning import Scan, Scanner
 
-Key = tuple[int, str]
-Signature = tuple[int, int, int, int]
-Known = tuple[Signature | None, "RawEntry"]
+__all__ = ["Disk", "DiskState", "RawEntry", "Source"]
 
-_SIBLINGS = ("-wal", "-journal")
-_RACY_NS = 20_000_000
-"""Kernel timestamps move in steps of up to 10 ms: a younger file may change again without a new one."""
-_KERNEL_CLOCK: int = getattr(time, "CLOCK_REALTIME_COARSE", 5 if os.uname().sysname == "Linux" else time.CLOCK_REALTIME)
-"""The clock that stamps files; no library that mocks the time replaces it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A path that is external state, or the agent's own where `private`; `ignore` are globs of what is not compared."""
-
-    path: Path
-    name: str
-    private: bool
-    ignore: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RawEntry:
-    """One path as it lies on disk; the content of a link is its target. Equality leaves the time out."""
-
-    kind: Literal["file", "dir", "link"]
-    mode: int
-    content: bytes
-    mtime_ns: int = field(compare=False)
-
-
-@dataclass(frozen=True)
-class DiskState:
-    """All sources at one moment, by the index of the source and the posix path below it.
-
-    ``""`` is the source itself, missing where it did not exist; for a source that is a file, ``"-wal"`` and
-    ``"-journal"`` are the files beside it. `described` is where `describe.world_of` keeps what it worked out.
-    """
-
-    files: Mapping[Key, RawEntry]
-    described: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
-
-
-@dataclass(slots=True)
-class _Scan:
-    """What a walk over the sources found: entries, where each lies, and what has no place in a state."""
-
-    forced: bool
-    now_ns: int
-    files: dict[Key, RawEntry] = field(default_factory=dict)
-    paths: dict[Key, str] = field(default_factory=dict)
-    strays: list[str] = field(default_factory=list)
-    known: dict[str, Known] = field(default_factory=dict)
+_MANY_BYTES, _MANY_ENTRIES = 100 << 20, 5_000
+_SHOWN = 5
 
 
 class Disk:
-    """The paths of `sources`; a source below another one belongs to itself only."""
+    """The paths of `sources`; a source below another one belongs to itself only.
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    Attributes:
+        notes: what a user should know of the sources: how large they are, what is left alone.
+        linked: files that were written while they had another name outside.
+    """
+
+    def __init__(self, sources: Sequence[Source], places: tuple[Place, ...] = ()) -> None:
         self.sources = tuple(sources)
-        self._roots = [os.path.abspath(source.path) for source in sources]
-        self._nested = {root for root in self._roots if any(root.startswith(other + os.sep) for other in self._roots)}
-        self._known: dict[str, Known] = {}
+        self.places = places or places_of(self.sources)
+        self.notes: dict[str, None] = {}
+        self.linked: dict[str, None] = {}
+        self._contents = Contents()
+        self._scanner = Scanner(self.places, self._contents)
+        self._first: Mapping[Key, RawEntry] | None = None
+        self._last: DiskState | None = None
 
     def capture(self) -> DiskState:
-        """Return what is there now; raises ChaosError ``unreadable`` for a path that cannot be read."""
-        return DiskState(self._scan(forced=False).files)
+        """Return what is there now.
+
+        Raises ChaosError ``unreadable`` for a path that cannot be read, ``moved`` where a folder above a source is
+        another one now, and, the first time, for what could not be put back.
+        """
+        last, self._last = self._last, None  # where the walk breaks off, neither it nor `known` says how things are
+        with Folders(self.places) as folders:
+            found = self._scanner.scan(folders, forced=False, first=self._first is None)
+        if self._first is None:
+            self._check(found)
+            self._note_size(found.files)
+            self._first = found.files
+        elif last is not None and not found.changed:
+            self._last = last
+            return last
+        self._last = DiskState(self._kept(found), self.places)
+        if found.linked:
+            self._note_links(self._last.files)
+        return self._last
 
     def restore(self, state: DiskState) -> None:
-        """Make the sources exactly what they were in `state`, touching only what differs."""
-        found, wanted = self._scan(forced=True), state.files
-        if not found.strays and len(found.files) == len(wanted):
-            get = found.files.get
-            if all(get(key) is entry for key, entry in wanted.items()):
-                return
-        replacing = Replacing(found.strays)
-        for key in found.files.keys() - wanted.keys():
-            replacing.drops.append(found.paths[key])
-        for key, goal in wanted.items():
-            path = found.paths.get(key) or self._path_of(key, wanted)
-            replacing.plan(path, found.files.get(key), goal)
-            self._known[path] = (self._known[path][0] if found.files.get(key) == goal else None, goal)
-        replacing.run()
+        """Make the sources exactly what they were in `state`, touching only what differs.
 
-    def _path_of(self, key: Key, files: Mapping[Key, RawEntry]) -> str:
+        Raises ChaosError ``moved`` before anything is touched, or ``not-put-back`` with all that could not be, after
+        everything else was.
+        """
+        if state.places not in ((), self.places):
+            Disk(self.sources, state.places).restore(state)
+            self._forget()
+            return
+        self._last = None
+        wanted = Tree.of(state.files, folder_of)
+        with Folders(self.places) as folders:
+            found = self._scanner.scan(folders, forced=True)
+            if not _is_as_in(found, wanted):
+                replacing = Replacing(folders)
+                changed = self._plan(replacing, found, wanted)
+                replacing.run()
+                if replacing.failed:
+                    self._forget()
+                    raise _not_put_back(replacing.failed)
+                self._scanner.adopt(wanted, changed)
+                self._remember(replacing, folders, wanted, changed)
+        self._last = state
+
+    def close(self) -> None:
+        """Remove what is kept on disk; no state can be read or put back any more."""
+        self._contents.close()
+
+    def _forget(self) -> None:
+        self._scanner.forget()
+        self._last = None
+
+    def _plan(self, replacing: Replacing, found: Scan, wanted: Tree[Key, RawEntry]) -> set[Key]:
+        """Plan what is to be changed, and return where."""
+        there, changed = found.files, set()
+        for path in found.strays:
+            replacing.drop(path)
+        groups = Groups(there, wanted)
+        for folder in there.parts.keys() | wanted.parts.keys():
+            before, after = there.parts.get(folder, {}), wanted.parts.get(folder, {})
+            if before is after and not groups.broken:
+                continue
+            for key in before.keys() - after.keys():
+                replacing.drop(self._path(key, there), folder=before[key].kind == "dir")
+            for key, goal in after.items():
+                if before.get(key) is not goal or key in groups.broken:
+                    self._plan_one(replacing, groups, key, before.get(key), goal, wanted)
+                    changed.add(key)
+        return changed
+
+    def _plan_one(
+        self,
+        replacing: Replacing,
+        groups: Groups,
+        key: Key,
+        there: RawEntry | None,
+        goal: RawEntry,
+        wanted: Mapping[Key, RawEntry],
+    ) -> None:
+        path = self._path(key, wanted)
+        if goal.kind == "other":
+            self._plan_other(replacing, path, there, goal)
+        elif key in groups.broken:
+            twin = groups.broken[key]
+            replacing.rewrite(path, goal, there, None if twin is None else self._path(twin, wanted))
+        else:
+            replacing.plan(path, there, goal, in_place=groups.outside(key))
+        if groups.lost(key):
+            self.notes[f"{path} had another name (hard link) outside: it is lost"] = None
+
+    def _plan_other(self, replacing: Replacing, path: str, there: RawEntry | None, goal: RawEntry) -> None:
+        """Leave a socket, a pipe or a device alone; a pipe alone can be made anew."""
+        if there is not None and there.kind == "other" and there.held == goal.held:
+            if there.inode != goal.inode and goal.held != b"pipe":
+                replacing.failed[path] = f"the {_named(goal)} that was there was replaced by another one"
+        elif goal.held == b"pipe":
+            replacing.plan(path, there, goal)
+        else:
+            replacing.failed[path] = f"the {_named(goal)} that was there is gone"
+
+    def _remember(
+        self, replacing: Replacing, folders: Folders, wanted: Mapping[Key, RawEntry], changed: Iterable[Key]
+    ) -> None:
+        """Know the large files that were written, so that they are not read again at once."""
+        for key in changed:
+            path = self._path(key, wanted)
+            if path in replacing.stamped and isinstance(wanted[key].held, Stored) and not wanted[key].inode:
+                above, _, name = path.rpartition(os.sep)
+                self._scanner.know(key, name, folders.at(above))
+
+    def _path(self, key: Key, files: Mapping[Key, RawEntry]) -> str:
         index, relative = key
-        root = self._roots[index]
+        root = self.places[index].root
         if not relative:
             return root
         own = files.get((index, ""))
         return f"{root}/{relative}" if own is not None and own.kind == "dir" else root + relative
 
-    def _scan(self, forced: bool) -> _Scan:
-        scan = _Scan(forced, time.clock_gettime_ns(_KERNEL_CLOCK))
-        for index, root in enumerate(self._roots):
-            if self._note(scan, (index, ""), root) == "dir":
-                self._walk(scan, index, root, "")
-                continue
-            for suffix in _SIBLINGS:
-                self._note(scan, (index, suffix), root + suffix)
-            if os.path.lexists(root + "-shm"):
-                scan.strays.append(root + "-shm")
-        self._known = scan.known
-        return scan
+    def _kept(self, found: Scan) -> Mapping[Key, RawEntry]:
+        """Leave out the sockets, pipes and devices that came later: those of an agent end with it."""
+        files, first = found.files, self._first or {}
+        if not found.others or all(entry.kind != "other" or key in first for key, entry in files.items()):
+            return files
+        return Tree.of({key: entry for key, entry in files.items() if entry.kind != "other" or key in first}, folder_of)
 
-    def _note(self, scan: _Scan, key: Key, path: str) -> str:
-        try:
-            status = os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return ""
-        return self._enter(scan, key, path, status)
+    def _check(self, found: Scan) -> None:
+        """Refuse what could not be put back, before anything is changed; say what is left alone."""
+        if found.fixed:
+            raise ChaosError(
+                "immutable",
+                f"{_listed(found.fixed)} cannot be put back: immutable or append-only",
+                "take the attribute away (chattr -i -a), or watch a folder without it",
+            )
+        user = os.geteuid()
+        foreign = [key for key, entry in found.files.items() if key[1] and entry.owner[0] != user] if user else []
+        if foreign:
+            paths = [self._path(key, found.files) for key in foreign]
+            raise ChaosError(
+                "foreign",
+                f"{_listed(paths)} belongs to another user, to whom it cannot be given back",
+                "watch a folder without it, or let the test make its own copy",
+            )
+        for key, entry in found.files.items():
+            if entry.kind == "other":
+                note = f"{self._path(key, found.files)} is a {_named(entry)}: it is left alone, not put back"
+                self.notes[note] = None
 
-    def _walk(self, scan: _Scan, index: int, folder: str, prefix: str) -> None:
-        inner = []
-        for item, status in _list(folder, scan.forced):
-            name, path = item.name, item.path
-            if self._nested and self._elsewhere(path):
-                continue
-            if name.endswith("-shm") and _is_shared_memory(path):
-                scan.strays.append(path)
-                continue
-            relative = prefix + name
-            if self._enter(scan, (index, relative), path, status) == "dir":
-                inner.append((path, relative + "/"))
-        for path, below in inner:
-            self._walk(scan, index, path, below)
+    def _note_size(self, files: Mapping[Key, RawEntry]) -> None:
+        """Say of large sources that they are large: each look costs by their entries, a state by their bytes."""
+        counts = Counter(index for index, _ in files)
+        sizes: Counter[int] = Counter()
+        for (index, _), entry in files.items():
+            sizes[index] += entry.held.size if isinstance(entry.held, Stored) else len(entry.held)
+        for index, count in sorted(counts.items()):
+            if count > _MANY_ENTRIES or sizes[index] > _MANY_BYTES:
+                name, size = self.sources[index].path, sizes[index] / (1 << 20)
+                note = f"{name} is large ({count:,} entries, {size:,.0f} MB): a smaller folder is explored faster"
+                self.notes[note] = None
 
-    def _elsewhere(self, path: str) -> bool:
-        """Say whether `path` is a source of its own, or lies beside one as a part of its database."""
-        if path in self._nested:
-            return True
-        base = path.rpartition("-")[0]
-        return base in self._nested and path[len(base) :] in ("-wal", "-journal", "-shm") and not os.path.isdir(base)
-
-    def _enter(self, scan: _Scan, key: Key, path: str, status: os.stat_result) -> str:
-        """Put what lies at `path` into the scan and return its kind; "" for what a state cannot hold."""
-        ctime_ns = status.st_ctime_ns
-        signature = (status.st_ino, status.st_size, status.st_mtime_ns, ctime_ns)
-        known = self._known.get(path)
-        if known is None or known[0] != signature:
-            entry = _read(path, status, scan.forced)
-            if entry is None:
-                scan.strays.append(path)
-                return ""
-            if known is not None and entry == known[1] and entry.mtime_ns == known[1].mtime_ns:
-                entry = known[1]
-            known = (signature if scan.now_ns - ctime_ns > _RACY_NS else None, entry)
-        scan.known[path] = known
-        scan.files[key] = known[1]
-        scan.paths[key] = path
-        return known[1].kind
+    def _note_links(self, files: Mapping[Key, RawEntry]) -> None:
+        """Note files that have a name outside and are not what they were: that one has changed, too."""
+        assert self._first is not None
+        counts = Counter(entry.inode for entry in files.values() if entry.inode and entry.kind == "file")
+        for key, entry in files.items():
+            if entry.names > counts.get(entry.inode, 1) and entry.kind == "file":
+                first = self._first.get(key)
+                if first is not None and first.inode == entry.inode and first.held != entry.held:
+                    self.linked[f"{self._path(key, files)} by another name (hard link) that is outside"] = None
 
 
-def _list(folder: str, forced: bool) -> Iterator[tuple["os.DirEntry[str]", os.stat_result]]:
-    """List a folder without following links; with `forced`, open up one that the agent closed."""
-    try:
-        items = os.scandir(folder)
-    except PermissionError as error:
-        if not forced:
-            raise _unreadable(folder, error) from error
-        os.chmod(folder, 0o700)
-        items = os.scandir(folder)
-    with items:
-        for item in items:
-            try:
-                status = item.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            except PermissionError as error:
-                if not forced:
-                    raise _unreadable(item.path, error) from error
-                os.chmod(folder, 0o700)
-                status = item.stat(follow_symlinks=False)
-            yield item, status
+def _is_as_in(found: Scan, wanted: Tree[Key, RawEntry]) -> bool:
+    if found.strays or found.listings.keys() != wanted.parts.keys():
+        return False
+    return all(found.listings[folder].files is part for folder, part in wanted.parts.items())  # type: ignore[index]
 
 
-def _is_shared_memory(path: str) -> bool:
-    """Say whether ``…-shm`` belongs to a database: SQLite rebuilds it, and a stale one would mislead it."""
-    base = path[: -len("-shm")]
-    return base.endswith(SUFFIXES) or os.path.lexists(base) or os.path.lexists(base + "-wal")
+def _named(other: RawEntry) -> str:
+    return other.content.decode()
 
 
-def _read(path: str, status: os.stat_result, forced: bool) -> RawEntry | None:
-    """Read one path; None for a socket, a pipe or a device, and, with `forced`, for what cannot be read."""
-    mode, mtime_ns = status.st_mode, status.st_mtime_ns
-    if stat.S_ISDIR(mode):
-        return RawEntry("dir", stat.S_IMODE(mode), b"", mtime_ns)
-    try:
-        if stat.S_ISREG(mode):
-            return RawEntry("file", stat.S_IMODE(mode), _content(path, status.st_size), mtime_ns)
-        if stat.S_ISLNK(mode):
-            return RawEntry("link", stat.S_IMODE(mode), os.fsencode(os.readlink(path)), mtime_ns)
-    except OSError as error:
-        if not forced:
-            raise _unreadable(path, error) from error
-    return None
+def _listed(paths: Sequence[str]) -> str:
+    more = f" (and {len(paths) - _SHOWN} more)" if len(paths) > _SHOWN else ""
+    return ", ".join(sorted(paths)[:_SHOWN]) + more
 
 
-def _content(path: str, size: int) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        content = os.read(descriptor, size + 1)
-        if len(content) == size:
-            return content
-        parts = [content]
-        while part := os.read(descriptor, 1 << 20):
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        os.close(descriptor)
+def _not_put_back(failed: Mapping[str, str]) -> ChaosError:
+    lines = "\n".join(_told(failed))
+    return ChaosError("not-put-back", f"not all could be put back as it was; everything else is as before:\n{lines}")
 
 
-def _unreadable(path: str, error: OSError) -> ChaosError:
-    return ChaosError(
-        "unreadable",
-        f"{path} is watched or private and cannot be read: {error.strerror}",
-        "let the agent keep its files readable for its own user, or watch a folder without this path",
-    )
+def _told(failed: Mapping[str, str]) -> Iterator[str]:
+    for path in sorted(failed)[:_SHOWN]:
+        yield f"{path}: {failed[path]}"
+    if len(failed) > _SHOWN:
+        yield f"and {len(failed) - _SHOWN} more"

@@ -3,8 +3,9 @@
 import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
+
+from .remembering import remembered
 
 _SCALAR = re.compile(r'"(?:[^"\\]|\\.)*"(?!\s*:)|-?\d[\d.eE+-]*|\b(?:true|false|null)\b|("(?:[^"\\]|\\.)*")')
 
@@ -22,7 +23,7 @@ class Document:
     layout: str = ""
 
 
-@lru_cache(maxsize=1024)
+@remembered(32 << 20)
 def read_document(content: bytes, by_lines: bool = False) -> Document:
     """Parse `content`; `by_lines` where the name of the file promises JSON lines."""
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from ..values.contents import begins_with, part_of
 from ..values.world import Change, Entry, Row
 from .canonical import Tree
 from .documents import Document, read_document
@@ -17,7 +18,7 @@ Side = tuple[Entry, Tree]
 def describe_entry(entry: Entry) -> str:
     """Return what a path is: ``file, 120 bytes``."""
     if entry.kind == "file":
-        return f"file, {len(entry.content)} bytes"
+        return f"file, {entry.size} bytes"
     return "folder" if entry.kind == "dir" else f"link to {entry.content.decode(errors='replace')}"
 
 
@@ -45,22 +46,18 @@ def _content_details(old: Entry, new: Entry, old_tree: Tree, new_tree: Tree) -> 
     if old.kind == "link":
         yield f"points to {new.content.decode(errors='replace')} instead of {old.content.decode(errors='replace')}"
         return
-    if not new.content or old.content.startswith(new.content) or _is_beginning(old_tree, new_tree):
-        yield (
-            f"first {len(new.content)} of {len(old.content)} bytes"
-            if new.content
-            else (f"empty instead of {len(old.content)} bytes")
-        )
+    if not new.size or begins_with(old.held, new.held) or _is_beginning(old_tree, new_tree):
+        yield f"first {new.size} of {old.size} bytes" if new.size else f"empty instead of {old.size} bytes"
         return
-    if old.content and new.content.startswith(old.content):
-        more = new.content[len(old.content) :].decode(errors="replace")
-        yield f"{len(new.content) - len(old.content)} bytes more at its end: {more!r}"
+    if old.size and begins_with(new.held, old.held):
+        more = part_of(new.held, old.size, _WIDTH).decode(errors="replace")
+        yield f"{new.size - old.size} bytes more at its end: {more!r}"
         return
-    documents = read_document(old.content), read_document(new.content)
+    documents = read_document(old.legible), read_document(new.legible)
     if isinstance(old_tree, list) and isinstance(new_tree, list) and documents[0].kind == documents[1].kind:
         yield from _document_details(*documents, old_tree, new_tree)
     else:
-        yield f"other content: {len(new.content)} instead of {len(old.content)} bytes"
+        yield f"other content: {new.size} instead of {old.size} bytes"
 
 
 def _is_beginning(old: Tree, new: Tree) -> bool:

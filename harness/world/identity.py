@@ -6,21 +6,25 @@ not. Times are replaced by how they stand to the clock. In doubt two worlds stay
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 from hashlib import blake2b
 from types import MappingProxyType
 
+from ..values.contents import Content
+from ..values.trees import Tree, above
 from ..values.world import Entry, Row, World
 from .masks import Masks
 from .moments import NEAR_S, moment_of_text
 from .pieces import DRAWN, Piece, PieceBuilder, Slot, entry_piece, rows_piece
+from .remembering import Remembered
 
-NOTHING_CUT: Mapping[bytes, int] = MappingProxyType({})
+NOTHING_CUT: Mapping[Content, int] = MappingProxyType({})
 NONE_DRAWN: Set[str] = frozenset()
 _LIKE_DRAWN = re.compile(r"[a-z0-9_]{8,}")
 _DRAWN_LENGTH = 8
 _AGES_S = (10, 60, 600, 3600, 86400)
-_CACHED = 4096
+_CACHED, _CACHED_BYTES = 4096, 128 << 20
 
 
 def identity(
@@ -29,7 +33,7 @@ def identity(
     masks: Masks,
     pids: frozenset[int],
     roots: Mapping[str, str],
-    cuts: Mapping[bytes, int] = NOTHING_CUT,
+    cuts: Mapping[Content, int] = NOTHING_CUT,
     drawn: Set[str] = NONE_DRAWN,
 ) -> str:
     """Return a hash of all that a recovery of this world could read, private state included.
@@ -39,12 +43,17 @@ def identity(
     their end are the first part of a volatile value. `drawn` has the names that ``tempfile`` drew so far.
     """
     pieces = _pieces_of(masks, roots, drawn)
-    things = [
-        (name, pieces.entry(path, entry, cuts.get(entry.content, 0)))
-        for entries in (world.entries, world.private_entries)
-        for path, entry in entries.items()
-        for name in (pieces.name(path),)
-    ]
+    things: list[_Thing] = []
+    still: list[bytes] = []
+    for entries in (world.entries, world.private_entries):
+        for part in Tree.of(entries, above).parts.values():
+            folder = pieces.folder(part, cuts)
+            things += folder.moving
+            if folder.numbers.isdisjoint(pids):
+                still.append(folder.digest)
+            else:
+                things += [thing for thing in folder.still if not _numbers(thing).isdisjoint(pids)]
+                still.append(_digest(thing for thing in folder.still if _numbers(thing).isdisjoint(pids)))
     for tables in (world.tables, world.private_tables, world.resources):
         things += [(pieces.name(name), pieces.rows(name, rows)) for name, rows in tables.items()]
     things += [(pieces.name(name), (f"schema {schema}", ())) for name, schema in world.schemas.items()]
@@ -56,7 +65,42 @@ def identity(
         text = f"{piece[0]}\1{' '.join(map(renaming.name, piece[1]))}\2"
         digest.update(text.encode(errors="surrogatepass"))
     digest.update(repr(renaming.order()).encode())
+    digest.update(b"".join(sorted(still)))
     return digest.hexdigest()
+
+
+_Thing = tuple[Piece, Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """What is in one folder: things that read the same in each world, unless a pid is one of `numbers`, and others.
+
+    Beside an agent's few files there may be thousands that nobody touches.
+    """
+
+    part: object
+    moving: list[_Thing]
+    still: list[_Thing]
+    digest: bytes
+    numbers: frozenset[int]
+    contents: frozenset[Content]
+
+
+def _is_still(thing: _Thing) -> bool:
+    """Say whether all slots are numbers that are no times: nothing but a pid has such a one."""
+    return all(kind == "number" and text.isdigit() and len(text) < 8 for piece in thing for kind, text in piece[1])
+
+
+def _numbers(thing: _Thing) -> frozenset[int]:
+    return frozenset(int(text) for piece in thing for _, text in piece[1])
+
+
+def _digest(things: Iterable[_Thing]) -> bytes:
+    digest = blake2b(digest_size=16)
+    for text in sorted(f"{piece[0]}\1{' '.join(text for _, text in piece[1])}\2" for one in things for piece in one):
+        digest.update(text.encode(errors="surrogatepass"))
+    return digest.digest()
 
 
 class _Renaming:
@@ -106,8 +150,9 @@ class _Pieces:
     def __init__(self, masks: Masks, roots: Mapping[str, str], drawn: Set[str]) -> None:
         self.masks, self.drawn = masks, drawn
         self._roots = sorted(roots.items(), key=lambda root: len(root[0]), reverse=True)
-        self._entries: OrderedDict[tuple[str, Entry, int], Piece] = OrderedDict()
+        self._entries: Remembered[tuple[str, Entry, int], Piece] = Remembered(_CACHED_BYTES)
         self._rows: OrderedDict[tuple[str, int], tuple[list[Row], Piece]] = OrderedDict()
+        self._folders: Remembered[int, _Folder] = Remembered(_CACHED_BYTES)
         self._names: dict[str, Piece] = {}
 
     def shorten(self, text: str) -> str:
@@ -138,16 +183,31 @@ class _Pieces:
             self._names[name] = builder.piece()
         return self._names[name]
 
+    def folder(self, part: Mapping[str, Entry], cuts: Mapping[Content, int]) -> _Folder:
+        """Return what is in a folder; that of the same part of a world is remembered."""
+
+        def make() -> _Folder:
+            things = [
+                (self.name(path), self.entry(path, entry, cuts.get(entry.held, 0))) for path, entry in part.items()
+            ]
+            still = [thing for thing in things if _is_still(thing)]
+            moving = [thing for thing in things if not _is_still(thing)]
+            numbers = frozenset().union(*map(_numbers, still))
+            contents = frozenset(entry.held for entry in part.values())
+            return _Folder(part, moving, still, _digest(still), numbers, contents)
+
+        folder = self._folders.get(id(part), make, lambda found: 100 * len(part))
+        return folder if folder.contents.isdisjoint(cuts) else make()
+
     def entry(self, path: str, entry: Entry, cut: int) -> Piece:
         """Return the piece of a path."""
-        key = (path, entry, cut)
-        if key not in self._entries:
+
+        def make() -> Piece:
             name = self.masks.canonical(path)[0]
             by_lines = name.endswith((".jsonl", ".ndjson"))
-            self._entries[key] = entry_piece(entry, self.masks.of(name), by_lines, self.shorten, cut)
-            if len(self._entries) > _CACHED:
-                self._entries.popitem(last=False)
-        return self._entries[key]
+            return entry_piece(entry, self.masks.of(name), by_lines, self.shorten, cut)
+
+        return self._entries.get((path, entry, cut), make, lambda piece: len(piece[0]) + 100 * len(piece[1]))
 
     def rows(self, name: str, rows: list[Row]) -> Piece:
         """Return the piece of a table or collection; the list itself is remembered, so it must not change."""

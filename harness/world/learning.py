@@ -42,7 +42,7 @@ def _paths(world: World) -> dict[str, bytes]:
     """Return each path with its content: for pairing those that no two runs share."""
     databases = dict.fromkeys(world.schemas, b"SQLite")
     entries = {**world.entries, **world.private_entries}
-    return {**databases, **{path: entry.content for path, entry in entries.items()}}
+    return {**databases, **{path: entry.legible for path, entry in entries.items()}}
 
 
 def _outermost(paths: Iterable[str]) -> set[str]:
@@ -58,13 +58,14 @@ def _learn_files(views: list[View], runs: Sequence[World]) -> dict[str, ThingMas
         entries: Mapping[str, Entry] = {**world.entries, **world.private_entries}
         for path, entry in entries.items():
             if entry.kind == "file":
-                found[view.path(path)[0]].append(entry.content)
+                found[view.path(path)[0]].append(entry.legible)
         by_name.append(found)
     things = {}
     for name in by_name[0]:
         contents = [found.get(name, []) for found in by_name]
         mask = NOTHING
-        if len({len(each) for each in contents}) == 1:
+        alike = all(each == contents[0] for each in contents)
+        if not alike and len({len(each) for each in contents}) == 1:
             for together in zip(*(sorted(each, key=_rough) for each in contents), strict=True):
                 mask = mask.merged(_learn_file(views, name, together))
         if mask != NOTHING:

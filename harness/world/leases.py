@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 
 from ..values.points import canonical
 from ..values.world import World
 from .documents import read_document, read_json
 from .moments import moment_of_number, moment_of_text
+from .remembering import remembered
 
 _WEEK_S = 7 * 86400.0
 _NAMES = r"lease|expir|deadline|ttl|until|valid_?to|not_?after|release_at|locked"
@@ -33,8 +33,8 @@ def live_leases(world: World, now: float) -> dict[Place, float]:
 def _values(world: World) -> Iterator[tuple[Place, object]]:
     for entries in (world.entries, world.private_entries):
         for path, entry in entries.items():
-            if entry.kind == "file" and entry.content:
-                for place, value in _in_file(entry.content):
+            if entry.kind == "file" and entry.size:
+                for place, value in _in_file(entry.legible):
                     yield (canonical(path), *place), value
     for tables in (world.tables, world.private_tables, world.resources):
         for name, rows in tables.items():
@@ -49,7 +49,7 @@ def _moment(value: object, now: float) -> float | None:
     return None
 
 
-@lru_cache(maxsize=1024)
+@remembered(32 << 20)
 def _in_file(content: bytes) -> tuple[tuple[Place, object], ...]:
     if not _HINT.search(content):
         return ()

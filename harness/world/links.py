@@ -43,8 +43,8 @@ def hidden_values(world: World, masks: Masks) -> list[tuple[str, str]]:
     view.seen = seen
     for path, entry in {**world.entries, **world.private_entries}.items():
         name, _ = view.path(path)
-        if entry.kind != "dir":
-            view.content(name, entry)
+        if entry.kind != "dir" and (view.references.in_texts or not masks.of(name).is_empty()):
+            view.content(name, entry)  # nothing else of it is hidden
     for thing, rows in {**world.tables, **world.private_tables, **world.resources}.items():
         for row in rows:
             view.row(thing, row)

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any, Literal
 
 from ..values.world import Entry, Row
 from .binary import readable
 from .documents import read_document, read_json
 from .masks import ThingMask
+from .remembering import remembered
 from .shapes import TIME_PATTERN, UUID_PATTERN, looks_random
 
 Slot = tuple[Literal["time", "number", "name", "hidden"], str]
@@ -98,7 +98,7 @@ class PieceBuilder:
         self.literal("}")
 
 
-@lru_cache(maxsize=8192)
+@remembered(32 << 20)
 def _scan(text: str) -> Piece:
     slots: list[Slot] = []
 
@@ -118,19 +118,20 @@ def entry_piece(entry: Entry, mask: ThingMask, by_lines: bool, shorten: Callable
     builder.literal(f"{entry.kind} {entry.mode:o} ")
     if cut:
         text = entry.content.decode()
-        entry = replace(entry, content=text[:-cut].encode())
+        entry = replace(entry, held=text[:-cut].encode())
         builder.literal("torn \0 ")
         builder.slots.append(("hidden", text[-cut:]))
-    document = None if mask.is_empty() else read_document(entry.content, by_lines)
+    content = entry.legible
+    document = None if mask.is_empty() else read_document(content, by_lines)
     if mask.whole:
-        builder.hidden(entry.content)
+        builder.hidden(content)
     elif document is not None and document.kind in ("json", "jsonl"):
         builder.literal("" if mask.keys else document.layout)
         builder.tree(mask, document.value, "")
     elif document is not None and document.kind == "text":
         _add_lines(builder, mask, document.value)
     else:
-        builder.scan(readable(entry.content))
+        builder.scan(readable(content))
     return builder.piece()
 
 

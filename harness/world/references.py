@@ -57,6 +57,11 @@ class References:
         """Let what refers to `node` be equal to what refers to `there` in another world from now on."""
         self._adopted[node] = other._colours.get(there, "")
 
+    @property
+    def in_texts(self) -> bool:
+        """Whether there is an id that could stand in a text."""
+        return self._pattern is not None
+
     def found_in(self, text: str) -> list[str]:
         """Return the ids of resources that occur in a text, in order."""
         return self._pattern.findall(text) if self._pattern else []

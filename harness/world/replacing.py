@@ -1,121 +1,180 @@
-"""Change a tree of files into another one: remove first, then write, then set modes and times."""
+"""Change a tree of files into another one: remove first, then write, then set owners, modes, attributes and times."""
 
+import errno
 import os
-from typing import Protocol
+from collections.abc import Callable
+from contextlib import suppress
 
+from .contents import fill, write
+from .folders import Folders, change_mode
+from .raw import RawEntry
+from .scanning import attributes_of
 
-class Goal(Protocol):
-    """What a path is to become."""
-
-    @property
-    def kind(self) -> str:
-        """``file``, ``dir`` or ``link``."""
-        ...
-
-    @property
-    def mode(self) -> int:
-        """Permission bits."""
-        ...
-
-    @property
-    def content(self) -> bytes:
-        """Bytes of a file, target of a link."""
-        ...
-
-    @property
-    def mtime_ns(self) -> int:
-        """Time of last change."""
-        ...
+_NEW = ".rollproof-new"
+"""A file is written under this name and then takes the place of the old one: it is never missing."""
 
 
 class Replacing:
-    """A plan of changes on absolute paths; nothing happens before `run`.
+    """A plan of changes on absolute paths below the places of `folders`; nothing happens before `run`.
 
-    Files are removed and written anew instead of in place: a hard link or an open descriptor elsewhere keeps its own.
+    Files are written anew instead of in place: a hard link or an open descriptor elsewhere keeps its own. Only one that
+    had a name outside before, and still has, is written in place: what is outside is put back with it.
+
+    Attributes:
+        failed: what could not be done, by path; the rest is done all the same.
+        stamped: paths that are not what they were.
     """
 
-    def __init__(self, drops: list[str]) -> None:
-        self.drops = drops
-        self._folders: dict[str, Goal] = {}
-        self._writes: list[tuple[str, Goal]] = []
-        self._stamps: dict[str, Goal] = {}
+    def __init__(self, folders: Folders) -> None:
+        self.failed: dict[str, str] = {}
+        self.stamped: set[str] = set()
+        self._folders = folders
+        self._drops: dict[str, bool] = {}
+        self._wanted: dict[str, RawEntry] = {}
+        self._writes: list[tuple[str, RawEntry]] = []
+        self._overwrites: list[tuple[str, RawEntry]] = []
+        self._twins: list[tuple[str, str]] = []
+        self._stamps: dict[str, RawEntry] = {}
         self._opened: set[str] = set()
 
-    def plan(self, path: str, found: Goal | None, goal: Goal) -> None:
+    def drop(self, path: str, *, folder: bool = False) -> None:
+        """Have nothing at `path`; of a folder, all that is in it is dropped too."""
+        self._drops[path] = folder
+
+    def plan(self, path: str, found: RawEntry | None, goal: RawEntry, *, in_place: bool = False) -> None:
         """Have `goal` at `path`, where `found` is now."""
         if goal.kind == "dir":
-            self._folders[path] = goal
-        if found is None or found.kind != goal.kind or (goal.kind != "dir" and found.content != goal.content):
-            self._writes.append((path, goal))
+            self._wanted[path] = goal
+        if found is None or found.kind != goal.kind:
             if found is not None:
-                self.drops.append(path)
-        elif found.mode != goal.mode or found.mtime_ns != goal.mtime_ns:
+                self.drop(path, folder=found.kind == "dir")
+            self._writes.append((path, goal))
+        elif goal.kind != "dir" and found.held != goal.held:
+            if goal.kind == "link":
+                self.drop(path)
+            (self._overwrites if in_place else self._writes).append((path, goal))
+        elif found.stamp() != goal.stamp():
             self._stamps[path] = goal
 
-    def run(self) -> None:
-        """Do all of it: the deepest removals first, then folders before what is in them, then modes and times."""
-        for path in sorted(self.drops, key=len, reverse=True):
-            self._open_folder_of(path)
-            _remove(path)
-        for path, goal in sorted(self._writes, key=lambda write: len(write[0])):
-            self._write(path, goal)
-        self._stamps.update((path, self._folders[path]) for path in self._opened & self._folders.keys())
-        for path in sorted(self._stamps, key=len, reverse=True):
-            _stamp(path, self._stamps[path])
+    def rewrite(self, path: str, goal: RawEntry, found: RawEntry | None, twin: str | None) -> None:
+        """Have a file of its own at `path`, whatever is there, or another name of the file `twin`."""
+        if found is not None and (twin or found.kind != "file"):
+            self.drop(path, folder=found.kind == "dir")
+        if twin:
+            self._twins.append((path, twin))
+        else:
+            self._writes.append((path, goal))
 
-    def _write(self, path: str, goal: Goal) -> None:
-        self._open_folder_of(path)
+    def run(self) -> None:
+        """Do all of it: the deepest removals first, then folders before what is in them, then all else."""
+        for path in sorted(self._drops, key=len, reverse=True):
+            self._try(path, lambda path=path: self._remove(path, self._drops[path]))  # type: ignore[misc]
+        for path, goal in sorted(self._writes, key=lambda write: len(write[0])):
+            self._try(path, lambda path=path, goal=goal: self._write(path, goal))  # type: ignore[misc]
+        for path, goal in self._overwrites:
+            self._try(path, lambda path=path, goal=goal: self._overwrite(path, goal))  # type: ignore[misc]
+        for path, twin in self._twins:
+            self._try(path, lambda path=path, twin=twin: self._link(path, twin))  # type: ignore[misc]
+        self._stamps.update((path, self._wanted[path]) for path in self._opened & self._wanted.keys())
+        for path in sorted(self._stamps, key=len, reverse=True):
+            self._try(path, lambda path=path: self._stamp(path, self._stamps[path]))  # type: ignore[misc]
+
+    def _try(self, path: str, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except OSError as error:
+            self.failed.setdefault(path, error.strerror or str(error))
+
+    def _in(self, path: str) -> tuple[int, str]:
+        """Return the open folder of a path, made writable for now, and the name in it."""
+        above, _, name = path.rpartition(os.sep)
+        folder = self._folders.at(above)
+        if above not in self._opened and not self._folders.is_above(above):
+            self._opened.add(above)
+            mode = os.fstat(folder).st_mode
+            if mode & 0o700 != 0o700:
+                over, _, own = above.rpartition(os.sep)
+                change_mode(own, (mode & 0o7777) | 0o700, self._folders.at(over))
+        return folder, name
+
+    def _remove(self, path: str, is_folder: bool) -> None:
+        folder, name = self._in(path)
+        self._folders.forget(path)
+        try:
+            if is_folder:
+                os.rmdir(name, dir_fd=folder)
+            else:
+                os.unlink(name, dir_fd=folder)
+        except FileNotFoundError:
+            pass
+
+    def _write(self, path: str, goal: RawEntry) -> None:
+        folder, name = self._in(path)
         if goal.kind == "dir":
-            os.mkdir(path, 0o700)
+            os.mkdir(name, 0o700, dir_fd=folder)
             self._opened.add(path)
         elif goal.kind == "link":
-            os.symlink(os.fsdecode(goal.content), path)
-            _stamp(path, goal)
+            os.symlink(os.fsdecode(goal.content), name, dir_fd=folder)
+            self._stamp(path, goal)
+        elif goal.kind == "other":
+            os.mkfifo(name, goal.mode, dir_fd=folder)
+            self._stamp(path, goal)
         else:
-            _write_file(path, goal)
+            self._write_file(path, folder, name, goal)
 
-    def _open_folder_of(self, path: str) -> None:
-        """Make sure that the folder is there and can be changed; its mode and time are set at the end."""
-        folder = os.path.dirname(path)
-        if folder in self._opened:
-            return
-        self._opened.add(folder)
-        os.makedirs(folder, exist_ok=True)
-        mode = os.stat(folder).st_mode
-        if mode & 0o700 != 0o700:
-            os.chmod(folder, (mode & 0o7777) | 0o700)
+    def _write_file(self, path: str, folder: int, name: str, goal: RawEntry) -> None:
+        try:
+            write(_NEW, goal.held, folder)
+            self._stamp(path, goal, name=_NEW)
+            os.rename(_NEW, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError as error:
+            if error.errno != errno.EEXIST:
+                with suppress(OSError):
+                    os.unlink(_NEW, dir_fd=folder)
+            raise
+
+    def _overwrite(self, path: str, goal: RawEntry) -> None:
+        folder, name = self._in(path)
+        change_mode(name, goal.mode | 0o600, folder)
+        target = os.open(name, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            fill(target, goal.held)
+        finally:
+            os.close(target)
+        self._stamp(path, goal)
+
+    def _link(self, path: str, twin: str) -> None:
+        folder, name = self._in(path)
+        of, other = self._in(twin)
+        os.link(other, name, src_dir_fd=of, dst_dir_fd=folder, follow_symlinks=False)
+
+    def _stamp(self, path: str, goal: RawEntry, name: str = "") -> None:
+        """Set all but the content; a new owner takes rights away, so modes come after it, and the time comes last."""
+        self.stamped.add(path)
+        above, _, own = path.rpartition(os.sep)
+        folder, name = self._folders.at(above), name or own
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if goal.owner != (-1, -1) and (status.st_uid, status.st_gid) != goal.owner:
+            try:
+                os.chown(name, *goal.owner, dir_fd=folder, follow_symlinks=False)
+            except OSError as error:
+                self.failed[path] = f"its owner {goal.owner[0]}:{goal.owner[1]}: {error.strerror}"
+        if goal.kind in ("file", "dir"):
+            _set_attributes(name, folder, goal)
+        if goal.kind != "link":
+            change_mode(name, goal.mode, folder)
+        os.utime(name, ns=(goal.mtime_ns, goal.mtime_ns), dir_fd=folder, follow_symlinks=False)
 
 
-def _write_file(path: str, goal: Goal) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        rest = memoryview(goal.content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fchmod(descriptor, goal.mode)
-        os.utime(descriptor, ns=(goal.mtime_ns, goal.mtime_ns))
-    finally:
-        os.close(descriptor)
-
-
-def _stamp(path: str, goal: Goal) -> None:
-    if goal.kind != "link":
-        os.chmod(path, goal.mode)
-    os.utime(path, ns=(goal.mtime_ns, goal.mtime_ns), follow_symlinks=False)
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-    except (IsADirectoryError, PermissionError):
-        _remove_folder(path)
-
-
-def _remove_folder(path: str) -> None:
-    os.chmod(path, 0o700)
-    with os.scandir(path) as items:
-        for item in items:
-            _remove(item.path)
-    os.rmdir(path)
+def _set_attributes(name: str, folder: int, goal: RawEntry) -> None:
+    """Have the extended attributes that were there; only who may write to a file may set them."""
+    path = f"/proc/self/fd/{folder}/{name}"
+    wanted, found = dict(goal.attributes), dict(attributes_of(path))
+    if wanted == found:
+        return
+    change_mode(name, goal.mode | 0o700, folder)
+    for name in found.keys() - wanted.keys():
+        os.removexattr(path, name, follow_symlinks=False)
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            os.setxattr(path, name, value, follow_symlinks=False)

@@ -11,8 +11,11 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
+from ..values.contents import Content, Stored, size_of, start_of
 from ..values.world import Row, TableShape
+from .contents import write
 
 SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3")
 _HEADER = b"SQLite format 3\0"
@@ -29,21 +32,22 @@ class Tables:
     schema: str = ""
 
 
-_Parts = tuple[bytes, bytes | None, bytes | None]
+_Parts = tuple[Content, Content | None, Content | None]
 _cache: OrderedDict[_Parts, Tables | None] = OrderedDict()
 _cached_bytes = 0
 
 
-def is_database(name: str, content: bytes, has_sibling: bool = False) -> bool:
+def is_database(name: str, content: Content, has_sibling: bool = False) -> bool:
     """Say whether a file is an SQLite database: by its header or, while it is empty, by its name or its journal."""
-    return content.startswith(_HEADER) or (not content and (has_sibling or name.endswith(SUFFIXES)))
+    if size_of(content):
+        return start_of(content, len(_HEADER)) == _HEADER
+    return has_sibling or name.endswith(SUFFIXES)
 
 
-def read_tables(content: bytes, wal: bytes | None = None, journal: bytes | None = None) -> Tables | None:
+def read_tables(content: Content, wal: Content | None = None, journal: Content | None = None) -> Tables | None:
     """Return what the database holds once its ``-wal`` or hot ``-journal`` is recovered; None where it is corrupt."""
     global _cached_bytes
-    if journal is not None and not journal.startswith(_JOURNAL_MAGIC):
-        journal = None
+    journal = journal if _is_hot(journal) else None
     parts = (content, wal or None, journal)
     if parts in _cache:
         _cache.move_to_end(parts)
@@ -55,12 +59,12 @@ def read_tables(content: bytes, wal: bytes | None = None, journal: bytes | None 
     return tables
 
 
-def log_of(content: bytes, wal: bytes | None = None, journal: bytes | None = None) -> str:
+def log_of(content: Content, wal: Content | None = None, journal: Content | None = None) -> str:
     """Say what would be missing from the main file alone; "" where there is no log and no hot journal.
 
     Who copies a database without its log sees other rows than SQLite does.
     """
-    if not wal and not (journal and journal.startswith(_JOURNAL_MAGIC)):
+    if not wal and not _is_hot(journal):
         return ""
     alone, whole = read_tables(content), read_tables(content, wal, journal)
     if alone == whole:
@@ -68,15 +72,23 @@ def log_of(content: bytes, wal: bytes | None = None, journal: bytes | None = Non
     return f"needed: {'corrupt' if alone is None else {table: len(rows) for table, rows in alone.rows.items()}}"
 
 
+def _is_hot(journal: Content | None) -> bool:
+    return journal is not None and start_of(journal, len(_JOURNAL_MAGIC)) == _JOURNAL_MAGIC
+
+
 def _size(parts: _Parts) -> int:
-    return 1024 + sum(len(part or b"") for part in parts)
+    return 1024 + sum(size_of(part or b"") for part in parts)
 
 
 def _recover(parts: _Parts) -> Tables | None:
     content, wal, journal = parts
     if not content and wal is None and journal is None:
         return Tables()
-    opening = _in_memory(content) if wal is None and journal is None else _in_folder(parts)
+    alone = wal is None and journal is None
+    if isinstance(content, Stored):
+        opening = _where_it_lies(content) if alone else _in_folder(parts)
+    else:
+        opening = _in_memory(content) if alone else _in_folder(parts)
     try:
         with opening as connection:
             return _tables(connection)
@@ -95,16 +107,23 @@ def _in_memory(content: bytes) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
+def _where_it_lies(content: Stored) -> Iterator[sqlite3.Connection]:
+    """Open what we keep of a database without a log: nobody changes that, and SQLite needs no lock."""
+    with closing(sqlite3.connect(f"file:{quote(content.path)}?mode=ro&immutable=1", uri=True)) as connection:
+        yield connection
+
+
+@contextmanager
 def _in_folder(parts: _Parts) -> Iterator[sqlite3.Connection]:
     """Open a copy beside copies of its logs, so that SQLite itself recovers it."""
-    memory = "/dev/shm"
-    folder = tempfile.mkdtemp(prefix="rollproof-", dir=memory if os.access(memory, os.W_OK | os.X_OK) else None)
+    memory, kept = "/dev/shm", [os.path.dirname(part.path) for part in parts if isinstance(part, Stored)]
+    in_memory = os.access(memory, os.W_OK | os.X_OK) and not kept
+    folder = tempfile.mkdtemp(prefix="rollproof-", dir=memory if in_memory else next(iter(kept), None))
     try:
         path = os.path.join(folder, "copy.db")
         for suffix, part in zip(("", "-wal", "-journal"), parts, strict=True):
             if part is not None:
-                with open(path + suffix, "wb") as file:
-                    file.write(part)
+                write(path + suffix, part)
         with closing(sqlite3.connect(path)) as connection:
             yield connection
     finally:

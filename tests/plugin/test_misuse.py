@@ -76,6 +76,98 @@ def test_what_cannot_be_declared_together(pytester: pytest.Pytester, declared: s
     refused(explore(pytester), code, text)
 
 
+@pytest.mark.parametrize("call", ["watch", "private"])
+@pytest.mark.parametrize(
+    ("folder", "text"),
+    [
+        ("'/'", "is the whole disk"),
+        ("pwd.getpwuid(os.getuid()).pw_dir", "is the home of the user"),
+        ("os.path.dirname(pwd.getpwuid(os.getuid()).pw_dir)", "is "),
+        ("os.getcwd()", "is the project"),
+        ("os.path.dirname(os.getcwd())", "is above the project"),
+        ("shared", "has a virtual environment in it"),
+        ("shared / '.venv'", "has a virtual environment in it"),
+    ],
+)
+def test_a_folder_that_holds_too_much(pytester: pytest.Pytester, folder: str, text: str, call: str) -> None:
+    """What nobody wants removed and written again and again is refused, and how to insist is said."""
+    environment = "(shared / 'tools' / '.venv').mkdir(parents=True)\n(shared / '.venv').mkdir()\n"
+    made = environment + "for each in ('tools/.venv', '.venv'):\n    (shared / each / 'pyvenv.cfg').touch()\n"
+    declared = f"chaos.{call}({folder})\nchaos.explore(run=lambda: write(shared))"
+    write_test(pytester, made + declared, before="import pwd")
+    refused(explore(pytester), "too-much", text, f"chaos.{call}(path, anything=True)")
+
+
+def test_a_folder_that_is_meant_though_it_holds_much(pytester: pytest.Pytester) -> None:
+    """With ``anything=True`` it is watched; what lies three levels down does not count."""
+    body = """
+        for each in ("a", "own/b/c/d"):
+            (shared / each).mkdir(parents=True)
+            (shared / each / "pyvenv.cfg").touch()
+        chaos.watch(shared, anything=True)
+        (own / "b" / "c" / "d").mkdir(parents=True)
+        (own / "b" / "c" / "d" / "pyvenv.cfg").touch()
+        chaos.private(own)
+        chaos.explore(run=lambda: write(shared), recover=lambda: (shared / "a.txt").unlink(missing_ok=True))
+    """
+    write_test(pytester, body)
+    explore(pytester).assert_outcomes(passed=1)
+
+
+def test_a_link_above_what_is_watched_that_the_agent_switches(pytester: pytest.Pytester) -> None:
+    """What the path leads to then was never declared: it keeps its files, and the error says what to watch."""
+    body = """
+        for version in ("v1", "v2"):
+            (shared / version / "data").mkdir(parents=True)
+        (shared / "v2" / "data" / "precious.txt").write_text("only here")
+        (shared / "current").symlink_to("v1")
+        chaos.watch(shared / "current" / "data")
+        def agent():
+            write(shared / "current" / "data")
+            os.symlink("v2", shared / "new")
+            os.replace(shared / "new", shared / "current")
+        try:
+            chaos.explore(run=agent, recover=lambda: None)
+        finally:
+            assert (shared / "v2" / "data" / "precious.txt").read_text() == "only here"
+            assert os.listdir(shared / "v2" / "data") == ["precious.txt"]
+    """
+    write_test(pytester, body)
+    refused(
+        explore(pytester), "moved", "current is no longer the folder that was declared", "watch the folder in which"
+    )
+
+
+def test_what_is_left_alone_is_told(pytester: pytest.Pytester) -> None:
+    """A socket of a service that runs in a watched folder, and a name that a written file has outside."""
+    body = """
+        import socket
+        service = socket.socket(socket.AF_UNIX)
+        os.chdir(shared)  # the path of a socket is short
+        service.bind("service.sock")
+        (own / "other").write_text("")
+        os.link(own / "other", shared / "a.txt")
+        chaos.watch(shared)
+        def agent():
+            with open(shared / "a.txt", "w") as file:
+                file.write("text")
+        def undo():
+            with open(shared / "a.txt", "w"):
+                pass
+        chaos.explore(run=agent, recover=undo)
+        assert (shared / "service.sock").is_socket()
+    """
+    write_test(pytester, body)
+    result = explore(pytester)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines_random(
+        [
+            "  note: */shared/service.sock is a socket: it is left alone, not put back",
+            "  written and not watched: */shared/a.txt by another name (hard link) that is outside",
+        ]
+    )
+
+
 def test_a_database_that_the_test_holds_open(pytester: pytest.Pytester) -> None:
     """Children would share its locks: the error names the file and says to open it in run."""
     write_test(

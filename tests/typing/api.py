@@ -22,8 +22,8 @@ def book(state: dict[str, list[dict[str, Any]]], flight: str) -> dict[str, str]:
 
 def test_with_everything(chaos: Chaos, tmp_path: Path) -> None:
     """Use every call of the fixture."""
-    chaos.watch(tmp_path / "shared", name="drive", ignore=["*.log"])
-    chaos.private(str(tmp_path / "own"), ignore=("cache",))
+    chaos.watch(tmp_path / "shared", name="drive", ignore=["*.log"], anything=True)
+    chaos.private(str(tmp_path / "own"), ignore=("cache",), anything=True)
     mail = chaos.api("https://api.mail.test", token="secret", settled=lambda mail: bool(mail.get("cancelled")))
     chaos.llm({"Plan": "text", "Act": ["first", {"tool_calls": [{"name": "search", "arguments": {"q": "x"}}]}]})
     mailbox = chaos.mailbox("smtp.mail.test", login=("agent", "secret"))
