@@ -34,6 +34,14 @@ def statement(
         parts.append(f"{audit.audited} merged schedules run truly {more}, {audit.mismatches} mismatches")
     if reused:
         parts.append(f"{reused} in used processes, {sampled} of them again in fresh ones")
+    parts += _beside(result, setting)
+    parts += _left(result)
+    return "; ".join(parts)
+
+
+def _beside(result: Exploration, setting: Setting) -> list[str]:
+    """Return what came side by side, and what was reached that nobody looks into."""
+    parts = []
     if result.orders:
         parts.append(f"{result.orders} other order{'' if result.orders == 1 else 's'} of effects side by side")
     if result.concurrent:
@@ -47,6 +55,12 @@ def statement(
         parts.append("real connections: " + ", ".join(front.network.name for front in setting.fronts) + through)
     if setting.hosts:
         parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
+    return parts
+
+
+def _left(result: Exploration) -> list[str]:
+    """Return what was left out, and what is not known."""
+    parts = []
     if result.skipped:
         parts.append("left out: " + ", ".join(f"{count} by {rule}" for rule, count in sorted(result.skipped.items())))
     for family, (tried, planned) in result.not_tried.items():
@@ -58,7 +72,7 @@ def statement(
         parts.append(f"{len(result.flaky)} did not repeat")
     if result.unwatched:
         parts.append(f"{len(result.unwatched)} unwatched writes")
-    return "; ".join(parts)
+    return parts
 
 
 def _covered(result: Exploration, setting: Setting, cut_at: int, reduced: bool) -> str:

@@ -262,7 +262,7 @@ def posting(*, looks: bool) -> Callable[[Network], str]:
 def test_a_twin_on_a_real_port_refuses_too() -> None:
     """An agent that takes any answer for success is found; one that looks and waits is right."""
     wrong = Post().explore(posting(looks=False), *STATUS)
-    assert [invariants for invariants in schedules(wrong).values()] == [("honest_outcome",)], schedules(wrong)
+    assert list(schedules(wrong).values()) == [("honest_outcome",)], schedules(wrong)
     right = Post().explore(posting(looks=True), *STATUS, "credentials.revoked")
     assert schedules(right) == {}
     assert right.errors == right.flaky == ()
