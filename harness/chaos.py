@@ -4,7 +4,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -177,8 +177,7 @@ class Chaos:
         if self._made is None:
             from .network.networks import Networks  # not before: it is half of what an ordinary run would import
 
-            options = self._options
-            self._made = Networks(active=options.active, toxiproxy=options.toxiproxy, seed=options.seed)
+            self._made = Networks(self._options)
         return self._made
 
     @cached_property
@@ -279,7 +278,13 @@ class Chaos:
                 result = explorer.replay(options.schedule)
             else:
                 result = explorer.explore(reduce=options.reduce)
-        except NothingSelected:
+        except BaseException as problem:
+            if explorer.partial is not None:
+                self._tell(replace(explorer.partial, test=self._test, name=name))
+                # pytest would show all that every function of ours was called with, which takes it minutes
+                raise problem.with_traceback(None) from None
+            if not isinstance(problem, NothingSelected):
+                raise
             import pytest
 
             what = "of the selected faults can strike" if options.shard[1] == 1 else "of this shard's schedules is"
@@ -295,6 +300,7 @@ class Chaos:
         errors: Literal["recover", "handled"],
     ) -> "Setting":
         from .engine.setting import Setting
+        from .guard.guarding import guard
         from .world.checks import check_sources
         from .world.disk import Source
 
@@ -327,6 +333,7 @@ class Chaos:
             budget_s=options.budget_s,
             shard=options.shard,
             reuse=options.reuse,
+            guard=partial(guard, options.records, sources, options.controller),
         )
 
     @contextmanager

@@ -60,6 +60,7 @@ class Exploration:
         inside: points of programs that changed what is watched while nobody looked.
         growing: what grows with each restart, so that further crashes were not tried.
         not_tried: families of faults of which some were left out: how many were tried, of how many.
+        interrupted: what ended it before its end, "" where it came to its end.
         elsewhere: whether this was a replay of a schedule whose first point this fault-free run does not have.
     """
 
@@ -90,12 +91,14 @@ class Exploration:
     verdicts: Mapping[str, str] = field(default_factory=dict)
     result: Any = None
     elsewhere: bool = False
+    interrupted: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""
         return {
             "test": self.test,
             **({"name": self.name} if self.name else {}),
+            **({"interrupted": self.interrupted} if self.interrupted else {}),
             "points": self.points,
             "schedules": self.schedules,
             "executions": self.executions,

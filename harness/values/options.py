@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from .leftovers import LEFTOVER_NAMES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .faults import Fault
     from .history import Invariant
     from .schedule import Schedule
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 class Options:
     """The settings of one test.
 
-    `schedule` is set for a replay. `faults` are those selected out of `known`.
+    `schedule` is set for a replay. `faults` are those selected out of `known`. `records` are the places where what is
+    watched may be recorded, the best first; `controller` is the pid of the one that a worker must not outlive, or 0.
     """
 
     active: bool = False
@@ -33,3 +36,5 @@ class Options:
     shard: tuple[int, int] = (1, 1)
     leftover_names: tuple[str, ...] = LEFTOVER_NAMES
     toxiproxy: str | None = None
+    records: "Sequence[Path]" = ()
+    controller: int = 0

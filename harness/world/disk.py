@@ -96,12 +96,13 @@ class Disk:
         for key in found.files.keys() - wanted.keys():
             replacing.drops.append(found.paths[key])
         for key, goal in wanted.items():
-            path = found.paths.get(key) or self._path_of(key, wanted)
+            path = found.paths.get(key) or self.path_of(key, wanted)
             replacing.plan(path, found.files.get(key), goal)
             self._known[path] = (self._known[path][0] if found.files.get(key) == goal else None, goal)
         replacing.run()
 
-    def _path_of(self, key: Key, files: Mapping[Key, RawEntry]) -> str:
+    def path_of(self, key: Key, files: Mapping[Key, RawEntry]) -> str:
+        """Return where `key` lies in a state that has these files."""
         index, relative = key
         root = self._roots[index]
         if not relative:

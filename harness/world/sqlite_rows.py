@@ -6,12 +6,12 @@ A database is never opened where it lies: that would roll a hot journal back, or
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
+from ..values.owners import temporary_folder
 from ..values.world import Row, TableShape
 
 SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3")
@@ -97,8 +97,7 @@ def _in_memory(content: bytes) -> Iterator[sqlite3.Connection]:
 @contextmanager
 def _in_folder(parts: _Parts) -> Iterator[sqlite3.Connection]:
     """Open a copy beside copies of its logs, so that SQLite itself recovers it."""
-    memory = "/dev/shm"
-    folder = tempfile.mkdtemp(prefix="rollproof-", dir=memory if os.access(memory, os.W_OK | os.X_OK) else None)
+    folder = temporary_folder("copy")
     try:
         path = os.path.join(folder, "copy.db")
         for suffix, part in zip(("", "-wal", "-journal"), parts, strict=True):
