@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +18,7 @@ from . import record
 from .places import places
 from .session import Session
 
+_LOOK_EVERY_S = 0.001
 _guards: dict[tuple[int, Path], "Guard"] = {}
 
 
@@ -70,9 +73,8 @@ class Guard:
 
     def tidy(self) -> None:
         """Let the guardian know of a record more, or less."""
-        assert self._process.stdin is not None
         with suppress(BrokenPipeError):
-            os.write(self._process.stdin.fileno(), b".")
+            os.write(self._line, b".")
 
     def note(self, pid: int) -> None:
         """Note a process that must have ended before anything is put back."""
@@ -84,20 +86,23 @@ class Guard:
 
     def check(self) -> None:
         """Start the guardian again where it has ended: somebody who killed it may kill this process later."""
-        if self._process.poll() is not None and self.stands:
-            self._process.communicate()
+        if not self.guardian.lives and self.stands:
+            os.close(self._line)
             self._start()
 
     def close(self) -> None:
         """End the guardian, unless there is something to put back when this process has ended."""
-        if os.getpid() != self._owner or self._process.poll() is not None:
+        if os.getpid() != self._owner or not self.guardian.lives:
             return
         with suppress(FileNotFoundError):
             if self._session.kept():
                 return
             self._session.discard()
-        self._process.send_signal(signal.SIGKILL)
-        self._process.communicate()
+        with suppress(ProcessLookupError):
+            os.kill(self.guardian.pid, signal.SIGKILL)
+        os.close(self._line)
+        while self.guardian.lives:
+            time.sleep(_LOOK_EVERY_S)
         with suppress(OSError):  # somebody else uses it by now
             for folder in self._made:
                 folder.rmdir()
@@ -106,11 +111,34 @@ class Guard:
         also = [str(self._lives_with)] if self._lives_with else []
         # -P: a file of the user's in the working directory is never taken for a module of Python's.
         command = [sys.executable, "-P", "-m", "rollproof.guard.guardian", str(self._session.folder), *also]
-        null = subprocess.DEVNULL
-        # A session of its own: what ends the group of this process does not end it.
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=null, stderr=null, start_new_session=True, close_fds=True
-        )
+        theirs, self._line = os.pipe()
+        self.guardian = Owner.of(_apart(command, theirs))
+        os.close(theirs)
+
+
+def _apart(command: Sequence[str], line: int) -> int:
+    """Start a process that is no child of this one, and return its pid: a test may wait for all children it has.
+
+    It has a session of its own: what ends the group of this process does not end it.
+    """
+    answer, told = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12+, of threads: this fork only starts a program
+        between = os.fork()
+    if between == 0:
+        try:
+            null = subprocess.DEVNULL
+            process = subprocess.Popen(command, stdin=line, stdout=null, stderr=null, start_new_session=True)
+            os.write(told, str(process.pid).encode())
+        finally:
+            os._exit(0)
+    os.close(told)
+    with open(answer, "rb") as file:
+        pid = file.read()
+    os.waitpid(between, 0)
+    if not pid:
+        raise ChaosError("no-guardian", "what puts back what is watched could not be started", "is there room for it?")
+    return int(pid)
 
 
 class Held:

@@ -30,11 +30,11 @@ guarded = guard([place], sources, controller)
 held = guarded.hold(sources, Disk(sources).capture())
 (data / "a").unlink()
 temporary_folder("test")
-print(guarded._process.pid, flush=True)
+print(guarded.guardian.pid, flush=True)
 for line in sys.stdin:
     if line == "check\\n":
         held.check()
-        print(guarded._process.pid, flush=True)
+        print(guarded.guardian.pid, flush=True)
     if line == "release\\n":
         held.release()
         break
@@ -211,6 +211,14 @@ def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:
     again = guard([tmp_path / "place"])
     assert again is not first
     assert len(sessions_in(tmp_path / "place")) == 1
+    close_all()
+
+
+def test_a_guardian_is_no_child_of_the_process(tmp_path: Path) -> None:
+    """A test may wait for all that it has started."""
+    guard([tmp_path])
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
     close_all()
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -226,9 +227,11 @@ def test_the_next_session_says_what_it_put_back(project: Project) -> None:
     with project.start("-k", "0") as process:
         until(project.begun)
         process.send_signal(signal.SIGSTOP)  # or it would start another guardian
-        for pid in children(process.pid, "rollproof.guard.guardian"):
+        killed = guardians(project.folder)
+        for pid in killed:
             os.kill(pid, signal.SIGKILL)
         process.kill()
+    assert killed
     command = [*project.pytest(), "-q", "--cache-clear", "--collect-only"]
     told = subprocess.run(command, cwd=project.folder, capture_output=True, text=True).stdout
     assert f"chaos: put back what a killed session had left changed: {project.folder / 'data0'}" in told
@@ -281,11 +284,18 @@ def test_what_was_explored_before_is_told(project: Project) -> None:
     assert "interrupted" not in found
 
 
-def children(pid: int, module: str = "") -> set[int]:
-    """Return the children of a process that run a module of Python, or all."""
-    found: set[int] = set()
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, path.read_text().split()):
-            if module.encode() in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.add(child)
+def children(pid: int) -> set[int]:
+    """Return the children of a process."""
+    paths = Path(f"/proc/{pid}/task").glob("*/children")
+    return {int(child) for path in paths for child in path.read_text().split()}
+
+
+def guardians(folder: Path) -> set[int]:
+    """Return the guardians of sessions below a folder."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if "rollproof.guard.guardian" in words and any(word.startswith(f"{folder}/") for word in words):
+                found.add(int(process.name))
     return found
