@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,14 @@ class Owned:
 
 
 @pytest.fixture
-def owned(tmp_path: Path) -> Owned:
-    """Provide a process that explores."""
-    return Owned(tmp_path)
+def owned(tmp_path: Path) -> Iterator[Owned]:
+    """Provide a process that explores; what it leaves on purpose goes when the test ends."""
+    owned = Owned(tmp_path)
+    yield owned
+    owned.process.kill()
+    owned.process.communicate()
+    for folder in Path("/dev/shm").glob(f"rollproof-{owned.process.pid}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_guardian_puts_back_what_a_killed_process_changed(owned: Owned) -> None:
