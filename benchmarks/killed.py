@@ -152,13 +152,21 @@ class Session:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         self._pytest.send_signal(self._trial.signal)
-        self._pytest.wait()
-        found = Counter(tried=1, processes=0 if _until(lambda: not self._processes()) else len(self._processes()))
+        found = Counter(tried=1, hung=self._hangs())
+        found["processes"] = 0 if _until(lambda: not self._processes()) else len(self._processes())
         if self._trial.guardian_too:
             self._start("--collect-only").wait()
         found["ports"] = len(ports & listening())
         self._end_what_is_left()
         return found + self._left()
+
+    def _hangs(self) -> bool:
+        """Wait for its end; says whether it had to be killed."""
+        if _until(lambda: self._pytest.poll() is not None):
+            return False
+        self._pytest.kill()
+        self._pytest.wait()
+        return True
 
     def _end_what_is_left(self) -> None:
         for pid in self._processes():
@@ -276,6 +284,7 @@ def main(count: int, seed: int = 0) -> None:
         print(f"{total['tried']} sessions ended in {time.monotonic() - began:.0f} s: {', '.join(KINDS)}")
         print(f"  had come to their end before: {total['not_killed']}")
         for what, name in (
+            ("hung", "that did not end"),
             ("files", "files of the user that differ"),
             ("bytes", "bytes in them"),
             ("processes", "processes left"),

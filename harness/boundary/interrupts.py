@@ -37,12 +37,12 @@ class _Interrupts:
         self.previous: dict[int, Any] = {}
         self.came: set[int] = set()
         self.shields = self.waiting = self.interrupted = 0
-        self.said = ""
+        self.said, self._pid = "", os.getpid()
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Interrupt, or later where something is half done; a signal that comes again does at once what it did."""
-        if number in self.came:
-            signal.signal(number, self.previous[number])
+        if number in self.came or os.getpid() != self._pid:  # in a fork, before `finish` was called there
+            signal.signal(number, self.previous.get(number, signal.SIG_DFL))
             signal.raise_signal(number)
             return
         if number != signal.SIGALRM:
@@ -117,9 +117,10 @@ def interrupt(why: str) -> bool:
 def _restore(numbers: Iterable[int]) -> None:
     """Put back what these signals did before."""
     for number in numbers:
-        handler = _now.previous.pop(number, None)
+        handler = _now.previous.get(number)
         if handler is not None and signal.getsignal(number) == _now.handle:
             signal.signal(number, handler)
+        _now.previous.pop(number, None)
 
 
 def interrupted() -> int:

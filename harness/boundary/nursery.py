@@ -88,10 +88,10 @@ class Nursery:
     def abort(self) -> None:
         """End it and all that came of it at once, in whatever it was interrupted."""
         os.kill(self.pid, signal.SIGTERM)
-        os.waitpid(self.pid, 0)
         if self._spare is not None:
             self._spare[1].close()
-        self._control.close()
+        self._control.close()  # a signal that comes while Python still forks is forgotten; that we hang up is not
+        os.waitpid(self.pid, 0)
 
     def _fetch(self) -> tuple[int, Channel]:
         if self._spare is None:
