@@ -4,7 +4,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -183,8 +183,7 @@ class Chaos:
         if self._made is None:
             from .network.networks import Networks  # not before: it is half of what an ordinary run would import
 
-            options = self._options
-            self._made = Networks(active=options.active, toxiproxy=options.toxiproxy, seed=options.seed)
+            self._made = Networks(self._options)
         return self._made
 
     @cached_property
@@ -275,22 +274,25 @@ class Chaos:
 
         from .engine.explore import Explorer, NothingSelected
 
-        options = self._options
-        setting = self._setting(run, recover, allow, retry, errors)
-        explorer = Explorer(
-            replace(setting, found=lambda so_far: self.found(replace(so_far, test=self._test, name=name)))
-        )
+        def named(result: Exploration) -> Exploration:
+            return replace(result, test=self._test, name=name)
+
+        options, setting = self._options, self._setting(run, recover, allow, retry, errors)
+        explorer = Explorer(replace(setting, found=lambda so_far: self.found(named(so_far))))
         try:
-            if options.schedule is not None:
-                result = explorer.replay(options.schedule)
-            else:
-                result = explorer.explore(reduce=options.reduce)
-        except NothingSelected:
+            schedule = options.schedule
+            return named(explorer.replay(schedule) if schedule else explorer.explore(reduce=options.reduce))
+        except BaseException as problem:
+            if explorer.partial is not None:
+                self._tell(named(explorer.partial))
+                # pytest would show all that every function of ours was called with, which takes it minutes
+                raise problem.with_traceback(None) from None
+            if not isinstance(problem, NothingSelected):
+                raise
             import pytest
 
             what = "of the selected faults can strike" if options.shard[1] == 1 else "of this shard's schedules is"
             pytest.skip(f"chaos: none {what} in this test (--chaos-faults, --chaos-shard)")
-        return replace(result, test=self._test, name=name)
 
     def _setting(
         self,
@@ -301,6 +303,7 @@ class Chaos:
         errors: Literal["recover", "handled"],
     ) -> "Setting":
         from .engine.setting import Setting
+        from .guard.guarding import guard
         from .world.checks import check_sources
         from .world.disk import Source
 
@@ -333,6 +336,7 @@ class Chaos:
             budget_s=options.budget_s,
             shard=options.shard,
             reuse=options.reuse,
+            guard=partial(guard, options.records, sources, options.controller),
         )
 
     @contextmanager

@@ -371,7 +371,7 @@ def _cleaner(item: pytest.Item, secrets: Iterable[str]) -> Callable[[str], str]:
     """Return what takes secrets, temporary paths and addresses in memory out of a text."""
     hidden = {*secrets, *(value for name, value in os.environ.items() if _SECRET_NAME.search(name))}
     names = {value: "[secret]" for value in sorted(hidden, key=len, reverse=True) if len(value) >= 8}
-    own = getattr(item, "funcargs", {}).get("tmp_path")
+    own = (getattr(item, "funcargs", None) or {}).get("tmp_path")  # none any more after Ctrl-C
     names |= {str(own): "tmp"} if own else {}
     root = f"{item.config.rootpath}/"
 

@@ -73,6 +73,15 @@ def summary(explorations: Sequence[dict[str, Any]]) -> list[str]:
         lines.append(f"{result['test']}{name} ({result['seconds']:.1f} s)")
         lines.append(indent(result["statement"], "  "))
         lines += [f"  note: {note}" for note in result.get("notes", ())]
+        if result.get("interrupted"):  # no failure of the test tells it
+            for found in result["violations"][:_SHOWN_FINDINGS]:
+                lines.append(
+                    f"  {', '.join(found['invariants'])} broken: --chaos-replay={shlex.quote(found['schedule'])}"
+                )
+            shown = result["errors"][:_SHOWN_FINDINGS]
+            hidden = len(result["errors"]) - len(shown)
+            lines += [f"  could not be judged: {_under(error, 4)}" for error in shown]
+            lines += [f"  … and {hidden} more (--chaos-json=FILE has all)"] if hidden else []
         lines += [f"  masked: {mask}" for mask in result["masked"]]
         lines += [f"  written and not watched: {path}" for path in result["unwatched"]]
         vacuous = [name for name, verdict in result["verdicts"].items() if verdict == "vacuous"]

@@ -13,14 +13,15 @@ ROOMS = {
     "boundary": {"values"},
     "world": {"values"},
     "twins": {"values"},
-    "network": {"values", "boundary"},
-    "engine": {"values", "boundary", "world", "twins", "network"},
+    "network": {"values", "boundary", "guard"},
+    "guard": {"values", "world"},
+    "engine": {"values", "boundary", "world", "twins", "network", "guard"},
     "faults": {"values"},
     "invariants": {"values"},
     "reports": {"values"},
     "runtime": set(),
-    "chaos": {"values", "engine", "world", "twins", "boundary", "network", "reports"},
-    "plugin": {"values", "chaos", "reports", "network"},
+    "chaos": {"values", "engine", "world", "twins", "boundary", "network", "reports", "guard"},
+    "plugin": {"values", "chaos", "reports", "network", "guard", "boundary"},
 }
 FOLDERS = {room: ROOT / "harness" / room for room in ROOMS} | {
     room: ROOT / room for room in ("faults", "invariants", "reports")

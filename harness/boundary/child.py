@@ -227,10 +227,10 @@ def adopt_orphans() -> None:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def end_with_parent() -> None:
-    """Let this process be killed when its parent ends, however that ends."""
+def end_with_parent(number: int = signal.SIGKILL) -> None:
+    """Let this process get a signal when its parent ends, however that ends."""
     if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _prctl(_PR_SET_PDEATHSIG, number)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

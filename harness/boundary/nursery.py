@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from typing import NoReturn
@@ -36,10 +37,17 @@ class Nursery:
         with warnings.catch_warnings():
             # Python 3.12+: a child of a process with threads may deadlock; ours only runs the agent, and is watched.
             warnings.simplefilter("ignore", DeprecationWarning)
-            self.pid = os.fork()
+            parent, self.pid = os.getpid(), os.fork()
         if self.pid == 0:
             self._control.close()
-            _serve(theirs, agent)
+            try:
+                _serve(theirs, agent, parent)
+            except ConnectionError:
+                pass  # the test's process hung up in the middle of a word
+            except BaseException:
+                os.write(2, traceback.format_exc().encode())
+            finally:
+                _end_all()  # what called this goes on in the parent alone
         theirs.close()
         self._spare: tuple[int, Channel] | None = None
         self._ask(_FORK, 0)
@@ -77,6 +85,14 @@ class Nursery:
         self._control.close()
         os.waitpid(self.pid, 0)
 
+    def abort(self) -> None:
+        """End it and all that came of it at once, in whatever it was interrupted."""
+        os.kill(self.pid, signal.SIGTERM)
+        if self._spare is not None:
+            self._spare[1].close()
+        self._control.close()  # a signal that comes while Python still forks is forgotten; that we hang up is not
+        os.waitpid(self.pid, 0)
+
     def _fetch(self) -> tuple[int, Channel]:
         if self._spare is None:
             with _going():
@@ -108,7 +124,20 @@ def _end_orphans(spare: int) -> None:
         for pid in orphans:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            with contextlib.suppress(ChildProcessError):  # waited for already, when a signal came
+                os.waitpid(pid, 0)
+
+
+def _end_all(number: int = 0, frame: object = None) -> NoReturn:
+    """End every process that was forked here, and all that these started, whatever session they made themselves.
+
+    They cannot run on: orphans of theirs become children of this process, which goes last.
+    """
+    _end_orphans(0)
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG) is not None:  # the list of children may leave some out while others end
+            _end_orphans(0)
+    os._exit(0)
 
 
 @contextlib.contextmanager
@@ -128,10 +157,14 @@ def _gone() -> ChaosError:
     )
 
 
-def _serve(control: socket.socket, agent: Agent) -> NoReturn:
+def _serve(control: socket.socket, agent: Agent, parent: int) -> None:
     """Fork and wait as asked, until the test's process hangs up."""
-    end_with_parent()
+    before = signal.signal(signal.SIGTERM, _end_all)
+    os.setpgid(0, 0)  # who kills the group of the test's process leaves this one, which ends the agent's
     adopt_orphans()
+    end_with_parent(signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(0)
     boundary = Boundary(agent)
     spare = forked = 0
     while len(request := control.recv(_REQUEST_BYTES, socket.MSG_WAITALL)) == _REQUEST_BYTES:
@@ -148,10 +181,11 @@ def _serve(control: socket.socket, agent: Agent) -> NoReturn:
             memory.on_large_pages()
         spare = os.fork()
         if spare == 0:
+            if before is not None:
+                signal.signal(signal.SIGTERM, before)
             control.close()
             theirs.close()
             boundary.live(Channel(ours))
         socket.send_fds(control, [_NUMBER.pack(spare)], [theirs.fileno()])
         ours.close()
         theirs.close()
-    os._exit(0)

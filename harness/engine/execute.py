@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import get_args
 
-from ..boundary import child
+from ..boundary import child, interrupts
 from ..boundary.armed import Armed, Limits
 from ..boundary.channel import Channel
 from ..boundary.scope import Root
+from ..guard.guarding import Held
 from ..values.contents import Content
 from ..values.errors import ChaosError
 from ..values.points import Point
@@ -54,12 +55,24 @@ class Executor:
         self.deadline = Deadline()
         self.working_on: Callable[[str], str] = lambda role: role
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
-        self.processes = Processes(self._agent)
+        self.held: Held | None = None
+        self.processes = Processes(self._agent, self._note)
         self.reuse = False
         self.reused = 0
         self.samples: list[Sample] = []
         self._disk = Disk(setting.sources)
         self._roots = [Root(str(s.path), s.name, s.private) for s in setting.sources]
+
+    def hold(self, initial: Snapshot) -> None:
+        """Let a guardian know what is to be put back, whatever ends this process, until `release`."""
+        if self.setting.guard is not None:
+            self.held = self.setting.guard().hold(self.setting.sources, initial.disk)
+
+    def release(self) -> None:
+        """Say that everything is where it belongs."""
+        if self.held is not None:
+            self.held.release()
+        self.held = None
 
     def prepare(self) -> Callable[[], None]:
         """Get ready to fork; returns what puts this process back."""
@@ -81,6 +94,11 @@ class Executor:
         """Do here, once, what this process did late and every further one would do again."""
         self.processes.close()
         child.warm(life.late_modules)
+
+    def _note(self, pid: int) -> None:
+        """Let the guardian know what it has to wait for."""
+        if self.held is not None:
+            self.held.note(pid)
 
     def _agent(self) -> child.Agent:
         setting = self.setting
@@ -108,13 +126,15 @@ class Executor:
 
     def capture(self, clock: float, pids: frozenset[int] = frozenset()) -> Snapshot:
         """Look at the outside as it is now."""
-        return Snapshot(self._disk.capture(), tuple(s.save() for s in self.setting.services), clock, pids)
+        with interrupts.shielded():
+            return Snapshot(self._disk.capture(), tuple(s.save() for s in self.setting.services), clock, pids)
 
     def restore(self, world: Snapshot) -> None:
         """Put the outside back."""
-        self._disk.restore(world.disk)
-        for service, state in zip(self.setting.services, world.services, strict=True):
-            service.restore(state)
+        with interrupts.shielded():
+            self._disk.restore(world.disk)
+            for service, state in zip(self.setting.services, world.services, strict=True):
+                service.restore(state)
 
     def live(
         self,
@@ -133,12 +153,8 @@ class Executor:
         is spent.
         """
         self.deadline.check()
-        processes = self.processes
-        processes.make_way(start.pids)
-        self.restore(start)
-        setting = self.setting
-        for twin in setting.twins:
-            twin.vary(0 if stream == FIRST_STREAM else zlib.crc32(stream.encode()))
+        processes, setting = self.processes, self.setting
+        self._begin(start, stream)
         order = child.Order(
             role,
             tuple(plan),
@@ -159,14 +175,26 @@ class Executor:
         attendant = Attendant(self, lived, channel, plan, trace is True, earlier)
         try:
             attendant.attend(order)
-        finally:
-            status = self._part(attendant, lived, channel)
+        except Exception:
+            self._part(attendant, lived, channel)
             attendant.settle()
+            raise  # what interrupts is no Exception: nobody waits then
+        status = self._part(attendant, lived, channel)
+        attendant.settle()
         attendant.close(status, self.capture(attendant.clock, lived.pids))
         self._remember(lived)
         if used:
             self._sample(Sample(stream, tuple(plan), earlier, lived))
         return lived
+
+    def _begin(self, start: Snapshot, stream: str) -> None:
+        """Make the outside what a process is to find."""
+        if self.held is not None:
+            self.held.check()
+        self.processes.make_way(start.pids)
+        self.restore(start)
+        for twin in self.setting.twins:
+            twin.vary(0 if stream == FIRST_STREAM else zlib.crc32(stream.encode()))
 
     def _remember(self, lived: Lived) -> None:
         """Keep what the statement must know, and say what is going on."""

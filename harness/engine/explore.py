@@ -6,7 +6,8 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ..values.errors import nearest
+from ..boundary import interrupts
+from ..values.errors import ChaosError, nearest
 from ..values.exploration import Exploration, Finding
 from ..values.points import Point, When
 from ..values.schedule import Schedule
@@ -20,11 +21,12 @@ from .families import CRASHES, Tried
 from .findings import Failure, Findings, finding, signature
 from .judge import Judge, Judgement
 from .lens import Lens
+from .lives import Snapshot
 from .observe import Baseline, observe
 from .replay import judged
 from .schedules import Schedules
 from .setting import Setting
-from .statement import statement
+from .statement import interruption, statement
 from .tallying import Tallying
 
 _PATIENCE_FACTOR = 50
@@ -35,7 +37,11 @@ class NothingSelected(Exception):
 
 
 class Explorer:
-    """Explores one setting. When it is done, the outside is as a fault-free run leaves it, or as before."""
+    """Explores one setting. When it is done, the outside is as a fault-free run leaves it, or as before.
+
+    Attributes:
+        partial: what was found until something interrupted it; None before, and where that is not known.
+    """
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -46,6 +52,7 @@ class Explorer:
         self.confirming = Confirming(self.findings, self._truly, self._tell, first=setting.first)
         self.skipped: dict[str, int] = {}
         self.audit = Audit(setting, self.executor, self.lens, self._truly)
+        self.partial: Exploration | None = None
 
     def explore(self, *, reduce: bool = True) -> Exploration:
         """Explore everything that was selected."""
@@ -59,19 +66,64 @@ class Explorer:
 
     def _within(self, work: Callable[[], Exploration]) -> Exploration:
         self.began = time.monotonic()
-        initial = self.executor.capture(0.0)
-        put_back = self.executor.prepare()
-        try:
-            result = work()
-        except BaseException:
-            self.executor.restore(initial)
-            raise
-        finally:
-            put_back()
-        back = _failed(result) and not result.elsewhere  # a test goes on to the exploration that a replay belongs to
-        self.executor.restore(self.baseline.initial if back else self.baseline.done)
-        self._restore_logs()
+        with interrupts.as_exceptions():
+            initial = self.executor.capture(0.0)
+            put_back = self.executor.prepare()
+            try:
+                self.executor.hold(initial)
+                result = work()
+            except BaseException as problem:
+                with interrupts.shielded():
+                    self.executor.processes.abort()
+                    self._end(put_back, initial)
+                self.partial = self._partial_result(problem)
+                raise
+            self.partial = result = self._timed(result)
+            back = _failed(result) and not result.elsewhere  # a test goes on to the exploration that a replay is of
+            with interrupts.shielded():
+                self._end(put_back, self.baseline.initial if back else self.baseline.done)
+                self._restore_logs()
+        return result
+
+    def _timed(self, result: Exploration) -> Exploration:
         return replace(result, seconds=time.monotonic() - self.began, notes=self.executor.notes)
+
+    def _end(self, put_back: Callable[[], None], world: Snapshot) -> None:
+        """Leave the outside like `world`, and this process as it was."""
+        put_back()
+        self.executor.restore(world)
+        self.executor.release()
+
+    def _partial_result(self, problem: BaseException) -> Exploration | None:
+        """Return what was found until `problem` ended it; None where that is an error, which is told as one.
+
+        A failure that was not confirmed yet is told as not judged.
+        """
+        if isinstance(problem, (ChaosError, NothingSelected)):
+            return None
+        known = hasattr(self, "judge")
+        count, why = self.executor.executions, interruption(problem)
+        seen = [f"{text}: interrupted" for text in self.confirming.unconfirmed()]
+        result = Exploration(
+            points=_count(self.baseline.first.points) if known else 0,
+            schedules=self.findings.schedules,
+            executions=count,
+            skipped=self.skipped,
+            drifted=tuple(self.drifted),
+            unintercepted=tuple(self.executor.unintercepted),
+            unwatched=_still_there(self.executor.unwatched),
+            masked=self.lens.masks.lines() if known else (),
+            seconds=time.monotonic() - self.began,
+            violations=self._violations(),
+            flaky=tuple(self.confirming.flaky()),
+            errors=(*self.findings.errors, *seen),
+            cells=self.findings.table(),
+            verdicts=dict(sorted(self.judge.verdicts.items())) if known else {},
+            interrupted=why,
+        )
+        judged = f"{result.points} points, {result.schedules} schedules judged"
+        found = f"{len(result.violations)} violations, {len(seen)} more seen once"
+        return replace(result, statement=f"interrupted by {why} after {count} executions: {judged}, {found}")
 
     def _observe(self, *, merge: bool = True) -> None:
         began = time.monotonic()

@@ -17,8 +17,8 @@ class Processes:
         taken: pids that no process may have: the outside shows these numbers anyway.
     """
 
-    def __init__(self, agent: Callable[[], child.Agent]) -> None:
-        self._agent = agent
+    def __init__(self, agent: Callable[[], child.Agent], started: Callable[[int], None]) -> None:
+        self._agent, self._started = agent, started
         self._nursery: Nursery | None = None
         self._resting: Channel | None = None
         self._dying = False
@@ -41,6 +41,7 @@ class Processes:
             return self._resting, True
         if self._nursery is None:
             self._nursery = Nursery(self._agent())
+            self._started(self._nursery.pid)
         for _ in range(_SENT_AWAY):
             self.pid, channel = self._nursery.child()
             if self.pid not in self.taken:
@@ -72,6 +73,13 @@ class Processes:
             status = self._nursery.reap(self.pid)
         self._dying = False
         return status
+
+    def abort(self) -> None:
+        """End all of them at once, in whatever this was interrupted."""
+        if self._nursery is not None:
+            self._nursery.abort()
+        self._nursery = self._resting = None
+        self._dying = False
 
     def close(self) -> None:
         """End the process that others are forked from."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..guard.guarding import Guard
 from ..network.fronts import FrontProcess
 from ..network.proxies import Proxies
 from ..network.serving import TwinServer
@@ -35,6 +36,7 @@ class Setting:
         progress: is told what is going on, for the terminal.
         found: is told what is confirmed so far, at each confirmed finding.
         first: whether one confirmed finding ends the exploration.
+        guard: returns what puts the sources back when this process is ended; None where nobody does.
     """
 
     run: Callable[[], Any]
@@ -57,6 +59,7 @@ class Setting:
     servers: Sequence[TwinServer] = ()
     progress: Callable[[Callable[[], str], int], None] = lambda what, executions: None
     found: Callable[[Exploration], None] = lambda result: None
+    guard: Callable[[], Guard] | None = None
     first: bool = False
     max_crashes: int = 6
     max_worlds: int = 4000

@@ -1,5 +1,6 @@
 """Say what an exploration proved, and under which model; never "no bugs"."""
 
+from ..boundary.interrupts import Interrupted
 from ..values.exploration import Exploration
 from .auditing import Audit
 from .setting import Setting
@@ -73,6 +74,17 @@ def _left(result: Exploration) -> list[str]:
     if result.unwatched:
         parts.append(f"{len(result.unwatched)} unwatched writes")
     return parts
+
+
+def interruption(problem: BaseException) -> str:
+    """Say what interrupted an exploration."""
+    if isinstance(problem, Interrupted):
+        return problem.why
+    if isinstance(problem, KeyboardInterrupt):
+        return "Ctrl-C"
+    text = str(problem).strip().partition("\n")[0].rstrip(".")
+    kind = type(problem).__name__
+    return f"{kind}: {text}".rstrip(": ") if isinstance(problem, Exception) else text or kind
 
 
 def _covered(result: Exploration, setting: Setting, cut_at: int, reduced: bool) -> str:

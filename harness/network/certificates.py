@@ -1,10 +1,11 @@
 """A certificate authority of one test: its clients trust it, nobody else does."""
 
-import tempfile
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
 from ..values.errors import ChaosError
+from ..values.owners import temporary_folder
 
 
 class Authority:
@@ -26,8 +27,8 @@ class Authority:
             raise ChaosError("no-trustme", text, "pip install 'rollproof[network]'")
         import trustme
 
-        self._folder = tempfile.TemporaryDirectory(prefix="rollproof-tls-")
-        self.path, self.server = (str(Path(self._folder.name) / name) for name in ("ca.pem", "server.pem"))
+        self._folder = temporary_folder("tls")
+        self.path, self.server = (str(Path(self._folder) / name) for name in ("ca.pem", "server.pem"))
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.path)
         certificate = authority.issue_cert(host, "localhost", "127.0.0.1", "::1")
@@ -35,4 +36,4 @@ class Authority:
 
     def close(self) -> None:
         """Remove the files."""
-        self._folder.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
 from ..values.network import Network, Reach
+from ..values.options import Options
 
 if TYPE_CHECKING:
     from ..values.sources import Twin
@@ -34,8 +35,9 @@ class Networks:
         proxies: makes some of the faults; None where nothing was declared, or nothing is explored.
     """
 
-    def __init__(self, *, active: bool, toxiproxy: str | None, seed: int) -> None:
-        self._active, self._toxiproxy, self._seed = active, toxiproxy, seed
+    def __init__(self, options: Options) -> None:
+        self._active, self._toxiproxy, self._seed = options.active, options.toxiproxy, options.seed
+        self._records, self._controller = options.records, options.controller
         self.fronts: list[FrontProcess] = []
         self.servers: list[TwinServer] = []
         self.upstreams: dict[tuple[str, int], str] = {}
@@ -69,8 +71,10 @@ class Networks:
             hint = "one server is enough: keep what chaos.serve returned the first time"
             raise ChaosError("twice", f"{chosen.base_url} is served already", hint)
         if tls:
+            from ..guard.guarding import guard
             from .certificates import Authority
 
+            guard(self._records, lives_with=self._controller)  # a private key must not outlive this process
             self._authorities.append(Authority(name.hostname or "localhost"))
         server = TwinServer(chosen)
         self.servers.append(server)

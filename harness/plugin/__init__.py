@@ -1,5 +1,6 @@
 """The pytest plugin: options, fixture, and what happens around a test. Thin, and free to load."""
 
+import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _chaos = pytest.StashKey["Chaos"]()
 _explorations = pytest.StashKey[list["Exploration"]]()
+_put_back_before = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,18 +55,48 @@ def pytest_configure(config: pytest.Config) -> None:
     if idle := options.idle(config):
         text = f"{', '.join(idle)} without --chaos: nothing is explored"
         config.issue_config_time_warning(pytest.PytestConfigWarning(text), 2)
+    put_back = _put_back(config)
     if options.active(config):
         from .reporting import Reporting
+        from .timeouts import Timeouts
 
         config.pluginmanager.register(Reporting(config), "rollproof-reporting")
+        config.pluginmanager.register(Timeouts(), "rollproof-timeouts")
+    config.stash[_put_back_before] = put_back
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say where we stand back."""
-    names = options.taken(config)
-    if not names:
-        return None
-    return f"rollproof: {', '.join(names)} of another plugin; ours: --rollproof, its fixture and mark rollproof"
+def _put_back(config: pytest.Config) -> list[str]:
+    """Put back what killed sessions left changed, before anything looks at it; returns what to say of it."""
+    places = options.records(config)
+    if not any(place.is_dir() for place in places):
+        return []
+    from ..guard.abandoned import put_back_all
+
+    return put_back_all(places)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was put back, where there is no header."""
+    for line in config.stash.get(_put_back_before, []) if terminalreporter.verbosity < 0 else ():
+        terminalreporter.line(f"chaos: {line}", yellow=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """End what guards this process, and then the process where a signal wanted that: everything is told by now."""
+    guarding = sys.modules.get("rollproof.guard.guarding")
+    interrupts = sys.modules.get("rollproof.boundary.interrupts")
+    if guarding is not None:
+        guarding.close_all(last=interrupts is not None and interrupts.interrupted())
+    if interrupts is not None:
+        interrupts.end_as_before()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say where we stand back, and what was put back."""
+    names, lines = options.taken(config), config.stash.get(_put_back_before, [])
+    ours = f"rollproof: {', '.join(names)} of another plugin; ours: --rollproof, its fixture and mark rollproof"
+    return [*([ours] if names else []), *(f"chaos: {line}" for line in lines)]
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
@@ -94,6 +126,7 @@ def rollproof(request: pytest.FixtureRequest) -> Iterator["Chaos"]:
     item.stash[_explorations] = found
     made = Chaos(options.of_item(config, item), item.nodeid, found.append)
     if reporting is not None:
+        reporting.running = item, found
         made.progress = reporting.progress(item.nodeid)
         made.found = reporting.found(item.nodeid, found)
     item.stash[_chaos] = made

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -272,7 +273,27 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         leftover_names=(*LEFTOVER_NAMES, *shlex.split(further or "")),
         toxiproxy=value(config, "toxiproxy"),
         projects=(config.rootpath, config.invocation_params.dir),
+        records=_made(config),
+        controller=os.getppid() if hasattr(config, "workerinput") else 0,
     )
+
+
+def _made(config: pytest.Config) -> tuple[Path, ...]:
+    """Return the same, for writing: pytest makes its cache, so that no version control takes notice of it."""
+    if (cache := getattr(config, "cache", None)) is not None:
+        with suppress(OSError):
+            cache.mkdir("rollproof")
+    return records(config)
+
+
+def records(config: pytest.Config) -> tuple[Path, ...]:
+    """Return where what is watched may be recorded; in pytest's cache beside what ``--cache-clear`` removes."""
+    from ..guard.places import places
+
+    if getattr(config, "cache", None) is None:
+        return places()
+    named = os.path.expanduser(os.path.expandvars(config.getini("cache_dir")))
+    return places(config.rootpath / named)
 
 
 def _setting(config: pytest.Config, marked: dict[str, Any], name: str) -> tuple[Any, str]:

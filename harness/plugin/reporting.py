@@ -2,15 +2,16 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..boundary.interrupts import as_exceptions
 from ..reports import json_file, terminal
-from . import options
+from . import options, workers
 
 if TYPE_CHECKING:
     from ..values.exploration import Exploration
@@ -27,6 +28,9 @@ class Reporting:
         self._config = config
         self._results: list[dict[str, Any]] = []
         self._shown = 0.0
+        self._workers: list[Any] = []
+        self._untold: list[dict[str, Any]] = []
+        self.running: tuple[pytest.Item, list[Exploration]] | None = None
 
     @pytest.hookimpl
     def pytest_report_header(self) -> str:
@@ -103,6 +107,7 @@ class Reporting:
 
     def explored(self, item: pytest.Item, explorations: "list[Exploration]") -> None:
         """Write the recovery report of a finished test; its live line is over."""
+        self.running = None
         self._restore_line()
         if explorations and self._config.getoption("allure_report_dir", None):
             from ..reports import allure
@@ -117,6 +122,26 @@ class Reporting:
             self._write_json(self._results)
 
     @pytest.hookimpl
+    def pytest_keyboard_interrupt(self) -> None:
+        """Take over what a test explored until it was interrupted: it gets no report."""
+        if self.running is not None:
+            item, explorations = self.running
+            self._untold = [exploration.as_json() for exploration in explorations]
+            self._results += self._untold
+            self.explored(item, explorations)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Let SIGTERM interrupt the session as Ctrl-C does: it is to tell what was found."""
+        with as_exceptions(exploring=False):
+            return (yield)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Know the workers of this controller."""
+        self._workers.append(node)
+
+    @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print a statement for each exploration."""
         if self._results:
@@ -129,10 +154,17 @@ class Reporting:
             page = f"npx allure@3 generate --config {config} {where}"
             terminalreporter.line(f"recovery report: {where}; as one page: {page}")
 
-    @pytest.hookimpl
-    def pytest_sessionfinish(self) -> None:
-        """Write the JSON result of the whole session."""
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, object, object]:
+        """Write the JSON result of the whole session, when its workers have ended."""
+        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            workers.interrupt(self._workers)
+            if hasattr(self._config, "workerinput"):
+                self._config.workeroutput["rollproof"] = self._untold  # type: ignore[attr-defined]
+        result = yield
+        self._results += workers.left_untold(self._workers)
         self._write_json(self._results)
+        return result
 
     def _write_json(self, results: list[dict[str, Any]]) -> None:
         """Replace the JSON result as a whole; only the controller does."""

@@ -61,6 +61,7 @@ class Exploration:
         growing: what grows with each restart, so that further crashes were not tried.
         not_tried: families of faults of which some were left out: how many were tried, of how many.
         notes: what a user should know of what was watched: that it is large, what of it is left alone.
+        interrupted: what ended it before its end, "" where it came to its end.
         elsewhere: whether this was a replay of a schedule whose first point this fault-free run does not have.
     """
 
@@ -92,12 +93,14 @@ class Exploration:
     result: Any = None
     elsewhere: bool = False
     notes: tuple[str, ...] = ()
+    interrupted: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""
         return {
             "test": self.test,
             **({"name": self.name} if self.name else {}),
+            **({"interrupted": self.interrupted} if self.interrupted else {}),
             "points": self.points,
             "schedules": self.schedules,
             "executions": self.executions,

@@ -19,7 +19,8 @@ class Options:
     """The settings of one test.
 
     `schedule` is set for a replay. `faults` are those selected out of `known`. `projects` are the folders that the
-    session belongs to: where pytest was started, and its root.
+    session belongs to: where pytest was started, and its root. `records` are the places where what is
+    watched may be recorded, the best first; `controller` is the pid of the one that a worker must not outlive, or 0.
     """
 
     active: bool = False
@@ -37,3 +38,5 @@ class Options:
     leftover_names: tuple[str, ...] = LEFTOVER_NAMES
     toxiproxy: str | None = None
     projects: "tuple[Path, ...]" = ()
+    records: "Sequence[Path]" = ()
+    controller: int = 0

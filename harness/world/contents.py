@@ -20,6 +20,7 @@ except ImportError:  # Windows: nothing is explored there
 
 from ..values.contents import SMALL_BYTES, Content, Stored
 from ..values.errors import ChaosError
+from ..values.owners import temporary_folder
 
 _BLOCK_BYTES = 1 << 20
 _ZEROS = bytes(_BLOCK_BYTES)
@@ -79,7 +80,7 @@ class Contents:
 
     def _made(self) -> str:
         if not self._folder:
-            self._folder = tempfile.mkdtemp(prefix="rollproof-contents-", dir=_on_disk())
+            self._folder = temporary_folder("contents", _on_disk())
             self._remove = weakref.finalize(self, _remove, self._folder, os.getpid())
         return self._folder
 

@@ -107,7 +107,7 @@ class Disk:
             if before is after and not groups.broken:
                 continue
             for key in before.keys() - after.keys():
-                replacing.drop(self._path(key, there), folder=before[key].kind == "dir")
+                replacing.drop(self.path_of(key, there), folder=before[key].kind == "dir")
             for key, goal in after.items():
                 if before.get(key) is not goal or key in groups.broken:
                     self._plan_one(replacing, groups, key, before.get(key), goal, wanted)
@@ -123,12 +123,12 @@ class Disk:
         goal: RawEntry,
         wanted: Mapping[Key, RawEntry],
     ) -> None:
-        path = self._path(key, wanted)
+        path = self.path_of(key, wanted)
         if goal.kind == "other":
             self._plan_other(replacing, path, there, goal)
         elif key in groups.broken:
             twin = groups.broken[key]
-            replacing.rewrite(path, goal, there, None if twin is None else self._path(twin, wanted))
+            replacing.rewrite(path, goal, there, None if twin is None else self.path_of(twin, wanted))
         else:
             replacing.plan(path, there, goal, in_place=groups.outside(key))
         if groups.lost(key):
@@ -149,12 +149,13 @@ class Disk:
     ) -> None:
         """Know the large files that were written, so that they are not read again at once."""
         for key in changed:
-            path = self._path(key, wanted)
+            path = self.path_of(key, wanted)
             if path in replacing.stamped and isinstance(wanted[key].held, Stored) and not wanted[key].inode:
                 above, _, name = path.rpartition(os.sep)
                 self._scanner.know(key, name, folders.at(above))
 
-    def _path(self, key: Key, files: Mapping[Key, RawEntry]) -> str:
+    def path_of(self, key: Key, files: Mapping[Key, RawEntry]) -> str:
+        """Return where `key` lies in a state that has these files."""
         index, relative = key
         root = self.places[index].root
         if not relative:
@@ -180,7 +181,7 @@ class Disk:
         user = os.geteuid()
         foreign = [key for key, entry in found.files.items() if key[1] and entry.owner[0] != user] if user else []
         if foreign:
-            paths = [self._path(key, found.files) for key in foreign]
+            paths = [self.path_of(key, found.files) for key in foreign]
             raise ChaosError(
                 "foreign",
                 f"{_listed(paths)} belongs to another user, to whom it cannot be given back",
@@ -188,7 +189,7 @@ class Disk:
             )
         for key, entry in found.files.items():
             if entry.kind == "other":
-                note = f"{self._path(key, found.files)} is a {_named(entry)}: it is left alone, not put back"
+                note = f"{self.path_of(key, found.files)} is a {_named(entry)}: it is left alone, not put back"
                 self.notes[note] = None
 
     def _note_size(self, files: Mapping[Key, RawEntry]) -> None:
@@ -211,7 +212,7 @@ class Disk:
             if entry.names > counts.get(entry.inode, 1) and entry.kind == "file":
                 first = self._first.get(key)
                 if first is not None and first.inode == entry.inode and first.held != entry.held:
-                    self.linked[f"{self._path(key, files)} by another name (hard link) that is outside"] = None
+                    self.linked[f"{self.path_of(key, files)} by another name (hard link) that is outside"] = None
 
 
 def _is_as_in(found: Scan, wanted: Tree[Key, RawEntry]) -> bool:

@@ -6,7 +6,6 @@ A database is never opened where it lies: that would roll a hot journal back, or
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from ..values.contents import Content, Stored, size_of, start_of
+from ..values.owners import temporary_folder
 from ..values.world import Row, TableShape
 from .contents import write
 
@@ -116,9 +116,8 @@ def _where_it_lies(content: Stored) -> Iterator[sqlite3.Connection]:
 @contextmanager
 def _in_folder(parts: _Parts) -> Iterator[sqlite3.Connection]:
     """Open a copy beside copies of its logs, so that SQLite itself recovers it."""
-    memory, kept = "/dev/shm", [os.path.dirname(part.path) for part in parts if isinstance(part, Stored)]
-    in_memory = os.access(memory, os.W_OK | os.X_OK) and not kept
-    folder = tempfile.mkdtemp(prefix="rollproof-", dir=memory if in_memory else next(iter(kept), None))
+    kept = [os.path.dirname(part.path) for part in parts if isinstance(part, Stored)]
+    folder = temporary_folder("copy", next(iter(kept), None))
     try:
         path = os.path.join(folder, "copy.db")
         for suffix, part in zip(("", "-wal", "-journal"), parts, strict=True):

@@ -1,0 +1,36 @@
+"""The workers of pytest-xdist, as far as an interrupted session has to do with them."""
+
+import os
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from ..boundary import interrupts
+
+
+def interrupt(nodes: Iterable[Any]) -> None:
+    """Let workers that still run tests end at once, and tell what they found; the controller waits for them then.
+
+    By themselves they would take notice when their test has ended, or after five seconds. What interrupted the
+    controller may have reached them too: the signal has another number, and changes nothing then.
+    """
+    number = signal.SIGINT if interrupts.interrupted() else signal.SIGTERM  # Ctrl-C is no business of `interrupts` here
+    for node in nodes:
+        pid = _pid(node)
+        if pid and not getattr(node, "workeroutput", None):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def left_untold(nodes: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return what was explored by tests that were interrupted in a worker: they got no report."""
+    outputs = [getattr(node, "workeroutput", None) or {} for node in nodes]
+    return [result for output in outputs for result in output.get("rollproof", [])]
+
+
+def _pid(node: Any) -> int:
+    """Return the pid of a worker on this machine; 0 for one elsewhere."""
+    popen = getattr(getattr(getattr(node, "gateway", None), "_io", None), "popen", None)
+    local = getattr(getattr(node, "gateway", None), "spec", None)
+    return popen.pid if popen is not None and getattr(local, "popen", False) else 0

@@ -1,0 +1,1 @@
+"""Records, guardians, and what the next session does."""
