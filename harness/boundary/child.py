@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from ..values.network import Reach
-from ..values.points import Point, canonical
+from ..values.points import Point, canonical, hide_drawn
 from ..values.sources import Twin
 from ..values.strikes import Disturb, Fail
 from . import (
@@ -80,6 +80,7 @@ class Order:
         show: whether what the agent prints reaches the terminal; only a first order does.
         pids: of the processes that made the outside what it is.
         earlier: points that are numbered on.
+        drawn: names of temporary files that the outside shows.
         again: whether the process may get another order, where it is at rest after this one.
     """
 
@@ -94,6 +95,7 @@ class Order:
     earlier: tuple[Point, ...] = ()
     again: bool = False
     trace_once_struck: bool = False
+    drawn: frozenset[str] = frozenset()
 
 
 class Boundary:
@@ -157,7 +159,7 @@ class Boundary:
         if order.again and self._rest is None:
             self._rest = Rest(self._gate)
         self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
-        self._gate.trace_once_struck = order.trace_once_struck
+        self._gate.trace_once_struck, self._gate.drawn = order.trace_once_struck, set(order.drawn)
         if any(_comes_as_signal(armed) for armed in order.plan):
             signal.signal(signal.SIGINT, signal.default_int_handler)
         function = self._agent.functions[order.role]
@@ -172,7 +174,8 @@ class Boundary:
 
     def _renamed(self, path: str) -> str:
         # a uuid first: among its digits a pid can stand
-        return _NUMBER.sub(lambda n: "*" if int(n[0]) in self._pids else n[0], canonical(path))
+        path = canonical(hide_drawn(path, self._gate.drawn))
+        return _NUMBER.sub(lambda n: "*" if int(n[0]) in self._pids else n[0], path)
 
 
 def prepare(*, real_network: bool) -> Callable[[], None]:

@@ -81,6 +81,7 @@ def _note_temporary_names(gate: Gate) -> None:
     def noted(self: Any) -> str:
         name: str = following(self)
         if gate.active:
+            gate.drawn.add(name)
             gate.note("name", name)
         return name
 

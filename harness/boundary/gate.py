@@ -113,6 +113,7 @@ class Gate:
         self._flying: set[int] = set()
         self._companions, self._holding, self._beside_programs = Companions(), Holding(), False
         self.turns = Turns(self._settled, lambda: self._companions.number(threading.current_thread()))
+        self.drawn: set[str] = set()  # names of temporary files: in the outside that it found, and its own
         self.lingers = False  # whether something was begun that leaves traces: a thread, a program, a socket
         self.networked = False  # whether there are services on real ports
         self.trace_once_struck = False  # whether the parent looks at every point from the first fault on

@@ -14,7 +14,7 @@ from ..boundary.scope import Root
 from ..guard.guarding import Held
 from ..values.contents import Content
 from ..values.errors import ChaosError
-from ..values.points import Point
+from ..values.points import Point, drawn_in
 from ..values.schedule import SWAP
 from ..world.disk import Disk
 from .attendant import Attendant
@@ -167,6 +167,7 @@ class Executor:
             earlier,
             self.reuse,
             trace_once_struck=trace == "once struck",
+            drawn=self._drawn_in(start),
         )
         lived = Lived(role, start, planned=sum(armed.injection.fault != SWAP for armed in plan))
         channel, used = processes.next()
@@ -195,6 +196,16 @@ class Executor:
         self.restore(start)
         for twin in self.setting.twins:
             twin.vary(0 if stream == FIRST_STREAM else zlib.crc32(stream.encode()))
+
+    def _drawn_in(self, start: Snapshot) -> frozenset[str]:
+        """Return the names of temporary files in what a process is to find; each was told before anything had it."""
+        if not self.names:
+            return frozenset()
+        known = start.disk.described
+        if "drawn" not in known:
+            known["drawn"] = drawn_in((path for _, path in start.disk.files), self.names)
+        found: frozenset[str] = known["drawn"]
+        return found
 
     def _remember(self, lived: Lived) -> None:
         """Keep what the statement must know, and say what is going on."""

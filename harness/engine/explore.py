@@ -47,7 +47,7 @@ class Explorer:
         self.setting = setting
         self.executor = Executor(setting)
         self.lens = Lens(setting, self.executor)
-        self.findings = Findings()
+        self.findings = Findings(self.executor.names)
         self.drifted: list[str] = []
         self.confirming = Confirming(self.findings, self._truly, self._tell, first=setting.first)
         self.skipped: dict[str, int] = {}
@@ -235,7 +235,7 @@ class Explorer:
         """Return what is confirmed so far, two that ended alike as one."""
         found: dict[object, Finding] = {}
         for failure, truly in self.confirming.confirmed():
-            found.setdefault(signature(truly), self._finding(failure, truly))
+            found.setdefault(signature(truly, self.executor.names), self._finding(failure, truly))
         return tuple(found.values())
 
     def _tell(self, failure: Failure) -> None:

@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 
 from ..values.contents import start_of
 from ..values.exploration import Cell, Finding
 from ..values.history import Verdict
-from ..values.points import canonical
+from ..values.points import canonical, hide_drawn
 from ..values.schedule import Schedule
 from ..values.world import World
 from .families import size
@@ -45,9 +45,11 @@ class Findings:
     """What was judged so far.
 
     Attributes:
+        drawn: names that ``tempfile`` drew.
         place: where in the fault-free run a schedule begins: of two that are alike otherwise, the earlier is shown.
     """
 
+    drawn: Set[str] = frozenset()
     place: Callable[[Schedule], int] = lambda schedule: 0
     failures: dict[_Key, Failure] = field(default_factory=dict)
     cells: Counter[_CellKey] = field(default_factory=Counter)
@@ -73,7 +75,7 @@ class Findings:
 
     def note(self, schedule: Schedule, judgement: Judgement) -> Failure:
         """Return the failure that this broken schedule is an example of; it may become the one that is shown."""
-        known = self.failures.setdefault(signature(judgement), Failure(schedule, judgement))
+        known = self.failures.setdefault(signature(judgement, self.drawn), Failure(schedule, judgement))
         if self._size(schedule) < self._size(known.schedule):
             known.schedule, known.judgement = schedule, judgement
         return known
@@ -86,14 +88,14 @@ class Findings:
         return tuple(Cell(*cell, str(self.smallest[cell]), count) for cell, count in sorted(self.cells.items()))
 
 
-def signature(judgement: Judgement) -> _Key:
+def signature(judgement: Judgement, drawn: Set[str] = frozenset()) -> _Key:
     """Return what makes two failures one: the broken invariants and the names that differ, random parts hidden.
 
-    Two temporary files left behind are the failure that one is.
+    Two temporary files left behind are the failure that one is; `drawn` has the names that ``tempfile`` drew.
     """
     shown = {f"{change.sign} {change.name}" for change in judgement.diff}
     shown = shown or {violation.message for _, violation in judgement.broken}
-    return tuple(sorted(judgement.invariants)), tuple(sorted(set(map(canonical, shown))))
+    return tuple(sorted(judgement.invariants)), tuple(sorted({canonical(hide_drawn(text, drawn)) for text in shown}))
 
 
 def finding(

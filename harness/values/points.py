@@ -1,6 +1,7 @@
 """Where an agent touches the outside, as text that a person can read and type."""
 
 import re
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,8 @@ _RANDOM_PART = re.compile(
 )
 
 
+_LIKE_DRAWN = re.compile(r"[a-z0-9_]{8,}")
+_DRAWN_LENGTH = 8
 _MEANING = re.compile(r"[%#+\x00-\x1f\x7f]")
 _QUOTED = re.compile(r"%([0-9A-F]{2})")
 
@@ -31,6 +34,32 @@ ANSWERED = ("http", "llm", "mail", "mcp", "served", "stdio")
 def canonical(path: str) -> str:
     """Replace the random parts of a path (uuids, hex, times, long numbers, tempfile names) by ``*``."""
     return _RANDOM_PART.sub("*", path)
+
+
+def hide_drawn(text: str, drawn: Set[str], hidden: Callable[[str], str] = lambda name: "*") -> str:
+    """Replace names that ``tempfile`` drew by what `hidden` makes of them: nothing else tells them from other words."""
+    return _LIKE_DRAWN.sub(lambda match: _hide_in_word(match[0], drawn, hidden), text) if drawn else text
+
+
+def _hide_in_word(word: str, drawn: Set[str], hidden: Callable[[str], str]) -> str:
+    for start in range(len(word) - _DRAWN_LENGTH + 1):
+        name = word[start : start + _DRAWN_LENGTH]
+        if name in drawn:
+            return word[:start] + hidden(name) + word[start + _DRAWN_LENGTH :]
+    return word
+
+
+def drawn_in(paths: Iterable[str], drawn: Set[str]) -> frozenset[str]:
+    """Return those of the names that ``tempfile`` drew that stand in paths."""
+    found: set[str] = set()
+
+    def noted(name: str) -> str:
+        found.add(name)
+        return name
+
+    for path in paths:
+        hide_drawn(path, drawn, noted)
+    return frozenset(found)
 
 
 def quoted(text: str) -> str:

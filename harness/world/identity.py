@@ -4,7 +4,6 @@ Generated values are renamed in order of appearance (alpha-renaming): which are 
 not. Times are replaced by how they stand to the clock. In doubt two worlds stay two: that costs a run, never a bug.
 """
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 
 from ..values.contents import Content
+from ..values.points import hide_drawn
 from ..values.trees import Tree, above
 from ..values.world import Entry, Row, World
 from .masks import Masks
@@ -21,8 +21,6 @@ from .remembering import Remembered
 
 NOTHING_CUT: Mapping[Content, int] = MappingProxyType({})
 NONE_DRAWN: Set[str] = frozenset()
-_LIKE_DRAWN = re.compile(r"[a-z0-9_]{8,}")
-_DRAWN_LENGTH = 8
 _AGES_S = (10, 60, 600, 3600, 86400)
 _CACHED, _CACHED_BYTES = 4096, 128 << 20
 
@@ -160,15 +158,7 @@ class _Pieces:
         for root, name in self._roots:
             if root in text:
                 text = text.replace(root, f"<{name}>")
-        return _LIKE_DRAWN.sub(self._mark_drawn, text) if self.drawn else text
-
-    def _mark_drawn(self, match: re.Match[str]) -> str:
-        text = match[0]
-        for start in range(len(text) - _DRAWN_LENGTH + 1):
-            name = text[start : start + _DRAWN_LENGTH]
-            if name in self.drawn:
-                return text[:start] + DRAWN.format(name) + text[start + _DRAWN_LENGTH :]
-        return text
+        return hide_drawn(text, self.drawn, DRAWN.format)
 
     def name(self, name: str) -> Piece:
         """Return the piece of a thing's name."""
