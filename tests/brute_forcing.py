@@ -74,7 +74,7 @@ def agree(closed: Exploration, unmerged: Exploration, faults: Iterable[Fault], *
     """
     assert broken(unmerged) <= broken(closed)
     names = {fault.name for fault in faults}
-    alike = [finding for finding in closed.violations if _faults(finding) <= names]
+    alike = [finding for finding in closed.violations if faults_of(finding) <= names]
     by_one = {finding.invariants for finding in alike if len(Schedule.parse(finding.schedule).injections) == 1}
     assert by_one <= {finding.invariants for finding in unmerged.violations}
     assert not whole or set(map(_broken, alike)) <= broken(unmerged)
@@ -85,7 +85,8 @@ def _broken(finding: Finding) -> Broken:
     return finding.invariants, frozenset(map(_masked, finding.diff))
 
 
-def _faults(finding: Finding) -> set[str]:
+def faults_of(finding: Finding) -> set[str]:
+    """Return the names of the faults that show it."""
     return {injection.fault for injection in Schedule.parse(finding.schedule).injections}
 
 

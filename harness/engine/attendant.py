@@ -51,6 +51,7 @@ class Overseer(Protocol):
     limits: Limits
     patience_s: float
     deadline: Deadline
+    looking: Deadline
     names: set[str]
     cuts: dict[Content, int]
     credentials: dict[str, bytes]
@@ -263,6 +264,11 @@ class Attendant:
 
     def _see(self, point: Point, when: When, size: int, by: Doer = "main") -> None:
         lived = self._lived
+        effect = lived.effects.get(point) or Effect(point, size, by=by)
+        lived.effects[point] = replace(effect, reached=effect.reached | {when})
+        if self._executor.looking.is_over:
+            lived.unseen, self._last = lived.unseen + 1, None
+            return
         world = self._executor.capture(self.clock, lived.pids)
         by_a_program = point.kind == "process" and when == "after"
         last = self._last or world
@@ -273,8 +279,6 @@ class Attendant:
                 lived.unintercepted.append(f"a change before {point} that nothing was seen to make")
         if when != "before" and point.verb == "write":
             self._executor.cuts.update(cut_contents(last.disk, world.disk, self.clock))
-        effect = lived.effects.get(point) or Effect(point, size, by=by)
-        lived.effects[point] = replace(effect, reached=effect.reached | {when})
         lived.sightings.append(Sighting(point, when, world))
         self._last = world
 

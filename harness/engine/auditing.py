@@ -1,8 +1,9 @@
 """Carry out truly what was merged: what no recovery can tell apart must end as its merged twin did."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ..values.schedule import Schedule
 from .closure import Closure, Node
@@ -39,8 +40,12 @@ class Audit:
         """Audit crashes that leave equal worlds: they break what their twin broke, and nothing else."""
         if self.setting.kill is None:
             return
-        merged = [(s, node) for s, node in _merged(closure, baseline, self.lens) if s != node.schedule]
-        for schedule, node in self._sample(merged, self.setting.audit):
+        self.executor.deadline.check()
+        dice = random.Random(self.setting.seed)
+        sightings = list(baseline.first.sightings)
+        dice.shuffle(sightings)
+        merged = _merged(sightings, closure, self.lens, dice)
+        for schedule, node in islice(merged, self.setting.audit):
             self._compare(schedule, node, whole=False)
 
     def joined(self, closure: Closure) -> None:
@@ -94,20 +99,23 @@ class Audit:
         return life.outcome.kind, life.points, life.struck, "" if torn else self.lens.identity(life.end)
 
 
-def _merged(closure: Closure, baseline: Baseline, lens: Lens) -> Iterator[tuple[Schedule, Node]]:
-    """Yield every crash of the run and every second one in the recovery from it, with the node that it leads to."""
+def _merged(
+    sightings: Sequence[Sighting], closure: Closure, lens: Lens, dice: random.Random
+) -> Iterator[tuple[Schedule, Node]]:
+    """Yield merged crashes of the run, and one in the recovery from each, with the node that they lead to."""
 
     def judged(sighting: Sighting) -> Node | None:
         node = closure.nodes.get(lens.identity(sighting.world))
         return node if node is not None and node.judgement is not None and node.joined is None else None
 
-    for sighting in baseline.first.sightings:
+    for sighting in sightings:
         node = judged(sighting)
         if node is None:
             continue
         first = Schedule((crash(sighting, recovering=False),))
-        yield first, node
-        for inner in node.sightings:
-            second = judged(inner)
-            if second is not None:
-                yield first.then(crash(inner, recovering=True)), second
+        if first != node.schedule:
+            yield first, node
+        for inner in dice.sample(node.sightings, min(1, len(node.sightings))):
+            second, schedule = judged(inner), first.then(crash(inner, recovering=True))
+            if second is not None and schedule != second.schedule:
+                yield schedule, second

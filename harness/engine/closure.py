@@ -7,8 +7,8 @@ CrashMonkey.
 """
 
 import heapq
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -72,6 +72,7 @@ class Node:
         stage: the earliest in which it is recovered from.
         follow: whether a crash in its recovery is tried too.
         parent: from whose recovery it came; None for one that a run left.
+        followed: whether what a crash in its recovery leaves has been looked through.
         joined: the node that this one cannot be told from by whoever comes after it; that one's recovery is its own.
         asked: what the processes read that recovered from it and were judged.
     """
@@ -82,6 +83,7 @@ class Node:
     stage: Stage = Stage.SINGLE
     follow: bool = True
     parent: "Node | None" = None
+    followed: bool = False
     joined: "Node | None" = None
     asked: Footprint = NOTHING
     lives: tuple[Lived, ...] = ()
@@ -110,14 +112,18 @@ class Node:
 class Closure:
     """The distinct worlds and their recoveries; grows until nothing new appears.
 
+    Args:
+        check: raises OutOfTime where the budget is spent; there may be thousands of worlds to name.
+
     Attributes:
         growing: what grows with each restart and kept the closure from ending.
     """
 
-    def __init__(self, setting: Setting, judge: Judge, lens: Lens) -> None:
+    def __init__(self, setting: Setting, judge: Judge, lens: Lens, check: Callable[[], None]) -> None:
         self._setting, self._judge, self._lens = setting, judge, lens
         self._joining = Joining(lens)
         self._alike: dict[str, list[Node]] = {}
+        self._check, self._unfollowed = check, deque[Node]()
         self._work: list[tuple[Stage, int, str]] = []
         self._added = 0
         self.nodes: dict[str, Node] = {}
@@ -179,7 +185,7 @@ class Closure:
         if not node.follow:
             node.follow = True
             if node.judgement is not None:
-                self._follow(node)
+                self._unfollowed.append(node)
         if node.joined is not None:
             self._follow_too(node.joined)
 
@@ -194,8 +200,9 @@ class Closure:
 
     def abandon(self) -> int:
         """Leave out all worlds that are still waiting; returns how many."""
-        left = self.waiting
+        left = self.waiting + len(self._unfollowed)
         self._work.clear()
+        self._unfollowed.clear()
         self.abandoned += left
         return left
 
@@ -205,15 +212,21 @@ class Closure:
         The worlds that a crash during these recoveries leaves join in, where they are followed. Raises OutOfTime where
         the budget is spent; the node waits on then.
         """
-        while self._work and self._work[0][0] <= until:
-            stage, _, key = item = heapq.heappop(self._work)
-            if self._waits(stage, key):
-                try:
-                    self._recover(self.nodes[key])
-                except OutOfTime:
-                    heapq.heappush(self._work, item)
-                    raise
-                yield self.nodes[key]
+        while True:
+            if self._work and self._work[0][0] <= until:
+                stage, _, key = item = heapq.heappop(self._work)
+                if self._waits(stage, key):
+                    try:
+                        self._recover(self.nodes[key])
+                    except OutOfTime:
+                        heapq.heappush(self._work, item)
+                        raise
+                    yield self.nodes[key]
+            elif self._unfollowed and until > Stage.SINGLE:
+                self._follow(self._unfollowed[0])
+                self._unfollowed.popleft()
+            else:
+                return
 
     def settle(self, key: str) -> Node:
         """Recover from one world now, whatever its stage, where nobody did yet."""
@@ -237,7 +250,7 @@ class Closure:
         node.asked = together(life.footprint for life in (*lives, *node.judgement.executions))
         self._alike.setdefault(self._joining.weakest(node.world), []).append(node)
         if node.follow:
-            self._follow(node)
+            self._unfollowed.append(node)
 
     def _twin_of(self, node: Node) -> Node | None:
         """Return a judged node that this one equals in all that was read after it, and in all that is judged."""
@@ -268,7 +281,7 @@ class Closure:
             return False
         self._joining.forget()
         own = {key: node.asked for key, node in self.nodes.items() if node.joined is None}
-        following = {key: [*self._following(self.nodes[key])] for key in own}
+        following = {key: [*self._following(self.nodes[key])] for key in own if self.nodes[key].followed}
         asked = with_all_after(own, following)
         for key, footprint in asked.items():
             self.nodes[key].asked = footprint  # who is taken apart does not join the same one again
@@ -307,14 +320,16 @@ class Closure:
                 node.orders += (ordered,)
                 yield ordered
         if node.orders:
-            self._follow(node)
+            self._unfollowed.append(node)
 
     def _follow(self, node: Node) -> None:
         """Add the worlds that a crash during this recovery leaves."""
+        node.followed = True
         if self._setting.kill is None:
             return
         stage = Stage.CRASH_IN_RECOVERY if node.stage == Stage.SINGLE and not node.orders else Stage.REST
         for between, sighting in node.seen:
+            self._check()
             key = self._lens.identity(sighting.world)
             if key in self.nodes:
                 continue

@@ -52,7 +52,7 @@ class Executor:
         self.cuts: dict[Content, int] = {}
         self.limits = UNLIMITED
         self.patience_s = 30.0
-        self.deadline = Deadline()
+        self.deadline, self.looking = Deadline(), Deadline()
         self.working_on: Callable[[str], str] = lambda role: role
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
         self.held: Held | None = None

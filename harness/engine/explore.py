@@ -30,6 +30,7 @@ from .statement import interruption, statement
 from .tallying import Tallying
 
 _PATIENCE_FACTOR = 50
+_SHARE_OF_FIRST_RUN = 1 / 3  # of a budget: as long as the outside is looked at during the first run
 
 
 class NothingSelected(Exception):
@@ -127,7 +128,10 @@ class Explorer:
 
     def _observe(self, *, merge: bool = True) -> None:
         began = time.monotonic()
+        if self.setting.budget_s is not None:
+            self.executor.looking.set(began + self.setting.budget_s * _SHARE_OF_FIRST_RUN)
         self.baseline: Baseline = observe(self.setting, self.executor, self.lens)
+        self.executor.looking.set(None)
         self.executor.patience_s = max(10.0, _PATIENCE_FACTOR * (time.monotonic() - began))
         self.judge = Judge(self.setting, self.executor, self.lens, self.baseline, merge=merge)
         moments = {(s.point, s.when): place for place, s in enumerate(self.baseline.first.sightings)}
@@ -139,7 +143,7 @@ class Explorer:
 
     def _explore(self, reduce: bool) -> Exploration:
         self._observe(merge=reduce)
-        closure = Closure(self.setting, self.judge, self.lens)
+        closure = Closure(self.setting, self.judge, self.lens, self.executor.deadline.check)
         tried = Tried()
         if reduce:
             self._schedules(closure, tried)

@@ -86,8 +86,10 @@ class Tried:
     planned: Counter[str] = field(default_factory=Counter)
     judged: Counter[str] = field(default_factory=Counter)
 
-    def plan(self, singles: Sequence[Single]) -> None:
-        """Count what is there to be tried."""
+    def plan(self, singles: Sequence[Single], unseen: int = 0) -> None:
+        """Count what is there to be tried, and the crashes of which nobody saw what they leave."""
+        if unseen:
+            self.planned[CRASHES] += unseen
         for single in singles:
             self.planned[family_of(single.fault)] += single.count
 

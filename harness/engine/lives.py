@@ -45,9 +45,9 @@ class Lived:
     """One process from its start to its end.
 
     `last` is the last point of its own that was looked at; `wired` has the points that relays saw, each with the `last`
-    of then; `said` what models said where a fault put words into their mouths; `refused` the
-    last request to a twin that it refused, and how; `footprint` what it asked of the disk, everything where it could
-    not tell.
+    of then; `unseen` how often nobody looked, for want of time; `said` what models said where a fault put words into
+    their mouths; `refused` the last request to a twin that it refused, and how; `footprint` what it asked of the disk,
+    everything where it could not say.
     """
 
     role: Role
@@ -67,6 +67,7 @@ class Lived:
     unwatched: list[str] = field(default_factory=list)
     concurrent: list[str] = field(default_factory=list)
     inside: list[str] = field(default_factory=list)
+    unseen: int = 0
     said: list[str] = field(default_factory=list)
     refused: str = ""
     calls: int = 0

@@ -90,7 +90,7 @@ def _learn(lens: Lens, lives: list[Lived]) -> Masks:
 
 
 def _another(executor: Executor, initial: Snapshot, number: int, later_s: float) -> Lived:
-    life = executor.live("run", replace(initial, clock=BIRTH + later_s), f"run/{number}", trace=True)
+    life = executor.live("run", replace(initial, clock=BIRTH + later_s), f"run/{number}")
     _must_work(life)
     return life
 

@@ -133,10 +133,13 @@ class Schedules:
         singles: list[CrashState | SingleError] = []
         if self.setting.kill is not None:
             mine = [sighting for sighting in first.sightings if self._mine()]
-            singles += single_crashes(mine, self.lens)
+            singles += single_crashes(mine)
         found = errors(first.points, first.effects, self.setting.faults)
         singles += [SingleError(armed) for _, armed in found if self._mine()]
-        self.tried.plan(singles)
+        unseen = first.unseen if self.setting.kill is not None else 0
+        self.tried.plan(singles, unseen)
+        if unseen:
+            self.skipped["budget"] += unseen
         for single in breadth_first(singles):
             if self._attempt(partial(self._single, single), single.count):
                 self.tried.judge(single)

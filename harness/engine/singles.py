@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from ..boundary.armed import Armed
 from ..values.points import Point
 from ..values.schedule import Injection, Schedule
-from .lens import Lens
 from .lives import Lived, Sighting, Snapshot
 from .plan import CRASH, crash
 
@@ -38,17 +37,22 @@ class SingleError:
         return self.armed.injection.fault
 
 
-def single_crashes(sightings: Sequence[Sighting], lens: Lens) -> list[CrashState]:
+def single_crashes(sightings: Sequence[Sighting]) -> list[CrashState]:
     """Return the crash states of a traced run, the ones in its middle first, then those between, and so on.
 
-    A bug shows in a stretch of the run: halving finds long ones soon.
+    A bug shows in a stretch of the run: halving finds long ones soon. States that are not the same object may still be
+    one to a recovery: to find that out for thousands would take a budget before anything is tried.
     """
-    found: dict[str, CrashState] = {}
+    found: list[CrashState] = []
     for sighting in sightings:
-        state = found.setdefault(lens.identity(sighting.world), CrashState(sighting.world))
-        state.schedules.append(Schedule((crash(sighting, recovering=False),)))
-    states = list(found.values())
-    return [states[index] for index in _halving(len(states))]
+        if not found or not _is_same(found[-1].world, sighting.world):
+            found.append(CrashState(sighting.world))
+        found[-1].schedules.append(Schedule((crash(sighting, recovering=False),)))
+    return [found[index] for index in _halving(len(found))]
+
+
+def _is_same(one: Snapshot, other: Snapshot) -> bool:
+    return one.disk is other.disk and one.services == other.services
 
 
 def _halving(count: int) -> list[int]:

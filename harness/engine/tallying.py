@@ -58,7 +58,7 @@ class Tallying:
 
     def _crashes_in(self, node: Node, closure: Closure) -> Iterator[tuple[tuple[Injection, ...], Judgement]]:
         """Yield each crash in the recovery from a world that was judged, and what came of it."""
-        for between, sighting in node.seen:
+        for between, sighting in node.seen if node.followed else ():
             inner = closure.nodes.get(self.lens.identity(sighting.world))
             if inner is not None and inner.judgement is not None:
                 yield (*between, crash(sighting, recovering=True)), inner.judgement

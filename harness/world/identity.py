@@ -186,7 +186,7 @@ class _Pieces:
             contents = frozenset(entry.held for entry in part.values())
             return _Folder(part, moving, still, _digest(still), numbers, contents)
 
-        folder = self._folders.get(id(part), make, lambda found: 100 * len(part))
+        folder = self._folders.get(id(part), make, lambda found: 100 * (len(part) + len(found.numbers)))
         return folder if folder.contents.isdisjoint(cuts) else make()
 
     def entry(self, path: str, entry: Entry, cut: int) -> Piece:

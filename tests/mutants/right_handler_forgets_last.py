@@ -5,7 +5,7 @@ A naive harness accuses it: after an error and a crash the next start publishes 
 
 from . import wrong_handler_forgets_first as page
 
-DEPTH, FAULTS = page.DEPTH, page.FAULTS
+FAULTS = page.FAULTS
 
 
 def undo(shared, own):

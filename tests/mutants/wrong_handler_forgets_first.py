@@ -6,7 +6,6 @@ Neither an error nor a crash does harm. A crash in the handler of an error does:
 import httpx
 
 MAILS = "https://api.mail.test/mails"
-DEPTH = 2
 FAULTS = ("process.kill", "http.server_error")
 
 
