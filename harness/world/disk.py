@@ -187,10 +187,9 @@ class Disk:
                 f"{_listed(paths)} belongs to another user, to whom it cannot be given back",
                 "watch a folder without it, or let the test make its own copy",
             )
-        for key, entry in found.files.items():
-            if entry.kind == "other":
-                note = f"{self.path_of(key, found.files)} is a {_named(entry)}: it is left alone, not put back"
-                self.notes[note] = None
+        for key in sorted(key for key, entry in found.files.items() if entry.kind == "other"):
+            name = _named(found.files[key])
+            self.notes[f"{self.path_of(key, found.files)} is a {name}: it is left alone, not put back"] = None
 
     def _note_size(self, files: Mapping[Key, RawEntry]) -> None:
         """Say of large sources that they are large: each look costs by their entries, a state by their bytes."""
