@@ -30,7 +30,8 @@ def _put_back(session: Session, place: Path) -> Iterator[str]:
     except FileNotFoundError:
         return  # its guardian, or another session, was here first
     except (OSError, ChaosError, json.JSONDecodeError, KeyError, TypeError) as problem:
-        yield f"what a killed session changed could not be put back: {problem}; how it lay before: {session.folder}"
+        before = f"how it lay before: {session.folder} (remove that when you have looked)"
+        yield f"what a killed session changed could not be put back: {problem}; {before}"
 
 
 def _put_back_one(session: Session, kept: Path, place: Path) -> Iterator[str]:
