@@ -193,3 +193,10 @@ def test_first_and_x_end_an_exploration_at_its_first_finding(pytester: pytest.Py
         output = pytester.runpytest_subprocess("--chaos", "--chaos-faults=process.kill,storage.*", option).stdout.str()
         assert "by first_finding" in output
         assert "not explored" not in output
+
+
+def test_a_budget_limits_brute_force_too(tmp_path: Path) -> None:
+    """It carries out what it can, and says that something was left out."""
+    result = explored(reminder(), tmp_path / "it", budget_s=1e-9, reduce=False)
+    assert result.skipped["budget"] > 0
+    assert "exhaustive" not in result.statement

@@ -152,7 +152,7 @@ class Explorer:
                 self._within_budget(lambda: self._audit(closure))
         else:
             self._brute_force()
-            self.confirming.end()
+            self._within_budget(self.confirming.end, more=True)
         self.executor.deadline.set(None)
         if not self.findings.schedules and not self.drifted and not self.skipped:
             raise NothingSelected
@@ -219,9 +219,15 @@ class Explorer:
             self.findings.errors.update(dict.fromkeys(self.audit.errors))
 
     def _brute_force(self) -> None:
+        """Carry out all of it, as far as the budget lasts; nobody knows then how much is left."""
         arguments = (self.setting, self.executor, self.judge, self.baseline)
-        for schedule, judgement in brute.everything(*arguments, self.drifted):
-            self.findings.add(schedule, judgement)
+        if self.setting.budget_s is not None:
+            self.executor.deadline.set(self.began + self.setting.budget_s)
+        try:
+            for schedule, judgement in brute.everything(*arguments, self.drifted):
+                self.findings.add(schedule, judgement)
+        except OutOfTime:
+            self.skipped = {"budget": 1}
 
     def _truly(self, schedule: Schedule) -> tuple[Judgement, list[str]]:
         """Carry a schedule out from the start and judge it, nothing remembered from before."""
