@@ -1,5 +1,6 @@
 """Run one process of the agent in a child, from a given world, under a given plan, and say what came of it."""
 
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -53,6 +54,8 @@ class Executor:
         self.limits = UNLIMITED
         self.patience_s = 30.0
         self.deadline, self.looking = Deadline(), Deadline()
+        self.look_s: float | None = None  # how long the outside is looked at during one process; None for no limit
+        self.unseen = 0
         self.working_on: Callable[[str], str] = lambda role: role
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
         self.held: Held | None = None
@@ -194,6 +197,7 @@ class Executor:
             self.held.check()
         self.processes.make_way(start.pids)
         self.restore(start)
+        self.looking.set(None if self.look_s is None else time.monotonic() + self.look_s)
         for twin in self.setting.twins:
             twin.vary(0 if stream == FIRST_STREAM else zlib.crc32(stream.encode()))
 
@@ -210,6 +214,7 @@ class Executor:
     def _remember(self, lived: Lived) -> None:
         """Keep what the statement must know, and say what is going on."""
         self.setting.progress(lambda: self.working_on(lived.role), self.executions)
+        self.unseen += lived.unseen
         for name in ("unintercepted", "unwatched", "concurrent", "inside"):
             getattr(self, name).update(dict.fromkeys(getattr(lived, name)))
 

@@ -30,7 +30,8 @@ from .statement import interruption, statement
 from .tallying import Tallying
 
 _PATIENCE_FACTOR = 50
-_SHARE_OF_FIRST_RUN = 1 / 3  # of a budget: as long as the outside is looked at during the first run
+_SHARE_OF_FIRST_RUN, _SHARE_OF_PROCESS = 1 / 3, 1 / 10
+"""Of a budget: as long as the outside is looked at during the first run, and during any other process."""
 
 
 class NothingSelected(Exception):
@@ -128,10 +129,10 @@ class Explorer:
 
     def _observe(self, *, merge: bool = True) -> None:
         began = time.monotonic()
-        if self.setting.budget_s is not None:
-            self.executor.looking.set(began + self.setting.budget_s * _SHARE_OF_FIRST_RUN)
+        budget_s = self.setting.budget_s
+        self.executor.look_s = None if budget_s is None else budget_s * _SHARE_OF_FIRST_RUN
         self.baseline: Baseline = observe(self.setting, self.executor, self.lens)
-        self.executor.looking.set(None)
+        self.executor.look_s = None if budget_s is None else budget_s * _SHARE_OF_PROCESS
         self.executor.patience_s = max(10.0, _PATIENCE_FACTOR * (time.monotonic() - began))
         self.judge = Judge(self.setting, self.executor, self.lens, self.baseline, merge=merge)
         moments = {(s.point, s.when): place for place, s in enumerate(self.baseline.first.sightings)}
@@ -292,7 +293,7 @@ class Explorer:
         )
 
     def _is_closed(self, closure: Closure, tried: Tried, reduce: bool) -> bool:
-        whole = closure.closed and CRASHES not in tried.left_out()
+        whole = closure.closed and CRASHES not in tried.left_out() and not self.executor.unseen
         return reduce and whole and self.setting.kill is not None and not self.drifted
 
     def _replay(self, schedule: Schedule) -> Exploration:

@@ -81,6 +81,8 @@ class Schedules:
             self.skipped["first_finding"] += self._left()
             self.closure.abandon()
         self.executor.working_on = lambda role: role
+        if self.executor.unseen:
+            self.skipped["budget"] += self.executor.unseen
         self.tally.count_recoveries(self.closure)
 
     def _left(self) -> int:
@@ -136,10 +138,7 @@ class Schedules:
             singles += single_crashes(mine)
         found = errors(first.points, first.effects, self.setting.faults)
         singles += [SingleError(armed) for _, armed in found if self._mine()]
-        unseen = first.unseen if self.setting.kill is not None else 0
-        self.tried.plan(singles, unseen)
-        if unseen:
-            self.skipped["budget"] += unseen
+        self.tried.plan(singles, first.unseen if self.setting.kill is not None else 0)
         for single in breadth_first(singles):
             if self._attempt(partial(self._single, single), single.count):
                 self.tried.judge(single)
