@@ -54,6 +54,7 @@ class Struck:
     """The planned injection at this position has struck; an order may turn out to have been `in_vain`."""
 
     armed: int
+    clock: float
     in_vain: bool = False
 
 

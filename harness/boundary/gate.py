@@ -314,12 +314,12 @@ class Gate:
         """Tell the parent that somebody waits here; afterwards where nobody came, and no fault is why."""
         came: list[bool] = []
         spent = len(self._plan.spent)
-        self.channel.tell(Struck(armed.position))
+        self.channel.tell(Struck(armed.position, self.now()))
         try:
             yield came
         finally:
             if not any(came) and len(self._plan.spent) == spent:
-                self.channel.tell(Struck(armed.position, in_vain=True))
+                self.channel.tell(Struck(armed.position, self.now(), in_vain=True))
 
     def _held(self, point: Point, when: When) -> Armed | None:
         """Return what the plan says about others that go first here, once."""
@@ -350,7 +350,7 @@ class Gate:
             point,
             when,
             lambda strike: wanted(strike) and not isinstance(strike, Hold),
-            lambda position: self.channel.tell(Struck(position)),
+            lambda position: self.channel.tell(Struck(position, self.now())),
         )
         self.trace = self.trace or (armed is not None and self.trace_once_struck)
         return armed

@@ -51,7 +51,7 @@ class Overseer(Protocol):
     limits: Limits
     patience_s: float
     deadline: Deadline
-    looking: Deadline
+    look_s: float | None
     names: set[str]
     cuts: dict[Content, int]
     credentials: dict[str, bytes]
@@ -100,7 +100,7 @@ class Attendant:
     ) -> None:
         self._executor, self._lived, self._channel, self._plan, self._trace = executor, lived, channel, plan, trace
         self._last = lived.start if trace else None  # None before the first look at a process that is not traced yet
-        self.clock = lived.start.clock
+        self.clock, self._looked_s = lived.start.clock, 0.0
         self.told = self.rests = False
         self._refused: set[str] = set()
         self._problem: ChaosError | None = None
@@ -235,6 +235,7 @@ class Attendant:
         if isinstance(message, Act):
             return self._act(message)
         if isinstance(message, Struck):
+            self.clock = message.clock  # of a process that nobody looks at it may be the last word
             (lived.struck.discard if message.in_vain else lived.struck.add)(message.armed)
         elif isinstance(message, Noted):
             self._note(message)
@@ -266,10 +267,13 @@ class Attendant:
         lived = self._lived
         effect = lived.effects.get(point) or Effect(point, size, by=by)
         lived.effects[point] = replace(effect, reached=effect.reached | {when})
-        if self._executor.looking.is_over:
+        look_s = self._executor.look_s
+        if look_s is not None and self._looked_s > look_s:
             lived.unseen, self._last = lived.unseen + 1, None
             return
+        began = time.monotonic()
         world = self._executor.capture(self.clock, lived.pids)
+        self._looked_s += time.monotonic() - began
         by_a_program = point.kind == "process" and when == "after"
         last = self._last or world
         if (by_a_program or when == "before") and not self._executor.same_outside(last, world):

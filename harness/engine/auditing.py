@@ -8,7 +8,7 @@ from itertools import islice
 from ..values.schedule import Schedule
 from .closure import Closure, Node
 from .confirming import Truly
-from .execute import Executor
+from .execute import Executor, Sample
 from .joining import Joining
 from .lens import Lens
 from .lives import Lived, Sighting
@@ -57,17 +57,22 @@ class Audit:
     def used_processes(self) -> None:
         """Live a sample of what used processes lived again, in fresh ones: nothing may come otherwise."""
         before = self.executor.executions
-        for sample in self.executor.samples:
-            used = sample.lived
-            fresh = self.executor.live(used.role, used.start, sample.stream, sample.plan, earlier=sample.earlier)
-            # of a pid that was written half is left, and not known as one
-            torn = any(armed.injection.when == "middle" for armed in sample.plan)
-            if self._course(fresh, torn) != self._course(used, torn):
-                struck = ", ".join(str(armed.injection) for armed in sample.plan) or "no fault"
-                text = f"audit: {used.role} with {struck} goes otherwise in a fresh process"
-                hint = "perhaps the agent keeps something in memory: explore without --chaos-reuse"
-                self.errors += (f"{text}; {hint}",)
-        self.executions += self.executor.executions - before
+        try:
+            for sample in self.executor.samples:
+                self._live_again(sample)
+        finally:
+            self.executions += self.executor.executions - before
+
+    def _live_again(self, sample: Sample) -> None:
+        used = sample.lived
+        fresh = self.executor.live(used.role, used.start, sample.stream, sample.plan, earlier=sample.earlier)
+        # of a pid that was written half is left, and not known as one
+        torn = any(armed.injection.when == "middle" for armed in sample.plan)
+        if self._course(fresh, torn) != self._course(used, torn):
+            struck = ", ".join(str(armed.injection) for armed in sample.plan) or "no fault"
+            text = f"audit: {used.role} with {struck} goes otherwise in a fresh process"
+            hint = "perhaps the agent keeps something in memory: explore without --chaos-reuse"
+            self.errors += (f"{text}; {hint}",)
 
     def _sample(self, merged: list[tuple[Schedule, Node]], most: int) -> list[tuple[Schedule, Node]]:
         return random.Random(self.setting.seed).sample(merged, min(most, len(merged)))

@@ -9,7 +9,7 @@ CrashMonkey.
 import heapq
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from ..values.reads import NOTHING, Footprint
@@ -73,6 +73,7 @@ class Node:
         follow: whether a crash in its recovery is tried too.
         parent: from whose recovery it came; None for one that a run left.
         followed: whether what a crash in its recovery leaves has been looked through.
+        then: keys of the nodes that faults in its recovery lead to.
         joined: the node that this one cannot be told from by whoever comes after it; that one's recovery is its own.
         asked: what the processes read that recovered from it and were judged.
     """
@@ -84,6 +85,7 @@ class Node:
     follow: bool = True
     parent: "Node | None" = None
     followed: bool = False
+    then: set[str] = field(default_factory=set)
     joined: "Node | None" = None
     asked: Footprint = NOTHING
     lives: tuple[Lived, ...] = ()
@@ -153,7 +155,7 @@ class Closure:
     @property
     def waiting(self) -> int:
         """How many worlds wait to be recovered from."""
-        return sum(self._waits(stage, key) for stage, _, key in self._work)
+        return sum(self._waits(stage, key) for stage, _, key in self._work) + len(self._unfollowed)
 
     def add(
         self,
@@ -200,7 +202,8 @@ class Closure:
 
     def abandon(self) -> int:
         """Leave out all worlds that are still waiting; returns how many."""
-        left = self.waiting + len(self._unfollowed)
+        left = sum(self._waits(stage, key) for stage, _, key in self._work if stage > Stage.SINGLE)
+        left += len(self._unfollowed)  # a single one was counted where it was tried
         self._work.clear()
         self._unfollowed.clear()
         self.abandoned += left
@@ -270,9 +273,20 @@ class Closure:
         """The nodes that joined another one."""
         return [node for node in self.nodes.values() if node.joined is not None]
 
-    def also_read(self, node: Node, lives: Iterable[Lived]) -> None:
-        """Note what further processes read that started from a node: second faults."""
+    def also_read(self, node: Node, lives: Iterable[Lived], then: Node | None = None) -> None:
+        """Note what further processes read that came of a node, and the node that they left: orders, second faults."""
         node.asked = together([node.asked, *(life.footprint for life in lives)])
+        if then is not None:
+            node.then.add(then.key)
+
+    def after_one_fault(self) -> list[Node]:
+        """Return the nodes that were recovered from and that one fault can leave, or one that joined them."""
+        found = {}
+        for node in self.nodes.values():
+            recovered = node.joined or node
+            if node.schedule.faults == 1 and recovered.lives:
+                found[recovered.key] = recovered
+        return list(found.values())
 
     def take_apart(self) -> bool:
         """Let those wait again that joined a node and differ in what somebody read later; returns whether any does."""
@@ -292,12 +306,13 @@ class Closure:
             and (self._judge.private_is_judged or not self._are_one(node, node.joined, asked[node.joined.key]))
         ]
         for node in apart:
-            node.joined = node.judgement = None
+            node.joined = node.judgement = node.orders = None
             self._push(node.stage, node.key)
         return bool(apart)
 
     def _following(self, node: Node) -> Iterator[str]:
-        """Yield the keys of the nodes that a crash in this recovery leads to."""
+        """Yield the keys of the nodes that a crash or a fault in this recovery leads to."""
+        yield from ((self.nodes[key].joined or self.nodes[key]).key for key in node.then)
         for _, sighting in node.seen:
             after = self.nodes.get(self._lens.identity(sighting.world))
             if after is not None:
@@ -317,6 +332,7 @@ class Closure:
             self.also_read(node, lives)
             if self.tally.came(lives, in_recovery=True):
                 ordered = Ordered(injection, lives, self._judge.judge(lives))
+                self.also_read(node, ordered.judgement.executions)
                 node.orders += (ordered,)
                 yield ordered
         if node.orders:
@@ -331,7 +347,9 @@ class Closure:
         for between, sighting in node.seen:
             self._check()
             key = self._lens.identity(sighting.world)
-            if key in self.nodes:
+            known = self.nodes.get(key)
+            if known is not None:
+                self._follow_too(known)
                 continue
             if rule := self._rule_against(node, sighting.world):
                 self._left_out[key] = rule

@@ -1,6 +1,5 @@
 """Run one process of the agent in a child, from a given world, under a given plan, and say what came of it."""
 
-import time
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -53,8 +52,8 @@ class Executor:
         self.cuts: dict[Content, int] = {}
         self.limits = UNLIMITED
         self.patience_s = 30.0
-        self.deadline, self.looking = Deadline(), Deadline()
-        self.look_s: float | None = None  # how long the outside is looked at during one process; None for no limit
+        self.deadline = Deadline()
+        self.look_s: float | None = None  # how many seconds are spent on looking during one process; None for no limit
         self.unseen = 0
         self.working_on: Callable[[str], str] = lambda role: role
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
@@ -197,7 +196,6 @@ class Executor:
             self.held.check()
         self.processes.make_way(start.pids)
         self.restore(start)
-        self.looking.set(None if self.look_s is None else time.monotonic() + self.look_s)
         for twin in self.setting.twins:
             twin.vary(0 if stream == FIRST_STREAM else zlib.crc32(stream.encode()))
 

@@ -294,6 +294,7 @@ class Explorer:
 
     def _is_closed(self, closure: Closure, tried: Tried, reduce: bool) -> bool:
         whole = closure.closed and CRASHES not in tried.left_out() and not self.executor.unseen
+        whole = whole and not {"budget", "first_finding"} & self.skipped.keys()
         return reduce and whole and self.setting.kill is not None and not self.drifted
 
     def _replay(self, schedule: Schedule) -> Exploration:

@@ -56,10 +56,10 @@ class Schedules:
     skipped: Counter[str] = field(default_factory=Counter)
     tried: Tried = field(default_factory=Tried)
     _stage: Stage = Stage.SINGLE
-    _number: int = 0
+    _numbers: Counter[str] = field(default_factory=Counter)
     _once: dict[Injection, _Struck] = field(default_factory=dict)
     _struck: list[_Struck] = field(default_factory=list)
-    _outliving: dict[tuple[str, str], tuple[Armed, Sighting]] = field(default_factory=dict)
+    _outliving: dict[tuple[str, ...], tuple[Armed, list[Sighting]]] = field(default_factory=dict)
 
     def carry_out(self) -> None:
         """Carry all of them out, stage by stage; what is left when the budget is spent is counted."""
@@ -81,7 +81,7 @@ class Schedules:
             self.skipped["first_finding"] += self._left()
             self.closure.abandon()
         self.executor.working_on = lambda role: role
-        if self.executor.unseen:
+        if self.executor.unseen and self.setting.kill is not None:
             self.skipped["budget"] += self.executor.unseen
         self.tally.count_recoveries(self.closure)
 
@@ -95,11 +95,11 @@ class Schedules:
         grows = f", grows with each restart: {', '.join(self.closure.growing)}" if self.closure.growing else ""
         return f"{self._stage.text}: {role}, {self._left()} left{grows}"
 
-    def _mine(self) -> bool:
-        """Say whether the next schedule belongs to this shard."""
+    def _mine(self, kind: str) -> bool:
+        """Say whether the next schedule of a kind belongs to this shard; each kind is numbered by itself."""
         part, parts = self.setting.shard
-        self._number += 1
-        return self._number % parts == part % parts
+        self._numbers[kind] += 1
+        return self._numbers[kind] % parts == part % parts
 
     def _attempt(self, work: Callable[[], object], count: int = 1) -> bool:
         """Do a piece of work, or count it as left out where the budget does not last."""
@@ -134,24 +134,25 @@ class Schedules:
         first = self.baseline.first
         singles: list[CrashState | SingleError] = []
         if self.setting.kill is not None:
-            mine = [sighting for sighting in first.sightings if self._mine()]
+            mine = [sighting for sighting in first.sightings if self._mine("crash")]
             singles += single_crashes(mine)
         found = errors(first.points, first.effects, self.setting.faults)
-        singles += [SingleError(armed) for _, armed in found if self._mine()]
+        singles += [SingleError(armed) for _, armed in found if self._mine("error")]
         self.tried.plan(singles, first.unseen if self.setting.kill is not None else 0)
         for single in breadth_first(singles):
-            if self._attempt(partial(self._single, single), single.count):
-                self.tried.judge(single)
+            self._attempt(partial(self._single, single), single.count)
 
     def _single(self, single: CrashState | SingleError) -> None:
         if isinstance(single, SingleError):
             struck = self._error((), single.armed)
             if struck is not None and self.setting.depth > 1:
                 self._struck.append(struck)
+            self.tried.judge(single)
             return
         node = self.closure.settle(self.closure.add(single.world, single.schedules[0]))
         for schedule in single.schedules:
             self.tally.count(schedule, node.judgement, node)
+        self.tried.judge(single)
 
     def _error(self, first: tuple[Armed, ...], armed: Armed) -> _Struck | None:
         """Let a fault strike that leaves the process alive, in a run in which `first` strikes, and judge what comes.
@@ -200,29 +201,38 @@ class Schedules:
         struck = (armed.injection.point, armed.injection.when)
         for sighting in life.sightings[moments.index(struck) + 1 if struck in moments else 0 :]:
             if armed.outlives:
-                key = (armed.injection.fault, self.lens.identity(sighting.world))
-                self._outliving.setdefault(key, (armed, sighting))
+                self._outliving.setdefault(self._outlived_by(armed, sighting), (armed, []))[1].append(sighting)
                 continue
             crashed = schedule.then(crash(sighting, recovering=False))
             self.tally.reached(self.closure.add(sighting.world, crashed, Stage.CRASH_AFTER_AN_ERROR), crashed)
 
+    def _outlived_by(self, armed: Armed, sighting: Sighting) -> tuple[str, ...]:
+        """Return the same for crashes after which the first recovery meets the same fault, host and world."""
+        injection = armed.injection
+        host = injection.point.target.partition("/")[0]
+        name = f"{injection.fault}.{injection.variant}"
+        return name, injection.when, injection.point.kind, host, self.lens.identity(sighting.world)
+
     def _crashes_after_errors(self) -> None:
         self._close(Stage.CRASH_AFTER_AN_ERROR)
-        for armed, sighting in self._outliving.values():
-            self._attempt(partial(self._crash_while_it_lasts, armed, sighting))
+        for armed, sightings in self._outliving.values():
+            self._attempt(partial(self._crash_while_it_lasts, armed, sightings), len(sightings))
 
-    def _crash_while_it_lasts(self, armed: Armed, sighting: Sighting) -> None:
-        """Crash in a run in which something struck that the first recovery meets too."""
+    def _crash_while_it_lasts(self, armed: Armed, sightings: Sequence[Sighting]) -> None:
+        """Crash where one world is left, in a run in which something struck that the first recovery meets too."""
+        sighting = sightings[0]
         schedule = Schedule((armed.injection, crash(sighting, recovering=False)))
         begun = (replace(armed, position=0, begun=True),)
         lives = self.judge.recover(sighting.world, trace=False, plan=begun)
         node = self.closure.settle(self.closure.add(lives[-1].end, schedule, Stage.REST, follow=False))
-        self.tally.count(schedule, self.judge.judge([*lives, *node.recovery]))
+        judgement = self.judge.judge([*lives, *node.recovery])
+        for one in sightings:
+            self.tally.count(Schedule((armed.injection, crash(one, recovering=False))), judgement)
 
     def _orders(self) -> None:
         """Try what was in flight together in the other order: how it ends, every crash, and faults of the two."""
         for injection in self.closure.tally.plan(self.baseline.first):
-            if self._mine():
+            if self._mine("order"):
                 self._attempt(partial(self._order, injection))
         for node in [n for n in self.closure.nodes.values() if n.lives]:
             self._attempt(partial(self._reorder, node))
@@ -257,9 +267,12 @@ class Schedules:
             points = after(one.life, one.armed.injection)
             for _, armed in errors(points, one.life.effects, self.setting.faults):
                 self._attempt(partial(self._error, (one.armed,), armed))
-        for node in [n for n in self.closure.nodes.values() if n.schedule.faults == 1 and n.lives]:
-            self._in_recovery(node)
-        self._close_all(Stage.SECOND_FAULT)
+        done: set[str] = set()
+        while nodes := [node for node in self.closure.after_one_fault() if node.key not in done]:
+            done.update(node.key for node in nodes)
+            for node in nodes:
+                self._in_recovery(node)
+            self._close_all(Stage.SECOND_FAULT)  # what is taken apart now has second faults of its own
 
     def _in_recovery(self, node: Node) -> None:
         last: tuple[Armed, Lived, Judgement] | None = None
@@ -288,8 +301,8 @@ class Schedules:
             return
         struck = lives[-1]
         lives += outlasted(self.setting, self.judge, struck, (armed,))
-        self.closure.also_read(node, lives)
         healthy = self.closure.settle(self.closure.add(lives[-1].end, schedule, Stage.SECOND_FAULT, follow=False))
         judgement = self.judge.judge([*lives, *healthy.recovery])
+        self.closure.also_read(node, judgement.executions, then=healthy)
         self.tally.count(schedule, judgement)
         came.append((armed, struck, judgement))

@@ -52,7 +52,7 @@ def single_crashes(sightings: Sequence[Sighting]) -> list[CrashState]:
 
 
 def _is_same(one: Snapshot, other: Snapshot) -> bool:
-    return one.disk is other.disk and one.services == other.services
+    return one.disk is other.disk and one.services == other.services and one.clock == other.clock
 
 
 def _halving(count: int) -> list[int]:

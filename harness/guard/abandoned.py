@@ -1,6 +1,5 @@
 """What sessions left that were killed with their guardian: the next session puts it back first, and says so."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def _put_back(session: Session, place: Path) -> Iterator[str]:
                 session.remove()
     except FileNotFoundError:
         return  # its guardian, or another session, was here first
-    except (OSError, ChaosError, json.JSONDecodeError, KeyError, TypeError) as problem:
+    except (OSError, ChaosError, ValueError, KeyError, TypeError) as problem:
         before = f"how it lay before: {session.folder} (remove that when you have looked)"
         yield f"what a killed session changed could not be put back: {problem}; {before}"
 

@@ -106,6 +106,8 @@ class Disk:
             before, after = there.parts.get(folder, {}), wanted.parts.get(folder, {})
             if before is after and not groups.broken:
                 continue
+            if folder in wanted and wanted[folder].kind == "dir":
+                replacing.opens(self.path_of(folder, wanted), wanted[folder])
             for key in before.keys() - after.keys():
                 replacing.drop(self.path_of(key, there), folder=before[key].kind == "dir")
             for key, goal in after.items():

@@ -56,6 +56,10 @@ class Replacing:
         elif found.stamp() != goal.stamp():
             self._stamps[path] = goal
 
+    def opens(self, path: str, goal: RawEntry) -> None:
+        """Know what a folder is to be again in which something may be changed."""
+        self._wanted[path] = goal
+
     def rewrite(self, path: str, goal: RawEntry, found: RawEntry | None, twin: str | None) -> None:
         """Have a file of its own at `path`, whatever is there, or another name of the file `twin`."""
         if found is not None and (twin or found.kind != "file"):
