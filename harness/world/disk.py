@@ -7,6 +7,7 @@ are left out, since SQLite rebuilds them. Nothing is done by a path: a link that
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import cast
 
 from ..values.contents import Stored
 from ..values.errors import ChaosError
@@ -102,7 +103,7 @@ class Disk:
         for path in found.strays:
             replacing.drop(path)
         groups = Groups(there, wanted)
-        for folder in there.parts.keys() | wanted.parts.keys():
+        for folder in sorted(cast("set[Key]", there.parts.keys() | wanted.parts.keys())):
             before, after = there.parts.get(folder, {}), wanted.parts.get(folder, {})
             if before is after and not groups.broken:
                 continue
