@@ -58,6 +58,7 @@ class Executor:
         self.working_on: Callable[[str], str] = lambda role: role
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
         self.held: Held | None = None
+        self._hold: Callable[[], Held] | None = None
         self.processes = Processes(self._agent, self._note)
         self.reuse = False
         self.reused = 0
@@ -67,14 +68,16 @@ class Executor:
 
     def hold(self, initial: Snapshot) -> None:
         """Let a guardian know what is to be put back, whatever ends this process, until `release`."""
-        if self.setting.guard is not None:
-            self.held = self.setting.guard().hold(self.setting.sources, initial.disk)
+        guard = self.setting.guard
+        if guard is not None:
+            self._hold = lambda: guard().hold(self.setting.sources, initial.disk)
+            self.held = self._hold()
 
     def release(self) -> None:
         """Say that everything is where it belongs."""
         if self.held is not None:
             self.held.release()
-        self.held = None
+        self.held = self._hold = None
 
     def prepare(self) -> Callable[[], None]:
         """Get ready to fork; returns what puts this process back."""
@@ -193,6 +196,8 @@ class Executor:
     def _begin(self, start: Snapshot, stream: str) -> None:
         """Make the outside what a process is to find."""
         if self.held is not None:
+            if not self.held.stands and self._hold is not None:
+                self.held = self.held.taken_over_by(self._hold())
             self.held.check()
         self.processes.make_way(start.pids)
         self.restore(start)

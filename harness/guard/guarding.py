@@ -148,9 +148,20 @@ class Held:
         self._guard, self._folder = guard, folder
         self._noted: list[int] = []
 
+    @property
+    def stands(self) -> bool:
+        """Whether the record is there: somebody may have removed all of pytest's cache."""
+        return self._folder.exists()
+
     def check(self) -> None:
         """See to it that somebody guards."""
         self._guard.check()
+
+    def taken_over_by(self, other: "Held") -> "Held":
+        """Let another record stand for this one, which is gone, and return it."""
+        for pid in self._noted:
+            other.note(pid)
+        return other
 
     def note(self, pid: int) -> None:
         """Note a process that must have ended before anything is put back."""

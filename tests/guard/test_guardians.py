@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rollproof.guard.abandoned import put_back_all
@@ -16,11 +18,14 @@ from rollproof.values.errors import ChaosError
 from rollproof.values.owners import Owner, temporary_folder
 from rollproof.world.disk import Source
 
+from ..exploring import explored, options
 from ..network.test_nothing_left import gone
 
 OWNER = """
 import os, signal, sys, time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from rollproof.guard.guarding import guard
 from rollproof.values.owners import temporary_folder
 from rollproof.world.disk import Disk, Source
@@ -260,3 +265,28 @@ def test_a_folder_of_somebody_else_is_not_looked_at(tmp_path: Path, monkeypatch:
     assert len(sessions_in(tmp_path)) == 1
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert sessions_in(tmp_path) == []
+
+
+def test_a_record_that_was_removed_is_written_again(tmp_path: Path) -> None:
+    """The agent clears pytest's cache away: before the next process runs, somebody guards again."""
+    place, seen = tmp_path / "place", []
+
+    def explore(chaos: Any, folder: Path) -> None:
+        shared = folder / "shared"
+        shared.mkdir()
+        chaos.watch(shared)
+
+        def run() -> None:
+            shutil.rmtree(place)
+            (shared / "a").write_text("a")
+
+        def there(world: Any) -> bool:
+            seen.append(bool(list(place.rglob("manifest.json"))))
+            return True
+
+        chaos.explore(run=run, recover=lambda: None, allow=there, retry=False)
+
+    kill = (options().known["process.kill"],)
+    explored(SimpleNamespace(explore=explore), tmp_path / "it", records=(place,), faults=kill)
+    assert seen
+    assert all(seen)
