@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..boundary import interrupts
+from ..guard.claims import claimed
 from ..values.errors import ChaosError, nearest
 from ..values.exploration import Exploration, Finding
 from ..values.points import Point, When
@@ -57,13 +58,13 @@ class Explorer:
         self.partial: Exploration | None = None
 
     def explore(self, *, reduce: bool = True) -> Exploration:
-        """Explore everything that was selected."""
-        with closing(self.executor):
+        """Explore everything that was selected; raises ChaosError where another session explores the same paths."""
+        with closing(self.executor), claimed(source.path for source in self.setting.sources):
             return self._within(lambda: self._explore(reduce))
 
     def replay(self, schedule: Schedule) -> Exploration:
-        """Carry out just this schedule, truly."""
-        with closing(self.executor):
+        """Carry out just this schedule, truly; raises ChaosError as `explore` does."""
+        with closing(self.executor), claimed(source.path for source in self.setting.sources):
             return self._within(lambda: self._replay(schedule))
 
     def _within(self, work: Callable[[], Exploration]) -> Exploration:
