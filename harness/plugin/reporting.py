@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Generator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +40,13 @@ class Reporting:
     def progress(self, nodeid: str) -> Callable[[Callable[[], str], int], None]:
         """Return what says how far an exploration is: a count, a rate, what is running and what is left.
 
-        A live line where somebody watches; in a log, where every line is kept, one line each minute.
+        A live line where somebody watches; in a log, where every line is kept, and from a worker of pytest-xdist, one
+        line each minute.
         """
         reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-        silent = reporter is None or hasattr(self._config, "workerinput")
-        live = not silent and reporter.isatty and not os.environ.get("CI")
+        worker = hasattr(self._config, "workerinput")
+        silent = reporter is None and not worker
+        live = not silent and not worker and reporter.isatty and not os.environ.get("CI")
         began = logged = time.monotonic()
 
         def show(what: Callable[[], str], executions: int) -> None:
@@ -57,8 +59,11 @@ class Reporting:
             if live:
                 self._shown = now
                 self._overwrite(f"{line[:_WIDTH]:<{_WIDTH}}\r")
+                return
+            logged = now
+            if worker:
+                self._to_the_terminal(f"chaos: {line}\n")
             else:
-                logged = now
                 self._between_lines([f"chaos: {line}"])
 
         return show
@@ -81,6 +86,12 @@ class Reporting:
                 self._between_lines(terminal.first_finding(so_far, seed))
 
         return tell
+
+    def _to_the_terminal(self, text: str) -> None:
+        """Write to where a worker's errors go: its output is its line to the controller."""
+        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture is not None else nullcontext(), suppress(OSError):
+            os.write(2, text.encode(errors="replace"))
 
     def _between_lines(self, lines: "list[str]") -> None:
         """Write whole lines in the middle of the line that pytest is writing, and begin that one again after them."""

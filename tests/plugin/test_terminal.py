@@ -71,6 +71,17 @@ def test_it_is_quiet_where_nobody_watches(pytester: pytest.Pytester) -> None:
     assert not LIVE.search(output)
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_a_log_is_told_how_far_it_is_each_minute(pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
+    """What is tried and how much is left, in whole lines, from workers too; a minute is no time here."""
+    write_project(pytester)
+    pytester.makeconftest("import rollproof.plugin.reporting\nrollproof.plugin.reporting._IN_A_LOG_S = 0.0")
+    result = pytester.runpytest_subprocess("--chaos", *workers)
+    written = result.stderr.str() if workers else result.stdout.str()
+    told = re.findall(r"^chaos: test_publishing: \d+ executions, \d+/s, (.*)$", written, re.MULTILINE)
+    assert any(re.search(r"^single faults: recover, \d+ left$", line) for line in told), written
+
+
 def test_what_was_hidden_or_not_seen_is_said(pytester: pytest.Pytester) -> None:
     """Each mask, each file that nobody watches, and each invariant that had nothing to judge."""
     write_test(
