@@ -44,6 +44,16 @@ def replayed(agent: Any, folder: Path, token: str, **changed: Any) -> Exploratio
     return explored(agent, folder, schedule=Schedule.parse(token), **changed)
 
 
+def two_folders(chaos: Any, folder: Path, own: str = "own") -> tuple[Path, Path]:
+    """Make a watched folder, ``shared``, and a private one in `folder`, and return both."""
+    shared, private = folder / "shared", folder / own
+    shared.mkdir()
+    private.mkdir()
+    chaos.watch(shared)
+    chaos.private(private)
+    return shared, private
+
+
 def breaks(result: Exploration) -> set[str]:
     """Return the names of all invariants that are broken somewhere."""
     return {name for finding in result.violations for name in finding.invariants}

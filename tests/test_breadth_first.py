@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from .exploring import explored, options, replayed
+from .exploring import explored, options, replayed, two_folders
 from .plugin.projects import write_test
 
 MAILS = "https://api.mail.test/mails"
@@ -118,11 +118,7 @@ def test_a_crash_in_the_handler_of_an_error_is_depth_one(tmp_path: Path) -> None
     """The rollback is killed half-way: the next start finds the note, not the draft, and dies of it."""
 
     def explore(chaos: Any, folder: Path) -> None:
-        shared, own = folder / "shared", folder / "own"
-        shared.mkdir()
-        own.mkdir()
-        chaos.watch(shared)
-        chaos.private(own)
+        shared, own = two_folders(chaos, folder)
         chaos.api("https://api.mail.test")
         chaos.explore(run=lambda: draft_and_send(shared, own), recover=lambda: finish(shared, own), retry=False)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from .exploring import explored, options
+from .exploring import explored, options, two_folders
 
 
 def publish(shared: Path) -> None:
@@ -77,11 +77,7 @@ def test_the_names_of_temporary_folders_do_not_tell_crash_states_apart(tmp_path:
     """Each start draws another name: the closure ends all the same, and no such name is taken for a leftover."""
 
     def explore(chaos: Any, folder: Path) -> None:
-        shared, own = folder / "shared", folder / "own"
-        shared.mkdir()
-        own.mkdir()
-        chaos.watch(shared)
-        chaos.private(own)
+        shared, own = two_folders(chaos, folder)
         chaos.explore(run=lambda: work_in_a_temporary_folder(own, shared))
 
     result = explored(

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from rollproof.values.exploration import Exploration
 
-from .exploring import explored, options, replayed
+from .exploring import explored, options, replayed, two_folders
 
 API = "https://api.mail.test"
 Step = Callable[[Path], Any]
@@ -22,11 +22,7 @@ def agent(run: Step, recover: Step | None = None, **settings: Any) -> Any:
     """Return an agent with one watched folder, one private one (`own` beside it) and one service."""
 
     def explore(chaos: Any, folder: Path) -> None:
-        shared, own = folder / "shared", folder / "own"
-        shared.mkdir()
-        own.mkdir()
-        chaos.watch(shared)
-        chaos.private(own)
+        shared, _ = two_folders(chaos, folder)
         chaos.api(API, token="key")
         again = None if recover is None else lambda: recover(shared)
         chaos.explore(run=lambda: run(shared), recover=again, **settings)

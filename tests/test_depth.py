@@ -8,7 +8,7 @@ from typing import Any
 
 from rollproof.engine.statement import statement
 
-from .exploring import explored, options, replayed
+from .exploring import explored, options, replayed, two_folders
 
 FAULTS = ("process.kill", "storage.io_error", "http.timeout")
 SELECTED = tuple(options().known[name] for name in FAULTS)
@@ -46,11 +46,7 @@ def agent(*, careful: bool) -> Any:
     """Return an agent whose rollback is right, or wrong as soon as a fault strikes in it."""
 
     def explore(chaos: Any, folder: Path) -> None:
-        shared, own = folder / "shared", folder / "agent"
-        shared.mkdir()
-        own.mkdir()
-        chaos.watch(shared)
-        chaos.private(own)
+        shared, own = two_folders(chaos, folder, "agent")
         chaos.explore(run=lambda: publish(shared), recover=lambda: recover(shared, own, careful=careful))
 
     return SimpleNamespace(explore=explore)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rollproof.values.exploration import Exploration
 
-from .exploring import breaks, explored, options
+from .exploring import breaks, explored, options, two_folders
 
 KILL = (options().known["process.kill"],)
 Run = Callable[[Path, Path], object]
@@ -19,11 +19,7 @@ def agent(run: Run, recover: Run | None = None, check: Callable[[Any], None] | N
     """Return an agent with a watched folder and one of its own; recovery is the run again where nothing else is."""
 
     def explore(chaos: Any, folder: Path) -> None:
-        shared, own = folder / "shared", folder / "own"
-        shared.mkdir()
-        own.mkdir()
-        chaos.watch(shared)
-        chaos.private(own)
+        shared, own = two_folders(chaos, folder)
         if check is not None:
             chaos.invariant(check)
         chaos.explore(run=lambda: run(shared, own), recover=recover and (lambda: recover(shared, own)))
@@ -134,11 +130,7 @@ def test_a_credential_in_a_log_is_found(tmp_path: Path) -> None:
     key = "sk-1f9c07b2a46d58e3"
 
     def explore(chaos: Any, folder: Path) -> None:
-        shared, own = folder / "shared", folder / "own"
-        shared.mkdir()
-        own.mkdir()
-        chaos.watch(shared)
-        chaos.private(own)
+        shared, own = two_folders(chaos, folder)
         chaos.api("https://api.mail.test", token=key)
 
         def run() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from .exploring import breaks, explored, options, replayed
+from .exploring import breaks, explored, options, replayed, two_folders
 
 Agent = Callable[[Path, Path], object]
 
@@ -19,11 +19,7 @@ def agent(run: Agent, recover: Agent, *services: str) -> Any:
     """Return an agent with a watched folder, one of its own, and services."""
 
     def explore(chaos: Any, folder: Path) -> None:
-        shared, own = folder / "shared", folder / "own"
-        shared.mkdir()
-        own.mkdir()
-        chaos.watch(shared)
-        chaos.private(own)
+        shared, own = two_folders(chaos, folder)
         for service in services:
             chaos.api(f"https://{service}", token=f"token-of-{service}")
         chaos.explore(run=lambda: run(shared, own), recover=lambda: recover(shared, own))

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
@@ -56,10 +57,16 @@ class Audit:
 
     def used_processes(self) -> None:
         """Live a sample of what used processes lived again, in fresh ones: nothing may come otherwise."""
-        before = self.executor.executions
-        try:
+        with self._counted():
             for sample in self.executor.samples:
                 self._live_again(sample)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count the processes of the block as the audit's, also where the budget ends it."""
+        before = self.executor.executions
+        try:
+            yield
         finally:
             self.executions += self.executor.executions - before
 
@@ -79,11 +86,8 @@ class Audit:
 
     def _compare(self, schedule: Schedule, node: Node, *, whole: bool) -> None:
         """Run a schedule truly and hold what comes against what came of the node that it was merged with."""
-        before = self.executor.executions
-        try:
+        with self._counted():
             truly, drifted = self.truly(schedule)
-        finally:
-            self.executions += self.executor.executions - before
         merged = node.judgement
         assert merged is not None
         self.audited += 1

@@ -4,7 +4,7 @@ import time
 
 
 class OutOfTime(Exception):
-    """The budget is spent: the process that was to run, or ran, is nobody's any more."""
+    """The budget is spent. Raised before a process starts, or while one runs, whose result is discarded then."""
 
 
 class Deadline:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
-from ..values.reads import NOTHING, Footprint
+from ..values.reads import NOTHING, Footprint, together
 from ..values.schedule import Injection, Schedule
 from .budget import OutOfTime
 from .growth import grown
-from .joining import Joining, together, with_all_after
+from .joining import Joining, with_all_after
 from .judge import Judge, Judgement
 from .lens import Lens
 from .lives import Lived, Sighting, Snapshot
@@ -74,8 +74,8 @@ class Node:
         parent: from whose recovery it came; None for one that a run left.
         followed: whether what a crash in its recovery leaves has been looked through.
         then: keys of the nodes that faults in its recovery lead to.
-        joined: the node that this one cannot be told from by whoever comes after it; that one's recovery is its own.
-        asked: what the processes read that recovered from it and were judged.
+        joined: the node whose recovery stands for this one's: no process read anything in which the two differ.
+        asked: what the processes read that came of it: its recovery, and those that judging needed.
     """
 
     key: str
@@ -250,7 +250,7 @@ class Closure:
         lives = tuple(self._judge.recover(node.world, trace=trace))
         node.judgement = self._judge.judge(lives)
         node.lives = lives
-        node.asked = together(life.footprint for life in (*lives, *node.judgement.executions))
+        node.asked = together(life.footprint for life in node.judgement.executions)
         self._alike.setdefault(self._joining.weakest(node.world), []).append(node)
         if node.follow:
             self._unfollowed.append(node)
@@ -289,7 +289,10 @@ class Closure:
         return list(found.values())
 
     def take_apart(self) -> bool:
-        """Let those wait again that joined a node and differ in what somebody read later; returns whether any does."""
+        """Separate joined nodes from their twin where a later process read something in which the two differ.
+
+        They wait to be recovered from again; returns whether there are any.
+        """
         joined = self.joined
         if not joined:
             return False

@@ -153,7 +153,8 @@ class Explorer:
             if "first_finding" not in self.skipped:
                 self._within_budget(lambda: self._audit(closure))
         else:
-            self._brute_force()
+            if not self._within_budget(self._brute_force):
+                self.skipped = {"budget": 1}  # nobody knows how much is left
             self._within_budget(self.confirming.end, more=True)
         self.executor.deadline.set(None)
         if not self.findings.schedules and not self.drifted and not self.skipped:
@@ -171,13 +172,16 @@ class Explorer:
         )
         return replace(result, statement=text)
 
-    def _within_budget(self, work: Callable[[], None], *, more: bool = False) -> None:
-        """Do a piece of work as far as the budget lasts; with `more`, a little longer than it lasts."""
-        if self.setting.budget_s is not None:
-            end = self.began + self.setting.budget_s
-            self.executor.deadline.set(max(end, time.monotonic()) + more * _confirming_s(self.setting.budget_s))
+    def _within_budget(self, work: Callable[[], None], *, more: bool = False) -> bool:
+        """Do a piece of work as far as the budget lasts, with `more` a little longer; returns whether it ended."""
+        budget_s = self.setting.budget_s
+        if budget_s is not None:
+            end = self.began + budget_s
+            self.executor.deadline.set(max(end, time.monotonic()) + _confirming_s(budget_s) if more else end)
         with suppress(OutOfTime):
             work()
+            return True
+        return False
 
     def _schedules(self, closure: Closure, tried: Tried) -> None:
         executor = self.executor
@@ -185,9 +189,7 @@ class Explorer:
         arguments = (self.setting, executor, self.lens, self.judge, self.baseline, closure, tally, self._look)
         schedules = Schedules(*arguments, tried=tried)
         executor.reuse = self.setting.reuse and not self.setting.reach
-        if self.setting.budget_s is not None:
-            executor.deadline.set(self.began + self.setting.budget_s)
-        schedules.carry_out()
+        self._within_budget(schedules.carry_out)
         executor.reuse = False
         executor.processes.retire()
         self.skipped = schedules.skipped
@@ -221,15 +223,9 @@ class Explorer:
             self.findings.errors.update(dict.fromkeys(self.audit.errors))
 
     def _brute_force(self) -> None:
-        """Carry out all of it, as far as the budget lasts; nobody knows then how much is left."""
         arguments = (self.setting, self.executor, self.judge, self.baseline)
-        if self.setting.budget_s is not None:
-            self.executor.deadline.set(self.began + self.setting.budget_s)
-        try:
-            for schedule, judgement in brute.everything(*arguments, self.drifted):
-                self.findings.add(schedule, judgement)
-        except OutOfTime:
-            self.skipped = {"budget": 1}
+        for schedule, judgement in brute.everything(*arguments, self.drifted):
+            self.findings.add(schedule, judgement)
 
     def _truly(self, schedule: Schedule) -> tuple[Judgement, list[str]]:
         """Carry a schedule out from the start and judge it, nothing remembered from before."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ..values.contents import contains
-from ..values.reads import EVERYTHING, NOTHING, Footprint
+from ..values.reads import NOTHING, Footprint, together
 from ..values.trees import replaced
 from ..values.world import Entry, World
 from ..world.leases import live_leases
@@ -69,7 +69,7 @@ class Joining:
         return self._kept[key]
 
     def forget(self) -> None:
-        """Start over: masks have changed."""
+        """Start over: masks have changed, or credentials are known that were not."""
         self._kept.clear()
         self._by_hidden.clear()
 
@@ -99,18 +99,6 @@ def _reads(footprint: Footprint, name: str) -> bool:
 
 def _leased(name: str, entry: Entry, clock: float) -> bool:
     return bool(live_leases(World(private_entries={name: entry}), clock))
-
-
-def together(footprints: Iterable[Footprint]) -> Footprint:
-    """Return what several processes asked for together."""
-    parts = list(footprints)
-    if any(part.everything for part in parts):
-        return EVERYTHING
-    return Footprint(
-        frozenset().union(*(part.asked for part in parts)),
-        frozenset().union(*(part.scanned for part in parts)),
-        frozenset().union(*(part.trees for part in parts)),
-    )
 
 
 def with_all_after(own: Mapping[str, Footprint], following: Mapping[str, Iterable[str]]) -> dict[str, Footprint]:

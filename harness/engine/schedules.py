@@ -24,6 +24,9 @@ from .setting import Setting
 from .singles import CrashState, SingleError, after, same_as_once, single_crashes
 from .tallying import Tallying
 
+_STRUCK_BY_THE_PARENT = ("net", "served")
+"""Kinds of points: the process does not know when something strikes there."""
+
 
 @dataclass(slots=True)
 class _Struck:
@@ -101,16 +104,15 @@ class Schedules:
         self._numbers[kind] += 1
         return self._numbers[kind] % parts == part % parts
 
-    def _attempt(self, work: Callable[[], object], count: int = 1) -> bool:
+    def _attempt(self, work: Callable[[], object], count: int = 1) -> None:
         """Do a piece of work, or count it as left out where the budget does not last."""
         try:
             self.executor.deadline.check()
             work()
         except OutOfTime:
             self.skipped["budget"] += count
-            return False
-        self.between()
-        return True
+        else:
+            self.between()
 
     def _close(self, until: Stage) -> None:
         """Recover from all worlds that wait for this stage, or leave all out where the budget does not last."""
@@ -165,16 +167,15 @@ class Schedules:
             self.tally.count(schedule, once.judgement, once.node)
             return None
         struck = self._strike(schedule, (*first, replace(armed, position=len(first))))
-        if struck is not None and not first and not armed.injection.lasting:
-            self._once[armed.injection] = struck
+        lasts = self.setting.known[armed.injection.fault].lasting and not armed.injection.lasting
+        if struck is not None and not first and lasts:
+            self._once[armed.injection] = struck  # the lasting one comes next, and may do no more
         return struck
 
     def _strike(self, schedule: Schedule, plan: tuple[Armed, ...]) -> _Struck | None:
         follows = schedule.faults == 1
         traced = follows and (self.setting.kill is not None or self.setting.depth > 1)
-        relayed = any(
-            armed.injection.point.kind in ("net", "served") for armed in plan
-        )  # it is the parent that strikes
+        relayed = any(armed.injection.point.kind in _STRUCK_BY_THE_PARENT for armed in plan)
         trace: Tracing = "once struck" if traced and not relayed else traced
         life = self.executor.live("run", self.baseline.initial, FIRST_STREAM, plan, trace=trace)
         if len(life.struck) < len(plan):

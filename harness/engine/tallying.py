@@ -44,7 +44,10 @@ class Tallying:
         firsts[schedule.injections[0]] = known, count + 1
 
     def count_recoveries(self, closure: Closure) -> None:
-        """Count each crash in a recovery, and each one after an error or another order, that was judged."""
+        """Count each crash in a recovery, and each one after an error or another order, that was judged.
+
+        To be called once, after the last stage: a second call would count them again.
+        """
         for key, firsts in self._reached.items():
             judgement = closure.nodes[key].judgement
             if judgement is not None:

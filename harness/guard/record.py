@@ -19,7 +19,7 @@ from ..values.contents import Stored
 from ..values.errors import ChaosError
 from ..world import contents as stored
 from ..world.disk import Disk
-from ..world.raw import DiskState, Key, Place, RawEntry, Source
+from ..world.raw import SIBLINGS, DiskState, Key, Place, RawEntry, Source
 
 _VERSION = 1
 _MANIFEST, _CONTENTS, _STORED = "manifest.json", "contents", "stored-"
@@ -127,7 +127,7 @@ def _changed_ns(path: str) -> int:
 
 def _whole(key: Key) -> Key:
     index, path = key
-    for suffix in ("-wal", "-journal"):
+    for suffix in SIBLINGS:
         path = path.removesuffix(suffix)
     return index, path
 
@@ -135,7 +135,7 @@ def _whole(key: Key) -> Key:
 def _above(key: Key) -> list[Key]:
     """Return the folders that a path lies in, its source included; a file beside a source that is one lies in none."""
     index, path = key
-    if not path or path in ("-wal", "-journal"):
+    if not path or path in SIBLINGS:
         return []
     parts = path.split("/")
     return [(index, "/".join(parts[:count])) for count in range(len(parts))]

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Generator
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +89,7 @@ class Reporting:
 
     def _to_the_terminal(self, text: str) -> None:
         """Write to where a worker's errors go: its output is its line to the controller."""
-        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture is not None else nullcontext(), suppress(OSError):
+        with self._past_capture(), suppress(OSError):
             os.write(2, text.encode(errors="replace"))
 
     def _between_lines(self, lines: "list[str]") -> None:
@@ -105,10 +104,14 @@ class Reporting:
         return reporter._tw
 
     def _overwrite(self, text: str) -> None:
-        """Write over the line that pytest is writing, which does not know of it; past its capture."""
-        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+        """Write over the line that pytest is writing, which does not know of it."""
+        with self._past_capture():
             self._writer.write_raw(f"\r{text}", flush=True)
+
+    def _past_capture(self) -> AbstractContextManager[None]:
+        """Let what is written in the block reach the terminal."""
+        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
+        return nullcontext() if capture is None else capture.global_and_fixture_disabled()
 
     def _restore_line(self) -> None:
         """Put back what pytest had written there."""

@@ -3,7 +3,8 @@
 Kin: the read sets of optimistic transactions, and dependency tracking in build systems (tup, fabricate).
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -59,13 +60,7 @@ class Footprint:
 
     def __or__(self, other: "Footprint") -> "Footprint":
         """Return what two processes asked for together."""
-        return Footprint(
-            self.asked | other.asked,
-            self.scanned | other.scanned,
-            self.trees | other.trees,
-            self.everything or other.everything,
-            self.first + other.first,
-        )
+        return replace(together([self, other]), first=self.first + other.first)
 
     @property
     def named(self) -> tuple[Read, ...]:
@@ -99,6 +94,17 @@ def _folders(path: str) -> list[str]:
     while path := path.rpartition("/")[0]:
         found.append(path)
     return found
+
+
+def together(footprints: Iterable[Footprint]) -> Footprint:
+    """Return what several processes asked for together, without the names of their reads."""
+    parts = list(footprints)
+    return Footprint(
+        frozenset().union(*(part.asked for part in parts)),
+        frozenset().union(*(part.scanned for part in parts)),
+        frozenset().union(*(part.trees for part in parts)),
+        any(part.everything for part in parts),
+    )
 
 
 NOTHING = Footprint()

@@ -9,11 +9,9 @@ from ..values.contents import Content
 from ..values.trees import Tree, above
 from ..values.world import Entry, Named, Row, TableShape, World
 from .disk import DiskState, RawEntry, Source
-from .raw import Key, folder_of
+from .raw import SIBLINGS, Key, folder_of
 from .remembering import Remembered
 from .sqlite_rows import SUFFIXES, Tables, is_database, log_of, read_tables
-
-_SIBLINGS = ("-wal", "-journal")
 
 
 @dataclass
@@ -127,7 +125,7 @@ def _is_ignored(relative: str, globs: tuple[str, ...]) -> bool:
 
 def _is_sibling(relative: str, files: Mapping[str, RawEntry]) -> bool:
     """Say whether a path is the ``-wal`` or ``-journal`` of a database, which is never a path of its own."""
-    for suffix in _SIBLINGS:
+    for suffix in SIBLINGS:
         if relative.endswith(suffix):
             base = relative.removesuffix(suffix)
             entry = files.get(base)
@@ -140,7 +138,7 @@ def _database(
     relative: str, content: Content, files: Mapping[str, RawEntry], source: Source
 ) -> tuple[Content, Content | None, Content | None] | None:
     """Return the content of a database, of its log and its journal; None for a file that is no database."""
-    wal, journal = (files.get(relative + suffix) for suffix in _SIBLINGS)
+    wal, journal = (files.get(relative + suffix) for suffix in SIBLINGS)
     if not is_database(relative or source.path.name, content, wal is not None or journal is not None):
         return None
     return content, wal.held if wal else None, journal.held if journal else None

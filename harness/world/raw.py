@@ -10,6 +10,8 @@ from typing import Any, Literal
 from ..values.contents import Content, all_of
 
 Key = tuple[int, str]
+SIBLINGS = ("-wal", "-journal")
+"""How the names of the files end that SQLite keeps beside a database, and that belong to it."""
 
 
 @dataclass(frozen=True, slots=True)

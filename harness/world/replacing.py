@@ -4,12 +4,14 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from .contents import fill, write
 from .folders import Folders, change_mode
 from .raw import RawEntry
 from .scanning import attributes_of
 
+_T = TypeVar("_T")
 _NEW = ".rollproof-new"
 """A file is written under this name and then takes the place of the old one: it is never missing."""
 
@@ -72,20 +74,21 @@ class Replacing:
     def run(self) -> None:
         """Do all of it: the deepest removals first, then folders before what is in them, then all else."""
         for path in sorted(self._drops, key=len, reverse=True):
-            self._try(path, lambda path=path: self._remove(path, self._drops[path]))  # type: ignore[misc]
+            self._try(self._remove, path, self._drops[path])
         for path, goal in sorted(self._writes, key=lambda write: len(write[0])):
-            self._try(path, lambda path=path, goal=goal: self._write(path, goal))  # type: ignore[misc]
+            self._try(self._write, path, goal)
         for path, goal in self._overwrites:
-            self._try(path, lambda path=path, goal=goal: self._overwrite(path, goal))  # type: ignore[misc]
+            self._try(self._overwrite, path, goal)
         for path, twin in self._twins:
-            self._try(path, lambda path=path, twin=twin: self._link(path, twin))  # type: ignore[misc]
+            self._try(self._link, path, twin)
         self._stamps.update((path, self._wanted[path]) for path in self._opened & self._wanted.keys())
         for path in sorted(self._stamps, key=len, reverse=True):
-            self._try(path, lambda path=path: self._stamp(path, self._stamps[path]))  # type: ignore[misc]
+            self._try(self._stamp, path, self._stamps[path])
 
-    def _try(self, path: str, step: Callable[[], None]) -> None:
+    def _try(self, step: Callable[[str, _T], None], path: str, what: _T) -> None:
+        """Take a step on a path; what fails is noted."""
         try:
-            step()
+            step(path, what)
         except OSError as error:
             self.failed.setdefault(path, error.strerror or str(error))
 

@@ -14,13 +14,12 @@ from ..values.errors import ChaosError
 from ..values.trees import Tree
 from .contents import Contents, is_fixed
 from .folders import Folders, change_mode, moved
-from .raw import Key, Place, RawEntry, folder_of
+from .raw import SIBLINGS, Key, Place, RawEntry, folder_of
 from .sqlite_rows import SUFFIXES
 
 Signature = tuple[int, int, int, int]
 Known = tuple[Signature | None, Key, RawEntry]
 
-SIBLINGS = ("-wal", "-journal")
 _LARGE_BYTES = 4 << 20
 _RACY_NS = 20_000_000
 """Kernel timestamps move in steps of up to 10 ms: a younger file may change again without a new one."""
@@ -207,7 +206,7 @@ class Scanner:
         if path in self._nested:
             return True
         base = path.rpartition("-")[0]
-        return base in self._nested and path[len(base) :] in ("-wal", "-journal", "-shm") and not os.path.isdir(base)
+        return base in self._nested and path[len(base) :] in (*SIBLINGS, "-shm") and not os.path.isdir(base)
 
     def _enter(
         self,

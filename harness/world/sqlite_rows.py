@@ -16,6 +16,7 @@ from ..values.contents import Content, Stored, size_of, start_of
 from ..values.owners import temporary_folder
 from ..values.world import Row, TableShape
 from .contents import write
+from .raw import SIBLINGS
 
 SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3")
 _HEADER = b"SQLite format 3\0"
@@ -120,7 +121,7 @@ def _in_folder(parts: _Parts) -> Iterator[sqlite3.Connection]:
     folder = temporary_folder("copy", next(iter(kept), None))
     try:
         path = os.path.join(folder, "copy.db")
-        for suffix, part in zip(("", "-wal", "-journal"), parts, strict=True):
+        for suffix, part in zip(("", *SIBLINGS), parts, strict=True):
             if part is not None:
                 write(path + suffix, part)
         with closing(sqlite3.connect(path)) as connection:

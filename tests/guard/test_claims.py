@@ -23,6 +23,15 @@ with claimed([Path(sys.argv[1])]):
 """
 
 
+def is_free(folder: Path) -> bool:
+    """Return whether a folder can be claimed."""
+    try:
+        with claimed([folder]):
+            return True
+    except ChaosError:
+        return False
+
+
 def explore(chaos: Any, folder: Path) -> None:
     """Explore a folder that is there already."""
     chaos.watch(folder)
@@ -56,8 +65,8 @@ def test_a_claim_ends_with_its_block_also_where_processes_were_forked(tmp_path: 
             os.close(theirs)
             os.read(ours, 1)  # until the test's process has closed its end
             os._exit(0)
-    with claimed([tmp_path]):
-        pass
+        assert not is_free(tmp_path)
+    assert is_free(tmp_path)
     os.close(theirs)
     os.waitpid(forked, 0)
     os.close(ours)

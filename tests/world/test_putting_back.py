@@ -363,13 +363,18 @@ def test_a_copy_that_became_a_hard_link_is_a_copy_again(tmp_path):
     assert disk.capture() == saved
 
 
-def test_a_write_through_a_hard_link_is_told_and_undone(tmp_path):
-    """A file with a name outside is written in place: the other name has its content again, and is the same file."""
-    shared, outside = tmp_path / "shared", tmp_path / "outside"
+def linked_to_the_outside(folder):
+    """Return a watched folder in which ``a`` is another name of a file outside, that file, and the disk."""
+    shared, outside = folder / "shared", folder / "outside"
     outside.write_text("1")
     shared.mkdir()
     os.link(outside, shared / "a")
-    disk = disk_of(shared)
+    return shared, outside, disk_of(shared)
+
+
+def test_a_write_through_a_hard_link_is_told_and_undone(tmp_path):
+    """A file with a name outside is written in place: the other name has its content again, and is the same file."""
+    shared, outside, disk = linked_to_the_outside(tmp_path)
     saved = disk.capture()
     assert not disk.linked
     (shared / "a").write_text("changed")
@@ -383,11 +388,7 @@ def test_a_write_through_a_hard_link_is_told_and_undone(tmp_path):
 
 def test_a_hard_link_to_the_outside_that_was_lost_is_told(tmp_path):
     """Nobody knows the other name: the content is put back, and it is said that they are two files now."""
-    shared, outside = tmp_path / "shared", tmp_path / "outside"
-    outside.write_text("1")
-    shared.mkdir()
-    os.link(outside, shared / "a")
-    disk = disk_of(shared)
+    shared, outside, disk = linked_to_the_outside(tmp_path)
     saved = disk.capture()
     (shared / "new").write_text("2")
     os.replace(shared / "new", shared / "a")
