@@ -336,6 +336,7 @@ class Chaos:
             budget_s=options.budget_s,
             shard=options.shard,
             reuse=options.reuse,
+            root=next(iter(options.projects), None),
             guard=partial(guard, options.records, sources, options.controller),
         )
 

@@ -84,7 +84,8 @@ def credential_hygiene(after: World, history: History) -> Iterator[Violation]:
     for execution in history.executions:
         for label, times in execution.resent.items():
             if times > 2:
-                yield Violation(f"{label} was refused and sent {times} times again in the same {execution.role}")
+                text = f"{label} was refused and sent {times} times again in the same {execution.role}"
+                yield Violation(text, by=execution, way="twice")
     old = dict(_texts(history.before))
     for label, secret in history.secrets.items():
         exposed = [

@@ -15,7 +15,8 @@ def recovery_succeeds(after: World, history: History) -> Iterator[Violation]:
     """A healthy recovery raises nothing and ends."""
     for execution in history.of("recover"):
         if not execution.faulted and execution.outcome.kind != "returned":
-            yield Violation(f"a healthy recovery {_how(execution.outcome.kind)}: {execution.outcome.error}")
+            text = f"a healthy recovery {_how(execution.outcome.kind)}: {execution.outcome.error}"
+            yield Violation(text, by=execution)
             return
 
 
@@ -24,9 +25,11 @@ def recovery_idempotent(after: World, history: History) -> Iterator[Violation]:
     """Recovering once more changes nothing that is watched, and raises nothing."""
     for execution in history.of("recover again"):
         if execution.outcome.kind != "returned":
-            yield Violation(f"recovering once more {_how(execution.outcome.kind)}: {execution.outcome.error}")
+            text = f"recovering once more {_how(execution.outcome.kind)}: {execution.outcome.error}"
+            yield Violation(text, by=execution)
     if history.again:
-        yield Violation("recovering once more changed the outside", history.again)
+        by = next(history.of("recover again"), None)
+        yield Violation("recovering once more changed the outside", history.again, by)
 
 
 @invariant("clean_retry", applies=lambda after, history: history.retried is not None)
@@ -34,9 +37,11 @@ def clean_retry(after: World, history: History) -> Iterator[Violation]:
     """After a rollback the same task runs again without a fault and ends as a fault-free run does."""
     for execution in history.of("retry"):
         if execution.outcome.kind != "returned":
-            yield Violation(f"after the rollback a new run {_how(execution.outcome.kind)}: {execution.outcome.error}")
+            text = f"after the rollback a new run {_how(execution.outcome.kind)}: {execution.outcome.error}"
+            yield Violation(text, by=execution)
     if history.retried:
-        yield Violation("after the rollback a new run does not end as a fault-free run does", history.retried)
+        text = "after the rollback a new run does not end as a fault-free run does"
+        yield Violation(text, history.retried, next(history.of("retry"), None))
 
 
 @invariant("honest_outcome", applies=lambda after, history: history.claims_done is not None)
@@ -44,7 +49,7 @@ def honest_outcome(after: World, history: History) -> Iterator[Violation]:
     """A run that returns what a fault-free run returns has done what a fault-free run does."""
     if history.claims_done and history.from_done:
         text = "the run says that it is done, and the outside is not as a complete run leaves it"
-        yield Violation(text, history.from_done)
+        yield Violation(text, history.from_done, way="untrue")
 
 
 @invariant("terminates")
@@ -52,7 +57,8 @@ def terminates(after: World, history: History) -> Iterator[Violation]:
     """Run and recovery end: no retry storm, no endless polling, no hang."""
     for execution in history.executions:
         if not execution.outcome.ended:
-            yield Violation(f"the {execution.role} {_how(execution.outcome.kind)}: {execution.outcome.error}")
+            text = f"the {execution.role} {_how(execution.outcome.kind)}: {execution.outcome.error}"
+            yield Violation(text, by=execution)
             return
 
 

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from textwrap import indent
 from typing import Any
 
+from rollproof.values.causes import Cause
 from rollproof.values.exploration import Exploration, Finding
 from rollproof.values.faults import Fault
 from rollproof.values.history import Invariant
 
 _SHOWN_DIFFERENCES = 8
 _SHOWN_FINDINGS = 5
+_STATEMENT_WIDTH = 140
 
 
 def command(test: str, schedule: str, seed: int) -> str:
@@ -44,6 +46,7 @@ def first_finding(so_far: Exploration, seed: int) -> list[str]:
 def _finding(finding: Finding, test: str, seed: int) -> str:
     cells = f" ({finding.cells} schedules end so)" if finding.cells > 1 else ""
     lines = [f"chaos: {', '.join(finding.invariants)} broken{cells}"]
+    lines += _cause(finding.cause) if finding.cause is not None else []
     told = ("fault", "invariants")
     lines += _labelled("done", [line for heading, story in finding.phases if heading == "fault" for line in story])
     lines += _labelled("then", [f"{heading} {story[-1]}" for heading, story in finding.phases if heading not in told])
@@ -53,6 +56,21 @@ def _finding(finding: Finding, test: str, seed: int) -> str:
         lines += _labelled("", [f"… {len(finding.diff) - _SHOWN_DIFFERENCES} more differences"])
     lines += _labelled("replay", [command(test, finding.schedule, seed)])
     return "\n".join(lines)
+
+
+def _cause(cause: Cause) -> list[str]:
+    lines = _labelled("cause", [f"{cause.way}: {cause.effect}" if cause.effect else cause.way])
+    if cause.line:
+        called = "".join(f", called from {caller}" for caller in cause.callers)
+        where = f"{cause.file}:{cause.line} in {cause.function}{called}"
+        lines += _labelled("at", [f"{where}\n{_shortened(cause.statement)}"])
+    if cause.exception and cause.effect:  # else that is the line already
+        lines += _labelled("raised", [cause.exception])
+    return lines
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _STATEMENT_WIDTH else text[: _STATEMENT_WIDTH - 1] + "…"
 
 
 def _labelled(label: str, texts: Iterable[str]) -> list[str]:

@@ -25,7 +25,7 @@ def cancel_caller(request: HttpRequest) -> bool:
     if asyncio._get_running_loop() is None:
         return True
     message = json.loads(request.body)
-    waiting = [task for task in asyncio.all_tasks() if any(_awaits(frame, message) for frame in _frames(task))]
+    waiting = [task for task in asyncio.all_tasks() if any(_awaits(frame, message) for frame in frames_of(task))]
     if waiting:
         min(waiting, key=_distance).cancel()
     return bool(waiting) or library_alone()
@@ -47,11 +47,12 @@ def library_alone() -> bool:
 
 
 def _is_library(frame: FrameType) -> bool:
-    package = _package(frame)
+    package = package_of(frame)
     return package in _CLIENTS or package in sys.stdlib_module_names
 
 
-def _package(frame: FrameType) -> str:
+def package_of(frame: FrameType) -> str:
+    """Return the name of the package whose code runs in a frame."""
     return str(frame.f_globals.get("__name__")).partition(".")[0]
 
 
@@ -63,7 +64,7 @@ def _distance(task: "asyncio.Task[Any]") -> tuple[bool, int, str]:
     return anyio.get_current_task().parent_id != id(task), len(name), name  # Task-9 before Task-10
 
 
-def _frames(task: "asyncio.Task[Any]") -> Iterator[FrameType]:
+def frames_of(task: "asyncio.Task[Any]") -> Iterator[FrameType]:
     """Yield the frames in which a task waits, the outermost first."""
     awaited: Any = task.get_coro()
     while awaited is not None:
@@ -77,7 +78,7 @@ def _frames(task: "asyncio.Task[Any]") -> Iterator[FrameType]:
 
 def _awaits(frame: FrameType, message: Mapping[str, Any]) -> bool:
     """Say whether the SDK waits in this frame for the answer to this message; other sessions use its number too."""
-    if _package(frame) != "mcp" or frame.f_code.co_name not in _SENDING:
+    if package_of(frame) != "mcp" or frame.f_code.co_name not in _SENDING:
         return False
     known = frame.f_locals
     same = known.get("request_id") == message.get("id") and known.get("method", message["method"]) == message["method"]

@@ -6,14 +6,31 @@ import socket
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..values.http import HttpRequest
+from ..values.places import Place, Raised
 from ..values.points import Doer, Flight, Point, When
 from ..values.reads import EVERYTHING, Footprint
 from .brief import Brief
 
 _LENGTH = struct.Struct("!I")
+
+
+class Reached(NamedTuple):
+    """A point is reached, seen or not: who is killed there cannot tell any more.
+
+    The first five fields are those of the point; `place` is the number of the place in the agent's code, `frames` the
+    place itself where it is a new one.
+    """
+
+    kind: str
+    verb: str
+    target: str
+    n: int
+    task: str
+    place: int
+    frames: Place | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +92,7 @@ class Connecting:
 
     name: str
     clock: float
+    place: Place = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +104,7 @@ class Expecting:
 class Ended:
     """The process came to its end by itself: kind is "returned" or "raised".
 
-    `rests` says that it is as it was before, and waits for another order.
+    `rests` says that it is as it was before, and waits for another order; `raised` where the exception came from.
     """
 
     kind: str
@@ -96,11 +114,11 @@ class Ended:
     clock: float
     calls: int
     polls: int
-    points: tuple[Point, ...]
     late_modules: tuple[str, ...] = ()
     flights: tuple[Flight, ...] = ()
     rests: bool = False
     footprint: Footprint = EVERYTHING
+    raised: Raised | None = None
 
 
 class Channel:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from ..values.network import Reach
+from ..values.places import Place, Raised
 from ..values.points import Point, canonical, hide_drawn
 from ..values.sources import Twin
 from ..values.strikes import Disturb, Fail
@@ -43,6 +44,7 @@ from .armed import Armed, Limits
 from .channel import Channel, Ended
 from .gate import Gate
 from .guard import Guard
+from .places import Places
 from .resting import Rest
 from .scope import Root, Scope
 
@@ -60,6 +62,7 @@ class Agent:
     Attributes:
         functions: the test's own, by the role of a process; sync or async.
         reach: to which real connections are permitted.
+        call: where in the test the exploration was started.
     """
 
     functions: Mapping[str, Callable[[], Any]]
@@ -67,6 +70,7 @@ class Agent:
     twins: Sequence[Twin]
     reach: Reach = field(default_factory=Reach)
     seed: int = 0
+    call: Place = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class Boundary:
         self._time = clock.Clock()
         self._rest: Rest | None = None
         self._stream: entropy.Stream | None = None
-        self._gate = Gate(self._time.now)
+        self._gate = Gate(self._time.now, Places(_run.__code__, agent.call))
         self._gate.tick, self._gate.wait, self._gate.settle = self._time.tick, self._time.wait, self._time.settle
         scope = Scope(agent.roots, self._renamed)
         self._gate.networked = bool(agent.reach.networks)
@@ -124,6 +128,7 @@ class Boundary:
         reads.install(self._gate, self._reads)
         self._programs = programs.install(self._gate)
         clock.install(self._gate, self._time, self._programs.at_work)
+        self._gate.places.install(lambda: self._gate.active)
         turns.install(self._gate.turns, lambda: self._gate.active, self._gate.begins)
         ending.install(self._gate, lambda text: _tell_end(self._gate, text))
         guard.install()
@@ -213,15 +218,27 @@ def _tell_end(gate: Gate, text: str) -> None:
         frames = traceback.extract_stack()
         start = max((n for n, f in enumerate(frames) if (f.filename, f.name) == (__file__, _run.__name__)), default=-1)
         stack = "".join(traceback.StackSummary.from_list(_not_ours(frames[start + 1 :])).format())
-        gate.channel.tell(_ended(gate, "raised", b"", text, stack))
+        raised = Raised(text.partition("(")[0], gate.places.current())
+        gate.channel.tell(_ended(gate, "raised", b"", text, stack, raised))
 
 
 def _ended(
-    gate: Gate, kind: str, value: bytes, error: str, trace: str, late: tuple[str, ...] = (), rests: bool = False
+    gate: Gate,
+    kind: str,
+    value: bytes,
+    error: str,
+    trace: str,
+    raised: Raised | None,
+    late: tuple[str, ...] = (),
+    rests: bool = False,
 ) -> Ended:
-    points, flights = tuple(gate.points), tuple(gate.flights)
-    asked = gate.recorder.footprint()
-    return Ended(kind, value, error, trace, gate.now(), gate.calls, gate.polls, points, late, flights, rests, asked)
+    told = kind, value, error, trace, gate.now(), gate.calls, gate.polls
+    return Ended(*told, late, tuple(gate.flights), rests, gate.recorder.footprint(), raised)
+
+
+def _type_name(kind: type) -> str:
+    """Return the name of a type, with its module where it is no builtin."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def adopt_orphans() -> None:
@@ -257,7 +274,7 @@ def _silence() -> None:
 
 
 def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bool) -> Ended:
-    kind, value, error, trace = "returned", b"", "", ""
+    kind, value, error, trace, raised = "returned", b"", "", "", None
     traced = gate.trace
     loaded = frozenset(sys.modules) if traced else frozenset()
     try:
@@ -269,6 +286,7 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
     except BaseException as problem:
         kind, error = "raised", f"{type(problem).__name__}: {problem}".rstrip(": ")
         trace = _agent_traceback(problem) if show else ""
+        raised = Raised(_type_name(type(problem)), gate.places.raised(problem))
     rests = rest is not None and rest.is_there()
     try:
         if not rests:
@@ -279,7 +297,7 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
         trace += f"\nat exit: {problem!r}"
     late = warming.late_modules(loaded) if traced else ()
     still = rest is not None and rests and rest.is_there()
-    return _ended(gate, kind, value, error, trace, late, still)
+    return _ended(gate, kind, value, error, trace, raised, late, still)
 
 
 async def _await(awaitable: Any) -> Any:

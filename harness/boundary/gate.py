@@ -19,10 +19,11 @@ from ..values.points import ANSWERED, Doer, Flight, Point, When
 from ..values.strikes import AHEAD, Fail, Hold, Kill, Strike
 from .armed import Armed, Limits, Plan
 from .brief import within
-from .channel import Channel, Crossed, Expecting, Noted, Struck
+from .channel import Channel, Crossed, Expecting, Noted, Reached, Struck
 from .companions import Companions
 from .footprint import Recorder
 from .holding import Holding, Wait
+from .places import Places
 from .turns import Turns
 
 _real_monotonic, _real_sleep = time.monotonic, time.sleep
@@ -95,8 +96,8 @@ class Gate:
     limits: Limits
     trace: bool
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self.now = now
+    def __init__(self, now: Callable[[], float], places: Places) -> None:
+        self.now, self.places = now, places
         self.tick: Callable[[], bool] = lambda: False
         self.wait: Wait = lambda seconds, happens: happens(0)
         self.settle: Callable[[], None] = lambda: None
@@ -129,6 +130,7 @@ class Gate:
         """
         self.points, self.flights, self.calls, self.polls = [], [], 0, 0
         self.owed.clear()
+        self.places.begin()
         self.recorder = Recorder()
         self._counts = Counter((p.kind, p.verb, p.target, p.task) for p in earlier)
         self.channel, self._plan, self.limits, self.trace = channel, Plan(plan), limits, trace
@@ -194,6 +196,7 @@ class Gate:
         self._counts[kind, verb, target, point.task] += 1
         self.points.append(point)
         self.flights.append(flight)
+        self.channel.tell(Reached(kind, verb, target, point.n, point.task, *self.places.here()))
         self._local.point = point
         if self.programs and not self._beside_programs:
             self._beside_programs = True
@@ -297,6 +300,7 @@ class Gate:
         """Know a thread that begins: its number, the names of later ones and what it keeps for itself remain."""
         if _real_getpid() == self._pid:
             self._companions.number(thread)
+            self.places.hand_to(thread)
             self.lingers = True
 
     def _settled(self) -> None:

@@ -4,12 +4,12 @@ import errno
 import os
 import socket
 import sys
-import traceback
 from collections.abc import Callable, Container
 from copy import copy
 from typing import Any, NoReturn
 
 from ..values.network import Reach
+from ..values.places import Place
 from ..values.strikes import Disturb, Fail
 from .channel import Connecting
 from .gate import Gate
@@ -48,7 +48,7 @@ class Guard:
 
     def forbid(self, host: str) -> NoReturn:
         """Refuse a connection, and tell the parent who tried."""
-        line = agent_line()
+        line = agent_line(self._gate.places.current())
         with self._gate.quiet():
             self._gate.note("forbidden", f"{host}\n{line}")
         raise ConnectionRefusedError(f"chaos: {host} has no twin ({line})")
@@ -115,7 +115,7 @@ class Guard:
     def _connecting(self, network: str) -> None:
         """Tell the parent, and fail as the system would where the parent says so."""
         with self._gate.quiet(), self._gate.inside():
-            strike = self._gate.channel.ask(Connecting(network, self._gate.now()))
+            strike = self._gate.channel.ask(Connecting(network, self._gate.now(), self._gate.places.current()))
         if isinstance(strike, Fail):
             raise copy(strike.error)
         if isinstance(strike, Disturb):
@@ -168,10 +168,6 @@ _EVENTS: dict[str, Callable[[Guard, str, tuple[Any, ...]], None]] = {
 }
 
 
-def agent_line() -> str:
-    """Return ``file:line in function`` of the innermost frame that is neither ours nor installed."""
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    stack = traceback.extract_stack()
-    own = [f for f in stack if not f.filename.startswith((here, sys.prefix, sys.base_prefix, "<"))]
-    frame = (own or list(stack))[-1]
-    return f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}"
+def agent_line(place: Place) -> str:
+    """Return ``file:line in function`` of a place."""
+    return "".join(f"{os.path.basename(frame.file)}:{frame.line} in {frame.function}" for frame in place[:1])

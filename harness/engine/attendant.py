@@ -20,6 +20,7 @@ from ..boundary.channel import (
     Ended,
     Expecting,
     Noted,
+    Reached,
     Refused,
     Struck,
     first_to_speak,
@@ -31,10 +32,12 @@ from ..values.errors import ChaosError, no_twin
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Requested, Settle, Settled
+from ..values.places import Place
 from ..values.points import Doer, Effect, Flight, Point, When
 from ..values.sources import Misanswering, Twin, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
 from ..world.cuts import cut_contents
+from .answers import changed_fields
 from .budget import Deadline
 from .lives import Lived, Sighting, Snapshot
 from .setting import Setting
@@ -102,6 +105,8 @@ class Attendant:
         self._last = lived.start if trace else None  # None before the first look at a process that is not traced yet
         self.clock, self._looked_s = lived.start.clock, 0.0
         self.told = self.rests = False
+        self._points: list[Point] = []
+        self._places: list[Place] = []
         self._refused: set[str] = set()
         self._problem: ChaosError | None = None
         self._fronts = {front.line: front for front in executor.setting.fronts}
@@ -208,7 +213,7 @@ class Attendant:
         if self._problem is not None:
             raise self._problem  # of a request whose answer the process did not wait for
         lived = self._lived
-        lived.end = end
+        lived.end, lived.points = end, tuple(self._points)
         if lived.wired:
             self._put_in_order()
         if self._last is not None and self.told and not self._executor.same_outside(self._last, end):
@@ -230,6 +235,8 @@ class Attendant:
 
     def _handle(self, message: object) -> object:
         lived = self._lived
+        if isinstance(message, Reached):
+            self._reach(message)
         if isinstance(message, Crossed):
             return self._look(message)
         if isinstance(message, Act):
@@ -245,10 +252,17 @@ class Attendant:
                 tell(line, Ask())
         elif isinstance(message, Connecting):
             self.clock = message.clock
-            tell(self._channel, self._wires.connecting(message.name))
+            tell(self._channel, self._wires.connecting(message.name, message.place))
         elif isinstance(message, Ended):
             self._end(message)
         return None
+
+    def _reach(self, reached: Reached) -> None:
+        if reached.frames is not None:
+            self._places.append(reached.frames)
+        point = Point(*reached[:5])
+        self._points.append(point)
+        self._lived.places[point] = self._places[reached.place]
 
     def _look(self, crossed: Crossed) -> bool:
         self.clock = crossed.clock
@@ -323,6 +337,7 @@ class Attendant:
                 if index < len(variants) and isinstance(variants[index], Say):
                     said: ModelAnswer = variants[index].answer  # type: ignore[union-attr]
                     self._lived.said.append(str(said))
+                    self._lived.changed_fields += changed_fields(answer, said)
                     changed: HttpResponse = twin.write_answer(response, said)
                     return changed
                 self._lived.struck.discard(armed.position)
@@ -356,7 +371,7 @@ class Attendant:
         lived = self._lived
         value = _unpickled(ended.value)
         kind: Literal["returned", "raised"] = "returned" if ended.kind == "returned" else "raised"
-        lived.outcome = Outcome(kind, value, ended.error, ended.traceback)
-        lived.calls, lived.polls, lived.points = ended.calls + self._wires.exchanges, ended.polls, ended.points
+        lived.outcome = Outcome(kind, value, ended.error, ended.traceback, ended.raised)
+        lived.calls, lived.polls = ended.calls + self._wires.exchanges, ended.polls
         lived.late_modules, lived.flights = ended.late_modules, ended.flights
         lived.footprint = ended.footprint

@@ -72,6 +72,7 @@ class Node:
         stage: the earliest in which it is recovered from.
         follow: whether a crash in its recovery is tried too.
         parent: from whose recovery it came; None for one that a run left.
+        left_by: the run that left it, where that was not the fault-free one.
         followed: whether what a crash in its recovery leaves has been looked through.
         then: keys of the nodes that faults in its recovery lead to.
         joined: the node whose recovery stands for this one's: no process read anything in which the two differ.
@@ -84,6 +85,7 @@ class Node:
     stage: Stage = Stage.SINGLE
     follow: bool = True
     parent: "Node | None" = None
+    left_by: Lived | None = None
     followed: bool = False
     then: set[str] = field(default_factory=set)
     joined: "Node | None" = None
@@ -96,6 +98,12 @@ class Node:
     def recovery(self) -> tuple[Lived, ...]:
         """The processes that recovered from it, or from the node that it joined."""
         return self.joined.lives if self.joined is not None else self.lives
+
+    @property
+    def earlier(self) -> tuple[Lived, ...]:
+        """The processes that led here, but for a fault-free run that crashed."""
+        before = (*self.parent.earlier, *self.parent.recovery) if self.parent is not None else ()
+        return before if self.left_by is None else (*before, self.left_by)
 
     @property
     def sightings(self) -> list[Sighting]:
@@ -165,12 +173,13 @@ class Closure:
         *,
         follow: bool = True,
         parent: Node | None = None,
+        left_by: Lived | None = None,
     ) -> str:
         """Add a world that a process ended in, however it ended; returns its identity."""
         key = self._lens.identity(world)
         node = self.nodes.get(key)
         if node is None:
-            self.nodes[key] = Node(key, world, schedule, stage, follow, parent)
+            self.nodes[key] = Node(key, world, schedule, stage, follow, parent, left_by)
             self._push(stage, key)
             return key
         if len(schedule.injections) < len(node.schedule.injections):
@@ -248,7 +257,7 @@ class Closure:
         crashes = self._setting.kill is not None
         trace = crashes or self.concurrent or self._setting.depth > 1
         lives = tuple(self._judge.recover(node.world, trace=trace))
-        node.judgement = self._judge.judge(lives)
+        node.judgement = self._judge.judge(lives, node.earlier)
         node.lives = lives
         node.asked = together(life.footprint for life in node.judgement.executions)
         self._alike.setdefault(self._joining.weakest(node.world), []).append(node)

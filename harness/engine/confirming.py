@@ -1,9 +1,10 @@
-"""Carry each failure out once more, truly, as soon as it is found; what does not repeat is flaky, not a violation."""
+"""Carry an example of each cause out once more, truly, as soon as it is found; what does not repeat is flaky."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ..values.schedule import Schedule
 from .budget import OutOfTime
+from .causes import Group
 from .findings import Failure, Findings, FirstFound
 from .judge import Judgement
 
@@ -12,16 +13,26 @@ Truly = Callable[[Schedule], tuple[Judgement, list[str]]]
 
 
 class Confirming:
-    """Confirms failures.
+    """Confirms failures, one of each cause.
 
     Args:
+        groups: returns the failures by their cause.
         truly: carries a schedule out from the start, nothing remembered.
-        found: is told of each failure when it is confirmed.
+        found: is told each time a cause is confirmed.
         first: whether one confirmed failure is enough.
     """
 
-    def __init__(self, findings: Findings, truly: Truly, found: Callable[[Failure], None], *, first: bool) -> None:
-        self._findings, self._truly, self._found, self._first = findings, truly, found, first
+    def __init__(
+        self,
+        findings: Findings,
+        groups: Callable[[], Sequence[Group]],
+        truly: Truly,
+        found: Callable[[], None],
+        *,
+        first: bool,
+    ) -> None:
+        self._findings, self._groups = findings, groups
+        self._truly, self._found, self._first = truly, found, first
         self._seen = 0
 
     @property
@@ -30,47 +41,63 @@ class Confirming:
         return self._seen < len(self._findings.failures)
 
     def look(self) -> None:
-        """Confirm what was found since the last look; raises FirstFound where that is all that is wanted."""
-        failures = list(self._findings.failures.values())
-        for failure in failures[self._seen :]:
-            self._seen += 1
+        """Confirm the causes that were found since the last look; raises FirstFound where one is all that is wanted."""
+        if not self.has_new:
+            return
+        self._seen = len(self._findings.failures)
+        for group in self._groups():
+            if any(failure.example is not None for failure in group.failures):
+                continue
             try:
-                self._confirm(failure)
+                confirmed = self._confirm_one(group)
             except OutOfTime:
                 continue  # it is confirmed at the end, or told to be unconfirmed
-            if failure.example is not None:
-                self._found(failure)
+            if confirmed:
+                self._found()
                 if self._first:
                     raise FirstFound
 
     def end(self) -> None:
-        """Confirm those that are not, and those whose example is another one by now; the smallest first."""
-        failures = self._findings.failures.values()
-        for failure in sorted(failures, key=lambda f: len(f.schedule.injections)):
-            if self._first and any(f.example is not None for f in failures):
+        """Confirm the causes that are not, and those whose best example is another one by now; the smallest first."""
+        for group in self._groups():
+            if self._first and any(f.example is not None for f in self._findings.failures.values()):
                 return
-            if failure.tried != failure.schedule:
-                try:
-                    self._confirm(failure)
-                except OutOfTime:
-                    return
+            try:
+                self._confirm_one(group)
+            except OutOfTime:
+                return
 
-    def confirmed(self) -> Iterator[tuple[Failure, Judgement]]:
-        """Yield the confirmed failures and what came of their examples, the smallest first."""
-        found = [(f.example[0], f.example[1], f) for f in self._findings.failures.values() if f.example is not None]
-        for _, judgement, failure in sorted(found, key=lambda one: len(one[0].injections)):
-            yield failure, judgement
+    def confirmed(self) -> Iterator[tuple[Group, Failure, Judgement]]:
+        """Yield the confirmed causes, the best example of each and what came of it; the smallest first."""
+        found = []
+        for group in self._groups():
+            failure = next((failure for failure in group.failures if failure.example is not None), None)
+            if failure is not None and failure.example is not None:
+                found.append((self._findings.size(failure.example[0]), group, failure, failure.example[1]))
+        for _, group, failure, judgement in sorted(found, key=lambda one: one[0]):
+            yield group, failure, judgement
 
     def flaky(self) -> list[str]:
         """Return what did not repeat, and how it ended instead."""
         return [f.unlike for f in self._findings.failures.values() if f.example is None and f.unlike]
 
     def unconfirmed(self) -> list[str]:
-        """Return what was seen once and could not be carried out again."""
-        left = [f for f in self._findings.failures.values() if f.example is None and not f.unlike]
+        """Return what was seen once and could not be carried out again, an example of each cause."""
+        left = [group.failures[0] for group in self._groups() if not any(f.example for f in group.failures)]
         return [
-            f"{f.schedule} breaks {', '.join(f.judgement.invariants)}: seen once, not carried out again" for f in left
+            f"{f.schedule} breaks {', '.join(f.judgement.invariants)}: seen once, not carried out again"
+            for f in left
+            if not f.unlike
         ]
+
+    def _confirm_one(self, group: Group) -> bool:
+        """Carry the best examples of a cause out until one repeats; returns whether one did."""
+        for failure in group.failures:
+            if failure.tried != failure.schedule:
+                self._confirm(failure)
+            if failure.example is not None:
+                return True
+        return False
 
     def _confirm(self, failure: Failure) -> None:
         """Carry the example of a failure out; an earlier one stays where this does not repeat."""

@@ -1,5 +1,6 @@
 """Run one process of the agent in a child, from a given world, under a given plan, and say what came of it."""
 
+import sys
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -10,16 +11,18 @@ from typing import get_args
 from ..boundary import child, interrupts
 from ..boundary.armed import Armed, Limits
 from ..boundary.channel import Channel
+from ..boundary.places import calling
 from ..boundary.scope import Root
 from ..guard.guarding import Held
 from ..values.contents import Content
 from ..values.errors import ChaosError
+from ..values.history import Role
 from ..values.points import Point, drawn_in
 from ..values.schedule import SWAP
 from ..world.disk import Disk
 from .attendant import Attendant
 from .budget import Deadline
-from .lives import FIRST_STREAM, Lived, Role, Snapshot, Tracing
+from .lives import FIRST_STREAM, Lived, Snapshot, Tracing
 from .processes import Processes
 from .setting import Setting
 
@@ -38,10 +41,15 @@ class Sample:
 
 
 class Executor:
-    """Forks children, answers them, and looks at the outside for them."""
+    """Forks children, answers them, and looks at the outside for them.
+
+    Attributes:
+        call: where the test starts the exploration.
+    """
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
+        self.call = calling(sys._getframe(1))
         self.executions = 0
         self.unintercepted: dict[str, None] = {}
         self.unwatched: dict[str, None] = {}
@@ -108,7 +116,7 @@ class Executor:
     def _agent(self) -> child.Agent:
         setting = self.setting
         functions = {role: setting.recover if "recover" in role else setting.run for role in get_args(Role)}
-        return child.Agent(functions, self._roots, setting.twins, setting.reach, setting.seed)
+        return child.Agent(functions, self._roots, setting.twins, setting.reach, setting.seed, self.call)
 
     @cached_property
     def roots(self) -> dict[str, str]:

@@ -15,19 +15,23 @@ from ..values.schedule import Schedule
 from . import brute
 from .auditing import Audit
 from .budget import OutOfTime
+from .causes import Group, grouped
 from .closure import Closure
 from .confirming import Confirming
 from .execute import Executor
 from .families import CRASHES, Tried
-from .findings import Failure, Findings, finding, signature
+from .findings import Failure, Findings, finding
 from .judge import Judge, Judgement
 from .lens import Lens
 from .lives import Snapshot
+from .naming import Naming
 from .observe import Baseline, observe
 from .replay import judged
 from .schedules import Schedules
 from .setting import Setting
+from .sites import Sites
 from .statement import interruption, statement
+from .symptoms import Diagnosis
 from .tallying import Tallying
 
 _PATIENCE_FACTOR = 50
@@ -50,9 +54,10 @@ class Explorer:
         self.setting = setting
         self.executor = Executor(setting)
         self.lens = Lens(setting, self.executor)
-        self.findings = Findings(self.executor.names)
+        self.findings = Findings(lambda schedule, judgement: self.diagnosis.of(schedule, judgement))
+        self.sites = Sites()
         self.drifted: list[str] = []
-        self.confirming = Confirming(self.findings, self._truly, self._tell, first=setting.first)
+        self.confirming = Confirming(self.findings, self._groups, self._truly, self._tell, first=setting.first)
         self.skipped: dict[str, int] = {}
         self.audit = Audit(setting, self.executor, self.lens, self._truly)
         self.partial: Exploration | None = None
@@ -136,6 +141,9 @@ class Explorer:
         self.executor.look_s = None if budget_s is None else budget_s * _SHARE_OF_PROCESS
         self.executor.patience_s = max(10.0, _PATIENCE_FACTOR * (time.monotonic() - began))
         self.judge = Judge(self.setting, self.executor, self.lens, self.baseline, merge=merge)
+        self.diagnosis = Diagnosis(self.lens, self.baseline)
+        for life in (self.baseline.first, *self.baseline.others):
+            self.sites.see(life)
         moments = {(s.point, s.when): place for place, s in enumerate(self.baseline.first.sightings)}
         self.findings.place = lambda schedule: _place(moments, schedule)
 
@@ -232,21 +240,24 @@ class Explorer:
         judge = Judge(self.setting, self.executor, self.lens, self.baseline, merge=False)
         return judged(self.setting, self.executor, judge, schedule, self.baseline.initial, self.baseline.first)
 
-    def _finding(self, failure: Failure, judgement: Judgement) -> Finding:
+    def _groups(self) -> list[Group]:
+        """Return the failures by their cause."""
+        return grouped(self.findings.failures.values(), self.sites, self.findings.size)
+
+    def _finding(self, group: Group, failure: Failure, judgement: Judgement) -> Finding:
         expected, actual = self.lens.world(self.baseline.done), self.lens.world(judgement.end)
-        setting = self.setting
+        setting, count = self.setting, sum(one.count for one in group.failures)
         secrets = {**self.executor.credentials, **setting.secrets}
-        again = setting.run is setting.recover
-        return finding(failure, judgement, expected, actual, secrets, run_again=again)
+        naming = Naming(self.sites, setting.root, self.executor.call, self.baseline.first.points)
+        cause = naming.cause(group, failure)
+        told = failure, cause, naming.reach(group, cause), count, judgement
+        return finding(*told, expected, actual, secrets, run_again=setting.run is setting.recover)
 
     def _violations(self) -> tuple[Finding, ...]:
-        """Return what is confirmed so far, two that ended alike as one."""
-        found: dict[object, Finding] = {}
-        for failure, truly in self.confirming.confirmed():
-            found.setdefault(signature(truly, self.executor.names), self._finding(failure, truly))
-        return tuple(found.values())
+        """Return what is confirmed so far, one for each cause."""
+        return tuple(self._finding(*one) for one in self.confirming.confirmed())
 
-    def _tell(self, failure: Failure) -> None:
+    def _tell(self) -> None:
         """Tell what is confirmed so far, as soon as it is."""
         first, violations = self.baseline.first, self._violations()
         count = f"{len(violations)} violation{'' if len(violations) == 1 else 's'}"
@@ -300,8 +311,7 @@ class Explorer:
         self.drifted = drifted
         if not drifted:
             self.findings.add(schedule, judgement)
-        failures = list(self.findings.failures.values())
-        found = [self._finding(failure, judgement) for failure in failures]
+        found = [self._finding(group, group.failures[0], judgement) for group in self._groups()]
         result = Exploration(
             points=_count(self.baseline.first.points),
             schedules=1,

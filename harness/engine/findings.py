@@ -5,18 +5,21 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 
+from ..values.causes import Cause
 from ..values.contents import start_of
 from ..values.exploration import Cell, Finding
 from ..values.history import Verdict
-from ..values.points import canonical, hide_drawn
+from ..values.points import Point
 from ..values.schedule import Schedule
 from ..values.world import World
 from .families import size
 from .judge import Judgement
 from .lives import Lived
+from .plan import CRASH
+from .symptoms import Symptom, Symptoms
 
 _CellKey = tuple[str, str, Verdict, tuple[str, ...]]
-_Key = tuple[tuple[str, ...], tuple[str, ...]]
+_Key = tuple[tuple[str, ...], Set[Symptom]]
 
 
 class FirstFound(Exception):
@@ -25,16 +28,21 @@ class FirstFound(Exception):
 
 @dataclass(slots=True)
 class Failure:
-    """A distinct failure: its likeliest smallest schedule so far, and how many schedules fail so.
+    """A distinct failing end: its likeliest smallest schedule so far, and how many schedules fail so.
 
     Attributes:
+        crashes: the single crashes that end so.
+        unchecked: fields of a model's answer that were changed in the schedules that end so.
         example: the schedule that was carried out once more, truly, with what came of it; None before that.
         tried: the schedule that was carried out once more last, and `unlike` how that ended where it was otherwise.
     """
 
     schedule: Schedule
     judgement: Judgement
+    symptoms: Symptoms
     count: int = 0
+    crashes: dict[Point, None] = field(default_factory=dict)
+    unchecked: dict[str, None] = field(default_factory=dict)
     example: tuple[Schedule, Judgement] | None = None
     tried: Schedule | None = None
     unlike: str = ""
@@ -45,11 +53,11 @@ class Findings:
     """What was judged so far.
 
     Attributes:
-        drawn: names that ``tempfile`` drew.
+        diagnose: tells the symptoms of a failing end.
         place: where in the fault-free run a schedule begins: of two that are alike otherwise, the earlier is shown.
     """
 
-    drawn: Set[str] = frozenset()
+    diagnose: Callable[[Schedule, Judgement], Symptoms]
     place: Callable[[Schedule], int] = lambda schedule: 0
     failures: dict[_Key, Failure] = field(default_factory=dict)
     cells: Counter[_CellKey] = field(default_factory=Counter)
@@ -71,16 +79,26 @@ class Findings:
         verdict: Verdict = "violated" if judgement.broken else "unknown" if judgement.errors else "holds"
         cell = (str(struck.point), struck.fault, verdict, judgement.invariants)
         self.cells[cell] += count
-        self.smallest[cell] = min(self.smallest.get(cell, schedule), schedule, key=self._size)
+        self.smallest[cell] = min(self.smallest.get(cell, schedule), schedule, key=self.size)
 
     def note(self, schedule: Schedule, judgement: Judgement) -> Failure:
         """Return the failure that this broken schedule is an example of; it may become the one that is shown."""
-        known = self.failures.setdefault(signature(judgement, self.drawn), Failure(schedule, judgement))
-        if self._size(schedule) < self._size(known.schedule):
-            known.schedule, known.judgement = schedule, judgement
+        symptoms = self.diagnose(schedule, judgement)
+        key = judgement.invariants, frozenset(symptoms.own)
+        known = self.failures.get(key)
+        if known is None:
+            known = self.failures[key] = Failure(schedule, judgement, symptoms)
+        elif self.size(schedule) < self.size(known.schedule):
+            known.schedule, known.judgement, known.symptoms = schedule, judgement, symptoms
+        if len(schedule.injections) == 1:
+            first = schedule.injections[0]
+            if first.fault == CRASH:
+                known.crashes[first.point] = None
+            known.unchecked.update(dict.fromkeys(judgement.executions[0].changed_fields))
         return known
 
-    def _size(self, schedule: Schedule) -> tuple[object, ...]:
+    def size(self, schedule: Schedule) -> tuple[object, ...]:
+        """Return what makes a schedule a better example than another: the smaller, the better."""
         return (*size(schedule), self.place(schedule))
 
     def table(self) -> tuple[Cell, ...]:
@@ -88,18 +106,11 @@ class Findings:
         return tuple(Cell(*cell, str(self.smallest[cell]), count) for cell, count in sorted(self.cells.items()))
 
 
-def signature(judgement: Judgement, drawn: Set[str] = frozenset()) -> _Key:
-    """Return what makes two failures one: the broken invariants and the names that differ, random parts hidden.
-
-    Two temporary files left behind are the failure that one is; `drawn` has the names that ``tempfile`` drew.
-    """
-    shown = {f"{change.sign} {change.name}" for change in judgement.diff}
-    shown = shown or {violation.message for _, violation in judgement.broken}
-    return tuple(sorted(judgement.invariants)), tuple(sorted({canonical(hide_drawn(text, drawn)) for text in shown}))
-
-
 def finding(
     failure: Failure,
+    cause: Cause,
+    reach: str,
+    count: int,
     judgement: Judgement,
     expected: World,
     actual: World,
@@ -109,7 +120,8 @@ def finding(
 ) -> Finding:
     """Turn a confirmed failure into what reports show; no secret stands in it.
 
-    `run_again` says that recovery is the run started again.
+    `reach` says where else a crash ends so, `count` how many schedules do; `run_again` that recovery is the run started
+    again.
     """
 
     def hidden(text: str) -> str:
@@ -118,17 +130,24 @@ def finding(
         return text
 
     lines = [f"{name}: {violation.message}" for name, violation in judgement.broken]
+    lines += [_what_is_not_checked(cause)] if cause.unchecked else []
+    lines += [reach] if reach else []
     schedule = failure.example[0] if failure.example is not None else failure.schedule
     return Finding(
         judgement.invariants,
         str(schedule),
         hidden("\n".join(dict.fromkeys(lines))),
         tuple(hidden(str(change)) for change in judgement.diff),
-        max(1, failure.count),
+        max(1, count),
         tuple((heading, tuple(map(hidden, story))) for heading, story in _phases(schedule, judgement, run_again)),
         hidden(_document(expected)),
         hidden(_document(actual)),
+        cause,
     )
+
+
+def _what_is_not_checked(cause: Cause) -> str:
+    return f"what the model says is not checked: {', '.join(cause.unchecked)}"
 
 
 def _phases(schedule: Schedule, judgement: Judgement, run_again: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:

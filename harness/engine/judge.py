@@ -1,18 +1,20 @@
 """Ask the questions that need another process, and put every invariant to what came of a schedule."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..boundary.armed import Armed
-from ..values.history import History, Violation
+from ..values.history import Execution, History, Role, Violation
 from ..values.points import Point
+from ..values.schedule import Injection
 from ..values.world import Diff, World
 from ..world.compare import matches_value
 from ..world.leases import live_leases
 from .execute import Executor
 from .joining import Joining, Noticing
 from .lens import Lens
-from .lives import RESTART_S, Lived, Role, Snapshot
+from .lives import RESTART_S, Lived, Snapshot
 from .observe import Baseline
 from .setting import Setting
 
@@ -23,12 +25,22 @@ _MAX_LEASES = 3
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is wrong after one schedule: for each broken invariant its name and violation; errors of checks apart."""
+    """What is wrong after one schedule: for each broken invariant its name and violation; errors of checks apart.
+
+    `told` is what the invariants saw of `executions`, one by one; `earlier` are processes that ran before these, as far
+    as they are known. `from_before` and `from_done` are what differs from the two right ends. `symptoms` keeps what is
+    wrong by the first injection of a schedule that ends so.
+    """
 
     broken: tuple[tuple[str, Violation], ...]
     errors: tuple[str, ...]
     end: Snapshot
     executions: tuple[Lived, ...]
+    from_before: Diff = ()
+    from_done: Diff = ()
+    told: tuple[Execution, ...] = ()
+    earlier: tuple[Lived, ...] = ()
+    symptoms: dict[Injection, Any] = field(default_factory=dict, compare=False)
 
     @property
     def invariants(self) -> tuple[str, ...]:
@@ -95,8 +107,8 @@ class Judge:
         stream = f"{role.split()[0]}/{self._lens.identity(world)}"
         return self._executor.live(role, start, stream, plan, trace=trace, earlier=earlier)
 
-    def judge(self, lives: Sequence[Lived]) -> Judgement:
-        """Put every invariant to the outside as these processes leave it."""
+    def judge(self, lives: Sequence[Lived], earlier: Sequence[Lived] = ()) -> Judgement:
+        """Put every invariant to the outside as these processes leave it; `earlier` ones ran before them."""
         end = lives[-1].end
         before, done = self._baseline.initial, self._baseline.done
         from_before, from_done = self._lens.difference(before, end), self._lens.difference(done, end)
@@ -120,7 +132,7 @@ class Judge:
             {**self._executor.credentials, **self._setting.secrets},
             self._setting.leftover_names,
         )
-        return self._ask_all(history, end, tuple(asked), errors)
+        return replace(self._ask_all(history, end, tuple(asked), errors), earlier=tuple(earlier))
 
     def _ask_all(self, history: History, end: Snapshot, asked: tuple[Lived, ...], errors: list[str]) -> Judgement:
         ours, theirs = self._lens.world(end), self._noticed(end)
@@ -137,7 +149,9 @@ class Judge:
                 continue
             self._verdict(invariant.name, "vacuous" if found is None else "violated" if found else "holds")
             broken += [(invariant.name, violation) for violation in found or ()]
-        return Judgement(tuple(broken), tuple(errors), end, asked)
+        return Judgement(
+            tuple(broken), tuple(errors), end, asked, history.from_before, history.from_done, history.executions
+        )
 
     def _noticed(self, end: Snapshot) -> World:
         """Return an end for a check of somebody's own, which may judge private files by their content."""

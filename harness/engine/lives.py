@@ -4,17 +4,18 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..values.history import Execution, Outcome
+from ..values.history import Execution, Outcome, Role
+from ..values.places import Place
 from ..values.points import Effect, Flight, Point, When
 from ..values.reads import EVERYTHING, Footprint
 from ..world.disk import DiskState
+from .effects import Made
 
 BIRTH = 1_768_467_600.0  # virtual time at which the first process starts: 2026-01-15 09:00 UTC
 RESTART_S = 1.0
 FIRST_STREAM = "run/0"
 Tracing = bool | Literal["once struck"]
 """Whether the outside is looked at at every point of a process, or at those that come after its first fault."""
-Role = Literal["run", "recover early", "recover", "recover again", "retry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,15 @@ class Sighting:
 class Lived:
     """One process from its start to its end.
 
-    `last` is the last point of its own that was looked at; `wired` has the points that relays saw, each with the `last`
-    of then; `unseen` how often nobody looked, for want of time; `said` what models said where a fault put words into
-    their mouths; `refused` the last request to a twin that it refused, and how; `footprint` what it asked of the disk,
-    everything where it could not say.
+    Attributes:
+        points: what it reached, in order; `places` has where in the agent's code each of them is.
+        last: the last point of its own that was looked at.
+        wired: points that relays saw, each with the `last` of then.
+        unseen: how often nobody looked, for want of time.
+        said: what models said where a fault put words into their mouths; `changed_fields` what of it was changed.
+        refused: the last request to a twin that it refused, and how.
+        footprint: what it asked of the disk, everything where it could not say.
+        made: what each of its points changed outside, once somebody asked.
     """
 
     role: Role
@@ -58,6 +64,7 @@ class Lived:
     pids: frozenset[int] = frozenset()
     pid: int = 0
     points: tuple[Point, ...] = ()
+    places: dict[Point, Place] = field(default_factory=dict)
     effects: dict[Point, Effect] = field(default_factory=dict)
     last: Point | None = None
     wired: list[tuple[Point | None, Point]] = field(default_factory=list)
@@ -69,6 +76,7 @@ class Lived:
     inside: list[str] = field(default_factory=list)
     unseen: int = 0
     said: list[str] = field(default_factory=list)
+    changed_fields: list[str] = field(default_factory=list)
     refused: str = ""
     calls: int = 0
     polls: int = 0
@@ -76,6 +84,7 @@ class Lived:
     late_modules: tuple[str, ...] = ()
     flights: tuple[Flight, ...] = ()
     footprint: Footprint = EVERYTHING
+    made: dict[str, list[Made]] | None = None
 
     def execution(self) -> Execution:
         """Return what an invariant may know of this process."""

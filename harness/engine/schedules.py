@@ -187,7 +187,7 @@ class Schedules:
         lives, node = [life, *outlasted(self.setting, self.judge, life, plan)], None
         if needs_recovery(self.setting, lives[-1]):
             stage = Stage.SINGLE if follows else Stage.SECOND_FAULT
-            key = self.closure.add(lives[-1].end, schedule, stage, follow=follows)
+            key = self.closure.add(lives[-1].end, schedule, stage, follow=follows, left_by=life)
             node = self.closure.settle(key)
             lives += node.recovery
         judgement = self.judge.judge(lives)
@@ -205,7 +205,8 @@ class Schedules:
                 self._outliving.setdefault(self._outlived_by(armed, sighting), (armed, []))[1].append(sighting)
                 continue
             crashed = schedule.then(crash(sighting, recovering=False))
-            self.tally.reached(self.closure.add(sighting.world, crashed, Stage.CRASH_AFTER_AN_ERROR), crashed)
+            key = self.closure.add(sighting.world, crashed, Stage.CRASH_AFTER_AN_ERROR, left_by=life)
+            self.tally.reached(key, crashed)
 
     def _outlived_by(self, armed: Armed, sighting: Sighting) -> tuple[str, ...]:
         """Return the same for crashes after which the first recovery meets the same fault, host and world."""
@@ -250,12 +251,13 @@ class Schedules:
             return
         lives = [life]
         if needs_recovery(self.setting, life):
-            lives += self.closure.settle(self.closure.add(life.end, schedule, Stage.ORDER)).recovery
+            lives += self.closure.settle(self.closure.add(life.end, schedule, Stage.ORDER, left_by=life)).recovery
         self.tally.count(schedule, self.judge.judge(lives))
         if self.setting.kill is not None:
             for sighting in from_there_on(life, usual, injection):
                 crashed = schedule.then(crash(sighting, recovering=False))
-                self.tally.reached(self.closure.add(sighting.world, crashed, Stage.ORDER), crashed)
+                key = self.closure.add(sighting.world, crashed, Stage.ORDER, left_by=life)
+                self.tally.reached(key, crashed)
         if injection.when == "before" and not injection.variant:
             for _, armed in errors(pair(life, usual, injection), life.effects, self.setting.faults):
                 self._error(plan, armed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from ..guard.guarding import Guard
@@ -36,6 +37,7 @@ class Setting:
         progress: is told what is going on, for the terminal.
         found: is told what is confirmed so far, at each confirmed finding.
         first: whether one confirmed finding ends the exploration.
+        root: the folder that files of the agent are named below.
         guard: returns what puts the sources back when this process is ended; None where nobody does.
     """
 
@@ -59,6 +61,7 @@ class Setting:
     servers: Sequence[TwinServer] = ()
     progress: Callable[[Callable[[], str], int], None] = lambda what, executions: None
     found: Callable[[Exploration], None] = lambda result: None
+    root: Path | None = None
     guard: Callable[[], Guard] | None = None
     first: bool = False
     max_crashes: int = 6

@@ -13,6 +13,7 @@ from ..boundary.armed import Armed, Plan
 from ..boundary.nursery import end_group
 from ..network.proxies import Proxies, Toxic, toxic_for
 from ..values.network import GoOn, Moment, Network
+from ..values.places import Place
 from ..values.points import Effect, Point, When
 from ..values.strikes import Disturb, Fail, Kill
 from .lives import Lived
@@ -44,6 +45,7 @@ class Wires:
         self._lived, self._plan, self._look, self._most = lived, Plan(plan), look, most
         self._counts = Counter((p.kind, p.verb, p.target) for p in earlier if p.kind in ("net", "served"))
         self._announced: Counter[str] = Counter()
+        self._connected_at: dict[str, Place] = {}
         self._at: dict[tuple[str, int], Point] = {}
         self._open: set[tuple[str, int]] = set()
         self.exchanges = 0
@@ -54,8 +56,9 @@ class Wires:
         if self._proxies is not None and any(map(_toxic, self._plan.armed)):
             self._proxies.start()
 
-    def connecting(self, name: str) -> Strikes | None:
+    def connecting(self, name: str, place: Place) -> Strikes | None:
         """The process itself says that it is about to connect: a client in Python, whose connect can really fail."""
+        self._connected_at[name] = place  # of what is exchanged no more is known
         point = self._arrive("net", "connect", name)
         strike = self._strike(point, "before")
         if strike is None:
@@ -115,6 +118,7 @@ class Wires:
         self._counts[kind, verb, name] += 1
         point = Point(kind, verb, name, self._counts[kind, verb, name])
         self._lived.wired.append((self._lived.last, point))
+        self._lived.places[point] = self._connected_at.get(name, ())
         if verb == "exchange":
             self.exchanges += 1
             if self.exchanges > self._most:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .causes import Cause
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One distinct failure with its smallest schedule.
+    """One cause of failures with its smallest schedule.
 
     `cells` counts the schedules that fail in this way; `phases` tells the story for people: each a heading and lines.
     """
@@ -20,6 +22,7 @@ class Finding:
     phases: tuple[tuple[str, tuple[str, ...]], ...] = ()
     expected: str = ""
     actual: str = ""
+    cause: Cause | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""
@@ -28,6 +31,7 @@ class Finding:
             "schedule": self.schedule,
             "message": self.message,
             "diff": list(self.diff),
+            **({"cause": self.cause.as_json()} if self.cause is not None else {}),
         }
 
 

@@ -4,22 +4,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .causes import Way
+from .places import Raised
 from .world import Diff, World
 
 Verdict = Literal["holds", "vacuous", "unknown", "violated"]
+Role = Literal["run", "recover early", "recover", "recover again", "retry"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one process ended.
 
-    `error` is the exception's type and text, or what the watchdog saw; `traceback` is for people.
+    `error` is the exception's type and text, or what the watchdog saw; `traceback` is for people; `raised` tells
+    exceptions apart.
     """
 
     kind: Literal["returned", "raised", "killed", "unbounded", "hung"]
     value: object = None
     error: str = ""
     traceback: str = ""
+    raised: Raised | None = None
 
     @property
     def ended(self) -> bool:
@@ -35,7 +40,7 @@ class Execution:
     `resent` counts, for each refused credential (by a readable label), how often it was sent again.
     """
 
-    role: Literal["run", "recover early", "recover", "recover again", "retry"]
+    role: Role
     outcome: Outcome
     faulted: bool = False
     resent: Mapping[str, int] = field(default_factory=dict)
@@ -78,10 +83,16 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken promise: what is wrong, and the difference that shows it."""
+    """One broken promise: what is wrong, and the difference that shows it.
+
+    `by` is the process that shows it, where that is a certain one: how it ended, or what it changed, is wrong. `way`
+    says how the promise is broken, where the difference does not.
+    """
 
     message: str
     diff: Diff = ()
+    by: Execution | None = None
+    way: Way | None = None
 
 
 Check = Callable[[World, History], Iterable[Violation]]

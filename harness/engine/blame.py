@@ -1,0 +1,141 @@
+"""Which effect of the agent is behind a change outside: the point after which it was first seen."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..values.points import Point, canonical
+from ..values.schedule import Injection
+from ..values.trees import differing
+from ..values.world import Change, Entry, Row, World
+from ..world.explain import describe_row
+from .effects import Blamed, Made
+from .lens import Lens
+from .lives import Lived
+
+_REMOVING = ("delete", "remove", "rmdir")
+_READING = ("get", "head", "options", "fsync", "fdatasync", "rollback", "connect", "exchange")
+
+
+class Blame:
+    """Finds the effect behind a change, by the states that were seen between the points of a process.
+
+    Args:
+        first: the traced fault-free run.
+    """
+
+    def __init__(self, lens: Lens, first: Lived) -> None:
+        self._lens, self._first = lens, first
+
+    def of_missing(self, change: Change) -> Blamed | None:
+        """Return the effect of the fault-free run that makes what is missing."""
+        made = self._made(self._first).get(change.name, ())
+        return _exactly(made, change, None) or _roughly(made, change) or _by_target(self._first, change)
+
+    def of_found(self, change: Change, lives: Sequence[Lived], struck: Injection) -> Blamed | None:
+        """Return the last effect that made what was found.
+
+        Args:
+            lives: what ran, the last one last; a fault-free run that crashed is not among them.
+            struck: where the first fault struck: until there every run does what the fault-free one does.
+        """
+        world = self._lens.world(lives[-1].end)
+        entry = world.entries.get(change.name) or world.private_entries.get(change.name)
+        made = [self._made(life).get(change.name, ()) for life in reversed(lives)]
+        made.append(self._until(struck).get(change.name, ()))
+        exact = next(filter(None, (_exactly(one, change, entry) for one in made)), None)
+        rough = next(filter(None, (_roughly(one, change) for one in made)), None)
+        named = next(filter(None, (_by_target(life, change) for life in (*reversed(lives), self._first))), None)
+        return exact or rough or named
+
+    def _until(self, struck: Injection) -> Mapping[str, list[Made]]:
+        """Return what the fault-free run changed until a fault struck; all of it where it has no such point."""
+        points, made = self._first.points, self._made(self._first)
+        if struck.point not in points:
+            return made
+        end = points.index(struck.point) + (struck.when != "before")
+        return {name: [one for one in each if one.index < end] for name, each in made.items()}
+
+    def _made(self, life: Lived) -> Mapping[str, list[Made]]:
+        """Return what each point of a process changed, by name; empty where nobody looked."""
+        if life.made is None:
+            life.made = {}
+            for name, made in self._changes(life):
+                life.made.setdefault(name, []).append(made)
+        return life.made
+
+    def _changes(self, life: Lived) -> Iterator[tuple[str, Made]]:
+        if not life.sightings:
+            return
+        numbers = {point: index for index, point in enumerate(life.points)}
+        before, last = life.sightings[0].world, None
+        for point, when, world in [*((s.point, s.when, s.world) for s in life.sightings), (None, "before", life.end)]:
+            # what shows before a point was done by the one before: its own end nobody saw, since it failed
+            by = last if when == "before" else point
+            if by is not None and not before.same_state(world):
+                for name, entry, rows, gone in _changed(self._lens.world(before), self._lens.world(world)):
+                    yield name, Made(numbers.get(by, 0), _statement(life, by, name), entry, rows, gone)
+            before, last = world, point
+
+
+_Changed = tuple[str, Entry | None, tuple[str, ...], tuple[str, ...]]
+
+
+def _changed(old: World, new: World) -> Iterator[_Changed]:
+    """Yield the names that differ, with the new entry, and of tables and resources the rows that are new, and gone."""
+    for was, now in ((old.entries, new.entries), (old.private_entries, new.private_entries)):
+        yield from ((path, now.get(path), (), ()) for path in differing(was, now) if was.get(path) != now.get(path))
+    both = (old.tables, new.tables), (old.private_tables, new.private_tables), (old.resources, new.resources)
+    for before, after in both:
+        for name in before.keys() | after.keys():
+            there, here = _rows(before, name), _rows(after, name)
+            if there != here:
+                yield name, None, _described(here, there), _described(there, here)
+
+
+def _rows(tables: Mapping[str, list[Row]], name: str) -> list[Row]:
+    return tables[name] if name in tables.keys() else []  # noqa: SIM118  # a short name would be found, too
+
+
+def _described(rows: list[Row], others: list[Row]) -> tuple[str, ...]:
+    return tuple(describe_row(row) for row in rows if row not in others)
+
+
+def _statement(life: Lived, point: Point, name: str) -> Blamed:
+    """Return the statement behind a point: that which wrote to a table for a commit, that which opened it for a file.
+
+    What a file looks like in the middle of being written depends on where the process died, and not on the line.
+    """
+    earlier = life.points[: life.points.index(point)] if point in life.points else ()
+    place = life.places.get(point, ())
+    if point.kind == "sqlite":
+        point = next((one for one in (point, *reversed(earlier)) if one.target == name), point)
+    elif point.verb == "write" and place:
+        opened = (one for one in reversed(earlier) if one.verb == "open" and one.target == point.target)
+        opener = life.places.get(next(opened, point), ())
+        if opener and (opener[0].function, opener[1:]) == (place[0].function, place[1:]):
+            return Blamed.at(point, opener)
+    return Blamed.at(point, life.places.get(point, ()))
+
+
+def _exactly(made: Sequence[Made], change: Change, entry: Entry | None) -> Blamed | None:
+    """Return the last of these that made just this row or entry, or took just this one away."""
+    if change.sign == "-" and entry is None:
+        just = [one for one in made if change.detail in one.gone] or [one for one in made if change.detail in one.rows]
+    else:
+        just = [one for one in made if (entry is not None and one.entry == entry) or change.detail in one.rows]
+    return just[-1].blamed if just else None
+
+
+def _roughly(made: Sequence[Made], change: Change) -> Blamed | None:
+    """Return the last of these that left something there, or that did not where it is missing."""
+    there = [one for one in made if (one.entry is not None or bool(one.rows)) == (change.sign != "-")]
+    return (there or made)[-1].blamed if made else None
+
+
+def _by_target(life: Lived, change: Change) -> Blamed | None:
+    """Return the last point of a process that by its target may have made a change."""
+    wrong = _READING + (() if change.sign == "-" else _REMOVING)
+    points = [point for point in reversed(life.points) if point.kind != "clock" and point.verb not in wrong]
+    name = canonical(change.name)
+    same = [point for point in points if canonical(point.target) == name]
+    near = [p for p in points if p.target.startswith(f"{name}/") or name.startswith((f"{p.target}/", f"{p.target}:"))]
+    return next((Blamed.at(point, life.places.get(point, ())) for point in (*same, *near)), None)

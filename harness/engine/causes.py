@@ -1,0 +1,119 @@
+"""Failing ends put together by their cause: the fewest causes that explain all of them.
+
+An end shows several symptoms of one bug, and one bug shows in several ends. A cause is a symptom; an end belongs to it
+where it has that symptom. Which causes there are is a set cover: first those that explain an end alone, then always the
+one that explains most of what is left. Kin: the minimal candidates of model-based diagnosis (de Kleer, Reiter).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ..values.schedule import Schedule
+from .findings import Failure
+from .sites import Sites
+from .symptoms import Symptom
+
+Key = tuple[object, ...]
+_SideKey = tuple[str, Key]
+
+
+@dataclass(slots=True)
+class Group:
+    """Failures of one cause: what they have in common, and the failures, the best example first."""
+
+    key: Key
+    failures: list[Failure] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """A failure, and the keys of its symptoms; `sides` and `others` tell with which right end they were compared."""
+
+    failure: Failure
+    keys: tuple[Key, ...]
+    sides: frozenset[_SideKey]
+    others: frozenset[_SideKey]
+
+
+def key_of(symptom: Symptom, sites: Sites) -> Key:
+    """Return what two symptoms of one cause have in common.
+
+    How a set is half done, and which part of it, is chance: that depends on where the process died. What counts is the
+    place in the agent's code, and whether an effect came twice, was left over, was claimed and is not there, or is half
+    done.
+    """
+    if symptom.unchecked and symptom.at is not None:
+        return "unchecked", sites.key(symptom.at.place), symptom.at.effect
+    if symptom.raised is not None:
+        return "raised", symptom.raised.type, sites.key(symptom.raised.place)
+    if symptom.at is None:
+        return "promise", symptom.promise
+    kind = symptom.way if symptom.way in ("twice", "not ended", "untrue") else "half done"
+    return "left over" if symptom.promise == "no_leftovers" else kind, sites.key(symptom.at.place) or symptom.at.effect
+
+
+def grouped(failures: Iterable[Failure], sites: Sites, size: Callable[[Schedule], tuple[object, ...]]) -> list[Group]:
+    """Return the failures by their cause, each in one group, the group with the best example first."""
+    ends = [_end(failure, sites) for failure in sorted(failures, key=lambda failure: size(failure.schedule))]
+    chosen = _cover(ends)
+    groups: dict[Key, Group] = {}
+    for end in ends:
+        key = _belongs_to(end, [key for key in end.keys if key in chosen], groups)
+        groups.setdefault(key, Group(key)).failures.append(end.failure)
+    return _seen_from_both_sides(list(groups.values()), {id(end.failure): end for end in ends}, size)
+
+
+def _end(failure: Failure, sites: Sites) -> _End:
+    for life in failure.judgement.executions:
+        sites.see(life)
+    symptoms = failure.symptoms
+    own = sorted(symptoms.own, key=lambda symptom: symptom.gravity)
+    keys = dict.fromkeys(key_of(symptom, sites) for symptom in own)
+    sides = frozenset((symptom.side, key_of(symptom, sites)) for symptom in own)
+    return _End(failure, tuple(keys), sides, frozenset((s.side, key_of(s, sites)) for s in symptoms.other))
+
+
+def _cover(ends: Sequence[_End]) -> set[Key]:
+    """Return the fewest keys such that each end has one, or nearly so."""
+    chosen = {end.keys[0] for end in ends if len(end.keys) == 1}
+    while left := [end for end in ends if not chosen & set(end.keys)]:
+        counts = Counter(key for end in left for key in end.keys)
+        # a promise of somebody else's names no place: it explains what nothing else does
+        placed = {key: count for key, count in counts.items() if key[0] != "promise"} or counts
+        chosen.add(max(placed, key=placed.__getitem__))
+    return chosen
+
+
+def _belongs_to(end: _End, keys: Sequence[Key], groups: dict[Key, Group]) -> Key:
+    """Return the key of the group in which a part of this schedule is already, else that of the gravest symptom."""
+    injections = set(end.failure.schedule.injections)
+    for key in keys:
+        known = groups[key].failures if key in groups else ()
+        if any(injections > set(failure.schedule.injections) for failure in known):
+            return key
+    return keys[0]
+
+
+def _seen_from_both_sides(
+    groups: list[Group], ends: dict[int, _End], size: Callable[[Schedule], tuple[object, ...]]
+) -> list[Group]:
+    """Put groups together that are one half-done set.
+
+    One end of such a set is nearer to the state before the run, another to the state after it. Every end of the one
+    group shows the other's key from the other side, and an end of the other shows the one's.
+    """
+    kept: list[Group] = []
+    for group in groups:
+        for known in kept:
+            if _shows(group, known, ends, all) and _shows(known, group, ends, any):
+                known.failures = sorted([*known.failures, *group.failures], key=lambda f: size(f.schedule))
+                break
+        else:
+            kept.append(group)
+    return kept
+
+
+def _shows(one: Group, other: Group, ends: dict[int, _End], each: Callable[[Iterable[bool]], bool]) -> bool:
+    found = {side for failure in other.failures for side in ends[id(failure)].sides if side[1] == other.key}
+    return each(bool(found & ends[id(failure)].others) for failure in one.failures)

@@ -1,0 +1,34 @@
+"""An effect of the agent as a value: what it did, where in its code, and what that changed outside."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..values.places import Place
+from ..values.points import Point, canonical
+from ..values.world import Entry
+
+
+class Blamed(NamedTuple):
+    """An effect of the agent, and where in its code it is made.
+
+    `effect` says what is done to what, random parts replaced: ``http.post:api.mail.test/mails``.
+    """
+
+    effect: str
+    place: Place
+
+    @classmethod
+    def at(cls, point: Point, place: Place) -> "Blamed":
+        """Return the effect of a point."""
+        return cls(f"{point.kind}.{point.verb}:{canonical(point.target)}", place)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What one point changed of one name: the entry that is there afterwards; the rows that are new, and those gone."""
+
+    index: int
+    blamed: Blamed
+    entry: Entry | None = None
+    rows: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()

@@ -1,0 +1,73 @@
+"""A cause in the words of a report: which promise, how it is broken, at which line of the agent's code."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..values.causes import Cause
+from ..values.places import Frame, Place, Raised
+from ..values.points import Point
+from .causes import Group, key_of
+from .findings import Failure
+from .sites import Sites, statement
+
+
+class Naming:
+    """Names the causes of one exploration.
+
+    Args:
+        sites: tells how many callers a place needs.
+        root: the folder that files are named below; others are named whole.
+        call: where the test started the exploration: the place of what has none of its own.
+        points: of the fault-free run, in their order.
+    """
+
+    def __init__(self, sites: Sites, root: Path | None, call: Place, points: Sequence[Point]) -> None:
+        self._sites, self._root, self._call, self._points = sites, root, call, points
+
+    def cause(self, group: Group, failure: Failure) -> Cause:
+        """Return the cause of a group, told by one of its failures."""
+        symptoms = failure.symptoms
+        named = min(
+            (*symptoms.own, *symptoms.rest), key=lambda one: (one.gravity, key_of(one, self._sites) != group.key)
+        )
+        if symptoms.own[0].unchecked:
+            named = symptoms.own[0]
+        raised = next((one.raised for one in symptoms.own if one.raised is not None), None)
+        place = self._sites.of((named.at.place if named.at is not None else _place(raised)) or self._call)
+        inner = place[0] if place else Frame("", 0, "")
+        unchecked = dict.fromkeys(name for one in group.failures for name in one.unchecked) if named.unchecked else {}
+        return Cause(
+            named.promise,
+            named.way,
+            named.at.effect if named.at is not None else "",
+            self._file(inner.file),
+            inner.line,
+            inner.function,
+            statement(inner) if place else "",
+            tuple(f"{self._file(frame.file)}:{frame.line} in {frame.function}" for frame in place[1:]),
+            self._exception(raised),
+            tuple(unchecked),
+        )
+
+    def reach(self, group: Group, named: Cause) -> str:
+        """Return between which points a crash makes an effect come twice; "" where that is one point or none."""
+        crashed = {point for failure in group.failures for point in failure.crashes}
+        points = [point for point in self._points if point in crashed]
+        if named.way != "twice" or len(points) < 2:
+            return ""
+        return f"killed anywhere from {points[0]} to {points[-1]}, {len(points)} points"
+
+    def _exception(self, raised: Raised | None) -> str:
+        if raised is None:
+            return ""
+        place = self._sites.of(raised.place)
+        where = f" at {self._file(place[0].file)}:{place[0].line} in {place[0].function}" if place else ""
+        return f"{raised.type.rpartition('.')[2]}{where}"
+
+    def _file(self, file: str) -> str:
+        path = Path(file)
+        return path.relative_to(self._root).as_posix() if self._root and path.is_relative_to(self._root) else file
+
+
+def _place(raised: Raised | None) -> Place:
+    return raised.place if raised is not None else ()

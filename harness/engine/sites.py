@@ -1,0 +1,81 @@
+"""Which statement of the agent's code a place is, and how many of its callers it takes to tell it from others."""
+
+import ast
+import linecache
+from collections import defaultdict
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from ..values.places import Frame, Place
+from .lives import Lived
+
+_MOST_CALLERS = 6
+_Function = tuple[str, str]
+SiteKey = tuple[tuple[str, str, str], ...]
+"""What a place is where lines do not count: file, function and statement of each call, the innermost first."""
+
+
+class Sites:
+    """The calls of the agent's own functions, as they were seen in single processes."""
+
+    def __init__(self) -> None:
+        self._callers: dict[_Function, int] = defaultdict(int)
+        self._seen: set[frozenset[Place]] = set()
+
+    def see(self, life: Lived) -> None:
+        """Take note of the places of one process."""
+        places = frozenset(life.places.values())
+        if places in self._seen:
+            return
+        self._seen.add(places)
+        callers: dict[_Function, set[tuple[str, int]]] = defaultdict(set)
+        for place in places:
+            for frame, caller in pairwise(place):
+                callers[frame.file, frame.function].add((caller.file, caller.line))
+        for function, known in callers.items():
+            self._callers[function] = max(self._callers[function], len(known))
+
+    def of(self, place: Place) -> Place:
+        """Return a place with as many callers as tell the call sites of its function apart, and of theirs."""
+        end = 1
+        while end < min(len(place), _MOST_CALLERS) and self._callers[place[end - 1].file, place[end - 1].function] > 1:
+            end += 1
+        return place[:end]
+
+    def key(self, place: Place) -> SiteKey:
+        """Return what is the same for a place after an edit elsewhere in its file."""
+        return tuple((frame.file, frame.function, statement(frame)) for frame in self.of(place))
+
+
+def statement(frame: Frame) -> str:
+    """Return the text of the statement that a call is in, in one line: of a block its head, "" without a source."""
+    text = _statements(frame.file).get(frame.line)
+    return text if text is not None else linecache.getline(frame.file, frame.line).strip()
+
+
+@cache
+def _statements(file: str) -> dict[int, str]:
+    """Return the innermost statement on each line of a file, as text."""
+    source = "".join(linecache.getlines(file))
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return {}
+    lines = source.splitlines()
+    found: dict[int, str] = {}
+    for node in ast.walk(tree):  # outer ones first
+        if isinstance(node, (ast.stmt, ast.ExceptHandler)):
+            first, last = node.lineno, _end_of_head(node)
+            text = " ".join(" ".join(lines[first - 1 : last]).split())
+            found.update(dict.fromkeys(range(first, last + 1), text))
+    return found
+
+
+def _end_of_head(node: ast.stmt | ast.ExceptHandler) -> int:
+    """Return the last line of a statement, or of what comes before its block."""
+    inner: list[Any] = getattr(node, "body", []) or [case.pattern for case in getattr(node, "cases", [])]
+    if not inner:
+        return node.end_lineno or node.lineno
+    starts: list[int] = [inner[0].lineno, *(decorator.lineno for decorator in getattr(inner[0], "decorator_list", ()))]
+    return max(node.lineno, min(starts) - 1)

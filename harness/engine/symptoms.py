@@ -1,0 +1,176 @@
+"""What is wrong with one failing end: each broken promise, how it is broken, and the effect of the agent behind it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from ..values.causes import Way
+from ..values.history import Violation
+from ..values.places import Raised
+from ..values.schedule import Injection, Schedule
+from ..values.world import Change, World
+from .blame import Blame
+from .effects import Blamed
+from .judge import Judgement
+from .lens import Lens
+from .lives import Lived
+from .observe import Baseline
+
+_QUESTIONS = ("recover again", "retry")
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """One way in which one promise is broken in one end.
+
+    Attributes:
+        promise: the name of the invariant.
+        way: how it is broken.
+        at: the effect behind it, None where none is known.
+        raised: what ended the process that it is about, where that raised.
+        side: which right end it was compared with: "done", "before", or "" where with none.
+        service: whether it is about something that a service keeps.
+        unchecked: whether it came of what a model said, and nothing was raised.
+        change: what differs, for people.
+    """
+
+    promise: str
+    way: Way
+    at: Blamed | None = None
+    raised: Raised | None = None
+    side: str = ""
+    service: bool = False
+    unchecked: bool = False
+    change: Change | None = field(default=None, compare=False)
+
+    @property
+    def gravity(self) -> int:
+        """How grave it is, 0 the gravest."""
+        if self.way in ("raised", "not ended") or self.promise == "clean_retry":
+            return 3
+        if self.promise == "no_leftovers":
+            return 2
+        return 0 if self.service else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Symptoms:
+    """Those of one end.
+
+    Attributes:
+        own: what the end is told apart by: all that is wrong, compared with the right end that is nearer, without what
+            is so only because a recovery raised.
+        other: how it looks compared with the other right end.
+        rest: what else is wrong.
+    """
+
+    own: tuple[Symptom, ...]
+    other: tuple[Symptom, ...] = ()
+    rest: tuple[Symptom, ...] = ()
+
+
+class Diagnosis:
+    """Tells the symptoms of failing ends."""
+
+    def __init__(self, lens: Lens, baseline: Baseline) -> None:
+        self._lens, self._done = lens, baseline.done
+        self._blame = Blame(lens, baseline.first)
+        self._said: dict[Injection, Blamed] = {}
+
+    def of(self, schedule: Schedule, judgement: Judgement) -> Symptoms:
+        """Return the symptoms of an end, those of one schedule: what crashed before it may have made what is wrong."""
+        known = judgement.symptoms.get(schedule.injections[0])
+        if known is None:
+            known = judgement.symptoms[schedule.injections[0]] = self._told_apart(schedule, judgement)
+        return known
+
+    def _told_apart(self, schedule: Schedule, judgement: Judgement) -> Symptoms:
+        found = tuple(dict.fromkeys(self._all(schedule, judgement)))
+        said = self._said_at(schedule, judgement)
+        if said is not None:
+            gravest = min(found, key=lambda symptom: symptom.gravity)
+            unchecked = replace(gravest, at=said, raised=None, unchecked=True)
+            alone = len(schedule.injections) == 1
+            return Symptoms((unchecked,) if alone else (unchecked, *found), rest=found if alone else ())
+        endings = [one for one in found if one.promise in _ENDINGS and one.way in ("raised", "not ended")]
+        if endings:  # what is half done then is so because nobody went on
+            own = tuple(one for one in found if one in endings or (one.way == "twice" and one.side != "before"))
+            return Symptoms(own, rest=tuple(one for one in found if one not in own))
+        return Symptoms(found, tuple(self._from_the_other_side(schedule, judgement)))
+
+    def _said_at(self, schedule: Schedule, judgement: Judgement) -> Blamed | None:
+        """Return the call of a model whose answer was changed first of all, where the run took that answer."""
+        first, run = schedule.injections[0], judgement.executions[0]
+        if len(schedule.injections) == 1 and run.role == "run" and run.said and run.outcome.kind == "returned":
+            self._said[first] = Blamed.at(first.point, run.places.get(first.point, ()))
+        return self._said.get(first)
+
+    def _all(self, schedule: Schedule, judgement: Judgement) -> Iterator[Symptom]:
+        for promise, violation in judgement.broken:
+            life = _process(violation, judgement)
+            if violation.diff:
+                side = "before" if violation.diff == judgement.from_before else "done"
+                for change in violation.diff:
+                    yield self._symptom(promise, change, side, violation, schedule, judgement)
+            elif life is not None and life.outcome.kind != "returned" and violation.way is None:
+                yield _ending(promise, life)
+            else:
+                yield Symptom(promise, violation.way or "untrue", None if life is None else _last(life))
+
+    def _symptom(
+        self, promise: str, change: Change, side: str, violation: Violation, schedule: Schedule, judgement: Judgement
+    ) -> Symptom:
+        asked = _process(violation, judgement)
+        lives = [life for life in judgement.executions if life.role not in _QUESTIONS or life is asked]
+        worlds = self._lens.world(judgement.end), self._lens.world(self._done)
+        service = any(change.name in world.resources.keys() for world in worlds)  # noqa: SIM118  # no short names
+        rows = service or any(change.name in world.tables.keys() for world in worlds)  # noqa: SIM118
+        again = rows and side == "done" and _is_kept(self._lens.world(self._done), change.name)
+        way = violation.way or _way(change, again=again)
+        if change.sign == "-" and side == "done":
+            at = self._blame.of_missing(change)
+        else:
+            at = self._blame.of_found(change, (*judgement.earlier, *lives), schedule.injections[0])
+        return Symptom(promise, way, at, side=side, service=service, change=change)
+
+    def _from_the_other_side(self, schedule: Schedule, judgement: Judgement) -> Iterator[Symptom]:
+        """Yield how a half-done set looks compared with the right end that is further away."""
+        for promise, violation in judgement.broken:
+            if promise == "all_or_nothing" and violation.diff in (judgement.from_before, judgement.from_done):
+                before = violation.diff == judgement.from_done
+                other, side = (judgement.from_before, "before") if before else (judgement.from_done, "done")
+                for change in other:
+                    yield self._symptom(promise, change, side, violation, schedule, judgement)
+
+
+_ENDINGS = ("recovery_succeeds", "terminates")
+
+
+def _way(change: Change, *, again: bool) -> Way:
+    if change.sign == "-":
+        return "missing"
+    if change.sign == "+":
+        return "twice" if again else "left over"
+    return "torn" if change.detail.startswith(("first ", "empty ")) else "not the same"
+
+
+def _is_kept(done: World, name: str) -> bool:
+    """Return whether a fault-free run leaves rows or resources of this name: one more is one too many."""
+    return any(name in names.keys() and bool(names[name]) for names in (done.tables, done.resources))  # noqa: SIM118
+
+
+def _process(violation: Violation, judgement: Judgement) -> Lived | None:
+    """Return the process that a violation is about."""
+    told = zip(judgement.told, judgement.executions, strict=True)
+    return next((life for execution, life in told if execution is violation.by), None)
+
+
+def _ending(promise: str, life: Lived) -> Symptom:
+    if life.outcome.kind == "raised":
+        return Symptom(promise, "raised", raised=life.outcome.raised or Raised(life.outcome.error))
+    return Symptom(promise, "not ended", _last(life))
+
+
+def _last(life: Lived) -> Blamed | None:
+    """Return the last effect of a process."""
+    points = [point for point in life.points if point.kind != "clock"]
+    return Blamed.at(points[-1], life.places.get(points[-1], ())) if points else None

@@ -1,0 +1,40 @@
+"""What makes two failures one: a broken promise, the way it is broken, and the effect of the agent behind it."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Way = Literal["left over", "missing", "twice", "torn", "not the same", "raised", "not ended", "untrue"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The cause of a finding, as reports show it.
+
+    Attributes:
+        promise: the gravest of the broken invariants.
+        way: how it is broken.
+        effect: the agent's effect behind it, ``kind.verb:target`` with random parts as ``*``; "" where there is none.
+        file: of the place of the effect; relative to pytest's root where it is below it.
+        line: in that file, from 1; 0 where no place is known.
+        function: its qualified name.
+        statement: its text there, in one line; of a block its head.
+        callers: ``file:line`` of the calls that lead there, where they are needed to tell it from others.
+        exception: type and place of what a recovery raised; "" where none did.
+        unchecked: fields of a model's answer that were changed, where nothing checks them.
+    """
+
+    promise: str
+    way: Way
+    effect: str = ""
+    file: str = ""
+    line: int = 0
+    function: str = ""
+    statement: str = ""
+    callers: tuple[str, ...] = ()
+    exception: str = ""
+    unchecked: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the contract's JSON form."""
+        names = ("promise", "way", "effect", "file", "line", "function", "statement", "exception")
+        return {name: getattr(self, name) for name in names}

@@ -1,0 +1,24 @@
+"""Where in its own code an agent does something."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One call in the agent's own code: absolute path of the file, line from 1, qualified name of the function."""
+
+    file: str
+    line: int
+    function: str
+
+
+Place = tuple[Frame, ...]
+"""The agent's own calls that lead to an effect, the innermost first; empty where none is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What ended a process: the type of the exception, with its module where that is no builtin one, and its place."""
+
+    type: str
+    place: Place = ()
