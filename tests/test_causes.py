@@ -115,11 +115,15 @@ def _post(url: str, body: dict[str, object]) -> None:
 
 
 def test_a_helper_that_posts_twice_things_is_not_one_place(tmp_path: Path) -> None:
-    """Both calls of the helper are repeated by a restart: each is a cause, told by who called."""
+    """What is doubled in either of its calls is a cause of its own, told by who called."""
 
     def run(shared: Path, own: Path) -> None:
-        _post(MAILS, {"to": "ada"})
-        _post(MAILS, {"to": "bob", "subject": "the second one"})
+        if not (own / "ada").exists():
+            _post(MAILS, {"to": "ada"})
+            (own / "ada").touch()
+        if not (own / "bob").exists():
+            _post(MAILS, {"to": "bob", "subject": "the second one"})
+            (own / "bob").touch()
 
     told = causes(found(run, tmp_path, **only("process.kill")))
     assert len(told) == 2

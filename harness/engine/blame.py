@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..values.points import Point, canonical
+from ..values.points import Point, canonical, hide_drawn
 from ..values.schedule import Injection
 from ..values.trees import differing
 from ..values.world import Change, Entry, Row, World
@@ -27,7 +27,7 @@ class Blame:
 
     def of_missing(self, change: Change) -> Blamed | None:
         """Return the effect of the fault-free run that makes what is missing."""
-        made = self._made(self._first).get(change.name, ())
+        made = self._made(self._first).get(self._hidden(change.name), ())
         return _exactly(made, change, None) or _roughly(made, change) or _by_target(self._first, change)
 
     def of_found(self, change: Change, lives: Sequence[Lived], struck: Injection) -> Blamed | None:
@@ -39,8 +39,9 @@ class Blame:
         """
         world = self._lens.world(lives[-1].end)
         entry = world.entries.get(change.name) or world.private_entries.get(change.name)
-        made = [self._made(life).get(change.name, ()) for life in reversed(lives)]
-        made.append(self._until(struck).get(change.name, ()))
+        name = self._hidden(change.name)
+        made = [self._made(life).get(name, ()) for life in reversed(lives)]
+        made.append(self._until(struck).get(name, ()))
         exact = next(filter(None, (_exactly(one, change, entry) for one in made)), None)
         rough = next(filter(None, (_roughly(one, change) for one in made)), None)
         named = next(filter(None, (_by_target(life, change) for life in (*reversed(lives), self._first))), None)
@@ -59,8 +60,12 @@ class Blame:
         if life.made is None:
             life.made = {}
             for name, made in self._changes(life):
-                life.made.setdefault(name, []).append(made)
+                life.made.setdefault(self._hidden(name), []).append(made)
         return life.made
+
+    def _hidden(self, name: str) -> str:
+        """Return a name with its random parts replaced: another process that did the same drew others."""
+        return canonical(hide_drawn(name, self._lens.names))
 
     def _changes(self, life: Lived) -> Iterator[tuple[str, Made]]:
         if not life.sightings:

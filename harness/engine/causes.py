@@ -50,18 +50,35 @@ def key_of(symptom: Symptom, sites: Sites) -> Key:
     if symptom.at is None:
         return "promise", symptom.promise
     kind = symptom.way if symptom.way in ("twice", "not ended", "untrue") else "half done"
+    if symptom.way == "twice" and symptom.change is None:
+        kind = "sent again"
     return "left over" if symptom.promise == "no_leftovers" else kind, sites.key(symptom.at.place) or symptom.at.effect
 
 
 def grouped(failures: Iterable[Failure], sites: Sites, size: Callable[[Schedule], tuple[object, ...]]) -> list[Group]:
     """Return the failures by their cause, each in one group, the group with the best example first."""
     ends = [_end(failure, sites) for failure in sorted(failures, key=lambda failure: size(failure.schedule))]
-    chosen = _cover(ends)
     groups: dict[Key, Group] = {}
-    for end in ends:
-        key = _belongs_to(end, [key for key in end.keys if key in chosen], groups)
-        groups.setdefault(key, Group(key)).failures.append(end.failure)
+    for family in (_doubled, _half_done, _left_over):
+        keys = [(end, found) for end in ends if (found := family(end.keys))]
+        chosen = _cover([found for _, found in keys])
+        for end, found in keys:
+            key = _belongs_to(end, [key for key in found if key in chosen], groups)
+            groups.setdefault(key, Group(key)).failures.append(end.failure)
     return _seen_from_both_sides(list(groups.values()), {id(end.failure): end for end in ends}, size)
+
+
+def _doubled(keys: Sequence[Key]) -> tuple[Key, ...]:
+    return tuple(key for key in keys if key[0] == "twice")
+
+
+def _half_done(keys: Sequence[Key]) -> tuple[Key, ...]:
+    return tuple(key for key in keys if key[0] not in ("twice", "left over"))
+
+
+def _left_over(keys: Sequence[Key]) -> tuple[Key, ...]:
+    """Return nothing where something graver is wrong, but for what came twice: nobody went on, or cleaned up."""
+    return () if _half_done(keys) else tuple(key for key in keys if key[0] == "left over")
 
 
 def _end(failure: Failure, sites: Sites) -> _End:
@@ -74,11 +91,11 @@ def _end(failure: Failure, sites: Sites) -> _End:
     return _End(failure, tuple(keys), sides, frozenset((s.side, key_of(s, sites)) for s in symptoms.other))
 
 
-def _cover(ends: Sequence[_End]) -> set[Key]:
+def _cover(ends: Sequence[Sequence[Key]]) -> set[Key]:
     """Return the fewest keys such that each end has one, or nearly so."""
-    chosen = {end.keys[0] for end in ends if len(end.keys) == 1}
-    while left := [end for end in ends if not chosen & set(end.keys)]:
-        counts = Counter(key for end in left for key in end.keys)
+    chosen = {keys[0] for keys in ends if len(keys) == 1}
+    while left := [keys for keys in ends if not chosen & set(keys)]:
+        counts = Counter(key for keys in left for key in keys)
         # a promise of somebody else's names no place: it explains what nothing else does
         placed = {key: count for key, count in counts.items() if key[0] != "promise"} or counts
         chosen.add(max(placed, key=placed.__getitem__))

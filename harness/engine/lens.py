@@ -54,6 +54,11 @@ class Lens:
         known = (self.masks, snapshot.pids, executor.roots, executor.cuts, executor.names)
         return identity(met, snapshot.clock, *known)
 
+    @property
+    def names(self) -> set[str]:
+        """The names of temporary files that were drawn by now."""
+        return self._executor.names
+
     def secrets(self) -> list[bytes]:
         """Return the credentials that are known by now."""
         return [secret for secret in (*self._executor.credentials.values(), *self._setting.secrets.values()) if secret]

@@ -9,6 +9,7 @@ from ..values.points import Point
 from .causes import Group, key_of
 from .findings import Failure
 from .sites import Sites, statement
+from .symptoms import Symptom
 
 
 class Naming:
@@ -26,13 +27,9 @@ class Naming:
 
     def cause(self, group: Group, failure: Failure) -> Cause:
         """Return the cause of a group, told by one of its failures."""
-        symptoms = failure.symptoms
-        named = min(
-            (*symptoms.own, *symptoms.rest), key=lambda one: (one.gravity, key_of(one, self._sites) != group.key)
-        )
-        if symptoms.own[0].unchecked:
-            named = symptoms.own[0]
-        raised = next((one.raised for one in symptoms.own if one.raised is not None), None)
+        own = failure.symptoms.own
+        named = self._gravest(group, (*own, *failure.symptoms.rest))
+        raised = next((one.raised for one in own if one.raised is not None), None)
         place = self._sites.of((named.at.place if named.at is not None else _place(raised)) or self._call)
         inner = place[0] if place else Frame("", 0, "")
         unchecked = dict.fromkeys(name for one in group.failures for name in one.unchecked) if named.unchecked else {}
@@ -48,6 +45,14 @@ class Naming:
             self._exception(raised),
             tuple(unchecked),
         )
+
+    def _gravest(self, group: Group, symptoms: Sequence[Symptom]) -> Symptom:
+        """Return the symptom that names a group; what came twice has a group of its own, and does not name others."""
+        same = [one for one in symptoms if key_of(one, self._sites) == group.key]
+        if same and group.key[0] in ("twice", "unchecked"):
+            return same[0]
+        others = [one for one in symptoms if key_of(one, self._sites)[0] != "twice"]
+        return min(others, key=lambda one: (one.gravity, one not in same))
 
     def reach(self, group: Group, named: Cause) -> str:
         """Return between which points a crash makes an effect come twice; "" where that is one point or none."""

@@ -91,10 +91,16 @@ class Diagnosis:
             unchecked = replace(gravest, at=said, raised=None, unchecked=True)
             alone = len(schedule.injections) == 1
             return Symptoms((unchecked,) if alone else (unchecked, *found), rest=found if alone else ())
-        endings = [one for one in found if one.promise in _ENDINGS and one.way in ("raised", "not ended")]
-        if endings:  # what is half done then is so because nobody went on
-            own = tuple(one for one in found if one in endings or (one.way == "twice" and one.side != "before"))
-            return Symptoms(own, rest=tuple(one for one in found if one not in own))
+        asked = {name for name, violation in judgement.broken if _is_asked(violation, judgement)}
+        first = tuple(one for one in found if one.promise not in asked)
+        if first and len(first) < len(found):  # what a later process does is no reason for what is wrong before
+            return replace(self._of_end(first, schedule, judgement), rest=found)
+        return self._of_end(found, schedule, judgement)
+
+    def _of_end(self, found: tuple[Symptom, ...], schedule: Schedule, judgement: Judgement) -> Symptoms:
+        if any(one.promise in _ENDINGS and one.way in ("raised", "not ended") for one in found):
+            own = tuple(one for one in found if one.change is None or (one.way == "twice" and one.side != "before"))
+            return Symptoms(own, rest=found)  # what is half done is so because nobody went on
         return Symptoms(found, tuple(self._from_the_other_side(schedule, judgement)))
 
     def _said_at(self, schedule: Schedule, judgement: Judgement) -> Blamed | None:
@@ -105,8 +111,11 @@ class Diagnosis:
         return self._said.get(first)
 
     def _all(self, schedule: Schedule, judgement: Judgement) -> Iterator[Symptom]:
+        graver = {change for promise, violation in judgement.broken if not violation.way for change in violation.diff}
         for promise, violation in judgement.broken:
             life = _process(violation, judgement)
+            if violation.diff and violation.way == "untrue" and graver.issuperset(violation.diff):
+                continue  # it is wrong whatever the agent says of it
             if violation.diff:
                 side = "before" if violation.diff == judgement.from_before else "done"
                 for change in violation.diff:
@@ -125,6 +134,7 @@ class Diagnosis:
         service = any(change.name in world.resources.keys() for world in worlds)  # noqa: SIM118  # no short names
         rows = service or any(change.name in world.tables.keys() for world in worlds)  # noqa: SIM118
         again = rows and side == "done" and _is_kept(self._lens.world(self._done), change.name)
+        again = again and not any(one.sign == "-" and one.name == change.name for one in violation.diff)
         way = violation.way or _way(change, again=again)
         if change.sign == "-" and side == "done":
             at = self._blame.of_missing(change)
@@ -162,6 +172,12 @@ def _process(violation: Violation, judgement: Judgement) -> Lived | None:
     """Return the process that a violation is about."""
     told = zip(judgement.told, judgement.executions, strict=True)
     return next((life for execution, life in told if execution is violation.by), None)
+
+
+def _is_asked(violation: Violation, judgement: Judgement) -> bool:
+    """Return whether a violation is about a process that is run only to see what it does."""
+    life = _process(violation, judgement)
+    return life is not None and life.role in _QUESTIONS
 
 
 def _ending(promise: str, life: Lived) -> Symptom:
