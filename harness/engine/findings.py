@@ -11,6 +11,7 @@ from ..values.history import Verdict
 from ..values.points import canonical, hide_drawn
 from ..values.schedule import Schedule
 from ..values.world import World
+from . import keys
 from .families import size
 from .judge import Judgement
 from .lives import Lived
@@ -118,6 +119,7 @@ def finding(
         return text
 
     lines = [f"{name}: {violation.message}" for name, violation in judgement.broken]
+    lines += keys.told(judgement.broken, judgement.executions, hidden)
     schedule = failure.example[0] if failure.example is not None else failure.schedule
     return Finding(
         judgement.invariants,

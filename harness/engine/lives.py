@@ -40,14 +40,23 @@ class Sighting:
     world: Snapshot
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A POST that a twin handled, its idempotency key and the header that this came in; "" where there was none."""
+
+    point: Point
+    header: str = ""
+    key: str = ""
+
+
 @dataclass(slots=True)
 class Lived:
     """One process from its start to its end.
 
     `last` is the last point of its own that was looked at; `wired` has the points that relays saw, each with the `last`
     of then; `unseen` how often nobody looked, for want of time; `said` what models said where a fault put words into
-    their mouths; `refused` the last request to a twin that it refused, and how; `footprint` what it asked of the disk,
-    everything where it could not say.
+    their mouths; `sent` what can have created something at a twin; `refused` the last request to a twin that it
+    refused, and how; `footprint` what it asked of the disk, everything where it could not say.
     """
 
     role: Role
@@ -69,6 +78,7 @@ class Lived:
     inside: list[str] = field(default_factory=list)
     unseen: int = 0
     said: list[str] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
     refused: str = ""
     calls: int = 0
     polls: int = 0
