@@ -88,7 +88,7 @@ class Alignment:
     def _blocks(self, old: range, new: range) -> Iterator[tuple[range, range]]:
         """Yield the ranges that differ within two ranges."""
         if not old or not new or len(old) + len(new) > _MOST_ITEMS:
-            yield old, new
+            yield from self._by_number(old, new)
             return
         ours, theirs = self.old[old.start : old.stop], self.new[new.start : new.stop]
         often = Counter(theirs)
@@ -97,6 +97,14 @@ class Alignment:
         for tag, i, j, k, m in SequenceMatcher(landmark, ours, theirs, autojunk=False).get_opcodes():
             if tag != "equal":
                 yield old[i:j], new[k:m]
+
+    def _by_number(self, old: range, new: range) -> Iterator[tuple[range, range]]:
+        """Yield both ranges, which hold many items, or single ones of them where most are the same by their number."""
+        others = [at for at in range(len(old)) if not self._alike(old[at], new[at])] if len(old) == len(new) else []
+        if not others or len(others) > len(old) // 2:
+            yield old, new
+            return
+        yield from ((old[at : at + 1], new[at : at + 1]) for at in others)
 
     def _of_block(self, old: range, new: range) -> Iterator[Edit]:
         """Yield the edits within two ranges that have no equal keys in common."""

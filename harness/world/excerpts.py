@@ -44,6 +44,8 @@ def _excerpt(text: str, at: int) -> str:
 
 def _first_difference(old: str, new: str, masked: tuple[str, str]) -> tuple[int, int]:
     """Return where two texts begin to differ, each in its own characters, beyond what a mask hides."""
+    if masked == (old, new):
+        return (common_start(old, new),) * 2
     pieces = [_MASKED.split(text) for text in masked]
     alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*pieces, strict=False)))
     at, there = _start_of(alike, old, pieces[0]), _start_of(alike, new, pieces[1])
@@ -57,9 +59,12 @@ def _first_difference(old: str, new: str, masked: tuple[str, str]) -> tuple[int,
 
 def _start_of(piece: int, text: str, pieces: list[str]) -> int:
     """Return where a piece of a masked text stands in the text itself; every second piece is a hole."""
-    pattern = "".join(f"({re.escape(each) if place % 2 == 0 else '.*?'})" for place, each in enumerate(pieces))
-    found = re.fullmatch(pattern, text, re.DOTALL)
-    return found.start(piece + 1) if found and piece < len(pieces) else len(text)
+    at = 0
+    for literal in pieces[: piece + 1 : 2]:
+        start, at = at, text.find(literal, at) + len(literal)
+        if at < start + len(literal):
+            return len(text)
+    return at if piece % 2 else at - len(pieces[piece]) if piece < len(pieces) else len(text)
 
 
 def common_start(old: str, new: str) -> int:

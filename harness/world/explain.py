@@ -8,7 +8,7 @@ from .canonical import Tree
 from .documents import Document, read_document
 from .excerpts import QUOTED, instead, short
 from .sides import Sides
-from .structures import Seen, Structure
+from .structures import Seen, Structure, texts_of
 from .texts import line_details
 
 _WIDTH = 160
@@ -110,8 +110,7 @@ def _of_cell(sides: Sides, column: str, expected: tuple[object, Tree], found: tu
     if parts and max(_long(old), _long(new)) > QUOTED:
         structure = Structure(sides, "", f".{column}")
         return f"{column}: " + ", ".join(structure.details(Seen(old, old_tree), Seen(new, new_tree)))
-    texts = (old_tree, new_tree) if isinstance(old_tree, str) and isinstance(new_tree, str) else None
-    return f"{column}: {instead(old, new, texts)}"
+    return f"{column}: {instead(old, new, texts_of(old_tree, new_tree))}"
 
 
 def _long(value: object) -> int:

@@ -1,5 +1,6 @@
 """Tell how two JSON values differ, place by place, as masks show them."""
 
+from ast import literal_eval
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,8 @@ from .documents import read_json
 from .excerpts import instead, short, some
 from .masks import KEYS
 from .sides import Sides
+
+_QUOTES = ("'", '"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Structure:
         elif _are(str, *values) and _are(dict, *trees):
             yield from self.details(*(Seen(read_json(each.value), each.tree["as JSON"]) for each in (old, new)))
         else:
-            yield f"{self.place or 'all'}: {instead(*values, trees if _are(str, *trees) else None)}"
+            yield f"{self.place or 'all'}: {instead(*values, texts_of(*trees))}"
 
     def below(self, step: str, at: str) -> "Structure":
         """Return a place inside this one."""
@@ -83,6 +86,13 @@ class Structure:
             if key not in stable
         ]
         return sorted(found, key=lambda each: repr(each.tree))
+
+
+def texts_of(old: Tree, new: Tree) -> tuple[str, str] | None:
+    """Return two leaves as the texts that masks leave of them; None where one of them is no text."""
+    if _are(str, old, new) and old[:1] in _QUOTES and new[:1] in _QUOTES:
+        return literal_eval(old), literal_eval(new)
+    return None
 
 
 def _are(kind: type, *values: Any) -> bool:

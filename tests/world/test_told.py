@@ -189,6 +189,20 @@ def test_a_long_text_in_a_row_is_shown_where_it_differs():
         assert words in str(change)
 
 
+def test_a_generated_id_in_a_long_text_is_no_difference():
+    """What differs is shown, not the id before it, which each run has of its own."""
+    body = "Dear Ada, your order {} is " + "very " * 20 + "late: {} days"
+
+    def world(order: str, days: int) -> World:
+        content = json.dumps({"body": body.format(order, days)})
+        orders = [{"id": order, "item": "book"}]
+        return World({"s/a.json": text_file(content)}, resources={"h/orders": orders})
+
+    (change,) = difference(world("ord-aaaa1111", 5), world("ord-bbbb2222", 6), NO_MASKS)
+    assert "late: 6 days' instead of" in change.detail
+    assert "ord-" not in change.detail
+
+
 def test_items_that_moved_keep_their_masks():
     """Lists of plain values are masked by number, keys that each run has of its own by their place."""
     masks = learn([World({"s/a.json": text_file(json.dumps(["a", key, "c"]))}) for key in ("3f2a81bc", "77ab01de")])
@@ -211,6 +225,11 @@ def test_many_differing_lines_are_counted():
     assert detail == "9000 lines from line 1 on are others, the first of them 'line 0!' instead of 'line 0'"
     (detail,) = told("\n".join(right), "\n".join(["line 0", *(f"{line}!" for line in right[2:])]))
     assert detail == "8998 lines from line 2 on instead of 8999, the first of them 'line 2!' instead of 'line 1'"
+    few = [f"{line}!" if n in (5, 8000) else line for n, line in enumerate(right)]
+    assert told("\n".join(right), "\n".join(few)) == [
+        "line 6: 'line 5!' instead of 'line 5'",
+        "line 8001: 'line 8000!' instead of 'line 8000'",
+    ]
 
 
 def test_lines_that_are_everywhere_take_no_time():
