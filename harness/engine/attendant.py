@@ -37,6 +37,7 @@ from ..values.points import Doer, Effect, Flight, Point, When
 from ..values.sources import Misanswering, Twin, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
 from ..world.cuts import cut_contents
+from . import keys
 from .answers import changed_fields
 from .budget import Deadline
 from .lives import Lived, Sighting, Snapshot
@@ -323,6 +324,7 @@ class Attendant:
         if armed is not None and isinstance(armed.strike, Misanswer) and isinstance(twin, Misanswering):
             return twin.misanswer(request, armed.strike.how)
         response = twin.handle(request)
+        self._lived.sent += keys.sent(twin, request, point, response)
         return self._say(twin, point, response, armed) if point is not None else response
 
     def _say(self, twin: Any, point: Point, response: HttpResponse, armed: Armed | None) -> HttpResponse:

@@ -49,7 +49,7 @@ def key_of(symptom: Symptom, sites: Sites) -> Key:
         return "raised", symptom.raised.type, sites.key(symptom.raised.place)
     if symptom.at is None:
         return "promise", symptom.promise
-    kind = symptom.way if symptom.way in ("twice", "not ended", "untrue") else "half done"
+    kind: str = symptom.way if symptom.way in ("twice", "not ended", "untrue") else "half done"
     if symptom.way == "twice" and symptom.change is None:
         kind = "sent again"
     return "left over" if symptom.promise == "no_leftovers" else kind, sites.key(symptom.at.place) or symptom.at.effect

@@ -12,6 +12,7 @@ from ..values.history import Verdict
 from ..values.points import Point
 from ..values.schedule import Schedule
 from ..values.world import World
+from . import keys
 from .families import size
 from .judge import Judgement
 from .lives import Lived
@@ -130,6 +131,7 @@ def finding(
         return text
 
     lines = [f"{name}: {violation.message}" for name, violation in judgement.broken]
+    lines += keys.told(judgement.broken, judgement.executions, hidden)
     lines += [_what_is_not_checked(cause)] if cause.unchecked else []
     lines += [reach] if reach else []
     schedule = failure.example[0] if failure.example is not None else failure.schedule

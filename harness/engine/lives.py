@@ -41,6 +41,15 @@ class Sighting:
     world: Snapshot
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A POST that a twin handled, its idempotency key and the header that this came in; "" where there was none."""
+
+    point: Point
+    header: str = ""
+    key: str = ""
+
+
 @dataclass(slots=True)
 class Lived:
     """One process from its start to its end.
@@ -51,6 +60,7 @@ class Lived:
         wired: points that relays saw, each with the `last` of then.
         unseen: how often nobody looked, for want of time.
         said: what models said where a fault put words into their mouths; `changed_fields` what of it was changed.
+        sent: what can have created something at a twin.
         refused: the last request to a twin that it refused, and how.
         footprint: what it asked of the disk, everything where it could not say.
         made: what each of its points changed outside, once somebody asked.
@@ -77,6 +87,7 @@ class Lived:
     unseen: int = 0
     said: list[str] = field(default_factory=list)
     changed_fields: list[str] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
     refused: str = ""
     calls: int = 0
     polls: int = 0

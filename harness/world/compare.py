@@ -13,6 +13,7 @@ from .links import Pattern, pattern_of
 from .masks import Masks
 from .returned import matches_value
 from .rows import RowMatch
+from .sides import Sides
 
 __all__ = ["Masks", "difference", "learn", "matches_value"]
 
@@ -94,7 +95,7 @@ def _entries(
     old_view: View, new_view: View, expected: Mapping[str, Entry], found: Mapping[str, Entry]
 ) -> Iterator[Change]:
     """Yield the changes of paths, those with volatile names paired by masked name and content."""
-    groups: dict[object, _Group] = defaultdict(_Group)
+    groups: dict[tuple[str, str], _Group] = defaultdict(_Group)
     for path in sorted(differing(expected, found)):
         old, new = expected.get(path), found.get(path)
         if old is not None and old != new:
@@ -103,10 +104,11 @@ def _entries(
         if new is not None and old != new:
             name = new_view.path(path)
             groups[name].found.append((path, new, _tree(new_view, name[0], new)))
-    for group in groups.values():
+    for name, group in groups.items():
         group.drop_equal()
+        sides = Sides(old_view, new_view, name[0])
         for (_, old, old_tree), (path, new, new_tree) in zip(group.expected, group.found, strict=False):
-            yield from entry_changes(path, (old, old_tree), (new, new_tree))
+            yield from entry_changes(path, sides, (old, old_tree), (new, new_tree))
         count = min(len(group.expected), len(group.found))
         yield from (Change("-", path, describe_entry(old)) for path, old, _ in group.expected[count:])
         yield from (Change("+", path, describe_entry(new)) for path, new, _ in group.found[count:])

@@ -1,12 +1,15 @@
 """Put a difference into words that a person understands at three in the morning."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from ..values.contents import begins_with, part_of
 from ..values.world import Change, Entry, Row
 from .canonical import Tree
 from .documents import Document, read_document
+from .excerpts import QUOTED, instead, short
+from .sides import Sides
+from .structures import Seen, Structure, texts_of
+from .texts import line_details
 
 _WIDTH = 160
 _DETAILS = 3
@@ -27,14 +30,14 @@ def describe_row(row: Row) -> str:
     return _cut(repr(row))
 
 
-def entry_changes(path: str, expected: Side, found: Side) -> Iterator[Change]:
+def entry_changes(path: str, sides: Sides, expected: Side, found: Side) -> Iterator[Change]:
     """Yield how one path differs."""
     (old, old_tree), (new, new_tree) = expected, found
     if old.kind != new.kind:
         yield Change("~", path, f"{_KINDS[new.kind]} instead of {_KINDS[old.kind]}")
         return
     if old_tree[2] != new_tree[2]:
-        details = list(_content_details(old, new, old_tree[2], new_tree[2]))
+        details = _content_details(sides, old, new, old_tree[2], new_tree[2])
         yield from (Change("~", path, _cut(detail)) for detail in details[:_DETAILS])
         if len(details) > _DETAILS:
             yield Change("~", path, f"and {len(details) - _DETAILS} more differences")
@@ -42,22 +45,37 @@ def entry_changes(path: str, expected: Side, found: Side) -> Iterator[Change]:
         yield Change("~", path, f"mode {new.mode:o} instead of {old.mode:o}")
 
 
-def _content_details(old: Entry, new: Entry, old_tree: Tree, new_tree: Tree) -> Iterator[str]:
+def _content_details(sides: Sides, old: Entry, new: Entry, old_tree: Tree, new_tree: Tree) -> list[str]:
     if old.kind == "link":
-        yield f"points to {new.content.decode(errors='replace')} instead of {old.content.decode(errors='replace')}"
-        return
-    if not new.size or begins_with(old.held, new.held) or _is_beginning(old_tree, new_tree):
-        yield f"first {new.size} of {old.size} bytes" if new.size else f"empty instead of {old.size} bytes"
-        return
-    if old.size and begins_with(new.held, old.held):
-        more = part_of(new.held, old.size, _WIDTH).decode(errors="replace")
-        yield f"{new.size - old.size} bytes more at its end: {more!r}"
-        return
-    documents = read_document(old.legible), read_document(new.legible)
-    if isinstance(old_tree, list) and isinstance(new_tree, list) and documents[0].kind == documents[1].kind:
-        yield from _document_details(*documents, old_tree, new_tree)
-    else:
-        yield f"other content: {new.size} instead of {old.size} bytes"
+        return [f"points to {new.content.decode(errors='replace')} instead of {old.content.decode(errors='replace')}"]
+    if not new.size:
+        return [f"empty instead of {old.size} bytes"]
+    if not old.size:
+        return [f"{new.size} bytes instead of none: {_part(new, 0)}"]
+    by_lines = sides.thing.endswith((".jsonl", ".ndjson"))
+    documents = read_document(old.legible, by_lines), read_document(new.legible, by_lines)
+    kinds = {document.kind for document in documents}
+    if not (kinds in ({"text"}, {"jsonl"}) and _differ_by_lines(*sorted((old, new), key=lambda each: each.size))):
+        if begins_with(old.held, new.held) or _is_beginning(old_tree, new_tree):
+            return [f"first {new.size} of {old.size} bytes"]
+        if begins_with(new.held, old.held):
+            return [f"{new.size - old.size} bytes more at its end: {_part(new, old.size)}"]
+    if isinstance(old_tree, list) and isinstance(new_tree, list) and len(kinds) == 1:
+        return _document_details(sides, *documents, old_tree, new_tree)
+    return [f"other content: {new.size} instead of {old.size} bytes"]
+
+
+def _differ_by_lines(shorter: Entry, longer: Entry) -> bool:
+    """Say whether, of two files that begin alike, the shorter ends where a line does."""
+    return _last(shorter) == b"\n" or (longer.size == shorter.size + 1 and _last(longer) == b"\n")
+
+
+def _last(entry: Entry) -> bytes:
+    return part_of(entry.held, entry.size - 1, 1)
+
+
+def _part(entry: Entry, at: int) -> str:
+    return repr(part_of(entry.held, at, _WIDTH).decode(errors="replace"))
 
 
 def _is_beginning(old: Tree, new: Tree) -> bool:
@@ -68,58 +86,35 @@ def _is_beginning(old: Tree, new: Tree) -> bool:
     return 0 < last < len(old) and old[:last] == new[:last] and old[last].startswith(new[last])
 
 
-def _document_details(old: Document, new: Document, old_tree: Tree, new_tree: Tree) -> Iterator[str]:
+def _document_details(sides: Sides, old: Document, new: Document, old_tree: Tree, new_tree: Tree) -> list[str]:
     if old.kind == "text":
-        yield from _line_details(old.value, new.value, old_tree, new_tree)
-        return
-    details = list(tree_details(old_tree[2], new_tree[2], old.value, new.value))
-    yield from details or ["the same values, written otherwise (white space, order of keys)"]
+        return line_details(sides, old.value, new.value, old_tree, new_tree)
+    details = list(Structure(sides).details(Seen(old.value, old_tree[2]), Seen(new.value, new_tree[2])))
+    return details or ["the same values, written otherwise (white space, order of keys)"]
 
 
-def _line_details(old: list[str], new: list[str], old_tree: Tree, new_tree: Tree) -> Iterator[str]:
-    for number, (was, now) in enumerate(zip(old_tree, new_tree, strict=False)):
-        if was != now:
-            yield f"line {number + 1}: {_short(new[number])} instead of {_short(old[number])}"
-    for number in range(len(new), len(old)):
-        yield f"line {number + 1}: {_short(old[number])} is missing"
-    for number in range(len(old), len(new)):
-        yield f"line {number + 1}: {_short(new[number])} is too much"
-
-
-def tree_details(old_tree: Tree, new_tree: Tree, old: Any, new: Any, place: str = "") -> Iterator[str]:
-    """Yield the places where two trees differ, in the words of the values that they were made of."""
-    if old_tree == new_tree:
-        return
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(key for key in new if key not in old)]:
-            if key not in new:
-                yield f"{place}.{key}: {_short(old[key])} is missing"
-            elif key not in old:
-                yield f"{place}.{key}: {_short(new[key])} is too much"
-            else:
-                inner = _below(old_tree, key), _below(new_tree, key)
-                yield from tree_details(*inner, old[key], new[key], f"{place}.{key}")
-        return
-    if isinstance(old, list) and isinstance(new, list) and isinstance(old_tree, list) and isinstance(new_tree, list):
-        for index, (was, now) in enumerate(zip(old, new, strict=False)):
-            yield from tree_details(old_tree[index], new_tree[index], was, now, f"{place}[{index}]")
-        if len(old) != len(new):
-            yield f"{place}: {len(new)} items instead of {len(old)}"
-        return
-    yield f"{place or 'all'}: {_short(new)} instead of {_short(old)}"
-
-
-def _below(tree: Tree, key: str) -> Tree:
-    return tree.get(key) if isinstance(tree, dict) else tree
-
-
-def row_change(name: str, old: Row, new: Row, old_tree: Tree, new_tree: Tree) -> Change:
+def row_change(name: str, sides: Sides, expected: tuple[Row, Tree], found: tuple[Row, Tree]) -> Change:
     """Return the change of a row that is there with other values; begins with a text that tells which row it is."""
+    (old, old_tree), (new, new_tree) = expected, found
     same = [key for key in new_tree if new_tree[key] == old_tree.get(key)]
-    which = next((f"{key} {_short(new[key])}: " for key in same if isinstance(new[key], str) and key != "id"), "")
+    which = next((f"{key} {short(new[key])}: " for key in same if isinstance(new[key], str) and key != "id"), "")
     other = [key for key in new_tree if key not in same]
-    details = [f"{key}: {_short(new.get(key))} instead of {_short(old.get(key))}" for key in other]
+    details = [_of_cell(sides, key, (old.get(key), old_tree.get(key)), (new[key], new_tree[key])) for key in other]
     return Change("~", name, _cut(which + ", ".join(details)))
+
+
+def _of_cell(sides: Sides, column: str, expected: tuple[object, Tree], found: tuple[object, Tree]) -> str:
+    """Return how one column differs; of long JSON only the places that do."""
+    (old, old_tree), (new, new_tree) = expected, found
+    parts = isinstance(old_tree, dict | list) and type(old_tree) is type(new_tree)
+    if parts and max(_long(old), _long(new)) > QUOTED:
+        structure = Structure(sides, "", f".{column}")
+        return f"{column}: " + ", ".join(structure.details(Seen(old, old_tree), Seen(new, new_tree)))
+    return f"{column}: {instead(old, new, texts_of(old_tree, new_tree))}"
+
+
+def _long(value: object) -> int:
+    return len(repr(value))
 
 
 def most_alike(tree: Tree, candidates: list[Tree]) -> int | None:
@@ -135,11 +130,6 @@ def _likeness(old: Tree, new: Tree) -> float:
     if any(isinstance(old[key], str) and old[key].startswith("‹") and old[key] != new.get(key) for key in columns):
         return 0.0
     return sum(old[key] == new.get(key) for key in columns) / (len(columns) or 1) if old.keys() == new.keys() else 0.0
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _cut(text: str) -> str:

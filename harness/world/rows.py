@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..values.world import Change, Row
 from .canonical import Tree, View
 from .explain import describe_row, most_alike, row_change
+from .sides import Sides
 
 Rows = Mapping[str, list[Row]]
 _ROUNDS = 4
@@ -45,7 +46,7 @@ class RowMatch:
             if not [True for group in left.values() if self._pair(group)]:
                 break
             self._found.colour()
-        return [change for _, group in sorted(left.items()) for change in self._explain(group)]
+        return [change for thing, group in sorted(left.items()) for change in self._explain(thing, group)]
 
     def _drop_equal(self, group: _Left) -> None:
         if not group.expected or not group.found:
@@ -78,11 +79,12 @@ class RowMatch:
         self._found.references.adopt(node, self._expected.references, there)
         return True
 
-    def _explain(self, group: _Left) -> Iterator[Change]:
+    def _explain(self, thing: str, group: _Left) -> Iterator[Change]:
+        sides = Sides(self._expected, self._found, thing)
         for (old_name, old), (name, new) in group.changed:
             trees: tuple[Tree, Tree] = self._expected.row(old_name, old), self._found.row(name, new)
             if trees[0] != trees[1]:
-                yield row_change(name, old, new, *trees)
+                yield row_change(name, sides, (old, trees[0]), (new, trees[1]))
         yield from (Change("-", name, describe_row(row)) for name, row in group.expected)
         yield from (Change("+", name, describe_row(row)) for name, row in group.found)
 

@@ -368,7 +368,7 @@ def test_an_empty_table_equals_none():
         (files(a="x"), files(), ["- s/a: file, 1 bytes"]),
         (files(a="x" * 1024), files(a="x" * 512), ["~ s/a: first 512 of 1024 bytes"]),
         (files(a="x" * 1024), files(a=""), ["~ s/a: empty instead of 1024 bytes"]),
-        (files(a="one\n"), files(a="one\ntwo\n"), ["~ s/a: 4 bytes more at its end: 'two\\n'"]),
+        (files(a="one\n"), files(a="one\ntwo\n"), ["~ s/a: line 2: 'two' is too much"]),
         (files(a="a\nb\nc"), files(a="a\nB\nc"), ["~ s/a: line 2: 'B' instead of 'b'"]),
         (files(a='{"x": [1, {"y": 2}]}'), files(a='{"x": [1, {"y": 3}]}'), ["~ s/a: .x[1].y: 3 instead of 2"]),
         (files(a='{"x": 1}'), files(a='{"x": 1, "z": 2}'), ["~ s/a: .z: 2 is too much"]),
