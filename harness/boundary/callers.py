@@ -8,12 +8,14 @@ import gc
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from types import AsyncGeneratorType, FrameType
+from types import AsyncGeneratorType, CoroutineType, FrameType
 from typing import Any
 
 from ..values.http import HttpRequest
 
 _CLIENTS = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2", "mcp", "rollproof", "websockets"})
+_FRAMES, _AWAITED = ("cr_frame", "ag_frame", "gi_frame"), ("cr_await", "ag_await", "gi_yieldfrom")
+_AWAITABLE = (AsyncGeneratorType, CoroutineType)
 _SENDING = ("send_raw_request", "send_request")  # of the MCP SDK since 2.0, and before
 
 
@@ -68,12 +70,12 @@ def frames_of(task: "asyncio.Task[Any]") -> Iterator[FrameType]:
     """Yield the frames in which a task waits, the outermost first."""
     awaited: Any = task.get_coro()
     while awaited is not None:
-        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
+        frame = next(filter(None, (getattr(awaited, name, None) for name in _FRAMES)), None)
         if frame is not None:
             yield frame
-            awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)
-        else:  # a step of an async generator, which says nothing of it
-            awaited = next((one for one in gc.get_referents(awaited) if isinstance(one, AsyncGeneratorType)), None)
+            awaited = next(filter(None, (getattr(awaited, name, None) for name in _AWAITED)), None)
+        else:  # a step of an async generator, or what awaits a coroutine for C code: they say nothing of it
+            awaited = next((one for one in gc.get_referents(awaited) if isinstance(one, _AWAITABLE)), None)
 
 
 def _awaits(frame: FrameType, message: Mapping[str, Any]) -> bool:
