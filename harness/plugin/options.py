@@ -251,6 +251,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         return Options(seed=_number(seed, seed_place))
     from ..values.schedule import Schedule
     from .installed import installed_faults, installed_invariants
+    from .replaying import replay_command
 
     globs, place = _setting(config, marked, "faults")
     depth, depth_place = _setting(config, marked, "depth")
@@ -275,6 +276,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         projects=(config.rootpath, config.invocation_params.dir),
         records=_made(config),
         controller=os.getppid() if hasattr(config, "workerinput") else 0,
+        replay=replay_command(item, _number(seed, seed_place)),
     )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from .faults import Fault
     from .history import Invariant
+    from .replaying import ReplayCommand
     from .schedule import Schedule
 
 
@@ -21,6 +22,7 @@ class Options:
     `schedule` is set for a replay. `faults` are those selected out of `known`. `projects` are the folders that the
     session belongs to: where pytest was started, and its root. `records` are the places where what is
     watched may be recorded, the best first; `controller` is the pid of the one that a worker must not outlive, or 0.
+    `replay` is how its schedules are replayed; None where nobody can start the test by its id.
     """
 
     active: bool = False
@@ -40,3 +42,4 @@ class Options:
     projects: "tuple[Path, ...]" = ()
     records: "Sequence[Path]" = ()
     controller: int = 0
+    replay: "ReplayCommand | None" = None
