@@ -274,7 +274,8 @@ class Chaos:
             return replace(result, test=self._test, name=name, label=label)
 
         options, setting = self._options, self._setting(run, recover, allow, retry, errors)
-        explorer = Explorer(replace(setting, found=lambda so_far: self.found(named(so_far))))
+        first = tuple(options.failed_before.get(label, ()))
+        explorer = Explorer(replace(setting, failed_before=first, found=lambda so_far: self.found(named(so_far))))
         try:
             schedule = options.schedule
             return named(explorer.replay(schedule) if schedule else explorer.explore(reduce=options.reduce))

@@ -24,6 +24,7 @@ from .judge import Judge, Judgement
 from .lens import Lens
 from .lives import Snapshot
 from .observe import Baseline, observe
+from .plan import fits
 from .replay import judged
 from .schedules import Schedules
 from .setting import Setting
@@ -187,12 +188,31 @@ class Explorer:
         executor = self.executor
         tally = Tallying(self.lens, self.findings, self.drifted)
         arguments = (self.setting, executor, self.lens, self.judge, self.baseline, closure, tally, self._look)
-        schedules = Schedules(*arguments, tried=tried)
+        schedules = Schedules(*arguments, begin=self._begin_with_what_failed, tried=tried)
         executor.reuse = self.setting.reuse and not self.setting.reach
         self._within_budget(schedules.carry_out)
         executor.reuse = False
         executor.processes.retire()
         self.skipped = schedules.skipped
+
+    def _begin_with_what_failed(self) -> None:
+        """Carry out what failed in the last session; what still fails is confirmed, and told at once.
+
+        All else is dropped: what holds by now, what is not reached any more. It counts as nothing but executions.
+        """
+        reuse, self.executor.reuse = self.executor.reuse, False
+        try:
+            for schedule in self.setting.failed_before:
+                if not fits(schedule, self.setting.known, self.baseline.first.effects):
+                    continue
+                judgement, drifted = self._truly(schedule)
+                if judgement.broken and not judgement.errors and not drifted:
+                    self.findings.note(schedule, judgement)
+                    self.confirming.look()
+        except OutOfTime:
+            pass  # what follows asks for the time itself
+        finally:
+            self.executor.reuse = reuse
 
     def _look(self) -> None:
         """Confirm what was found since the last look, each in processes of its own."""

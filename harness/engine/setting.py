@@ -12,6 +12,7 @@ from ..values.exploration import Exploration
 from ..values.faults import Fault
 from ..values.history import Invariant
 from ..values.network import Reach
+from ..values.schedule import Schedule
 from ..values.sources import Twin, WorldSource
 from ..values.world import World
 from ..world.disk import Source
@@ -36,6 +37,7 @@ class Setting:
         progress: is told what is going on, for the terminal.
         found: is told what is confirmed so far, at each confirmed finding.
         first: whether one confirmed finding ends the exploration.
+        failed_before: what failed in the last session, and is carried out first.
         guard: returns what puts the sources back when this process is ended; None where nobody does.
     """
 
@@ -61,6 +63,7 @@ class Setting:
     found: Callable[[Exploration], None] = lambda result: None
     guard: Callable[[], Guard] | None = None
     first: bool = False
+    failed_before: Sequence[Schedule] = ()
     max_crashes: int = 6
     max_worlds: int = 4000
     many_worlds: int = 100

@@ -12,7 +12,7 @@ import pytest
 from ..boundary.interrupts import as_exceptions
 from ..reports import json_file, terminal
 from ..values.replaying import ReplayCommand
-from . import options, workers
+from . import failed_before, options, workers
 from .replaying import replay_command
 
 if TYPE_CHECKING:
@@ -184,6 +184,8 @@ class Reporting:
         self._results += workers.left_untold(self._workers)
         self._commands |= workers.commands(self._workers)
         self._write_json(self._results)
+        if not hasattr(self._config, "workerinput") and options.value(self._config, "replay") is None:
+            failed_before.keep(self._config, self._results)
         return result
 
     def _write_json(self, results: list[dict[str, Any]]) -> None:

@@ -22,6 +22,7 @@ class Options:
     `schedule` is set for a replay. `faults` are those selected out of `known`. `projects` are the folders that the
     session belongs to: where pytest was started, and its root. `records` are the places where what is
     watched may be recorded, the best first; `controller` is the pid of the one that a worker must not outlive, or 0.
+    `failed_before` has for each exploration, by its label, what failed in the last session and is tried first.
     `replay` is how its schedules are replayed; None where nobody can start the test by its id.
     """
 
@@ -42,4 +43,5 @@ class Options:
     projects: "tuple[Path, ...]" = ()
     records: "Sequence[Path]" = ()
     controller: int = 0
+    failed_before: "Mapping[str, Sequence[Schedule]]" = field(default_factory=dict)
     replay: "ReplayCommand | None" = None
