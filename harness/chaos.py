@@ -335,6 +335,8 @@ class Chaos:
             proxies=self._networks.proxies,
             servers=tuple(self._networks.servers),
             progress=self.progress,
+            shown=partial(print, end=""),
+            outlets=options.outlets(),
             first=options.first,
             depth=options.depth,
             budget_s=options.budget_s,

@@ -22,7 +22,7 @@ from .families import CRASHES, Tried
 from .findings import Failure, Findings, finding, signature
 from .judge import Judge, Judgement
 from .lens import Lens
-from .lives import Snapshot
+from .lives import OWN_PROCESSES, Snapshot
 from .observe import Baseline, observe
 from .plan import fits
 from .replay import judged
@@ -316,6 +316,8 @@ class Explorer:
 
     def _replay(self, schedule: Schedule) -> Exploration:
         self._observe()
+        elsewhere = schedule.injections[0].point not in self.baseline.first.points
+        self.executor.shown = frozenset() if elsewhere else OWN_PROCESSES
         judgement, drifted = self._truly(schedule)
         self.drifted = drifted
         if not drifted:
@@ -333,7 +335,7 @@ class Explorer:
             cells=self.findings.table(),
             verdicts=dict(sorted(self.judge.verdicts.items())),
             result=self.baseline.first.outcome.value,
-            elsewhere=schedule.injections[0].point not in self.baseline.first.points,
+            elsewhere=elsewhere,
         )
         outcome = "drifted: the point was not reached" if drifted else f"{len(found)} violations"
         if drifted and result.elsewhere:

@@ -16,6 +16,9 @@ Tracing = bool | Literal["once struck"]
 """Whether the outside is looked at at every point of a process, or at those that come after its first fault."""
 Role = Literal["run", "recover early", "recover", "recover again", "retry"]
 
+OWN_PROCESSES: frozenset[Role] = frozenset({"run", "recover early", "recover"})
+"""Those that a schedule consists of; the others ask what would come after it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -46,8 +49,8 @@ class Lived:
 
     `last` is the last point of its own that was looked at; `wired` has the points that relays saw, each with the `last`
     of then; `unseen` how often nobody looked, for want of time; `said` what models said where a fault put words into
-    their mouths; `refused` the last request to a twin that it refused, and how; `footprint` what it asked of the disk,
-    everything where it could not say.
+    their mouths; `refused` the last request to a twin that it refused, and how; `printed` what was printed, where that
+    is shown; `footprint` what it asked of the disk, everything where it could not say.
     """
 
     role: Role
@@ -70,6 +73,7 @@ class Lived:
     unseen: int = 0
     said: list[str] = field(default_factory=list)
     refused: str = ""
+    printed: str = ""
     calls: int = 0
     polls: int = 0
     planned: int = 0

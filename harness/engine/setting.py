@@ -35,6 +35,8 @@ class Setting:
         proxies: what makes faults of the network that the relays leave to Toxiproxy.
         servers: what lets twins be reached on real ports.
         progress: is told what is going on, for the terminal.
+        shown: is told what the processes of a replay print.
+        outlets: descriptors of the terminal and its like, besides the standard ones.
         found: is told what is confirmed so far, at each confirmed finding.
         first: whether one confirmed finding ends the exploration.
         failed_before: what failed in the last session, and is carried out first.
@@ -60,6 +62,8 @@ class Setting:
     proxies: Proxies | None = None
     servers: Sequence[TwinServer] = ()
     progress: Callable[[Callable[[], str], int], None] = lambda what, executions: None
+    shown: Callable[[str], None] = lambda text: None
+    outlets: Sequence[int] = ()
     found: Callable[[Exploration], None] = lambda result: None
     guard: Callable[[], Guard] | None = None
     first: bool = False

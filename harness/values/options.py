@@ -1,6 +1,6 @@
 """What the command line, the ini file and the mark come to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ class Options:
     session belongs to: where pytest was started, and its root. `records` are the places where what is
     watched may be recorded, the best first; `controller` is the pid of the one that a worker must not outlive, or 0.
     `failed_before` has for each exploration, by its label, what failed in the last session and is tried first.
+    `outlets` has the descriptors by which the session writes to the terminal, besides the standard ones.
     `replay` is how its schedules are replayed; None where nobody can start the test by its id.
     """
 
@@ -44,4 +45,5 @@ class Options:
     records: "Sequence[Path]" = ()
     controller: int = 0
     failed_before: "Mapping[str, Sequence[Schedule]]" = field(default_factory=dict)
+    outlets: "Callable[[], Sequence[int]]" = tuple
     replay: "ReplayCommand | None" = None
