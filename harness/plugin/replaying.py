@@ -93,17 +93,27 @@ def _values(action: argparse.Action, left: list[str]) -> Iterator[str]:
 def _to_the_same_root(config: pytest.Config, path: str) -> Iterator[str]:
     """Yield what leads pytest to the root and the ini file of this session, where one test alone leads it elsewhere."""
     started, typed = config.invocation_params.dir, config.option
-    root, ini, *_ = determine_setup(
-        inifile=typed.inifilename,
-        override_ini=typed.override_ini,
-        args=[path],
-        rootdir_cmd_arg=typed.rootdir,
-        invocation_dir=started,
-    )
+    root, ini = _found(config, path)
     if ini != config.inipath:
         yield f"--config-file={_from(started, config.inipath or os.devnull)}"
     if (ini, root) != (config.inipath, config.rootpath) and not typed.rootdir:
         yield f"--rootdir={_from(started, config.rootpath)}"
+
+
+def _found(config: pytest.Config, path: str) -> tuple[Path | None, Path | None]:
+    """Return the root and the ini file that pytest finds from one file alone, with what was typed here."""
+    typed = config.option
+    try:
+        root, ini, *_ = determine_setup(
+            inifile=typed.inifilename,
+            override_ini=typed.override_ini,
+            args=[path],
+            rootdir_cmd_arg=typed.rootdir,
+            invocation_dir=config.invocation_params.dir,
+        )
+    except (pytest.UsageError, pytest.fail.Exception):
+        return None, Path()  # an ini file that cannot be read, and that this session did not meet
+    return root, ini
 
 
 def _from(started: Path, path: object) -> str:

@@ -120,6 +120,16 @@ def test_with_an_ini_file_that_only_the_whole_project_has(folder: Path) -> None:
     assert line.endswith(" --override-ini=addopts=-q --config-file=pytest.ini --rootdir=.")
 
 
+@pytest.mark.parametrize("ini", ["[pytest]\naddopts = --no-such-option\n", "[pytest"])
+def test_without_an_ini_file_where_one_test_alone_has_one(folder: Path, ini: str) -> None:
+    """Also where that one cannot be read: this session did not meet it."""
+    project(folder, "sub/test_it.py")
+    project(folder, "other/test_it.py").write_text("")
+    (folder / "sub" / "pytest.ini").write_text(ini)
+    line = check(folder, "-k", "TestReport", "--import-mode=importlib")
+    assert line.endswith(" --import-mode=importlib --config-file=/dev/null --rootdir=.")
+
+
 def test_with_options_of_a_conftest(folder: Path) -> None:
     """They make the session what it is; what only shows, chooses or distributes is left out."""
     project(folder)
