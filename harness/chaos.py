@@ -1,6 +1,5 @@
 """What a test says: what is outside, what the agent does, and how it comes back."""
 
-import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -8,10 +7,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from .reports.terminal import fail_where_needed
 from .values.arguments import check_arguments, check_function, check_platform, no_source, path_of, patterns
 from .values.errors import ChaosError
 from .values.exploration import Exploration
 from .values.options import Options
+from .values.replaying import ReplayCommand
 
 if TYPE_CHECKING:
     from .engine.setting import Setting
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .twins.mcp import McpTwin
     from .twins.replies import Replies
     from .twins.rest import RestTwin
-    from .values.history import History, Invariant, Violation
+    from .values.history import Invariant
     from .values.network import Network
     from .values.sources import Addressed, Twin, WorldSource
     from .values.world import World
@@ -38,6 +39,7 @@ class Chaos:
     Attributes:
         progress: receives what says what is running, and how many processes ran so far.
         found: receives what an exploration has found so far, at each confirmed finding.
+        replay: the command that replays the test's schedules.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Chaos:
         self._environment: dict[str, str] = {}
         self._elsewhere: list[Exploration] = []
         self._told = False
+        self._labels: list[str] = []
         self.explored = False
+        self.replay = options.replay or ReplayCommand.of_test(test, options.seed)
 
     def watch(
         self, source: Any, *, name: str | None = None, ignore: Sequence[str] = (), anything: bool = False
@@ -195,20 +199,10 @@ class Chaos:
 
     def invariant(self, check: "Callable[[World], object]") -> "Callable[[World], object]":
         """Add a check of one's own: ``check(world)`` raises AssertionError; usable as a decorator."""
-        from .values.history import Invariant
+        from .values.history import of_function
 
         check_function(check, "chaos.invariant")
-
-        def asked(after: "World", history: "History") -> "list[Violation]":
-            returned = check(after)
-            if returned is not None and returned is not True:
-                hint = "an invariant raises AssertionError: assert …, and returns nothing"
-                raise ChaosError("no-verdict", f"the invariant {name} returned {returned!r:.80}", hint)
-            return []
-
-        name = getattr(check, "__name__", type(check).__name__)
-        doc = (inspect.getdoc(check) or name).partition("\n")[0]
-        self._invariants.append(Invariant(name, asked, lambda after, history: True, doc))
+        self._invariants.append(of_function(check))
         return check
 
     def explore(
@@ -243,7 +237,7 @@ class Chaos:
         else:
             self._told = True
             self._tell(result)
-            _fail_where_needed(result, self._options.seed)
+            fail_where_needed(result, self.replay)
         return result
 
     def close(self) -> None:
@@ -259,7 +253,7 @@ class Chaos:
         if self._elsewhere and not self._told:
             for result in self._elsewhere:
                 self._tell(result)
-            _fail_where_needed(self._elsewhere[0], self._options.seed)
+            fail_where_needed(self._elsewhere[0], self.replay)
 
     def _exploration(
         self,
@@ -274,11 +268,14 @@ class Chaos:
 
         from .engine.explore import Explorer, NothingSelected
 
+        label = self._label(name)
+
         def named(result: Exploration) -> Exploration:
-            return replace(result, test=self._test, name=name)
+            return replace(result, test=self._test, name=name, label=label)
 
         options, setting = self._options, self._setting(run, recover, allow, retry, errors)
-        explorer = Explorer(replace(setting, found=lambda so_far: self.found(named(so_far))))
+        first = tuple(options.failed_before.get(label, ()))
+        explorer = Explorer(replace(setting, failed_before=first, found=lambda so_far: self.found(named(so_far))))
         try:
             schedule = options.schedule
             return named(explorer.replay(schedule) if schedule else explorer.explore(reduce=options.reduce))
@@ -293,6 +290,13 @@ class Chaos:
 
             what = "of the selected faults can strike" if options.shard[1] == 1 else "of this shard's schedules is"
             pytest.skip(f"chaos: none {what} in this test (--chaos-faults, --chaos-shard)")
+
+    def _label(self, name: str) -> str:
+        """Return what tells the next exploration apart from those before it: its name, or which one it is."""
+        number = len(self._labels) + 1
+        again = name in self._labels if name else number > 1
+        self._labels.append(", ".join(filter(None, (name, f"exploration {number}" if again else ""))))
+        return self._labels[-1]
 
     def _setting(
         self,
@@ -331,6 +335,8 @@ class Chaos:
             proxies=self._networks.proxies,
             servers=tuple(self._networks.servers),
             progress=self.progress,
+            shown=partial(print, end=""),
+            outlets=options.outlets(),
             first=options.first,
             depth=options.depth,
             budget_s=options.budget_s,
@@ -387,13 +393,3 @@ class Chaos:
     def _all_secrets(self) -> dict[str, bytes]:
         keys = {f"${name}": os.environ.get(name, "").encode() for name in self._environment}
         return {**keys, **self._secrets}
-
-
-def _fail_where_needed(result: Exploration, seed: int) -> None:
-    __tracebackhide__ = True
-    if result.violations or result.drifted or result.errors or result.flaky:
-        import pytest
-
-        from .reports.terminal import failure_text
-
-        pytest.fail(failure_text(result, seed), pytrace=False)

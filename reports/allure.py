@@ -29,8 +29,8 @@ from attr import attrib, attrs, fields, has
 
 from ..values.errors import ChaosError
 from ..values.exploration import Cell, Exploration, Finding
+from ..values.replaying import ReplayCommand
 from ..values.schedule import Schedule
-from .terminal import command
 
 KEPT = 1500  # cells with a result of their own, for each exploration: Allure opens so many, and not ten times as many
 _SHOWN_CHARACTERS = 10_000
@@ -57,19 +57,16 @@ class _Report:
     exploration: Exploration
     seed: int
     clean: Callable[[str], str]
-
-    def replay(self, schedule: str) -> str:
-        """Return the command that a person pastes."""
-        return command(self.exploration.test or self.item.nodeid, schedule, self.seed)
+    replay: Callable[[str], str]
 
     def result(self, identity: str, name: str, status: str, path: Sequence[str]) -> TestResult:
         """Return a result that is the same test in every run in which `identity` is the same."""
-        whole = (self.item.nodeid, self.exploration.name, identity)
-        digest = sha256("\0".join(whole).encode()).hexdigest()[:32]
+        label, test = self.exploration.label or self.exploration.name, self.item.nodeid
+        digest = sha256("\0".join((test, label, identity)).encode()).hexdigest()[:32]
         result = TestResult(uuid=str(uuid4()), name=name, status=status, testCaseId=digest, historyId=digest)
         result.start = result.stop = int(time.time() * 1000)
-        result.fullName = f"{self.item.nodeid} {identity}".strip()
-        home = f"{self.item.name}{self.exploration.name and f' [{self.exploration.name}]'}, explored"
+        result.fullName = f"{test} {identity}".strip()
+        home = f"{self.item.name}{label and f' [{label}]'}, explored"
         result.titlePath = [*allure_title_path(self.item), home, *path]
         result.labels = [Label(name=name, value=value) for name, value in _labels(self.item, home)]
         result.parameters = [Parameter(name="seed", value=str(self.seed), excluded=True)]
@@ -85,20 +82,26 @@ class _Report:
         plugin_manager.hook.report_result(result=_cleaned(result, self.clean))
 
 
-def write(item: pytest.Item, explorations: Sequence[Exploration], seed: int, secrets: Iterable[str] = ()) -> None:
+def write(
+    item: pytest.Item,
+    explorations: Sequence[Exploration],
+    seed: int,
+    secrets: Iterable[str] = (),
+    replay: ReplayCommand | None = None,
+) -> None:
     """Write what a finished test explored into the folder of ``--alluredir``; nothing where none was given.
 
     Args:
         item: the test; its labels, suites and mark become those of every result.
-        explorations: what it explored.
-        seed: of everything random; part of the replay commands.
+        explorations: what it explored, with this seed.
         secrets: texts to hide, besides what looks like a credential or stands in such an environment variable.
+        replay: the command that replays its schedules.
     """
     if not item.config.getoption("allure_report_dir", None):
         return
-    clean = _cleaner(item, secrets)
+    clean, command = _cleaner(item, secrets), replay or ReplayCommand.of_test(item.nodeid, seed)
     for exploration in explorations:
-        report = _Report(item, exploration, seed, clean)
+        report = _Report(item, exploration, seed, clean, command.of)
         kept = _kept(exploration)
         for cell in kept:
             _write_cell(report, cell)

@@ -1,49 +1,54 @@
 """What a tired engineer reads: a statement for each exploration, and for each violation what to look at and paste."""
 
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import indent
 from typing import Any
 
+import pytest
 from rollproof.values.causes import Cause
 from rollproof.values.exploration import Exploration, Finding
 from rollproof.values.faults import Fault
 from rollproof.values.history import Invariant
+from rollproof.values.replaying import ReplayCommand
 
 _SHOWN_DIFFERENCES = 8
 _SHOWN_FINDINGS = 5
 _STATEMENT_WIDTH = 140
 
 
-def command(test: str, schedule: str, seed: int) -> str:
-    """Return the command that replays a schedule."""
-    seeded = f" --chaos-seed={seed}" if seed else ""
-    return f"pytest --chaos {shlex.quote(test)} --chaos-replay={shlex.quote(schedule)}{seeded}"
+def fail_where_needed(result: Exploration, replay: ReplayCommand) -> None:
+    """Fail the test where something is broken, or could not be judged."""
+    __tracebackhide__ = True
+    if result.violations or result.drifted or result.errors or result.flaky:
+        pytest.fail(failure_text(result, replay), pytrace=False)
 
 
-def failure_text(result: Exploration, seed: int) -> str:
+def failure_text(result: Exploration, replay: ReplayCommand) -> str:
     """Return why a test fails: every distinct violation, smallest schedule first, then what could not be judged."""
-    blocks = [_finding(finding, result.test, seed) for finding in result.violations[:_SHOWN_FINDINGS]]
-    hidden = len(result.violations) - len(blocks)
+    which = f"chaos: [{result.label}] " if result.label else "chaos: "
+    blocks = [_finding(finding, replay) for finding in result.violations[:_SHOWN_FINDINGS]]
+    blocks = [which + block.removeprefix("chaos: ") for block in blocks]
+    hidden = len(result.violations) - _SHOWN_FINDINGS
     if hidden > 0:
         blocks.append(f"… and {hidden} more violations (--chaos-json=FILE has all)")
     blocks += [f"drifted, so nothing was proved there: {token}" for token in result.drifted]
     blocks += [f"did not repeat (the run is not deterministic): {line}" for line in result.flaky]
     blocks += [f"could not be judged: {_under(error, 2)}" for error in result.errors]
-    return "\n\n".join([*blocks, f"chaos: {result.statement}"])
+    return "\n\n".join([*blocks, f"{which}{result.statement}"])
 
 
-def first_finding(so_far: Exploration, seed: int) -> list[str]:
+def first_finding(so_far: Exploration, replay: ReplayCommand) -> list[str]:
     """Return the lines that tell of the first finding while the exploration goes on."""
     finding = so_far.violations[0]
+    which = f"[{so_far.label}] " if so_far.label else ""
     after = f"after {so_far.executions} executions, {so_far.seconds:.1f} s"
     return [
-        f"chaos: found {after}: {', '.join(finding.invariants)} broken",
-        f"  {command(so_far.test, finding.schedule, seed)}",
+        f"chaos: {which}found {after}: {', '.join(finding.invariants)} broken",
+        f"  {replay.of(finding.schedule)}",
     ]
 
 
-def _finding(finding: Finding, test: str, seed: int) -> str:
+def _finding(finding: Finding, replay: ReplayCommand) -> str:
     cells = f" ({finding.cells} schedules end so)" if finding.cells > 1 else ""
     lines = [f"chaos: {', '.join(finding.invariants)} broken{cells}"]
     lines += _cause(finding.cause) if finding.cause is not None else []
@@ -54,7 +59,7 @@ def _finding(finding: Finding, test: str, seed: int) -> str:
     lines += _labelled("outside", finding.diff[:_SHOWN_DIFFERENCES])
     if len(finding.diff) > _SHOWN_DIFFERENCES:
         lines += _labelled("", [f"… {len(finding.diff) - _SHOWN_DIFFERENCES} more differences"])
-    lines += _labelled("replay", [command(test, finding.schedule, seed)])
+    lines += _labelled("replay", [replay.of(finding.schedule)])
     return "\n".join(lines)
 
 
@@ -83,19 +88,18 @@ def _under(text: str, column: int) -> str:
     return f"\n{'':{column}}".join(text.splitlines())
 
 
-def summary(explorations: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the lines at the end of a session."""
+def summary(explorations: Sequence[dict[str, Any]], commands: Mapping[str, ReplayCommand]) -> list[str]:
+    """Return the lines at the end of a session; `commands` has how each interrupted test is replayed."""
     lines = []
     for result in explorations:
-        name = f" [{result['name']}]" if result.get("name") else ""
-        lines.append(f"{result['test']}{name} ({result['seconds']:.1f} s)")
+        label = result.get("label") or result.get("name")
+        lines.append(f"{result['test']}{f' [{label}]' if label else ''} ({result['seconds']:.1f} s)")
         lines.append(indent(result["statement"], "  "))
         lines += [f"  note: {note}" for note in result.get("notes", ())]
         if result.get("interrupted"):  # no failure of the test tells it
+            command = commands.get(result["test"]) or ReplayCommand(result["test"])
             for found in result["violations"][:_SHOWN_FINDINGS]:
-                lines.append(
-                    f"  {', '.join(found['invariants'])} broken: --chaos-replay={shlex.quote(found['schedule'])}"
-                )
+                lines.append(f"  {', '.join(found['invariants'])} broken: {command.of(found['schedule'])}")
             shown = result["errors"][:_SHOWN_FINDINGS]
             hidden = len(result["errors"]) - len(shown)
             lines += [f"  could not be judged: {_under(error, 4)}" for error in shown]

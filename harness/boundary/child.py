@@ -34,6 +34,7 @@ from . import (
     memory,
     patching,
     patience,
+    printing,
     programs,
     reads,
     sqlite,
@@ -63,6 +64,8 @@ class Agent:
         functions: the test's own, by the role of a process; sync or async.
         reach: to which real connections are permitted.
         call: where in the test the exploration was started.
+        outlets: descriptors of the terminal and its like, besides the standard ones: no process prints there.
+        printed: of the file that a process prints into where that is to be shown.
     """
 
     functions: Mapping[str, Callable[[], Any]]
@@ -71,6 +74,8 @@ class Agent:
     reach: Reach = field(default_factory=Reach)
     seed: int = 0
     call: Place = ()
+    outlets: Sequence[int] = ()
+    printed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ class Order:
         stream: key of the process's random stream.
         start: virtual time at which it starts, seconds since the epoch.
         trace: whether the parent looks at the world at every point; `trace_once_struck`: from its first fault on.
-        show: whether what the agent prints reaches the terminal; only a first order does.
+        show: whether what the agent prints is kept for people; only a first order's is.
         pids: of the processes that made the outside what it is.
         earlier: points that are numbered on.
         drawn: names of temporary files that the outside shows.
@@ -110,6 +115,7 @@ class Boundary:
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
+        self._outlets = printing.outlets(agent.outlets)
         self._pids: frozenset[int] = frozenset()
         self._time = clock.Clock()
         self._rest: Rest | None = None
@@ -153,8 +159,7 @@ class Boundary:
         """Run the agent once; returns whether another order may follow."""
         if self._stream is None:
             self._stream = entropy.install()
-            if not order.show:
-                _silence()
+            printing.redirect(self._outlets, self._agent.printed if order.show else None)
         self._pids = order.pids | {os.getpid()}
         self._reads.forget()
         self._time.begin(order.start)
@@ -266,13 +271,6 @@ def _detach() -> None:
     asyncio._set_running_loop(None)
 
 
-def _silence() -> None:
-    """Cut the terminal."""
-    sink = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(sink, fd)
-
-
 def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bool) -> Ended:
     kind, value, error, trace, raised = "returned", b"", "", "", None
     traced = gate.trace
@@ -293,6 +291,8 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
             threading._shutdown()  # type: ignore[attr-defined]
             atexit._run_exitfuncs()
         gc.collect()  # finalizers of what nobody holds act now
+        if show:
+            printing.flush()
     except BaseException as problem:
         trace += f"\nat exit: {problem!r}"
     late = warming.late_modules(loaded) if traced else ()

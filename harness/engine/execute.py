@@ -12,6 +12,7 @@ from ..boundary import child, interrupts
 from ..boundary.armed import Armed, Limits
 from ..boundary.channel import Channel
 from ..boundary.places import calling
+from ..boundary.printing import Printed
 from ..boundary.scope import Root
 from ..guard.guarding import Held
 from ..values.contents import Content
@@ -65,6 +66,8 @@ class Executor:
         self.unseen = 0
         self.working_on: Callable[[str], str] = lambda role: role
         self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
+        self.shown: frozenset[Role] = frozenset()  # what these print is shown at once
+        self._printed = Printed()
         self.held: Held | None = None
         self._hold: Callable[[], Held] | None = None
         self.processes = Processes(self._agent, self._note)
@@ -116,7 +119,8 @@ class Executor:
     def _agent(self) -> child.Agent:
         setting = self.setting
         functions = {role: setting.recover if "recover" in role else setting.run for role in get_args(Role)}
-        return child.Agent(functions, self._roots, setting.twins, setting.reach, setting.seed, self.call)
+        fixed = (self._roots, setting.twins, setting.reach, setting.seed, self.call, setting.outlets)
+        return child.Agent(functions, *fixed, self._printed.descriptor)
 
     @cached_property
     def roots(self) -> dict[str, str]:
@@ -136,6 +140,7 @@ class Executor:
     def close(self) -> None:
         """Remove what is kept on disk; no snapshot can be used any more."""
         self._disk.close()
+        self._printed.close()
 
     def capture(self, clock: float, pids: frozenset[int] = frozenset()) -> Snapshot:
         """Look at the outside as it is now."""
@@ -175,7 +180,7 @@ class Executor:
             f"{setting.seed}/{stream}",
             start.clock,
             trace is True,
-            show,
+            show or role in self.shown,
             start.pids,
             earlier,
             self.reuse,
@@ -241,4 +246,8 @@ class Executor:
             self.processes.keep(channel)
             return 0
         self.processes.end(channel)
-        return 0 if attendant.told and not lived.unintercepted else self.processes.bury()
+        status = 0 if attendant.told and not lived.unintercepted else self.processes.bury()
+        lived.printed = self._printed.take()
+        if lived.role in self.shown and lived.printed:
+            self.setting.shown(lived.printed)
+        return status

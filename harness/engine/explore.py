@@ -23,9 +23,10 @@ from .families import CRASHES, Tried
 from .findings import Failure, Findings, finding
 from .judge import Judge, Judgement
 from .lens import Lens
-from .lives import Snapshot
+from .lives import OWN_PROCESSES, Snapshot
 from .naming import Naming
 from .observe import Baseline, observe
+from .plan import fits
 from .replay import judged
 from .schedules import Schedules
 from .setting import Setting
@@ -195,12 +196,31 @@ class Explorer:
         executor = self.executor
         tally = Tallying(self.lens, self.findings, self.drifted)
         arguments = (self.setting, executor, self.lens, self.judge, self.baseline, closure, tally, self._look)
-        schedules = Schedules(*arguments, tried=tried)
+        schedules = Schedules(*arguments, begin=self._begin_with_what_failed, tried=tried)
         executor.reuse = self.setting.reuse and not self.setting.reach
         self._within_budget(schedules.carry_out)
         executor.reuse = False
         executor.processes.retire()
         self.skipped = schedules.skipped
+
+    def _begin_with_what_failed(self) -> None:
+        """Carry out what failed in the last session; what still fails is confirmed, and told at once.
+
+        All else is dropped: what holds by now, what is not reached any more. It counts as nothing but executions.
+        """
+        reuse, self.executor.reuse = self.executor.reuse, False
+        try:
+            for schedule in self.setting.failed_before:
+                if not fits(schedule, self.setting.known, self.baseline.first.effects):
+                    continue
+                judgement, drifted = self._truly(schedule, trace=True)
+                if judgement.broken and not judgement.errors and not drifted:
+                    self.findings.begin(schedule, judgement)
+                    self.confirming.look()
+        except OutOfTime:
+            pass  # what follows asks for the time itself
+        finally:
+            self.executor.reuse = reuse
 
     def _look(self) -> None:
         """Confirm what was found since the last look, each in processes of its own."""
@@ -235,10 +255,11 @@ class Explorer:
         for schedule, judgement in brute.everything(*arguments, self.drifted):
             self.findings.add(schedule, judgement)
 
-    def _truly(self, schedule: Schedule) -> tuple[Judgement, list[str]]:
+    def _truly(self, schedule: Schedule, *, trace: bool = False) -> tuple[Judgement, list[str]]:
         """Carry a schedule out from the start and judge it, nothing remembered from before."""
         judge = Judge(self.setting, self.executor, self.lens, self.baseline, merge=False)
-        return judged(self.setting, self.executor, judge, schedule, self.baseline.initial, self.baseline.first)
+        first = self.baseline.first
+        return judged(self.setting, self.executor, judge, schedule, self.baseline.initial, first, trace=trace)
 
     def _groups(self) -> list[Group]:
         """Return the failures by their cause."""
@@ -307,7 +328,9 @@ class Explorer:
 
     def _replay(self, schedule: Schedule) -> Exploration:
         self._observe()
-        judgement, drifted = self._truly(schedule)
+        elsewhere = schedule.injections[0].point not in self.baseline.first.points
+        self.executor.shown = frozenset() if elsewhere else OWN_PROCESSES
+        judgement, drifted = self._truly(schedule, trace=True)
         self.drifted = drifted
         if not drifted:
             self.findings.add(schedule, judgement)
@@ -323,7 +346,7 @@ class Explorer:
             cells=self.findings.table(),
             verdicts=dict(sorted(self.judge.verdicts.items())),
             result=self.baseline.first.outcome.value,
-            elsewhere=schedule.injections[0].point not in self.baseline.first.points,
+            elsewhere=elsewhere,
         )
         outcome = "drifted: the point was not reached" if drifted else f"{len(found)} violations"
         if drifted and result.elsewhere:

@@ -65,6 +65,7 @@ class Findings:
     smallest: dict[_CellKey, Schedule] = field(default_factory=dict)
     schedules: int = 0
     errors: dict[str, None] = field(default_factory=dict)
+    _begun: dict[Schedule, _Key] = field(default_factory=dict)
 
     def add(self, schedule: Schedule, judgement: Judgement, count: int = 1) -> None:
         """Count a judged schedule (or `count` that were merged with it)."""
@@ -86,6 +87,7 @@ class Findings:
         """Return the failure that this broken schedule is an example of; it may become the one that is shown."""
         symptoms = self.diagnose(schedule, judgement)
         key = judgement.invariants, frozenset(symptoms.own)
+        self._known_better(schedule, judgement, key, symptoms)
         known = self.failures.get(key)
         if known is None:
             known = self.failures[key] = Failure(schedule, judgement, symptoms)
@@ -97,6 +99,22 @@ class Findings:
                 known.crashes[first.point] = None
             known.unchecked.update(dict.fromkeys(judgement.executions[0].changed_fields))
         return known
+
+    def begin(self, schedule: Schedule, judgement: Judgement) -> None:
+        """Note a failure that the exploration will meet again: what makes it is told then."""
+        self.note(schedule, judgement)
+        self._begun[schedule] = judgement.invariants, frozenset(self.diagnose(schedule, judgement).own)
+
+    def _known_better(self, schedule: Schedule, judgement: Judgement, key: _Key, symptoms: Symptoms) -> None:
+        """Replace what was noted of a schedule at the beginning, where another symptom shows now."""
+        before = self._begun.pop(schedule, key)
+        if before == key or self.failures[before].schedule != schedule:
+            return
+        failure = self.failures.pop(before)
+        known = self.failures.setdefault(key, failure)
+        if known is failure:
+            known.judgement, known.symptoms = judgement, symptoms
+        known.example = known.example or failure.example
 
     def size(self, schedule: Schedule) -> tuple[object, ...]:
         """Return what makes a schedule a better example than another: the smaller, the better."""

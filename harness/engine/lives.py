@@ -17,6 +17,9 @@ FIRST_STREAM = "run/0"
 Tracing = bool | Literal["once struck"]
 """Whether the outside is looked at at every point of a process, or at those that come after its first fault."""
 
+OWN_PROCESSES: frozenset[Role] = frozenset({"run", "recover early", "recover"})
+"""Those that a schedule consists of; the others ask what would come after it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -62,6 +65,7 @@ class Lived:
         said: what models said where a fault put words into their mouths; `changed_fields` what of it was changed.
         sent: what can have created something at a twin.
         refused: the last request to a twin that it refused, and how.
+        printed: what was printed, where that is shown.
         footprint: what it asked of the disk, everything where it could not say.
         made: what each of its points changed outside, once somebody asked.
     """
@@ -89,6 +93,7 @@ class Lived:
     changed_fields: list[str] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     refused: str = ""
+    printed: str = ""
     calls: int = 0
     polls: int = 0
     planned: int = 0

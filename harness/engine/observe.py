@@ -18,6 +18,7 @@ from .setting import Setting
 
 _NUMBER = re.compile(rb"(?<!\d)\d{1,9}(?!\d)")
 _OTHER_LIFE_S = 400 * 86400 + 5 * 3600 + 43 * 60 + 21.734
+_PRINTED_LINES = 50
 _THIRD_LIFE_S = 777 * 86400 + 11 * 3600 + 17 * 60 + 48.219
 
 
@@ -90,7 +91,7 @@ def _learn(lens: Lens, lives: list[Lived]) -> Masks:
 
 
 def _another(executor: Executor, initial: Snapshot, number: int, later_s: float) -> Lived:
-    life = executor.live("run", replace(initial, clock=BIRTH + later_s), f"run/{number}")
+    life = executor.live("run", replace(initial, clock=BIRTH + later_s), f"run/{number}", show=True)
     _must_work(life)
     return life
 
@@ -106,12 +107,19 @@ def _numbers(world: World) -> frozenset[int]:
 def _must_work(life: Lived) -> None:
     if life.outcome.kind != "returned":
         text = life.outcome.traceback or life.outcome.error
+        printed = "\nit printed last:\n" + "\n".join(_last_lines(life.printed)) if life.printed.strip() else ""
         refused = f"\nthe last request that a twin refused: {life.refused}" if life.refused else ""
         raise ChaosError(
             "fails-without-a-fault",
             f"the run fails without any fault ({life.outcome.error or life.outcome.kind}): nothing was explored",
-            f"{text.rstrip()}{refused}\nmake the test pass without --chaos first",
+            f"{text.rstrip()}{refused}{printed}\nmake the test pass without --chaos first",
         )
+
+
+def _last_lines(text: str) -> list[str]:
+    lines = text.rstrip().splitlines()
+    left_out = [f"… {len(lines) - _PRINTED_LINES} lines before these"] if len(lines) > _PRINTED_LINES else []
+    return [f"  {line}" for line in (*left_out, *lines[-_PRINTED_LINES:])]
 
 
 def _unwatched_hint(life: Lived) -> str:

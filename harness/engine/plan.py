@@ -54,6 +54,15 @@ def arm(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Point, 
     return [_armed(position, injection, known, effects) for position, injection in enumerate(schedule.injections)]
 
 
+def fits(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> bool:
+    """Say whether a schedule can be made ready here: one that was kept may be of another version of the agent."""
+    try:
+        arm(schedule, known, effects)
+    except ChaosError:
+        return False
+    return True
+
+
 def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> Armed:
     if injection.fault == SWAP:
         return order(injection, position)

@@ -60,10 +60,17 @@ def needs_recovery(setting: Setting, life: Lived) -> bool:
 
 
 def judged(
-    setting: Setting, executor: Executor, judge: Judge, schedule: Schedule, initial: Snapshot, run: Lived
+    setting: Setting,
+    executor: Executor,
+    judge: Judge,
+    schedule: Schedule,
+    initial: Snapshot,
+    run: Lived,
+    *,
+    trace: bool = False,
 ) -> tuple[Judgement, list[str]]:
-    """Carry a schedule out and judge it."""
-    lives, drifted = replay(setting, executor, judge, schedule, initial, run)
+    """Carry a schedule out and judge it; with `trace` the outside is looked at at every point."""
+    lives, drifted = replay(setting, executor, judge, schedule, initial, run, trace=trace)
     return judge.judge(lives), drifted
 
 

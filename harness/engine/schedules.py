@@ -43,6 +43,7 @@ class Schedules:
     """Carries schedules out, merging what no recovery can tell apart, and counts them.
 
     Attributes:
+        begin: is called when it is known how many single faults there are; may end it all as `between` does.
         between: is called after each schedule, to look at what was found; ends it all by raising FirstFound.
         skipped: how many were left out, by the name of the rule.
         tried: how many of each family's single faults were tried.
@@ -56,6 +57,7 @@ class Schedules:
     closure: Closure
     tally: Tallying
     between: Callable[[], None]
+    begin: Callable[[], None] = lambda: None
     skipped: Counter[str] = field(default_factory=Counter)
     tried: Tried = field(default_factory=Tried)
     _stage: Stage = Stage.SINGLE
@@ -141,6 +143,7 @@ class Schedules:
         found = errors(first.points, first.effects, self.setting.faults)
         singles += [SingleError(armed) for _, armed in found if self._mine("error")]
         self.tried.plan(singles, first.unseen if self.setting.kill is not None else 0)
+        self.begin()
         for single in breadth_first(singles):
             self._attempt(partial(self._single, single), single.count)
 

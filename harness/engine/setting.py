@@ -13,6 +13,7 @@ from ..values.exploration import Exploration
 from ..values.faults import Fault
 from ..values.history import Invariant
 from ..values.network import Reach
+from ..values.schedule import Schedule
 from ..values.sources import Twin, WorldSource
 from ..values.world import World
 from ..world.disk import Source
@@ -35,9 +36,12 @@ class Setting:
         proxies: what makes faults of the network that the relays leave to Toxiproxy.
         servers: what lets twins be reached on real ports.
         progress: is told what is going on, for the terminal.
+        shown: is told what the processes of a replay print.
+        outlets: descriptors of the terminal and its like, besides the standard ones.
         found: is told what is confirmed so far, at each confirmed finding.
         first: whether one confirmed finding ends the exploration.
         root: the folder that files of the agent are named below.
+        failed_before: what failed in the last session, and is carried out first.
         guard: returns what puts the sources back when this process is ended; None where nobody does.
     """
 
@@ -60,10 +64,13 @@ class Setting:
     proxies: Proxies | None = None
     servers: Sequence[TwinServer] = ()
     progress: Callable[[Callable[[], str], int], None] = lambda what, executions: None
+    shown: Callable[[str], None] = lambda text: None
+    outlets: Sequence[int] = ()
     found: Callable[[Exploration], None] = lambda result: None
     root: Path | None = None
     guard: Callable[[], Guard] | None = None
     first: bool = False
+    failed_before: Sequence[Schedule] = ()
     max_crashes: int = 6
     max_worlds: int = 4000
     many_worlds: int = 100

@@ -128,7 +128,7 @@ def rollproof(request: pytest.FixtureRequest) -> Iterator["Chaos"]:
     if reporting is not None:
         reporting.running = item, found
         made.progress = reporting.progress(item.nodeid)
-        made.found = reporting.found(item.nodeid, found)
+        made.found = reporting.found(made.replay, found)
     item.stash[_chaos] = made
     yield made
     made.close()
@@ -172,10 +172,12 @@ def pytest_runtest_makereport(
     if call.when != "call" or _explorations not in item.stash:
         return report
     explorations = item.stash[_explorations]
+    replay = item.stash[_chaos].replay
     report.rollproof = [exploration.as_json() for exploration in explorations]  # type: ignore[attr-defined]
+    report.rollproof_command = replay.as_words()  # type: ignore[attr-defined]
     for exploration in explorations:
         for finding in exploration.violations:
-            report.user_properties.append(("chaos.replay", finding.schedule))
+            report.user_properties.append(("chaos.replay", replay.of(finding.schedule)))
     reporting = item.config.pluginmanager.get_plugin("rollproof-reporting")
     if reporting is not None:
         reporting.explored(item, explorations)

@@ -5,6 +5,7 @@ import os
 import shlex
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -250,16 +251,20 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     if not active(config):
         return Options(seed=_number(seed, seed_place))
     from ..values.schedule import Schedule
+    from .capturing import outlets
+    from .failed_before import failed_before
     from .installed import installed_faults, installed_invariants
+    from .replaying import replay_command
 
     globs, place = _setting(config, marked, "faults")
+    faults = _selected(config, _joined(globs, place), place)
     depth, depth_place = _setting(config, marked, "depth")
     budget, budget_place = _setting(config, marked, "budget")
     replayed = value(config, "replay")
     further = value(config, "leftovers")
     return Options(
         active=True,
-        faults=tuple(_selected(config, _joined(globs, place), place)),
+        faults=tuple(faults),
         known=installed_faults(config),
         invariants=tuple(installed_invariants(config)),
         seed=_number(seed, seed_place),
@@ -275,6 +280,9 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         projects=(config.rootpath, config.invocation_params.dir),
         records=_made(config),
         controller=os.getppid() if hasattr(config, "workerinput") else 0,
+        failed_before=failed_before(config, item.nodeid, [fault.name for fault in faults]),
+        outlets=partial(outlets, config),
+        replay=replay_command(item, _number(seed, seed_place)),
     )
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from ..boundary.interrupts import as_exceptions
 from ..reports import json_file, terminal
-from . import options, workers
+from ..values.replaying import ReplayCommand
+from . import failed_before, options, workers
+from .replaying import replay_command
 
 if TYPE_CHECKING:
     from ..values.exploration import Exploration
@@ -30,6 +32,7 @@ class Reporting:
         self._shown = 0.0
         self._workers: list[Any] = []
         self._untold: list[dict[str, Any]] = []
+        self._commands: dict[str, ReplayCommand] = {}
         self.running: tuple[pytest.Item, list[Exploration]] | None = None
 
     @pytest.hookimpl
@@ -68,10 +71,10 @@ class Reporting:
 
         return show
 
-    def found(self, nodeid: str, earlier: "list[Exploration]") -> "Callable[[Exploration], None]":
+    def found(self, replay: ReplayCommand, earlier: "list[Exploration]") -> "Callable[[Exploration], None]":
         """Return what tells a finding as soon as it is confirmed: on the terminal the first one, in the file each.
 
-        `earlier` has what the same test explored before.
+        `replay` is the command for the test; `earlier` has what it explored before.
         """
         told: set[int] = set()
 
@@ -82,8 +85,7 @@ class Reporting:
             self._write_json([*self._results, *results])
             if len(earlier) not in told:
                 told.add(len(earlier))
-                seed = int(options.value(self._config, "seed") or 0)
-                self._between_lines(terminal.first_finding(so_far, seed))
+                self._between_lines(terminal.first_finding(so_far, replay))
 
         return tell
 
@@ -126,13 +128,15 @@ class Reporting:
         if explorations and self._config.getoption("allure_report_dir", None):
             from ..reports import allure
 
-            allure.write(item, explorations, int(options.value(self._config, "seed") or 0))
+            seed = int(options.value(self._config, "seed") or 0)
+            allure.write(item, explorations, seed, replay=replay_command(item, seed))
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take over what a test explored, wherever it ran."""
         if found := getattr(report, "rollproof", []):
             self._results += found
+            self._commands[report.nodeid] = ReplayCommand.of_words(report.rollproof_command)
             self._write_json(self._results)
 
     @pytest.hookimpl
@@ -141,6 +145,7 @@ class Reporting:
         if self.running is not None:
             item, explorations = self.running
             self._untold = [exploration.as_json() for exploration in explorations]
+            self._commands[item.nodeid] = replay_command(item, int(options.value(self._config, "seed") or 0))
             self._results += self._untold
             self.explored(item, explorations)
 
@@ -160,7 +165,7 @@ class Reporting:
         """Print a statement for each exploration."""
         if self._results:
             terminalreporter.section("chaos")
-            for line in terminal.summary(self._results):
+            for line in terminal.summary(self._results, self._commands):
                 terminalreporter.line(line)
         where = self._config.getoption("allure_report_dir", None)
         if self._results and where:
@@ -174,10 +179,13 @@ class Reporting:
         if exitstatus == pytest.ExitCode.INTERRUPTED:
             workers.interrupt(self._workers)
             if hasattr(self._config, "workerinput"):
-                self._config.workeroutput["rollproof"] = self._untold  # type: ignore[attr-defined]
+                self._config.workeroutput.update(workers.to_tell(self._untold, self._commands))  # type: ignore[attr-defined]
         result = yield
         self._results += workers.left_untold(self._workers)
+        self._commands |= workers.commands(self._workers)
         self._write_json(self._results)
+        if not hasattr(self._config, "workerinput") and options.value(self._config, "replay") is None:
+            failed_before.keep(self._config, self._results)
         return result
 
     def _write_json(self, results: list[dict[str, Any]]) -> None:

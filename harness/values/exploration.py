@@ -52,6 +52,7 @@ class Exploration:
     """What was explored and found.
 
     Attributes:
+        name: what the test calls it; `label` what tells it apart within its test, "" for the first without a name.
         points: places where the fault-free run touches the outside.
         schedules: schedules judged, merged ones included (up to two crashes are counted one by one).
         executions: processes that were run; those of the audit are told apart in the statement.
@@ -71,6 +72,7 @@ class Exploration:
 
     test: str = ""
     name: str = ""
+    label: str = ""
     points: int = 0
     schedules: int = 0
     executions: int = 0
@@ -104,6 +106,7 @@ class Exploration:
         return {
             "test": self.test,
             **({"name": self.name} if self.name else {}),
+            **({"label": self.label} if self.label and self.label != self.name else {}),
             **({"interrupted": self.interrupted} if self.interrupted else {}),
             "points": self.points,
             "schedules": self.schedules,

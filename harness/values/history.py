@@ -1,10 +1,12 @@
 """What an invariant sees: how the processes of one schedule ended, and how the outside differs from what is right."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from .causes import Way
+from .errors import ChaosError
 from .places import Raised
 from .world import Diff, World
 
@@ -106,6 +108,21 @@ class Invariant:
     check: Check
     applies: Callable[[World, History], bool]
     doc: str
+
+
+def of_function(function: Callable[[World], object]) -> Invariant:
+    """Return the invariant of a test's own function, which raises AssertionError where it does not hold."""
+
+    def check(after: World, history: History) -> Iterable[Violation]:
+        returned = function(after)
+        if returned is not None and returned is not True:
+            hint = "an invariant raises AssertionError: assert …, and returns nothing"
+            raise ChaosError("no-verdict", f"the invariant {name} returned {returned!r:.80}", hint)
+        return ()
+
+    name = getattr(function, "__name__", type(function).__name__)
+    doc = (inspect.getdoc(function) or name).partition("\n")[0]
+    return Invariant(name, check, lambda after, history: True, doc)
 
 
 def invariant(

@@ -1,6 +1,6 @@
 """What the command line, the ini file and the mark come to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from .faults import Fault
     from .history import Invariant
+    from .replaying import ReplayCommand
     from .schedule import Schedule
 
 
@@ -21,6 +22,9 @@ class Options:
     `schedule` is set for a replay. `faults` are those selected out of `known`. `projects` are the folders that the
     session belongs to: where pytest was started, and its root. `records` are the places where what is
     watched may be recorded, the best first; `controller` is the pid of the one that a worker must not outlive, or 0.
+    `failed_before` has for each exploration, by its label, what failed in the last session and is tried first.
+    `outlets` has the descriptors by which the session writes to the terminal, besides the standard ones.
+    `replay` is how its schedules are replayed; None where nobody can start the test by its id.
     """
 
     active: bool = False
@@ -40,3 +44,6 @@ class Options:
     projects: "tuple[Path, ...]" = ()
     records: "Sequence[Path]" = ()
     controller: int = 0
+    failed_before: "Mapping[str, Sequence[Schedule]]" = field(default_factory=dict)
+    outlets: "Callable[[], Sequence[int]]" = tuple
+    replay: "ReplayCommand | None" = None

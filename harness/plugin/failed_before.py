@@ -1,0 +1,82 @@
+"""What failed in the last session, kept in pytest's cache, so that ``--lf`` and ``--ff`` begin with it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from ..values.errors import ChaosError
+from ..values.schedule import SWAP, Schedule
+
+_KEY = "rollproof/failed"
+_Tokens = dict[str, dict[str, list[str]]]
+"""Of each test, by its id, and there of each exploration, by what tells it apart, the schedules of its findings."""
+
+
+def failed_before(config: pytest.Config, nodeid: str, faults: Iterable[str]) -> dict[str, tuple[Schedule, ...]]:
+    """Return what is to be tried first in each exploration of a test: what failed, of these faults alone.
+
+    Nothing where the session was not asked to begin with what failed.
+    """
+    if not (config.getoption("lf", False) or config.getoption("failedfirst", False)):
+        return {}
+    allowed = {*faults, SWAP}
+    known = _read(config).get(nodeid, {})
+    return {label: tuple(_schedules(tokens, allowed)) for label, tokens in known.items()}
+
+
+def _schedules(tokens: Iterable[str], allowed: set[str]) -> Iterator[Schedule]:
+    for token in tokens:
+        try:
+            schedule = Schedule.parse(token)
+        except ChaosError:
+            continue  # of an older version
+        if all(injection.fault in allowed for injection in schedule.injections):
+            yield schedule
+
+
+def keep(config: pytest.Config, results: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what failed of what was explored (in JSON's form), and forget what did not; other tests' stay."""
+    before = _read(config)
+    after = {test: dict(known) for test, known in before.items()}
+    unfinished = set()
+    for result in results:
+        label = result.get("label") or result.get("name") or ""
+        known = after.setdefault(result["test"], {})
+        known[label] = _kept(result, known.get(label, []))
+        if any(result.get(what) for what in ("violations", "drifted", "errors", "flaky", "interrupted")):
+            unfinished.add(result["test"])  # the test may have ended there
+    seen = {(result["test"], result.get("label") or result.get("name") or "") for result in results}
+    for test in {test for test, _ in seen} - unfinished:
+        after[test] = {label: tokens for label, tokens in after[test].items() if (test, label) in seen}
+    after = {test: {label: tokens for label, tokens in known.items() if tokens} for test, known in after.items()}
+    after = {test: known for test, known in after.items() if known}
+    cache = getattr(config, "cache", None)
+    if cache is not None and after != before:
+        cache.set(_KEY, after)
+
+
+def _kept(result: Mapping[str, Any], before: list[str]) -> list[str]:
+    """Return what to try first the next time: what failed, and what was not tried again."""
+    found = [violation["schedule"] for violation in result["violations"]]
+    if result.get("interrupted"):
+        return list(dict.fromkeys([*found, *before]))
+    if "first_finding" in result["skipped"] and found and found[0] in before:
+        return before[before.index(found[0]) :]  # those before it hold by now
+    return found
+
+
+def _read(config: pytest.Config) -> _Tokens:
+    """Return what was kept, as far as it has the form that this version writes."""
+    cache = getattr(config, "cache", None)
+    kept = cache.get(_KEY, {}) if cache is not None else {}
+    tests = kept.items() if isinstance(kept, dict) else ()
+    return {test: _labelled(known) for test, known in tests if isinstance(known, dict)}
+
+
+def _labelled(known: dict[str, Any]) -> dict[str, list[str]]:
+    return {
+        label: [token for token in tokens if isinstance(token, str)]
+        for label, tokens in known.items()
+        if isinstance(tokens, list)
+    }
