@@ -1,6 +1,8 @@
-"""Print what the corpus of small agents costs: executions until a first finding, and those for crashes after errors.
+"""Print what the corpus of small agents costs and yields.
 
-python benchmarks/corpus.py
+Executions until a first finding, those for crashes after errors, and findings per cause.
+
+python benchmarks/corpus.py [first | causes]
 """
 
 import statistics
@@ -25,10 +27,11 @@ ABOUT_20_POINTS = range(14, 27)
 
 
 def main() -> None:
-    """Run all measurements."""
-    first_finding()
-    if sys.argv[1:] != ["first"]:
-        crashes_after_errors()
+    """Run all measurements, or the one that is named."""
+    wanted = sys.argv[1:] or ["first", "causes", "crashes"]
+    for name, measure in (("first", first_finding), ("causes", per_cause), ("crashes", crashes_after_errors)):
+        if name in wanted:
+            measure()
 
 
 def first_finding() -> None:
@@ -41,6 +44,17 @@ def first_finding() -> None:
         f"median {statistics.median(counts.values()):.0f}, most {max(counts.values())}"
     )
     print(f"  {len(about_20)} agents of about 20 points: median {statistics.median(about_20):.0f} (goal: 30)")
+
+
+def per_cause() -> None:
+    """Count findings for each cause that an agent names, and the schedules that each of them stands for."""
+    found = [(agent(name).CAUSES, _explored(name)) for name in WRONG]
+    findings, causes = sum(len(result.violations) for _, result in found), sum(len(causes) for causes, _ in found)
+    schedules = sum(finding.cells for _, result in found for finding in result.violations)
+    print(
+        f"findings per cause, {len(found)} wrong agents: {findings} findings of {schedules} failing schedules, "
+        f"{causes} causes: {findings / causes:.2f} (goal: 1.0)"
+    )
 
 
 def crashes_after_errors() -> None:

@@ -64,6 +64,8 @@ def _finding(finding: Finding, replay: ReplayCommand) -> str:
 
 
 def _cause(cause: Cause) -> list[str]:
+    if not cause.effect and not cause.exception:  # a promise that names no effect: only its check knows more
+        return _labelled("cause", [f"{cause.promise} does not hold"])
     lines = _labelled("cause", [f"{cause.way}: {cause.effect}" if cause.effect else cause.way])
     if cause.line:
         called = "".join(f", called from {caller}" for caller in cause.callers)

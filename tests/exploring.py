@@ -54,6 +54,18 @@ def two_folders(chaos: Any, folder: Path, own: str = "own") -> tuple[Path, Path]
     return shared, private
 
 
+def causes(result: Exploration) -> list[str]:
+    """Return the cause of each finding in words: ``twice: http.post:api.mail.test/mails in send``."""
+    found = [finding.cause for finding in result.violations if finding.cause is not None]
+    return sorted(
+        cause.way
+        + (f": {cause.effect}" if cause.effect else "")
+        + f" in {cause.function}"
+        + (f", {cause.exception.partition(' at ')[0]}" if cause.exception else "")
+        for cause in found
+    )
+
+
 def breaks(result: Exploration) -> set[str]:
     """Return the names of all invariants that are broken somewhere."""
     return {name for finding in result.violations for name in finding.invariants}

@@ -8,7 +8,7 @@ import pytest
 from rollproof.values.schedule import Schedule
 
 from .brute_forcing import agree, broken, faults_of, tried
-from .exploring import breaks, explored, options, replayed
+from .exploring import breaks, causes, explored, options, replayed
 
 NAMES = sorted(path.stem for path in (Path(__file__).parent / "mutants").glob("*_*.py"))
 WRONG = [name for name in NAMES if name.startswith("wrong_")]
@@ -45,15 +45,16 @@ def test_there_are_enough_agents_of_both_kinds() -> None:
     """At least twelve wrong ones and six right ones; a wrong one says what it breaks."""
     assert len(WRONG) >= 12
     assert len(RIGHT) >= 6
-    assert all(agent(name).BREAKS for name in WRONG)
+    assert all(agent(name).BREAKS and agent(name).CAUSES for name in WRONG)
     assert not any(agent(name).BREAKS for name in RIGHT)
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_seeded_bug_is_reported_by_the_invariant_it_names(name: str, tmp_path: Path, sampled: list[Schedule]) -> None:
-    """Every bug is found, its token replays it in a world of its own, and brute force finds what closure does."""
+    """Every bug is found, with its cause; its token replays it elsewhere; brute force finds what closure does."""
     result = explored(agent(name), tmp_path / "explored", **settings(name))
     assert breaks(result) >= agent(name).BREAKS, result
+    assert causes(result) == sorted(agent(name).CAUSES)
     assert not result.flaky
     assert not result.errors
     smallest = result.violations[0]

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..values.causes import Cause
 from ..values.contents import start_of
@@ -162,7 +162,7 @@ def finding(
         tuple((heading, tuple(map(hidden, story))) for heading, story in _phases(schedule, judgement, run_again)),
         hidden(_document(expected)),
         hidden(_document(actual)),
-        cause,
+        replace(cause, statement=hidden(cause.statement)),
     )
 
 

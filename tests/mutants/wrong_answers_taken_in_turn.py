@@ -33,6 +33,7 @@ def settle(own, answers=answers):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["left over: http.post:api.bank.test/closures in settle"]
 
 
 def explore(chaos, tmp_path, answers=answers):

@@ -34,6 +34,7 @@ def work(shared, own, is_answered=is_answered):
 
 BREAKS = {"all_or_nothing"}
 FAULTS = ("process.kill",)
+CAUSES = ["missing: file.replace:shared/prices.md in answer"]
 
 
 def explore(chaos, tmp_path, is_answered=is_answered):

@@ -54,6 +54,7 @@ async def restart(own):
 
 BREAKS = {"all_or_nothing"}
 FAULTS = ("process.kill", "http.timeout")
+CAUSES = ["missing: http.post:api.rail.test/tickets in book_one"]
 
 
 def explore(chaos, tmp_path, book=book, restart=restart):

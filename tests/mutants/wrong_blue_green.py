@@ -9,6 +9,7 @@ from pathlib import Path
 
 BREAKS = {"recovery_idempotent"}
 OTHER = {"blue": "green", "green": "blue"}
+CAUSES = ["not the same: file.replace:site/current in turn"]
 
 
 def turn(site: Path, own: Path) -> str:

@@ -43,6 +43,7 @@ async def restart():
 
 BREAKS = {"all_or_nothing"}
 FAULTS = ("process.kill", "process.cancel")
+CAUSES = ["left over: http.post:api.print.test/locks in print_locked"]
 
 
 def explore(chaos, tmp_path, errors=Exception, unlock=unlock):

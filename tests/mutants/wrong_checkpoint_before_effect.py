@@ -41,6 +41,7 @@ async def send(client, notice, person):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["missing: http.post:api.notices.test/notices in send"]
 
 
 def explore(chaos, tmp_path):

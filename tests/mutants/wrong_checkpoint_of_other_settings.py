@@ -32,6 +32,7 @@ def in_one_language(world):
 
 BREAKS = {"all_or_nothing"}
 FAULTS = ("process.kill",)
+CAUSES = ["not the same: file.replace:shared/book.txt in translate"]
 
 
 def explore(chaos, tmp_path, place_of=place_of):

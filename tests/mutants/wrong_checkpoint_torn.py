@@ -43,6 +43,7 @@ def import_people(own):
 
 
 BREAKS = {"recovery_succeeds"}
+CAUSES = ["raised in load, JSONDecodeError"]
 
 
 def explore(chaos, tmp_path):

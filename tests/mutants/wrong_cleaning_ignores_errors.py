@@ -28,6 +28,7 @@ def restart(shared, own):
 
 
 BREAKS = {"clean_retry"}
+CAUSES = ["raised in build, FileExistsError"]
 
 
 def explore(chaos, tmp_path, restart=restart):

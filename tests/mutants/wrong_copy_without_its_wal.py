@@ -45,6 +45,7 @@ def restart(shared, own):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["missing: file.replace:shared/index.db in publish"]
 
 
 def explore(chaos, tmp_path):

@@ -44,6 +44,7 @@ def transfer_all(own):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["twice: http.post:api.bank.test/transfers in transfer_all"]
 
 
 def explore(chaos, tmp_path):

@@ -57,6 +57,7 @@ def is_bounded(world):
 
 BREAKS = {"all_or_nothing"}
 FAULTS = ("process.kill",)
+CAUSES = ["twice: http.post:api.print.test/prints in print_it"]
 
 
 def explore(chaos, tmp_path, attempt=attempt):

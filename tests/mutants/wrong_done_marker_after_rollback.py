@@ -41,6 +41,7 @@ async def roll_back(shared, own):
 
 
 BREAKS = {"clean_retry"}
+CAUSES = ["missing: file.replace:shared/minutes.txt in publish"]
 
 
 def explore(chaos, tmp_path):

@@ -56,6 +56,7 @@ def restart(own):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["twice: http.post:api.mail.test/mails in post"]
 
 
 def explore(chaos, tmp_path):

@@ -35,6 +35,7 @@ def file_invoice(database, number):
 
 
 BREAKS = {"honest_outcome"}
+CAUSES = ["untrue: sqlite.insert:books.db:invoices in store"]
 
 
 def explore(chaos, tmp_path):

@@ -29,6 +29,7 @@ def order(number, arrived=arrived):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["twice: http.post:api.supply.test/orders in order"]
 
 
 def explore(chaos, tmp_path, arrived=arrived):

@@ -35,6 +35,10 @@ def publish_forecast(shared):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = [
+    "not the same: llm.chat:api.openai.com in ask_model",
+    "torn: file.open:shared/forecast.json in publish_forecast",
+]
 
 
 def explore(chaos, tmp_path):

@@ -61,6 +61,7 @@ def resume(shared, own):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["missing: file.replace:shared/report.md in publish"]
 
 
 def explore(chaos, tmp_path):

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 BREAKS = {"no_leftovers"}
+CAUSES = ["left over: file.mkdir:agent/staging-* in mirror"]
 
 
 def files_below(folder: Path) -> list[Path]:

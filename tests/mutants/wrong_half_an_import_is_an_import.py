@@ -37,6 +37,7 @@ def import_contacts(database):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["left over: sqlite.insert:contacts.db:contacts in import_contacts"]
 
 
 def explore(chaos, tmp_path):

@@ -39,6 +39,7 @@ def restart(shared, own):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["missing: http.post:api.mail.test/mails in publish"]
 
 
 def explore(chaos, tmp_path, undo=undo):

@@ -52,6 +52,7 @@ def restart(own):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["left over: http.post:api.tasks.test/tasks in plan", "not the same: llm.chat:api.openai.com in plan"]
 
 
 def explore(chaos, tmp_path, items=items):

@@ -28,6 +28,7 @@ def pay(own, moment=moment):
 
 BREAKS = {"all_or_nothing"}
 FAULTS = ("process.kill", "http.timeout")
+CAUSES = ["twice: http.post:api.pay.test/payments in pay"]
 
 
 def explore(chaos, tmp_path, moment=moment):

@@ -50,6 +50,7 @@ def roll_back(shared, own):
 
 
 BREAKS = {"clean_retry"}
+CAUSES = ["missing: http.post:api.rooms.test/bookings in book"]
 
 
 def explore(chaos, tmp_path):

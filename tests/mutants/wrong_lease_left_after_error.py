@@ -38,6 +38,7 @@ def restart(own):
 
 
 BREAKS = {"no_leftovers", "clean_retry"}
+CAUSES = ["left over: sqlite.insert:agent/state.db:leases in take_lease"]
 
 
 def explore(chaos, tmp_path):

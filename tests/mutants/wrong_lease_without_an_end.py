@@ -39,6 +39,7 @@ def publish(shared, own, is_free=is_free):
 
 BREAKS = {"clean_retry"}
 FAULTS = ("process.kill",)
+CAUSES = ["left over: file.open:agent/page.part in publish", "missing: file.replace:shared/prices.html in publish"]
 
 
 def explore(chaos, tmp_path, is_free=is_free):

@@ -46,6 +46,7 @@ def restart(own):
 
 
 BREAKS = {"no_leftovers", "clean_retry"}
+CAUSES = ["left over: file.open:agent/digest.lock in take_lock"]
 
 
 def explore(chaos, tmp_path):

@@ -34,6 +34,7 @@ def restart(shared, own):
 
 
 BREAKS = {"all_or_nothing", "no_leftovers"}
+CAUSES = ["left over: file.open:agent/recovery.lock in restart", "torn: file.open:shared/tariff.csv in publish"]
 
 
 def explore(chaos, tmp_path, restart=restart):

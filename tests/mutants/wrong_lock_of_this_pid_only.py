@@ -45,6 +45,7 @@ def restart(own, is_over=is_over):
 
 BREAKS = {"recovery_succeeds", "no_leftovers"}
 FAULTS = ("process.kill",)
+CAUSES = ["left over: file.symlink:agent/agent.lock in locked, RuntimeError"]
 
 
 def explore(chaos, tmp_path, is_over=is_over):

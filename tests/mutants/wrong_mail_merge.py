@@ -14,6 +14,7 @@ import httpx
 BREAKS = {"honest_outcome"}
 RELAY = "https://relay.example.test"
 LETTER = "Dear {name},\nthe choir meets on {day} at seven.\n"
+CAUSES = ["untrue: http.post:relay.example.test/mails in send"]
 
 log = logging.getLogger(__name__)
 

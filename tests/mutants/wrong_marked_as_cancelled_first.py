@@ -48,6 +48,7 @@ def restart(own):
 
 BREAKS = {"all_or_nothing"}
 FAULTS = ("process.kill",)
+CAUSES = ["missing: http.post:api.hotel.test/rooms in reserve"]
 
 
 def explore(chaos, tmp_path, restart=restart):

@@ -28,6 +28,7 @@ def restart(own):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["not the same: file.replace:site/prices.html in publish"]
 
 
 def explore(chaos, tmp_path):

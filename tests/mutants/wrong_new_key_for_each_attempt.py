@@ -28,6 +28,7 @@ def order_all(own):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["twice: http.post:api.supplier.test/orders in order_all"]
 
 
 def explore(chaos, tmp_path):

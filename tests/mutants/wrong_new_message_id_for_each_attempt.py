@@ -26,6 +26,7 @@ def send(attempts=3):
 
 
 BREAKS = {"all_or_nothing", "honest_outcome"}
+CAUSES = ["twice: mail.send:mail.test in send"]
 
 
 def explore(chaos, tmp_path):

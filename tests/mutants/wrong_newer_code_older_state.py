@@ -50,6 +50,7 @@ def restart_of_version_2(shared, own, state_of=state_of):
 
 BREAKS = {"recovery_succeeds"}
 FAULTS = ("process.kill",)
+CAUSES = ["raised in state_of, KeyError"]
 
 
 def explore(chaos, tmp_path, state_of=state_of):

@@ -74,6 +74,7 @@ def roll_back(own):
 
 
 BREAKS = {"clean_retry"}
+CAUSES = ["raised in travel, RuntimeError"]
 
 
 def explore(chaos, tmp_path):

@@ -12,6 +12,7 @@ import httpx
 BREAKS = {"clean_retry"}
 SHOP = "https://shop.example.test"
 KINDS = ("orders", "payments", "shipments")
+CAUSES = ["missing: http.post:shop.example.test/orders in create"]
 
 
 def client(token: str) -> httpx.Client:

@@ -43,6 +43,7 @@ async def restart(own):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["missing: http.post:api.shop.test/orders in place"]
 
 
 def explore(chaos, tmp_path):

@@ -19,6 +19,7 @@ def send():
 
 
 BREAKS = {"all_or_nothing", "honest_outcome"}
+CAUSES = ["missing: mail.send:mail.test in send"]
 
 
 def explore(chaos, tmp_path):

@@ -51,6 +51,7 @@ def restart(shared, own):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["not the same: file.replace:shared/current.json in write_atomically"]
 
 
 def explore(chaos, tmp_path):

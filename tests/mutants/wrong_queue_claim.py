@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["left over: file.rename:queue/working/memo.json in work"]
 
 
 def store(database: Path, job: dict) -> None:

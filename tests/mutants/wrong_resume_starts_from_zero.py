@@ -42,6 +42,7 @@ def resume(database, booked_so_far=booked_so_far):
 
 BREAKS = {"all_or_nothing", "recovery_succeeds"}
 FAULTS = ("process.kill",)
+CAUSES = ["left over: sqlite.insert:ledger.db:ledger in book_all, IntegrityError"]
 
 
 def explore(chaos, tmp_path, booked_so_far=booked_so_far):

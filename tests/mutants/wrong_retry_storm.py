@@ -46,6 +46,7 @@ def report_event(own):
 
 
 BREAKS = {"terminates"}
+CAUSES = ["not ended: http.post:api.events.test/events in post"]
 
 
 def explore(chaos, tmp_path):

@@ -38,6 +38,7 @@ def restart(shared, own):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["missing: file.replace:archive/lease.txt in archive"]
 
 
 def explore(chaos, tmp_path):

@@ -25,6 +25,7 @@ def restart(database):
 
 
 BREAKS = {"all_or_nothing"}
+CAUSES = ["missing: sqlite.delete:prices.db:prices in replace_prices"]
 
 
 def explore(chaos, tmp_path):

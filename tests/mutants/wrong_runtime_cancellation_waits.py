@@ -44,6 +44,7 @@ def restart(shared, own):
 
 
 BREAKS = {"outbox_is_settled", "all_or_nothing"}
+CAUSES = ["untrue in explore"]
 
 
 def explore(chaos, tmp_path):

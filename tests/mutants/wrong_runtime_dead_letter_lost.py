@@ -32,6 +32,7 @@ def restart(shared, own):
 
 
 BREAKS = {"dead_letters_are_complete"}
+CAUSES = ["untrue in explore"]
 
 
 def explore(chaos, tmp_path):

@@ -35,6 +35,7 @@ def restart(shared, own):
 
 
 BREAKS = {"journal_is_whole"}
+CAUSES = ["untrue in explore"]
 
 
 def explore(chaos, tmp_path):

@@ -38,6 +38,7 @@ def restart(shared, own):
 
 
 BREAKS = {"outbox_is_settled"}
+CAUSES = ["untrue in explore"]
 
 
 def explore(chaos, tmp_path):

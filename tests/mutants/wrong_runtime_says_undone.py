@@ -24,6 +24,7 @@ def restart(shared, own):
 
 
 BREAKS = {"belief_is_reality"}
+CAUSES = ["untrue in explore"]
 
 
 def explore(chaos, tmp_path):

@@ -40,6 +40,7 @@ def restart(shared, own):
 
 
 BREAKS = {"one_owner"}
+CAUSES = ["untrue in explore", "untrue: file.write:shared/note.txt in saga.<locals>.<lambda>"]
 
 
 def explore(chaos, tmp_path):

@@ -29,6 +29,7 @@ def restart(shared, own):
 
 
 BREAKS = {"versions_are_whole"}
+CAUSES = ["untrue in explore"]
 
 
 def explore(chaos, tmp_path):

@@ -28,6 +28,7 @@ def work(database, set_up=set_up):
 
 
 BREAKS = {"recovery_succeeds"}
+CAUSES = ["raised in work, OperationalError"]
 
 
 def explore(chaos, tmp_path, set_up=set_up):

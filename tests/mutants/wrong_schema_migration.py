@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 BREAKS = {"recovery_succeeds"}
+CAUSES = ["missing: sqlite.update:crm/customers.db:customers in to_version_2, OperationalError"]
 
 
 def version_of(con: sqlite3.Connection) -> int:

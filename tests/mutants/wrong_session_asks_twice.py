@@ -44,6 +44,7 @@ def turn(database, ask=ask):
 
 BREAKS = {"all_or_nothing"}
 FAULTS = ("process.kill",)
+CAUSES = ["twice: sqlite.insert:session.db:items in add"]
 
 
 def explore(chaos, tmp_path, ask=ask):

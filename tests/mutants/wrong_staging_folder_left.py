@@ -39,6 +39,7 @@ async def restart(shared, own):
 
 
 BREAKS = {"no_leftovers"}
+CAUSES = ["left over: file.mkdir:agent/staging-* in build_site"]
 
 
 def explore(chaos, tmp_path):

@@ -44,6 +44,7 @@ def work(own, keep=keep):
 
 BREAKS = {"all_or_nothing"}
 FAULTS = ("process.kill",)
+CAUSES = ["missing: http.post:api.shop.test/mails in post"]
 
 
 def explore(chaos, tmp_path, keep=keep):

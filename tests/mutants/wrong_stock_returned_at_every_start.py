@@ -53,6 +53,7 @@ def cancelled(world):
 
 
 BREAKS = {"recovery_idempotent"}
+CAUSES = ["not the same: sqlite.update:shop.db:stock in cancel_unconfirmed"]
 
 
 def explore(chaos, tmp_path):

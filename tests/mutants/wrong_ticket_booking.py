@@ -13,6 +13,10 @@ import httpx
 
 BREAKS = {"credential_hygiene"}
 HALL = "https://hall.example.test"
+CAUSES = [
+    "left over: file.write:agent/last_failure.json in post",
+    "left over: file.write:agent/last_failure.json in post",
+]
 
 
 def keys_of(order: str, own: Path) -> dict:

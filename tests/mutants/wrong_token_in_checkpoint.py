@@ -48,6 +48,7 @@ def restart(own):
 
 
 BREAKS = {"credential_hygiene"}
+CAUSES = ["left over: file.replace:agent/sent-request.json in restart"]
 
 
 def explore(chaos, tmp_path):

@@ -64,6 +64,7 @@ def order(own, shortened=shortened):
 
 BREAKS = {"recovery_succeeds"}
 FAULTS = ("process.kill", "http.unavailable")
+CAUSES = ["raised in order, BadRequestError"]
 
 
 def explore(chaos, tmp_path, shortened=shortened):

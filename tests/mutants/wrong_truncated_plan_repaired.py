@@ -47,6 +47,7 @@ def file_tickets(meeting, database):
 
 
 BREAKS = {"all_or_nothing", "honest_outcome"}
+CAUSES = ["left over: llm.chat:api.openai.com in ask_model"]
 
 
 def explore(chaos, tmp_path):

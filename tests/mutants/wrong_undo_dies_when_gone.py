@@ -60,6 +60,7 @@ async def undo(own):
 
 
 BREAKS = {"recovery_succeeds"}
+CAUSES = ["raised in undo, HTTPStatusError"]
 
 
 def explore(chaos, tmp_path):
