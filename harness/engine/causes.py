@@ -15,6 +15,7 @@ from .sites import Sites
 from .symptoms import Symptom
 
 Key = tuple[object, ...]
+Size = Callable[[Schedule], tuple[object, ...]]
 _SideKey = tuple[str, Key]
 
 
@@ -55,9 +56,13 @@ def key_of(symptom: Symptom, sites: Sites) -> Key:
     return "left over" if symptom.promise == "no_leftovers" else kind, sites.key(symptom.at.place) or symptom.at.effect
 
 
-def grouped(failures: Iterable[Failure], sites: Sites, size: Callable[[Schedule], tuple[object, ...]]) -> list[Group]:
-    """Return the failures by their cause, each in one group, the group with the best example first."""
-    ends = [_end(failure, sites) for failure in sorted(failures, key=lambda failure: size(failure.schedule))]
+def grouped(failures: Iterable[Failure], sites: Sites, size: Size) -> list[Group]:
+    """Return the failures by their cause, the group with the best example first.
+
+    A failure is in one group, or in two where something came twice besides. An end that is wrong by itself is a better
+    example than one in which only a further process shows what is wrong.
+    """
+    ends = [_end(failure, sites) for failure in sorted(failures, key=lambda failure: _rank(failure, size))]
     groups: dict[Key, Group] = {}
     for family in (_doubled, _half_done, _left_over):
         keys = [(end, found) for end in ends if (found := family(end.keys))]
@@ -112,9 +117,11 @@ def _belongs_to(end: _End, keys: Sequence[Key], groups: dict[Key, Group]) -> Key
     return keys[0]
 
 
-def _seen_from_both_sides(
-    groups: list[Group], ends: dict[int, _End], size: Callable[[Schedule], tuple[object, ...]]
-) -> list[Group]:
+def _rank(failure: Failure, size: Size) -> tuple[object, ...]:
+    return len(failure.schedule.injections), failure.symptoms.asked, size(failure.schedule)
+
+
+def _seen_from_both_sides(groups: list[Group], ends: dict[int, _End], size: Size) -> list[Group]:
     """Put groups together that are one half-done set.
 
     One end of such a set is nearer to the state before the run, another to the state after it. Every end of the one
@@ -124,7 +131,7 @@ def _seen_from_both_sides(
     for group in groups:
         for known in kept:
             if _shows(group, known, ends, all) and _shows(known, group, ends, any):
-                known.failures = sorted([*known.failures, *group.failures], key=lambda f: size(f.schedule))
+                known.failures = sorted([*known.failures, *group.failures], key=lambda f: _rank(f, size))
                 break
         else:
             kept.append(group)

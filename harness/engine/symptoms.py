@@ -61,11 +61,13 @@ class Symptoms:
             is so only because a recovery raised.
         other: how it looks compared with the other right end.
         rest: what else is wrong.
+        asked: whether nothing was wrong before a question: recovering again, a retry.
     """
 
     own: tuple[Symptom, ...]
     other: tuple[Symptom, ...] = ()
     rest: tuple[Symptom, ...] = ()
+    asked: bool = False
 
 
 class Diagnosis:
@@ -95,7 +97,7 @@ class Diagnosis:
         first = tuple(one for one in found if one.promise not in asked)
         if first and len(first) < len(found):  # what a later process does is no reason for what is wrong before
             return replace(self._of_end(first, schedule, judgement), rest=found)
-        return self._of_end(found, schedule, judgement)
+        return replace(self._of_end(found, schedule, judgement), asked=not first)
 
     def _of_end(self, found: tuple[Symptom, ...], schedule: Schedule, judgement: Judgement) -> Symptoms:
         if any(one.promise in _ENDINGS and one.way in ("raised", "not ended") for one in found):

@@ -1,0 +1,88 @@
+"""A finding's cause as its reader meets it: on the terminal and in the JSON result."""
+
+import json
+
+import pytest
+
+AGENT = """
+import json
+import httpx
+
+KEYS = ("promise", "way")
+
+def load(path):
+    return json.loads(path.read_text())
+
+def send(own):
+    state = own / "state.json"
+    about = load(state)["about"] if state.exists() else "solar"
+    state.write_text(json.dumps({"about": about}))
+    httpx.post(
+        "https://api.mail.test/mails",
+        json={"about": about},
+    ).raise_for_status()
+"""
+TEST = """
+import pytest
+from agent import send
+
+@pytest.mark.chaos(faults="process.kill")
+def test_sending(chaos, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    chaos.private(own)
+    chaos.api("https://api.mail.test")
+    chaos.explore(run=lambda: send(own))
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Return a project with a folder of its own for agent and test."""
+    pytester.makeini("[pytest]\npythonpath = agents")
+    folder = pytester.mkdir("agents")
+    (folder / "agent.py").write_text(AGENT)
+    (folder / "test_it.py").write_text(TEST)
+    return pytester
+
+
+def test_json_has_the_keys_of_the_contract(project: pytest.Pytester) -> None:
+    """The file is named from pytest's root, whatever folder pytest was started in; lines are those of the file."""
+    project.chdir()
+    project.runpytest_subprocess("--chaos", "--chaos-json=it.json", "agents").assert_outcomes(failed=1)
+    (exploration,) = json.loads((project.path / "it.json").read_text())["explorations"]
+    torn, doubled = sorted((found["cause"] for found in exploration["violations"]), key=lambda cause: cause["way"])
+    lines = AGENT.splitlines()
+    raising = lines.index("    return json.loads(path.read_text())") + 1
+    assert torn == {
+        "promise": "recovery_succeeds",
+        "way": "raised",
+        "effect": "",
+        "file": "agents/agent.py",
+        "line": raising,
+        "function": "load",
+        "statement": "return json.loads(path.read_text())",
+        "exception": f"JSONDecodeError at agents/agent.py:{raising} in load",
+    }
+    assert doubled == {
+        "promise": "all_or_nothing",
+        "way": "twice",
+        "effect": "http.post:api.mail.test/mails",
+        "file": "agents/agent.py",
+        "line": lines.index("    httpx.post(") + 1,
+        "function": "send",
+        "statement": 'httpx.post( "https://api.mail.test/mails", json={"about": about}, ).raise_for_status()',
+        "exception": "",
+    }
+
+
+def test_the_terminal_shows_the_line_that_made_it(project: pytest.Pytester) -> None:
+    """Way, effect, place and statement of each finding; what a recovery raised, and where."""
+    output = project.runpytest_subprocess("--chaos", "agents").stdout.str()
+    doubled = AGENT.splitlines().index("    httpx.post(") + 1
+    assert "  cause    twice: http.post:api.mail.test/mails\n" in output
+    assert f"  at       agents/agent.py:{doubled} in send\n" in output
+    assert (
+        '           httpx.post( "https://api.mail.test/mails", json={"about": about}, ).raise_for_status()\n' in output
+    )
+    assert "JSONDecodeError" in output
