@@ -104,7 +104,7 @@ def test_with_x_one_that_still_fails_ends_it(pytester: pytest.Pytester) -> None:
     """After a handful of executions; those behind it, which were not tried, stay, and those before it do not."""
     write_test(pytester, agent())
     _, [whole] = run(pytester)
-    first, second, *_ = tokens([whole])
+    (first,), second = tokens([whole]), DEEP
     keep(pytester, "process.kill@file.open:shared/gone#1:after", first, second)
     output, [again] = run(pytester, "--lf", "-x")
     assert found_after(output) == again["executions"] <= 10

@@ -43,7 +43,7 @@ def explored(pytester: pytest.Pytester, *arguments: str) -> dict[str, Any]:
 
 
 def test_the_json_has_the_form_of_the_contract(pytester: pytest.Pytester) -> None:
-    """Every key of the contract with its type, and for each violation just four."""
+    """Every key of the contract with its type, and for each violation just five."""
     write_project(pytester, right=False)
     result = run(pytester, "--chaos", "--chaos-json=deep/out.json", "--chaos-seed=3")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -59,7 +59,7 @@ def test_the_json_has_the_form_of_the_contract(pytester: pytest.Pytester) -> Non
     assert isinstance(found["seconds"], float)
     assert isinstance(found["statement"], str)
     for violation in found["violations"]:
-        assert violation.keys() == {"invariants", "schedule", "message", "diff"}
+        assert violation.keys() == {"invariants", "schedule", "message", "diff", "cause"}
         assert all(line[:2] in ("+ ", "- ", "~ ") for line in violation["diff"])
     assert found["violations"][0]["invariants"] == ["no_leftovers"]
 

@@ -178,18 +178,13 @@ def test_options_without_exploring_are_said_to_be_idle(pytester: pytest.Pytester
 
 def test_only_the_first_findings_are_told(pytester: pytest.Pytester) -> None:
     """Of the others it is said how many there are, and where."""
-    write_test(
-        pytester,
-        """
-        def agent():
-            for name in "abcdef":
-                (shared / name).write_text("report")
-        chaos.watch(shared)
-        chaos.explore(run=agent, recover=lambda: None)
-    """,
-    )
-    output = pytester.runpytest_inprocess("--chaos", "--chaos-json=chaos.json").stdout.str()
+    steps = "\n".join(f"    (own / '{name}.lock').touch()\n    (own / '{name}.lock').unlink()" for name in "abcdefg")
+    body = f"def agent():\n{steps}\nchaos.private(own)\nchaos.watch(shared)\n"
+    write_test(pytester, body + "chaos.explore(run=agent, recover=lambda: None)")
+    words = ("--chaos", "--chaos-faults=process.kill", "--chaos-json=chaos.json")
+    output = pytester.runpytest_inprocess(*words).stdout.str()
     found = (pytester.path / "chaos.json").read_text().count('"schedule":')
+    assert found == 7
     assert output.count("  replay   pytest --chaos") == 5
     assert f"… and {found - 5} more violations (--chaos-json=FILE has all)" in output
 
