@@ -342,7 +342,8 @@ class Attendant:
                     self._lived.changed_fields += changed_fields(answer, said)
                     changed: HttpResponse = twin.write_answer(response, said)
                     return changed
-                self._lived.struck.discard(armed.position)
+                if point == armed.injection.point:  # a lasting fault struck there; a later answer has no such part
+                    self._lived.struck.discard(armed.position)
         return response
 
     def _watch_credentials(self, request: HttpRequest, response: HttpResponse) -> None:
