@@ -34,6 +34,7 @@ from . import (
     memory,
     patching,
     patience,
+    pids,
     printing,
     programs,
     reads,
@@ -130,6 +131,7 @@ class Boundary:
         http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.reach))
         sqlite.install(self._gate, scope, self._reads, self._time)
         files.install(self._gate, scope, self._reads)
+        pids.install(self._gate)
         listing.install(self._gate, scope, agent.seed, self._reads.linked)
         reads.install(self._gate, self._reads)
         self._programs = programs.install(self._gate)
@@ -206,7 +208,7 @@ def warm(modules: Sequence[str]) -> None:
     warming.import_modules(modules)
     warming.warm_caches()
     known = [*files.originals(), *listing.originals(), *sqlite.originals(), *clock.originals(), *ending.originals()]
-    known += [*programs.originals(), *reads.originals(), os.urandom]
+    known += [*pids.originals(), *programs.originals(), *reads.originals(), os.urandom]
     patching.early_bound({id(function): function for function in known})
     gc.freeze()  # a collection in a child would copy all objects of its parent (60 ms)
 

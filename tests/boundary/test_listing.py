@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rollproof.boundary import listing
 from rollproof.boundary.gate import Gate
+from rollproof.boundary.places import Places
 from rollproof.boundary.scope import Root, Scope
 
 from .stage import Stage, short
@@ -55,7 +56,7 @@ def test_each_seed_has_an_order_of_its_own_for_what_is_watched(tmp_path: Path, m
         for name in NAMES:
             (folder / f"{name}-20{ord(name)}123").touch()
     plain = os.listdir(other)
-    gate, orders = Gate(lambda: 0.0), set()
+    gate, orders = Gate(lambda: 0.0, Places(compile("", "", "exec"), ())), set()
     monkeypatch.setattr(Gate, "active", True)
     for seed in range(5):
         with monkeypatch.context() as patched:

@@ -1,0 +1,127 @@
+"""Which pids are alive, by rule: what else runs on the machine is no part of the agent's outside.
+
+Alive are the process itself, its ancestors, and what the agent started, also what outlived its parent. Any other pid is
+dead: one that an earlier process of the agent left in a lock, half of one that was cut by a crash. Without the rule
+``12``, half of ``12345``, is alive or dead by chance.
+"""
+
+import errno
+import functools
+import os
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from . import patching
+from .gate import Gate
+
+_real_open, _real_getpid, _real_getppid = os.open, os.getpid, os.getppid
+_real_read, _real_close = os.read, os.close
+_OF_PROCESS = re.compile(r"/proc/(\d+)(?:/|$)")
+_OPENING = ("open", "os.listdir", "os.scandir")
+_NO_SUCH_PROCESS, _NO_SUCH_FILE = errno.ESRCH, errno.ENOENT
+
+
+def originals() -> list[object]:
+    """Return the functions that agents may have imported by name."""
+    names = ("kill", "pidfd_open", "stat", "lstat", "access", "listdir")
+    return [getattr(os, name) for name in names if hasattr(os, name)]
+
+
+def install(gate: Gate) -> None:
+    """Answer for pids by the rule. For a child process: there is no way back. Before who notes what is asked."""
+    if not sys.platform.startswith("linux"):
+        return
+
+    def is_dead(pid: object) -> bool:
+        if not gate.active or not isinstance(pid, int) or pid < 1:
+            return False
+        with gate.quiet():
+            return not _is_ours(pid)
+
+    def named(path: Any) -> bool:
+        """Return whether a path leads to what the system tells of a process that is dead by the rule."""
+        if isinstance(path, int) or not gate.active:
+            return False
+        match = _OF_PROCESS.match(os.fsdecode(path))
+        return match is not None and is_dead(int(match[1]))
+
+    for name in ("kill", "pidfd_open"):
+        patching.replace(os, name, functools.partial(_signalling, is_dead))
+    for name in ("stat", "lstat", "access"):
+        patching.replace(os, name, functools.partial(_looking, named))
+    patching.replace(os, "listdir", functools.partial(_listing, is_dead))
+
+    def opening(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _OPENING and isinstance(arguments[0], (str, bytes)) and named(arguments[0]):
+            raise FileNotFoundError(_NO_SUCH_FILE, os.strerror(_NO_SUCH_FILE), arguments[0])
+
+    sys.addaudithook(opening)
+
+
+def _is_ours(pid: int) -> bool:
+    """Return whether a pid is this process's, an ancestor's, or that of a process that the agent started.
+
+    What the agent started is below this process, or below its parent, which takes over who loses their own.
+    """
+    own, parent = _real_getpid(), _real_getppid()
+    if pid in (own, parent):
+        return True
+    ancestor = parent
+    while (ancestor := _parent_of(ancestor)) > 0:
+        if ancestor == pid:
+            return True
+    above = pid
+    while (above := _parent_of(above)) > 0:
+        if above in (own, parent):
+            return True
+    return False
+
+
+def _parent_of(pid: int) -> int:
+    """Return the pid of a process's parent, 0 where there is none."""
+    try:
+        descriptor = _real_open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except OSError:
+        return 0
+    try:
+        text = _real_read(descriptor, 1024)
+    except OSError:
+        return 0
+    finally:
+        _real_close(descriptor)
+    return int(text.rpartition(b")")[2].split()[1])
+
+
+def _signalling(is_dead: Callable[[object], bool], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def signalling(pid: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_dead(pid):
+            raise ProcessLookupError(_NO_SUCH_PROCESS, os.strerror(_NO_SUCH_PROCESS))
+        return original(pid, *args, **kwargs)
+
+    return signalling
+
+
+def _looking(named: Callable[[Any], bool], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def looking(path: Any, *args: Any, **kwargs: Any) -> Any:
+        if named(path):
+            if original.__name__ == "access":
+                return False
+            raise FileNotFoundError(_NO_SUCH_FILE, os.strerror(_NO_SUCH_FILE), path)
+        return original(path, *args, **kwargs)
+
+    return looking
+
+
+def _listing(is_dead: Callable[[object], bool], original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def listing(path: Any = ".") -> Any:
+        found = original(path)
+        if isinstance(path, (str, bytes)) and os.fsdecode(path).rstrip("/") == "/proc":
+            return [name for name in found if not (os.fsdecode(name).isdecimal() and is_dead(int(name)))]
+        return found
+
+    return listing
