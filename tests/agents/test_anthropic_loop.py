@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ..exploring import breaks, explored, options
+from ..exploring import causes, explored, options
 from . import anthropic_loop as loop
 
 FAULTS = [options().known[name] for name in ("process.kill", "http.timeout", "llm.timeout", "llm.rate_limited")]
@@ -35,8 +35,10 @@ def agent(*, repairs: bool) -> Any:
 def test_a_call_without_its_result_is_refused_for_ever(tmp_path: Path) -> None:
     """The provider answers 400 to the conversation that was left, at every start (its own rule, and the twin's)."""
     result = explored(agent(repairs=False), tmp_path / "it", faults=FAULTS)
-    assert {"recovery_succeeds", "all_or_nothing"} <= breaks(result)
-    assert any("tool_use" in finding.message for finding in result.violations), result.violations
+    (finding,) = result.violations
+    assert "recovery_succeeds" in finding.invariants
+    assert "tool_use" in finding.message
+    assert causes(result) == ["raised in order, BadRequestError"]
     assert (result.flaky, result.errors, result.drifted) == ((), (), ())
 
 
