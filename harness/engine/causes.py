@@ -8,11 +8,12 @@ one that explains most of what is left. Kin: the minimal candidates of model-bas
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
-from ..values.schedule import Schedule
+from ..values.schedule import Injection, Schedule
 from .findings import Failure
 from .sites import Sites
-from .symptoms import Symptom
+from .symptoms import Symptom, Symptoms
 
 Key = tuple[object, ...]
 Size = Callable[[Schedule], tuple[object, ...]]
@@ -56,21 +57,83 @@ def key_of(symptom: Symptom, sites: Sites) -> Key:
     return "left over" if symptom.promise == "no_leftovers" else kind, sites.key(symptom.at.place) or symptom.at.effect
 
 
-def grouped(failures: Iterable[Failure], sites: Sites, size: Size) -> list[Group]:
-    """Return the failures by their cause, the group with the best example first.
+class Causes:
+    """Puts failures together by their cause; remembers what it looked at, since they are put together again and again.
 
-    A failure is in one group, or in two where something came twice besides. An end that is wrong by itself is a better
-    example than one in which only a further process shows what is wrong.
+    Args:
+        sites: tells how many callers a place needs.
+        size: of two examples, the smaller one is shown.
     """
-    ends = [_end(failure, sites) for failure in sorted(failures, key=lambda failure: _rank(failure, size))]
-    groups: dict[Key, Group] = {}
-    for family in (_doubled, _half_done, _left_over):
-        keys = [(end, found) for end in ends if (found := family(end.keys))]
-        chosen = _cover([found for _, found in keys])
-        for end, found in keys:
-            key = _belongs_to(end, [key for key in found if key in chosen], groups)
-            groups.setdefault(key, Group(key)).failures.append(end.failure)
-    return _seen_from_both_sides(list(groups.values()), {id(end.failure): end for end in ends}, size)
+
+    def __init__(self, sites: Sites, size: Size) -> None:
+        self._sites, self._size = sites, size
+        self._ends: dict[int, tuple[int, Symptoms, _End]] = {}
+        self._known: set[Key] = set()
+
+    def groups(self, failures: Iterable[Failure]) -> list[Group]:
+        """Return the failures by their cause, the group with the best example first.
+
+        A failure is in one group, or in two where something came twice besides. An end that is wrong by itself is a
+        better example than one in which only a further process shows what is wrong.
+        """
+        failures = sorted(failures, key=self._rank)
+        for failure in failures:
+            self._see(failure)
+        ends = [self._end(failure) for failure in failures]
+        groups: dict[Key, Group] = {}
+        for family in _FAMILIES:
+            keys = [(end, found) for end in ends if (found := family(end.keys))]
+            chosen = _cover([found for _, found in keys])
+            parts: dict[Key, set[frozenset[Injection]]] = {key: set() for key in chosen}
+            for end, found in keys:
+                key = _belongs_to(end, [key for key in found if key in chosen], parts)
+                parts[key].add(frozenset(end.failure.schedule.injections))
+                groups.setdefault(key, Group(key)).failures.append(end.failure)
+        self._known = set(groups)
+        return self._seen_from_both_sides(list(groups.values()), {id(end.failure): end for end in ends})
+
+    def explains(self, failure: Failure) -> bool:
+        """Return whether the causes that were found last explain one more failure."""
+        self._see(failure)
+        keys = self._end(failure).keys
+        return all(self._known & set(found) for family in _FAMILIES if (found := family(keys)))
+
+    def _see(self, failure: Failure) -> None:
+        for life in failure.judgement.executions:
+            self._sites.see(life)
+
+    def _end(self, failure: Failure) -> "_End":
+        version, symptoms = self._sites.version, failure.symptoms
+        known = self._ends.get(id(failure))
+        if known is None or known[0] != version or known[1] is not symptoms:
+            known = self._ends[id(failure)] = version, symptoms, self._described(failure, symptoms)
+        return known[2]
+
+    def _described(self, failure: Failure, symptoms: Symptoms) -> "_End":
+        own = sorted(symptoms.own, key=lambda symptom: symptom.gravity)
+        keys = {symptom: key_of(symptom, self._sites) for symptom in (*own, *symptoms.other)}
+        sides = frozenset((symptom.side, keys[symptom]) for symptom in own)
+        others = frozenset((symptom.side, keys[symptom]) for symptom in symptoms.other)
+        return _End(failure, tuple(dict.fromkeys(keys[symptom] for symptom in own)), sides, others)
+
+    def _rank(self, failure: Failure) -> tuple[object, ...]:
+        return len(failure.schedule.injections), failure.symptoms.asked, self._size(failure.schedule)
+
+    def _seen_from_both_sides(self, groups: list[Group], ends: dict[int, "_End"]) -> list[Group]:
+        """Put groups together that are one half-done set.
+
+        One end of such a set is nearer to the state before the run, another to the state after it. Every end of the one
+        group shows the other's key from the other side, and an end of the other shows the one's.
+        """
+        kept: list[Group] = []
+        for group in groups:
+            for known in kept:
+                if _shows(group, known, ends, all) and _shows(known, group, ends, any):
+                    known.failures = sorted([*known.failures, *group.failures], key=self._rank)
+                    break
+            else:
+                kept.append(group)
+        return kept
 
 
 def _doubled(keys: Sequence[Key]) -> tuple[Key, ...]:
@@ -86,14 +149,7 @@ def _left_over(keys: Sequence[Key]) -> tuple[Key, ...]:
     return () if _half_done(keys) else tuple(key for key in keys if key[0] == "left over")
 
 
-def _end(failure: Failure, sites: Sites) -> _End:
-    for life in failure.judgement.executions:
-        sites.see(life)
-    symptoms = failure.symptoms
-    own = sorted(symptoms.own, key=lambda symptom: symptom.gravity)
-    keys = dict.fromkeys(key_of(symptom, sites) for symptom in own)
-    sides = frozenset((symptom.side, key_of(symptom, sites)) for symptom in own)
-    return _End(failure, tuple(keys), sides, frozenset((s.side, key_of(s, sites)) for s in symptoms.other))
+_FAMILIES = (_doubled, _half_done, _left_over)
 
 
 def _cover(ends: Sequence[Sequence[Key]]) -> set[Key]:
@@ -107,35 +163,11 @@ def _cover(ends: Sequence[Sequence[Key]]) -> set[Key]:
     return chosen
 
 
-def _belongs_to(end: _End, keys: Sequence[Key], groups: dict[Key, Group]) -> Key:
-    """Return the key of the group in which a part of this schedule is already, else that of the gravest symptom."""
-    injections = set(end.failure.schedule.injections)
-    for key in keys:
-        known = groups[key].failures if key in groups else ()
-        if any(injections > set(failure.schedule.injections) for failure in known):
-            return key
-    return keys[0]
-
-
-def _rank(failure: Failure, size: Size) -> tuple[object, ...]:
-    return len(failure.schedule.injections), failure.symptoms.asked, size(failure.schedule)
-
-
-def _seen_from_both_sides(groups: list[Group], ends: dict[int, _End], size: Size) -> list[Group]:
-    """Put groups together that are one half-done set.
-
-    One end of such a set is nearer to the state before the run, another to the state after it. Every end of the one
-    group shows the other's key from the other side, and an end of the other shows the one's.
-    """
-    kept: list[Group] = []
-    for group in groups:
-        for known in kept:
-            if _shows(group, known, ends, all) and _shows(known, group, ends, any):
-                known.failures = sorted([*known.failures, *group.failures], key=lambda f: _rank(f, size))
-                break
-        else:
-            kept.append(group)
-    return kept
+def _belongs_to(end: _End, keys: Sequence[Key], parts: dict[Key, set[frozenset[Injection]]]) -> Key:
+    """Return the key under which a part of this schedule stands already, else that of the gravest symptom."""
+    injections = end.failure.schedule.injections
+    smaller = [frozenset(part) for size in range(1, len(injections)) for part in combinations(injections, size)]
+    return next((key for key in keys if not parts[key].isdisjoint(smaller)), keys[0])
 
 
 def _shows(one: Group, other: Group, ends: dict[int, _End], each: Callable[[Iterable[bool]], bool]) -> bool:

@@ -1,10 +1,10 @@
 """Carry an example of each cause out once more, truly, as soon as it is found; what does not repeat is flaky."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from ..values.schedule import Schedule
 from .budget import OutOfTime
-from .causes import Group
+from .causes import Causes, Group
 from .findings import Failure, Findings, FirstFound
 from .judge import Judgement
 
@@ -16,7 +16,7 @@ class Confirming:
     """Confirms failures, one of each cause.
 
     Args:
-        groups: returns the failures by their cause.
+        causes: puts the failures together by their cause.
         truly: carries a schedule out from the start, nothing remembered.
         found: is told each time a cause is confirmed.
         first: whether one confirmed failure is enough.
@@ -25,13 +25,13 @@ class Confirming:
     def __init__(
         self,
         findings: Findings,
-        groups: Callable[[], Sequence[Group]],
+        causes: Causes,
         truly: Truly,
         found: Callable[[], None],
         *,
         first: bool,
     ) -> None:
-        self._findings, self._groups = findings, groups
+        self._findings, self._causes = findings, causes
         self._truly, self._found, self._first = truly, found, first
         self._seen = 0
 
@@ -42,9 +42,10 @@ class Confirming:
 
     def look(self) -> None:
         """Confirm the causes that were found since the last look; raises FirstFound where one is all that is wanted."""
-        if not self.has_new:
+        new = list(self._findings.failures.values())[self._seen :]
+        self._seen += len(new)
+        if all(self._causes.explains(failure) for failure in new):
             return
-        self._seen = len(self._findings.failures)
         for group in self._groups():
             if any(failure.example is not None for failure in group.failures):
                 continue
@@ -89,6 +90,9 @@ class Confirming:
             for f in left
             if not f.unlike
         ]
+
+    def _groups(self) -> list[Group]:
+        return self._causes.groups(self._findings.failures.values())
 
     def _confirm_one(self, group: Group) -> bool:
         """Carry the best examples of a cause out until one repeats; returns whether one did."""

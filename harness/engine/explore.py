@@ -15,7 +15,7 @@ from ..values.schedule import Schedule
 from . import brute
 from .auditing import Audit
 from .budget import OutOfTime
-from .causes import Group, grouped
+from .causes import Causes, Group
 from .closure import Closure
 from .confirming import Confirming
 from .execute import Executor
@@ -58,7 +58,8 @@ class Explorer:
         self.findings = Findings(lambda schedule, judgement: self.diagnosis.of(schedule, judgement))
         self.sites = Sites()
         self.drifted: list[str] = []
-        self.confirming = Confirming(self.findings, self._groups, self._truly, self._tell, first=setting.first)
+        self.causes = Causes(self.sites, self.findings.size)
+        self.confirming = Confirming(self.findings, self.causes, self._truly, self._tell, first=setting.first)
         self.skipped: dict[str, int] = {}
         self.audit = Audit(setting, self.executor, self.lens, self._truly)
         self.partial: Exploration | None = None
@@ -261,10 +262,6 @@ class Explorer:
         first = self.baseline.first
         return judged(self.setting, self.executor, judge, schedule, self.baseline.initial, first, trace=trace)
 
-    def _groups(self) -> list[Group]:
-        """Return the failures by their cause."""
-        return grouped(self.findings.failures.values(), self.sites, self.findings.size)
-
     def _finding(self, group: Group, failure: Failure, judgement: Judgement) -> Finding:
         expected, actual = self.lens.world(self.baseline.done), self.lens.world(judgement.end)
         setting, count = self.setting, sum(one.count for one in group.failures)
@@ -334,7 +331,8 @@ class Explorer:
         self.drifted = drifted
         if not drifted:
             self.findings.add(schedule, judgement)
-        found = [self._finding(group, group.failures[0], judgement) for group in self._groups()]
+        groups = self.causes.groups(self.findings.failures.values())
+        found = [self._finding(group, group.failures[0], judgement) for group in groups]
         result = Exploration(
             points=_count(self.baseline.first.points),
             schedules=1,

@@ -17,9 +17,14 @@ SiteKey = tuple[tuple[str, str, str], ...]
 
 
 class Sites:
-    """The calls of the agent's own functions, as they were seen in single processes."""
+    """The calls of the agent's own functions, as they were seen in single processes.
+
+    Attributes:
+        version: changes where a place may need more callers than before.
+    """
 
     def __init__(self) -> None:
+        self.version = 0
         self._callers: dict[_Function, int] = defaultdict(int)
         self._seen: set[frozenset[Place]] = set()
 
@@ -34,7 +39,9 @@ class Sites:
             for frame, caller in pairwise(place):
                 callers[frame.file, frame.function].add((caller.file, caller.line))
         for function, known in callers.items():
-            self._callers[function] = max(self._callers[function], len(known))
+            if len(known) > self._callers[function]:
+                self._callers[function] = len(known)
+                self.version += len(known) > 1
 
     def of(self, place: Place) -> Place:
         """Return a place with as many callers as tell the call sites of its function apart, and of theirs."""
