@@ -14,6 +14,7 @@ from rollproof.values.replaying import ReplayCommand
 _SHOWN_DIFFERENCES = 8
 _SHOWN_FINDINGS = 5
 _STATEMENT_WIDTH = 140
+_WAYS = {"untrue": "said to be done, and is not"}
 
 
 def fail_where_needed(result: Exploration, replay: ReplayCommand) -> None:
@@ -42,8 +43,10 @@ def first_finding(so_far: Exploration, replay: ReplayCommand) -> list[str]:
     finding = so_far.violations[0]
     which = f"[{so_far.label}] " if so_far.label else ""
     after = f"after {so_far.executions} executions, {so_far.seconds:.1f} s"
+    broken = f"{', '.join(finding.invariants)} broken"
+    what = [summary_of(finding.cause)] if finding.cause is not None else []
     return [
-        f"chaos: {which}found {after}: {', '.join(finding.invariants)} broken",
+        f"chaos: {which}found {after}: {'; '.join([broken, *what])}",
         f"  {replay.of(finding.schedule)}",
     ]
 
@@ -63,17 +66,27 @@ def _finding(finding: Finding, replay: ReplayCommand) -> str:
     return "\n".join(lines)
 
 
+def summary_of(cause: Cause) -> str:
+    """Return a cause in one line: ``twice: http.post:api.mail.test/mails, myagent.py:29``."""
+    if cause.exception:
+        return f"recovery raises {cause.exception}"
+    where = f", {cause.file}:{cause.line}" if cause.line and cause.effect else ""
+    return f"{_WAYS.get(cause.way, cause.way)}: {cause.effect or cause.promise}{where}"
+
+
 def _cause(cause: Cause) -> list[str]:
     if not cause.effect and not cause.exception:  # a promise that names no effect: only its check knows more
         return _labelled("cause", [f"{cause.promise} does not hold"])
-    lines = _labelled("cause", [f"{cause.way}: {cause.effect}" if cause.effect else cause.way])
-    if cause.line:
-        called = "".join(f", called from {caller}" for caller in cause.callers)
-        where = f"{cause.file}:{cause.line} in {cause.function}{called}"
-        lines += _labelled("at", [f"{where}\n{_shortened(cause.statement)}"])
-    if cause.exception and cause.effect:  # else that is the line already
-        lines += _labelled("raised", [cause.exception])
-    return lines
+    called = "".join(f", called from {caller}" for caller in cause.callers)
+    where = f"{cause.file}:{cause.line} in {cause.function}{called}" if cause.line else ""
+    if not cause.exception:
+        told = [f"{where}\n{_shortened(cause.statement)}"] if where else []
+        return [*_labelled("cause", [f"{_WAYS.get(cause.way, cause.way)}: {cause.effect}"]), *_labelled("at", told)]
+    kind, _, place = cause.exception.partition(" at ")
+    lines = _labelled("cause", [f"recovery raises {kind}"])
+    lines += _labelled("at", [f"{place}\n{_shortened(cause.raising)}"] if place else [])
+    lines += _labelled("killed", [f"always at {cause.killed}"] if cause.killed else [])
+    return lines + _labelled("leaves", [f"{cause.way}: {cause.effect}, {where}"] if cause.effect else [])
 
 
 def _shortened(text: str) -> str:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,15 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--target", str(target), str(source)], check=True)
     return target
+
+
+def test_every_package_is_installed() -> None:
+    """The list in pyproject.toml names each folder with code; an editable install would find those it leaves out."""
+    folders = [ROOT / "harness", *(path for path in (ROOT / "harness").rglob("*") if (path / "__init__.py").exists())]
+    names = {".".join(("rollproof", *path.relative_to(ROOT / "harness").parts)) for path in folders}
+    names |= {f"rollproof.{name}" for name in ("faults", "invariants", "scenarios", "reports")}
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert set(packages) == names
 
 
 def test_a_project_with_folders_of_the_same_names_uses_the_fixture(installed: Path, tmp_path: Path) -> None:

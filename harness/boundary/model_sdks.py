@@ -6,6 +6,7 @@ Only what the agent has loaded is asked, through a transport that answers by its
 import contextlib
 import importlib
 import json
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -69,10 +70,15 @@ def warm() -> None:
         "openai.resources.responses": lambda: _ask("openai", "OpenAI", _responses, _RESPONSE, _COMPLETED),
         "anthropic.resources.messages": lambda: _ask("anthropic", "Anthropic", _messages, _MESSAGE, _STARTED),
     }
-    for module, ask in asked.items():
-        if module in sys.modules:
-            with contextlib.suppress(Exception):
-                ask()
+    before = logging.root.manager.disable
+    logging.disable()  # what the clients log of these requests is not the agent's
+    try:
+        for module, ask in asked.items():
+            if module in sys.modules:
+                with contextlib.suppress(Exception):
+                    ask()
+    finally:
+        logging.disable(before)
 
 
 def _ask(sdk: str, client: str, call: Callable[[Any, bool], Any], answer: Any, event: Mapping[str, Any]) -> None:

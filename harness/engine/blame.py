@@ -42,6 +42,8 @@ class Blame:
         name = self._hidden(change.name)
         made = [self._made(life).get(name, ()) for life in reversed(lives)]
         made.append(self._until(struck).get(name, ()))
+        if change.sign == "+" and entry is not None and (blamed := next(filter(None, map(_creator, made)), None)):
+            return blamed
         exact = next(filter(None, (_exactly(one, change, entry) for one in made)), None)
         rough = next(filter(None, (_roughly(one, change) for one in made)), None)
         named = next(filter(None, (_by_target(life, change) for life in (*reversed(lives), self._first))), None)
@@ -76,24 +78,25 @@ class Blame:
             # what shows before a point was done by the one before: its own end nobody saw, since it failed
             by = last if when == "before" else point
             if by is not None and not before.same_state(world):
-                for name, entry, rows, gone in _changed(self._lens.world(before), self._lens.world(world)):
-                    yield name, Made(numbers.get(by, 0), _statement(life, by, name), entry, rows, gone)
+                for name, entry, rows, gone, is_new in _changed(self._lens.world(before), self._lens.world(world)):
+                    yield name, Made(numbers.get(by, 0), _statement(life, by, name), entry, rows, gone, is_new)
             before, last = world, point
 
 
-_Changed = tuple[str, Entry | None, tuple[str, ...], tuple[str, ...]]
+_Changed = tuple[str, Entry | None, tuple[str, ...], tuple[str, ...], bool]
 
 
 def _changed(old: World, new: World) -> Iterator[_Changed]:
     """Yield the names that differ, with the new entry, and of tables and resources the rows that are new, and gone."""
     for was, now in ((old.entries, new.entries), (old.private_entries, new.private_entries)):
-        yield from ((path, now.get(path), (), ()) for path in differing(was, now) if was.get(path) != now.get(path))
+        paths = [path for path in differing(was, now) if was.get(path) != now.get(path)]
+        yield from ((path, now.get(path), (), (), path not in was.keys()) for path in paths)  # noqa: SIM118
     both = (old.tables, new.tables), (old.private_tables, new.private_tables), (old.resources, new.resources)
     for before, after in both:
         for name in before.keys() | after.keys():
             there, here = _rows(before, name), _rows(after, name)
             if there != here:
-                yield name, None, _described(here, there), _described(there, here)
+                yield name, None, _described(here, there), _described(there, here), False
 
 
 def _rows(tables: Mapping[str, list[Row]], name: str) -> list[Row]:
@@ -119,6 +122,11 @@ def _statement(life: Lived, point: Point, name: str) -> Blamed:
         if opener and (opener[0].function, opener[1:]) == (place[0].function, place[1:]):
             return Blamed.at(point, opener)
     return Blamed.at(point, life.places.get(point, ()))
+
+
+def _creator(made: Sequence[Made]) -> Blamed | None:
+    """Return the last of these that made an entry where there was none."""
+    return next((one.blamed for one in reversed(made) if one.is_new), None)
 
 
 def _exactly(made: Sequence[Made], change: Change, entry: Entry | None) -> Blamed | None:

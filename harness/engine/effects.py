@@ -25,10 +25,14 @@ class Blamed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What one point changed of one name: the entry that is there afterwards; the rows that are new, and those gone."""
+    """What one point changed of one name: the entry that is there afterwards; the rows that are new, and those gone.
+
+    `is_new` says that there was no entry of this name before.
+    """
 
     index: int
     blamed: Blamed
     entry: Entry | None = None
     rows: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    is_new: bool = False

@@ -266,7 +266,7 @@ class Explorer:
         expected, actual = self.lens.world(self.baseline.done), self.lens.world(judgement.end)
         setting, count = self.setting, sum(one.count for one in group.failures)
         secrets = {**self.executor.credentials, **setting.secrets}
-        naming = Naming(self.sites, setting.root, self.executor.call, self.baseline.first.points)
+        naming = Naming(self.sites, setting.root, self.executor.call, self.baseline.first)
         cause = naming.cause(group, failure)
         told = failure, cause, naming.reach(group, cause), count, judgement
         return finding(*told, expected, actual, secrets, run_again=setting.run is setting.recover)

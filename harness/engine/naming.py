@@ -7,7 +7,9 @@ from ..values.causes import Cause
 from ..values.places import Frame, Place, Raised
 from ..values.points import Point
 from .causes import Group, key_of
+from .effects import Blamed
 from .findings import Failure
+from .lives import Lived
 from .sites import Sites, statement
 from .symptoms import Symptom
 
@@ -19,11 +21,11 @@ class Naming:
         sites: tells how many callers a place needs.
         root: the folder that files are named below; others are named whole.
         call: where the test started the exploration: the place of what has none of its own.
-        points: of the fault-free run, in their order.
+        first: the fault-free run.
     """
 
-    def __init__(self, sites: Sites, root: Path | None, call: Place, points: Sequence[Point]) -> None:
-        self._sites, self._root, self._call, self._points = sites, root, call, points
+    def __init__(self, sites: Sites, root: Path | None, call: Place, first: Lived) -> None:
+        self._sites, self._root, self._call, self._first = sites, root, call, first
 
     def cause(self, group: Group, failure: Failure) -> Cause:
         """Return the cause of a group, told by one of its failures."""
@@ -43,6 +45,8 @@ class Naming:
             statement(inner) if place else "",
             tuple(f"{self._file(frame.file)}:{frame.line} in {frame.function}" for frame in place[1:]),
             self._exception(raised),
+            statement(raised.place[0]) if raised is not None and raised.place else "",
+            self._killed(group) if raised is not None else "",
             tuple(unchecked),
         )
 
@@ -56,11 +60,24 @@ class Naming:
 
     def reach(self, group: Group, named: Cause) -> str:
         """Return between which points a crash makes an effect come twice; "" where that is one point or none."""
-        crashed = {point for failure in group.failures for point in failure.crashes}
-        points = [point for point in self._points if point in crashed]
+        points = self._crashed(group)
         if named.way != "twice" or len(points) < 2:
             return ""
         return f"killed anywhere from {points[0]} to {points[-1]}, {len(points)} points"
+
+    def _crashed(self, group: Group) -> list[Point]:
+        """Return the points of the run at which a single crash leads to a failure of this cause, in their order."""
+        crashed = {point for failure in group.failures for point in failure.crashes}
+        return [point for point in self._first.points if point in crashed]
+
+    def _killed(self, group: Group) -> str:
+        """Return where the process dies, where that is always while it does one thing: what tears a checkpoint."""
+        points = self._crashed(group)
+        if len({(point.kind, point.target) for point in points}) != 1:
+            return ""
+        place = self._sites.of(self._first.places.get(points[0], ()))
+        effect = Blamed.at(points[0], place).effect
+        return f"{effect}, {self._file(place[0].file)}:{place[0].line} in {place[0].function}" if place else effect
 
     def _exception(self, raised: Raised | None) -> str:
         if raised is None:

@@ -2,7 +2,9 @@
 
 import ast
 import linecache
+import tokenize
 from collections import defaultdict
+from contextlib import suppress
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -69,7 +71,7 @@ def _statements(file: str) -> dict[int, str]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return {}
-    lines = source.splitlines()
+    lines = _without_comments(source)
     found: dict[int, str] = {}
     for node in ast.walk(tree):  # outer ones first
         if isinstance(node, (ast.stmt, ast.ExceptHandler)):
@@ -77,6 +79,16 @@ def _statements(file: str) -> dict[int, str]:
             text = " ".join(" ".join(lines[first - 1 : last]).split())
             found.update(dict.fromkeys(range(first, last + 1), text))
     return found
+
+
+def _without_comments(source: str) -> list[str]:
+    lines = source.splitlines()
+    with suppress(tokenize.TokenError, SyntaxError):
+        for token in tokenize.generate_tokens(iter(source.splitlines(keepends=True)).__next__):
+            if token.type == tokenize.COMMENT:
+                row, column = token.start
+                lines[row - 1] = lines[row - 1][:column]
+    return lines
 
 
 def _end_of_head(node: ast.stmt | ast.ExceptHandler) -> int:

@@ -103,7 +103,12 @@ class Diagnosis:
         if any(one.promise in _ENDINGS and one.way in ("raised", "not ended") for one in found):
             own = tuple(one for one in found if one.change is None or (one.way == "twice" and one.side != "before"))
             return Symptoms(own, rest=found)  # what is half done is so because nobody went on
-        return Symptoms(found, tuple(self._from_the_other_side(schedule, judgement)))
+        others = tuple(self._from_the_other_side(schedule, judgement))
+        between = _in_between(judgement)
+        if damaged := tuple(one for one in (*found, *others) if one.side == "done" and one.change in between):
+            own = tuple(one for one in found if one.way == "twice")
+            return Symptoms((*damaged, *own), rest=found)
+        return Symptoms(found, others)
 
     def _said_at(self, schedule: Schedule, judgement: Judgement) -> Blamed | None:
         """Return the call of a model whose answer was changed first of all, where the run took that answer."""
@@ -116,11 +121,11 @@ class Diagnosis:
         graver = {change for promise, violation in judgement.broken if not violation.way for change in violation.diff}
         for promise, violation in judgement.broken:
             life = _process(violation, judgement)
-            if violation.diff and violation.way == "untrue" and graver.issuperset(violation.diff):
-                continue  # it is wrong whatever the agent says of it
             if violation.diff:
                 side = "before" if violation.diff == judgement.from_before else "done"
                 for change in violation.diff:
+                    if violation.way == "untrue" and change.sign == "+" and change in graver:
+                        continue  # it is too much whatever the agent says of it
                     yield self._symptom(promise, change, side, violation, schedule, judgement)
             elif life is not None and life.outcome.kind != "returned" and violation.way is None:
                 yield _ending(promise, life)
@@ -163,6 +168,12 @@ def _way(change: Change, *, again: bool) -> Way:
     if change.sign == "+":
         return "twice" if again else "left over"
     return "torn" if change.detail.startswith(("first ", "empty ")) else "not the same"
+
+
+def _in_between(judgement: Judgement) -> frozenset[Change]:
+    """Return the changes of what is neither as before nor as after: it is damaged, whatever else is half done."""
+    before = {change.name for change in judgement.from_before}
+    return frozenset(change for change in judgement.from_done if change.sign == "~" and change.name in before)
 
 
 def _is_kept(done: World, name: str) -> bool:

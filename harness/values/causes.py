@@ -20,6 +20,8 @@ class Cause:
         statement: its text there, in one line; of a block its head.
         callers: ``file:line`` of the calls that lead there, where they are needed to tell it from others.
         exception: type and place of what a recovery raised; "" where none did.
+        raising: the statement that raised it, in one line.
+        killed: effect and place of the only statement at which a crash leads there; "" where there are several.
         unchecked: fields of a model's answer that were changed, where nothing checks them.
     """
 
@@ -32,6 +34,8 @@ class Cause:
     statement: str = ""
     callers: tuple[str, ...] = ()
     exception: str = ""
+    raising: str = ""
+    killed: str = ""
     unchecked: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
