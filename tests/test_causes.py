@@ -238,6 +238,43 @@ def test_a_restart_that_forgets_two_undoes_has_two_causes(tmp_path: Path) -> Non
     assert {cause.way for cause in told} == {"left over"}
 
 
+def test_a_damaged_file_is_no_half_done_set(tmp_path: Path) -> None:
+    """A page torn in its place, and a note that nobody writes any more: two causes, though each end lacks the note."""
+
+    def run(shared: Path, own: Path) -> None:
+        (shared / "index").mkdir()
+        (shared / "torn.html").write_text("<h1>Solar</h1>")
+        (shared / "note").mkdir()
+
+    def recover(shared: Path, own: Path) -> None:
+        if not (shared / "torn.html").exists() and (shared / "index").exists():
+            (shared / "index").rmdir()
+
+    told = causes(found(run, tmp_path, recover, **only("process.kill")))
+    assert sorted((cause.way, cause.effect) for cause in told) == [
+        ("missing", "file.mkdir:shared/note"),
+        ("torn", "file.open:shared/torn.html"),
+    ]
+
+
+def test_what_a_recovery_dies_of_leads_to_the_write_that_is_torn(tmp_path: Path) -> None:
+    """The line that raises is shown, and the only effect at which a crash leads there."""
+
+    def run(shared: Path, own: Path) -> None:
+        state = own / "state.json"
+        done = json.loads(state.read_text())["done"] if state.exists() else []
+        for name in ("a", "b"):
+            if name not in done:
+                (shared / name).mkdir(exist_ok=True)
+                done.append(name)
+                state.write_text(json.dumps({"done": done}))
+
+    (cause,) = causes(found(run, tmp_path, **only("process.kill")))
+    assert cause.raising.startswith('done = json.loads(state.read_text())["done"]')
+    line = line_of('state.write_text(json.dumps({"done": done}))')
+    assert cause.killed == f"file.open:own/state.json, {__file__}:{line} in {run.__qualname__}"
+
+
 def test_a_duplicate_says_how_far_it_reaches(tmp_path: Path) -> None:
     """The finding names the first and the last point at which a crash makes the mail go out twice."""
 
