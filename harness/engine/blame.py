@@ -44,10 +44,12 @@ class Blame:
         made.append(self._until(struck).get(name, ()))
         if change.sign == "+" and entry is not None and (blamed := next(filter(None, map(_creator, made)), None)):
             return blamed
-        exact = next(filter(None, (_exactly(one, change, entry) for one in made)), None)
-        rough = next(filter(None, (_roughly(one, change) for one in made)), None)
-        named = next(filter(None, (_by_target(life, change) for life in (*reversed(lives), self._first))), None)
-        return exact or rough or named
+        lives = (*reversed(lives), self._first)
+        return (
+            next(filter(None, (_exactly(one, change, entry) for one in made)), None)
+            or next(filter(None, (_roughly(one, change) for one in made)), None)
+            or next(filter(None, (_by_target(life, change) for life in lives)), None)
+        )
 
     def _until(self, struck: Injection) -> Mapping[str, list[Made]]:
         """Return what the fault-free run changed until a fault struck; all of it where it has no such point."""

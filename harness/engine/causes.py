@@ -73,7 +73,7 @@ class Causes:
     def groups(self, failures: Iterable[Failure]) -> list[Group]:
         """Return the failures by their cause, the group with the best example first.
 
-        A failure is in one group, or in two where something came twice besides. An end that is wrong by itself is a
+        A failure is in one group, and in one more for each effect that came twice. An end that is wrong by itself is a
         better example than one in which only a further process shows what is wrong.
         """
         failures = sorted(failures, key=self._rank)
@@ -81,7 +81,10 @@ class Causes:
             self._see(failure)
         ends = [self._end(failure) for failure in failures]
         groups: dict[Key, Group] = {}
-        for family in _FAMILIES:
+        for end in ends:
+            for key in _doubled(end.keys):  # what is done twice here is no reason for what is done twice there
+                groups.setdefault(key, Group(key)).failures.append(end.failure)
+        for family in (_half_done, _left_over):
             keys = [(end, found) for end in ends if (found := family(end.keys))]
             chosen = _cover([found for _, found in keys])
             parts: dict[Key, set[frozenset[Injection]]] = {key: set() for key in chosen}
@@ -96,7 +99,8 @@ class Causes:
         """Return whether the causes that were found last explain one more failure."""
         self._see(failure)
         keys = self._end(failure).keys
-        return all(self._known & set(found) for family in _FAMILIES if (found := family(keys)))
+        rest = [found for family in (_half_done, _left_over) if (found := family(keys))]
+        return self._known.issuperset(_doubled(keys)) and all(self._known & set(found) for found in rest)
 
     def _see(self, failure: Failure) -> None:
         for life in failure.judgement.executions:
@@ -147,9 +151,6 @@ def _half_done(keys: Sequence[Key]) -> tuple[Key, ...]:
 def _left_over(keys: Sequence[Key]) -> tuple[Key, ...]:
     """Return nothing where something graver is wrong, but for what came twice: nobody went on, or cleaned up."""
     return () if _half_done(keys) else tuple(key for key in keys if key[0] == "left over")
-
-
-_FAMILIES = (_doubled, _half_done, _left_over)
 
 
 def _cover(ends: Sequence[Sequence[Key]]) -> set[Key]:

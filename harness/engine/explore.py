@@ -56,7 +56,7 @@ class Explorer:
         self.executor = Executor(setting)
         self.lens = Lens(setting, self.executor)
         self.findings = Findings(lambda schedule, judgement: self.diagnosis.of(schedule, judgement))
-        self.sites = Sites()
+        self.sites = Sites(self.executor.call)
         self.drifted: list[str] = []
         self.causes = Causes(self.sites, self.findings.size)
         self.confirming = Confirming(self.findings, self.causes, self._truly, self._tell, first=setting.first)

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..values.causes import Cause
 from ..values.contents import start_of
@@ -108,9 +108,10 @@ class Findings:
     def _known_better(self, schedule: Schedule, judgement: Judgement, key: _Key, symptoms: Symptoms) -> None:
         """Replace what was noted of a schedule at the beginning, where another symptom shows now."""
         before = self._begun.pop(schedule, key)
-        if before == key or self.failures[before].schedule != schedule:
+        failure = self.failures.get(before)
+        if before == key or failure is None or failure.schedule != schedule:
             return
-        failure = self.failures.pop(before)
+        del self.failures[before]
         known = self.failures.setdefault(key, failure)
         if known is failure:
             known.judgement, known.symptoms = judgement, symptoms
@@ -162,7 +163,7 @@ def finding(
         tuple((heading, tuple(map(hidden, story))) for heading, story in _phases(schedule, judgement, run_again)),
         hidden(_document(expected)),
         hidden(_document(actual)),
-        replace(cause, statement=hidden(cause.statement)),
+        cause.hiding(hidden),
     )
 
 

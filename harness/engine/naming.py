@@ -63,7 +63,10 @@ class Naming:
         points = self._crashed(group)
         if named.way != "twice" or len(points) < 2:
             return ""
-        return f"killed anywhere from {points[0]} to {points[-1]}, {len(points)} points"
+        first, last = self._first.points.index(points[0]), self._first.points.index(points[-1])
+        if last - first + 1 == len(points):
+            return f"killed anywhere from {points[0]} to {points[-1]}, {len(points)} points"
+        return f"killed at {len(points)} points from {points[0]} to {points[-1]}"
 
     def _crashed(self, group: Group) -> list[Point]:
         """Return the points of the run at which a single crash leads to a failure of this cause, in their order."""
@@ -84,7 +87,8 @@ class Naming:
             return ""
         place = self._sites.of(raised.place)
         where = f" at {self._file(place[0].file)}:{place[0].line} in {place[0].function}" if place else ""
-        return f"{raised.type.rpartition('.')[2]}{where}"
+        name = raised.type if raised.type.startswith("os.") else raised.type.rpartition(".")[2]
+        return f"{name}{where}"
 
     def _file(self, file: str) -> str:
         path = Path(file)

@@ -21,12 +21,15 @@ SiteKey = tuple[tuple[str, str, str], ...]
 class Sites:
     """The calls of the agent's own functions, as they were seen in single processes.
 
+    Args:
+        call: where the test started the exploration: the place of what has none of its own.
+
     Attributes:
         version: changes where a place may need more callers than before.
     """
 
-    def __init__(self) -> None:
-        self.version = 0
+    def __init__(self, call: Place = ()) -> None:
+        self.version, self._call = 0, call
         self._callers: dict[_Function, int] = defaultdict(int)
         self._seen: set[frozenset[Place]] = set()
 
@@ -53,8 +56,10 @@ class Sites:
         return place[:end]
 
     def key(self, place: Place) -> SiteKey:
-        """Return what is the same for a place after an edit elsewhere in its file."""
-        return tuple((frame.file, frame.function, statement(frame)) for frame in self.of(place))
+        """Return what is the same for a place after an edit elsewhere in its file; nothing for the test's own call."""
+        if place == self._call:
+            return ()
+        return tuple((frame.file, frame.function, statement(frame) or str(frame.line)) for frame in self.of(place))
 
 
 def statement(frame: Frame) -> str:
@@ -66,12 +71,13 @@ def statement(frame: Frame) -> str:
 @cache
 def _statements(file: str) -> dict[int, str]:
     """Return the innermost statement on each line of a file, as text."""
-    source = "".join(linecache.getlines(file))
+    linecache.checkcache(file)
+    lines = linecache.getlines(file)
     try:
-        tree = ast.parse(source)
+        tree = ast.parse("".join(lines))
     except (SyntaxError, ValueError):
         return {}
-    lines = _without_comments(source)
+    lines = _without_comments(lines)
     found: dict[int, str] = {}
     for node in ast.walk(tree):  # outer ones first
         if isinstance(node, (ast.stmt, ast.ExceptHandler)):
@@ -81,14 +87,14 @@ def _statements(file: str) -> dict[int, str]:
     return found
 
 
-def _without_comments(source: str) -> list[str]:
-    lines = source.splitlines()
+def _without_comments(lines: list[str]) -> list[str]:
+    plain = list(lines)
     with suppress(tokenize.TokenError, SyntaxError):
-        for token in tokenize.generate_tokens(iter(source.splitlines(keepends=True)).__next__):
+        for token in tokenize.generate_tokens(iter(lines).__next__):
             if token.type == tokenize.COMMENT:
                 row, column = token.start
-                lines[row - 1] = lines[row - 1][:column]
-    return lines
+                plain[row - 1] = plain[row - 1][:column]
+    return plain
 
 
 def _end_of_head(node: ast.stmt | ast.ExceptHandler) -> int:

@@ -1,6 +1,6 @@
 """What is wrong with one failing end: each broken promise, how it is broken, and the effect of the agent behind it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ..values.causes import Way
@@ -16,6 +16,8 @@ from .lives import Lived
 from .observe import Baseline
 
 _QUESTIONS = ("recover again", "retry")
+_ENDINGS = ("recovery_succeeds", "terminates")
+_SET = "all_or_nothing"  # it is compared with the nearer right end
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Diagnosis:
     def _told_apart(self, schedule: Schedule, judgement: Judgement) -> Symptoms:
         found = tuple(dict.fromkeys(self._all(schedule, judgement)))
         said = self._said_at(schedule, judgement)
-        if said is not None:
+        if said is not None and any(one.promise != "no_leftovers" for one in found):
             gravest = min(found, key=lambda symptom: symptom.gravity)
             unchecked = replace(gravest, at=said, raised=None, unchecked=True)
             alone = len(schedule.injections) == 1
@@ -104,6 +106,9 @@ class Diagnosis:
             own = tuple(one for one in found if one.change is None or (one.way == "twice" and one.side != "before"))
             return Symptoms(own, rest=found)  # what is half done is so because nobody went on
         others = tuple(self._from_the_other_side(schedule, judgement))
+        if _returned(judgement):  # it says that it has come to its end: there is one right end for that
+            found = tuple(dict.fromkeys((*(one for one in found if one.side != "before"), *_of_side(others, "done"))))
+            others = ()
         between = _in_between(judgement)
         if damaged := tuple(one for one in (*found, *others) if one.side == "done" and one.change in between):
             own = tuple(one for one in found if one.way == "twice")
@@ -122,7 +127,7 @@ class Diagnosis:
         for promise, violation in judgement.broken:
             life = _process(violation, judgement)
             if violation.diff:
-                side = "before" if violation.diff == judgement.from_before else "done"
+                side = _side(promise, violation, judgement)
                 for change in violation.diff:
                     if violation.way == "untrue" and change.sign == "+" and change in graver:
                         continue  # it is too much whatever the agent says of it
@@ -141,7 +146,8 @@ class Diagnosis:
         service = any(change.name in world.resources.keys() for world in worlds)  # noqa: SIM118  # no short names
         rows = service or any(change.name in world.tables.keys() for world in worlds)  # noqa: SIM118
         again = rows and side == "done" and _is_kept(self._lens.world(self._done), change.name)
-        again = again and not any(one.sign == "-" and one.name == change.name for one in violation.diff)
+        others = judgement.from_before if side == "before" else judgement.from_done
+        again = again and not any(one.sign == "-" and one.name == change.name for one in others)
         way = violation.way or _way(change, again=again)
         if change.sign == "-" and side == "done":
             at = self._blame.of_missing(change)
@@ -152,14 +158,11 @@ class Diagnosis:
     def _from_the_other_side(self, schedule: Schedule, judgement: Judgement) -> Iterator[Symptom]:
         """Yield how a half-done set looks compared with the right end that is further away."""
         for promise, violation in judgement.broken:
-            if promise == "all_or_nothing" and violation.diff in (judgement.from_before, judgement.from_done):
-                before = violation.diff == judgement.from_done
-                other, side = (judgement.from_before, "before") if before else (judgement.from_done, "done")
+            if promise == _SET:
+                is_before = _side(promise, violation, judgement) == "before"
+                other, side = (judgement.from_done, "done") if is_before else (judgement.from_before, "before")
                 for change in other:
                     yield self._symptom(promise, change, side, violation, schedule, judgement)
-
-
-_ENDINGS = ("recovery_succeeds", "terminates")
 
 
 def _way(change: Change, *, again: bool) -> Way:
@@ -168,6 +171,21 @@ def _way(change: Change, *, again: bool) -> Way:
     if change.sign == "+":
         return "twice" if again else "left over"
     return "torn" if change.detail.startswith(("first ", "empty ")) else "not the same"
+
+
+def _side(promise: str, violation: Violation, judgement: Judgement) -> str:
+    """Return which right end a difference was taken from."""
+    return "before" if promise == _SET and violation.diff == judgement.from_before else "done"
+
+
+def _of_side(symptoms: Iterable[Symptom], side: str) -> tuple[Symptom, ...]:
+    return tuple(one for one in symptoms if one.side == side)
+
+
+def _returned(judgement: Judgement) -> bool:
+    """Return whether the run came to its end by itself, whatever struck it."""
+    run = judgement.executions[0]
+    return run.role == "run" and run.outcome.kind == "returned"
 
 
 def _in_between(judgement: Judgement) -> frozenset[Change]:
@@ -194,12 +212,13 @@ def _is_asked(violation: Violation, judgement: Judgement) -> bool:
 
 
 def _ending(promise: str, life: Lived) -> Symptom:
+    last = _last(life)
     if life.outcome.kind == "raised":
-        return Symptom(promise, "raised", raised=life.outcome.raised or Raised(life.outcome.error))
-    return Symptom(promise, "not ended", _last(life))
+        died = Raised("the process died", () if last is None else last.place)
+        return Symptom(promise, "raised", raised=life.outcome.raised or died)
+    return Symptom(promise, "not ended", last)
 
 
 def _last(life: Lived) -> Blamed | None:
-    """Return the last effect of a process."""
-    points = [point for point in life.points if point.kind != "clock"]
-    return Blamed.at(points[-1], life.places.get(points[-1], ())) if points else None
+    """Return the last effect of a process, or where it waits."""
+    return Blamed.at(life.points[-1], life.places.get(life.points[-1], ())) if life.points else None

@@ -1,9 +1,13 @@
 """What makes two failures one: a broken promise, the way it is broken, and the effect of the agent behind it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Way = Literal["left over", "missing", "twice", "torn", "not the same", "raised", "not ended", "untrue"]
+
+
+_TEXTS = ("effect", "statement", "exception", "raising", "killed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,12 @@ class Cause:
     raising: str = ""
     killed: str = ""
     unchecked: tuple[str, ...] = ()
+
+    def hiding(self, hidden: Callable[[str], str]) -> "Cause":
+        """Return the same cause with each of its texts hidden in part."""
+        texts: Any = {name: hidden(getattr(self, name)) for name in _TEXTS}
+        lists: Any = {name: tuple(map(hidden, getattr(self, name))) for name in ("callers", "unchecked")}
+        return replace(self, **texts, **lists)
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""
