@@ -75,18 +75,25 @@ def summary_of(cause: Cause) -> str:
 
 
 def _cause(cause: Cause) -> list[str]:
-    if not cause.effect and not cause.exception:  # a promise that names no effect: only its check knows more
+    if not (
+        cause.effect or cause.exception or cause.way == "not ended"
+    ):  # a promise that names no effect: only its check knows more
         return _labelled("cause", [f"{cause.promise} does not hold"])
     called = "".join(f", called from {caller}" for caller in cause.callers)
     where = f"{cause.file}:{cause.line} in {cause.function}{called}" if cause.line else ""
     if not cause.exception:
         told = [f"{where}\n{_shortened(cause.statement)}"] if where else []
-        return [*_labelled("cause", [f"{_WAYS.get(cause.way, cause.way)}: {cause.effect}"]), *_labelled("at", told)]
+        return [*_labelled("cause", [_labelled_way(cause)]), *_labelled("at", told)]
     kind, _, place = cause.exception.partition(" at ")
     lines = _labelled("cause", [f"recovery raises {kind}"])
     lines += _labelled("at", [f"{place}\n{_shortened(cause.raising)}"] if place else [])
     lines += _labelled("killed", [f"always at {cause.killed}"] if cause.killed else [])
     return lines + _labelled("leaves", [f"{cause.way}: {cause.effect}, {where}"] if cause.effect else [])
+
+
+def _labelled_way(cause: Cause) -> str:
+    way = _WAYS.get(cause.way, cause.way)
+    return f"{way}: {cause.effect}" if cause.effect else way
 
 
 def _shortened(text: str) -> str:

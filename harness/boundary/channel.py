@@ -84,6 +84,7 @@ class Noted:
 
     kind: str
     text: str
+    place: Place = ()
 
 
 @dataclass(frozen=True, slots=True)

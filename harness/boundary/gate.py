@@ -369,7 +369,8 @@ class Gate:
 
     def overrun(self) -> NoReturn:
         """End a process that calls or polls for ever; nothing of the agent's may catch this."""
-        self.note("unbounded", f"{self.calls} requests, {self.polls} waits, {len(self.points)} effects")
+        text = f"{self.calls} requests, {self.polls} waits, {len(self.points)} effects"
+        self.channel.tell(Noted("unbounded", text, self.places.current()))
         self.die()
 
     def die(self) -> NoReturn:

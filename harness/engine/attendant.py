@@ -360,7 +360,7 @@ class Attendant:
 
     def _note(self, noted: Noted) -> None:
         if noted.kind == "unbounded":
-            self._lived.outcome = Outcome("unbounded", error=noted.text)
+            self._lived.outcome, self._lived.stopped_at = Outcome("unbounded", error=noted.text), noted.place
         elif noted.kind == "name":
             self._executor.names.add(noted.text)
         elif noted.kind == "forbidden":

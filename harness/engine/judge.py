@@ -29,7 +29,8 @@ class Judgement:
 
     `told` is what the invariants saw of `executions`, one by one; `earlier` are processes that ran before these, as far
     as they are known. `from_before` and `from_done` are what differs from the two right ends. `symptoms` keeps what is
-    wrong by the first injection of a schedule that ends so.
+    wrong by the first injection of a schedule that ends so. `claims_done` says whether the run returned what a
+    fault-free run returns; None where there is nothing to compare.
     """
 
     broken: tuple[tuple[str, Violation], ...]
@@ -40,6 +41,7 @@ class Judgement:
     from_done: Diff = ()
     told: tuple[Execution, ...] = ()
     earlier: tuple[Lived, ...] = ()
+    claims_done: bool | None = None
     symptoms: dict[Injection, Any] = field(default_factory=dict, compare=False)
 
     @property
@@ -132,7 +134,8 @@ class Judge:
             {**self._executor.credentials, **self._setting.secrets},
             self._setting.leftover_names,
         )
-        return replace(self._ask_all(history, end, tuple(asked), errors), earlier=tuple(earlier))
+        judgement = self._ask_all(history, end, tuple(asked), errors)
+        return replace(judgement, earlier=tuple(earlier), claims_done=history.claims_done)
 
     def _ask_all(self, history: History, end: Snapshot, asked: tuple[Lived, ...], errors: list[str]) -> Judgement:
         ours, theirs = self._lens.world(end), self._noticed(end)

@@ -64,6 +64,7 @@ class Lived:
         unseen: how often nobody looked, for want of time.
         said: what models said where a fault put words into their mouths; `changed_fields` what of it was changed.
         sent: what can have created something at a twin.
+        stopped_at: where in the agent's code it went on without end.
         refused: the last request to a twin that it refused, and how.
         printed: what was printed, where that is shown.
         footprint: what it asked of the disk, everything where it could not say.
@@ -92,6 +93,7 @@ class Lived:
     said: list[str] = field(default_factory=list)
     changed_fields: list[str] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
+    stopped_at: Place = ()
     refused: str = ""
     printed: str = ""
     calls: int = 0

@@ -53,7 +53,7 @@ class Naming:
     def _gravest(self, group: Group, symptoms: Sequence[Symptom]) -> Symptom:
         """Return the symptom that names a group; what came twice has a group of its own, and does not name others."""
         same = [one for one in symptoms if key_of(one, self._sites) == group.key]
-        if same and group.key[0] in ("twice", "unchecked"):
+        if same and group.key[0] in ("twice", "unchecked", "not ended"):
             return same[0]
         others = [one for one in symptoms if key_of(one, self._sites)[0] != "twice"]
         return min(others, key=lambda one: (one.gravity, one not in same))

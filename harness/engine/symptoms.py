@@ -118,7 +118,7 @@ class Diagnosis:
     def _said_at(self, schedule: Schedule, judgement: Judgement) -> Blamed | None:
         """Return the call of a model whose answer was changed first of all, where the run took that answer."""
         first, run = schedule.injections[0], judgement.executions[0]
-        if len(schedule.injections) == 1 and run.role == "run" and run.said and run.outcome.kind == "returned":
+        if len(schedule.injections) == 1 and run.said and _returned(judgement) and judgement.claims_done is not False:
             self._said[first] = Blamed.at(first.point, run.places.get(first.point, ()))
         return self._said.get(first)
 
@@ -212,7 +212,7 @@ def _is_asked(violation: Violation, judgement: Judgement) -> bool:
 
 
 def _ending(promise: str, life: Lived) -> Symptom:
-    last = _last(life)
+    last = Blamed("", life.stopped_at) if life.stopped_at else _last(life)
     if life.outcome.kind == "raised":
         died = Raised("the process died", () if last is None else last.place)
         return Symptom(promise, "raised", raised=life.outcome.raised or died)
