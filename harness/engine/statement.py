@@ -1,8 +1,12 @@
 """Say what an exploration proved, and under which model; never "no bugs"."""
 
+from collections.abc import Collection, Iterable
+
 from ..boundary.interrupts import Interrupted
-from ..values.exploration import Exploration
+from ..values.exploration import Exploration, counted
+from ..values.schedule import SWAP, Schedule
 from .auditing import Audit
+from .lives import Lived
 from .setting import Setting
 
 
@@ -22,12 +26,11 @@ def statement(
     of runs and recoveries in a process that had carried out another schedule before, `sampled` of those that were lived
     again in a fresh one.
     """
-    found = len(result.violations)
     parts = [
         f"{result.points} points, {result.schedules} schedules judged in {result.executions} executions",
         f"{result.worlds} distinct worlds" if reduced else "no schedule merged with another",
         _covered(result, setting, cut_at, reduced),
-        f"{found} violation{'' if found == 1 else 's'}",
+        counted(len(result.violations), "violation"),
         f"{len(result.unintercepted)} unintercepted, {len(result.drifted)} drifted, {len(result.masked)} masked",
     ]
     if audit is not None and audit.audited:
@@ -44,7 +47,7 @@ def _beside(result: Exploration, setting: Setting) -> list[str]:
     """Return what came side by side, and what was reached that nobody looks into."""
     parts = []
     if result.orders:
-        parts.append(f"{result.orders} other order{'' if result.orders == 1 else 's'} of effects side by side")
+        parts.append(f"{counted(result.orders, 'other order')} of effects side by side")
     if result.concurrent:
         parts.append(f"{' and '.join(result.concurrent)} side by side, in one order")
     if result.inside:
@@ -74,6 +77,13 @@ def _left(result: Exploration) -> list[str]:
     if result.unwatched:
         parts.append(f"{len(result.unwatched)} unwatched writes")
     return parts
+
+
+def drift(schedule: Schedule, lives: Iterable[Lived], drifted: Collection[str]) -> str:
+    """Say why part of a replay did not strike: its point was not reached, or nobody came who could go first there."""
+    reached = {point for life in lives for point in life.points}
+    held = any(str(i) in drifted and i.fault == SWAP and i.point in reached for i in schedule.injections)
+    return f"drifted: {'this order cannot come, nobody else passed' if held else 'the point was not reached'}"
 
 
 def interruption(problem: BaseException) -> str:

@@ -128,8 +128,9 @@ def idle(config: pytest.Config) -> list[str]:
 def check(config: pytest.Config) -> None:
     """Refuse what cannot be meant, before anything runs, also where nothing explores; raises pytest.UsageError."""
     from ..values.errors import ChaosError
+    from ..values.faults import check_injection
     from ..values.schedule import Schedule
-    from .installed import installed_invariants
+    from .installed import installed_faults, installed_invariants
 
     try:
         installed_invariants(config)
@@ -142,8 +143,9 @@ def check(config: pytest.Config) -> None:
         globs, replayed = value(config, "faults"), value(config, "replay")
         _selected(config, "*" if globs is None else globs, _place(config, "faults"))
         if replayed is not None:
-            schedule = Schedule.parse(replayed)
-            _known(config, [injection.fault for injection in schedule.injections])
+            known = installed_faults(config)
+            for injection in Schedule.parse(replayed).injections:
+                check_injection(injection, known)
             if not active(config):
                 text = "--chaos-replay without --chaos replays nothing"
                 raise ChaosError("not-exploring", text, f"pytest --chaos --chaos-replay='{replayed}'")
@@ -213,16 +215,6 @@ def _toxiproxy(url: str | None) -> None:
         from ..network.api import parse
 
         parse(url)
-
-
-def _known(config: pytest.Config, names: list[str]) -> None:
-    from ..values.errors import unknown_fault
-    from .installed import installed_faults
-
-    known = installed_faults(config)
-    for name in names:
-        if name not in known:
-            raise unknown_fault(name, known, "--chaos-replay")
 
 
 def _selected(config: pytest.Config, globs: str, option: str) -> "list[Fault]":

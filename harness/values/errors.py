@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_SHOWN = 160
+
 
 class ChaosError(Exception):
     """A misuse or a limit of the harness, never a fault of the agent.
@@ -22,6 +24,12 @@ class ChaosError(Exception):
     def __str__(self) -> str:
         first, *rest = [*self.message.splitlines(), *self.hint.splitlines()]
         return "\n".join([f"chaos: {first}", *(f"       {line}" for line in rest), f"       [{self.code}]"])
+
+
+def shown(value: object) -> str:
+    """Return a bad value as it is shown: as one would write it in Python, the middle of a long one left out."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} … {text[-_SHOWN // 4 :]} ({len(text)} characters)"
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
