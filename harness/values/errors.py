@@ -28,7 +28,10 @@ class ChaosError(Exception):
 
 def shown(value: object) -> str:
     """Return a bad value as it is shown: as one would write it in Python, the middle of a long one left out."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        text = f"this {type(value).__name__}"
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} … {text[-_SHOWN // 4 :]} ({len(text)} characters)"
 
 
@@ -45,9 +48,8 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
 def unknown_fault(name: str, known: Iterable[str], option: str) -> ChaosError:
     """Return the error for a fault that nobody installed."""
     near = ", ".join(nearest(name, known))
-    return ChaosError(
-        "unknown-fault", f"no fault matches {name!r} ({option})", f"nearest: {near}\nall of them: pytest --chaos-list"
-    )
+    hint = f"nearest: {near}\nall of them: pytest --chaos-list"
+    return ChaosError("unknown-fault", f"no fault matches {shown(name)} ({option})", hint)
 
 
 def no_twin(did: str, host: str) -> ChaosError:
