@@ -2,11 +2,11 @@
 
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import ChaosError
+from .errors import ChaosError, shown
 
 
 def check_arguments(run: Any, recover: Any, allow: Any, errors: str) -> None:
@@ -57,8 +57,12 @@ def path_of(source: Any) -> Path:
 
 
 def patterns(ignore: Sequence[str]) -> tuple[str, ...]:
-    """Return globs; a text is one of them, not as many as it has characters."""
-    return (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    """Return globs; a text is one of them, not as many as it has characters. Raises ChaosError for what is none."""
+    given = (ignore,) if isinstance(ignore, str) or not isinstance(ignore, Iterable) else tuple(ignore)
+    if not all(isinstance(pattern, str) for pattern in given):
+        hint = 'name patterns, e.g. ignore=["*.log", "runs.started_at"], or leave it out'
+        raise ChaosError("bad-ignore", f"ignore={shown(ignore)} holds no patterns", hint)
+    return given
 
 
 def check_platform() -> None:

@@ -47,10 +47,19 @@ def test_a_run_that_writes_somewhere_else(pytester: pytest.Pytester) -> None:
     refused(explore(pytester), "no-points", "a.txt", "chaos.watch(path)")
 
 
-def test_a_path_whose_parent_does_not_exist(pytester: pytest.Pytester) -> None:
-    """Watching below a folder that is not there is a typing error, not an empty world."""
-    write_test(pytester, "chaos.watch(tmp_path / 'typo' / 'shared')\nchaos.explore(run=lambda: write(shared))")
-    refused(explore(pytester), "no-parent", "typo/shared", "does not exist", "mkdir()")
+@pytest.mark.parametrize(
+    ("path", "texts"),
+    [
+        ("tmp_path / 'sharde' / 'a' / 'b'", ["sharde does not exist", ": shared\n", "a.mkdir()"]),
+        ("own / 'typo' / 'shared'", ["typo/shared", "typo does not exist", "own: it has no folders\n", "typo.mkdir()"]),
+        ("tmp_path / 'notes' / 'shared'", ["notes/shared", "notes is no folder", ": own, shared\n"]),
+    ],
+)
+def test_a_path_whose_parent_does_not_exist(pytester: pytest.Pytester, path: str, texts: list[str]) -> None:
+    """Watching below a folder that is not there is a typing error, not an empty world; what is there is named."""
+    declared = f"(tmp_path / 'notes').touch()\nchaos.watch({path})"
+    write_test(pytester, f"{declared}\nchaos.explore(run=lambda: write(shared))")
+    refused(explore(pytester), "no-parent", *texts)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +76,10 @@ def test_a_path_whose_parent_does_not_exist(pytester: pytest.Pytester) -> None:
         ("chaos.watch(42)", "bad-source", "42"),
         ("chaos.watch('')", "bad-source", "''"),
         ("chaos.private(None)", "bad-source", "None"),
+        ("(own / 'notes').touch()\nchaos.private(own / 'notes')", "no-folder", "notes is a file, and chaos.private"),
+        ("chaos.watch(shared, ignore=None)", "bad-ignore", "ignore=None holds no patterns"),
+        ("chaos.private(own, ignore=3)", "bad-ignore", "ignore=3 holds no patterns"),
+        ("chaos.watch(shared, ignore=[own])", "bad-ignore", 'e.g. ignore=["*.log", "runs.started_at"]'),
         ("chaos.api('https://a.test')\nchaos.api('https://a.test')", "twice", "https://a.test"),
     ],
 )
