@@ -1,6 +1,6 @@
 """Say what an exploration proved, and under which model; never "no bugs"."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from ..boundary.interrupts import Interrupted
 from ..values.exploration import Exploration, counted
@@ -8,6 +8,17 @@ from ..values.schedule import SWAP, Schedule
 from .auditing import Audit
 from .lives import Lived
 from .setting import Setting
+
+_LEFT_OUT = {
+    "after_a_failure": "crash states in which a failure was known already",
+    "first_finding": "behind the first finding",
+    "grows": "crash states in which more of the same has grown",
+    "max_crashes": "crash states behind too many crashes",
+    "max_orders": "more orders than are tried",
+    "max_worlds": "crash states more than are followed",
+}
+"""What was left out, by the name of the rule that did it."""
+_SHOWN = 3
 
 
 def statement(
@@ -31,11 +42,11 @@ def statement(
         f"{result.worlds} distinct worlds" if reduced else "no schedule merged with another",
         _covered(result, setting, cut_at, reduced),
         counted(len(result.violations), "violation"),
-        f"{len(result.unintercepted)} unintercepted, {len(result.drifted)} drifted, {len(result.masked)} masked",
+        f"{_unseen(result.unintercepted)}, {len(result.drifted)} drifted, {len(result.masked)} masked",
     ]
     if audit is not None and audit.audited:
-        more = f"in {audit.executions} more executions"
-        parts.append(f"{audit.audited} merged schedules run truly {more}, {audit.mismatches} mismatches")
+        more = f"in {counted(audit.executions, 'more execution')}, {audit.mismatches} ended otherwise"
+        parts.append(f"{counted(audit.audited, 'merged schedule')} also run unmerged {more}")
     if reused:
         parts.append(f"{reused} in used processes, {sampled} of them again in fresh ones")
     parts += _beside(result, setting)
@@ -65,8 +76,12 @@ def _beside(result: Exploration, setting: Setting) -> list[str]:
 def _left(result: Exploration) -> list[str]:
     """Return what was left out, and what is not known."""
     parts = []
-    if result.skipped:
-        parts.append("left out: " + ", ".join(f"{count} by {rule}" for rule, count in sorted(result.skipped.items())))
+    left = {rule: count for rule, count in sorted(result.skipped.items()) if rule != "held_in_vain"}
+    if left:
+        told = (f"{count} {_LEFT_OUT.get(rule, f'by {rule}')}" for rule, count in left.items())
+        parts.append("left out: " + ", ".join(told))
+    if count := result.skipped.get("held_in_vain"):
+        parts.append(f"{counted(count, 'other order')} could not come")
     for family, (tried, planned) in result.not_tried.items():
         parts.append(f"{tried} of {planned} {family} tried")
     if result.growing:
@@ -77,6 +92,12 @@ def _left(result: Exploration) -> list[str]:
     if result.unwatched:
         parts.append(f"{len(result.unwatched)} unwatched writes")
     return parts
+
+
+def _unseen(effects: Sequence[str]) -> str:
+    """Say how many effects nothing saw coming, and which the first of them are."""
+    told = f" ({', '.join(effects[:_SHOWN])}{', …' if effects[_SHOWN:] else ''})" if effects else ""
+    return f"{counted(len(effects), 'effect')} unseen{told}"
 
 
 def drift(schedule: Schedule, lives: Iterable[Lived], drifted: Collection[str]) -> str:

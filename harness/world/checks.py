@@ -13,8 +13,9 @@ from .disk import Source
 def check_sources(sources: Sequence[Source], projects: Sequence[Path] = ()) -> None:
     """Raise ChaosError for what cannot be explored, or hardly can be meant.
 
-    That is a missing parent, a private file, a path declared twice, a name used twice, a file that is held open; and a home,
-    one of `projects`, a folder above these, or one with a virtual environment in it, where nobody said that it is meant.
+    That is a missing parent, a private file, a path declared twice, a name used twice, a file that is held open; and a
+    home, one of `projects`, a folder above these, or one with a virtual environment in it, where nobody said that it is
+    meant.
     """
     for source in sources:
         _check_meant(source, projects)

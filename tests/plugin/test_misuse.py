@@ -35,6 +35,24 @@ def test_a_run_that_fails_without_a_fault(pytester: pytest.Pytester) -> None:
     assert re.search(r"test_it\.py\D+\d+\D+in broken", output)
 
 
+def test_a_run_that_does_not_end(pytester: pytest.Pytester) -> None:
+    """What it did instead is counted, and that it did not end is said first."""
+    write_test(
+        pytester,
+        """
+        import time
+        def poll():
+            write(shared)
+            while True:
+                time.sleep(1)
+        chaos.watch(shared)
+        chaos.explore(run=poll)
+    """,
+    )
+    output = refused(explore(pytester), "fails-without-a-fault", "nothing was explored")
+    assert re.search(r"without any fault the run did not end \(0 requests, \d+ waits, ", output), output
+
+
 def test_a_run_that_does_nothing_outside(pytester: pytest.Pytester) -> None:
     """There is nothing to explore; what to declare is said."""
     write_test(pytester, "chaos.watch(shared)\nchaos.explore(run=lambda: 42)")
