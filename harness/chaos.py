@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .engine.setting import Setting
     from .network.networks import Networks
     from .twins.fill import Fill
+    from .twins.llm import ModelTwin
     from .twins.mailbox import Mailbox
     from .twins.mcp import McpTwin
     from .twins.replies import Replies
@@ -93,16 +94,19 @@ class Chaos:
         """Declare a folder that the agent keeps for itself: put back, not compared, searched for leftovers."""
         self._add(path, None, ignore, private=True, anything=anything)
 
-    def llm(self, replies: "Replies", *, base_url: str | None = None) -> None:
+    def llm(self, replies: "Replies", *, base_url: str | None = None) -> "ModelTwin":
         """Answer the requests of a model's SDK; `replies` maps a substring of the last user message to a reply.
 
-        Without `base_url` it answers for OpenAI and Anthropic at their own addresses.
+        Without `base_url` it answers for OpenAI and Anthropic at their own addresses, and OpenAI's twin is returned;
+        Anthropic's is served by its address: ``chaos.serve("https://api.anthropic.com")``.
         """
         from .twins.llm import PROVIDERS, ModelTwin, default_credentials
 
-        for url in [base_url] if base_url else PROVIDERS:
-            self._add_twin(ModelTwin(replies, base_url=url))
+        twins = [ModelTwin(replies, base_url=url) for url in ([base_url] if base_url else PROVIDERS)]
+        for twin in twins:
+            self._add_twin(twin)
         self._environment.update(default_credentials())
+        return twins[0]
 
     def api(
         self, base_url: str, *, token: str | None = None, settled: Callable[[dict[str, Any]], bool] | None = None
@@ -176,7 +180,7 @@ class Chaos:
     def serve(self, twin: "Twin | str", *, tls: bool = False) -> "Network":
         """Let a twin be reached on a real port too, by any client; returns where, as `network` does.
 
-        `twin` is what `api` or `mcp` returned, or the base URL that it (or a model) was declared for. Needs uvicorn.
+        `twin` is what `api`, `llm` or `mcp` returned, or the base URL that it was declared for. Needs uvicorn.
         With `tls` it is reached by HTTPS, and ``.ca`` is the file of the authority that the client has to trust.
         A server of tools has a ``.command`` too, which starts it as a subprocess for a client that wants one.
         """

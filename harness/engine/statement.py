@@ -67,7 +67,10 @@ def _beside(result: Exploration, setting: Setting) -> list[str]:
     if setting.fronts:
         kind = setting.proxies.kind if setting.proxies is not None else ""
         through = f" (slow and silent through {kind})" if kind else ""
-        parts.append("real connections: " + ", ".join(front.network.name for front in setting.fronts) + through)
+        twins = {server.name for server in setting.servers}
+        for what, served in (("real connections", False), ("twins on real ports", True)):
+            names = [f.network.name for f in setting.fronts if (f.network.name in twins) is served]
+            parts += [f"{what}: {', '.join(names)}{through}"] if names else []
     if setting.hosts:
         parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
     return parts
