@@ -2,11 +2,22 @@
 
 import inspect
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from .errors import ChaosError, shown
+
+DeclaredPath = tuple[Path, str | None, bool, tuple[str, ...], bool]
+"""A path, its name where it was given one, whether it is private, what of it is ignored, and whether it may be any."""
+
+
+def named(paths: Sequence[DeclaredPath]) -> Iterator[tuple[Path, str, bool, tuple[str, ...], bool]]:
+    """Yield the same with names; where a private one's last part is not unique, its parent's name stands before."""
+    names = [name or path.name for path, name, *_ in paths]
+    for path, name, private, ignore, anything in paths:
+        shared = private and names.count(path.name) > 1
+        yield path, name or (f"{path.parent.name}-{path.name}" if shared else path.name), private, ignore, anything
 
 
 def check_arguments(run: Any, recover: Any, allow: Any, errors: str) -> None:
@@ -38,6 +49,15 @@ def check_function(check: Any, where: str) -> None:
         raise ChaosError("not-callable", f"{where} gives {name} one argument, the world: {problem}", hint) from None
     except ValueError:
         pass  # written in C: it says nothing of its arguments
+
+
+def declared_late(call: str) -> ChaosError:
+    """Return the error for what is declared when everything of a test has been explored."""
+    return ChaosError(
+        "declared-late",
+        f"chaos.{call} was called after the last chaos.explore: nothing was explored with it",
+        f"call it before: chaos.{call}(…), then chaos.explore(run=…)",
+    )
 
 
 def no_source(source: Any) -> ChaosError:

@@ -64,5 +64,10 @@ def no_twin(did: str, host: str) -> ChaosError:
     )
 
 
+def exits_well(problem: BaseException) -> bool:
+    """Say whether this is ``sys.exit()`` or ``sys.exit(0)``: how a program ends that has done its work."""
+    return isinstance(problem, SystemExit) and problem.code in (None, 0)
+
+
 class Permitted(Exception):
     """A request to a host that has no twin and is permitted: the network answers it."""

@@ -20,6 +20,62 @@ def test_a_test_that_explores_nothing(pytester: pytest.Pytester) -> None:
     refused(pytester.runpytest_inprocess(), "not-explored", "explored nothing")
 
 
+LATE = {
+    "invariant": "@chaos.invariant\ndef no_draft(world): assert False",
+    "watch": "chaos.watch(own)",
+    "private": "chaos.private(own)",
+    "api": "chaos.api('https://a.test')",
+    "llm": "chaos.llm({'a': 'b'})",
+    "mcp": "chaos.mcp({'book': print}, base_url='https://tools.test/mcp')",
+    "mailbox": "chaos.mailbox()",
+    "network": "chaos.watch(own)\nchaos.network('shop', '127.0.0.1:80')",
+    "allow_network": "chaos.allow_network('a.test')",
+}
+EXPLORED = "chaos.watch(shared)\nchaos.explore(run=lambda: write(shared))\n"
+
+
+@pytest.mark.parametrize("call", LATE)
+def test_what_is_declared_after_everything_was_explored(pytester: pytest.Pytester, call: str) -> None:
+    """Nobody would ever look at it: it is an error, with and without ``--chaos``."""
+    write_test(pytester, EXPLORED + LATE[call])
+    refused(pytester.runpytest_inprocess(), "declared-late", f"chaos.{call} was called after the last chaos.explore")
+    if call == "invariant":
+        refused(explore(pytester, "--chaos-faults=process.kill"), "declared-late")
+
+
+def test_what_is_declared_between_explorations(pytester: pytest.Pytester) -> None:
+    """It counts from the next one on."""
+    check = "@chaos.invariant\ndef no_draft(world): assert 'b' not in world.files, 'a draft'\n"
+    again = "chaos.explore(run=lambda: (shared / 'b').touch())"
+    write_test(pytester, EXPLORED + check + again)
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+    result = explore(pytester, "--chaos-faults=process.kill")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*no_draft broken*"])
+
+
+@pytest.mark.parametrize("arguments", [["--chaos"], []])
+def test_a_run_that_exits_as_a_program_does(pytester: pytest.Pytester, arguments: list[str]) -> None:
+    """With 0 it has done its work and returned None, sync or async; with anything else it failed."""
+    body = """
+        def agent():
+            write(shared)
+            sys.exit({code})
+        async def agents():
+            (shared / "b").touch()
+            sys.exit()
+        chaos.watch(shared)
+        assert chaos.explore(run=agent).result is None
+        assert chaos.explore(run=agents).result is None
+    """
+    write_test(pytester, body.format(code=0), before="import sys")
+    pytester.runpytest_inprocess("--chaos-faults=process.kill", *arguments).assert_outcomes(passed=1)
+    write_test(pytester, body.format(code=2), before="import sys")
+    result = pytester.runpytest_inprocess(*arguments)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*SystemExit: 2*"])
+
+
 def test_a_run_that_fails_without_a_fault(pytester: pytest.Pytester) -> None:
     """Its own traceback is shown, and that nothing was explored."""
     write_test(
