@@ -1,14 +1,22 @@
 """What a test says: what is outside, what the agent does, and how it comes back."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .reports.terminal import fail_where_needed
-from .values.arguments import check_arguments, check_function, check_platform, no_source, path_of, patterns
+from .values.arguments import (
+    DeclaredPath,
+    check_arguments,
+    check_function,
+    check_platform,
+    declared_late,
+    named,
+    no_source,
+    path_of,
+    patterns,
+)
 from .values.errors import ChaosError
 from .values.exploration import Exploration
 from .values.options import Options
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
     from .engine.setting import Setting
     from .network.networks import Networks
     from .twins.fill import Fill
+    from .twins.llm import ModelTwin
     from .twins.mailbox import Mailbox
     from .twins.mcp import McpTwin
     from .twins.replies import Replies
@@ -51,7 +60,7 @@ class Chaos:
         self._options, self._test, self._tell = options, test, tell
         self.progress: Callable[[Callable[[], str], int], None] = lambda what, executions: None
         self.found: Callable[[Exploration], None] = lambda result: None
-        self._paths: list[tuple[Path, str | None, bool, tuple[str, ...], bool]] = []
+        self._paths: list[DeclaredPath] = []
         self._services: list[WorldSource] = []
         self._twins: list[Twin] = []
         self._mailboxes: dict[str, Mailbox] = {}
@@ -63,6 +72,7 @@ class Chaos:
         self._elsewhere: list[Exploration] = []
         self._told = False
         self._labels: list[str] = []
+        self._late = ""  # what was called last since the last exploration
         self.explored = False
         self.replay = options.replay or ReplayCommand.of_test(test, options.seed)
 
@@ -88,21 +98,25 @@ class Chaos:
                 "let its describe() give the names and leave out what does not count",
             )
         self._services.append(source)
+        self._late = "watch"
 
     def private(self, path: Any, *, ignore: Sequence[str] = (), anything: bool = False) -> None:
         """Declare a folder that the agent keeps for itself: put back, not compared, searched for leftovers."""
         self._add(path, None, ignore, private=True, anything=anything)
 
-    def llm(self, replies: "Replies", *, base_url: str | None = None) -> None:
+    def llm(self, replies: "Replies", *, base_url: str | None = None) -> "ModelTwin":
         """Answer the requests of a model's SDK; `replies` maps a substring of the last user message to a reply.
 
-        Without `base_url` it answers for OpenAI and Anthropic at their own addresses.
+        Without `base_url` it answers for OpenAI and Anthropic at their own addresses, and OpenAI's twin is returned;
+        Anthropic's is served by its address: ``chaos.serve("https://api.anthropic.com")``.
         """
         from .twins.llm import PROVIDERS, ModelTwin, default_credentials
 
-        for url in [base_url] if base_url else PROVIDERS:
-            self._add_twin(ModelTwin(replies, base_url=url))
+        twins = [ModelTwin(replies, base_url=url) for url in ([base_url] if base_url else PROVIDERS)]
+        for twin in twins:
+            self._add_twin(twin)
         self._environment.update(default_credentials())
+        return twins[0]
 
     def api(
         self, base_url: str, *, token: str | None = None, settled: Callable[[dict[str, Any]], bool] | None = None
@@ -149,6 +163,7 @@ class Chaos:
             raise ChaosError("twice", f"{name!r} is a mailbox already", "declare each mail server once")
         mailbox = self._mailboxes[name.lower()] = Mailbox(name, login=login)
         self._services.append(mailbox)
+        self._late = "mailbox"
         if login is not None:
             self._secrets[f"the password of {mailbox.name}"] = login[1].encode()
         return mailbox
@@ -159,6 +174,7 @@ class Chaos:
             hint = 'name the host alone: chaos.allow_network("api.example.com")'
             raise ChaosError("bad-host", f"{host!r} is no host", hint)
         self._hosts.add(host.lower())
+        self._late = "allow_network"
 
     def network(self, name: str, upstream: "str | Addressed") -> "Network":
         """Declare a server that the test runs at `upstream` (``host:port``), of any protocol; returns where to find it.
@@ -168,7 +184,7 @@ class Chaos:
         server keeps has to be watched, by a path or a `WorldSource`; `upstream` may be a `WorldSource` with an
         ``address``, which is watched then.
         """
-        network = self._networks.network(name, upstream)
+        network, self._late = self._networks.network(name, upstream), "network"
         if not isinstance(upstream, str) and upstream not in self._services:
             self.watch(upstream)
         return network
@@ -176,11 +192,12 @@ class Chaos:
     def serve(self, twin: "Twin | str", *, tls: bool = False) -> "Network":
         """Let a twin be reached on a real port too, by any client; returns where, as `network` does.
 
-        `twin` is what `api` or `mcp` returned, or the base URL that it (or a model) was declared for. Needs uvicorn.
+        `twin` is what `api`, `llm` or `mcp` returned, or the base URL that it was declared for. Needs uvicorn.
         With `tls` it is reached by HTTPS, and ``.ca`` is the file of the authority that the client has to trust.
         A server of tools has a ``.command`` too, which starts it as a subprocess for a client that wants one.
         """
-        return self._networks.serve(self._twins, twin, tls=tls)
+        network, self._late = self._networks.serve(self._twins, twin, tls=tls), "serve"
+        return network
 
     @property
     def _networks(self) -> "Networks":
@@ -203,6 +220,7 @@ class Chaos:
 
         check_function(check, "chaos.invariant")
         self._invariants.append(of_function(check))
+        self._late = "invariant"
         return check
 
     def explore(
@@ -224,11 +242,13 @@ class Chaos:
             ChaosError: for what cannot be explored.
         """
         __tracebackhide__ = True
-        self.explored = True
+        self.explored, self._late = True, ""
         check_arguments(run, recover, allow, errors)
         from .boundary.ordinary import environment
+        from .boundary.seams import seams
 
-        with environment(self._environment), self._seams():
+        mailboxes = {name: (box.host, box.port) for name, box in self._mailboxes.items()}
+        with environment(self._environment), seams(mailboxes, self._twins, exploring=self._options.active):
             if not self._options.active:
                 return self._once(run)
             result = self._exploration(run, recover or run, allow, retry, errors, name or "")
@@ -248,8 +268,10 @@ class Chaos:
             mailbox.close()
 
     def finish(self) -> None:
-        """Fail a replay whose point was in none of the test's explorations."""
+        """Fail a replay whose point was in none of the test's explorations; raise ChaosError for what came too late."""
         __tracebackhide__ = True
+        if self._late:
+            raise declared_late(self._late)
         if self._elsewhere and not self._told:
             for result in self._elsewhere:
                 self._tell(result)
@@ -312,7 +334,7 @@ class Chaos:
         from .world.disk import Source
 
         check_platform()
-        sources = tuple(Source(*path) for path in self._named_paths())
+        sources = tuple(Source(*path) for path in named(self._paths))
         check_sources(sources, self._options.projects)
         options = self._options
         return Setting(
@@ -346,30 +368,6 @@ class Chaos:
             guard=partial(guard, options.records, sources, options.controller),
         )
 
-    @contextmanager
-    def _seams(self) -> Iterator[None]:
-        """Lead mail to the mailboxes, and while exploring what is started by a command to the twin that it means."""
-        with ExitStack() as undo:
-            if self._mailboxes:
-                from .boundary import mail
-
-                undo.callback(mail.install({name: (box.host, box.port) for name, box in self._mailboxes.items()}))
-            if self._options.active and self._twins:
-                from .values.sources import commands_of
-
-                if commands := commands_of(self._twins):
-                    from .boundary import http, mcp_stdio
-
-                    undo.callback(mcp_stdio.install(commands, http.carried))
-            yield
-
-    def _named_paths(self) -> Iterator[tuple[Path, str, bool, tuple[str, ...], bool]]:
-        """Yield the declared paths; where a private one's last part is not unique, its parent's name stands before."""
-        names = [name or path.name for path, name, *_ in self._paths]
-        for path, name, private, ignore, anything in self._paths:
-            shared = private and names.count(path.name) > 1
-            yield path, name or (f"{path.parent.name}-{path.name}" if shared else path.name), private, ignore, anything
-
     def _once(self, run: Callable[[], Any]) -> Exploration:
         """Run without a fault, here: an ordinary test."""
         from .engine.ordinary import run_once
@@ -383,12 +381,14 @@ class Chaos:
 
     def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool, anything: bool) -> None:
         self._paths.append((path_of(path), name, private, patterns(ignore), anything))
+        self._late = "private" if private else "watch"
 
     def _add_twin(self, twin: Any) -> None:
         if any(t.base_url == twin.base_url for t in self._twins):
             raise ChaosError("twice", f"{twin.base_url} has a twin already", "declare each service once")
         self._twins.append(twin)
         self._services.append(twin)
+        self._late = {"http": "api", "llm": "llm"}.get(twin.kind, "mcp")
 
     def _all_secrets(self) -> dict[str, bytes]:
         keys = {f"${name}": os.environ.get(name, "").encode() for name in self._environment}

@@ -66,7 +66,7 @@ def _how(kind: str) -> str:
     return {
         "raised": "raised",
         "killed": "died",
-        "unbounded": "went on without end",
+        "unbounded": "did not end",
         "hung": "hung",
         "returned": "returned",
     }[kind]

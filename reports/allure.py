@@ -38,7 +38,7 @@ _MARKED = ("epic", "feature", "story")
 _STATUS = {"violated": Status.FAILED, "unknown": Status.BROKEN}
 _SHOWN_CHANGES = 8
 _SIGNS = {"+": "should not be there", "-": "is missing", "~": "is different"}
-_BAD_ENDS = ("raised", "unbounded", "hung")
+_BAD_ENDS, _VACUOUS = ("raised", "unbounded", "hung"), "vacuous (nothing to judge)"
 
 
 @attrs
@@ -233,7 +233,7 @@ def _steps(report: _Report, cell: Cell, finding: Finding | None) -> list[TestSte
 
 def _judged(report: _Report, cell: Cell, finding: Finding | None) -> TestStepResult:
     said = {line.partition(": ")[0]: line for line in finding.message.splitlines()} if finding else {}
-    shown = {"violated": Status.FAILED, "vacuous": Status.SKIPPED}
+    shown = {"violated": Status.FAILED, _VACUOUS: Status.SKIPPED}
     verdicts = _verdicts(report.exploration, cell)
     steps = [_step(said.get(name, f"{name}: {verdict}"), status=shown.get(verdict)) for name, verdict in verdicts]
     return _step("[invariants]", steps)
@@ -250,7 +250,7 @@ def _verdicts(exploration: Exploration, cell: Cell) -> list[tuple[str, str]]:
 
     An exploration keeps the worst verdict only: what held somewhere may have had nothing to judge here.
     """
-    others = {"vacuous": "vacuous", "unknown": "not violated, or unknown"}
+    others = {"vacuous": _VACUOUS, "unknown": "not violated, or unknown"}
     known = [(name, others.get(worst, "not violated")) for name, worst in exploration.verdicts.items()]
     return [(name, "violated") for name in cell.invariants] + [pair for pair in known if pair[0] not in cell.invariants]
 

@@ -25,7 +25,7 @@ def write(path: str, seed: int, explorations: Sequence[dict[str, Any]]) -> None:
 
 def _replace(target: Path, data: bytes) -> None:
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-    draft = target.with_name(f".{target.name[:200]}.{os.getpid()}")
+    draft = target.with_name(f".chaos-json.{os.getpid()}")  # short, however long the target's name is
     try:
         draft.write_bytes(data)
         draft.chmod(mode)

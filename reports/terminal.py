@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from rollproof.values.causes import Cause
-from rollproof.values.exploration import Exploration, Finding
+from rollproof.values.exploration import Exploration, Finding, counted
 from rollproof.values.faults import Fault
 from rollproof.values.history import Invariant
 from rollproof.values.replaying import ReplayCommand
@@ -31,7 +31,7 @@ def failure_text(result: Exploration, replay: ReplayCommand) -> str:
     blocks = [which + block.removeprefix("chaos: ") for block in blocks]
     hidden = len(result.violations) - _SHOWN_FINDINGS
     if hidden > 0:
-        blocks.append(f"… and {hidden} more violations (--chaos-json=FILE has all)")
+        blocks.append(f"… and {counted(hidden, 'more violation')} (--chaos-json=FILE has all)")
     blocks += [f"drifted, so nothing was proved there: {token}" for token in result.drifted]
     blocks += [f"did not repeat (the run is not deterministic): {line}" for line in result.flaky]
     blocks += [f"could not be judged: {_under(error, 2)}" for error in result.errors]

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from ..values.errors import exits_well
 from ..values.network import Reach
 from ..values.places import Place, Raised
 from ..values.points import Point, canonical, hide_drawn
@@ -284,9 +285,12 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
         value = _pickled(result)
         del result
     except BaseException as problem:
-        kind, error = "raised", f"{type(problem).__name__}: {problem}".rstrip(": ")
-        trace = _agent_traceback(problem) if show else ""
-        raised = Raised(_type_name(type(problem)), gate.places.raised(problem))
+        if exits_well(problem):
+            value = _pickled(None)
+        else:
+            kind, error = "raised", f"{type(problem).__name__}: {problem}".rstrip(": ")
+            trace = _agent_traceback(problem) if show else ""
+            raised = Raised(_type_name(type(problem)), gate.places.raised(problem))
     rests = rest is not None and rest.is_there()
     try:
         if not rests:

@@ -77,7 +77,7 @@ class Audit:
         torn = any(armed.injection.when == "middle" for armed in sample.plan)
         if self._course(fresh, torn) != self._course(used, torn):
             struck = ", ".join(str(armed.injection) for armed in sample.plan) or "no fault"
-            text = f"audit: {used.role} with {struck} goes otherwise in a fresh process"
+            text = f"{used.role} with {struck} goes otherwise in a fresh process"
             hint = "perhaps the agent keeps something in memory: explore without --chaos-reuse"
             self.errors += (f"{text}; {hint}",)
 
@@ -94,7 +94,7 @@ class Audit:
         if drifted:
             self._mismatch(schedule, "drifts", merged.invariants)
         elif truly.invariants != merged.invariants:
-            self._mismatch(schedule, f"breaks {list(truly.invariants)}", merged.invariants)
+            self._mismatch(schedule, f"breaks {list(truly.invariants) or 'nothing'}", merged.invariants)
         elif whole and self.lens.difference(merged.end, truly.end):
             joining = Joining(self.lens)  # names that a recovery made up may differ
             if joining.weakest(merged.end) != joining.weakest(truly.end):
@@ -102,7 +102,8 @@ class Audit:
 
     def _mismatch(self, schedule: Schedule, came: str, invariants: tuple[str, ...]) -> None:
         self.mismatches += 1
-        self.errors += (f"audit: {schedule} truly {came}, its merged twin breaks {list(invariants)}",)
+        stood = f"the schedule that stood for it {f'breaks {list(invariants)}' if invariants else 'breaks nothing'}"
+        self.errors += (f"{schedule} by itself {came}, and {stood}: --chaos-no-reduce merges nothing",)
 
     def _course(self, life: Lived, torn: bool) -> object:
         return life.outcome.kind, life.points, life.struck, "" if torn else self.lens.identity(life.end)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..boundary import interrupts
 from ..guard.claims import claimed
 from ..values.errors import ChaosError, nearest
-from ..values.exploration import Exploration, Finding
+from ..values.exploration import Exploration, Finding, counted
 from ..values.points import Point, When
 from ..values.schedule import Schedule
 from . import brute
@@ -31,7 +31,7 @@ from .replay import judged
 from .schedules import Schedules
 from .setting import Setting
 from .sites import Sites
-from .statement import interruption, statement
+from .statement import drift, interruption, statement
 from .symptoms import Diagnosis
 from .tallying import Tallying
 
@@ -132,7 +132,7 @@ class Explorer:
             interrupted=why,
         )
         judged = f"{result.points} points, {result.schedules} schedules judged"
-        found = f"{len(result.violations)} violations, {len(seen)} more seen once"
+        found = f"{counted(len(result.violations), 'violation')}, {len(seen)} more seen once"
         return replace(result, statement=f"interrupted by {why} after {count} executions: {judged}, {found}")
 
     def _observe(self, *, merge: bool = True) -> None:
@@ -278,7 +278,7 @@ class Explorer:
     def _tell(self) -> None:
         """Tell what is confirmed so far, as soon as it is."""
         first, violations = self.baseline.first, self._violations()
-        count = f"{len(violations)} violation{'' if len(violations) == 1 else 's'}"
+        count = counted(len(violations), "violation")
         self.setting.found(
             Exploration(
                 points=_count(first.points),
@@ -346,7 +346,7 @@ class Explorer:
             result=self.baseline.first.outcome.value,
             elsewhere=elsewhere,
         )
-        outcome = "drifted: the point was not reached" if drifted else f"{len(found)} violations"
+        outcome = drift(schedule, judgement.executions, drifted) if drifted else counted(len(found), "violation")
         if drifted and result.elsewhere:
             like = nearest(str(schedule.injections[0].point), map(str, self.baseline.first.points))
             outcome += f"; nearest: {', '.join(like)}"

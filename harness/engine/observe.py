@@ -116,12 +116,14 @@ def _numbers(world: World) -> frozenset[int]:
 
 def _must_work(life: Lived) -> None:
     if life.outcome.kind != "returned":
+        endless = life.outcome.kind == "unbounded"
+        what = "without any fault the run did not end" if endless else "the run fails without any fault"
         text = life.outcome.traceback or life.outcome.error
         printed = "\nit printed last:\n" + "\n".join(_last_lines(life.printed)) if life.printed.strip() else ""
         refused = f"\nthe last request that a twin refused: {life.refused}" if life.refused else ""
         raise ChaosError(
             "fails-without-a-fault",
-            f"the run fails without any fault ({life.outcome.error or life.outcome.kind}): nothing was explored",
+            f"{what} ({life.outcome.error or life.outcome.kind}): nothing was explored",
             f"{text.rstrip()}{refused}{printed}\nmake the test pass without --chaos first",
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from ..values.errors import ChaosError
+from ..values.errors import ChaosError, exits_well
 
 if TYPE_CHECKING:
     from ..values.network import Reach
@@ -29,9 +29,11 @@ def run_once(run: Callable[[], Any], twins: "Sequence[Twin]", reach: "Callable[[
                 from ..boundary.ordinary import in_a_loop
 
                 result = in_a_loop(result)
-        except Exception:
+        except (Exception, SystemExit) as problem:
             _raise(here() or elsewhere())
-            raise
+            if not exits_well(problem):
+                raise
+            result = None
         _raise(here() or elsewhere())
     return result
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..boundary.armed import Armed
-from ..values.errors import ChaosError, unknown_fault
-from ..values.faults import Fault
+from ..values.errors import ChaosError
+from ..values.faults import Fault, check_injection
 from ..values.http import ModelAnswer
 from ..values.points import Effect, Point
 from ..values.schedule import SWAP, Injection, Schedule
@@ -45,12 +45,11 @@ def _injections(fault: Fault, effect: Effect) -> Iterator[tuple[Injection, Armed
 
 def order(injection: Injection, position: int = 0) -> Armed:
     """Make an order ready."""
-    others = int(injection.variant) if injection.variant.isdigit() else 1
-    return Armed(position, injection, Hold(others), ())
+    return Armed(position, injection, Hold(int(injection.variant or 1)), ())
 
 
 def arm(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> list[Armed]:
-    """Make the injections of a schedule ready to strike; raises ChaosError for an unknown fault or variant."""
+    """Make the injections of a schedule ready to strike; raises ChaosError for what cannot strike there."""
     return [_armed(position, injection, known, effects) for position, injection in enumerate(schedule.injections)]
 
 
@@ -64,25 +63,22 @@ def fits(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Point,
 
 
 def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> Armed:
+    check_injection(injection, known)
     if injection.fault == SWAP:
         return order(injection, position)
-    fault = known.get(injection.fault)
-    if fault is None:
-        raise unknown_fault(injection.fault, known, "--chaos-replay")
-    effect = effects.get(injection.point, Effect(injection.point))
-    if not fault.applies(effect) or injection.when not in fault.when:
-        raise ChaosError(
-            "bad-token",
-            f"{injection.fault} cannot strike {injection.when} {injection.point} (--chaos-replay)",
-            f"it strikes {', '.join(fault.when)} {', '.join(fault.at)}",
-        )
-    effect = replace(effect, when=injection.when)
+    fault = known[injection.fault]
+    effect = replace(effects.get(injection.point, Effect(injection.point)), when=injection.when)
     strikes = list(fault.strikes(effect)) or list(fault.strikes(replace(effect, by="task")))
-    index = int(injection.variant) - 1 if injection.variant.isdigit() else 0
+    index = int(injection.variant or 1) - 1
     if not strikes and effect.answer is None and fault.name.startswith("llm."):
         # an answer that is not known before it comes: what it becomes is made then, from the same variant
         return Armed(position, injection, Say(ModelAnswer()), fault.at)
-    if index >= len(strikes):
+    if strikes and index >= len(strikes):
+        text = f"{fault.name} has no variant {injection.variant} {injection.when} {injection.point} (--chaos-replay)"
+        count = len(strikes)
+        hint = f"it has {count} there: 1 to {count}" if count > 1 else "it has one there: type no number"
+        raise ChaosError("bad-token", text, hint)
+    if not strikes:
         raise ChaosError(
             "drifted",
             f"{injection} does not strike: the fault-free run has no such point or no such answer there",

@@ -1,9 +1,24 @@
 """Say what an exploration proved, and under which model; never "no bugs"."""
 
+from collections.abc import Collection, Iterable, Sequence
+
 from ..boundary.interrupts import Interrupted
-from ..values.exploration import Exploration
+from ..values.exploration import Exploration, counted
+from ..values.schedule import SWAP, Schedule
 from .auditing import Audit
+from .lives import Lived
 from .setting import Setting
+
+_LEFT_OUT = {
+    "after_a_failure": "crash states in which a failure was known already",
+    "first_finding": "behind the first finding",
+    "grows": "crash states in which more of the same has grown",
+    "max_crashes": "crash states behind too many crashes",
+    "max_orders": "more orders than are tried",
+    "max_worlds": "crash states more than are followed",
+}
+"""What was left out, by the name of the rule that did it."""
+_SHOWN = 3
 
 
 def statement(
@@ -22,17 +37,16 @@ def statement(
     of runs and recoveries in a process that had carried out another schedule before, `sampled` of those that were lived
     again in a fresh one.
     """
-    found = len(result.violations)
     parts = [
         f"{result.points} points, {result.schedules} schedules judged in {result.executions} executions",
         f"{result.worlds} distinct worlds" if reduced else "no schedule merged with another",
         _covered(result, setting, cut_at, reduced),
-        f"{found} violation{'' if found == 1 else 's'}",
-        f"{len(result.unintercepted)} unintercepted, {len(result.drifted)} drifted, {len(result.masked)} masked",
+        counted(len(result.violations), "violation"),
+        f"{_unseen(result.unintercepted)}, {len(result.drifted)} drifted, {len(result.masked)} masked",
     ]
     if audit is not None and audit.audited:
-        more = f"in {audit.executions} more executions"
-        parts.append(f"{audit.audited} merged schedules run truly {more}, {audit.mismatches} mismatches")
+        more = f"in {counted(audit.executions, 'more execution')}, {audit.mismatches} ended otherwise"
+        parts.append(f"{counted(audit.audited, 'merged schedule')} also run unmerged {more}")
     if reused:
         parts.append(f"{reused} in used processes, {sampled} of them again in fresh ones")
     parts += _beside(result, setting)
@@ -44,7 +58,7 @@ def _beside(result: Exploration, setting: Setting) -> list[str]:
     """Return what came side by side, and what was reached that nobody looks into."""
     parts = []
     if result.orders:
-        parts.append(f"{result.orders} other order{'' if result.orders == 1 else 's'} of effects side by side")
+        parts.append(f"{counted(result.orders, 'other order')} of effects side by side")
     if result.concurrent:
         parts.append(f"{' and '.join(result.concurrent)} side by side, in one order")
     if result.inside:
@@ -53,7 +67,10 @@ def _beside(result: Exploration, setting: Setting) -> list[str]:
     if setting.fronts:
         kind = setting.proxies.kind if setting.proxies is not None else ""
         through = f" (slow and silent through {kind})" if kind else ""
-        parts.append("real connections: " + ", ".join(front.network.name for front in setting.fronts) + through)
+        twins = {server.name for server in setting.servers}
+        for what, served in (("real connections", False), ("twins on real ports", True)):
+            names = [f.network.name for f in setting.fronts if (f.network.name in twins) is served]
+            parts += [f"{what}: {', '.join(names)}{through}"] if names else []
     if setting.hosts:
         parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
     return parts
@@ -62,8 +79,12 @@ def _beside(result: Exploration, setting: Setting) -> list[str]:
 def _left(result: Exploration) -> list[str]:
     """Return what was left out, and what is not known."""
     parts = []
-    if result.skipped:
-        parts.append("left out: " + ", ".join(f"{count} by {rule}" for rule, count in sorted(result.skipped.items())))
+    left = {rule: count for rule, count in sorted(result.skipped.items()) if rule != "held_in_vain"}
+    if left:
+        told = (f"{count} {_LEFT_OUT.get(rule, f'by {rule}')}" for rule, count in left.items())
+        parts.append("left out: " + ", ".join(told))
+    if count := result.skipped.get("held_in_vain"):
+        parts.append(f"{counted(count, 'other order')} could not come")
     for family, (tried, planned) in result.not_tried.items():
         parts.append(f"{tried} of {planned} {family} tried")
     if result.growing:
@@ -74,6 +95,19 @@ def _left(result: Exploration) -> list[str]:
     if result.unwatched:
         parts.append(f"{len(result.unwatched)} unwatched writes")
     return parts
+
+
+def _unseen(effects: Sequence[str]) -> str:
+    """Say how many effects nothing saw coming, and which the first of them are."""
+    told = f" ({', '.join(effects[:_SHOWN])}{', …' if effects[_SHOWN:] else ''})" if effects else ""
+    return f"{counted(len(effects), 'effect')} unseen{told}"
+
+
+def drift(schedule: Schedule, lives: Iterable[Lived], drifted: Collection[str]) -> str:
+    """Say why part of a replay did not strike: its point was not reached, or nobody came who could go first there."""
+    reached = {point for life in lives for point in life.points}
+    held = any(str(i) in drifted and i.fault == SWAP and i.point in reached for i in schedule.injections)
+    return f"drifted: {'this order cannot come, nobody else passed' if held else 'the point was not reached'}"
 
 
 def interruption(problem: BaseException) -> str:

@@ -9,7 +9,7 @@ import requests
 from toxiproxy.api import APIConsumer  # type: ignore[import-untyped]
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists  # type: ignore[import-untyped]
 
-from ..values.errors import ChaosError
+from ..values.errors import ChaosError, shown
 
 DEFAULT_PORT = 8474
 _TIMEOUT_S = 30.0
@@ -106,10 +106,11 @@ def parse(url: str) -> tuple[str, int]:
     except ValueError:
         host, port, parts = None, 0, urlsplit("")
     if not host or parts.scheme != "http" or parts.path.strip("/") or parts.query or parts.username:
-        raise ChaosError("toxiproxy-url", f"{url!r} is no URL of a Toxiproxy server", _HINT)
+        raise ChaosError("toxiproxy-url", f"{shown(url)} is no URL of a Toxiproxy server", _HINT)
     if host != "localhost" and not _is_loopback(host):
         hint = "a container's server can be used with its network set to host"
-        raise ChaosError("toxiproxy-url", f"{url!r} is not on this machine, whose loopback proxies listen on", hint)
+        text = f"{shown(url)} is not on this machine, whose loopback proxies listen on"
+        raise ChaosError("toxiproxy-url", text, hint)
     return f"[{host}]" if ":" in host else host, port
 
 

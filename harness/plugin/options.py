@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import shlex
 from contextlib import suppress
 from fnmatch import fnmatchcase
@@ -32,6 +33,9 @@ _SWITCHES = (
 )
 _FLAGS = (*_SWITCHES, ("list", "list faults, invariants and twins"))
 _MARKS = ("faults", "depth", "budget", "seed", "reuse", "first", "epic", "feature", "story")
+_DIGITS = 100
+_WHOLE = re.compile(rf"\s*[+-]?[0-9]{{1,{_DIGITS}}}\s*")
+_SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 _taken = pytest.StashKey[list[str]]()
 
 
@@ -128,8 +132,9 @@ def idle(config: pytest.Config) -> list[str]:
 def check(config: pytest.Config) -> None:
     """Refuse what cannot be meant, before anything runs, also where nothing explores; raises pytest.UsageError."""
     from ..values.errors import ChaosError
+    from ..values.faults import check_injection
     from ..values.schedule import Schedule
-    from .installed import installed_invariants
+    from .installed import installed_faults, installed_invariants
 
     try:
         installed_invariants(config)
@@ -139,11 +144,13 @@ def check(config: pytest.Config) -> None:
         _shard(value(config, "shard"))
         _toxiproxy(value(config, "toxiproxy"))
         _file(value(config, "json"), _place(config, "json"))
+        _leftovers(value(config, "leftovers"))
         globs, replayed = value(config, "faults"), value(config, "replay")
         _selected(config, "*" if globs is None else globs, _place(config, "faults"))
         if replayed is not None:
-            schedule = Schedule.parse(replayed)
-            _known(config, [injection.fault for injection in schedule.injections])
+            known = installed_faults(config)
+            for injection in Schedule.parse(replayed).injections:
+                check_injection(injection, known)
             if not active(config):
                 text = "--chaos-replay without --chaos replays nothing"
                 raise ChaosError("not-exploring", text, f"pytest --chaos --chaos-replay='{replayed}'")
@@ -153,58 +160,87 @@ def check(config: pytest.Config) -> None:
 
 def _file(text: str | None, option: str) -> None:
     """Refuse a file that cannot be written."""
-    from ..values.errors import ChaosError
+    from ..values.errors import ChaosError, shown
 
     if text is None:
         return
     path = Path(text).absolute()
-    folder = next(above for above in path.parents if above.exists())
-    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        raise ChaosError("bad-file", f"{text!r} cannot be written ({option})", "name a file: --chaos-json=chaos.json")
+    try:
+        folder = next(above for above in path.parents if above.exists())
+        longest = os.pathconf(folder, "PC_NAME_MAX")
+        fits = "\0" not in text and all(len(os.fsencode(part)) <= longest for part in path.parts)
+        fits = fits and not path.is_dir() and folder.is_dir()
+        fits = fits and os.access(path if path.exists() else folder, os.W_OK)
+    except (OSError, ValueError):  # e.g. all of the path is too long
+        fits = False
+    if not fits:
+        hint = "name a file: --chaos-json=chaos.json"
+        raise ChaosError("bad-file", f"{shown(text)} cannot be written ({option})", hint)
+
+
+def _text(value: object) -> str:
+    """Return what was typed, or stands in a mark; "" for a number too long to be written."""
+    try:
+        return str(value)
+    except ValueError:
+        return ""
 
 
 def _number(text: object, option: str) -> int:
     """Return a seed; raises ChaosError for what is no whole number."""
-    from ..values.errors import ChaosError
+    from ..values.errors import ChaosError, shown
 
-    try:
-        return int(str(text)) if text is not None else 0
-    except ValueError:
-        raise ChaosError("bad-seed", f"{text!r} is no whole number ({option})", "e.g. --chaos-seed=7") from None
+    if text is not None and not _WHOLE.fullmatch(_text(text)):
+        hint = f"e.g. --chaos-seed=7, of up to {_DIGITS} digits"
+        raise ChaosError("bad-seed", f"{shown(text)} is no whole number ({option})", hint)
+    return int(_text(text)) if text is not None else 0
 
 
 def _depth(text: object, option: str) -> int:
     """Return 1 or 2; raises ChaosError for anything else."""
-    from ..values.errors import ChaosError
+    from ..values.errors import ChaosError, shown
 
-    if text is not None and str(text) not in ("1", "2"):
-        raise ChaosError("bad-depth", f"{text!r} is no depth ({option})", "1 or 2, e.g. --chaos-depth=2")
-    return int(str(text or 1))
+    if text is not None and _text(text) not in ("1", "2"):
+        raise ChaosError("bad-depth", f"{shown(text)} is no depth ({option})", "1 or 2, e.g. --chaos-depth=2")
+    return int(_text(text or 1))
 
 
 def _budget(text: object, option: str) -> float | None:
     """Return seconds, more than 0, or None; raises ChaosError for anything else."""
-    from ..values.errors import ChaosError
+    from ..values.errors import ChaosError, shown
 
     try:
-        seconds = None if text is None else float(str(text))
+        seconds = None if text is None else float(_text(text))
     except ValueError:
         seconds = 0.0
     if seconds is not None and not 0 < seconds < float("inf"):
-        hint = "a number of seconds above 0, e.g. --chaos-budget=60"
-        raise ChaosError("bad-budget", f"{text!r} is no budget ({option})", hint)
+        hint = "a number above 0, e.g. --chaos-budget=60"
+        raise ChaosError("bad-budget", f"not a number of seconds: {shown(text)} ({option})", hint)
     return seconds
 
 
 def _shard(text: str | None) -> tuple[int, int]:
     """Return (K, N); raises ChaosError for what is no ``K/N`` with 1 <= K <= N."""
-    from ..values.errors import ChaosError
+    from ..values.errors import ChaosError, shown
 
-    part, slash, parts = (text or "1/1").partition("/")
-    if slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts):
-        return int(part), int(parts)
+    match = _SHARD.fullmatch(text or "1/1")
+    part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
+    if 1 <= part <= parts:
+        return part, parts
     hint = "K/N with K from 1 to N, e.g. --chaos-shard=1/4"
-    raise ChaosError("bad-shard", f"{text!r} is no shard (--chaos-shard)", hint)
+    raise ChaosError("bad-shard", f"{shown(text)} is no shard (--chaos-shard)", hint)
+
+
+def _leftovers(text: str | None) -> list[str]:
+    """Return further name patterns; raises ChaosError for a quote that is not closed."""
+    from ..values.errors import ChaosError, shown
+
+    try:
+        return shlex.split(text or "")
+    except ValueError:
+        hint = "patterns with spaces between, a quote at both ends of one that has spaces: *.draft '*.in work'"
+        text = f"{shown(text)} has a quote that is not closed (chaos_leftovers in the ini file)"
+        raise ChaosError("bad-leftovers", text, hint) from None
 
 
 def _toxiproxy(url: str | None) -> None:
@@ -215,18 +251,8 @@ def _toxiproxy(url: str | None) -> None:
         parse(url)
 
 
-def _known(config: pytest.Config, names: list[str]) -> None:
-    from ..values.errors import unknown_fault
-    from .installed import installed_faults
-
-    known = installed_faults(config)
-    for name in names:
-        if name not in known:
-            raise unknown_fault(name, known, "--chaos-replay")
-
-
 def _selected(config: pytest.Config, globs: str, option: str) -> "list[Fault]":
-    from ..values.errors import ChaosError, unknown_fault
+    from ..values.errors import ChaosError, shown, unknown_fault
     from .installed import installed_faults
 
     known = installed_faults(config)
@@ -237,7 +263,8 @@ def _selected(config: pytest.Config, globs: str, option: str) -> "list[Fault]":
             raise unknown_fault(glob, known, option)
         chosen.update(matching)
     if not chosen:
-        raise ChaosError("unknown-fault", f"{globs!r} names no fault ({option})", "all of them: pytest --chaos-list")
+        hint = "all of them: pytest --chaos-list"
+        raise ChaosError("unknown-fault", f"{shown(globs)} names no fault ({option})", hint)
     return list(chosen.values())
 
 
@@ -261,7 +288,6 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     depth, depth_place = _setting(config, marked, "depth")
     budget, budget_place = _setting(config, marked, "budget")
     replayed = value(config, "replay")
-    further = value(config, "leftovers")
     return Options(
         active=True,
         faults=tuple(faults),
@@ -275,7 +301,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         depth=_depth(depth, depth_place),
         budget_s=_budget(budget, budget_place),
         shard=_shard(value(config, "shard")),
-        leftover_names=(*LEFTOVER_NAMES, *shlex.split(further or "")),
+        leftover_names=(*LEFTOVER_NAMES, *_leftovers(value(config, "leftovers"))),
         toxiproxy=value(config, "toxiproxy"),
         projects=(config.rootpath, config.invocation_params.dir),
         records=_made(config),

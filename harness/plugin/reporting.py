@@ -33,6 +33,7 @@ class Reporting:
         self._workers: list[Any] = []
         self._untold: list[dict[str, Any]] = []
         self._commands: dict[str, ReplayCommand] = {}
+        self._not_written = ""
         self.running: tuple[pytest.Item, list[Exploration]] | None = None
 
     @pytest.hookimpl
@@ -46,7 +47,7 @@ class Reporting:
         A live line where somebody watches; in a log, where every line is kept, and from a worker of pytest-xdist, one
         line each minute.
         """
-        reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        reporter = self._reporter
         worker = hasattr(self._config, "workerinput")
         silent = reporter is None and not worker
         live = not silent and not worker and reporter.isatty and not os.environ.get("CI")
@@ -83,7 +84,7 @@ class Reporting:
                 return
             results = [exploration.as_json() for exploration in (*earlier, so_far)]
             self._write_json([*self._results, *results])
-            if len(earlier) not in told:
+            if len(earlier) not in told and self._reporter is not None:
                 told.add(len(earlier))
                 self._between_lines(terminal.first_finding(so_far, replay))
 
@@ -101,9 +102,13 @@ class Reporting:
         self._shown = 0.0
 
     @property
+    def _reporter(self) -> Any:
+        """What writes to the terminal; None with ``-p no:terminal``."""
+        return self._config.pluginmanager.get_plugin("terminalreporter")
+
+    @property
     def _writer(self) -> Any:
-        reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-        return reporter._tw
+        return self._reporter._tw
 
     def _overwrite(self, text: str) -> None:
         """Write over the line that pytest is writing, which does not know of it."""
@@ -162,7 +167,7 @@ class Reporting:
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Print a statement for each exploration."""
+        """Print a statement for each exploration, and where the result could not be written."""
         if self._results:
             terminalreporter.section("chaos")
             for line in terminal.summary(self._results, self._commands):
@@ -172,6 +177,8 @@ class Reporting:
             config = Path(terminal.__file__).with_name("allurerc.mjs")
             page = f"npx allure@3 generate --config {config} {where}"
             terminalreporter.line(f"recovery report: {where}; as one page: {page}")
+        if self._not_written:
+            terminalreporter.line(self._not_written, red=True)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, object, object]:
@@ -184,12 +191,20 @@ class Reporting:
         self._results += workers.left_untold(self._workers)
         self._commands |= workers.commands(self._workers)
         self._write_json(self._results)
+        if self._not_written and self._reporter is None:  # nobody else would tell it
+            self._to_the_terminal(f"{self._not_written}\n")
         if not hasattr(self._config, "workerinput") and options.value(self._config, "replay") is None:
             failed_before.keep(self._config, self._results)
         return result
 
     def _write_json(self, results: list[dict[str, Any]]) -> None:
-        """Replace the JSON result as a whole; only the controller does."""
+        """Replace the JSON result as a whole; only the controller does. What prevents it costs the session a line."""
         path = options.value(self._config, "json")
-        if path and not hasattr(self._config, "workerinput"):
+        if not path or hasattr(self._config, "workerinput"):
+            return
+        try:
             json_file.write(path, int(options.value(self._config, "seed") or 0), results)
+            self._not_written = ""
+        except (OSError, ValueError) as problem:
+            why = getattr(problem, "strerror", None) or problem
+            self._not_written = f"chaos: the result could not be written to {path}: {why} (--chaos-json)"

@@ -2,11 +2,22 @@
 
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import ChaosError
+from .errors import ChaosError, shown
+
+DeclaredPath = tuple[Path, str | None, bool, tuple[str, ...], bool]
+"""A path, its name where it was given one, whether it is private, what of it is ignored, and whether it may be any."""
+
+
+def named(paths: Sequence[DeclaredPath]) -> Iterator[tuple[Path, str, bool, tuple[str, ...], bool]]:
+    """Yield the same with names; where a private one's last part is not unique, its parent's name stands before."""
+    names = [name or path.name for path, name, *_ in paths]
+    for path, name, private, ignore, anything in paths:
+        shared = private and names.count(path.name) > 1
+        yield path, name or (f"{path.parent.name}-{path.name}" if shared else path.name), private, ignore, anything
 
 
 def check_arguments(run: Any, recover: Any, allow: Any, errors: str) -> None:
@@ -40,6 +51,15 @@ def check_function(check: Any, where: str) -> None:
         pass  # written in C: it says nothing of its arguments
 
 
+def declared_late(call: str) -> ChaosError:
+    """Return the error for what is declared when everything of a test has been explored."""
+    return ChaosError(
+        "declared-late",
+        f"chaos.{call} was called after the last chaos.explore: nothing was explored with it",
+        f"call it before: chaos.{call}(…), then chaos.explore(run=…)",
+    )
+
+
 def no_source(source: Any) -> ChaosError:
     """Return the error for what cannot be watched."""
     return ChaosError(
@@ -57,8 +77,12 @@ def path_of(source: Any) -> Path:
 
 
 def patterns(ignore: Sequence[str]) -> tuple[str, ...]:
-    """Return globs; a text is one of them, not as many as it has characters."""
-    return (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    """Return globs; a text is one of them, not as many as it has characters. Raises ChaosError for what is none."""
+    given = (ignore,) if isinstance(ignore, str) or not isinstance(ignore, Iterable) else tuple(ignore)
+    if not all(isinstance(pattern, str) for pattern in given):
+        hint = 'name patterns, e.g. ignore=["*.log", "runs.started_at"], or leave it out'
+        raise ChaosError("bad-ignore", f"ignore={shown(ignore)} holds no patterns", hint)
+    return given
 
 
 def check_platform() -> None:

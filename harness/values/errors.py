@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_SHOWN = 160
+
 
 class ChaosError(Exception):
     """A misuse or a limit of the harness, never a fault of the agent.
@@ -24,6 +26,15 @@ class ChaosError(Exception):
         return "\n".join([f"chaos: {first}", *(f"       {line}" for line in rest), f"       [{self.code}]"])
 
 
+def shown(value: object) -> str:
+    """Return a bad value as it is shown: as one would write it in Python, the middle of a long one left out."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        text = f"this {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} … {text[-_SHOWN // 4 :]} ({len(text)} characters)"
+
+
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """Return up to `count` known names that look like `name`, best first; the first few where none does."""
     names = sorted(known)
@@ -37,9 +48,8 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
 def unknown_fault(name: str, known: Iterable[str], option: str) -> ChaosError:
     """Return the error for a fault that nobody installed."""
     near = ", ".join(nearest(name, known))
-    return ChaosError(
-        "unknown-fault", f"no fault matches {name!r} ({option})", f"nearest: {near}\nall of them: pytest --chaos-list"
-    )
+    hint = f"nearest: {near}\nall of them: pytest --chaos-list"
+    return ChaosError("unknown-fault", f"no fault matches {shown(name)} ({option})", hint)
 
 
 def no_twin(did: str, host: str) -> ChaosError:
@@ -52,6 +62,11 @@ def no_twin(did: str, host: str) -> ChaosError:
         "a server that the test runs: chaos.network(name, upstream); a twin on a real port: chaos.serve(twin)\n"
         f'the real host: chaos.allow_network("{name}")',
     )
+
+
+def exits_well(problem: BaseException) -> bool:
+    """Say whether this is ``sys.exit()`` or ``sys.exit(0)``: how a program ends that has done its work."""
+    return isinstance(problem, SystemExit) and problem.code in (None, 0)
 
 
 class Permitted(Exception):

@@ -7,6 +7,11 @@ from typing import Any
 from .causes import Cause
 
 
+def counted(number: int, thing: str) -> str:
+    """Return so many things in words: ``1 violation``, ``2 violations``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One cause of failures with its smallest schedule.

@@ -1,11 +1,13 @@
 """A fault is one small declaration: a name, where it can strike, and what it does there."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from .errors import ChaosError, unknown_fault
 from .points import Effect, Point, When
+from .schedule import SWAP, Injection
 from .strikes import Strike
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
@@ -58,6 +60,26 @@ def with_twins(found: Iterable[Fault]) -> list[Fault]:
 def matches(globs: Iterable[str], point: Point) -> bool:
     """Say whether a point's ``kind.verb`` is one of these globs."""
     return any(fnmatchcase(f"{point.kind}.{point.verb}", glob) for glob in globs)
+
+
+def check_injection(injection: Injection, known: Mapping[str, Fault]) -> None:
+    """Raise ChaosError for a typed injection that no agent can meet: what it names, or how it is to come.
+
+    An order is none of the faults and is always known; it is had before or after an effect, once.
+    """
+    name, when = injection.fault, injection.when
+    fault = known.get(name)
+    if fault is None and name != SWAP:
+        raise unknown_fault(name, known, "--chaos-replay")
+    if injection.lasting and not (fault and fault.lasting):
+        raise ChaosError("bad-token", f"{name} cannot last (--chaos-replay)", f"type it without ~lasting: {name}@…")
+    moments = fault.when if fault else ("before", "after")
+    if when not in moments or (fault and not fault.applies(Effect(injection.point))):
+        raise ChaosError(
+            "bad-token",
+            f"{name} cannot strike {when} {injection.point} (--chaos-replay)",
+            f"it strikes {', '.join(moments)} {', '.join(fault.at) if fault else 'any effect'}",
+        )
 
 
 def fault(

@@ -17,6 +17,7 @@ _RANDOM_PART = re.compile(
 _LIKE_DRAWN = re.compile(r"[a-z0-9_]{8,}")
 _DRAWN_LENGTH = 8
 _MEANING = re.compile(r"[%#+\x00-\x1f\x7f]")
+_LIKE_QUOTED = re.compile(r"[0-9A-F]{2}")
 _QUOTED = re.compile(r"%([0-9A-F]{2})")
 
 
@@ -83,7 +84,10 @@ class Point:
     task: str = ""
 
     def __str__(self) -> str:
-        task = f"%{quoted(self.task)}" if self.task else ""
+        task = quoted(self.task)
+        if _LIKE_QUOTED.match(task):  # behind the % it would read as a quoted character of the target
+            task = f"%{ord(task[0]):02X}{task[1:]}"
+        task = f"%{task}" if task else ""
         return f"{self.kind}.{self.verb}:{quoted(self.target)}{task}#{self.n}"
 
 

@@ -4,15 +4,16 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import ChaosError
+from .errors import ChaosError, shown
 from .points import Point, When, unquoted
 
 _INJECTION = re.compile(
     r"(?P<fault>[\w-]+\.[\w-]+)(?:\.(?P<variant>[\w-]+))?(?P<lasting>~lasting)?"
     r"@(?P<stage>recover/)?(?P<kind>\w+)\.(?P<verb>\w+):(?P<target>(?:[^%#]|%[0-9A-F]{2})+)"
-    r"(?:%(?P<task>(?:[^%#]|%[0-9A-F]{2})+))?#(?P<n>[1-9]\d*)"
+    r"(?:%(?P<task>(?:[^%#]|%[0-9A-F]{2})+))?#(?P<n>[1-9][0-9]{0,8})"
     r"(?::(?P<when>before|middle|after))?"
 )
+_VARIANT = re.compile(r"[1-9][0-9]{0,5}")
 SWAP = "order.swap"
 """Not a fault: others go first at this point, as they might have."""
 _SHAPE = "fault[.variant][~lasting]@[recover/]kind.verb:target[%task]#n[:before|:middle|:after]"
@@ -85,11 +86,14 @@ def _parse_injection(part: str) -> Injection:
     if match is None:
         raise ChaosError(
             "bad-token",
-            f"{part!r} is not a replay token (--chaos-replay)",
+            f"{shown(part)} is not a replay token (--chaos-replay)",
             f"a token reads {_SHAPE}\ne.g. process.kill@file.replace:shared/report.md#1:after\n"
             "paste the whole token that a violation printed, in quotes",
         )
     g = match.groupdict()
+    if g["variant"] is not None and not _VARIANT.fullmatch(g["variant"]):
+        hint = f"variants are numbers from 1: {g['fault']}.2@…; without one it is the first"
+        raise ChaosError("bad-token", f"{shown(g['variant'])} is no variant of {g['fault']} (--chaos-replay)", hint)
     point = Point(g["kind"], g["verb"], unquoted(g["target"]), int(g["n"]), unquoted(g["task"] or ""))
     when: Any = g["when"] or "before"  # one of When, says the pattern
     return Injection(g["fault"], point, when, g["variant"] or "", bool(g["lasting"]), bool(g["stage"]))

@@ -6,27 +6,43 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from ..values.errors import ChaosError
+from ..values.errors import ChaosError, nearest
 from .disk import Source
 
 
 def check_sources(sources: Sequence[Source], projects: Sequence[Path] = ()) -> None:
     """Raise ChaosError for what cannot be explored, or hardly can be meant.
 
-    That is a missing parent, a path declared twice, a name used twice, a file that is held open; and a home, one of
-    `projects`, a folder above these, or one with a virtual environment in it, where nobody said that it is meant.
+    That is a missing parent, a private file, a path declared twice, a name used twice, a file that is held open; and a
+    home, one of `projects`, a folder above these, or one with a virtual environment in it, where nobody said that it is
+    meant.
     """
     for source in sources:
         _check_meant(source, projects)
         if not source.path.parent.is_dir():
-            raise ChaosError(
-                "no-parent",
-                f"{source.path} cannot be {_kind(source)}: {source.path.parent} does not exist",
-                f"create the parent first: {source.path.parent.name}.mkdir()",
-            )
+            raise _no_parent(source)
+        if source.private and source.path.is_file():
+            hint = "declare the folder that it is in: chaos.private(path.parent), or watch the file: chaos.watch(path)"
+            raise ChaosError("no-folder", f"{source.path} is a file, and chaos.private takes a folder", hint)
     for one, other in combinations(sources, 2):
         _check_pair(one, other)
     _check_not_held_open(sources)
+
+
+def _no_parent(source: Source) -> ChaosError:
+    """Return the error for a path below a folder that is not there: what is there is named, the nearest first."""
+    parent = source.path.parent
+    above = next(folder for folder in parent.parents if folder.is_dir())
+    missing = parent.relative_to(above).parts[0]
+    what = "is no folder" if (above / missing).exists() else "does not exist"
+    there = [entry.name for entry in os.scandir(above) if entry.is_dir() and entry.name != missing]
+    names = nearest(missing, there)
+    return ChaosError(
+        "no-parent",
+        f"{source.path} cannot be {_kind(source)}: {above / missing} {what}",
+        f"nearest in {above}: {', '.join(names) or 'it has no folders'}\n"
+        f"create the parent first: {parent.name}.mkdir()",
+    )
 
 
 def _check_meant(source: Source, projects: Sequence[Path]) -> None:

@@ -168,6 +168,7 @@ def test_who_cannot_come_first_leaves_the_other_order_untried(tmp_path: Path) ->
 
     result = _explored(run, tmp_path / "e")
     assert result.skipped == {"held_in_vain": 1}
+    assert "; 1 other order could not come" in result.statement
     assert "exhaustive" not in result.statement
 
 

@@ -36,6 +36,9 @@ ENDS: dict[str, tuple[Callable[[], Any], str, str]] = {
     "returns": (lambda: 3, "returned", ""),
     "raises": (lambda: _raise(ValueError("no")), "raised", "ValueError: no"),
     "sys.exit": (lambda: sys.exit(3), "raised", "SystemExit: 3"),
+    "sys.exit with a text": (lambda: sys.exit("no such topic"), "raised", "SystemExit: no such topic"),
+    "sys.exit after work done": (lambda: sys.exit(), "returned", ""),
+    "sys.exit with 0": (lambda: sys.exit(0), "returned", ""),
     "KeyboardInterrupt": (lambda: _raise(KeyboardInterrupt()), "raised", "KeyboardInterrupt"),
     "an error that cannot be pickled": (
         lambda: _raise(Unpicklable("odd", threading.Lock())),

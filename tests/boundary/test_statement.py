@@ -1,6 +1,7 @@
 """What slipped by the boundary is said: the statement claims no more than was seen."""
 
 import io
+import re
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -60,5 +61,6 @@ def test_a_disk_in_memory_is_a_disk(tmp_path: Path) -> None:
 
         result = explored(SimpleNamespace(explore=explore), tmp_path / "e")
     assert "open shared/raw" in result.unintercepted
+    assert re.search(r"; \d+ effects? unseen \(.*open shared/raw", result.statement)
     assert "exhaustive" not in result.statement
     assert "unwatched writes" in result.statement

@@ -4,6 +4,7 @@ import socket
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 from rollproof.chaos import Chaos
 from rollproof.values.errors import ChaosError
@@ -50,6 +51,22 @@ def test_only_a_twin_can_be_served() -> None:
     with pytest.raises(ChaosError, match=r"no-twin") as caught:
         chaos.serve("https://api.other.test")
     assert "declared: https://api.mail.test" in str(caught.value)
+
+
+def test_a_model_can_be_served() -> None:
+    """By what declaring it returned: of two providers that is OpenAI; the other one is served by its address."""
+    with closing(Chaos(Options())) as chaos:
+        model = chaos.llm({"Say": "All is well."})
+        assert model.base_url == "https://api.openai.com/v1"
+        service = chaos.serve(model)
+        assert service.name == "api.openai.com"
+        question = {"model": "m", "messages": [{"role": "user", "content": "Say it"}]}
+        headers = {"Authorization": "Bearer a-key-of-this-test"}
+        answer = httpx.post(f"{service.url}/chat/completions", json=question, headers=headers).json()
+        assert answer["choices"][0]["message"]["content"] == "All is well."
+        assert chaos.serve("https://api.anthropic.com").name == "api.anthropic.com"
+        own = chaos.llm({"Say": "…"}, base_url="https://models.test/v1")
+        assert own.base_url == "https://models.test/v1"
 
 
 def test_an_upstream_that_says_no_address() -> None:

@@ -20,6 +20,62 @@ def test_a_test_that_explores_nothing(pytester: pytest.Pytester) -> None:
     refused(pytester.runpytest_inprocess(), "not-explored", "explored nothing")
 
 
+LATE = {
+    "invariant": "@chaos.invariant\ndef no_draft(world): assert False",
+    "watch": "chaos.watch(own)",
+    "private": "chaos.private(own)",
+    "api": "chaos.api('https://a.test')",
+    "llm": "chaos.llm({'a': 'b'})",
+    "mcp": "chaos.mcp({'book': print}, base_url='https://tools.test/mcp')",
+    "mailbox": "chaos.mailbox()",
+    "network": "chaos.watch(own)\nchaos.network('shop', '127.0.0.1:80')",
+    "allow_network": "chaos.allow_network('a.test')",
+}
+EXPLORED = "chaos.watch(shared)\nchaos.explore(run=lambda: write(shared))\n"
+
+
+@pytest.mark.parametrize("call", LATE)
+def test_what_is_declared_after_everything_was_explored(pytester: pytest.Pytester, call: str) -> None:
+    """Nobody would ever look at it: it is an error, with and without ``--chaos``."""
+    write_test(pytester, EXPLORED + LATE[call])
+    refused(pytester.runpytest_inprocess(), "declared-late", f"chaos.{call} was called after the last chaos.explore")
+    if call == "invariant":
+        refused(explore(pytester, "--chaos-faults=process.kill"), "declared-late")
+
+
+def test_what_is_declared_between_explorations(pytester: pytest.Pytester) -> None:
+    """It counts from the next one on."""
+    check = "@chaos.invariant\ndef no_draft(world): assert 'b' not in world.files, 'a draft'\n"
+    again = "chaos.explore(run=lambda: (shared / 'b').touch())"
+    write_test(pytester, EXPLORED + check + again)
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+    result = explore(pytester, "--chaos-faults=process.kill")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*no_draft broken*"])
+
+
+@pytest.mark.parametrize("arguments", [["--chaos"], []])
+def test_a_run_that_exits_as_a_program_does(pytester: pytest.Pytester, arguments: list[str]) -> None:
+    """With 0 it has done its work and returned None, sync or async; with anything else it failed."""
+    body = """
+        def agent():
+            write(shared)
+            sys.exit({code})
+        async def agents():
+            (shared / "b").touch()
+            sys.exit()
+        chaos.watch(shared)
+        assert chaos.explore(run=agent).result is None
+        assert chaos.explore(run=agents).result is None
+    """
+    write_test(pytester, body.format(code=0), before="import sys")
+    pytester.runpytest_inprocess("--chaos-faults=process.kill", *arguments).assert_outcomes(passed=1)
+    write_test(pytester, body.format(code=2), before="import sys")
+    result = pytester.runpytest_inprocess(*arguments)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*SystemExit: 2*"])
+
+
 def test_a_run_that_fails_without_a_fault(pytester: pytest.Pytester) -> None:
     """Its own traceback is shown, and that nothing was explored."""
     write_test(
@@ -35,6 +91,24 @@ def test_a_run_that_fails_without_a_fault(pytester: pytest.Pytester) -> None:
     assert re.search(r"test_it\.py\D+\d+\D+in broken", output)
 
 
+def test_a_run_that_does_not_end(pytester: pytest.Pytester) -> None:
+    """What it did instead is counted, and that it did not end is said first."""
+    write_test(
+        pytester,
+        """
+        import time
+        def poll():
+            write(shared)
+            while True:
+                time.sleep(1)
+        chaos.watch(shared)
+        chaos.explore(run=poll)
+    """,
+    )
+    output = refused(explore(pytester), "fails-without-a-fault", "nothing was explored")
+    assert re.search(r"without any fault the run did not end \(0 requests, \d+ waits, ", output), output
+
+
 def test_a_run_that_does_nothing_outside(pytester: pytest.Pytester) -> None:
     """There is nothing to explore; what to declare is said."""
     write_test(pytester, "chaos.watch(shared)\nchaos.explore(run=lambda: 42)")
@@ -47,10 +121,19 @@ def test_a_run_that_writes_somewhere_else(pytester: pytest.Pytester) -> None:
     refused(explore(pytester), "no-points", "a.txt", "chaos.watch(path)")
 
 
-def test_a_path_whose_parent_does_not_exist(pytester: pytest.Pytester) -> None:
-    """Watching below a folder that is not there is a typing error, not an empty world."""
-    write_test(pytester, "chaos.watch(tmp_path / 'typo' / 'shared')\nchaos.explore(run=lambda: write(shared))")
-    refused(explore(pytester), "no-parent", "typo/shared", "does not exist", "mkdir()")
+@pytest.mark.parametrize(
+    ("path", "texts"),
+    [
+        ("tmp_path / 'sharde' / 'a' / 'b'", ["sharde does not exist", ": shared\n", "a.mkdir()"]),
+        ("own / 'typo' / 'shared'", ["typo/shared", "typo does not exist", "own: it has no folders\n", "typo.mkdir()"]),
+        ("tmp_path / 'notes' / 'shared'", ["notes/shared", "notes is no folder", ": own, shared\n"]),
+    ],
+)
+def test_a_path_whose_parent_does_not_exist(pytester: pytest.Pytester, path: str, texts: list[str]) -> None:
+    """Watching below a folder that is not there is a typing error, not an empty world; what is there is named."""
+    declared = f"(tmp_path / 'notes').touch()\nchaos.watch({path})"
+    write_test(pytester, f"{declared}\nchaos.explore(run=lambda: write(shared))")
+    refused(explore(pytester), "no-parent", *texts)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +150,10 @@ def test_a_path_whose_parent_does_not_exist(pytester: pytest.Pytester) -> None:
         ("chaos.watch(42)", "bad-source", "42"),
         ("chaos.watch('')", "bad-source", "''"),
         ("chaos.private(None)", "bad-source", "None"),
+        ("(own / 'notes').touch()\nchaos.private(own / 'notes')", "no-folder", "notes is a file, and chaos.private"),
+        ("chaos.watch(shared, ignore=None)", "bad-ignore", "ignore=None holds no patterns"),
+        ("chaos.private(own, ignore=3)", "bad-ignore", "ignore=3 holds no patterns"),
+        ("chaos.watch(shared, ignore=[own])", "bad-ignore", 'e.g. ignore=["*.log", "runs.started_at"]'),
         ("chaos.api('https://a.test')\nchaos.api('https://a.test')", "twice", "https://a.test"),
     ],
 )
@@ -439,6 +526,9 @@ def test_an_argument_that_cannot_be_meant(pytester: pytest.Pytester, asked: str,
     [
         ("(depth=3)", "bad-depth"),
         ("(budget=-1)", "bad-budget"),
+        ("(seed=10**5000)", "bad-seed"),
+        ("(depth=10**5000)", "bad-depth"),
+        ("(budget=10**5000)", "bad-budget"),
         ("(faults=3)", "bad-faults"),
         ("(faults=[3])", "bad-faults"),
     ],

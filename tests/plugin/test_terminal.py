@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from rollproof.reports.terminal import failure_text
+from rollproof.values.exploration import Exploration, Finding
+from rollproof.values.replaying import ReplayCommand
 
 from .projects import write_project, write_test
 
@@ -187,6 +190,14 @@ def test_only_the_first_findings_are_told(pytester: pytest.Pytester) -> None:
     assert found == 7
     assert output.count("  replay   pytest --chaos") == 5
     assert f"… and {found - 5} more violations (--chaos-json=FILE has all)" in output
+
+
+@pytest.mark.parametrize(("found", "told"), [(6, "1 more violation "), (7, "2 more violations ")])
+def test_how_many_more_there_are(found: int, told: str) -> None:
+    """One is told as one."""
+    findings = tuple(Finding(("no_leftovers",), f"process.kill@file.open:a#{n}:after", "left") for n in range(found))
+    text = failure_text(Exploration(violations=findings), ReplayCommand("test_it.py::test_it"))
+    assert f"… and {told}(--chaos-json=FILE has all)" in text
 
 
 def test_only_the_first_differences_are_shown(pytester: pytest.Pytester) -> None:

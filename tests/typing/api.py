@@ -30,9 +30,11 @@ def test_with_everything(chaos: Chaos, tmp_path: Path) -> None:
     tools = chaos.mcp({"book": book, "fly": ({"type": "object"}, book)}, base_url="https://tools.test/mcp", token="x")
     chaos.mcp({"book": book}, command=["npx", "-y", "@travel/server"])
     chaos.llm(lambda request: {"text": str(request["model"])}, base_url="http://models.test/v1")
+    model = chaos.serve(chaos.llm({"Say": "text"}, base_url="http://gateway.test/v1"))
     post, shop = chaos.serve(mail), chaos.network("shop", "127.0.0.1:5432")
     where: tuple[str, str, int] = (post.url, shop.host, shop.port)
     assert where
+    assert model.url
 
     @chaos.invariant
     def one_mail(world: World) -> None:

@@ -9,7 +9,7 @@ from rollproof.values.schedule import Injection, Schedule
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 WORDS = st.from_regex(r"[a-z_]{1,8}", fullmatch=True)
-POINTS = st.builds(Point, WORDS, WORDS, NAMES, st.integers(1, 99), st.just("") | NAMES.map(lambda name: f"w{name}"))
+POINTS = st.builds(Point, WORDS, WORDS, NAMES, st.integers(1, 99), st.just("") | NAMES)
 INJECTIONS = st.builds(
     Injection,
     st.builds(lambda family, what: f"{family}.{what}", WORDS, WORDS),
@@ -26,6 +26,34 @@ def test_a_token_reads_back_whatever_files_are_called(injections: list[Injection
     """Parsing what was printed gives the same schedule."""
     schedule = Schedule(tuple(injections))
     assert Schedule.parse(str(schedule)) == schedule
+
+
+NEARLY = st.lists(
+    st.sampled_from([*"aA1٣²%#@:.~+/ \n", "order.swap", "~lasting", "recover/", "%41", "%zz", " + ", ":before", "#1"])
+    | st.sampled_from(["process.kill@file.write:", "9" * 5000, ".0", ".2", ".²", "\udc80"])
+    | st.text(max_size=3),
+    max_size=12,
+).map("".join)
+
+
+@given(st.text() | NEARLY | st.builds(lambda part: f"a.b@c.d:e{part}", NEARLY))
+def test_any_text_is_a_schedule_or_refused(text: str) -> None:
+    """What is accepted prints as a token that means the same; of what is refused the error says so, in a few lines."""
+    schedule, said = Schedule(), "[bad-token]"
+    try:
+        schedule = Schedule.parse(text)
+    except ChaosError as problem:
+        said = str(problem)
+    assert said.endswith("[bad-token]")
+    assert len(said) < 1000
+    assert not schedule.injections or Schedule.parse(str(schedule)) == schedule
+
+
+@given(st.lists(INJECTIONS, min_size=1, max_size=3))
+def test_a_token_prints_as_it_was_typed(injections: list[Injection]) -> None:
+    """No part of it is lost, or said in another way."""
+    token = str(Schedule(tuple(injections)))
+    assert str(Schedule.parse(token)) == token
 
 
 def test_the_contract_s_examples_can_be_typed() -> None:
