@@ -203,7 +203,8 @@ class Reporting:
         if not path or hasattr(self._config, "workerinput"):
             return
         try:
-            json_file.write(path, int(options.value(self._config, "seed") or 0), results)
+            where = os.path.join(self._config.invocation_params.dir, path)  # wherever a test has gone meanwhile
+            json_file.write(where, int(options.value(self._config, "seed") or 0), results)
             self._not_written = ""
         except (OSError, ValueError) as problem:
             why = getattr(problem, "strerror", None) or problem

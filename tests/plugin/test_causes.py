@@ -76,6 +76,14 @@ def test_json_has_the_keys_of_the_contract(project: pytest.Pytester) -> None:
     }
 
 
+def test_the_file_is_where_pytest_was_started(project: pytest.Pytester) -> None:
+    """A test that goes elsewhere takes it nowhere: that folder may be watched."""
+    file = project.path / "agents" / "test_it.py"
+    file.write_text(file.read_text().replace("    own.mkdir()", "    own.mkdir()\n    import os\n    os.chdir(own)"))
+    project.runpytest_subprocess("--chaos", "--chaos-json=it.json", "--basetemp=base", "agents")
+    assert [path.relative_to(project.path).as_posix() for path in project.path.rglob("it.json")] == ["it.json"]
+
+
 def test_the_terminal_shows_the_line_that_made_it(project: pytest.Pytester) -> None:
     """Way, effect, place and statement of each finding; what a recovery raised, and where."""
     output = project.runpytest_subprocess("--chaos", "agents").stdout.str()
