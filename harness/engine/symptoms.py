@@ -111,7 +111,7 @@ class Diagnosis:
             others = ()
         between = _in_between(judgement)
         if damaged := tuple(one for one in (*found, *others) if one.side == "done" and one.change in between):
-            own = tuple(one for one in found if one.way == "twice")
+            own = tuple(one for one in found if one.way == "twice" or one.change is None)
             return Symptoms((*damaged, *own), rest=found)
         return Symptoms(found, others)
 
@@ -212,7 +212,9 @@ def _is_asked(violation: Violation, judgement: Judgement) -> bool:
 
 
 def _ending(promise: str, life: Lived) -> Symptom:
-    last = Blamed("", life.stopped_at) if life.stopped_at else _last(life)
+    last = _last(life)
+    if life.stopped_at and (last is None or last.place != life.stopped_at):  # it waits there, for nothing to come
+        last = Blamed("", life.stopped_at)
     if life.outcome.kind == "raised":
         died = Raised("the process died", () if last is None else last.place)
         return Symptom(promise, "raised", raised=life.outcome.raised or died)

@@ -38,7 +38,7 @@ def restart(shared, own):
 
 BREAKS = {"all_or_nothing"}
 FAULTS = ("process.kill",)
-CAUSES = ["torn: file.open:shared/labels.txt in replace_both"]
+CAUSES = ["not the same: file.rename:shared/model.txt in restart", "torn: file.open:shared/labels.txt in replace_both"]
 
 
 def explore(chaos, tmp_path, restart=restart):

@@ -33,7 +33,7 @@ def restart(shared, own):
 
 BREAKS = {"all_or_nothing"}
 FAULTS = ("process.kill",)
-CAUSES = ["left over: file.open:shared/prices.html in publish"]
+CAUSES = ["torn: file.open:shared/prices.html in publish"]
 
 
 def explore(chaos, tmp_path, restart=restart):

@@ -58,7 +58,7 @@ def roll_back(shared):
 
 
 BREAKS = {"all_or_nothing"}
-CAUSES = ["left over: sqlite.insert:shared/catalog.db:uploads in upload"]
+CAUSES = ["not the same: sqlite.insert:shared/catalog.db:uploads in upload"]
 
 
 def explore(chaos, tmp_path):

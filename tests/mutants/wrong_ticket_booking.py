@@ -14,8 +14,8 @@ import httpx
 BREAKS = {"credential_hygiene"}
 HALL = "https://hall.example.test"
 CAUSES = [
-    "left over: file.write:agent/last_failure.json in post",
-    "left over: file.write:agent/last_failure.json in post",
+    "left over: file.open:agent/last_failure.json in post",
+    "left over: file.open:agent/last_failure.json in post",
 ]
 
 

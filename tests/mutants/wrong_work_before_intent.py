@@ -42,7 +42,7 @@ def restart(shared, own):
 
 
 BREAKS = {"all_or_nothing"}
-CAUSES = ["left over: file.open:shared/terms.md in work"]
+CAUSES = ["torn: file.open:shared/terms.md in work"]
 
 
 def explore(chaos, tmp_path, when=1):
