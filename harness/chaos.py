@@ -374,8 +374,9 @@ class Chaos:
         """Run without a fault, here: an ordinary test."""
         from .engine.ordinary import run_once
 
-        result = run_once(run, self._twins, lambda: self._networks.reach(frozenset(self._hosts)), self._unanswered)
-        return Exploration(test=self._test, result=result, statement="one run without a fault (no --chaos)")
+        reach = lambda: self._networks.reach(frozenset(self._hosts))  # noqa: E731
+        result, said = run_once(run, self._twins, reach, self._unanswered)
+        return Exploration(test=self._test, result=result, statement=said)
 
     def _unanswered(self) -> ChaosError | None:
         """Return what a twin on a real port could not answer."""

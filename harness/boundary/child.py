@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from ..values.hosts import hosts_of
 from ..values.network import Reach
 from ..values.places import Place, Raised
 from ..values.points import Point, canonical, hide_drawn
@@ -48,6 +49,7 @@ from .guard import Guard
 from .places import Places
 from .resting import Rest
 from .scope import Root, Scope
+from .transport import unreachable_in
 
 _real_exit = os._exit
 _NUMBER = re.compile(r"(?<!\d)\d{1,9}(?!\d)")
@@ -125,9 +127,9 @@ class Boundary:
         scope = Scope(agent.roots, self._renamed)
         self._gate.networked = bool(agent.reach.networks)
         self._reads = reads.Reads(self._gate, scope)
-        guard = Guard(self._gate, scope, self._reads, agent.reach, mail.servers())
+        guard = Guard(self._gate, scope, self._reads, agent.reach, hosts_of(agent.twins), mail.servers())
         mail.carry(self._gate)
-        http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.reach))
+        http.carry(http.Exchange(self._gate, agent.twins, guard.refuse, agent.reach))
         sqlite.install(self._gate, scope, self._reads, self._time)
         files.install(self._gate, scope, self._reads)
         listing.install(self._gate, scope, agent.seed, self._reads.linked)
@@ -285,6 +287,8 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
         kind, error = "raised", f"{type(problem).__name__}: {problem}".rstrip(": ")
         trace = _agent_traceback(problem) if show else ""
         raised = Raised(_type_name(type(problem)), gate.places.raised(problem))
+        if (refusal := unreachable_in(problem)) is not None:
+            gate.note("needed", f"{refusal.host}\n{refusal.line}")
     rests = rest is not None and rest.is_there()
     try:
         if not rests:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Container
 from copy import copy
 from typing import Any, NoReturn
 
+from ..values.hosts import is_look
+from ..values.http import HttpRequest
 from ..values.network import Reach
 from ..values.places import Place
 from ..values.strikes import Disturb, Fail
@@ -15,6 +17,7 @@ from .channel import Connecting
 from .gate import Gate
 from .reads import CONTENT, Reads
 from .scope import Scope, database_path
+from .transport import Unreachable
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _UNNAMED = getattr(os, "O_TMPFILE", -1)  # a file that never has a name
@@ -29,9 +32,16 @@ class Guard:
     """Sees what happens before it happens, whoever does it."""
 
     def __init__(
-        self, gate: Gate, scope: Scope, reads: Reads, reach: Reach, servers: Container[tuple[str, int]] = ()
+        self,
+        gate: Gate,
+        scope: Scope,
+        reads: Reads,
+        reach: Reach,
+        declared: frozenset[str] = frozenset(),
+        servers: Container[tuple[str, int]] = (),
     ) -> None:
         self._gate, self._scope, self._reads, self._reach, self._servers = gate, scope, reads, reach, servers
+        self._declared = declared
         self._own_name = socket.gethostname()
         self._hosts = reach.hosts | {address for host in reach.hosts for address in _addresses(host)}
         self._told: set[str] = set()
@@ -46,12 +56,26 @@ class Guard:
         if watch is not None and self._gate.active:
             watch(self, event, arguments)
 
-    def forbid(self, host: str) -> NoReturn:
-        """Refuse a connection, and tell the parent who tried."""
+    def refuse(self, request: HttpRequest) -> NoReturn:
+        """Refuse a request to a host without a twin: a mere look as if the network were down, any other as an error."""
+        if not is_look(request.method, request.hostname, self._declared):
+            line = self._report("forbidden", request.host)
+            raise ConnectionRefusedError(f"chaos: {request.host} has no twin ({line})")
+        raise Unreachable(request.host, self._report("asked", request.hostname))
+
+    def _forbid(self, host: str, *, by_name: bool) -> NoReturn:
+        """Refuse a connection, or the look-up of a name, which is none of its own where a request to it follows."""
+        line = self._report("looked_up" if by_name else "forbidden", host)
+        if by_name:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        raise ConnectionRefusedError(f"chaos: {host} has no twin ({line})")
+
+    def _report(self, kind: str, host: str) -> str:
+        """Tell the parent that the agent tried to reach a host; returns the agent's line."""
         line = agent_line(self._gate.places.current())
         with self._gate.quiet():
-            self._gate.note("forbidden", f"{host}\n{line}")
-        raise ConnectionRefusedError(f"chaos: {host} has no twin ({line})")
+            self._gate.note(kind, f"{host}\n{line}")
+        return line
 
     def _opened(self, event: str, arguments: tuple[Any, ...]) -> None:
         path, _, flags = arguments
@@ -107,7 +131,7 @@ class Guard:
         elif name == "::1" and self._is_ours("127.0.0.1", port):
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))  # try the next address
         elif name not in self._hosts and not (self._reach.networks and event in _LOOKED_UP and name in _LOOPBACK):
-            self.forbid(name)
+            self._forbid(name, by_name=event in _LOOKED_UP)
 
     def _is_ours(self, host: str, port: Any) -> bool:
         return self._reach.network(host, port) is not None or (host, port) in self._servers

@@ -26,6 +26,7 @@ CLIENTS = ("httpx", "httpx2")
 CALLED = ("mcp", "stdio")  # kinds of points of servers of tools
 Answer = Callable[[HttpRequest], HttpResponse]
 Later = Callable[[HttpRequest], Awaitable[HttpResponse]]
+Refuse = Callable[[HttpRequest], NoReturn]
 
 
 def import_clients() -> list[ModuleType]:
@@ -36,8 +37,8 @@ def import_clients() -> list[ModuleType]:
 class Exchange:
     """Carries one request of the agent through the gate to the parent, where the twins live."""
 
-    def __init__(self, gate: Gate, twins: Sequence[Twin], forbidden: Callable[[str], NoReturn], reach: Reach) -> None:
-        self._gate, self._twins, self._forbidden, self.reach = gate, twins, forbidden, reach
+    def __init__(self, gate: Gate, twins: Sequence[Twin], refuse: Refuse, reach: Reach) -> None:
+        self._gate, self._twins, self._refuse, self.reach = gate, twins, refuse, reach
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Return the answer; a request that is no point of its own goes straight to its twin.
@@ -48,7 +49,7 @@ class Exchange:
         if twin is None:
             if self.reach.permits(request.hostname, request.port):
                 raise Permitted
-            self._forbidden(request.host)
+            self._refuse(request)
         place = _place(twin, request)
         if not place[1]:
             return self._asked(Act(Point(twin.kind, request.method.lower(), place[2]), request, self._gate.now()))

@@ -2,6 +2,7 @@
 
 from ..boundary.interrupts import Interrupted
 from ..values.exploration import Exploration
+from ..values.hosts import told_of
 from .auditing import Audit
 from .setting import Setting
 
@@ -56,6 +57,7 @@ def _beside(result: Exploration, setting: Setting) -> list[str]:
         parts.append("real connections: " + ", ".join(front.network.name for front in setting.fronts) + through)
     if setting.hosts:
         parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
+    parts += told_of(result.asked)
     return parts
 
 
@@ -89,7 +91,7 @@ def interruption(problem: BaseException) -> str:
 
 def _covered(result: Exploration, setting: Setting, cut_at: int, reduced: bool) -> str:
     exact = not (result.unintercepted or result.drifted or result.flaky or result.skipped or result.errors)
-    exact = exact and not result.concurrent and not result.inside
+    exact = exact and not result.concurrent and not result.inside and not result.asked
     word = "exhaustive: " if exact and setting.shard[1] == 1 and not setting.hosts else ""
     part = "" if setting.shard[1] == 1 else f"shard {setting.shard[0]} of {setting.shard[1]} of "
     faults = "every selected fault" if result.skipped == {} else "selected faults"
