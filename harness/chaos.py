@@ -11,6 +11,7 @@ from .reports.terminal import fail_where_needed
 from .values.arguments import check_arguments, check_function, check_platform, no_source, path_of, patterns
 from .values.errors import ChaosError
 from .values.exploration import Exploration
+from .values.hosts import Hosts, hosts_of
 from .values.options import Options
 from .values.replaying import ReplayCommand
 
@@ -57,7 +58,7 @@ class Chaos:
         self._mailboxes: dict[str, Mailbox] = {}
         self._invariants: list[Invariant] = []
         self._secrets: dict[str, bytes] = {}
-        self._hosts: set[str] = set()
+        self._hosts = Hosts()
         self._made: Networks | None = None
         self._environment: dict[str, str] = {}
         self._elsewhere: list[Exploration] = []
@@ -155,10 +156,11 @@ class Chaos:
 
     def allow_network(self, host: str) -> None:
         """Permit connections to one real host, named without a port; the statement then does not say exhaustive."""
-        if not host or "/" in host or host.count(":") == 1:
-            hint = 'name the host alone: chaos.allow_network("api.example.com")'
-            raise ChaosError("bad-host", f"{host!r} is no host", hint)
-        self._hosts.add(host.lower())
+        self._hosts.allow(host)
+
+    def offline(self, host: str) -> None:
+        """Say that the agent may ask this host and not get there, as for a look for updates: refused, and no error."""
+        self._hosts.keep_away(host)
 
     def network(self, name: str, upstream: "str | Addressed") -> "Network":
         """Declare a server that the test runs at `upstream` (``host:port``), of any protocol; returns where to find it.
@@ -226,6 +228,7 @@ class Chaos:
         __tracebackhide__ = True
         self.explored = True
         check_arguments(run, recover, allow, errors)
+        self._hosts.check({*hosts_of(self._twins), *self._mailboxes})
         from .boundary.ordinary import environment
 
         with environment(self._environment), self._seams():
@@ -330,7 +333,8 @@ class Chaos:
             allow,
             retry,
             errors,
-            hosts=frozenset(self._hosts),
+            hosts=frozenset(self._hosts.allowed),
+            offline=frozenset(self._hosts.offline),
             fronts=tuple(self._networks.fronts),
             proxies=self._networks.proxies,
             servers=tuple(self._networks.servers),
@@ -374,8 +378,7 @@ class Chaos:
         """Run without a fault, here: an ordinary test."""
         from .engine.ordinary import run_once
 
-        reach = lambda: self._networks.reach(frozenset(self._hosts))  # noqa: E731
-        result, said = run_once(run, self._twins, reach, self._unanswered)
+        result, said = run_once(run, self._twins, lambda: self._networks.reach(self._hosts), self._unanswered)
         return Exploration(test=self._test, result=result, statement=said)
 
     def _unanswered(self) -> ChaosError | None:

@@ -17,7 +17,7 @@ from .channel import Connecting
 from .gate import Gate
 from .reads import CONTENT, Reads
 from .scope import Scope, database_path
-from .transport import Unreachable
+from .transport import TransportFault, Unreachable, network_down
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _UNNAMED = getattr(os, "O_TMPFILE", -1)  # a file that never has a name
@@ -58,6 +58,8 @@ class Guard:
 
     def refuse(self, request: HttpRequest) -> NoReturn:
         """Refuse a request to a host without a twin: a mere look as if the network were down, any other as an error."""
+        if request.hostname in self._reach.offline:
+            raise TransportFault("refused")
         if not is_look(request.method, request.hostname, self._declared):
             line = self._report("forbidden", request.host)
             raise ConnectionRefusedError(f"chaos: {request.host} has no twin ({line})")
@@ -65,9 +67,11 @@ class Guard:
 
     def _forbid(self, host: str, *, by_name: bool) -> NoReturn:
         """Refuse a connection, or the look-up of a name, which is none of its own where a request to it follows."""
+        if host.lower() in self._reach.offline:
+            raise network_down(by_name=by_name)
         line = self._report("looked_up" if by_name else "forbidden", host)
         if by_name:
-            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+            raise network_down(by_name=True)
         raise ConnectionRefusedError(f"chaos: {host} has no twin ({line})")
 
     def _report(self, kind: str, host: str) -> str:
@@ -129,7 +133,7 @@ class Guard:
             if event == "socket.connect":
                 self._connecting(network)
         elif name == "::1" and self._is_ours("127.0.0.1", port):
-            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))  # try the next address
+            raise network_down(by_name=False)  # try the next address
         elif name not in self._hosts and not (self._reach.networks and event in _LOOKED_UP and name in _LOOPBACK):
             self._forbid(name, by_name=event in _LOOKED_UP)
 

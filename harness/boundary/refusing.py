@@ -3,20 +3,22 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from ..values.errors import ChaosError, no_twin
+from ..values.errors import ChaosError, Permitted, no_twin
 from ..values.hosts import hosts_of, is_look
 from ..values.http import HttpRequest, HttpResponse
 from ..values.network import Reach
 from ..values.sources import Twin, twin_for
 from .guard import agent_line
 from .places import calling
-from .transport import Unreachable, unreachable_in
+from .transport import TransportFault, Unreachable, unreachable_in
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
 class Refusing:
-    """Answers as the twins do, and refuses a mere look at another host as if the network were down.
+    """Answers as the twins do, and refuses a look at another host, or any request to one that is offline.
+
+    Where there are no twins, the network answers all but the hosts that are offline.
 
     Args:
         answer: says what twins and the network may answer, and raises ChaosError for all else.
@@ -31,14 +33,24 @@ class Refusing:
         self.asked: dict[str, None] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the answer to one request; raises Unreachable for a look."""
+        """Return the answer to one request; raises TransportFault where it meets a network that is down."""
         host = request.hostname
+        if host in self._reach.offline:
+            raise TransportFault("refused")
+        if not self._twins:
+            raise Permitted
         answered = twin_for(self._twins, request.url) is not None or self._reach.permits(host, request.port)
         if answered or not is_look(request.method, host, self._declared):
             return self._answer(request)
         line = agent_line(calling(sys._getframe(1)))
         self.asked[f"{host}\n{line}"] = None
         raise Unreachable(host, line)
+
+    def permits(self, host: str, port: int | None) -> bool:
+        """Say whether a connection to there is real."""
+        if host.lower() in self._reach.offline:
+            return False
+        return not self._twins or self._reach.permits(host, port)
 
     @staticmethod
     def needed(problem: Exception) -> ChaosError | None:

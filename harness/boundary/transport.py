@@ -1,5 +1,9 @@
 """An error of the network instead of an answer."""
 
+import errno
+import os
+import socket
+
 
 class TransportFault(Exception):
     """On its way into a client library's own exception; `reason` as in `Disconnect`."""
@@ -15,6 +19,13 @@ class Unreachable(TransportFault):
     def __init__(self, host: str, line: str) -> None:
         super().__init__("refused")
         self.host, self.line = host, line
+
+
+def network_down(*, by_name: bool) -> OSError:
+    """Return what the system says where there is no network: of a name that is looked up, or of a connection."""
+    if by_name:
+        return socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    return ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
 
 def unreachable_in(problem: BaseException) -> Unreachable | None:

@@ -30,7 +30,8 @@ def run_once(
             it; and where it died of a host that it could not reach.
     """
     with ExitStack() as undo:
-        here, asked = _answer(twins, reach(), undo) if twins else (_nothing, {})
+        reached = reach()
+        here, asked = _answer(twins, reached, undo) if twins or reached.offline else (_nothing, {})
         try:
             result = run()
             if inspect.isawaitable(result):
@@ -53,7 +54,7 @@ def _answer(twins: "Sequence[Twin]", reach: "Reach", undo: ExitStack) -> tuple[P
 
     directly = Directly(twins, reach)
     refusing = Refusing(directly, twins, reach)
-    undo.callback(http.install(refusing, reach.permits))
+    undo.callback(http.install(refusing, refusing.permits))
     if commands := commands_of(twins):
         from ..boundary import mcp_stdio
 

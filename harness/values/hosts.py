@@ -1,16 +1,50 @@
-"""Hosts that no twin stands for: what an agent may ask of them without need."""
+"""Hosts that no twin stands for: what a test permits of them, and what an agent may ask of them without need."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from .errors import ChaosError
 from .sources import Twin
 
 _LOOKS = ("GET", "HEAD")
 
 
+@dataclass(slots=True)
+class Hosts:
+    """The real hosts that a test speaks of: those that may be reached, and those that may be asked in vain."""
+
+    allowed: set[str] = field(default_factory=set)
+    offline: set[str] = field(default_factory=set)
+
+    def allow(self, host: str) -> None:
+        """Let a host be reached."""
+        self.allowed.add(_named(host, "allow_network"))
+
+    def keep_away(self, host: str) -> None:
+        """Let a host be asked, and not be reached."""
+        self.offline.add(_named(host, "offline"))
+
+    def check(self, declared: Iterable[str]) -> None:
+        """Raise ChaosError for a host that is offline and declared, or allowed, too."""
+        for host in sorted(self.offline & {*declared, *self.allowed}):
+            why = "chaos.allow_network permits it" if host in self.allowed else "it has a twin"
+            hint = "leave one of the two out: a host that is offline answers nobody"
+            raise ChaosError("contradictory", f"chaos.offline({host!r}), and {why}", hint)
+
+
+def _named(host: str, call: str) -> str:
+    """Return a host in small letters; raises ChaosError for what is none."""
+    if not isinstance(host, str) or not host or "/" in host or host.count(":") == 1:
+        hint = f'name the host alone: chaos.{call}("api.example.com")'
+        raise ChaosError("bad-host", f"{host!r} is no host", hint)
+    return host.lower()
+
+
 def hosts_of(twins: Sequence[Twin]) -> frozenset[str]:
     """Return the hosts that twins stand for, in small letters."""
-    return frozenset(urlsplit(twin.base_url).hostname or "" for twin in twins) - {""}
+    reached = (urlsplit(twin.base_url).hostname for twin in twins if not getattr(twin, "command", ()))
+    return frozenset(host for host in reached if host)
 
 
 def is_look(method: str, host: str, declared: Iterable[str]) -> bool:
@@ -29,6 +63,6 @@ def told_of(asked: Iterable[str]) -> list[str]:
         host, line = text.split("\n")
         places.setdefault(host, line)
     return [
-        f'asked {host}{f" ({line})" if line else ""} and was refused: chaos.allow_network("{host}") is the real host'
+        f'asked {host}{f" ({line})" if line else ""} and was refused: chaos.offline("{host}") says that this is meant'
         for host, line in places.items()
     ]
