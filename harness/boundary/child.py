@@ -18,7 +18,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from ..values.hosts import hosts_of
 from ..values.network import Reach
 from ..values.places import Place, Raised
 from ..values.points import Point, canonical, hide_drawn
@@ -127,7 +126,7 @@ class Boundary:
         scope = Scope(agent.roots, self._renamed)
         self._gate.networked = bool(agent.reach.networks)
         self._reads = reads.Reads(self._gate, scope)
-        guard = Guard(self._gate, scope, self._reads, agent.reach, hosts_of(agent.twins), mail.servers())
+        guard = Guard(self._gate, scope, self._reads, agent.reach, agent.twins, mail.servers())
         mail.carry(self._gate)
         http.carry(http.Exchange(self._gate, agent.twins, guard.refuse, agent.reach))
         sqlite.install(self._gate, scope, self._reads, self._time)

@@ -3,6 +3,10 @@
 import errno
 import os
 import socket
+from typing import Any
+
+ADDRESSED = ("socket.connect", "socket.sendto", "socket.sendmsg")
+LOOKED_UP = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 
 
 class TransportFault(Exception):
@@ -19,6 +23,19 @@ class Unreachable(TransportFault):
     def __init__(self, host: str, line: str) -> None:
         super().__init__("refused")
         self.host, self.line = host, line
+
+
+def asked_for(event: str, arguments: tuple[Any, ...]) -> tuple[str, object] | None:
+    """Return the host and the port that an audit event of a socket is about, None where it names none.
+
+    What is connected already names none, nor does a Unix socket; a name is looked up with or without a port.
+    """
+    address = arguments[1] if event in ADDRESSED else arguments
+    if not isinstance(address, tuple) or address[0] is None:
+        return None
+    host, port = address[0], address[1] if len(address) > 1 else None
+    name = host.decode() if isinstance(host, bytes) else str(host)
+    return name, int(port) if isinstance(port, str) and port.isdecimal() else port
 
 
 def network_down(*, by_name: bool) -> OSError:

@@ -55,13 +55,14 @@ def _answer(twins: "Sequence[Twin]", reach: "Reach", undo: ExitStack) -> tuple[P
     directly = Directly(twins, reach)
     refusing = Refusing(directly, twins, reach)
     undo.callback(http.install(refusing, refusing.permits))
+    undo.enter_context(refusing.in_force())
     if commands := commands_of(twins):
         from ..boundary import mcp_stdio
 
         undo.callback(mcp_stdio.install(commands, refusing))
 
     def problem(died_of: Exception | None) -> ChaosError | None:
-        return directly.problem or (None if died_of is None else refusing.needed(died_of))
+        return directly.problem or refusing.problem or (None if died_of is None else refusing.needed(died_of))
 
     return problem, refusing.asked
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ..boundary.channel import Noted
-from ..values.errors import ChaosError, no_twin
+from ..values.errors import ChaosError, no_twin, unseen_client
 from .lives import Lived
 
 
@@ -21,11 +21,13 @@ class Refusals:
 
     def heard(self, noted: Noted) -> bool:
         """Take a note that is of this kind; returns whether it is."""
-        if noted.kind not in ("forbidden", "needed", "looked_up"):
+        if noted.kind not in ("forbidden", "unseen", "needed", "looked_up"):
             return False
         host, line = noted.text.split("\n")
         if noted.kind == "looked_up":
             self._looked_up.setdefault(host, line)
+        elif noted.kind == "unseen":
+            self._forbidden = self._forbidden or unseen_client(host, line)
         elif noted.kind == "forbidden" or not self._lived.struck:
             self._forbidden = self._forbidden or _error(host, line)
         return True

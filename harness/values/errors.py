@@ -54,5 +54,15 @@ def no_twin(did: str, host: str) -> ChaosError:
     )
 
 
+def unseen_client(host: str, line: str) -> ChaosError:
+    """Return the error for a client that no twin can answer, as it passes none of the places where they stand."""
+    at = f" ({line})" if line else ""
+    return ChaosError(
+        "unseen-client",
+        f"{host} has a twin, but this client is not seen by Rollproof{at}: it was kept from the real host",
+        "let the twin be reached on a real port: chaos.serve(twin), and point the agent to its .url",
+    )
+
+
 class Permitted(Exception):
     """A request to a host that has no twin and is permitted: the network answers it."""

@@ -8,6 +8,8 @@ from .errors import ChaosError
 from .sources import Twin
 
 _LOOKS = ("GET", "HEAD")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(slots=True)
@@ -45,6 +47,17 @@ def hosts_of(twins: Sequence[Twin]) -> frozenset[str]:
     """Return the hosts that twins stand for, in small letters."""
     reached = (urlsplit(twin.base_url).hostname for twin in twins if not getattr(twin, "command", ()))
     return frozenset(host for host in reached if host)
+
+
+def stands_for(twins: Sequence[Twin], host: str, port: object) -> bool:
+    """Say whether a twin stands for the server at this host, on this machine that at this port.
+
+    A name is looked up without a port; then another name than this machine's own says enough.
+    """
+    urls = [urlsplit(twin.base_url) for twin in twins if not getattr(twin, "command", ())]
+    if host in _LOOPBACK:
+        return any(url.hostname in _LOOPBACK and port == (url.port or _PORTS[url.scheme]) for url in urls)
+    return any(url.hostname == host.lower() for url in urls)
 
 
 def is_look(method: str, host: str, declared: Iterable[str]) -> bool:

@@ -46,7 +46,7 @@ class Reach:
     def __bool__(self) -> bool:
         return bool(self.hosts or self.networks)
 
-    def permits(self, host: str, port: int | None) -> bool:
+    def permits(self, host: str, port: object) -> bool:
         """Say whether a connection to there is real."""
         return host in self.hosts or self.network(host, port) is not None
 

@@ -1,4 +1,7 @@
-"""A host that the test permits is reached; everything else stays refused, and nothing is called exhaustive. Hosts that are offline."""
+"""A host that the test permits is reached; everything else stays refused, and nothing is called exhaustive.
+
+A host that is offline is refused, and all is as if it were not asked.
+"""
 
 import socket
 import threading
