@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import nullcontext
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +16,7 @@ from .values.options import Options
 from .values.replaying import ReplayCommand
 
 if TYPE_CHECKING:
+    from .boundary.own_requests import OwnRequests
     from .engine.setting import Setting
     from .network.networks import Networks
     from .twins.fill import Fill
@@ -229,9 +230,11 @@ class Chaos:
         self.explored = True
         check_arguments(run, recover, allow, errors)
         self._hosts.check({*hosts_of(self._twins), *self._mailboxes})
-        from .boundary.ordinary import environment
+        from .boundary.ordinary import environment, seams
 
-        with environment(self._environment), self._seams():
+        mailboxes = {name: (box.host, box.port) for name, box in self._mailboxes.items()}
+        own = self._own_requests.exploring if self._twins else nullcontext
+        with environment(self._environment), own(), seams(mailboxes, self._twins if self._options.active else ()):
             if not self._options.active:
                 return self._once(run)
             result = self._exploration(run, recover or run, allow, retry, errors, name or "")
@@ -245,6 +248,8 @@ class Chaos:
 
     def close(self) -> None:
         """End what runs beside the test."""
+        if self._twins:
+            self._own_requests.end()
         if self._made is not None:
             self._made.close()
         for mailbox in self._mailboxes.values():
@@ -350,22 +355,11 @@ class Chaos:
             guard=partial(guard, options.records, sources, options.controller),
         )
 
-    @contextmanager
-    def _seams(self) -> Iterator[None]:
-        """Lead mail to the mailboxes, and while exploring what is started by a command to the twin that it means."""
-        with ExitStack() as undo:
-            if self._mailboxes:
-                from .boundary import mail
+    @cached_property
+    def _own_requests(self) -> "OwnRequests":
+        from .boundary.own_requests import OwnRequests
 
-                undo.callback(mail.install({name: (box.host, box.port) for name, box in self._mailboxes.items()}))
-            if self._options.active and self._twins:
-                from .values.sources import commands_of
-
-                if commands := commands_of(self._twins):
-                    from .boundary import http, mcp_stdio
-
-                    undo.callback(mcp_stdio.install(commands, http.carried))
-            yield
+        return OwnRequests(self._twins, self._hosts.allowed)
 
     def _named_paths(self) -> Iterator[tuple[Path, str, bool, tuple[str, ...], bool]]:
         """Yield the declared paths; where a private one's last part is not unique, its parent's name stands before."""
@@ -393,6 +387,7 @@ class Chaos:
             raise ChaosError("twice", f"{twin.base_url} has a twin already", "declare each service once")
         self._twins.append(twin)
         self._services.append(twin)
+        self._own_requests.begin()
 
     def _all_secrets(self) -> dict[str, bytes]:
         keys = {f"${name}": os.environ.get(name, "").encode() for name in self._environment}

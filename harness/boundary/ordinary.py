@@ -1,9 +1,12 @@
-"""What a run in the test's own process needs: an event loop, and credentials where an agent looks for them."""
+"""What the test's own process needs: an event loop, credentials where an agent looks for them, seams."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..values.sources import Twin
 
 
 def in_a_loop(awaitable: Any) -> Any:
@@ -33,3 +36,21 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
     finally:
         for name in added:
             os.environ.pop(name, None)
+
+
+@contextmanager
+def seams(mailboxes: Mapping[str, tuple[str, int]], explored: "Sequence[Twin]") -> Iterator[None]:
+    """Lead mail to the mailboxes, and what is started by a command to the twin, of those explored, that it means."""
+    with ExitStack() as undo:
+        if mailboxes:
+            from . import mail
+
+            undo.callback(mail.install(mailboxes))
+        if explored:
+            from ..values.sources import commands_of
+
+            if commands := commands_of(explored):
+                from . import http, mcp_stdio
+
+                undo.callback(mcp_stdio.install(commands, http.carried))
+        yield

@@ -42,12 +42,12 @@ def unknown_fault(name: str, known: Iterable[str], option: str) -> ChaosError:
     )
 
 
-def no_twin(did: str, host: str) -> ChaosError:
-    """Return the error for an agent that reaches for a host nobody declared; `did` says how, e.g. ``calls GET …``."""
+def no_twin(did: str, host: str, who: str = "agent") -> ChaosError:
+    """Return the error for who reaches for a host nobody declared; `did` says how, e.g. ``calls GET …``."""
     name = host if host.count(":") > 1 else host.partition(":")[0]
     return ChaosError(
         "no-twin",
-        f"the agent {did}, and {host} has no twin",
+        f"the {who} {did}, and {host} has no twin",
         f'declare it: chaos.api("https://{host}"), chaos.llm(…, base_url=…), chaos.mailbox("{name}")\n'
         "a server that the test runs: chaos.network(name, upstream); a twin on a real port: chaos.serve(twin)\n"
         f'the real host: chaos.allow_network("{name}")',
