@@ -13,8 +13,10 @@ from ..values.hosts import hosts_of, is_look, stands_for
 from ..values.http import HttpRequest
 from ..values.network import Reach
 from ..values.places import Place
+from ..values.points import canonical
 from ..values.sources import Twin
 from ..values.strikes import Disturb, Fail
+from . import unheld
 from .channel import Connecting
 from .gate import Gate
 from .reads import CONTENT, Reads
@@ -124,6 +126,9 @@ class Guard:
 
     def _connects(self, event: str, arguments: tuple[Any, ...]) -> None:
         asked = asked_for(event, arguments)
+        if asked is None and event in ADDRESSED and isinstance(arguments[1], (str, bytes)) and arguments[1]:
+            path = os.fsdecode(arguments[1]).replace("\0", "@")
+            self._tell("unheld", f"the Unix socket {canonical(path)}")
         if asked is None or asked in self._servers or (event in LOOKED_UP and asked[0] == self._own_name):
             return  # what stays on this machine, the servers of the harness, and what mail and logs call this machine
         name, port = asked
@@ -153,6 +158,8 @@ class Guard:
         self._gate.lingers = True
         if event == "ctypes.dlopen":
             self._gate.recorder.everything()  # it may open what it likes, and no hook is told
+            if unheld.opened_by_the_agent(sys._getframe(1)):
+                self._tell("unheld", unheld.library(arguments[0]))
 
     def _tell(self, kind: str, text: str) -> None:
         if kind == "unintercepted" or text not in self._told:

@@ -310,6 +310,7 @@ class Explorer:
             orders=closure.tally.tried,
             inside=tuple(sorted(self.executor.inside)),
             asked=tuple(self.executor.asked),
+            unheld=tuple(sorted(self.executor.unheld)),
             masked=self.lens.masks.lines(),
             audited=self.audit.audited,
             growing=tuple(closure.growing),

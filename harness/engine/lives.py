@@ -63,6 +63,7 @@ class Lived:
         wired: points that relays saw, each with the `last` of then.
         unseen: how often nobody looked, for want of time.
         asked: hosts that nobody declared, with the agent's line, where it only looked and was refused.
+        unheld: what could reach the network and is not held back from it.
         said: what models said where a fault put words into their mouths; `changed_fields` what of it was changed.
         sent: what can have created something at a twin.
         refused: the last request to a twin that it refused, and how.
@@ -90,6 +91,7 @@ class Lived:
     concurrent: list[str] = field(default_factory=list)
     inside: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    unheld: list[str] = field(default_factory=list)
     unseen: int = 0
     said: list[str] = field(default_factory=list)
     changed_fields: list[str] = field(default_factory=list)
