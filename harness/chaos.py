@@ -2,27 +2,20 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from .reports.terminal import fail_where_needed
-from .values.arguments import (
-    DeclaredPath,
-    check_arguments,
-    check_function,
-    check_platform,
-    declared_late,
-    named,
-    no_source,
-    path_of,
-    patterns,
-)
+from .values import arguments
 from .values.errors import ChaosError
 from .values.exploration import Exploration
+from .values.hosts import Hosts, hosts_of
 from .values.options import Options
 from .values.replaying import ReplayCommand
 
 if TYPE_CHECKING:
+    from .boundary.own_requests import OwnRequests
     from .engine.setting import Setting
     from .network.networks import Networks
     from .twins.fill import Fill
@@ -35,6 +28,11 @@ if TYPE_CHECKING:
     from .values.network import Network
     from .values.sources import Addressed, Twin, WorldSource
     from .values.world import World
+
+    _Check = Callable[[World], object]
+
+_Function = Callable[[], Any]
+_Errors = Literal["recover", "handled"]
 
 
 class Chaos:
@@ -60,13 +58,13 @@ class Chaos:
         self._options, self._test, self._tell = options, test, tell
         self.progress: Callable[[Callable[[], str], int], None] = lambda what, executions: None
         self.found: Callable[[Exploration], None] = lambda result: None
-        self._paths: list[DeclaredPath] = []
+        self._paths: list[arguments.DeclaredPath] = []
         self._services: list[WorldSource] = []
         self._twins: list[Twin] = []
         self._mailboxes: dict[str, Mailbox] = {}
         self._invariants: list[Invariant] = []
         self._secrets: dict[str, bytes] = {}
-        self._hosts: set[str] = set()
+        self._hosts = Hosts()
         self._made: Networks | None = None
         self._environment: dict[str, str] = {}
         self._elsewhere: list[Exploration] = []
@@ -90,7 +88,7 @@ class Chaos:
         from .values.sources import WorldSource
 
         if not isinstance(source, WorldSource):
-            raise no_source(source)
+            raise arguments.no_source(source)
         if name is not None or ignore or anything:
             raise ChaosError(
                 "bad-source",
@@ -170,11 +168,13 @@ class Chaos:
 
     def allow_network(self, host: str) -> None:
         """Permit connections to one real host, named without a port; the statement then does not say exhaustive."""
-        if not host or "/" in host or host.count(":") == 1:
-            hint = 'name the host alone: chaos.allow_network("api.example.com")'
-            raise ChaosError("bad-host", f"{host!r} is no host", hint)
-        self._hosts.add(host.lower())
+        self._hosts.allow(host)
         self._late = "allow_network"
+
+    def offline(self, host: str) -> None:
+        """Say that the agent may ask this host and not get there, as for a look for updates: refused, and no error."""
+        self._hosts.keep_away(host)
+        self._late = "offline"
 
     def network(self, name: str, upstream: "str | Addressed") -> "Network":
         """Declare a server that the test runs at `upstream` (``host:port``), of any protocol; returns where to find it.
@@ -218,7 +218,7 @@ class Chaos:
         """Add a check of one's own: ``check(world)`` raises AssertionError; usable as a decorator."""
         from .values.history import of_function
 
-        check_function(check, "chaos.invariant")
+        arguments.check_function(check, "chaos.invariant")
         self._invariants.append(of_function(check))
         self._late = "invariant"
         return check
@@ -243,12 +243,14 @@ class Chaos:
         """
         __tracebackhide__ = True
         self.explored, self._late = True, ""
-        check_arguments(run, recover, allow, errors)
+        arguments.check_arguments(run, recover, allow, errors)
+        self._hosts.check({*hosts_of(self._twins), *self._mailboxes})
         from .boundary.ordinary import environment
         from .boundary.seams import seams
 
         mailboxes = {name: (box.host, box.port) for name, box in self._mailboxes.items()}
-        with environment(self._environment), seams(mailboxes, self._twins, exploring=self._options.active):
+        own = self._own_requests.exploring if self._twins else nullcontext
+        with environment(self._environment), own(), seams(mailboxes, self._twins, exploring=self._options.active):
             if not self._options.active:
                 return self._once(run)
             result = self._exploration(run, recover or run, allow, retry, errors, name or "")
@@ -262,6 +264,8 @@ class Chaos:
 
     def close(self) -> None:
         """End what runs beside the test."""
+        if self._twins:
+            self._own_requests.end()
         if self._made is not None:
             self._made.close()
         for mailbox in self._mailboxes.values():
@@ -271,20 +275,14 @@ class Chaos:
         """Fail a replay whose point was in none of the test's explorations; raise ChaosError for what came too late."""
         __tracebackhide__ = True
         if self._late:
-            raise declared_late(self._late)
+            raise arguments.declared_late(self._late)
         if self._elsewhere and not self._told:
             for result in self._elsewhere:
                 self._tell(result)
             fail_where_needed(self._elsewhere[0], self.replay)
 
     def _exploration(
-        self,
-        run: Callable[[], Any],
-        recover: Callable[[], Any],
-        allow: "Callable[[World], object] | None",
-        retry: bool,
-        errors: Literal["recover", "handled"],
-        name: str,
+        self, run: _Function, recover: _Function, allow: "_Check | None", retry: bool, errors: _Errors, name: str
     ) -> Exploration:
         from dataclasses import replace
 
@@ -292,18 +290,18 @@ class Chaos:
 
         label = self._label(name)
 
-        def named(result: Exploration) -> Exploration:
+        def told(result: Exploration) -> Exploration:
             return replace(result, test=self._test, name=name, label=label)
 
         options, setting = self._options, self._setting(run, recover, allow, retry, errors)
         first = tuple(options.failed_before.get(label, ()))
-        explorer = Explorer(replace(setting, failed_before=first, found=lambda so_far: self.found(named(so_far))))
+        explorer = Explorer(replace(setting, failed_before=first, found=lambda so_far: self.found(told(so_far))))
         try:
             schedule = options.schedule
-            return named(explorer.replay(schedule) if schedule else explorer.explore(reduce=options.reduce))
+            return told(explorer.replay(schedule) if schedule else explorer.explore(reduce=options.reduce))
         except BaseException as problem:
             if explorer.partial is not None:
-                self._tell(named(explorer.partial))
+                self._tell(told(explorer.partial))
                 # pytest would show all that every function of ours was called with, which takes it minutes
                 raise problem.with_traceback(None) from None
             if not isinstance(problem, NothingSelected):
@@ -321,20 +319,15 @@ class Chaos:
         return self._labels[-1]
 
     def _setting(
-        self,
-        run: Callable[[], Any],
-        recover: Callable[[], Any],
-        allow: "Callable[[World], object] | None",
-        retry: bool,
-        errors: Literal["recover", "handled"],
+        self, run: _Function, recover: _Function, allow: "_Check | None", retry: bool, errors: _Errors
     ) -> "Setting":
         from .engine.setting import Setting
         from .guard.guarding import guard
         from .world.checks import check_sources
         from .world.disk import Source
 
-        check_platform()
-        sources = tuple(Source(*path) for path in named(self._paths))
+        arguments.check_platform()
+        sources = tuple(Source(*path) for path in arguments.named(self._paths))
         check_sources(sources, self._options.projects)
         options = self._options
         return Setting(
@@ -352,7 +345,8 @@ class Chaos:
             allow,
             retry,
             errors,
-            hosts=frozenset(self._hosts),
+            hosts=frozenset(self._hosts.allowed),
+            offline=frozenset(self._hosts.offline),
             fronts=tuple(self._networks.fronts),
             proxies=self._networks.proxies,
             servers=tuple(self._networks.servers),
@@ -368,19 +362,25 @@ class Chaos:
             guard=partial(guard, options.records, sources, options.controller),
         )
 
+    @cached_property
+    def _own_requests(self) -> "OwnRequests":
+        from .boundary.own_requests import OwnRequests
+
+        return OwnRequests(self._twins, self._hosts.allowed)
+
     def _once(self, run: Callable[[], Any]) -> Exploration:
         """Run without a fault, here: an ordinary test."""
         from .engine.ordinary import run_once
 
-        result = run_once(run, self._twins, lambda: self._networks.reach(frozenset(self._hosts)), self._unanswered)
-        return Exploration(test=self._test, result=result, statement="one run without a fault (no --chaos)")
+        result, said = run_once(run, self._twins, lambda: self._networks.reach(self._hosts), self._unanswered)
+        return Exploration(test=self._test, result=result, statement=said)
 
     def _unanswered(self) -> ChaosError | None:
         """Return what a twin on a real port could not answer."""
         return None if self._made is None else self._made.problem
 
     def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool, anything: bool) -> None:
-        self._paths.append((path_of(path), name, private, patterns(ignore), anything))
+        self._paths.append((arguments.path_of(path), name, private, arguments.patterns(ignore), anything))
         self._late = "private" if private else "watch"
 
     def _add_twin(self, twin: Any) -> None:
@@ -389,6 +389,7 @@ class Chaos:
         self._twins.append(twin)
         self._services.append(twin)
         self._late = {"http": "api", "llm": "llm"}.get(twin.kind, "mcp")
+        self._own_requests.begin()
 
     def _all_secrets(self) -> dict[str, bytes]:
         keys = {f"${name}": os.environ.get(name, "").encode() for name in self._environment}

@@ -1,6 +1,7 @@
 """What every test relies on: pytest inside pytest prints the same on a desk and in CI."""
 
 import signal
+from collections.abc import Iterator
 
 import httpx2  # noqa: F401
 import hypothesis  # noqa: F401  # loaded here once: pytest inside pytest forgets what it imported
@@ -10,11 +11,19 @@ import rollproof.chaos
 import rollproof.engine.explore
 import rollproof.network.toxiproxy
 import rollproof.plugin.reporting  # noqa: F401
+from rollproof.boundary.own_requests import end_all
 
 from .brute_forcing import sampled  # noqa: F401  # a fixture
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell; some tests press Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def nothing_declared() -> Iterator[None]:
+    """Forget the twins of a `Chaos` that the test made itself: nobody closes it, and they would answer the next."""
+    yield
+    end_all()
 
 
 @pytest.fixture(autouse=True)

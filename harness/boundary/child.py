@@ -41,6 +41,7 @@ from . import (
     reads,
     sqlite,
     turns,
+    unheld,
     warming,
 )
 from .armed import Armed, Limits
@@ -50,6 +51,7 @@ from .guard import Guard
 from .places import Places
 from .resting import Rest
 from .scope import Root, Scope
+from .transport import unreachable_in
 
 _real_exit = os._exit
 _NUMBER = re.compile(r"(?<!\d)\d{1,9}(?!\d)")
@@ -127,9 +129,9 @@ class Boundary:
         scope = Scope(agent.roots, self._renamed)
         self._gate.networked = bool(agent.reach.networks)
         self._reads = reads.Reads(self._gate, scope)
-        guard = Guard(self._gate, scope, self._reads, agent.reach, mail.servers())
+        guard = Guard(self._gate, scope, self._reads, agent.reach, agent.twins, mail.servers())
         mail.carry(self._gate)
-        http.carry(http.Exchange(self._gate, agent.twins, guard.forbid, agent.reach))
+        http.carry(http.Exchange(self._gate, agent.twins, guard.refuse, agent.reach))
         sqlite.install(self._gate, scope, self._reads, self._time)
         files.install(self._gate, scope, self._reads)
         pids.install(self._gate)
@@ -291,6 +293,8 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
             kind, error = "raised", f"{type(problem).__name__}: {problem}".rstrip(": ")
             trace = _agent_traceback(problem) if show else ""
             raised = Raised(_type_name(type(problem)), gate.places.raised(problem))
+            if (refusal := unreachable_in(problem)) is not None:
+                gate.note("needed", f"{refusal.host}\n{refusal.line}")
     rests = rest is not None and rest.is_there()
     try:
         if not rests:
@@ -302,6 +306,8 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
     except BaseException as problem:
         trace += f"\nat exit: {problem!r}"
     late = warming.late_modules(loaded) if traced else ()
+    for native in unheld.loaded() if traced else ():
+        gate.note("unheld", native)
     still = rest is not None and rests and rest.is_there()
     return _ended(gate, kind, value, error, trace, raised, late, still)
 

@@ -4,17 +4,24 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from copy import copy
 from typing import Any, NoReturn
 
+from ..values.errors import unseen_client
+from ..values.hosts import hosts_of, is_look, stands_for
+from ..values.http import HttpRequest
 from ..values.network import Reach
 from ..values.places import Place
+from ..values.points import canonical
+from ..values.sources import Twin
 from ..values.strikes import Disturb, Fail
+from . import unheld
 from .channel import Connecting
 from .gate import Gate
 from .reads import CONTENT, Reads
 from .scope import Scope, database_path
+from .transport import ADDRESSED, LOOKED_UP, TransportFault, Unreachable, asked_for, network_down
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _UNNAMED = getattr(os, "O_TMPFILE", -1)  # a file that never has a name
@@ -29,9 +36,16 @@ class Guard:
     """Sees what happens before it happens, whoever does it."""
 
     def __init__(
-        self, gate: Gate, scope: Scope, reads: Reads, reach: Reach, servers: Container[tuple[str, int]] = ()
+        self,
+        gate: Gate,
+        scope: Scope,
+        reads: Reads,
+        reach: Reach,
+        twins: Sequence[Twin] = (),
+        servers: Container[tuple[str, object]] = (),
     ) -> None:
         self._gate, self._scope, self._reads, self._reach, self._servers = gate, scope, reads, reach, servers
+        self._twins, self._declared = twins, hosts_of(twins)
         self._own_name = socket.gethostname()
         self._hosts = reach.hosts | {address for host in reach.hosts for address in _addresses(host)}
         self._told: set[str] = set()
@@ -46,12 +60,32 @@ class Guard:
         if watch is not None and self._gate.active:
             watch(self, event, arguments)
 
-    def forbid(self, host: str) -> NoReturn:
-        """Refuse a connection, and tell the parent who tried."""
+    def refuse(self, request: HttpRequest) -> NoReturn:
+        """Refuse a request to a host without a twin: a mere look as if the network were down, any other as an error."""
+        if request.hostname in self._reach.offline:
+            raise TransportFault("refused")
+        if not is_look(request.method, request.hostname, self._declared):
+            line = self._report("forbidden", request.host)
+            raise ConnectionRefusedError(f"chaos: {request.host} has no twin ({line})")
+        raise Unreachable(request.host, self._report("asked", request.hostname))
+
+    def _forbid(self, host: str, port: object, *, by_name: bool) -> NoReturn:
+        """Refuse a connection, or the look-up of a name, which is none of its own where a request to it follows."""
+        if host.lower() in self._reach.offline:
+            raise network_down(by_name=by_name)
+        if stands_for(self._twins, host, port):
+            raise ConnectionRefusedError(str(unseen_client(host, self._report("unseen", host))))
+        line = self._report("looked_up" if by_name else "forbidden", host)
+        if by_name:
+            raise network_down(by_name=True)
+        raise ConnectionRefusedError(f"chaos: {host} has no twin ({line})")
+
+    def _report(self, kind: str, host: str) -> str:
+        """Tell the parent that the agent tried to reach a host; returns the agent's line."""
         line = agent_line(self._gate.places.current())
         with self._gate.quiet():
-            self._gate.note("forbidden", f"{host}\n{line}")
-        raise ConnectionRefusedError(f"chaos: {host} has no twin ({line})")
+            self._gate.note(kind, f"{host}\n{line}")
+        return line
 
     def _opened(self, event: str, arguments: tuple[Any, ...]) -> None:
         path, _, flags = arguments
@@ -91,23 +125,21 @@ class Guard:
             self._tell("unintercepted", f"{event} {arguments[0] if arguments else ''}".strip())
 
     def _connects(self, event: str, arguments: tuple[Any, ...]) -> None:
-        address = arguments[1] if event in _ADDRESSED else arguments
-        if (event in _LOOKED_UP and address[0] == self._own_name) or _is_own(address, self._servers):
-            return  # what mail and logs call this machine, and the servers of the harness
-        if event in _ADDRESSED and not isinstance(address, tuple):
-            return  # what is connected already, or a Unix socket: it stays on this machine
-        host, port = address[0], address[1] if len(address) > 1 else None
-        if host is None:
-            return
-        name = host.decode() if isinstance(host, bytes) else str(host)
-        network = self._reach.network(name, int(port) if isinstance(port, str) and port.isdecimal() else port)
+        asked = asked_for(event, arguments)
+        if asked is None and event in ADDRESSED and isinstance(arguments[1], (str, bytes)) and arguments[1]:
+            path = os.fsdecode(arguments[1]).replace("\0", "@")
+            self._tell("unheld", f"the Unix socket {canonical(path)}")
+        if asked is None or asked in self._servers or (event in LOOKED_UP and asked[0] == self._own_name):
+            return  # what stays on this machine, the servers of the harness, and what mail and logs call this machine
+        name, port = asked
+        network = self._reach.network(name, port)
         if network is not None:
             if event == "socket.connect":
                 self._connecting(network)
         elif name == "::1" and self._is_ours("127.0.0.1", port):
-            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))  # try the next address
-        elif name not in self._hosts and not (self._reach.networks and event in _LOOKED_UP and name in _LOOPBACK):
-            self.forbid(name)
+            raise network_down(by_name=False)  # try the next address
+        elif name not in self._hosts and not (self._reach.networks and event in LOOKED_UP and name in _LOOPBACK):
+            self._forbid(name, port, by_name=event in LOOKED_UP)
 
     def _is_ours(self, host: str, port: Any) -> bool:
         return self._reach.network(host, port) is not None or (host, port) in self._servers
@@ -126,16 +158,13 @@ class Guard:
         self._gate.lingers = True
         if event == "ctypes.dlopen":
             self._gate.recorder.everything()  # it may open what it likes, and no hook is told
+            if unheld.opened_by_the_agent(sys._getframe(1)):
+                self._tell("unheld", unheld.library(arguments[0]))
 
     def _tell(self, kind: str, text: str) -> None:
         if kind == "unintercepted" or text not in self._told:
             self._told.add(text)
             self._gate.note(kind, text)
-
-
-def _is_own(address: Any, servers: Container[tuple[str, int]]) -> bool:
-    """Say whether a server of the harness is meant; one of IPv6 has more parts to its address."""
-    return isinstance(address, tuple) and address[:2] in servers
 
 
 def _addresses(host: str) -> set[str]:
@@ -146,8 +175,6 @@ def _addresses(host: str) -> set[str]:
         return set()
 
 
-_ADDRESSED = ("socket.connect", "socket.sendto", "socket.sendmsg")
-_LOOKED_UP = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 _LINGERING = (
     "socket.__new__",
     "os.putenv",
@@ -161,7 +188,7 @@ _EVENTS: dict[str, Callable[[Guard, str, tuple[Any, ...]], None]] = {
     "open": Guard._opened,
     **dict.fromkeys(("os.listdir", "os.scandir"), Guard._listed),
     "sqlite3.connect": Guard._database,
-    **dict.fromkeys((*_ADDRESSED, *_LOOKED_UP), Guard._connects),
+    **dict.fromkeys((*ADDRESSED, *LOOKED_UP), Guard._connects),
     **dict.fromkeys(_PATHS, Guard._changed),
     **dict.fromkeys(_PROCESSES, Guard._process),
     **dict.fromkeys(_LINGERING, Guard._lingers),

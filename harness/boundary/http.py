@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from ..values.errors import ChaosError, Permitted
 from ..values.http import HttpRequest, HttpResponse
@@ -26,6 +26,23 @@ CLIENTS = ("httpx", "httpx2")
 CALLED = ("mcp", "stdio")  # kinds of points of servers of tools
 Answer = Callable[[HttpRequest], HttpResponse]
 Later = Callable[[HttpRequest], Awaitable[HttpResponse]]
+Refuse = Callable[[HttpRequest], NoReturn]
+
+
+class Own(Protocol):
+    """Answers the test's own requests to its twins."""
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer of a twin."""
+        ...
+
+    def answers(self, url: str) -> bool:
+        """Say whether a twin stands for the server of this URL."""
+        ...
+
+    def permits(self, host: str, port: int | None) -> bool:
+        """Say whether no twin stands for this server."""
+        ...
 
 
 def import_clients() -> list[ModuleType]:
@@ -36,8 +53,8 @@ def import_clients() -> list[ModuleType]:
 class Exchange:
     """Carries one request of the agent through the gate to the parent, where the twins live."""
 
-    def __init__(self, gate: Gate, twins: Sequence[Twin], forbidden: Callable[[str], NoReturn], reach: Reach) -> None:
-        self._gate, self._twins, self._forbidden, self.reach = gate, twins, forbidden, reach
+    def __init__(self, gate: Gate, twins: Sequence[Twin], refuse: Refuse, reach: Reach) -> None:
+        self._gate, self._twins, self._refuse, self.reach = gate, twins, refuse, reach
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Return the answer; a request that is no point of its own goes straight to its twin.
@@ -48,7 +65,7 @@ class Exchange:
         if twin is None:
             if self.reach.permits(request.hostname, request.port):
                 raise Permitted
-            self._forbidden(request.host)
+            self._refuse(request)
         place = _place(twin, request)
         if not place[1]:
             return self._asked(Act(Point(twin.kind, request.method.lower(), place[2]), request, self._gate.now()))
@@ -115,6 +132,8 @@ async def _deadlines_first(request: Any) -> None:
 _FOR_EVER_S = 600.0
 _sleep = asyncio.sleep
 _carrier: list[Exchange] = []
+own: list[Own] = []
+"""Who answers what the test's own process asks while it explores; at most one."""
 
 
 def install(
@@ -138,12 +157,12 @@ def prepare(*, real_network: bool) -> Callable[[], None]:
     """Do once, in the parent, what every child needs; returns what puts the parent back.
 
     Building an SSL context costs 20 ms a client. Without a real network no request of a child uses one: all share a
-    bare one.
+    bare one. The parent's own are whole: it goes on to reach what it likes.
     """
     bare, plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.create_default_context
     if not real_network:
-        ssl.create_default_context = lambda *args, **kwargs: bare
-    uninstall = install(carried, lambda host, port: not _carrier or _carrier[0].reach.permits(host, port), _later)
+        ssl.create_default_context = lambda *args, **kwargs: bare if _carrier else plain(*args, **kwargs)
+    uninstall = install(carried, _permits, _later)
 
     def undo() -> None:
         uninstall()
@@ -152,17 +171,29 @@ def prepare(*, real_network: bool) -> Callable[[], None]:
     return undo
 
 
+def _permits(host: str, port: int | None) -> bool:
+    if _carrier:
+        return _carrier[0].reach.permits(host, port)
+    return all(one.permits(host, port) for one in own)
+
+
 async def _later(request: HttpRequest) -> HttpResponse:
-    if not _carrier:
-        raise Permitted
-    return await _carrier[0].later(request)
+    return await _carrier[0].later(request) if _carrier else carried(request)
 
 
 def carried(request: HttpRequest) -> HttpResponse:
-    """Answer a request of a child; the parent's own (of a `WorldSource`, of Toxiproxy's client) are real."""
-    if not _carrier:
-        raise Permitted
-    return _carrier[0](request)
+    """Answer a request of a child; of the parent's own (a `WorldSource`, Toxiproxy's client) those to twins."""
+    if _carrier:
+        return _carrier[0](request)
+    for one in own:
+        if one.answers(request.url):
+            return one.answer(request)
+    raise Permitted
+
+
+def carries() -> bool:
+    """Say whether this is a process of the agent."""
+    return bool(_carrier)
 
 
 def carry(exchange: Exchange) -> None:

@@ -1,9 +1,12 @@
-"""What a run in the test's own process needs: an event loop, and credentials where an agent looks for them."""
+"""What the test's own process needs: an event loop, credentials where an agent looks for them, seams."""
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    pass
 
 
 def in_a_loop(awaitable: Any) -> Any:

@@ -23,6 +23,7 @@ from . import patching
 from .gate import Crossing, Gate
 
 _SHELL = "/bin/sh"
+_SERVER = "rollproof.network.stdio"  # the module that stands in for a server of tools
 _NOT_FOUND = 127  # what a shell says of a program that is not there
 _NEWS_S = 1.0
 """Real seconds in which the end of a program reaches those who wait for it."""
@@ -41,10 +42,17 @@ class Programs:
         self._gate = gate
         self._seen_dead: dict[int, float] = {}
 
-    def begin(self, name: str, start: Callable[[int | None], Any], *, shell: bool) -> tuple[Any, Crossing]:
-        """Pass with the start of a program; `start` gets the code to exit with instead of acting, or None."""
+    def begin(
+        self, name: str, start: Callable[[int | None], Any], *, shell: bool, ours: bool = False
+    ) -> tuple[Any, Crossing]:
+        """Pass with the start of a program; `start` gets the code to exit with instead of acting, or None.
+
+        A program is not held back from the network, unless it is one of the harness's own.
+        """
         gate = self._gate
         gate.recorder.everything()
+        if not ours:
+            gate.note("unheld", f"the program {name}")
         with gate.my_turn("process", "run", name):
             crossing = gate.arrive("process", "run", name)
             code = None
@@ -140,7 +148,8 @@ def _popen(gate: Gate, programs: Programs) -> None:
             plain(*given.args, **given.kwargs)
             self.args = asked
 
-        _, crossing = programs.begin(_name(asked, shell=shell), start, shell=shell)
+        ours = not shell and isinstance(asked, (list, tuple)) and _SERVER in asked
+        _, crossing = programs.begin(_name(asked, shell=shell), start, shell=shell, ours=ours)
         programs.runs(self, crossing)
 
     def ended(self: Any) -> int | None:
@@ -226,6 +235,7 @@ def _fork_exec(gate: Gate, original: Callable[..., int]) -> Callable[..., int]:
     def fork_exec(*args: Any) -> int:
         if gate.active:
             gate.recorder.everything()
+            gate.note("unheld", "processes of multiprocessing")
         return original(*args)
 
     return fork_exec

@@ -25,6 +25,7 @@ from ..values.http import HttpRequest, HttpResponse
 
 Answer = Callable[[HttpRequest], HttpResponse]
 Later = Callable[[HttpRequest], Awaitable[HttpResponse]]
+Answers = Callable[[str], bool]
 
 if find_spec("httpcore2") and "httpcore2" not in Mocker.registry:
     import httpcore2
@@ -55,14 +56,18 @@ if find_spec("httpcore2") and "httpcore2" not in Mocker.registry:
             return cls.from_sync_httpx_response(httpx_response, target, **kwargs)
 
 
-def install(answer: Answer, later: Later | None = None) -> Callable[[], None]:
+def install(answer: Answer, later: Later | None = None, answers: Answers | None = None) -> Callable[[], None]:
     """Send every request of httpx and, where it is installed, httpx2 to `answer`; return what undoes that.
 
     `answer` is called in the thread that asks; an async client awaits `later` instead, where there is one. What they
-    raise goes to the client library as it is.
+    raise goes to the client library as it is. With `answers`, only what that accepts is answered; for all else it is as
+    if nothing were installed.
     """
     mockers = [Mocker.registry[name] for name in ("httpcore", "httpcore2") if name in Mocker.registry]
-    seams = [(mocker, _Answering(answer, later, mocker)) for mocker in mockers]
+    seams = [
+        (mocker, _Answering(answer, later, mocker) if answers is None else _AnsweringSome(answer, answers, mocker))
+        for mocker in mockers
+    ]
     for mocker, router in seams:
         mocker.register(router)
         mocker.start()
@@ -115,6 +120,31 @@ class _Answering(Router):
         error, text = _ERRORS[said.broken]
         broken = _BrokenBody(said.body, getattr(import_module(self._mocker.name), error)(text))
         return httpx.Response(said.status, headers=dict(said.headers), stream=broken)
+
+
+class _AnsweringSome(_Answering):
+    """Answers some requests, and leaves the others to whoever else is there: a mock, an exploration, the network."""
+
+    def __init__(self, answer: Answer, answers: Answers, mocker: type[Mocker]) -> None:
+        super().__init__(answer, None, mocker)
+        self._answers = answers
+
+    def handler(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request of a sync client."""
+        self._leave_to_others(request)
+        return super().handler(request)
+
+    async def async_handler(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request of an async client."""
+        self._leave_to_others(request)
+        return await super().async_handler(request)
+
+    def _leave_to_others(self, request: httpx.Request) -> None:
+        if self._answers(str(request.url)):
+            return
+        if self._mocker.routers != [self]:
+            raise AllMockedAssertionError(f"RESPX: {request!r} not mocked!")
+        raise PassThrough("not a twin's", request=request, origin=Route())
 
 
 def _asked(request: httpx.Request) -> HttpRequest:

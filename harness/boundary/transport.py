@@ -1,5 +1,13 @@
 """An error of the network instead of an answer."""
 
+import errno
+import os
+import socket
+from typing import Any
+
+ADDRESSED = ("socket.connect", "socket.sendto", "socket.sendmsg")
+LOOKED_UP = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
+
 
 class TransportFault(Exception):
     """On its way into a client library's own exception; `reason` as in `Disconnect`."""
@@ -7,3 +15,47 @@ class TransportFault(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Unreachable(TransportFault):
+    """A host that nobody declared cannot be reached, as if the network were down; `line` is the agent's."""
+
+    def __init__(self, host: str, line: str) -> None:
+        super().__init__("refused")
+        self.host, self.line = host, line
+
+
+def asked_for(event: str, arguments: tuple[Any, ...]) -> tuple[str, object] | None:
+    """Return the host and the port that an audit event of a socket is about, None where it names none.
+
+    What is connected already names none, nor does a Unix socket; a name is looked up with or without a port.
+    """
+    address = arguments[1] if event in ADDRESSED else arguments
+    if not isinstance(address, tuple) or address[0] is None:
+        return None
+    host, port = address[0], address[1] if len(address) > 1 else None
+    name = host.decode() if isinstance(host, bytes) else str(host)
+    return name, int(port) if isinstance(port, str) and port.isdecimal() else port
+
+
+def network_down(*, by_name: bool) -> OSError:
+    """Return what the system says where there is no network: of a name that is looked up, or of a connection."""
+    if by_name:
+        return socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    return ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+
+
+def unreachable_in(problem: BaseException) -> Unreachable | None:
+    """Return the refusal that an exception came of, however often it was translated; None where it came of none."""
+    waiting: list[BaseException | None] = [problem]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        if isinstance(one, Unreachable):
+            return one
+        seen.add(id(one))
+        waiting += [one.__context__, one.__cause__]
+        waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+    return None

@@ -28,7 +28,7 @@ from ..boundary.channel import (
 from ..network.fronts import FrontProcess, gone
 from ..network.serving import TwinServer
 from ..values.contents import Content
-from ..values.errors import ChaosError, no_twin
+from ..values.errors import ChaosError
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Requested, Settle, Settled
@@ -41,6 +41,7 @@ from . import keys
 from .answers import changed_fields
 from .budget import Deadline
 from .lives import Lived, Sighting, Snapshot
+from .refusals import Refusals
 from .setting import Setting
 from .wires import Wires, in_order
 
@@ -57,6 +58,7 @@ class Overseer(Protocol):
     deadline: Deadline
     look_s: float | None
     names: set[str]
+    asked: dict[str, None]
     cuts: dict[Content, int]
     credentials: dict[str, bytes]
     same_outside: Callable[[Snapshot, Snapshot], bool]
@@ -110,6 +112,7 @@ class Attendant:
         self._places: list[Place] = []
         self._refused: set[str] = set()
         self._problem: ChaosError | None = None
+        self._refusals = Refusals(lived)
         self._fronts = {front.line: front for front in executor.setting.fronts}
         proxies = executor.setting.proxies
         self._wires = Wires(lived, plan, earlier, self._look_at_wire, executor.limits.calls, proxies)
@@ -137,6 +140,7 @@ class Attendant:
                 patience = f"no end after {self._executor.patience_s:.0f} s of real time"
                 self._lived.outcome = Outcome("hung", error=patience)
                 break
+        self._problem = self._problem or self._refusals.problem(self._executor.asked)
         if self._problem is not None:
             raise self._problem
 
@@ -363,10 +367,7 @@ class Attendant:
             self._lived.outcome, self._lived.stopped_at = Outcome("unbounded", error=noted.text), noted.place
         elif noted.kind == "name":
             self._executor.names.add(noted.text)
-        elif noted.kind == "forbidden":
-            host, line = noted.text.split("\n")
-            self._problem = self._problem or no_twin(f"connects to {host} ({line})", host)
-        else:
+        elif not self._refusals.heard(noted):
             getattr(self._lived, noted.kind).append(noted.text)
 
     def _end(self, ended: Ended) -> None:

@@ -56,6 +56,8 @@ class Executor:
         self.unwatched: dict[str, None] = {}
         self.concurrent: dict[str, None] = {}
         self.inside: dict[str, None] = {}
+        self.asked: dict[str, None] = {}
+        self.unheld: dict[str, None] = {}
         self.credentials: dict[str, bytes] = {}
         self.names: set[str] = set()
         self.cuts: dict[Content, int] = {}
@@ -231,7 +233,7 @@ class Executor:
         """Keep what the statement must know, and say what is going on."""
         self.setting.progress(lambda: self.working_on(lived.role), self.executions)
         self.unseen += lived.unseen
-        for name in ("unintercepted", "unwatched", "concurrent", "inside"):
+        for name in ("unintercepted", "unwatched", "concurrent", "inside", "asked", "unheld"):
             getattr(self, name).update(dict.fromkeys(getattr(lived, name)))
 
     def _sample(self, used: Sample) -> None:

@@ -306,6 +306,8 @@ class Explorer:
             concurrent=tuple(sorted({*self.executor.concurrent, *closure.tally.fixed})),
             orders=closure.tally.tried,
             inside=tuple(sorted(self.executor.inside)),
+            asked=tuple(self.executor.asked),
+            unheld=tuple(sorted(self.executor.unheld)),
             masked=self.lens.masks.lines(),
             audited=self.audit.audited,
             growing=tuple(closure.growing),

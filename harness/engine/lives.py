@@ -62,6 +62,8 @@ class Lived:
         last: the last point of its own that was looked at.
         wired: points that relays saw, each with the `last` of then.
         unseen: how often nobody looked, for want of time.
+        asked: hosts that nobody declared, with the agent's line, where it only looked and was refused.
+        unheld: what could reach the network and is not held back from it.
         said: what models said where a fault put words into their mouths; `changed_fields` what of it was changed.
         sent: what can have created something at a twin.
         stopped_at: where in the agent's code it went on without end.
@@ -89,6 +91,8 @@ class Lived:
     unwatched: list[str] = field(default_factory=list)
     concurrent: list[str] = field(default_factory=list)
     inside: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    unheld: list[str] = field(default_factory=list)
     unseen: int = 0
     said: list[str] = field(default_factory=list)
     changed_fields: list[str] = field(default_factory=list)

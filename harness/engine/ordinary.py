@@ -11,18 +11,27 @@ if TYPE_CHECKING:
     from ..values.network import Reach
     from ..values.sources import Twin
 
-Problem = Callable[[], ChaosError | None]
+Problem = Callable[[Exception | None], ChaosError | None]
+_SAID = "one run without a fault (no --chaos)"
 
 
-def run_once(run: Callable[[], Any], twins: "Sequence[Twin]", reach: "Callable[[], Reach]", elsewhere: Problem) -> Any:
-    """Return what the function returns, awaited where it must be; `reach` says what of the network is open to it.
+def run_once(
+    run: Callable[[], Any],
+    twins: "Sequence[Twin]",
+    reach: "Callable[[], Reach]",
+    elsewhere: Callable[[], ChaosError | None],
+) -> tuple[Any, str]:
+    """Return what the function returns, awaited where it must be, and what to say of the run.
+
+    `reach` says what of the network is open to it.
 
     Raises:
         ChaosError: what a twin here, or one on a real port (`elsewhere`), could not answer, whatever the agent made of
-            it.
+            it; and where it died of a host that it could not reach.
     """
     with ExitStack() as undo:
-        here = _answer(twins, reach(), undo) if twins else _nothing
+        reached = reach()
+        here, asked = _answer(twins, reached, undo) if twins or reached.offline else (_nothing, {})
         try:
             result = run()
             if inspect.isawaitable(result):
@@ -30,31 +39,46 @@ def run_once(run: Callable[[], Any], twins: "Sequence[Twin]", reach: "Callable[[
 
                 result = in_a_loop(result)
         except (Exception, SystemExit) as problem:
-            _raise(here() or elsewhere())
+            _raise(here(problem if isinstance(problem, Exception) else None) or elsewhere())
             if not exits_well(problem):
                 raise
             result = None
-        _raise(here() or elsewhere())
-    return result
+        _raise(here(None) or elsewhere())
+    return result, _said(asked)
 
 
-def _answer(twins: "Sequence[Twin]", reach: "Reach", undo: ExitStack) -> Problem:
-    """Let the twins answer until `undo`; returns what tells the first request that they could not."""
+def _answer(twins: "Sequence[Twin]", reach: "Reach", undo: ExitStack) -> tuple[Problem, dict[str, None]]:
+    """Let the twins answer until `undo`; returns what tells the error that a run is, and what it asked in vain."""
     from ..boundary import http
+    from ..boundary.refusing import Refusing
     from ..twins.answering import Directly
     from ..values.sources import commands_of
 
     directly = Directly(twins, reach)
-    undo.callback(http.install(directly, reach.permits))
+    refusing = Refusing(directly, twins, reach)
+    undo.callback(http.install(refusing, refusing.permits))
+    undo.enter_context(refusing.in_force())
     if commands := commands_of(twins):
         from ..boundary import mcp_stdio
 
-        undo.callback(mcp_stdio.install(commands, directly))
-    return lambda: directly.problem
+        undo.callback(mcp_stdio.install(commands, refusing))
+
+    def problem(died_of: Exception | None) -> ChaosError | None:
+        return directly.problem or refusing.problem or (None if died_of is None else refusing.needed(died_of))
+
+    return problem, refusing.asked
 
 
-def _nothing() -> None:
+def _nothing(died_of: Exception | None) -> None:
     return None
+
+
+def _said(asked: dict[str, None]) -> str:
+    if not asked:
+        return _SAID
+    from ..values.hosts import told_of
+
+    return "; ".join([_SAID, *told_of(asked)])
 
 
 def _raise(problem: ChaosError | None) -> None:

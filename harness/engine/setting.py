@@ -60,6 +60,7 @@ class Setting:
     retry: bool = True
     errors: Literal["recover", "handled"] = "recover"
     hosts: frozenset[str] = frozenset()
+    offline: frozenset[str] = frozenset()
     fronts: Sequence[FrontProcess] = ()
     proxies: Proxies | None = None
     servers: Sequence[TwinServer] = ()
@@ -84,7 +85,8 @@ class Setting:
     @property
     def reach(self) -> Reach:
         """What of the real network the agent may reach."""
-        return Reach(self.hosts, {(f.network.host, f.network.port): f.network.name for f in self.fronts})
+        networks = {(f.network.host, f.network.port): f.network.name for f in self.fronts}
+        return Reach(self.hosts, networks, self.offline)
 
     @property
     def kill(self) -> Fault | None:

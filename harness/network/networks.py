@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
+from ..values.hosts import Hosts
 from ..values.network import Network, Reach
 from ..values.options import Options
 
@@ -83,9 +84,9 @@ class Networks:
             return network
         return replace(network, command=(sys.executable, "-m", "rollproof.network.stdio", network.url))
 
-    def reach(self, hosts: frozenset[str]) -> Reach:
+    def reach(self, hosts: Hosts) -> Reach:
         """Return what of the real network is open to an agent that runs in the test's own process."""
-        return Reach(hosts, self.upstreams)
+        return Reach(frozenset(hosts.allowed), self.upstreams, frozenset(hosts.offline))
 
     @property
     def problem(self) -> ChaosError | None:

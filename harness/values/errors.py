@@ -52,12 +52,12 @@ def unknown_fault(name: str, known: Iterable[str], option: str) -> ChaosError:
     return ChaosError("unknown-fault", f"no fault matches {shown(name)} ({option})", hint)
 
 
-def no_twin(did: str, host: str) -> ChaosError:
-    """Return the error for an agent that reaches for a host nobody declared; `did` says how, e.g. ``calls GET …``."""
+def no_twin(did: str, host: str, who: str = "agent") -> ChaosError:
+    """Return the error for who reaches for a host nobody declared; `did` says how, e.g. ``calls GET …``."""
     name = host if host.count(":") > 1 else host.partition(":")[0]
     return ChaosError(
         "no-twin",
-        f"the agent {did}, and {host} has no twin",
+        f"the {who} {did}, and {host} has no twin",
         f'declare it: chaos.api("https://{host}"), chaos.llm(…, base_url=…), chaos.mailbox("{name}")\n'
         "a server that the test runs: chaos.network(name, upstream); a twin on a real port: chaos.serve(twin)\n"
         f'the real host: chaos.allow_network("{name}")',
@@ -67,6 +67,16 @@ def no_twin(did: str, host: str) -> ChaosError:
 def exits_well(problem: BaseException) -> bool:
     """Say whether this is ``sys.exit()`` or ``sys.exit(0)``: how a program ends that has done its work."""
     return isinstance(problem, SystemExit) and problem.code in (None, 0)
+
+
+def unseen_client(host: str, line: str) -> ChaosError:
+    """Return the error for a client that no twin can answer, as it passes none of the places where they stand."""
+    at = f" ({line})" if line else ""
+    return ChaosError(
+        "unseen-client",
+        f"{host} has a twin, but this client is not seen by Rollproof{at}: it was kept from the real host",
+        "let the twin be reached on a real port: chaos.serve(twin), and point the agent to its .url",
+    )
 
 
 class Permitted(Exception):

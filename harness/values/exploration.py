@@ -68,6 +68,8 @@ class Exploration:
         concurrent: "tasks", "threads" and "programs" where of effects side by side one order was tried only.
         orders: how many other orders of effects in flight together were tried.
         inside: points of programs that changed what is watched while nobody looked.
+        asked: hosts that nobody declared, and the agent's line, where it only looked, was refused, and went on.
+        unheld: what could reach the network and is not held back from it: programs, native code, Unix sockets.
         growing: what grows with each restart, so that further crashes were not tried.
         not_tried: families of faults of which some were left out: how many were tried, of how many.
         notes: what a user should know of what was watched: that it is large, what of it is left alone.
@@ -90,6 +92,8 @@ class Exploration:
     concurrent: tuple[str, ...] = ()
     orders: int = 0
     inside: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    unheld: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
     growing: tuple[str, ...] = ()
     not_tried: Mapping[str, tuple[int, int]] = field(default_factory=dict)

@@ -34,15 +34,19 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What of the real network an agent may reach: whole hosts, and services behind a relay by their address."""
+    """What of the real network an agent may reach: whole hosts, and services behind a relay by their address.
+
+    `offline` are hosts that it may ask, and does not reach.
+    """
 
     hosts: frozenset[str] = frozenset()
     networks: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    offline: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.hosts or self.networks)
 
-    def permits(self, host: str, port: int | None) -> bool:
+    def permits(self, host: str, port: object) -> bool:
         """Say whether a connection to there is real."""
         return host in self.hosts or self.network(host, port) is not None
 

@@ -1,8 +1,10 @@
 """HTTP: every request of httpx and httpx2 is a point, and a fault is the client library's own error."""
 
 import asyncio
+import contextlib
 import http.client
 import socket
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -180,14 +182,28 @@ async def _through_async() -> None:
         await client.get("https://unknown.test/x")
 
 
+def _looked_up_before() -> Any:
+    with contextlib.suppress(OSError):
+        socket.getaddrinfo("unknown.test", 443)
+    return httpx.get("https://unknown.test/x")
+
+
 ADDRESS = "192.0.2.1"
+LOOKS: dict[str, tuple[Callable[[], Any], type[Exception]]] = {
+    "httpx": (lambda: httpx.get("https://unknown.test/x"), httpx.ConnectError),
+    "httpx2": (lambda: httpx2.get("https://unknown.test/x"), httpx2.ConnectError),
+    "httpx2 async": (lambda: asyncio.run(_through_async()), httpx2.ConnectError),
+    "requests": (lambda: requests.head("https://unknown.test/x", timeout=5), requests.ConnectionError),
+    "urllib": (lambda: urllib.request.urlopen("http://unknown.test/x"), urllib.error.URLError),
+    "http.client": (lambda: http.client.HTTPConnection("unknown.test").request("GET", "/x"), ConnectionRefusedError),
+    "looked up before": (lambda: _looked_up_before(), httpx.ConnectError),
+}
 UNKNOWN: dict[str, Callable[[], Any]] = {
-    "httpx": lambda: httpx.get("https://unknown.test/x"),
-    "httpx2": lambda: httpx2.get("https://unknown.test/x"),
-    "httpx2 async": lambda: asyncio.run(_through_async()),
-    "requests": lambda: requests.get("https://unknown.test/x", timeout=5),
-    "urllib": lambda: urllib.request.urlopen("http://unknown.test/x"),
-    "http.client": lambda: http.client.HTTPConnection("unknown.test").request("GET", "/x"),
+    **{way: look for way, (look, _) in LOOKS.items()},
+    "httpx post": lambda: httpx.post("https://unknown.test/x"),
+    "requests delete": lambda: requests.delete("https://unknown.test/x", timeout=5),
+    "a subdomain of a declared host": lambda: httpx.get("https://new.unknown.test.api.mail.test/x"),
+    "another path of a declared host": lambda: httpx.get("http://api.mail.test/unknown.test"),
     "socket": lambda: socket.create_connection(("unknown.test", 80)),
     "lookup": lambda: socket.gethostbyname("unknown.test"),
     "datagram": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", (ADDRESS, 53)),
@@ -195,10 +211,12 @@ UNKNOWN: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("way", UNKNOWN)
-@pytest.mark.parametrize("swallows", [False, True])
+@pytest.mark.parametrize(
+    ("way", "swallows"),
+    [(way, False) for way in UNKNOWN] + [(way, True) for way in UNKNOWN if way not in LOOKS],
+)
 def test_a_host_without_a_twin_is_one_clear_error(way: str, swallows: bool, mail: RestTwin, stage: Stage) -> None:
-    """It names the host and the agent's line, also where the agent swallows every exception."""
+    """It names the host and the agent's line; where the agent swallows the exception, too, if it did not just look."""
 
     def run() -> None:
         try:
@@ -210,5 +228,33 @@ def test_a_host_without_a_twin_is_one_clear_error(way: str, swallows: bool, mail
     with pytest.raises(ChaosError) as caught:
         stage.live(run)
     assert caught.value.code == "no-twin"
-    assert any(host in caught.value.message for host in ("unknown.test", ADDRESS))
+    assert any(host in caught.value.message for host in ("unknown.test", ADDRESS, "api.mail.test"))
     assert "test_http.py:" in caught.value.message
+
+
+@pytest.mark.parametrize("way", LOOKS)
+def test_a_look_that_the_agent_survives_is_no_error(way: str, mail: RestTwin, stage: Stage) -> None:
+    """It meets what a client says when the network is down, and goes on; host and line are noted."""
+    look, expected = LOOKS[way]
+
+    def run() -> str:
+        with pytest.raises(expected) as caught:
+            look()
+        return type(caught.value).__name__
+
+    life = stage.live(run)
+    assert life.outcome.value == expected.__name__, life.outcome.traceback
+    assert life.points == ()
+    assert len(life.asked) == 1
+    assert life.asked[0].startswith("unknown.test\ntest_http.py:")
+
+
+def test_a_name_is_looked_up_in_vain(mail: RestTwin, stage: Stage) -> None:
+    """As where the network is down; alone it is an error all the same, since nobody sees what was to follow."""
+
+    def run() -> None:
+        with pytest.raises(socket.gaierror):
+            socket.getaddrinfo("unknown.test", 443)
+
+    with pytest.raises(ChaosError, match=r"unknown\.test \(test_http\.py:\d+ in "):
+        stage.live(run)

@@ -143,10 +143,11 @@ def test_a_host_without_a_twin_is_refused(stage: Stage, mail: RestTwin) -> None:
 
 
 def test_without_chaos_it_is_an_ordinary_run() -> None:
-    """The twin answers in the test's own process, and afterwards the client is as it was."""
+    """The twin answers in the test's own process, and when the test has ended the client is as it was."""
     plain = http.client.HTTPSConnection.connect
     chaos = Chaos(Options())
     mail = chaos.api(BASE)
     assert chaos.explore(run=lambda: [client()[0] for client in CLIENTS.values()]).result == [201] * 4
     assert len(mail.resources("mails")) == 4
+    chaos.close()
     assert http.client.HTTPSConnection.connect is plain

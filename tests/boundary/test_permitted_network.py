@@ -1,7 +1,11 @@
-"""A host that the test permits is reached; everything else stays refused, and nothing is called exhaustive."""
+"""A host that the test permits is reached; everything else stays refused, and nothing is called exhaustive.
 
+A host that is offline is refused, and all is as if it were not asked.
+"""
+
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -88,8 +92,80 @@ def test_without_chaos_too(server: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("host", ["", "https://api.example.com", "api.example.com:443"])
-def test_what_is_no_host(host: str) -> None:
+@pytest.mark.parametrize("call", ["allow_network", "offline"])
+@pytest.mark.parametrize("host", ["", "https://api.example.com", "api.example.com:443", None])
+def test_what_is_no_host(host: Any, call: str) -> None:
     """The value is named, and what to write."""
-    with pytest.raises(ChaosError, match="bad-host"):
-        Chaos(Options()).allow_network(host)
+    with pytest.raises(ChaosError, match=f"bad-host|chaos.{call}"):
+        getattr(Chaos(Options()), call)(host)
+
+
+def _sent(data: bytes) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        datagrams.sendto(data, ("pypi.org", 53))
+
+
+ASKED_IN_VAIN: dict[str, tuple[Callable[[], Any], type[Exception]]] = {
+    "httpx": (lambda: httpx.get("https://pypi.org/x"), httpx.ConnectError),
+    "httpx post": (lambda: httpx.post("https://PyPI.org/x"), httpx.ConnectError),
+    "httpx2": (lambda: httpx2.put("https://pypi.org/x"), httpx2.ConnectError),
+    "requests": (lambda: requests.post("https://pypi.org/x"), requests.ConnectionError),
+    "a socket": (lambda: socket.create_connection(("pypi.org", 443)), socket.gaierror),
+    "a name": (lambda: socket.gethostbyname("pypi.org"), socket.gaierror),
+    "a datagram": (lambda: _sent(b"x"), ConnectionRefusedError),
+}
+
+
+@pytest.mark.parametrize("way", ASKED_IN_VAIN)
+def test_an_offline_host_is_refused_and_no_error(way: str, tmp_path: Path) -> None:
+    """By whatever way it is asked, as where the network is down; the claim stays whole, and nothing is said of it."""
+    ask, expected = ASKED_IN_VAIN[way]
+    found: list[Exploration] = []
+    chaos = Chaos(options(faults=(options().known["process.kill"],)), "test_it", found.append)
+    chaos.watch(tmp_path)
+    chaos.offline("pypi.org")
+
+    def run() -> str:
+        (tmp_path / "said").write_text("x")
+        with pytest.raises(expected):
+            ask()
+        return (tmp_path / "said").read_text()
+
+    chaos.explore(run=run)
+    assert "exhaustive: " in found[0].statement
+    assert "pypi" not in found[0].statement
+
+
+@pytest.mark.parametrize("twin", [True, False])
+@pytest.mark.parametrize("way", [way for way in ASKED_IN_VAIN if way.startswith(("httpx", "requests"))])
+def test_an_offline_host_without_chaos(way: str, twin: bool, server: str) -> None:
+    """It is refused in an ordinary run too; without twins nothing else is."""
+    ask, expected = ASKED_IN_VAIN[way]
+    chaos = Chaos(Options())
+    chaos.offline("pypi.org")
+    if twin:
+        chaos.api("https://api.mail.test")
+
+    def run() -> str:
+        with pytest.raises(expected):
+            ask()
+        return "" if twin else str(httpx.get(f"{server}/hello").text + requests.get(f"{server}/hello").text)
+
+    result = chaos.explore(run=run)
+    assert result.result == ("" if twin else "/hello/hello")
+    assert "pypi" not in result.statement
+
+
+def test_a_host_that_is_offline_and_is_not() -> None:
+    """Declared, or allowed, before or after: contradictory, with what is."""
+    for declare, why in ((Chaos.allow_network, "permits it"), (Chaos.mailbox, "has a twin")):
+        chaos = Chaos(Options())
+        chaos.offline("mail.example.com")
+        declare(chaos, "mail.example.com")
+        with pytest.raises(ChaosError, match=f"'mail.example.com'.*{why}"):
+            chaos.explore(run=list)
+    chaos = Chaos(Options())
+    chaos.api("https://api.example.com/v1")
+    chaos.offline("API.example.com")
+    with pytest.raises(ChaosError, match="contradictory"):
+        chaos.explore(run=list)

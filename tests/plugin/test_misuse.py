@@ -288,6 +288,51 @@ def test_a_host_without_a_twin(pytester: pytest.Pytester, arguments: list[str]) 
         assert re.search(r"test_it\.py:\d+", output)
 
 
+LOOK = """
+    import httpx
+    def agent(goes_on):
+        httpx.post("https://api.known.test/things", json={}, headers={"Idempotency-Key": "1"})
+        try:
+            httpx.get("https://updates.unknown.test/latest")
+        except httpx.ConnectError as problem:
+            if not goes_on:
+                raise RuntimeError("no news") from problem
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--chaos"], []])
+def test_a_run_that_needs_a_host_without_a_twin(pytester: pytest.Pytester, arguments: list[str]) -> None:
+    """A look at a host that nobody declared is an error where the run dies of it: how to declare it is said."""
+    write_test(
+        pytester, 'chaos.api("https://api.known.test")\nchaos.explore(run=lambda: agent(goes_on=False))', before=LOOK
+    )
+    output = refused(pytester.runpytest_inprocess(*arguments), "no-twin", "updates.unknown.test", "chaos.api(")
+    assert re.search(r"test_it\.py:\d+ in agent", output)
+
+
+def test_a_recovery_that_needs_a_host_without_a_twin(pytester: pytest.Pytester) -> None:
+    """What it asks belongs to the test as what the run asks does: no violation, but an error."""
+    recover = 'recover=lambda: agent(goes_on=False) if (shared / "a.txt").exists() else write(shared)'
+    body = 'chaos.api("https://api.known.test")\nchaos.watch(shared)\n'
+    write_test(pytester, f"{body}chaos.explore(run=lambda: write(shared), {recover})", before=LOOK)
+    refused(explore(pytester), "no-twin", "updates.unknown.test")
+
+
+@pytest.mark.parametrize("arguments", [["--chaos"], []])
+def test_a_look_that_the_run_survives(pytester: pytest.Pytester, arguments: list[str]) -> None:
+    """It is one line in the statement, with the agent's line, and takes the word exhaustive away."""
+    body = """
+        chaos.api("https://api.known.test")
+        print(chaos.explore(run=lambda: agent(goes_on=True)).statement)
+    """
+    write_test(pytester, body, before=LOOK)
+    result = pytester.runpytest_inprocess(*arguments, "-s", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1)
+    output = result.stdout.str()
+    assert re.search(r"asked updates\.unknown\.test \(test_it\.py:\d+ in agent\) and was refused", output)
+    assert "exhaustive" not in output
+
+
 def test_an_unknown_fault_on_the_command_line(pytester: pytest.Pytester) -> None:
     """It is wrong usage, found before a test runs, and the nearest names are said."""
     write_project(pytester)

@@ -1,0 +1,47 @@
+"""What a process of the agent asked of hosts that nobody declared, and which of it ends the exploration."""
+
+from collections.abc import Iterable
+
+from ..boundary.channel import Noted
+from ..values.errors import ChaosError, no_twin, unseen_client
+from .lives import Lived
+
+
+class Refusals:
+    """Hears what one process was refused.
+
+    A look that the process survives is none of its affairs. One that it died of is an error, unless a fault came
+    first: a run may well need, to handle an error, what it does not need otherwise, and then its recovery is judged.
+    """
+
+    def __init__(self, lived: Lived) -> None:
+        self._lived = lived
+        self._forbidden: ChaosError | None = None
+        self._looked_up: dict[str, str] = {}
+
+    def heard(self, noted: Noted) -> bool:
+        """Take a note that is of this kind; returns whether it is."""
+        if noted.kind not in ("forbidden", "unseen", "needed", "looked_up"):
+            return False
+        host, line = noted.text.split("\n")
+        if noted.kind == "looked_up":
+            self._looked_up.setdefault(host, line)
+        elif noted.kind == "unseen":
+            self._forbidden = self._forbidden or unseen_client(host, line)
+        elif noted.kind == "forbidden" or not self._lived.struck:
+            self._forbidden = self._forbidden or _error(host, line)
+        return True
+
+    def problem(self, asked: Iterable[str]) -> ChaosError | None:
+        """Return what is an error at the end of the process; `asked` are the looks of this and earlier ones.
+
+        A name that is looked up belongs to the look that follows, and is one of its own only where none does.
+        """
+        if self._forbidden is None and self._lived.outcome.kind in ("returned", "raised"):
+            known = {text.partition("\n")[0] for text in (*asked, *self._lived.asked)}
+            return next((_error(host, line) for host, line in self._looked_up.items() if host not in known), None)
+        return self._forbidden
+
+
+def _error(host: str, line: str) -> ChaosError:
+    return no_twin(f"connects to {host} ({line})", host)
