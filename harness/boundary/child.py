@@ -306,7 +306,7 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
     except BaseException as problem:
         trace += f"\nat exit: {problem!r}"
     late = warming.late_modules(loaded) if traced else ()
-    for native in unheld.loaded() if traced else ():
+    for native in unheld.loaded() if traced and show else ():  # the fault-free run; looking takes a while
         gate.note("unheld", native)
     still = rest is not None and rests and rest.is_there()
     return _ended(gate, kind, value, error, trace, raised, late, still)
