@@ -43,7 +43,7 @@ def restart(shared, own):
         saga(store, shared).recover()
 
 
-BREAKS = {"outbox_is_settled", "all_or_nothing"}
+BREAKS = {"outbox_is_settled"}
 CAUSES = ["untrue in explore"]
 
 
