@@ -195,7 +195,7 @@ def test_workers_tell_it_too(project: Project, number: int, everybody: bool) -> 
     assert sorted(found["test"] for found in project.explorations) == [
         "test_it.py::test_it[0]",
         "test_it.py::test_it[1]",
-    ]
+    ], project.told
     assert all(found["interrupted"] for found in project.explorations)
     assert project.told.count("interrupted by") >= 2
     assert project.is_as_before
