@@ -23,6 +23,19 @@ def options(**changed: Any) -> Options:
     return Options(**{**settings, **changed})
 
 
+def only(*names: str) -> dict[str, Any]:
+    """Return the setting that selects these faults."""
+    return {"faults": tuple(options().known[name] for name in names)}
+
+
+def line_of(file: str, text: str) -> int:
+    """Return the only line of a file that begins so."""
+    lines = Path(file).read_text().splitlines()
+    numbers = [number for number, line in enumerate(lines, 1) if line.strip().startswith(text)]
+    assert len(numbers) == 1, numbers
+    return numbers[0]
+
+
 def scenario(name: str, test: str) -> SimpleNamespace:
     """Return the built-in scenario of a name as an agent that `explored` takes; `test` is its function."""
     return SimpleNamespace(explore=getattr(import_module(f"rollproof.scenarios.test_{name}"), test))

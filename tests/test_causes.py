@@ -11,7 +11,7 @@ import httpx
 from rollproof.values.causes import Cause
 from rollproof.values.exploration import Exploration
 
-from .exploring import explored, options, two_folders
+from .exploring import explored, line_of, only, options, two_folders
 
 MAILS, NOTES = "https://api.mail.test/mails", "https://api.mail.test/notes"
 Agent = Callable[[Path, Path], object]
@@ -37,14 +37,6 @@ def causes(result: Exploration) -> list[Cause]:
     return [finding.cause for finding in result.violations if finding.cause is not None]
 
 
-def line_of(text: str) -> int:
-    """Return the only line of this file that begins so."""
-    lines = Path(__file__).read_text().splitlines()
-    numbers = [number for number, line in enumerate(lines, 1) if line.strip().startswith(text)]
-    assert len(numbers) == 1, numbers
-    return numbers[0]
-
-
 def test_a_lock_with_a_pid_has_one_cause_for_each_way_to_fail(tmp_path: Path) -> None:
     """The lock of a dead process is met wherever that died; half of a pid is another matter."""
 
@@ -62,8 +54,8 @@ def test_a_lock_with_a_pid_has_one_cause_for_each_way_to_fail(tmp_path: Path) ->
     told = {cause.exception.partition(" at ")[0]: cause for cause in causes(result)}
     assert sorted(told) == ["RuntimeError", "ValueError"]
     assert len(result.violations) == 2
-    assert f":{line_of('raise RuntimeError(f')} in " in told["RuntimeError"].exception
-    assert f":{line_of('holder = int(')} in " in told["ValueError"].exception
+    assert f":{line_of(__file__, 'raise RuntimeError(f')} in " in told["RuntimeError"].exception
+    assert f":{line_of(__file__, 'holder = int(')} in " in told["ValueError"].exception
 
 
 def test_a_torn_checkpoint_is_one_cause(tmp_path: Path) -> None:
@@ -79,7 +71,7 @@ def test_a_torn_checkpoint_is_one_cause(tmp_path: Path) -> None:
 
     (cause,) = causes(found(run, tmp_path, **only("process.kill", "storage.full")))
     assert (cause.promise, cause.way) == ("recovery_succeeds", "raised")
-    assert cause.line == line_of("state = json.loads(checkpoint.read_text()) if")
+    assert cause.line == line_of(__file__, "state = json.loads(checkpoint.read_text()) if")
     assert cause.statement.startswith("state = json.loads(checkpoint.read_text()) if")
     assert cause.function.endswith("run")
     assert cause.file == __file__
@@ -105,7 +97,7 @@ def test_two_defects_with_one_difference_outside_are_two_causes(tmp_path: Path) 
     assert {(cause.promise, cause.way, cause.effect) for cause in told} == {
         ("all_or_nothing", "missing", "http.post:api.mail.test/mails")
     }
-    assert {cause.line for cause in told} == {line_of('httpx.post(MAILS, json={"about": about}, headers')}
+    assert {cause.line for cause in told} == {line_of(__file__, 'httpx.post(MAILS, json={"about": about}, headers')}
     assert sorted(cause.exception.partition(" at ")[0] for cause in told) == ["JSONDecodeError", "KeyError"]
 
 
@@ -128,8 +120,8 @@ def test_a_helper_that_posts_twice_things_is_not_one_place(tmp_path: Path) -> No
     told = causes(found(run, tmp_path, **only("process.kill")))
     assert len(told) == 2
     assert {cause.way for cause in told} == {"twice"}
-    assert {cause.line for cause in told} == {line_of("httpx.post(url, json=body).raise_for_status()")}
-    called = [line_of('_post(MAILS, {"to": "ada"})'), line_of('_post(MAILS, {"to": "bob", "subj')]
+    assert {cause.line for cause in told} == {line_of(__file__, "httpx.post(url, json=body).raise_for_status()")}
+    called = [line_of(__file__, '_post(MAILS, {"to": "ada"})'), line_of(__file__, '_post(MAILS, {"to": "bob", "subj')]
     assert sorted(cause.callers[0].rpartition("/")[2] for cause in told) == [
         f"{Path(__file__).name}:{line} in {run.__qualname__}" for line in called
     ]
@@ -156,8 +148,8 @@ def test_two_bugs_of_one_agent_are_two_causes(tmp_path: Path) -> None:
 
     told = causes(found(run, tmp_path, **only("process.kill")))
     assert sorted((cause.way, cause.line) for cause in told) == [
-        ("torn", line_of('(shared / "page.html").write_text("<h1>Solar')),
-        ("twice", line_of('httpx.post(MAILS, json={"to": "whom"}).raise')),
+        ("torn", line_of(__file__, '(shared / "page.html").write_text("<h1>Solar')),
+        ("twice", line_of(__file__, 'httpx.post(MAILS, json={"to": "whom"}).raise')),
     ]
 
 
@@ -178,7 +170,7 @@ def test_one_bug_that_ten_faults_show_is_one_cause(tmp_path: Path) -> None:
     result = found(run, tmp_path, **only(*names))
     (cause,) = causes(result)
     assert (cause.promise, cause.way) == ("all_or_nothing", "twice")
-    assert cause.line == line_of('httpx.post(MAILS, json={"to": "all"})')
+    assert cause.line == line_of(__file__, 'httpx.post(MAILS, json={"to": "all"})')
     violated = [cell for cell in result.cells if cell.verdict == "violated"]
     assert len({cell.fault for cell in violated}) >= 5
 
@@ -201,7 +193,7 @@ def test_what_a_model_says_and_nothing_checks_is_one_cause(tmp_path: Path) -> No
 
     (cause,) = causes(found(run, tmp_path, **only("llm.missing_field", "llm.wrong_type")))
     assert cause.effect == "llm.chat:api.openai.com"
-    assert cause.line == line_of("answer = client.chat.completions.create(")
+    assert cause.line == line_of(__file__, "answer = client.chat.completions.create(")
     assert {"title", "seats", "days[].name"} <= set(cause.unchecked)
 
 
@@ -271,7 +263,7 @@ def test_what_a_recovery_dies_of_leads_to_the_write_that_is_torn(tmp_path: Path)
 
     (cause,) = causes(found(run, tmp_path, **only("process.kill")))
     assert cause.raising.startswith('done = json.loads(state.read_text())["done"]')
-    line = line_of('state.write_text(json.dumps({"done": done}))')
+    line = line_of(__file__, 'state.write_text(json.dumps({"done": done}))')
     assert cause.killed == f"file.open:own/state.json, {__file__}:{line} in {run.__qualname__}"
 
 
@@ -305,8 +297,3 @@ def _folder(tmp_path: Path, seed: int) -> Path:
     folder = tmp_path / str(seed)
     folder.mkdir()
     return folder
-
-
-def only(*names: str) -> dict[str, Any]:
-    """Return the setting that selects these faults."""
-    return {"faults": tuple(options().known[name] for name in names)}

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from .exploring import breaks, explored, options, replayed, two_folders
+from .exploring import breaks, explored, only, replayed, two_folders
 
 Agent = Callable[[Path, Path], object]
 
@@ -25,11 +25,6 @@ def agent(run: Agent, recover: Agent, *services: str) -> Any:
         chaos.explore(run=lambda: run(shared, own), recover=lambda: recover(shared, own))
 
     return SimpleNamespace(explore=explore)
-
-
-def faults(*names: str) -> dict[str, Any]:
-    """Return the setting that selects these faults."""
-    return {"faults": tuple(options().known[name] for name in names)}
 
 
 def test_a_crash_before_and_after_a_long_wait_are_two(tmp_path: Path) -> None:
@@ -51,10 +46,10 @@ def test_a_crash_before_and_after_a_long_wait_are_two(tmp_path: Path) -> None:
         (shared / "a.txt").write_text("a")
 
     wrong = agent(run, recover)
-    result = explored(wrong, tmp_path / "it", **faults("process.kill"))
+    result = explored(wrong, tmp_path / "it", **only("process.kill"))
     assert breaks(result) == {"all_or_nothing"}
     assert (result.flaky, result.errors) == ((), ())
-    again = replayed(wrong, tmp_path / "again", result.violations[0].schedule, **faults("process.kill"))
+    again = replayed(wrong, tmp_path / "again", result.violations[0].schedule, **only("process.kill"))
     assert breaks(again) == {"all_or_nothing"}
 
 
@@ -76,7 +71,7 @@ def test_a_key_that_is_revoked_for_good_is_tried_for_each_service(tmp_path: Path
         (shared / "a.txt").write_text("a")
 
     wrong = agent(run, recover, "a.test", "b.test")
-    result = explored(wrong, tmp_path / "it", **faults("process.kill", "credentials.revoked_for_good"))
+    result = explored(wrong, tmp_path / "it", **only("process.kill", "credentials.revoked_for_good"))
     assert "all_or_nothing" in breaks(result)
 
 
@@ -104,7 +99,7 @@ def test_states_that_only_a_second_fault_tells_apart_have_second_faults_of_their
             raise
 
     result = explored(
-        agent(write_states, recover), tmp_path / "it", depth=2, **faults("process.kill", "storage.io_error")
+        agent(write_states, recover), tmp_path / "it", depth=2, **only("process.kill", "storage.io_error")
     )
     assert "all_or_nothing" in breaks(result)
 
@@ -124,7 +119,7 @@ def test_what_is_read_after_a_second_fault_tells_states_apart(tmp_path: Path) ->
             raise
 
     result = explored(
-        agent(write_states, recover), tmp_path / "it", depth=2, **faults("process.kill", "storage.io_error")
+        agent(write_states, recover), tmp_path / "it", depth=2, **only("process.kill", "storage.io_error")
     )
     assert "all_or_nothing" in breaks(result)
 
@@ -146,7 +141,7 @@ def test_a_read_only_folder_has_its_mode_and_time_again(tmp_path: Path) -> None:
 
         chaos.explore(run=run, recover=run)
 
-    result = explored(SimpleNamespace(explore=explore), tmp_path / "it", **faults("process.kill"))
+    result = explored(SimpleNamespace(explore=explore), tmp_path / "it", **only("process.kill"))
     status = (tmp_path / "it" / "shared" / "inner").stat()
     assert (status.st_mode & 0o777, status.st_mtime) == (0o555, 10**9)
     assert (result.violations, result.flaky, result.errors, result.unintercepted) == ((), (), (), ())

@@ -11,12 +11,7 @@ from typing import Any
 import pytest
 from rollproof.values.exploration import Exploration
 
-from .exploring import explored, options, two_folders
-
-
-def only(*names: str) -> dict[str, Any]:
-    """Return the setting that selects these faults."""
-    return {"faults": tuple(options().known[name] for name in names)}
+from .exploring import explored, only, two_folders
 
 
 def clean(result: Exploration) -> bool:

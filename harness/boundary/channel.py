@@ -18,7 +18,7 @@ _LENGTH = struct.Struct("!I")
 
 
 class Reached(NamedTuple):
-    """A point is reached, seen or not: who is killed there cannot tell any more.
+    """A point is reached. It is told before anything happens there: a process that is killed there cannot tell it.
 
     The first five fields are those of the point; `place` is the number of the place in the agent's code, `frames` the
     place itself where it is a new one.

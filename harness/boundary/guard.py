@@ -197,4 +197,4 @@ _EVENTS: dict[str, Callable[[Guard, str, tuple[Any, ...]], None]] = {
 
 def agent_line(place: Place) -> str:
     """Return ``file:line in function`` of a place."""
-    return "".join(f"{os.path.basename(frame.file)}:{frame.line} in {frame.function}" for frame in place[:1])
+    return "".join(frame.called(os.path.basename(frame.file)) for frame in place[:1])

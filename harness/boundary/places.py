@@ -34,9 +34,13 @@ def is_own(file: str) -> bool:
         return False
     if file.startswith(_folders("rollproof.scenarios")):
         return True
-    libraries = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
     ours = _folders("rollproof", "rollproof.faults", "rollproof.invariants", "rollproof.reports")
-    return not file.startswith((*libraries, *ours)) and not any(part in file for part in _INSTALLED)
+    return not file.startswith((*_libraries(), *ours)) and not any(part in file for part in _INSTALLED)
+
+
+@functools.cache
+def _libraries() -> tuple[str, ...]:
+    return tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
 
 
 @functools.cache
@@ -92,7 +96,7 @@ class Places:
         self._met: list[_Calls] = []
 
     def begin(self) -> None:
-        """Forget the numbers: another schedule is carried out, for somebody who does not know them."""
+        """Forget the numbers: whoever attends the next schedule of this process does not know them."""
         self._numbers.clear()
         self._met.clear()
 

@@ -1,16 +1,13 @@
 """Names native code that can reach the network and asks nobody here: what is "refused" is refused to Python alone."""
 
 import ctypes
-import os
 import sys
-import sysconfig
 from collections.abc import Iterator
 from types import FrameType, ModuleType
 
 from .callers import package_of
 from .places import is_own
 
-_LIBRARY = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
 _CONNECTING = {"uvloop": "uvloop", "curl_cffi": "curl_cffi", "grpc._cython": "grpc", "pycurl": "pycurl"}
 """Modules that connect by themselves, and what to call them. What libpq reaches is declared by `Chaos.network`."""
 
@@ -37,12 +34,7 @@ def _kept() -> Iterator[ctypes.CDLL]:
     """Yield the libraries that the agent's modules opened when they were loaded: nobody was told then."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None) if type(module) is ModuleType else None
-        if isinstance(file, str) and not _is_installed(file) and is_own(file):
+        if isinstance(file, str) and is_own(file):
             for value in list(vars(module).values()):
                 if issubclass(type(value), ctypes.CDLL) and value is not ctypes.pythonapi:
                     yield value
-
-
-def _is_installed(file: str) -> bool:
-    """Say of most libraries that they are some, sooner than `is_own` does: there are thousands."""
-    return file.startswith(_LIBRARY) or f"{os.sep}site-packages{os.sep}" in file

@@ -2,8 +2,8 @@
 
 import sys
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import get_args
@@ -107,6 +107,16 @@ class Executor:
                 server.answer_meanwhile()
 
         return put_back
+
+    @contextmanager
+    def afresh(self) -> Iterator[None]:
+        """Use a process of its own for each that is carried out meanwhile, and none that was used before."""
+        reuse, self.reuse = self.reuse, False
+        self.processes.retire()
+        try:
+            yield
+        finally:
+            self.reuse = reuse
 
     def warm(self, life: Lived) -> None:
         """Do here, once, what this process did late and every further one would do again."""

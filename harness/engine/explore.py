@@ -209,8 +209,7 @@ class Explorer:
 
         All else is dropped: what holds by now, what is not reached any more. It counts as nothing but executions.
         """
-        reuse, self.executor.reuse = self.executor.reuse, False
-        try:
+        with self.executor.afresh(), suppress(OutOfTime):  # what follows asks for the time itself
             for schedule in self.setting.failed_before:
                 if not fits(schedule, self.setting.known, self.baseline.first.effects):
                     continue
@@ -218,21 +217,12 @@ class Explorer:
                 if judgement.broken and not judgement.errors and not drifted:
                     self.findings.begin(schedule, judgement)
                     self.confirming.look()
-        except OutOfTime:
-            pass  # what follows asks for the time itself
-        finally:
-            self.executor.reuse = reuse
 
     def _look(self) -> None:
         """Confirm what was found since the last look, each in processes of its own."""
-        if not self.confirming.has_new:
-            return
-        reuse, self.executor.reuse = self.executor.reuse, False
-        self.executor.processes.retire()
-        try:
-            self.confirming.look()
-        finally:
-            self.executor.reuse = reuse
+        if self.confirming.has_new:
+            with self.executor.afresh():
+                self.confirming.look()
 
     def _note_what_was_not_tried(self, tried: Tried) -> None:
         """Say that a family of which nothing was tried was not explored: that is no pass."""
@@ -263,13 +253,20 @@ class Explorer:
         return judged(self.setting, self.executor, judge, schedule, self.baseline.initial, first, trace=trace)
 
     def _finding(self, group: Group, failure: Failure, judgement: Judgement) -> Finding:
-        expected, actual = self.lens.world(self.baseline.done), self.lens.world(judgement.end)
-        setting, count = self.setting, sum(one.count for one in group.failures)
-        secrets = {**self.executor.credentials, **setting.secrets}
+        setting = self.setting
         naming = Naming(self.sites, setting.root, self.executor.call, self.baseline.first)
         cause = naming.cause(group, failure)
-        told = failure, cause, naming.reach(group, cause), count, judgement
-        return finding(*told, expected, actual, secrets, run_again=setting.run is setting.recover)
+        return finding(
+            failure,
+            cause,
+            judgement,
+            reach=naming.reach(group, cause),
+            count=sum(one.count for one in group.failures),
+            expected=self.lens.world(self.baseline.done),
+            actual=self.lens.world(judgement.end),
+            secrets={**self.executor.credentials, **setting.secrets},
+            run_again=setting.run is setting.recover,
+        )
 
     def _violations(self) -> tuple[Finding, ...]:
         """Return what is confirmed so far, one for each cause."""

@@ -86,7 +86,7 @@ class Findings:
     def note(self, schedule: Schedule, judgement: Judgement) -> Failure:
         """Return the failure that this broken schedule is an example of; it may become the one that is shown."""
         symptoms = self.diagnose(schedule, judgement)
-        key = judgement.invariants, frozenset(symptoms.own)
+        key = _key(judgement, symptoms)
         self._known_better(schedule, judgement, key, symptoms)
         known = self.failures.get(key)
         if known is None:
@@ -103,7 +103,7 @@ class Findings:
     def begin(self, schedule: Schedule, judgement: Judgement) -> None:
         """Note a failure that the exploration will meet again: what makes it is told then."""
         self.note(schedule, judgement)
-        self._begun[schedule] = judgement.invariants, frozenset(self.diagnose(schedule, judgement).own)
+        self._begun[schedule] = _key(judgement, self.diagnose(schedule, judgement))
 
     def _known_better(self, schedule: Schedule, judgement: Judgement, key: _Key, symptoms: Symptoms) -> None:
         """Replace what was noted of a schedule at the beginning, where another symptom shows now."""
@@ -126,16 +126,20 @@ class Findings:
         return tuple(Cell(*cell, str(self.smallest[cell]), count) for cell, count in sorted(self.cells.items()))
 
 
+def _key(judgement: Judgement, symptoms: Symptoms) -> _Key:
+    return judgement.invariants, frozenset(symptoms.own)
+
+
 def finding(
     failure: Failure,
     cause: Cause,
+    judgement: Judgement,
+    *,
     reach: str,
     count: int,
-    judgement: Judgement,
     expected: World,
     actual: World,
     secrets: Mapping[str, bytes],
-    *,
     run_again: bool,
 ) -> Finding:
     """Turn a confirmed failure into what reports show; no secret stands in it.
@@ -150,7 +154,7 @@ def finding(
         return text
 
     lines = [f"{name}: {violation.message}" for name, violation in judgement.broken]
-    lines += keys.told(judgement.broken, judgement.executions, hidden)
+    lines += keys.told(((violation, judgement.processes(violation)) for _, violation in judgement.broken), hidden)
     lines += [_what_is_not_checked(cause)] if cause.unchecked else []
     lines += [reach] if reach else []
     schedule = failure.example[0] if failure.example is not None else failure.schedule

@@ -14,7 +14,7 @@ from ..world.leases import live_leases
 from .execute import Executor
 from .joining import Joining, Noticing
 from .lens import Lens
-from .lives import RESTART_S, Lived, Snapshot
+from .lives import OWN_PROCESSES, RESTART_S, Lived, Snapshot
 from .observe import Baseline
 from .setting import Setting
 
@@ -29,8 +29,8 @@ class Judgement:
 
     `told` is what the invariants saw of `executions`, one by one; `earlier` are processes that ran before these, as far
     as they are known. `from_before` and `from_done` are what differs from the two right ends. `symptoms` keeps what is
-    wrong by the first injection of a schedule that ends so. `claims_done` says whether the run returned what a
-    fault-free run returns; None where there is nothing to compare.
+    wrong by the first injection of a schedule that ends so, and by whether it is the only one. `claims_done` says
+    whether the run returned what a fault-free run returns; None where there is nothing to compare.
     """
 
     broken: tuple[tuple[str, Violation], ...]
@@ -42,12 +42,22 @@ class Judgement:
     told: tuple[Execution, ...] = ()
     earlier: tuple[Lived, ...] = ()
     claims_done: bool | None = None
-    symptoms: dict[Injection, Any] = field(default_factory=dict, compare=False)
+    symptoms: dict[tuple[Injection, bool], Any] = field(default_factory=dict, compare=False)
 
     @property
     def invariants(self) -> tuple[str, ...]:
         """Names of the broken invariants."""
         return tuple(dict.fromkeys(name for name, _ in self.broken))
+
+    def process(self, violation: Violation) -> Lived | None:
+        """Return the process that a violation is about; None where it is no certain one."""
+        told = zip(self.told, self.executions, strict=True)
+        return next((life for execution, life in told if execution is violation.by), None)
+
+    def processes(self, violation: Violation) -> list[Lived]:
+        """Return those that made what a violation shows: of the ones that were only asked, the one it is about."""
+        about = self.process(violation)
+        return [life for life in self.executions if life.role in OWN_PROCESSES or life is about]
 
     @property
     def diff(self) -> Diff:

@@ -12,8 +12,6 @@ from ..values.sources import Twin
 from .lives import Lived, Sent
 
 _HEADERS = ("Idempotency-Key", "X-Idempotency-Key", "Idempotency-Token", "X-Idempotency-Token")
-_LATER = {"recovery_idempotent": "recover again", "clean_retry": "retry"}
-"""Invariants that are about what a further process changes; all others judge what was there before it."""
 _NUMBERS = {2: "two", 3: "three"}
 _ORDINALS = {2: "second", 3: "third"}
 _SHOWN, _START, _END = 40, 24, 15
@@ -31,17 +29,15 @@ def sent(twin: Twin, request: HttpRequest, point: Point | None, response: HttpRe
     yield Sent(point, header, request.headers.get(header.lower(), ""))
 
 
-def told(broken: Iterable[tuple[str, Violation]], lives: Sequence[Lived], hidden: Callable[[str], str]) -> list[str]:
+def told(broken: Iterable[tuple[Violation, Sequence[Lived]]], hidden: Callable[[str], str]) -> list[str]:
     """Return a line for each collection of a service in which something is too much, with the requests that went there.
 
-    `broken` has each broken invariant's name with its violation, `lives` all processes of the judged schedule;
-    `hidden` takes secrets out of a text.
+    `broken` has each violation with the processes that made what it shows; `hidden` takes secrets out of a text.
     """
     lines = []
-    for invariant, violation in broken:
-        asked = [life for life in lives if life.role not in _LATER.values() or life.role == _LATER.get(invariant)]
+    for violation, lives in broken:
         for name in dict.fromkeys(change.name for change in violation.diff if change.sign == "+"):
-            requests = requests_told(asked, name, hidden)
+            requests = requests_told(lives, name, hidden)
             lines += [f"{name}: {requests}"] if requests else []
     return list(dict.fromkeys(lines))
 

@@ -43,7 +43,7 @@ class Naming:
             inner.line,
             inner.function,
             statement(inner) if place else "",
-            tuple(f"{self._file(frame.file)}:{frame.line} in {frame.function}" for frame in place[1:]),
+            tuple(self._called(frame) for frame in place[1:]),
             self._exception(raised),
             statement(raised.place[0]) if raised is not None and raised.place else "",
             self._killed(group) if raised is not None else "",
@@ -80,15 +80,18 @@ class Naming:
             return ""
         place = self._sites.of(self._first.places.get(points[0], ()))
         effect = Blamed.at(points[0], place).effect
-        return f"{effect}, {self._file(place[0].file)}:{place[0].line} in {place[0].function}" if place else effect
+        return f"{effect}, {self._called(place[0])}" if place else effect
 
     def _exception(self, raised: Raised | None) -> str:
         if raised is None:
             return ""
         place = self._sites.of(raised.place)
-        where = f" at {self._file(place[0].file)}:{place[0].line} in {place[0].function}" if place else ""
+        where = f" at {self._called(place[0])}" if place else ""
         name = raised.type if raised.type.startswith("os.") else raised.type.rpartition(".")[2]
         return f"{name}{where}"
+
+    def _called(self, frame: Frame) -> str:
+        return frame.called(self._file(frame.file))
 
     def _file(self, file: str) -> str:
         path = Path(file)

@@ -1,6 +1,6 @@
 """What is wrong with one failing end: each broken promise, how it is broken, and the effect of the agent behind it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ..values.causes import Way
@@ -12,10 +12,9 @@ from .blame import Blame
 from .effects import Blamed
 from .judge import Judgement
 from .lens import Lens
-from .lives import Lived
+from .lives import OWN_PROCESSES, Lived
 from .observe import Baseline
 
-_QUESTIONS = ("recover again", "retry")
 _ENDINGS = ("recovery_succeeds", "terminates")
 _SET = "all_or_nothing"  # it is compared with the nearer right end
 
@@ -82,9 +81,10 @@ class Diagnosis:
 
     def of(self, schedule: Schedule, judgement: Judgement) -> Symptoms:
         """Return the symptoms of an end, those of one schedule: what crashed before it may have made what is wrong."""
-        known = judgement.symptoms.get(schedule.injections[0])
+        key = schedule.injections[0], len(schedule.injections) == 1
+        known = judgement.symptoms.get(key)
         if known is None:
-            known = judgement.symptoms[schedule.injections[0]] = self._told_apart(schedule, judgement)
+            known = judgement.symptoms[key] = self._told_apart(schedule, judgement)
         return known
 
     def _told_apart(self, schedule: Schedule, judgement: Judgement) -> Symptoms:
@@ -107,7 +107,7 @@ class Diagnosis:
             return Symptoms(own, rest=found)  # what is half done is so because nobody went on
         others = tuple(self._from_the_other_side(schedule, judgement))
         if _returned(judgement):  # it says that it has come to its end: there is one right end for that
-            found = tuple(dict.fromkeys((*(one for one in found if one.side != "before"), *_of_side(others, "done"))))
+            found = tuple(dict.fromkeys(one for one in (*found, *others) if one.side != "before"))
             others = ()
         between = _in_between(judgement)
         if damaged := tuple(one for one in (*found, *others) if one.side == "done" and one.change in between):
@@ -125,7 +125,7 @@ class Diagnosis:
     def _all(self, schedule: Schedule, judgement: Judgement) -> Iterator[Symptom]:
         graver = {change for promise, violation in judgement.broken if not violation.way for change in violation.diff}
         for promise, violation in judgement.broken:
-            life = _process(violation, judgement)
+            life = judgement.process(violation)
             if violation.diff:
                 side = _side(promise, violation, judgement)
                 for change in violation.diff:
@@ -140,8 +140,6 @@ class Diagnosis:
     def _symptom(
         self, promise: str, change: Change, side: str, violation: Violation, schedule: Schedule, judgement: Judgement
     ) -> Symptom:
-        asked = _process(violation, judgement)
-        lives = [life for life in judgement.executions if life.role not in _QUESTIONS or life is asked]
         worlds = self._lens.world(judgement.end), self._lens.world(self._done)
         service = any(change.name in world.resources.keys() for world in worlds)  # noqa: SIM118  # no short names
         rows = service or any(change.name in world.tables.keys() for world in worlds)  # noqa: SIM118
@@ -152,7 +150,8 @@ class Diagnosis:
         if change.sign == "-" and side == "done":
             at = self._blame.of_missing(change)
         else:
-            at = self._blame.of_found(change, (*judgement.earlier, *lives), schedule.injections[0])
+            lives = (*judgement.earlier, *judgement.processes(violation))
+            at = self._blame.of_found(change, lives, schedule.injections[0])
         return Symptom(promise, way, at, side=side, service=service, change=change)
 
     def _from_the_other_side(self, schedule: Schedule, judgement: Judgement) -> Iterator[Symptom]:
@@ -178,10 +177,6 @@ def _side(promise: str, violation: Violation, judgement: Judgement) -> str:
     return "before" if promise == _SET and violation.diff == judgement.from_before else "done"
 
 
-def _of_side(symptoms: Iterable[Symptom], side: str) -> tuple[Symptom, ...]:
-    return tuple(one for one in symptoms if one.side == side)
-
-
 def _returned(judgement: Judgement) -> bool:
     """Return whether the run came to its end by itself, whatever struck it."""
     run = judgement.executions[0]
@@ -199,16 +194,10 @@ def _is_kept(done: World, name: str) -> bool:
     return any(name in names.keys() and bool(names[name]) for names in (done.tables, done.resources))  # noqa: SIM118
 
 
-def _process(violation: Violation, judgement: Judgement) -> Lived | None:
-    """Return the process that a violation is about."""
-    told = zip(judgement.told, judgement.executions, strict=True)
-    return next((life for execution, life in told if execution is violation.by), None)
-
-
 def _is_asked(violation: Violation, judgement: Judgement) -> bool:
     """Return whether a violation is about a process that is run only to see what it does."""
-    life = _process(violation, judgement)
-    return life is not None and life.role in _QUESTIONS
+    life = judgement.process(violation)
+    return life is not None and life.role not in OWN_PROCESSES
 
 
 def _ending(promise: str, life: Lived) -> Symptom:

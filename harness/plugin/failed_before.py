@@ -41,12 +41,12 @@ def keep(config: pytest.Config, results: Sequence[Mapping[str, Any]]) -> None:
     after = {test: dict(known) for test, known in before.items()}
     unfinished = set()
     for result in results:
-        label = result.get("label") or result.get("name") or ""
+        label = _label(result)
         known = after.setdefault(result["test"], {})
         known[label] = _kept(result, known.get(label, []))
         if any(result.get(what) for what in ("violations", "drifted", "errors", "flaky", "interrupted")):
             unfinished.add(result["test"])  # the test may have ended there
-    seen = {(result["test"], result.get("label") or result.get("name") or "") for result in results}
+    seen = {(result["test"], _label(result)) for result in results}
     for test in {test for test, _ in seen} - unfinished:
         after[test] = {label: tokens for label, tokens in after[test].items() if (test, label) in seen}
     after = {test: {label: tokens for label, tokens in known.items() if tokens} for test, known in after.items()}
@@ -54,6 +54,11 @@ def keep(config: pytest.Config, results: Sequence[Mapping[str, Any]]) -> None:
     cache = getattr(config, "cache", None)
     if cache is not None and after != before:
         cache.set(_KEY, after)
+
+
+def _label(result: Mapping[str, Any]) -> str:
+    """Return what tells an exploration apart from others of its test."""
+    return result.get("label") or result.get("name") or ""
 
 
 def _kept(result: Mapping[str, Any], before: list[str]) -> list[str]:

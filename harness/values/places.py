@@ -11,6 +11,10 @@ class Frame:
     line: int
     function: str
 
+    def called(self, file: str) -> str:
+        """Return ``file:line in function``, the file by the name that it is to be shown with."""
+        return f"{file}:{self.line} in {self.function}"
+
 
 Place = tuple[Frame, ...]
 """The agent's own calls that lead to an effect, the innermost first; empty where none is known."""

@@ -5,9 +5,7 @@ import http.client
 import json
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -46,24 +44,10 @@ CLIENTS: dict[str, Callable[[], Any]] = {
 HOW = {"--chaos": lambda: options(faults=(options().known["process.kill"],)), "ordinary": Options}
 
 
-class _Says(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        """Answer with what was asked for."""
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(self.path.encode())
-
-    def log_message(self, *args: Any) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
-def server() -> Iterator[str]:
-    """A real server on this machine."""
-    with HTTPServer(("127.0.0.1", 0), _Says) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}/hello"
-        running.shutdown()
+def server(server: str) -> str:
+    """A page of a real server on this machine."""
+    return f"{server}/hello"
 
 
 @pytest.fixture(params=HOW)

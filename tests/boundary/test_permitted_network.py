@@ -4,9 +4,7 @@ A host that is offline is refused, and all is as if it were not asked.
 """
 
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +24,6 @@ CLIENTS = {
     "httpx2": lambda url: httpx2.get(url).text,
     "requests": lambda url: requests.get(url).text,
 }
-
-
-class _Says(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        """Answer with what was asked for."""
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(self.path.encode())
-
-    def log_message(self, *args: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def server() -> Iterator[str]:
-    """A real server on this machine."""
-    with HTTPServer(("127.0.0.1", 0), _Says) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
 
 
 def reading(url: str, client: Any, folder: Path) -> Exploration:

@@ -15,15 +15,8 @@ import pytest
 from rollproof.boundary.places import is_own
 from rollproof.engine.lives import Lived
 
+from ..exploring import line_of
 from .stage import Stage
-
-
-def line_of(text: str) -> int:
-    """Return the only line of this file that begins so."""
-    lines = Path(__file__).read_text().splitlines()
-    numbers = [number for number, line in enumerate(lines, 1) if line.strip().startswith(text)]
-    assert len(numbers) == 1, numbers
-    return numbers[0]
 
 
 def lines(life: Lived, target: str) -> list[int]:
@@ -44,7 +37,10 @@ def test_a_place_is_the_agents_own_frame(stage: Stage) -> None:
 
     life = stage.live(run)
     (place,) = {life.places[point] for point in life.points if point.target == "shared/copy.txt"}
-    assert [frame.line for frame in place[:2]] == [line_of("shutil.copyfile(stage.elsewhere"), line_of("copy()  # a")]
+    assert [frame.line for frame in place[:2]] == [
+        line_of(__file__, "shutil.copyfile(stage.elsewhere"),
+        line_of(__file__, "copy()  # a"),
+    ]
     assert [frame.function.rpartition(".")[2] for frame in place[:2]] == ["copy", "run"]
     assert {frame.file for frame in place} == {__file__}
 
@@ -63,8 +59,8 @@ def test_a_killed_process_leaves_the_places_of_what_it_did(stage: Stage) -> None
         "file.write:shared/first.txt#1",
         "file.open:shared/second.txt#1",
     ]
-    assert lines(life, "shared/first.txt") == [line_of('(stage.shared / "first.txt").write_text("1")')]
-    assert lines(life, "shared/second.txt") == [line_of('(stage.shared / "second.txt").write_text("2")')]
+    assert lines(life, "shared/first.txt") == [line_of(__file__, '(stage.shared / "first.txt").write_text("1")')]
+    assert lines(life, "shared/second.txt") == [line_of(__file__, '(stage.shared / "second.txt").write_text("2")')]
 
 
 def test_who_dies_by_itself_leaves_them_too(stage: Stage) -> None:
@@ -78,7 +74,7 @@ def test_who_dies_by_itself_leaves_them_too(stage: Stage) -> None:
 
     life = stage.live(run, trace=False)
     assert "SIGSEGV" in life.outcome.error
-    assert lines(life, "shared/last.txt") == [line_of('(stage.shared / "last.txt").write_text("1")')]
+    assert lines(life, "shared/last.txt") == [line_of(__file__, '(stage.shared / "last.txt").write_text("1")')]
 
 
 WAYS: dict[str, Callable[[Callable[[], object]], Any]] = {}
@@ -153,8 +149,8 @@ def test_statements_of_aiosqlite_have_the_place_of_who_awaits_them(stage: Stage)
 
     life = stage.live(run)
     assert lines(life, "shared/a.db:one") == [
-        line_of('await database.execute("CREATE'),
-        line_of('await database.execute("INSERT'),
+        line_of(__file__, 'await database.execute("CREATE'),
+        line_of(__file__, 'await database.execute("INSERT'),
     ]
 
 
@@ -180,7 +176,7 @@ def test_what_is_raised_has_the_place_where_that_happened(stage: Stage) -> None:
     raised = stage.live(run).outcome.raised
     assert raised is not None
     assert raised.type == "ExceptionGroup"
-    assert raised.place[0].line == line_of('int("no number")')
+    assert raised.place[0].line == line_of(__file__, 'int("no number")')
 
 
 def test_a_stack_without_any_frame_of_the_agent_is_handed_over_by_its_task(stage: Stage) -> None:
@@ -191,7 +187,7 @@ def test_a_stack_without_any_frame_of_the_agent_is_handed_over_by_its_task(stage
             stack.callback(shutil.copyfile, stage.elsewhere / "a", stage.shared / "copy.txt")
             (stage.elsewhere / "a").write_text("a")
 
-    assert lines(stage.live(run), "shared/copy.txt") == [line_of("with contextlib.ExitStack() as stack:")]
+    assert lines(stage.live(run), "shared/copy.txt") == [line_of(__file__, "with contextlib.ExitStack() as stack:")]
 
 
 def test_only_the_agents_own_files_are_its_own() -> None:
