@@ -1,5 +1,6 @@
 """Locks for a few steps. A signal handler, or a finalizer, that comes within them must not wait for another thread."""
 
+import _thread
 import threading
 
 _local = threading.local()
@@ -11,7 +12,7 @@ class Brief:
     __slots__ = ("_lock",)
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = _thread.RLock()  # Python's own, whoever else is given another one
 
     def __enter__(self) -> None:
         _local.depth = getattr(_local, "depth", 0) + 1

@@ -31,6 +31,7 @@ from . import (
     files,
     http,
     listing,
+    locks,
     mail,
     memory,
     patching,
@@ -141,6 +142,8 @@ class Boundary:
         clock.install(self._gate, self._time, self._programs.at_work)
         self._gate.places.install(lambda: self._gate.active)
         turns.install(self._gate.turns, lambda: self._gate.active, self._gate.begins)
+        locks.install()
+        locks.schedule(self._gate.turns)
         ending.install(self._gate, lambda text: _tell_end(self._gate, text))
         guard.install()
 
@@ -211,7 +214,7 @@ def warm(modules: Sequence[str]) -> None:
     warming.import_modules(modules)
     warming.warm_caches()
     known = [*files.originals(), *listing.originals(), *sqlite.originals(), *clock.originals(), *ending.originals()]
-    known += [*pids.originals(), *programs.originals(), *reads.originals(), os.urandom]
+    known += [*locks.originals(), *pids.originals(), *programs.originals(), *reads.originals(), os.urandom]
     patching.early_bound({id(function): function for function in known})
     gc.freeze()  # a collection in a child would copy all objects of its parent (60 ms)
 

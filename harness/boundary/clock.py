@@ -19,7 +19,7 @@ from typing import Any
 
 import time_machine
 
-from . import callers, patching
+from . import callers, companions, patching
 from .brief import Brief
 from .gate import Gate
 from .idleness import Idleness
@@ -58,6 +58,7 @@ class Clock:
         self._reads = 0
         self._lock = Brief()
         self._idleness = Idleness()
+        self._resume: Callable[[], None] = lambda: None
 
     def begin(self, start: float) -> None:
         """Set the time, seconds since the epoch, at which this process starts."""
@@ -67,6 +68,7 @@ class Clock:
     def watch(self, gate: Gate, program_at_work: Callable[[], bool]) -> None:
         """Know which threads are in an effect, whether a program runs, and what the network may bring."""
         self._idleness = Idleness(gate.others_inside, program_at_work, gate.expecting)
+        self._resume = gate.resume
 
     def now(self) -> float:
         """Return the virtual time in seconds since the epoch."""
@@ -105,11 +107,9 @@ class Clock:
         moment = math.ceil(moment * 1e6) / 1e6  # never a fraction of a microsecond that the clock cannot reach
         if moment <= self._now:
             return happens(_YIELD_S if threading.active_count() > 1 else 0)
-        for_sleep = happens is _nothing_happens
+        for_sleep = happens is nothing_happens
         with self._idleness.waiting(moment, moment - self._now, for_sleep=for_sleep) as waiting:
-            while not happens(0):
-                if self._now >= moment:
-                    return False
+            while not (happened := happens(0)) and self._now < moment:
                 if waiting.may_end():
                     if happens(0):  # the last one that was at work has just done it
                         return True
@@ -118,7 +118,9 @@ class Clock:
                         self._reads = 0
                 elif happens(waiting.SLICE_S):
                     return True
-        return True
+        if not happened:
+            self._resume()  # others may have waited for the same moment
+        return happened
 
     def wait(self, seconds: float, happens: Callable[[float], bool]) -> bool:
         """Wait until something happens, for so many virtual seconds at most; says whether it did."""
@@ -131,6 +133,9 @@ class Clock:
     def _move(self, moment: float) -> None:
         self._now = round(moment, 6)
         self._traveller.move_to(self._now)
+
+
+companions.goes_on_by_itself(Clock.wait_until)
 
 
 def _counting(read: Callable[[], None]) -> type[time_machine.Traveller]:
@@ -156,7 +161,7 @@ def install(gate: Gate, clock: Clock, program_at_work: Callable[[], bool]) -> No
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
         gate.poll()
-        clock.wait_until(clock.now() + seconds, _nothing_happens)
+        clock.wait_until(clock.now() + seconds, nothing_happens)
 
     def monotonic_ns() -> int:
         return round(monotonic() * 1e9)
@@ -189,7 +194,8 @@ def _by_id(monotonic: Callable[[], Any], original: Callable[[int], Any]) -> Call
     return lambda clk_id: monotonic() if clk_id in ids else original(clk_id)
 
 
-def _nothing_happens(seconds: float) -> bool:
+def nothing_happens(seconds: float) -> bool:
+    """Sleep so many real seconds: what a wait for a moment alone waits for meanwhile."""
     _real_sleep(seconds)
     return False
 
@@ -198,7 +204,7 @@ def _virtual_threads(gate: Gate, clock: Clock) -> None:
     """Timed waits of threads: conditions (and with them events, queues, futures, semaphores) and joins."""
     condition: Any = threading.Condition
     thread: Any = threading.Thread
-    wait_for_ever, join = condition.wait, thread.join
+    wait_by_lock, join = condition.wait, thread.join
 
     def timed(timeout: float, happens: Callable[[float], bool]) -> bool:
         if clock.wait_until(clock.now() + max(0.0, timeout), happens):
@@ -207,19 +213,13 @@ def _virtual_threads(gate: Gate, clock: Clock) -> None:
         return False
 
     def wait(self: Any, timeout: float | None = None) -> bool:
-        if timeout is None or not self._is_owned():
-            return bool(wait_for_ever(self, timeout))
-        waiter = threading.Lock()
-        waiter.acquire()
-        self._waiters.append(waiter)
-        saved, notified = self._release_save(), False
+        if timeout is None or timeout > 0 or not self._is_owned():
+            return bool(wait_by_lock(self, timeout))
+        saved = self._release_save()  # nobody can notify it: a look whether others go on meanwhile
         try:
-            notified = timed(timeout, lambda seconds: waiter.acquire(True, seconds))
+            return timed(0, nothing_happens)
         finally:
             self._acquire_restore(saved)
-            if not notified and waiter in self._waiters:
-                self._waiters.remove(waiter)
-        return notified
 
     def join_(self: Any, timeout: float | None = None) -> None:
         if timeout is None:

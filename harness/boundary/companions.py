@@ -6,16 +6,23 @@ moment may.
 """
 
 import asyncio
+import functools
+import inspect
 import itertools
+import selectors
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
-from linecache import getline
-from types import FrameType
+from collections.abc import Callable, Iterator
+from concurrent.futures import thread
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from ..values.points import ANY_TASK, Who
+from .locks import Want
+
+Wanted = Callable[[int | None], Want | None]
+"""What a thread waits for; None where it is not known."""
 
 _FRAMES = 8
 
@@ -32,12 +39,12 @@ class Companions:
         task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
         return self.number(threading.current_thread()), 0 if task is None else self._tasks.of(task)
 
-    def others(self) -> frozenset[Who]:
+    def others(self, wanted: Wanted) -> frozenset[Who]:
         """Return everybody else who may go on by itself."""
         current = threading.current_thread()
         frames = sys._current_frames()
         threads = [t for t in threading.enumerate() if t is not current and t.ident in frames]
-        found = {(self.number(t), ANY_TASK) for t in threads if not _waits(frames[t.ident or 0])}
+        found = {(self.number(t), ANY_TASK) for t in threads if not _waits(frames[t.ident or 0], wanted(t.ident))}
         if asyncio._get_running_loop() is not None:
             own, mine = self.number(current), asyncio.current_task()
             found |= {(own, self._tasks.of(t)) for t in asyncio.all_tasks() if t is not mine and not _depends(t)}
@@ -61,19 +68,12 @@ class _Numbers:
         return self._known.setdefault(one, next(self._next)) if number is None else number
 
 
-def _waits(frame: FrameType) -> bool:
+def _waits(frame: FrameType, want: Want | None) -> bool:
     """Say whether a thread waits for something that another one must do first."""
-    stack = list(_callers(frame))
-    inner, names = stack[0], [_place(one) for one in stack]
-    if ("clock.py", "wait_until") in names:
-        return False  # for a moment, which comes by itself
-    if ("threading.py", "acquire") in names:
-        return False  # for a semaphore, as for a lock
-    if names[0] in (("threading.py", "wait"), ("selectors.py", "select"), ("thread.py", "_worker")):
-        return True
-    if names[0][0] == "threading.py" and names[0][1] in ("join", "_wait_for_tstate_lock"):
-        return True
-    return ".get(" in getline(inner.f_code.co_filename, inner.f_lineno)  # of a queue in C, which has no frame
+    codes = {one.f_code for one in _callers(frame)}
+    if codes & _GO_ON:
+        return False
+    return frame.f_code in _WAIT if want is None else want.signal and not want.ready()
 
 
 def _callers(frame: FrameType | None) -> Iterator[FrameType]:
@@ -84,22 +84,45 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _place(frame: FrameType) -> tuple[str, str]:
-    code = frame.f_code
-    return code.co_filename.rpartition("/")[2], code.co_name
+def _codes(*functions: Any) -> set[CodeType]:
+    return {inspect.unwrap(function).__code__ for function in functions if function is not None}
 
 
-_DEPENDENT = {("locks.py", "wait"), ("queues.py", "get"), ("tasks.py", "wait_for"), ("tasks.py", "_wait")}
-_DEPENDENT |= {("taskgroups.py", "__aexit__"), ("threads.py", "to_thread"), ("_asyncio.py", "__aexit__")}
+_GO_ON = _codes(threading.Semaphore.acquire)
+"""Code that waits for what comes by itself, or for a semaphore, which is as a lock."""
+_SELECTORS = (selectors.EpollSelector, selectors.PollSelector, selectors.SelectSelector)
+_WAIT = _codes(
+    threading.Thread.join,
+    getattr(threading.Thread, "_wait_for_tstate_lock", None),  # until Python 3.12
+    thread._worker,  # at a queue that was made before
+    *(selector.select for selector in _SELECTORS),
+)
+"""Code that waits, in C, for the end of a thread, for events of a loop, or for work."""
+_DEPEND = _codes(
+    *(kind.wait for kind in (asyncio.Event, asyncio.Condition, asyncio.Barrier)),
+    *(asyncio.Queue.get, asyncio.wait_for, asyncio.to_thread, asyncio.TaskGroup.__aexit__),
+    asyncio.tasks._wait,  # type: ignore[attr-defined]
+)
+"""Code in which a task waits for what other tasks or threads must do first."""
+
+
+def goes_on_by_itself(function: Callable[..., Any]) -> None:
+    """Know a function in which a thread waits for a moment, which comes by itself."""
+    _GO_ON.update(_codes(function))
+
+
+@functools.cache
+def _of_anyio(module: ModuleType | None) -> set[CodeType]:
+    return set() if module is None else _codes(module.TaskGroup.__aexit__)
 
 
 def _depends(task: "asyncio.Task[Any]") -> bool:
     """Say whether a task waits for what other tasks or threads must do first."""
     waits_for = getattr(task, "_fut_waiter", None)
-    if isinstance(waits_for, asyncio.Task) or type(waits_for).__name__ == "_GatheringFuture":
+    if isinstance(waits_for, (asyncio.Task, asyncio.tasks._GatheringFuture)):  # type: ignore[attr-defined]
         return True
     coroutine: Any = task.get_coro()
     while getattr(coroutine, "cr_await", None) is not None and hasattr(coroutine.cr_await, "cr_code"):
         coroutine = coroutine.cr_await
     code = getattr(coroutine, "cr_code", None)
-    return code is not None and (code.co_filename.rpartition("/")[2], code.co_name) in _DEPENDENT
+    return code in _DEPEND or code in _of_anyio(sys.modules.get("anyio._backends._asyncio"))

@@ -8,7 +8,6 @@ import asyncio
 import os
 import signal
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,13 +20,12 @@ from .armed import Armed, Limits, Plan
 from .brief import within
 from .channel import Channel, Crossed, Expecting, Noted, Reached, Struck
 from .companions import Companions
+from .flying import Flying
 from .footprint import Recorder
 from .holding import Holding, Wait
 from .places import Places
 from .turns import Turns
 
-_real_monotonic, _real_sleep = time.monotonic, time.sleep
-_FLIGHT_S = 0.05
 _real_kill, _real_getpid, _real_exit = os.kill, os.getpid, os._exit
 
 
@@ -111,9 +109,9 @@ class Gate:
         self.recorder = Recorder()
         self._local = threading.local()
         self._inside: Counter[int] = Counter()
-        self._flying: set[int] = set()
+        self.flying = Flying()
         self._companions, self._holding, self._beside_programs = Companions(), Holding(), False
-        self.turns = Turns(self._settled, lambda: self._companions.number(threading.current_thread()))
+        self.turns = Turns(self)
         self.drawn: set[str] = set()  # names of temporary files: in the outside that it found, and its own
         self.lingers = False  # whether something was begun that leaves traces: a thread, a program, a socket
         self.networked = False  # whether there are services on real ports
@@ -202,7 +200,7 @@ class Gate:
             self._beside_programs = True
             self.note("concurrent", "programs")
         if self.tick() and not within():
-            self._settled()
+            self.settled()
         if kind in ANSWERED:
             self.calls += 1
         if self.calls > self.limits.calls or len(self.points) > self.limits.effects:
@@ -229,20 +227,25 @@ class Gate:
             self._holding.passed(self._companions.me)
 
     @contextmanager
-    def flying(self, kind: str, verb: str, target: str) -> Iterator[None]:
+    def flight(self, kind: str, verb: str, target: str) -> Iterator[None]:
         """Pass an effect that may wait for another thread, which therefore cannot keep its turn meanwhile."""
-        own = threading.get_ident()
         try:
             with self._in_turn(kind, verb, target):
                 crossing = self.arrive(kind, verb, target)
                 crossing.moment("before")
-                self._flying.add(own)
+                self.flying.begin()
             with self.quiet():
                 yield
             crossing.moment("after")
         finally:
-            self._flying.discard(own)
+            self.flying.end()
             self._holding.passed(self._companions.me)
+
+    def resume(self) -> None:
+        """Go on after a wait, when all others rest."""
+        if _real_getpid() == self._pid:
+            with self.turns.mine():
+                pass
 
     @contextmanager
     def _in_turn(self, kind: str, verb: str, target: str) -> Iterator[None]:
@@ -254,8 +257,10 @@ class Gate:
             with self.turns.mine(kind, verb, target):
                 held = None if self.awaits else self._held(self._next_point(kind, verb, target), "before")
                 if held is None:
-                    if self._let_land():
-                        self._settled()
+                    if self.flying.others():
+                        with self.inside():
+                            self.flying.let_land()
+                        self.settled()
                     yield
                     return
 
@@ -293,7 +298,7 @@ class Gate:
     def _flight(self) -> Flight:
         """Say who is here, and who else could be."""
         loops = asyncio._get_running_loop() is not None
-        who, others = self._companions.me(), self._companions.others()
+        who, others = self._companions.me(), self._companions.others(self.turns.wants)
         return Flight(who, others, "task" if self.awaits else "" if loops else "thread")
 
     def begins(self, thread: threading.Thread) -> None:
@@ -303,9 +308,14 @@ class Gate:
             self.places.hand_to(thread)
             self.lingers = True
 
-    def _settled(self) -> None:
+    def settled(self) -> None:
+        """Return when no other thread of this process computes."""
         with self.inside():
             self.settle()
+
+    def number(self) -> int:
+        """Return the number of the current thread; those started earlier have lower ones."""
+        return self._companions.number(threading.current_thread())
 
     async def _let_others_come(self, point: Point, when: When) -> None:
         held = self._held(point, when)
@@ -328,19 +338,6 @@ class Gate:
     def _held(self, point: Point, when: When) -> Armed | None:
         """Return what the plan says about others that go first here, once."""
         return self._plan.first(point, when, lambda strike: isinstance(strike, Hold))
-
-    def _let_land(self) -> bool:
-        """Wait, in real time and not for long, for the effects that are on their way in other threads.
-
-        One that waits for a lock of this thread's will not end; the others end within this time. Returns whether there
-        were any.
-        """
-        end, own = _real_monotonic() + _FLIGHT_S, {threading.get_ident()}
-        flying = bool(self._flying - own)
-        with self.inside():
-            while self._flying - own and _real_monotonic() < end:
-                _real_sleep(0.0002)
-        return flying
 
     def poll(self) -> None:
         """Count a wait."""

@@ -5,11 +5,11 @@ up: the other order cannot be had.
 """
 
 import asyncio
-import threading
 from collections.abc import Callable
 
 from ..values.points import Who
 from .brief import Brief
+from .locks import plain_lock
 
 _PATIENCE_S = 30.0
 Wait = Callable[[float, Callable[[float], bool]], bool]
@@ -47,7 +47,7 @@ class Holding:
 
     def thread(self, who: Who, others: int, wait: Wait) -> bool:
         """Wait in this thread; says whether the others came."""
-        closed = threading.Lock()
+        closed = plain_lock()
         closed.acquire()
         hold = _Hold(who, others, closed.release)
         self._enter(hold)

@@ -9,8 +9,8 @@ What the C code does behind an overridden method's back (``with connection:``, `
 import functools
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Literal
 
 from . import patching, sqlite_clock
@@ -18,9 +18,11 @@ from .clock import Clock
 from .gate import Gate
 from .reads import CONTENT, Reads
 from .scope import Scope, database_path
+from .sqlite_busy import BusyHandler
 from .statements import attaches, effect_of, statements
 
 _BASES = (sqlite3.Connection, sqlite3.Cursor)
+_TIMEOUT_S = 5.0  # of ``sqlite3.connect``
 _LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL of Python 3.12
 
 
@@ -86,6 +88,7 @@ class _Seam:
     def __init__(self, gate: Gate, scope: Scope, reads: Reads, clock: Clock) -> None:
         self._gate, self._scope, self._reads, self._clock = gate, scope, reads, clock
         self._names: dict[int, str] = {}
+        self._busy = BusyHandler(gate, clock)
 
     def opening(self, connection: Any, database: Any, uri: bool) -> AbstractContextManager[object]:
         """Pass where a connection is opened, which is a point where that creates the database."""
@@ -100,18 +103,31 @@ class _Seam:
             creates = not os.path.exists(path)
         return self._gate.crossing("sqlite", "open", name) if creates else self._gate.quiet()
 
-    def prepare(self, connection: Any) -> None:
+    def prepare(self, connection: Any, timeout_s: float) -> None:
         """Get a connection in scope ready."""
         if id(connection) in self._names:
             with self._gate.quiet():
                 sqlite_clock.install(connection, self._clock)
+                self._busy.install(connection, max(0, int(timeout_s * 1000)))
 
-    def passing(self, connection: Any, effect: tuple[str, str] | None) -> AbstractContextManager[object]:
+    @contextmanager
+    def passing(self, connection: Any, effect: tuple[str, str] | None) -> Iterator[None]:
         """Pass with a statement."""
         name = self._names.get(id(connection))
-        if effect is None or name is None or not self._gate.active:
-            return nullcontext()
-        return self._gate.flying("sqlite", effect[0], f"{name}:{effect[1]}" if effect[1] else name)
+        with self._busy.raising():
+            if effect is None or name is None or not self._gate.active:
+                yield
+            else:
+                with self._gate.flight("sqlite", effect[0], f"{name}:{effect[1]}" if effect[1] else name):
+                    yield
+
+    def execute(self, connection: Any, sql: Any, carry_out: Callable[[Any], Any]) -> Any:
+        """Carry a statement out."""
+        self.attaching(sql)
+        with self.passing(connection, effect_of(sql)):
+            done = carry_out(self._busy.asked(connection, sql) or sql)
+        self._busy.told(connection, sql)
+        return done
 
     def attaching(self, sql: Any) -> None:
         """Keep that a statement may open any other database; no hook is told which."""
@@ -157,7 +173,7 @@ def _connection_class(seam: _Seam, cursor_class: type) -> type:
             uri = args[6] if len(args) > 6 else kwargs.get("uri", False)
             with seam.opening(self, database, bool(uri)):
                 super().__init__(database, *args, **kwargs)
-            seam.prepare(self)
+            seam.prepare(self, args[0] if args else kwargs.get("timeout", _TIMEOUT_S))
 
         def cursor(self, factory: Any = _BASES[1]) -> Any:
             return super().cursor(sqlite3.Cursor if factory is _BASES[1] else factory)
@@ -199,9 +215,8 @@ def _cursor_class(seam: _Seam) -> type:
         __slots__ = ()
 
         def execute(self, sql: Any, *parameters: Any) -> Any:
-            seam.attaching(sql)
-            with seam.passing(self.connection, effect_of(sql)):
-                return super().execute(sql, *parameters)
+            plain = super().execute
+            return seam.execute(self.connection, sql, lambda sql: plain(sql, *parameters))
 
         def executemany(self, sql: Any, rows: Any, /) -> Any:
             effect = effect_of(sql)

@@ -1,0 +1,240 @@
+"""Locks and queues of threads: who waits for one gets it in an order of the harness's, not in the kernel's.
+
+Whoever has to wait is woken by a turn, when all others have come to rest (`turns`). So one thread runs at a time, and
+which one finds a lock free is no matter of luck. A wait that a lock ends costs a turn; a lock that is free costs none.
+Kin: the schedulers of CHESS, loom and shuttle.
+"""
+
+import _queue
+import _thread
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from types import GenericAlias
+from typing import Any, ClassVar, Protocol
+
+from . import patching
+
+plain_lock, plain_rlock, PlainQueue = _thread.allocate_lock, _thread.RLock, _queue.SimpleQueue
+"""Python's own, for the harness itself."""
+_NEVER = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What a thread waits for.
+
+    Attributes:
+        take: takes it without waiting; returns whether that was possible.
+        ready: says whether it can be taken now.
+        wait: waits for it as Python does and takes it, for so many seconds, -1 for ever; returns whether it came.
+        signal: whether another thread must say that something has happened: it does not come by itself.
+    """
+
+    take: Callable[[], bool]
+    ready: Callable[[], bool]
+    wait: Callable[[float], bool]
+    signal: bool
+
+
+class Scheduler(Protocol):
+    """Wakes threads one at a time."""
+
+    def obtain(self, want: Want, timeout_s: float | None) -> bool:
+        """Wait until what is wanted is taken; returns False when the time is up."""
+        ...
+
+    def changed(self) -> None:
+        """Look whether a thread that waits may go on."""
+        ...
+
+
+_schedulers: list[Scheduler] = []
+"""Of this process; none where the agent does not run."""
+
+
+def originals() -> list[object]:
+    """Return what agents may have imported by name."""
+    return [threading.Lock, threading.RLock, queue.SimpleQueue]
+
+
+def install() -> None:
+    """Let locks and queues that are made from now on be ours."""
+    for module, name, ours in (
+        (threading, "Lock", Lock),
+        (threading, "_allocate_lock", Signal),  # of a condition: one for each wait
+        (threading, "RLock", RLock),
+        (queue, "SimpleQueue", SimpleQueue),
+    ):
+        patching.replace(module, name, partial(_instead, ours))
+
+
+def schedule(scheduler: Scheduler) -> None:
+    """Let `scheduler` wake the threads of this process. For a process of the agent: there is no way back."""
+    _schedulers[:] = [scheduler]
+
+
+def _instead(ours: type, original: object) -> type:
+    return ours
+
+
+def _changed() -> None:
+    for scheduler in _schedulers:
+        scheduler.changed()
+
+
+def _obtain(want: Want, timeout_s: float) -> bool:
+    if not _schedulers:
+        return want.wait(timeout_s)
+    return _schedulers[0].obtain(want, None if timeout_s == _NEVER else timeout_s)
+
+
+class _Ordered:
+    """A lock whose waiters are woken by the scheduler; `_plain` is Python's own, which says who has it."""
+
+    __slots__ = ("__weakref__", "_plain")
+    _make: ClassVar[Callable[[], Any]]
+    _signal = False
+
+    def __init__(self) -> None:
+        self._plain = type(self)._make()
+
+    def acquire(self, blocking: bool = True, timeout: float = _NEVER) -> bool:
+        """Take the lock; returns False where that is not possible without waiting, or in `timeout` seconds."""
+        plain = self._plain
+        if not blocking or (timeout != _NEVER and timeout <= 0):
+            return bool(plain.acquire(blocking, timeout))
+        take, wait = partial(plain.acquire, False), partial(plain.acquire, True)
+        return take() or _obtain(Want(take, self._free, wait, self._signal), timeout)
+
+    def release(self) -> None:
+        """Release the lock."""
+        self._plain.release()
+        _changed()
+
+    def locked(self) -> bool:
+        """Say whether somebody has the lock."""
+        return not self._free()
+
+    def _free(self) -> bool:
+        raise NotImplementedError
+
+    def _at_fork_reinit(self) -> None:
+        self._plain = type(self)._make()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *raised: object) -> None:
+        self.release()
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"cannot pickle {type(self._plain).__qualname__!r} object")
+
+    def __repr__(self) -> str:
+        return repr(self._plain)
+
+
+class Lock(_Ordered):
+    """Stands for ``threading.Lock``."""
+
+    __slots__ = ()
+    _make = staticmethod(plain_lock)
+
+    def _free(self) -> bool:
+        return not self._plain.locked()
+
+
+class Signal(Lock):
+    """A lock by which one thread tells another that something has happened: each wait of a condition has one."""
+
+    __slots__ = ()
+    _signal = True
+
+
+class RLock(_Ordered):
+    """Stands for ``threading.RLock``."""
+
+    __slots__ = ()
+    _make = staticmethod(plain_rlock)
+
+    def _free(self) -> bool:
+        return repr(self._plain).startswith("<unlocked")  # it has no ``locked`` before Python 3.14
+
+    def _is_owned(self) -> bool:
+        return bool(self._plain._is_owned())
+
+    def _release_save(self) -> Any:
+        state = self._plain._release_save()
+        _changed()
+        return state
+
+    def _acquire_restore(self, state: Any) -> None:
+        self.acquire()
+        for _ in range(state[0] - 1):
+            self._plain.acquire()
+
+    def _recursion_count(self) -> int:
+        return int(self._plain._recursion_count())
+
+
+class SimpleQueue:
+    """Stands for ``queue.SimpleQueue``."""
+
+    __slots__ = ("__weakref__", "_plain")
+    __class_getitem__: Any = classmethod(GenericAlias)
+
+    def __init__(self) -> None:
+        self._plain: Any = PlainQueue()
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Put an item in; never waits."""
+        self._plain.put(item)
+        _changed()
+
+    def put_nowait(self, item: Any) -> None:
+        """Put an item in."""
+        self.put(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take the oldest item out, as ``queue.SimpleQueue.get`` does."""
+        plain, taken = self._plain, list[Any]()
+        if not block or not plain.empty() or (timeout is not None and timeout <= 0):
+            return plain.get(block, timeout)
+
+        def take() -> bool:
+            try:
+                taken.append(plain.get_nowait())
+            except queue.Empty:
+                return False
+            return True
+
+        def wait(seconds: float) -> bool:
+            with suppress(queue.Empty):
+                taken.append(plain.get(True, None if seconds == _NEVER else seconds))
+            return bool(taken)
+
+        if not _obtain(Want(take, self._filled, wait, signal=True), _NEVER if timeout is None else timeout):
+            raise queue.Empty
+        return taken[0]
+
+    def get_nowait(self) -> Any:
+        """Take the oldest item out where there is one."""
+        return self._plain.get_nowait()
+
+    def empty(self) -> bool:
+        """Say whether there is no item."""
+        return bool(self._plain.empty())
+
+    def qsize(self) -> int:
+        """Return how many items there are."""
+        return int(self._plain.qsize())
+
+    def _filled(self) -> bool:
+        return not self._plain.empty()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("cannot pickle '_queue.SimpleQueue' object")

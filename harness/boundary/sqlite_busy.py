@@ -1,0 +1,105 @@
+"""Waiting for a lock of SQLite's: in virtual time, and in the order of turns.
+
+SQLite waits as its busy handler says. Its own one sleeps in real time, so that who gets a lock next is the machine's
+affair. Ours has the same delays in virtual time: it comes back when nothing else in the process can happen first.
+Python does not offer the handler, so SQLite itself is asked, through ctypes.
+"""
+
+import _sqlite3
+import ctypes
+import functools
+import re
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .clock import Clock, nothing_happens
+from .gate import Gate
+
+_DELAYS_MS = (1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100)
+"""Of SQLite's own handler; the last one again and again."""
+_TESTED = sys.implementation.name == "cpython" and (3, 11) <= sys.version_info[:2] <= (3, 14)
+_TIMEOUT = re.compile(
+    r"\s*pragma\s+(?:\w+\.)?busy_timeout\s*(?P<set>[=(]\s*['\"]?(?P<ms>[+-]?\d+).*)?;?\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_HANDLER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+
+
+@functools.cache
+def _busy_handler() -> Any:
+    """Return SQLite's function that sets the handler; None where it is not to be had."""
+    try:
+        function = ctypes.CDLL(getattr(_sqlite3, "__file__", None)).sqlite3_busy_handler
+    except (OSError, AttributeError):
+        return None
+    function.argtypes = (ctypes.c_void_p, _HANDLER, ctypes.c_void_p)
+    return function if _TESTED else None
+
+
+class BusyHandler:
+    """The busy handler of all connections in scope."""
+
+    def __init__(self, gate: Gate, clock: Clock) -> None:
+        self._gate, self._clock = gate, clock
+        self._timeouts_ms: dict[int, int] = {}
+        self._raised = threading.local()
+        self._callback = _HANDLER(self._busy)
+
+    def install(self, connection: sqlite3.Connection, timeout_ms: int) -> None:
+        """Let `connection` wait so long, 0 not at all, in virtual time."""
+        set_handler, known = _busy_handler(), id(connection)
+        if set_handler is None:
+            self._gate.note("unordered", "locks of SQLite")
+            return
+        self._timeouts_ms[known] = timeout_ms
+        # the first field of Python's object is SQLite's own one
+        database = ctypes.c_void_p.from_address(known + object.__basicsize__)
+        set_handler(database, self._callback, known)
+
+    def asked(self, connection: sqlite3.Connection, sql: object) -> str | None:
+        """Return a statement that tells the timeout, in the place of one that asks for it; None for any other."""
+        match = _TIMEOUT.match(sql) if isinstance(sql, str) else None
+        known = self._timeouts_ms.get(id(connection))
+        return None if match is None or match["set"] or known is None else f"SELECT {known} AS timeout"
+
+    def told(self, connection: sqlite3.Connection, sql: object) -> None:
+        """Know the timeout that a statement has set: SQLite put its own handler back with it."""
+        match = _TIMEOUT.match(sql) if isinstance(sql, str) else None
+        if match is not None and match["set"] and id(connection) in self._timeouts_ms:
+            self.install(connection, max(0, int(match["ms"])))
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Raise what came in the middle of a wait, such as a Ctrl-C: SQLite hears of it as of a time that is up."""
+        try:
+            yield
+        except sqlite3.OperationalError:
+            if (problem := self._take_raised()) is not None:
+                raise problem from None
+            raise
+
+    def _take_raised(self) -> BaseException | None:
+        problem, self._raised.problem = getattr(self._raised, "problem", None), None
+        return problem
+
+    def _busy(self, known: int, count: int) -> int:
+        """Wait before SQLite tries for the lock once more; returns 0 where it is not to."""
+        try:
+            delay_ms = self._delay_ms(known, count)
+            if delay_ms <= 0:
+                return 0
+            with self._gate.flying.blocked():
+                self._clock.wait(delay_ms / 1000, nothing_happens)
+        except BaseException as problem:
+            self._raised.problem = problem
+            return 0
+        return 1
+
+    def _delay_ms(self, known: int, count: int) -> int:
+        last = len(_DELAYS_MS) - 1
+        waited = sum(_DELAYS_MS[:count]) + max(0, count - last - 1) * _DELAYS_MS[last]
+        return min(_DELAYS_MS[min(count, last)], self._timeouts_ms.get(known, 0) - waited)

@@ -1,0 +1,259 @@
+"""Locks, signals and queues of threads: who waits gets them in one order, whatever the machine does meanwhile."""
+
+import asyncio
+import pickle
+import queue
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from .stage import Stage
+
+NAMES = ("one", "two", "three")
+_RUNS = 6
+
+
+def _together(work: Callable[[str], Any]) -> None:
+    threads = [threading.Thread(target=work, args=(name,), name=name) for name in NAMES]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _compute() -> int:
+    return sum(range(20_000))
+
+
+def _under_a_lock(make: Callable[[], Any]) -> list[str]:
+    lock, order = make(), list[str]()
+
+    def work(name: str) -> None:
+        for _ in range(3):
+            with lock:
+                time.sleep(0.01)
+                order.append(name)
+            _compute()
+
+    _together(work)
+    return order
+
+
+def _after_one_notice() -> list[str]:
+    condition, order, open_ = threading.Condition(), list[str](), list[bool]()
+
+    def work(name: str) -> None:
+        with condition:
+            condition.wait_for(lambda: bool(open_))
+        _compute()
+        order.append(name)
+        with condition:
+            order.append(f"{name} again")
+
+    def tell() -> None:
+        time.sleep(1)
+        with condition:
+            open_.append(True)
+            condition.notify_all()
+        order.append("told")
+
+    teller = threading.Thread(target=tell)
+    teller.start()
+    _together(work)
+    teller.join()
+    return order
+
+
+def _after_one_event() -> list[str]:
+    event, order = threading.Event(), list[str]()
+    timer = threading.Timer(1, event.set)
+    timer.start()
+
+    def work(name: str) -> None:
+        event.wait(None if name == "one" else 60)
+        _compute()
+        order.append(name)
+
+    _together(work)
+    return order
+
+
+def _from_one_queue(make: Callable[[], Any]) -> list[str]:
+    items, order = make(), list[str]()
+
+    def work(name: str) -> None:
+        while (item := items.get()) is not None:
+            _compute()
+            order.append(f"{name} {item}")
+        items.put(None)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in NAMES]
+    for thread in threads:
+        thread.start()
+    for item in range(9):
+        items.put(item)
+    items.put(None)
+    for thread in threads:
+        thread.join()
+    return order
+
+
+def _to_one_loop() -> list[str]:
+    order = list[str]()
+
+    def work(name: str, loop: asyncio.AbstractEventLoop, came: asyncio.Event) -> None:
+        for n in range(3):
+            loop.call_soon_threadsafe(order.append, f"loop {name} {n}")
+            _compute()
+            order.append(f"{name} {n}")
+        loop.call_soon_threadsafe(came.set)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        events = [asyncio.Event() for _ in NAMES]
+        pairs = zip(NAMES, events, strict=True)
+        await asyncio.gather(*(asyncio.to_thread(work, name, loop, event) for name, event in pairs))
+        for event in events:
+            await event.wait()
+
+    asyncio.run(main())
+    return order
+
+
+ORDERS: dict[str, Callable[[], list[str]]] = {
+    "lock": lambda: _under_a_lock(threading.Lock),
+    "rlock": lambda: _under_a_lock(threading.RLock),
+    "semaphore": lambda: _under_a_lock(lambda: threading.Semaphore(2)),
+    "condition": _after_one_notice,
+    "event": _after_one_event,
+    "queue": lambda: _from_one_queue(queue.Queue),
+    "simple queue": lambda: _from_one_queue(queue.SimpleQueue),
+    "loop": _to_one_loop,
+}
+
+
+@pytest.mark.parametrize("kind", ORDERS)
+def test_there_is_one_order(kind: str, stage: Stage) -> None:
+    """Three threads want the same thing at the same time: who gets it when is the same in each process."""
+    orders = [stage.returned(ORDERS[kind]) for _ in range(_RUNS)]
+    assert orders[0]
+    assert all(order == orders[0] for order in orders[1:]), orders
+
+
+def test_writers_of_one_database_wait_in_virtual_time(stage: Stage) -> None:
+    """Three connections write in transactions: who waits for SQLite's lock comes in one order, and no time passes."""
+    path = stage.own / "words.db"
+
+    def run() -> list[str]:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE words (n INTEGER PRIMARY KEY, word TEXT)")
+
+        def work(name: str) -> None:
+            with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as connection:
+                for _ in range(3):
+                    connection.execute("BEGIN IMMEDIATE")
+                    connection.execute("INSERT INTO words (word) VALUES (?)", (name,))
+                    time.sleep(0.2)
+                    connection.execute("COMMIT")
+
+        _together(work)
+        with closing(sqlite3.connect(path)) as connection:
+            words = [word for (word,) in connection.execute("SELECT word FROM words ORDER BY n")]
+        path.unlink()
+        return words
+
+    orders = [stage.returned(run) for _ in range(_RUNS)]
+    assert len(orders[0]) == 9
+    assert all(order == orders[0] for order in orders[1:]), orders
+
+
+def test_a_lock_of_a_database_that_nobody_gives_back_times_out(stage: Stage) -> None:
+    """Thirty virtual seconds pass, and SQLite's own error comes; ``PRAGMA busy_timeout`` sets and tells them."""
+    path = stage.own / "words.db"
+
+    def run() -> list[Any]:
+        told: list[Any] = []
+        with closing(sqlite3.connect(path, isolation_level=None)) as one, closing(sqlite3.connect(path)) as two:
+            one.execute("CREATE TABLE words (n INTEGER PRIMARY KEY, word TEXT)")
+            one.execute("BEGIN IMMEDIATE")
+            for seconds in (30, 7):
+                two.execute(f"PRAGMA busy_timeout = {seconds * 1000}")
+                told += two.execute("PRAGMA busy_timeout").fetchone()
+                began = time.monotonic()
+                try:
+                    two.execute("INSERT INTO words (word) VALUES ('a')")
+                except sqlite3.OperationalError as problem:
+                    told += [str(problem), seconds - 1 < time.monotonic() - began < seconds + 1]
+            one.execute("ROLLBACK")
+        return told
+
+    assert stage.returned(run) == [30_000, "database is locked", True, 7_000, "database is locked", True]
+
+
+def test_a_timed_wait_for_a_lock_costs_virtual_time(stage: Stage) -> None:
+    """An hour passes at once; where the lock comes before, the wait ends then."""
+
+    def run() -> list[Any]:
+        lock, reentrant, items = threading.Lock(), threading.RLock(), queue.SimpleQueue[int]()
+        lock.acquire()
+        began = time.monotonic()
+        told: list[Any] = [lock.acquire(timeout=3600), time.monotonic() - began > 3599]
+        holder = threading.Thread(target=lambda: (reentrant.acquire(), time.sleep(30), reentrant.release()))
+        holder.start()
+        told += [reentrant.acquire(timeout=10), reentrant.acquire(timeout=60), lock.acquire(False)]
+        try:
+            items.get(timeout=3600)
+        except queue.Empty:
+            told.append("empty")
+        holder.join()
+        return told
+
+    assert stage.returned(run) == [False, True, False, True, False, "empty"]
+
+
+def test_they_are_python_s_own_to_who_asks(stage: Stage) -> None:
+    """Errors, reprs and refusals are those of ``threading``."""
+
+    def run() -> list[str]:
+        told = []
+        for lock in (threading.Lock(), threading.RLock()):
+            for act in (lock.release, lambda lock=lock: lock.acquire(False, 3), lambda lock=lock: pickle.dumps(lock)):
+                try:
+                    act()
+                except Exception as problem:
+                    told.append(type(problem).__name__)
+            with lock:
+                told.append(repr(lock).partition(" object")[0])
+        return told
+
+    assert stage.returned(run) == [
+        *("RuntimeError", "ValueError", "TypeError", "<locked _thread.lock"),
+        *("RuntimeError", "ValueError", "TypeError", "<locked _thread.RLock"),
+    ]
+
+
+def test_a_handler_has_effects_while_its_thread_waits_for_a_lock(stage: Stage) -> None:
+    """A signal comes in the middle of the wait: its handler writes, and the wait goes on."""
+
+    def run() -> list[str]:
+        lock = threading.Lock()
+        signal.signal(signal.SIGUSR1, lambda *came: (stage.shared / "came").write_text("yes") and None)
+
+        def hold() -> None:
+            with lock:
+                (stage.shared / "begun").write_text("a")
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+                (stage.shared / "went on").write_text("b")
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        with lock:
+            return sorted(path.name for path in stage.shared.iterdir())
+
+    assert stage.returned(run) == ["begun", "came", "went on"]
