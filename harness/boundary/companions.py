@@ -6,9 +6,11 @@ moment may.
 """
 
 import asyncio
+import dis
 import functools
 import inspect
 import itertools
+import os
 import selectors
 import sys
 import threading
@@ -20,11 +22,13 @@ from typing import Any
 
 from ..values.points import ANY_TASK, Who
 from .locks import Want
+from .places import is_own
 
 Wanted = Callable[[int | None], Want | None]
 """What a thread waits for; None where it is not known."""
 
 _FRAMES = 8
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 class Companions:
@@ -50,6 +54,13 @@ class Companions:
             found |= {(own, self._tasks.of(t)) for t in asyncio.all_tasks() if t is not mine and not _depends(t)}
         return frozenset(found)
 
+    def at_plain_locks(self, wanted: Wanted) -> Iterator[str]:
+        """Yield where other threads, all of them at rest, wait for a lock of Python's own."""
+        current = threading.get_ident()
+        for ident, frame in sys._current_frames().items():
+            if ident != current and wanted(ident) is None and _at_a_lock(frame.f_code, frame.f_lasti):
+                yield _line(frame)
+
     def number(self, thread: threading.Thread) -> int:
         """Return the number of a thread; a new one gets the next."""
         return self._threads.of(thread)
@@ -74,6 +85,30 @@ def _waits(frame: FrameType, want: Want | None) -> bool:
     if codes & _GO_ON:
         return False
     return frame.f_code in _WAIT if want is None else want.signal and not want.ready()
+
+
+@functools.cache
+def _at_a_lock(code: CodeType, instruction: int) -> bool:
+    """Say whether code stands where it enters a block or calls ``acquire``: a thread rests there for a lock."""
+    if code.co_filename.startswith(_HERE) or code in _WAIT:
+        return False
+    before = ""
+    for one in dis.get_instructions(code):
+        if one.offset == instruction:
+            enters = one.opname == "BEFORE_WITH" or (one.opname == "CALL" and before in ("__enter__", "acquire"))
+            return enters
+        if one.opname.startswith("LOAD_") and one.opname not in ("LOAD_CONST", "LOAD_FAST"):
+            before = str(one.argrepr).rpartition(" ")[2].strip("()")
+    return False
+
+
+def _line(frame: FrameType) -> str:
+    """Return the agent's line, or where it has none, that of the library."""
+    own: FrameType | None = frame
+    while own is not None and not is_own(own.f_code.co_filename):
+        own = own.f_back
+    own = own or frame
+    return f"{os.path.basename(own.f_code.co_filename)}:{own.f_lineno}"
 
 
 def _callers(frame: FrameType | None) -> Iterator[FrameType]:

@@ -101,7 +101,7 @@ class Gate:
         self.settle: Callable[[], None] = lambda: None
         self.points: list[Point] = []
         self.flights: list[Flight] = []
-        self.calls = self.polls = 0
+        self.calls = self.polls = self._uncounted = 0
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._plan = Plan(())
         self.owed: dict[tuple[str, int], tuple[int, BaseException]] = {}
@@ -110,8 +110,9 @@ class Gate:
         self._local = threading.local()
         self._inside: Counter[int] = Counter()
         self.flying = Flying()
-        self._companions, self._holding, self._beside_programs = Companions(), Holding(), False
+        self._companions, self.holding, self._beside_programs = Companions(), Holding(), False
         self.turns = Turns(self)
+        self._plain_locks: set[str] = set()  # that threads waited for, and nobody here gives
         self.drawn: set[str] = set()  # names of temporary files: in the outside that it found, and its own
         self.lingers = False  # whether something was begun that leaves traces: a thread, a program, a socket
         self.networked = False  # whether there are services on real ports
@@ -126,7 +127,8 @@ class Gate:
 
         Called again where the process carries out another schedule.
         """
-        self.points, self.flights, self.calls, self.polls = [], [], 0, 0
+        self.points, self.flights = [], []
+        self.calls = self.polls = self._uncounted = 0
         self.owed.clear()
         self.places.begin()
         self.recorder = Recorder()
@@ -203,7 +205,7 @@ class Gate:
             self.settled()
         if kind in ANSWERED:
             self.calls += 1
-        if self.calls > self.limits.calls or len(self.points) > self.limits.effects:
+        if self.calls > self.limits.calls or len(self.points) - self._uncounted > self.limits.effects:
             self.overrun()
         return Crossing(self, point, size)
 
@@ -224,7 +226,7 @@ class Gate:
             with self._in_turn(kind, verb, target):
                 yield
         finally:
-            self._holding.passed(self._companions.me)
+            self.holding.passed(self._companions.me)
 
     @contextmanager
     def flight(self, kind: str, verb: str, target: str) -> Iterator[None]:
@@ -239,7 +241,7 @@ class Gate:
             crossing.moment("after")
         finally:
             self.flying.end()
-            self._holding.passed(self._companions.me)
+            self.holding.passed(self._companions.me)
 
     def resume(self) -> None:
         """Go on after a wait, when all others rest."""
@@ -253,7 +255,7 @@ class Gate:
         while True:
             if held is not None:
                 with self._holds(held) as came:
-                    came.append(self._holding.thread(self._companions.me(), _others(held), self.wait))
+                    came.append(self.holding.thread(self._companions.me(), _others(held), self.wait))
             with self.turns.mine(kind, verb, target):
                 held = None if self.awaits else self._held(self._next_point(kind, verb, target), "before")
                 if held is None:
@@ -312,6 +314,10 @@ class Gate:
         """Return when no other thread of this process computes."""
         with self.inside():
             self.settle()
+        for lock in self._companions.at_plain_locks(self.turns.wants):
+            if lock not in self._plain_locks:
+                self._plain_locks.add(lock)
+                self.note("unordered", f"a lock at {lock}")
 
     def number(self) -> int:
         """Return the number of the current thread; those started earlier have lower ones."""
@@ -321,17 +327,20 @@ class Gate:
         held = self._held(point, when)
         if held is not None:
             with self._holds(held) as came:
-                came.append(await self._holding.task(self._companions.me(), _others(held)))
+                came.append(await self.holding.task(self._companions.me(), _others(held)))
 
     @contextmanager
     def _holds(self, armed: Armed) -> Iterator[list[bool]]:
         """Tell the parent that somebody waits here; afterwards where nobody came, and no fault is why."""
         came: list[bool] = []
         spent = len(self._plan.spent)
+        counts = self.calls, self.polls, self._uncounted - len(self.points)
         self.channel.tell(Struck(armed.position, self.now()))
         try:
             yield came
         finally:
+            # what others do while somebody is held is no sign of a run without end
+            self.calls, self.polls, self._uncounted = *counts[:2], counts[2] + len(self.points)
             if not any(came) and len(self._plan.spent) == spent:
                 self.channel.tell(Struck(armed.position, self.now(), in_vain=True))
 
@@ -364,8 +373,13 @@ class Gate:
         """Tell the parent something that the statement must know."""
         self.channel.tell(Noted(kind, text))
 
-    def overrun(self) -> NoReturn:
-        """End a process that calls or polls for ever; nothing of the agent's may catch this."""
+    def overrun(self) -> None:
+        """End a process that calls or polls for ever; nothing of the agent's may catch this.
+
+        Where it waits so for a thread or task that is held, that one goes on instead.
+        """
+        if self.holding.give_up():
+            return
         text = f"{self.calls} requests, {self.polls} waits, {len(self.points)} effects"
         self.channel.tell(Noted("unbounded", text, self.places.current()))
         self.die()

@@ -1,7 +1,8 @@
 """Let others go first: a thread or task waits at its point until effects of others have passed, or cannot come.
 
 The wait is one in virtual time. When nothing else in the process can happen any more its moment comes, and it gives
-up: the other order cannot be had.
+up: the other order cannot be had. So it does where others can go on only by giving up themselves: a time that they wait
+for a lock is over, or they ask again and again without end.
 """
 
 import asyncio
@@ -16,19 +17,30 @@ Wait = Callable[[float, Callable[[float], bool]], bool]
 
 
 class _Hold:
-    """One who waits; `come` is called when enough others have passed."""
+    """One who waits; `end` is called, once, when enough others have passed, or when that is given up."""
 
-    def __init__(self, who: Who, others: int, come: Callable[[], object]) -> None:
-        self._who, self._others, self._come = who, others, come
+    def __init__(self, who: Who, others: int, end: Callable[[], object]) -> None:
+        self._who, self._others, self._end = who, others, end
         self._passed: set[Who] = set()
+        self._ended = False
 
     def passed(self, who: Who) -> None:
         """Count another one."""
-        before = len(self._passed)
         if who != self._who:
             self._passed.add(who)
-        if before < self._others == len(self._passed):
-            self._come()
+        if self.came:
+            self.end()
+
+    @property
+    def came(self) -> bool:
+        """Whether enough others have passed."""
+        return len(self._passed) >= self._others
+
+    def end(self) -> None:
+        """Wait no longer."""
+        if not self._ended:
+            self._ended = True
+            self._end()
 
 
 class Holding:
@@ -45,6 +57,14 @@ class Holding:
         for hold in holds:
             hold.passed(me())
 
+    def give_up(self) -> bool:
+        """Let all who wait go on, though others have not passed; says whether there were any."""
+        with self._lock:
+            holds = list(self._holds)
+        for hold in holds:
+            hold.end()
+        return bool(holds)
+
     def thread(self, who: Who, others: int, wait: Wait) -> bool:
         """Wait in this thread; says whether the others came."""
         closed = plain_lock()
@@ -52,11 +72,10 @@ class Holding:
         hold = _Hold(who, others, closed.release)
         self._enter(hold)
         try:
-            return wait(
-                _PATIENCE_S, lambda seconds: closed.acquire(True, seconds) if seconds else closed.acquire(False)
-            )
+            wait(_PATIENCE_S, lambda seconds: closed.acquire(True, seconds) if seconds else closed.acquire(False))
         finally:
             self._holds.remove(hold)
+        return hold.came
 
     async def task(self, who: Who, others: int) -> bool:
         """Wait in this task, while others of the loop go on; says whether the others came."""
@@ -70,10 +89,10 @@ class Holding:
         hold = _Hold(who, others, lambda: loop.call_soon_threadsafe(open_))
         self._enter(hold)
         try:
-            done, _ = await asyncio.wait({come}, timeout=_PATIENCE_S)
+            await asyncio.wait({come}, timeout=_PATIENCE_S)
         finally:
             self._holds.remove(hold)
-        return bool(done)
+        return hold.came
 
     def _enter(self, hold: _Hold) -> None:
         with self._lock:

@@ -9,11 +9,11 @@ import _queue
 import _thread
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from types import GenericAlias
+from types import GenericAlias, ModuleType
 from typing import Any, ClassVar, Protocol
 
 from . import patching
@@ -58,17 +58,32 @@ _schedulers: list[Scheduler] = []
 
 def originals() -> list[object]:
     """Return what agents may have imported by name."""
-    return [threading.Lock, threading.RLock, queue.SimpleQueue]
+    return list(_ORIGINALS.values())
+
+
+def make_ours() -> Callable[[], None]:
+    """Let locks and queues that the test's process makes from now on be ours; returns what undoes that.
+
+    An agent makes some when its modules are imported. They are as Python's own until its processes are forked.
+    """
+    before = [(module, name, getattr(module, name)) for module, name, _ in _replacements()]
+    for module, name, ours in _replacements():
+        setattr(module, name, ours)
+
+    def undo() -> None:
+        for module, name, original in before:
+            setattr(module, name, original)
+
+    return undo
 
 
 def install() -> None:
-    """Let locks and queues that are made from now on be ours."""
-    for module, name, ours in (
-        (threading, "Lock", Lock),
-        (threading, "_allocate_lock", Signal),  # of a condition: one for each wait
-        (threading, "RLock", RLock),
-        (queue, "SimpleQueue", SimpleQueue),
-    ):
+    """Let locks and queues that are made from now on be ours, also where somebody bound Python's own by name.
+
+    For a process of the agent: there is no way back.
+    """
+    for module, name, ours in _replacements():
+        setattr(module, name, _ORIGINALS[module, name])
         patching.replace(module, name, partial(_instead, ours))
 
 
@@ -238,3 +253,16 @@ class SimpleQueue:
 
     def __reduce__(self) -> Any:
         raise TypeError("cannot pickle '_queue.SimpleQueue' object")
+
+
+_ORIGINALS = {
+    (threading, "Lock"): threading.Lock,
+    (threading, "_allocate_lock"): threading._allocate_lock,  # type: ignore[attr-defined]
+    (threading, "RLock"): threading.RLock,
+    (queue, "SimpleQueue"): queue.SimpleQueue,
+}
+
+
+def _replacements() -> Iterator[tuple[ModuleType, str, type]]:
+    ours = (Lock, Signal, RLock, SimpleQueue)  # a condition makes a signal for each wait
+    yield from ((module, name, kind) for (module, name), kind in zip(_ORIGINALS, ours, strict=True))

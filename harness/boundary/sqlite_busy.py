@@ -46,6 +46,7 @@ class BusyHandler:
     def __init__(self, gate: Gate, clock: Clock) -> None:
         self._gate, self._clock = gate, clock
         self._timeouts_ms: dict[int, int] = {}
+        self._begun: dict[int, int] = {}  # at which try the wait of a connection began
         self._raised = threading.local()
         self._callback = _HANDLER(self._busy)
 
@@ -90,6 +91,9 @@ class BusyHandler:
         """Wait before SQLite tries for the lock once more; returns 0 where it is not to."""
         try:
             delay_ms = self._delay_ms(known, count)
+            if delay_ms <= 0 and self._gate.holding.give_up():
+                self._begun[known] = count  # whoever was held may have had the lock
+                delay_ms = self._delay_ms(known, count)
             if delay_ms <= 0:
                 return 0
             with self._gate.flying.blocked():
@@ -100,6 +104,10 @@ class BusyHandler:
         return 1
 
     def _delay_ms(self, known: int, count: int) -> int:
+        """Return how long to wait before try `count`, from 0; 0 or less where the time is up."""
+        if count == 0:
+            self._begun[known] = 0
+        count -= self._begun[known]
         last = len(_DELAYS_MS) - 1
         waited = sum(_DELAYS_MS[:count]) + max(0, count - last - 1) * _DELAYS_MS[last]
         return min(_DELAYS_MS[min(count, last)], self._timeouts_ms.get(known, 0) - waited)

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from .brief import Brief, within
-from .holding import Wait
+from .holding import Holding, Wait
 from .locks import PlainQueue, Want
 
 _KEY = tuple[bool, int, tuple[str, ...], int]
@@ -52,6 +52,7 @@ class Course(Protocol):
     """What turns need of the gate of a process."""
 
     wait: Wait
+    holding: Holding
 
     @property
     def active(self) -> bool:
@@ -113,6 +114,8 @@ class Turns:
                 obtained = True
             else:
                 obtained = self._course.wait(timeout_s, functools.partial(self._obtained, me))
+                while not obtained and not want.signal and self._course.holding.give_up():
+                    obtained = self._course.wait(timeout_s, functools.partial(self._obtained, me))
         finally:
             self._withdraw(own)
         if not obtained:

@@ -58,6 +58,7 @@ class Executor:
         self.inside: dict[str, None] = {}
         self.asked: dict[str, None] = {}
         self.unheld: dict[str, None] = {}
+        self.unordered: dict[str, None] = {}
         self.credentials: dict[str, bytes] = {}
         self.names: set[str] = set()
         self.cuts: dict[Content, int] = {}
@@ -243,7 +244,7 @@ class Executor:
         """Keep what the statement must know, and say what is going on."""
         self.setting.progress(lambda: self.working_on(lived.role), self.executions)
         self.unseen += lived.unseen
-        for name in ("unintercepted", "unwatched", "concurrent", "inside", "asked", "unheld"):
+        for name in ("unintercepted", "unwatched", "concurrent", "inside", "asked", "unheld", "unordered"):
             getattr(self, name).update(dict.fromkeys(getattr(lived, name)))
 
     def _sample(self, used: Sample) -> None:

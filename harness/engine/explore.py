@@ -305,6 +305,7 @@ class Explorer:
             inside=tuple(sorted(self.executor.inside)),
             asked=tuple(self.executor.asked),
             unheld=tuple(sorted(self.executor.unheld)),
+            unordered=tuple(sorted(self.executor.unordered)),
             masked=self.lens.masks.lines(),
             audited=self.audit.audited,
             growing=tuple(closure.growing),

@@ -74,6 +74,8 @@ def _beside(result: Exploration, setting: Setting) -> list[str]:
             parts += [f"{what}: {', '.join(names)}{through}"] if names else []
     if setting.hosts:
         parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
+    if result.unordered:
+        parts.append("in the machine's order: " + ", ".join(result.unordered))
     if result.unheld:
         parts.append("not held back from the network: " + ", ".join(result.unheld))
     parts += told_of(result.asked)
@@ -127,7 +129,8 @@ def interruption(problem: BaseException) -> str:
 
 def _covered(result: Exploration, setting: Setting, cut_at: int, reduced: bool) -> str:
     exact = not (result.unintercepted or result.drifted or result.flaky or result.skipped or result.errors)
-    exact = exact and not (result.concurrent or result.inside or result.asked or result.unheld)
+    exact = exact and not (result.concurrent or result.inside or result.asked)
+    exact = exact and not (result.unheld or result.unordered)
     word = "exhaustive: " if exact and setting.shard[1] == 1 and not setting.hosts else ""
     part = "" if setting.shard[1] == 1 else f"shard {setting.shard[0]} of {setting.shard[1]} of "
     faults = "every selected fault" if result.skipped == {} else "selected faults"

@@ -57,9 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.issue_config_time_warning(pytest.PytestConfigWarning(text), 2)
     put_back = _put_back(config)
     if options.active(config):
+        from ..boundary.locks import make_ours
         from .reporting import Reporting
         from .timeouts import Timeouts
 
+        config.add_cleanup(make_ours())  # before tests, and with them agents, are imported
         config.pluginmanager.register(Reporting(config), "rollproof-reporting")
         config.pluginmanager.register(Timeouts(), "rollproof-timeouts")
     config.stash[_put_back_before] = put_back

@@ -1,5 +1,6 @@
 """Locks, signals and queues of threads: who waits gets them in one order, whatever the machine does meanwhile."""
 
+import _thread
 import asyncio
 import pickle
 import queue
@@ -9,10 +10,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rollproof.chaos import Chaos
 
+from ..exploring import breaks, explored, line_of, only
 from .stage import Stage
 
 NAMES = ("one", "two", "three")
@@ -257,3 +262,90 @@ def test_a_handler_has_effects_while_its_thread_waits_for_a_lock(stage: Stage) -
             return sorted(path.name for path in stage.shared.iterdir())
 
     assert stage.returned(run) == ["begun", "came", "went on"]
+
+
+def test_a_lock_that_is_not_ours_is_named(tmp_path: Path) -> None:
+    """Who gets it is the machine's affair: the statement says where it is, and not that it is exhaustive."""
+
+    def work(shared: Path, lock: Any) -> None:
+        def write(name: str) -> None:
+            with lock:  # plain
+                (shared / name).mkdir(exist_ok=True)
+
+        threads = [threading.Thread(target=write, args=(name,), name=name) for name in NAMES[:2]]
+        with lock:
+            for thread in threads:
+                thread.start()
+            (shared / "main").mkdir(exist_ok=True)
+        for thread in threads:
+            thread.join()
+
+    def agent(make: Callable[[], Any]) -> Any:
+        def explore(chaos: Chaos, folder: Path) -> None:
+            (folder / "shared").mkdir()
+            chaos.watch(folder / "shared")
+            chaos.explore(run=lambda: work(folder / "shared", make()), allow=lambda world: True)
+
+        return SimpleNamespace(explore=explore)
+
+    plain = explored(agent(_thread.allocate_lock), tmp_path / "a", **only("process.kill"))
+    assert plain.unordered == (f"a lock at test_locks.py:{line_of(__file__, 'with lock:  # plain')}",)
+    assert "in the machine's order: a lock at" in plain.statement
+    ours = explored(agent(lambda: threading.Lock()), tmp_path / "b", **only("process.kill"))
+    assert ours.unordered == ()
+
+
+def _polled(shared: Path, ask: Callable[[Path], int], writes: Callable[[Path, str], None]) -> None:
+    ask(shared)
+    threads = [threading.Thread(target=writes, args=(shared, name), name=name) for name in NAMES[:2]]
+    for thread in threads:
+        thread.start()
+    while ask(shared) < 2:
+        time.sleep(0.1)
+    for thread in threads:
+        thread.join()
+
+
+def _in_a_transaction(shared: Path, name: str) -> None:
+    with closing(sqlite3.connect(shared / "words.db", isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT OR IGNORE INTO words VALUES (?)", (name,))
+        connection.execute("COMMIT")
+
+
+def _words(shared: Path) -> int:
+    with closing(sqlite3.connect(shared / "words.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE IF NOT EXISTS words (word TEXT PRIMARY KEY)")
+        return int(connection.execute("SELECT count(*) FROM words").fetchone()[0])
+
+
+_turnstile = threading.Lock()
+
+
+def _under_a_timed_lock(shared: Path, name: str) -> None:
+    assert _turnstile.acquire(timeout=5), "nobody has it for so long"
+    try:
+        (shared / name).mkdir(exist_ok=True)
+        (shared / name / "done").mkdir(exist_ok=True)
+    finally:
+        _turnstile.release()
+
+
+def _done(shared: Path) -> int:
+    return len(list(shared.glob("*/done")))
+
+
+@pytest.mark.parametrize(("ask", "writes"), [(_words, _in_a_transaction), (_done, _under_a_timed_lock)])
+def test_an_order_that_cannot_come_is_held_in_vain(ask: Any, writes: Any, tmp_path: Path) -> None:
+    """One thread is held in the middle of what the other one waits for, and a third polls: that is no fault of its."""
+
+    def explore(chaos: Chaos, folder: Path) -> None:
+        (folder / "shared").mkdir()
+        chaos.watch(folder / "shared")
+        chaos.explore(run=lambda: _polled(folder / "shared", ask, writes))
+
+    result = explored(SimpleNamespace(explore=explore), tmp_path / "a", **only("process.kill"))
+    assert breaks(result) == set()
+    assert result.skipped["held_in_vain"] > 0
+    assert result.errors == result.flaky == ()
