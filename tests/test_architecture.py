@@ -54,6 +54,43 @@ def imported_rooms(path: Path, room: str) -> set[str]:
     return {name for name in found - {room} if name in ROOMS}
 
 
+# What is no threshold in real time: virtual seconds, and what decides nothing of an exploration.
+NO_THRESHOLDS = {
+    "clock": {"_STEP_S", "_YIELD_S"},
+    "http": {"_FOR_EVER_S", "IDLE_S", "ANSWER_S"},
+    "holding": {"_PATIENCE_S"},
+    "lives": {"RESTART_S"},
+    "sqlite": {"_TIMEOUT_S"},
+    "observe": {"_OTHER_LIFE_S", "_THIRD_LIFE_S"},
+    "guardian": {"_PATIENCE_S", "_LOOK_EVERY_S"},
+    "launching": {"_START_S", "_END_S"},
+    "behaviours": {"_FOREVER_S"},
+    "connection": {"_TRICKLED_S"},
+    "orphans": {"_LOOK_EVERY_S"},
+    "api": {"_TIMEOUT_S"},
+    "served": {"_STEP_S", "_PATIENCE_S"},
+    "idleness": {"_TICKS_PER_S", "SLICE_S"},
+}
+
+
+@pytest.mark.parametrize("room", ["boundary", "engine", "network"])
+def test_thresholds_in_real_time_stand_in_one_place(room: str) -> None:
+    """Each is a name of `values.real_time`, so that one factor scales them all."""
+    for path in modules(room):
+        named = {
+            name.id
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Assign)
+            for name in ast.walk(node)
+            if isinstance(name, ast.Name)
+            and isinstance(name.ctx, ast.Store)
+            and name.id.isupper()
+            and name.id.endswith("_S")
+            and name.id != "_S"
+        }
+        assert named <= NO_THRESHOLDS.get(path.stem, set()), path
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_point_one_way(room: str) -> None:
     """Each room imports only what stands to its right in the architecture."""

@@ -67,7 +67,7 @@ class Clock:
 
     def watch(self, gate: Gate, program_at_work: Callable[[], bool]) -> None:
         """Know which threads are in an effect, whether a program runs, and what the network may bring."""
-        self._idleness = Idleness(gate.others_inside, program_at_work, gate.expecting)
+        self._idleness = Idleness(gate.others_inside, program_at_work, gate.expecting, gate.left_to_the_machine)
         self._resume = gate.resume
 
     def now(self) -> float:

@@ -20,7 +20,7 @@ from concurrent.futures import thread
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-from ..values.points import ANY_TASK, Who
+from ..values.points import ANY_TASK, Doer, Who
 from .locks import Want
 from .places import is_own
 
@@ -64,6 +64,15 @@ class Companions:
     def number(self, thread: threading.Thread) -> int:
         """Return the number of a thread; a new one gets the next."""
         return self._threads.of(thread)
+
+
+def doer(awaits: bool) -> Doer:
+    """Say who is running now; `awaits` where that is known to be a task that awaits what it does."""
+    current = threading.current_thread()
+    if current is threading.main_thread():
+        return "task" if awaits else "main"
+    works_for = getattr(getattr(current, "_target", None), "__module__", "")
+    return "awaited" if works_for == "aiosqlite.core" else "thread"
 
 
 class _Numbers:

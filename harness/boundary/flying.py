@@ -5,8 +5,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..values.real_time import FLIGHT_S
+
 _real_monotonic, _real_sleep = time.monotonic, time.sleep
-_FLIGHT_S = 0.05
 
 
 class Flying:
@@ -38,11 +39,13 @@ class Flying:
         """Say whether an effect of another thread is on its way."""
         return bool(self._threads - {threading.get_ident()})
 
-    def let_land(self) -> None:
+    def let_land(self) -> bool:
         """Wait, in real time and not for long, for the effects that are on their way in other threads.
 
         One that waits for a lock of this thread's, unseen, will not end; the others end within this time.
+        Returns whether all have ended.
         """
-        end = _real_monotonic() + _FLIGHT_S
+        end = _real_monotonic() + FLIGHT_S
         while self.others() and _real_monotonic() < end:
             _real_sleep(0.0002)
+        return not self.others()

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from copy import copy
 from typing import Any, NoReturn
 
-from ..values.points import ANSWERED, Doer, Flight, Point, When
+from ..values.points import ANSWERED, Flight, Point, When
+from ..values.real_time import FLIGHT_S
 from ..values.strikes import AHEAD, Fail, Hold, Kill, Strike
 from .armed import Armed, Limits, Plan
 from .brief import within
 from .channel import Channel, Crossed, Expecting, Noted, Reached, Struck
-from .companions import Companions
+from .companions import Companions, doer
 from .flying import Flying
 from .footprint import Recorder
 from .holding import Holding, Wait
@@ -44,15 +45,6 @@ def _undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _doer(awaits: bool) -> Doer:
-    """Say who is running now; `awaits` where that is known to be a task that awaits what it does."""
-    thread = threading.current_thread()
-    if thread is threading.main_thread():
-        return "task" if awaits else "main"
-    works_for = getattr(getattr(thread, "_target", None), "__module__", "")
-    return "awaited" if works_for == "aiosqlite.core" else "thread"
-
-
 class Crossing:
     """One passage through the gate."""
 
@@ -66,7 +58,7 @@ class Crossing:
         gate = self.gate
         if gate.trace and looks:
             with gate.inside():
-                gate.channel.ask(Crossed(self.point, when, gate.now(), self.size, _doer(gate.awaits)))
+                gate.channel.ask(Crossed(self.point, when, gate.now(), self.size, doer(gate.awaits)))
         ahead = AHEAD if when == "after" else ()
         armed = gate.due(self.point, when, lambda strike: not isinstance(strike, ahead))
         if armed is None:
@@ -112,7 +104,7 @@ class Gate:
         self.flying = Flying()
         self._companions, self.holding, self._beside_programs = Companions(), Holding(), False
         self.turns = Turns(self)
-        self._plain_locks: set[str] = set()  # that threads waited for, and nobody here gives
+        self._left: set[str] = set()
         self.drawn: set[str] = set()  # names of temporary files: in the outside that it found, and its own
         self.lingers = False  # whether something was begun that leaves traces: a thread, a program, a socket
         self.networked = False  # whether there are services on real ports
@@ -261,7 +253,9 @@ class Gate:
                 if held is None:
                     if self.flying.others():
                         with self.inside():
-                            self.flying.let_land()
+                            landed = self.flying.let_land()
+                        if not landed:
+                            self.left_to_the_machine(f"an effect that takes more than {FLIGHT_S:g} s")
                         self.settled()
                     yield
                     return
@@ -314,10 +308,8 @@ class Gate:
         """Return when no other thread of this process computes."""
         with self.inside():
             self.settle()
-        for lock in self._companions.at_plain_locks(self.turns.wants):
-            if lock not in self._plain_locks:
-                self._plain_locks.add(lock)
-                self.note("unordered", f"a lock at {lock}")
+        for place in self._companions.at_plain_locks(self.turns.wants):
+            self.left_to_the_machine(f"a lock at {place}")
 
     def number(self) -> int:
         """Return the number of the current thread; those started earlier have lower ones."""
@@ -347,6 +339,12 @@ class Gate:
     def _held(self, point: Point, when: When) -> Armed | None:
         """Return what the plan says about others that go first here, once."""
         return self._plan.first(point, when, lambda strike: isinstance(strike, Hold))
+
+    def left_to_the_machine(self, what: str) -> None:
+        """Tell the parent, once, what was not decided here."""
+        if what not in self._left and _real_getpid() == self._pid:
+            self._left.add(what)
+            self.note("unordered", what)
 
     def poll(self) -> None:
         """Count a wait."""

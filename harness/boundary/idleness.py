@@ -6,24 +6,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..values.real_time import COMPUTING_S, PROGRAM_S, SETTLING_CPU_S, SETTLING_S
 from .brief import Brief
 
-_real_monotonic, _real_sleep = time.monotonic, time.sleep
+_real_monotonic, _real_process_time, _real_sleep = time.monotonic, time.process_time, time.sleep
 _real_open, _real_listdir = open, os.listdir
 _LOOKS = 3
-_SETTLING_CPU_S = 0.1
-"""Seconds that a thread may compute before it is taken for one that never rests, until it is seen at rest."""
-_SETTLING_S = 3.0
-"""Real seconds, at most, for all of them: on a busy machine threads wait long for so much time of a processor."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_PATIENCE_S = 3.0
-"""Real seconds that a thread may compute while another waits; then time passes as it would without the harness."""
-_PATIENCE_WITH_PROGRAMS_S = 10.0
-"""Real seconds, at most, of a wait while a program of the agent's runs, which lives in real time."""
 
 
 def _no() -> bool:
     return False
+
+
+def _told_nobody(text: str) -> None:
+    pass
 
 
 class Waiting:
@@ -33,8 +30,8 @@ class Waiting:
 
     def __init__(self, idleness: "Idleness", moment: float, seconds: float, heeds: Callable[[], bool]) -> None:
         self._idleness, self.moment, self._heeds = idleness, moment, heeds
-        self._with_programs_s = min(seconds, _PATIENCE_WITH_PROGRAMS_S)
-        self._began = _real_monotonic()
+        self._seconds = seconds
+        self._begin()
         self._quiet_looks = 0
         self._change = -1
         self.looks = 0
@@ -44,19 +41,33 @@ class Waiting:
         idleness = self._idleness
         self.looks += 1
         if idleness.program_at_work():
-            return _real_monotonic() - self._began >= self._with_programs_s
+            return self._is_over_beside_a_program()
         if threading.active_count() < 2 and not idleness.others_inside():
             return not self._heeds()
         if not idleness.is_first(self):
-            self._began = _real_monotonic()
+            self._begin()
             return False
         if self._change != idleness.changes:
-            self._quiet_looks, self._change, self._began = 0, idleness.changes, _real_monotonic()
+            self._quiet_looks, self._change = 0, idleness.changes
+            self._begin()
         else:
             self._quiet_looks = self._quiet_looks + 1 if idleness.now() else 0
         if self._quiet_looks >= _LOOKS and idleness.expecting():
             self._quiet_looks = 0
-        return self._quiet_looks >= _LOOKS or _real_monotonic() - self._began > _PATIENCE_S
+        if self._quiet_looks < _LOOKS and _real_process_time() - self._computed_s > COMPUTING_S:
+            idleness.decided(f"a wait beside a thread that computes for more than {COMPUTING_S:g} s")
+            return True
+        return self._quiet_looks >= _LOOKS
+
+    def _begin(self) -> None:
+        self._began, self._computed_s = _real_monotonic(), _real_process_time()
+
+    def _is_over_beside_a_program(self) -> bool:
+        waited_s = _real_monotonic() - self._began
+        if self._seconds > PROGRAM_S and waited_s >= PROGRAM_S:
+            self._idleness.decided(f"a wait of more than {PROGRAM_S:g} s beside a program")
+            return True
+        return waited_s >= self._seconds
 
 
 class Idleness:
@@ -66,6 +77,7 @@ class Idleness:
         others_inside: says whether another thread waits for the parent's answer: it looks asleep, and is not.
         program_at_work: says whether a program that the agent started goes on by itself.
         expecting: says whether a real service works on an answer, which will come in real time.
+        decided: is told what real time decided, and not the harness.
     """
 
     def __init__(
@@ -73,7 +85,9 @@ class Idleness:
         others_inside: Callable[[], bool] = _no,
         program_at_work: Callable[[], bool] = _no,
         expecting: Callable[[], bool] = _no,
+        decided: Callable[[str], object] = _told_nobody,
     ) -> None:
+        self.decided = decided
         self.others_inside, self.program_at_work, self.expecting = others_inside, program_at_work, expecting
         self.changes = 0
         self._waiting: dict[int, Waiting] = {}
@@ -119,7 +133,7 @@ class Idleness:
 
         Who waits for a moment has looked since whether what it waits for has happened.
         """
-        end, quiet_looks, change = _real_monotonic() + _SETTLING_S, 0, -1
+        end, quiet_looks, change = _real_monotonic() + SETTLING_S, 0, -1
         used, looked = dict[str, int](), dict[Waiting, int]()
         while _real_monotonic() < end:
             if not self._rests(used) or change != self.changes:
@@ -129,17 +143,22 @@ class Idleness:
             if quiet_looks >= _LOOKS and all(one.looks >= before + 2 for one, before in looked.items()):
                 break
             _real_sleep(0.0002)
+        else:
+            self.decided(f"an order beside threads that do not rest within {SETTLING_S:g} s")
         self.changes += 1  # somebody has a turn now
 
     def _rests(self, used: dict[str, int]) -> bool:
         """Say whether nobody computes but who never rests; `used` keeps what others had computed at first."""
         computing = self._computing()
         self._restless &= computing.keys()
-        self._restless |= {
+        restless = {
             task
             for task, ticks in computing.items()
-            if ticks - used.setdefault(task, ticks) > _SETTLING_CPU_S * _TICKS_PER_S
+            if ticks - used.setdefault(task, ticks) > SETTLING_CPU_S * _TICKS_PER_S
         }
+        if restless:
+            self.decided(f"an order beside a thread that computes for more than {SETTLING_CPU_S:g} s")
+        self._restless |= restless
         return not self.others_inside() and computing.keys() <= self._restless
 
     def _others_waiting(self) -> list[Waiting]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from ..values.errors import ChaosError
+from ..values.real_time import DYING_S
 from . import memory
 from .channel import Channel
 from .child import Agent, Boundary, adopt_orphans, end_with_parent
@@ -23,7 +24,6 @@ from .child import Agent, Boundary, adopt_orphans, end_with_parent
 _FORK, _WAIT = b"F", b"W"
 _NUMBER = struct.Struct("!i")
 _REQUEST_BYTES = 1 + _NUMBER.size
-_DYING_S = 1.0
 _WORTH_IT = 32  # forks; with large pages each costs 7 ms less, and 20 to 30 of them pay for the change
 
 
@@ -63,7 +63,7 @@ class Nursery:
         """Wait until a process has ended, end it where it lives on, and all that it forked; returns its status."""
         self._fetch()
         self._ask(_WAIT, pid)
-        self._control.settimeout(_DYING_S)
+        self._control.settimeout(DYING_S)
         with _going():
             try:
                 status = self._control.recv(_NUMBER.size)

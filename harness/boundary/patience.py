@@ -3,7 +3,7 @@
 import socket
 from typing import Any
 
-_SHORT_S = 0.4
+from ..values.real_time import SILENT_SOCKET_S
 
 
 def shorten() -> None:
@@ -14,6 +14,6 @@ def shorten() -> None:
     plain = socket.socket.settimeout
 
     def settimeout(self: Any, value: float | None, /) -> None:
-        plain(self, value if value is None else min(value, _SHORT_S))
+        plain(self, value if value is None else min(value, SILENT_SOCKET_S))
 
     socket.socket.settimeout = settimeout  # type: ignore[method-assign]

@@ -18,6 +18,7 @@ from inspect import signature
 from typing import Any
 
 from ..values.points import canonical
+from ..values.real_time import PROGRAM_ENDS_S
 from ..values.strikes import Exit
 from . import patching
 from .gate import Crossing, Gate
@@ -25,8 +26,6 @@ from .gate import Crossing, Gate
 _SHELL = "/bin/sh"
 _SERVER = "rollproof.network.stdio"  # the module that stands in for a server of tools
 _NOT_FOUND = 127  # what a shell says of a program that is not there
-_NEWS_S = 1.0
-"""Real seconds in which the end of a program reaches those who wait for it."""
 _real_waitid, _real_monotonic = os.waitid, time.monotonic
 
 
@@ -91,7 +90,7 @@ class Programs:
         with suppress(ChildProcessError):
             if _real_waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 return True
-        return _real_monotonic() - self._seen_dead.setdefault(process.pid, _real_monotonic()) < _NEWS_S
+        return _real_monotonic() - self._seen_dead.setdefault(process.pid, _real_monotonic()) < PROGRAM_ENDS_S
 
     def unfinished(self) -> list[str]:
         """Return those that nobody waited for."""

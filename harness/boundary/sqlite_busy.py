@@ -54,7 +54,7 @@ class BusyHandler:
         """Let `connection` wait so long, 0 not at all, in virtual time."""
         set_handler, known = _busy_handler(), id(connection)
         if set_handler is None:
-            self._gate.note("unordered", "locks of SQLite")
+            self._gate.left_to_the_machine("locks of SQLite")
             return
         self._timeouts_ms[known] = timeout_ms
         # the first field of Python's object is SQLite's own one

@@ -34,6 +34,7 @@ from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Requested, Settle, Settled
 from ..values.places import Place
 from ..values.points import Doer, Effect, Flight, Point, When
+from ..values.real_time import SERVICES_S
 from ..values.sources import Misanswering, Twin, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
 from ..world.cuts import cut_contents
@@ -43,9 +44,9 @@ from .budget import Deadline
 from .lives import Lived, Sighting, Snapshot
 from .refusals import Refusals
 from .setting import Setting
+from .watching import Watch
 from .wires import Wires, in_order
 
-_SETTLING_S = 20.0
 _SHOWN_BYTES = 300
 
 
@@ -83,7 +84,7 @@ def _headers(strike: Respond, now: float) -> Mapping[str, str]:
 
 def _restless() -> ChaosError:
     hint = "an agent's connection stays open after its process has ended: does something else hold it?"
-    return ChaosError("not-settled", f"a service has not come to rest within {_SETTLING_S:.0f} s", hint)
+    return ChaosError("not-settled", f"a service has not come to rest within {SERVICES_S:.0f} s", hint)
 
 
 def tell(channel: Channel, message: object) -> None:
@@ -127,18 +128,23 @@ class Attendant:
         self._wires.prepare()
         tell(self._channel, order)
         budget = self._executor.deadline
-        until = time.monotonic() + self._executor.patience_s
+        watch = Watch(self._lived.pid, self._executor.patience_s)
         while not self.told:
             budget.check()
-            patience_s = budget.patience(until - time.monotonic())
+            left_s = watch.left_s()
             try:
-                self._serve([self._channel, *self._fronts, *self._servers], max(0.01, patience_s))
+                if left_s <= 0:
+                    raise TimeoutError
+                self._serve([self._channel, *self._fronts, *self._servers], max(0.01, budget.patience(left_s)))
             except EOFError:
                 break
             except TimeoutError:
                 budget.check()
+                if watch.left_s() > 0:
+                    continue
                 patience = f"no end after {self._executor.patience_s:.0f} s of real time"
-                self._lived.outcome = Outcome("hung", error=patience)
+                beside = f", {watch.waited_s:.0f} s for a processor not counted" if watch.waited_s >= 1 else ""
+                self._lived.outcome = Outcome("hung", error=patience + beside)
                 break
         self._problem = self._problem or self._refusals.problem(self._executor.asked)
         if self._problem is not None:
@@ -207,7 +213,7 @@ class Attendant:
                 self._unsettled.add(line)
             while self._unsettled:
                 try:
-                    self._serve([*self._fronts, *self._servers], _SETTLING_S)
+                    self._serve([*self._fronts, *self._servers], SERVICES_S)
                 except TimeoutError:
                     raise self._problem or _restless() from None
             if self._executor.setting.proxies is not None:

@@ -19,6 +19,7 @@ from ..values.contents import Content
 from ..values.errors import ChaosError
 from ..values.history import Role
 from ..values.points import Point, drawn_in
+from ..values.real_time import FIRST_PROCESS_S
 from ..values.schedule import SWAP
 from ..world.disk import Disk
 from .attendant import Attendant
@@ -63,7 +64,7 @@ class Executor:
         self.names: set[str] = set()
         self.cuts: dict[Content, int] = {}
         self.limits = UNLIMITED
-        self.patience_s = 30.0
+        self.patience_s = FIRST_PROCESS_S
         self.deadline = Deadline()
         self.look_s: float | None = None  # how many seconds are spent on looking during one process; None for no limit
         self.unseen = 0

@@ -11,6 +11,7 @@ from ..guard.claims import claimed
 from ..values.errors import ChaosError, nearest
 from ..values.exploration import Exploration, Finding, counted
 from ..values.points import Point, When
+from ..values.real_time import FIRST_RUNS, PROCESS_S
 from ..values.schedule import Schedule
 from . import brute
 from .auditing import Audit
@@ -35,7 +36,6 @@ from .statement import drift, interruption, statement
 from .symptoms import Diagnosis
 from .tallying import Tallying
 
-_PATIENCE_FACTOR = 50
 _SHARE_OF_FIRST_RUN, _SHARE_OF_PROCESS = 1 / 3, 1 / 10
 """Of a budget: as long as the outside is looked at during the first run, and during any other process."""
 
@@ -141,7 +141,7 @@ class Explorer:
         self.executor.look_s = None if budget_s is None else budget_s * _SHARE_OF_FIRST_RUN
         self.baseline: Baseline = observe(self.setting, self.executor, self.lens)
         self.executor.look_s = None if budget_s is None else budget_s * _SHARE_OF_PROCESS
-        self.executor.patience_s = max(10.0, _PATIENCE_FACTOR * (time.monotonic() - began))
+        self.executor.patience_s = max(PROCESS_S, FIRST_RUNS * (time.monotonic() - began))
         self.judge = Judge(self.setting, self.executor, self.lens, self.baseline, merge=merge)
         self.diagnosis = Diagnosis(self.lens, self.baseline)
         for life in (self.baseline.first, *self.baseline.others):

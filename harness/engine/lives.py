@@ -63,7 +63,7 @@ class Lived:
         wired: points that relays saw, each with the `last` of then.
         unseen: how often nobody looked, for want of time.
         asked: hosts that nobody declared, with the agent's line, where it only looked and was refused.
-        unordered: locks that threads waited for and were given as the machine likes.
+        unordered: what was left to the machine.
         unheld: what could reach the network and is not held back from it.
         said: what models said where a fault put words into their mouths; `changed_fields` what of it was changed.
         sent: what can have created something at a twin.

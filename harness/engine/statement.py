@@ -75,7 +75,7 @@ def _beside(result: Exploration, setting: Setting) -> list[str]:
     if setting.hosts:
         parts.append("network permitted: " + ", ".join(sorted(setting.hosts)))
     if result.unordered:
-        parts.append("in the machine's order: " + ", ".join(result.unordered))
+        parts.append("left to the machine: " + ", ".join(result.unordered))
     if result.unheld:
         parts.append("not held back from the network: " + ", ".join(result.unheld))
     parts += told_of(result.asked)

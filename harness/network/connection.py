@@ -15,20 +15,13 @@ from typing import Literal
 
 from ..values.network import GoOn
 from ..values.points import When
+from ..values.real_time import ANSWER_S, JUST_NOW_S, QUIET_S, SERVER_S, SILENCE_S
 from ..values.strikes import Disturb
 
 Question = Callable[["Connection", Literal["connect", "exchange"], When, int], Awaitable[GoOn]]
 
 _CHUNK_BYTES = 1 << 16
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
-_SILENCE_S = 1.2
-"""How long a client that has no patience of its own waits in a silence, in real time."""
-_SERVER_S = 0.3
-"""How long a server has to notice, in real time, that a request was cut."""
-_WORK_S = 2.0
-_JUST_NOW_S = 0.05
-_QUIET_S = 0.06
-"""Who has said nothing for so long, in real time, waits for an answer."""
 _TRICKLED_BYTES, _TRICKLED_PIECES, _TRICKLED_S = 1, 8, 0.002
 
 
@@ -72,7 +65,7 @@ class Connection:
         return (
             self._standing > 0
             or self._to_server is None
-            or since < (_WORK_S if self._turn == "client" else _JUST_NOW_S)
+            or since < (ANSWER_S if self._turn == "client" else JUST_NOW_S)
         )
 
     async def relay(self, host: str, port: int) -> None:
@@ -80,7 +73,7 @@ class Connection:
         pumps: list[asyncio.Task[None]] = []
         try:
             if self._tls is not None:
-                await self._to_client.start_tls(self._tls, ssl_handshake_timeout=_WORK_S)
+                await self._to_client.start_tls(self._tls, ssl_handshake_timeout=ANSWER_S)
             said = await self._moment("connect", "before")
             self._from_server, self._to_server = await self._dial(*(said.via or (host, port)))
             pumps = [asyncio.create_task(self._upward()), asyncio.create_task(self._downward())]
@@ -141,7 +134,7 @@ class Connection:
         if strike.how == "closed":
             with contextlib.suppress(OSError):
                 self._say_no_more()
-            await self._until_client_ends(_SERVER_S)
+            await self._until_client_ends(SERVER_S)
         else:
             self._reset()
         raise Over
@@ -151,7 +144,7 @@ class Connection:
         self._silent = True
         if made and self._to_server is not None:
             self._to_server.write(self._held)
-        await self._until_client_ends(_SILENCE_S)
+        await self._until_client_ends(SILENCE_S)
         self._reset()
         raise Over
 
@@ -172,7 +165,7 @@ class Connection:
         with contextlib.suppress(OSError):
             self._to_server.write_eof()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SERVER_S):
+            async with asyncio.timeout(SERVER_S):
                 await self._server_ended.wait()
 
     def _say_no_more(self) -> None:
@@ -269,7 +262,7 @@ async def _whole(reader: asyncio.StreamReader) -> bytes:
     data = b""
     with contextlib.suppress(TimeoutError, ConnectionResetError):
         while True:
-            async with asyncio.timeout(_QUIET_S):
+            async with asyncio.timeout(QUIET_S):
                 part = await reader.read(_CHUNK_BYTES)
             if not part:
                 break

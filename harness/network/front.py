@@ -15,10 +15,9 @@ from typing import Literal
 
 from ..values.network import Ask, Awaited, Begin, Closed, GoOn, Moment, Settle, Settled
 from ..values.points import When
+from ..values.real_time import CLOSING_S
 from .connection import Connection
 from .line import Line, catch_up, inherited
-
-_SETTLE_S = 0.1
 
 
 class Front:
@@ -74,7 +73,7 @@ class Front:
         self._waiting.clear()
         await asyncio.sleep(0)
         if self._open:
-            await asyncio.wait(self._open, timeout=_SETTLE_S)
+            await asyncio.wait(self._open, timeout=CLOSING_S)
         left = list(self._open)
         for task in left:
             task.cancel()

@@ -133,10 +133,12 @@ def check(config: pytest.Config) -> None:
     """Refuse what cannot be meant, before anything runs, also where nothing explores; raises pytest.UsageError."""
     from ..values.errors import ChaosError
     from ..values.faults import check_injection
+    from ..values.real_time import check_patience
     from ..values.schedule import Schedule
     from .installed import installed_faults, installed_invariants
 
     try:
+        check_patience()
         installed_invariants(config)
         _number(value(config, "seed"), _place(config, "seed"))
         _depth(value(config, "depth"), _place(config, "depth"))

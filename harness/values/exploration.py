@@ -70,7 +70,7 @@ class Exploration:
         inside: points of programs that changed what is watched while nobody looked.
         asked: hosts that nobody declared, and the agent's line, where it only looked, was refused, and went on.
         unheld: what could reach the network and is not held back from it: programs, native code, Unix sockets.
-        unordered: locks that threads waited for, and that the machine gave to whom it liked.
+        unordered: what was left to the machine: locks that are Python's own, and what took long in real time.
         growing: what grows with each restart, so that further crashes were not tried.
         not_tried: families of faults of which some were left out: how many were tried, of how many.
         notes: what a user should know of what was watched: that it is large, what of it is left alone.

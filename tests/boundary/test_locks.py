@@ -290,7 +290,7 @@ def test_a_lock_that_is_not_ours_is_named(tmp_path: Path) -> None:
 
     plain = explored(agent(_thread.allocate_lock), tmp_path / "a", **only("process.kill"))
     assert plain.unordered == (f"a lock at test_locks.py:{line_of(__file__, 'with lock:  # plain')}",)
-    assert "in the machine's order: a lock at" in plain.statement
+    assert "left to the machine: a lock at" in plain.statement
     ours = explored(agent(lambda: threading.Lock()), tmp_path / "b", **only("process.kill"))
     assert ours.unordered == ()
 

@@ -295,7 +295,7 @@ def test_of_equal_effects_that_of_the_thread_which_was_started_first_comes_first
 
 def test_a_sleep_goes_on_while_another_thread_has_effects(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long they take: they are no computing for ever."""
-    monkeypatch.setattr(idleness, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(idleness, "COMPUTING_S", 0.5)
 
     def run() -> None:
         def sleep() -> None:
