@@ -31,3 +31,11 @@ def not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget that this is CI: there pytest repeats every message whole in its summary."""
     for name in ("CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def few_plugins(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out of pytest inside pytest what takes it a second to load; `beside` proves that all of them agree."""
+    if "pytester" in request.fixturenames and "beside" not in request.fixturenames:
+        request.getfixturevalue("pytester")  # forgets the variable
+        monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:faker -p no:hypothesispytest")

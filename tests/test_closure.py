@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from .exploring import explored, options, two_folders
+from .exploring import explored, only, options, two_folders
 
 
 def publish(shared: Path) -> None:
@@ -27,7 +27,7 @@ def explore(chaos: Any, folder: Path) -> None:
 
 def test_what_every_crash_leaves_more_of_is_one_failure_and_has_an_end(tmp_path: Path) -> None:
     """Each crash leaves one more file under a new name: one violation, its smallest schedule, and no endless search."""
-    result = explored(SimpleNamespace(explore=explore), tmp_path / "explored")
+    result = explored(SimpleNamespace(explore=explore), tmp_path / "explored", **only("process.kill"))
     assert [finding.invariants for finding in result.violations] == [("all_or_nothing", "no_leftovers")]
     assert result.violations[0].schedule == "process.kill@file.open:shared/tmp*#1:after"
     assert result.flaky == ()

@@ -6,7 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from rollproof.engine.statement import statement
+from rollproof.values.exploration import Exploration
 
 from .exploring import explored, options, replayed, two_folders
 
@@ -75,17 +77,21 @@ def test_a_bug_that_needs_two_faults_is_found_at_depth_two(tmp_path: Path) -> No
     assert [finding.invariants for finding in again.violations] == [smallest.invariants]
 
 
-def test_a_right_agent_is_left_alone_at_depth_two(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Exploration:
+    """Explore the careful one at depth two."""
+    return explored(agent(careful=True), tmp_path_factory.mktemp("whole") / "it", faults=SELECTED, depth=2)
+
+
+def test_a_right_agent_is_left_alone_at_depth_two(whole: Exploration) -> None:
     """The careful one raises, recovers again, and ends right; the statement says what was covered."""
-    result = explored(agent(careful=True), tmp_path / "it", faults=SELECTED, depth=2)
-    assert (result.violations, result.flaky, result.errors, result.drifted) == ((), (), (), ())
-    assert result.closed
-    assert "alone and after another and any number of crashes (closed)" in result.statement
+    assert (whole.violations, whole.flaky, whole.errors, whole.drifted) == ((), (), (), ())
+    assert whole.closed
+    assert "alone and after another and any number of crashes (closed)" in whole.statement
 
 
-def test_shards_are_disjoint_and_make_up_the_whole(tmp_path: Path) -> None:
+def test_shards_are_disjoint_and_make_up_the_whole(whole: Exploration, tmp_path: Path) -> None:
     """Every schedule of the whole is in exactly one shard."""
-    whole = explored(agent(careful=True), tmp_path / "whole", faults=SELECTED, depth=2)
     parts = [
         explored(agent(careful=True), tmp_path / f"part{k}", faults=SELECTED, depth=2, shard=(k, 3)) for k in (1, 2, 3)
     ]

@@ -42,10 +42,8 @@ def anyio_backend():
     return "asyncio"
 """
 COMPANIONS = {
-    "in any order": (),
-    "a fixed order": ("-p", "no:randomly"),
-    "timeout by signal": ("--timeout=60",),
-    "timeout by thread": ("--timeout=60", "--timeout-method=thread"),
+    "in any order, timeout by signal": ("--timeout=60",),
+    "a fixed order, timeout by thread": ("-p", "no:randomly", "--timeout=60", "--timeout-method=thread"),
     "without others": ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:anyio", "-p", "no:allure_pytest"),
     "without hypothesis and respx": ("-p", "no:hypothesispytest", "-p", "no:respx", "-p", "no:faker"),
 }

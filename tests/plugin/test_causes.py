@@ -46,13 +46,14 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-def test_json_has_the_keys_of_the_contract(project: pytest.Pytester) -> None:
-    """The file is named from pytest's root, whatever folder pytest was started in; lines are those of the file."""
-    project.chdir()
-    project.runpytest_subprocess("--chaos", "--chaos-json=it.json", "agents").assert_outcomes(failed=1)
+def test_both_tell_the_line_that_made_it(project: pytest.Pytester) -> None:
+    """JSON has the keys of the contract; the terminal shows way, effect, place, statement, and what was raised."""
+    result = project.runpytest_subprocess("--chaos", "--chaos-json=it.json", "agents")
+    result.assert_outcomes(failed=1)
     (exploration,) = json.loads((project.path / "it.json").read_text())["explorations"]
     torn, doubled = sorted((found["cause"] for found in exploration["violations"]), key=lambda cause: cause["way"])
     lines = AGENT.splitlines()
+    posting = lines.index("    httpx.post(") + 1
     raising = lines.index("    return json.loads(path.read_text())") + 1
     assert torn == {
         "promise": "recovery_succeeds",
@@ -69,11 +70,18 @@ def test_json_has_the_keys_of_the_contract(project: pytest.Pytester) -> None:
         "way": "twice",
         "effect": "http.post:api.mail.test/mails",
         "file": "agents/agent.py",
-        "line": lines.index("    httpx.post(") + 1,
+        "line": posting,
         "function": "send",
         "statement": 'httpx.post( "https://api.mail.test/mails", json={"about": about}, ).raise_for_status()',
         "exception": "",
     }
+    output = result.stdout.str()
+    assert "  cause    twice: http.post:api.mail.test/mails\n" in output
+    assert f"  at       agents/agent.py:{posting} in send\n" in output
+    assert (
+        '           httpx.post( "https://api.mail.test/mails", json={"about": about}, ).raise_for_status()\n' in output
+    )
+    assert "JSONDecodeError" in output
 
 
 def test_the_file_is_where_pytest_was_started(project: pytest.Pytester) -> None:
@@ -82,15 +90,3 @@ def test_the_file_is_where_pytest_was_started(project: pytest.Pytester) -> None:
     file.write_text(file.read_text().replace("    own.mkdir()", "    own.mkdir()\n    import os\n    os.chdir(own)"))
     project.runpytest_subprocess("--chaos", "--chaos-json=it.json", "--basetemp=base", "agents")
     assert [path.relative_to(project.path).as_posix() for path in project.path.rglob("it.json")] == ["it.json"]
-
-
-def test_the_terminal_shows_the_line_that_made_it(project: pytest.Pytester) -> None:
-    """Way, effect, place and statement of each finding; what a recovery raised, and where."""
-    output = project.runpytest_subprocess("--chaos", "agents").stdout.str()
-    doubled = AGENT.splitlines().index("    httpx.post(") + 1
-    assert "  cause    twice: http.post:api.mail.test/mails\n" in output
-    assert f"  at       agents/agent.py:{doubled} in send\n" in output
-    assert (
-        '           httpx.post( "https://api.mail.test/mails", json={"about": about}, ).raise_for_status()\n' in output
-    )
-    assert "JSONDecodeError" in output

@@ -184,8 +184,7 @@ def test_an_error_of_an_exploration_is_told_as_one(tmp_path: Path) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("everybody", [True, False])
+@pytest.mark.parametrize(("number", "everybody"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
 def test_workers_tell_it_too(project: Project, number: int, everybody: bool) -> None:
     """Whether the terminal sends the signal to all of them, or somebody to the controller alone."""
     with project.start("-p", "xdist", "-n2") as process:
