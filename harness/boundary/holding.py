@@ -12,7 +12,7 @@ from ..values.points import Who
 from .brief import Brief
 from .locks import plain_lock
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 5.0  # in virtual time
 Wait = Callable[[float, Callable[[float], bool]], bool]
 
 

@@ -51,7 +51,6 @@ def test_a_step_whose_result_was_not_stored_is_done_twice(fault: str, point: str
     assert (careful.violations, careful.drifted, careful.errors) == ((), (), ())
 
 
-@pytest.mark.xfail(strict=True, reason="an order in which a waiting thread polls for ever is told as a run without end")
 def test_with_keys_it_is_clean(tmp_path: Path) -> None:
     """No refused request does harm, and no order of its threads either."""
     result = explored(agent(keyed=True), tmp_path / "it", **only("http.refused"))
