@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
-from rollproof.values.contents import Content, contains
+from rollproof.values.contents import Content
+from rollproof.values.credentials import is_in_clear
 from rollproof.values.history import History, Violation, invariant
 from rollproof.values.points import canonical
 from rollproof.values.world import Change, Entry, Row, World
 
 _LEASE_TABLE = re.compile(r"(?:^|_)(?:lock|lease)s?(?:_|$)", re.IGNORECASE)
-_SURE_BYTES = 8
 
 
 @invariant("all_or_nothing")
@@ -80,7 +80,10 @@ def _has_credentials(after: World, history: History) -> bool:
 
 @invariant("credential_hygiene", applies=_has_credentials)
 def credential_hygiene(after: World, history: History) -> Iterator[Violation]:
-    """A refused credential is not sent more than twice again, and none stands in the clear in what is kept."""
+    """A refused credential is not sent more than twice again, and none stands in the clear in what is kept.
+
+    One of fewer than 8 characters, or made of common words, counts only where it is said to be one: ``"token": "k"``.
+    """
     for execution in history.executions:
         for label, times in execution.resent.items():
             if times > 2:
@@ -91,15 +94,10 @@ def credential_hygiene(after: World, history: History) -> Iterator[Violation]:
         exposed = [
             Change("+", place, f"{label} in the clear")
             for place, text in _texts(after)
-            if _contains(text, secret) and not _contains(old.get(place, b""), secret)
+            if is_in_clear(secret, text) and not is_in_clear(secret, old.get(place, b""))
         ]
         if exposed:
             yield Violation(f"{label} is written down in the clear", tuple(exposed))
-
-
-def _contains(text: Content, secret: bytes) -> bool:
-    """Say whether a secret stands in a text; a short one only as a word of its own."""
-    return contains(text, secret, as_word=len(secret) < _SURE_BYTES)
 
 
 def _texts(world: World) -> Iterator[tuple[str, Content]]:
@@ -112,5 +110,9 @@ def _texts(world: World) -> Iterator[tuple[str, Content]]:
 
 
 def _text_of(rows: list[Row]) -> bytes:
-    values = (value for row in rows for value in row.values())
-    return b"\n".join(v if isinstance(v, bytes) else str(v).encode(errors="surrogateescape") for v in values)
+    """Return what rows have, a line for each value, behind the name of its column."""
+    return b"\n".join(_encoded(column) + b"=" + _encoded(value) for row in rows for column, value in row.items())
+
+
+def _encoded(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode(errors="surrogateescape")

@@ -8,9 +8,6 @@ results do, and the difference that people read is Allure's own view of `expecte
 import csv
 import io
 import json
-import os
-import re
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +28,7 @@ from ..values.errors import ChaosError
 from ..values.exploration import Cell, Exploration, Finding
 from ..values.replaying import ReplayCommand
 from ..values.schedule import Schedule
+from .cleaning import cleaner
 
 KEPT = 1500  # cells with a result of their own, for each exploration: Allure opens so many, and not ten times as many
 _SHOWN_CHARACTERS = 10_000
@@ -99,7 +97,7 @@ def write(
     """
     if not item.config.getoption("allure_report_dir", None):
         return
-    clean, command = _cleaner(item, secrets), replay or ReplayCommand.of_test(item.nodeid, seed)
+    clean, command = cleaner(item, secrets), replay or ReplayCommand.of_test(item.nodeid, seed)
     for exploration in explorations:
         report = _Report(item, exploration, seed, clean, command.of)
         kept = _kept(exploration)
@@ -355,37 +353,6 @@ def _labels(item: pytest.Item, home: str) -> list[tuple[str, str]]:
     others = [pair for pair in sorted(allure_labels(item)) if pair[0] not in marked]
     suites = {**dict(allure_suite_labels(item)), "subSuite": home}
     return [*marked.items(), *others, *suites.items(), ("framework", "rollproof"), ("language", "python")]
-
-
-# nothing secret, and nothing that is another text in the next run
-
-_SECRET_NAME = re.compile(r"(?i)(key|token|secret|password|credentials?)$")
-_NAMED_SECRET = r"((?:api_?key|authorization|password|secret|token)\\?[\"']\s*[:=]\s*\\?[\"'])[^\"'\\]{8,}"
-_PATTERNS = (
-    (re.compile(r"(?i)\b(bearer|x-api-key:) [\w.~+/=-]{8,}"), r"\1 [secret]"),
-    (re.compile(r"\bsk-[\w-]{8,}"), "[secret]"),
-    (re.compile(_NAMED_SECRET, re.IGNORECASE), r"\1[secret]"),
-    (re.compile(r"\b0x[0-9a-fA-F]{6,}\b"), "0x…"),
-    (re.compile(re.escape(tempfile.gettempdir()) + r"/pytest-of-[^/\s]+/pytest-\d+/[^/\s'\"]*"), "tmp"),
-)
-
-
-def _cleaner(item: pytest.Item, secrets: Iterable[str]) -> Callable[[str], str]:
-    """Return what takes secrets, temporary paths and addresses in memory out of a text."""
-    hidden = {*secrets, *(value for name, value in os.environ.items() if _SECRET_NAME.search(name))}
-    names = {value: "[secret]" for value in sorted(hidden, key=len, reverse=True) if len(value) >= 8}
-    own = (getattr(item, "funcargs", None) or {}).get("tmp_path")  # none any more after Ctrl-C
-    names |= {str(own): "tmp"} if own else {}
-    root = f"{item.config.rootpath}/"
-
-    def clean(text: str) -> str:
-        for found, shown in names.items():
-            text = text.replace(found, shown)
-        for pattern, shown in _PATTERNS:
-            text = pattern.sub(shown, text)
-        return text.replace(root, "") if len(root) > 2 else text
-
-    return clean
 
 
 def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:

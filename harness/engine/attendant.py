@@ -27,6 +27,7 @@ from ..boundary.channel import (
 )
 from ..network.fronts import FrontProcess, gone
 from ..network.serving import TwinServer
+from ..twins.credentials import shown
 from ..values.contents import Content
 from ..values.errors import ChaosError
 from ..values.history import Outcome
@@ -366,7 +367,7 @@ class Attendant:
         if response.status == 401:
             self._refused.add(credential)
         else:
-            self._executor.credentials.setdefault(label, credential.removeprefix("Bearer ").encode())
+            self._executor.credentials.setdefault(label, (shown(request) or credential).encode())
 
     def _note(self, noted: Noted) -> None:
         if noted.kind == "unbounded":

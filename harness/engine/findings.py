@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..values.causes import Cause
 from ..values.contents import start_of
+from ..values.credentials import hiding
 from ..values.exploration import Cell, Finding
 from ..values.history import Verdict
 from ..values.points import Point
@@ -147,12 +148,7 @@ def finding(
     `reach` says where else a crash ends so, `count` how many schedules do; `run_again` that recovery is the run started
     again.
     """
-
-    def hidden(text: str) -> str:
-        for label, secret in secrets.items():
-            text = text.replace(secret.decode(errors="replace"), f"<{label}>")
-        return text
-
+    hidden = hiding(secrets)
     lines = [f"{name}: {violation.message}" for name, violation in judgement.broken]
     lines += keys.told(((violation, judgement.processes(violation)) for _, violation in judgement.broken), hidden)
     lines += [_what_is_not_checked(cause)] if cause.unchecked else []

@@ -8,7 +8,7 @@ where a later look can take apart what was taken for one.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from ..values.contents import contains
+from ..values.credentials import is_in_clear
 from ..values.reads import NOTHING, Footprint, together
 from ..values.trees import replaced
 from ..values.world import Entry, World
@@ -64,7 +64,7 @@ class Joining:
                 name
                 for name, entry in world.private_entries.items()
                 if entry.kind == "file"
-                and (_leased(name, entry, clock) or any(contains(entry.held, s, as_word=False) for s in secrets))
+                and (_leased(name, entry, clock) or any(is_in_clear(secret, entry.held) for secret in secrets))
             )
         return self._kept[key]
 

@@ -11,7 +11,6 @@ SMALL_BYTES = 64 << 10
 LEGIBLE_BYTES = 4 << 20
 """Larger contents are compared as a whole: nobody masks a line of them."""
 _CHUNK_BYTES = 1 << 20
-_WORD = re.compile(rb"[0-9A-Za-z]")
 _LETTERS = bytes.maketrans(b"0123456789abcdef", b"ghijklmnopqrstuv")
 
 
@@ -94,24 +93,25 @@ def _pieces(content: Content) -> Iterator[bytes]:
         yield from (content[at : at + _CHUNK_BYTES] for at in range(0, len(content), _CHUNK_BYTES))
 
 
-def contains(content: Content, text: bytes, *, as_word: bool) -> bool:
-    """Say whether `text` stands in the contents; with `as_word` only where no letter or digit is right beside it."""
+def contains(content: Content, text: bytes) -> bool:
+    """Return whether `text` stands in the contents."""
+    return text in content if isinstance(content, bytes) else _stored_contains(content, text)
+
+
+def matches(content: Content, pattern: re.Pattern[bytes]) -> bool:
+    """Return whether a pattern is found in the contents."""
     if isinstance(content, bytes):
-        return _found(content, text, as_word)
-    return _stored_contains(content, text, as_word)
+        return pattern.search(content) is not None
+    return _stored_matches(content, pattern)
 
 
 @lru_cache(maxsize=4096)
-def _stored_contains(content: Stored, text: bytes, as_word: bool) -> bool:
+def _stored_contains(content: Stored, text: bytes) -> bool:
     with open(content.path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        return _found(mapped, text, as_word)
+        return mapped.find(text) >= 0
 
 
-def _found(content: bytes | mmap.mmap, text: bytes, as_word: bool) -> bool:
-    at = content.find(text)
-    while at >= 0 and as_word:
-        around = content[max(0, at - 1) : at] + content[at + len(text) : at + len(text) + 1]
-        if not _WORD.search(around):
-            break
-        at = content.find(text, at + 1)
-    return at >= 0
+@lru_cache(maxsize=4096)
+def _stored_matches(content: Stored, pattern: re.Pattern[bytes]) -> bool:
+    with open(content.path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        return pattern.search(mapped) is not None

@@ -1,0 +1,47 @@
+"""Which credentials are hidden in a text, and which are words that stand in any."""
+
+import pytest
+from rollproof.values.credentials import hiding, is_distinctive, is_in_clear
+
+LONG = "sk-1f9c07b2a46d58e3"
+
+
+@pytest.mark.parametrize("credential", [LONG, "a-long-password", "key-of-the-shop", "test-token-83610275", "Zk3#pq9!"])
+def test_a_credential_is_told_from_words(credential: str) -> None:
+    """What nobody writes by chance is hidden wherever it stands."""
+    assert is_distinctive(credential)
+    assert hiding({"key": credential.encode()})(f"x{credential}x") == "x<key>x"
+
+
+@pytest.mark.parametrize("placeholder", ["k", "s3cr3t!", "password", "TestToken", "my-secret-key", "password2024"])
+def test_a_placeholder_is_a_word(placeholder: str) -> None:
+    """A text stays as it is where the credential is short, or made of common words."""
+    assert hiding({"key": placeholder.encode()})(f"task {placeholder}") == f"task {placeholder}"
+
+
+@pytest.mark.parametrize("placeholder", ["xxxxxxxxxxxx", "12345678", "changeme", "YOUR_API_KEY"])
+def test_what_stands_for_a_credential_is_none(placeholder: str) -> None:
+    """Nor is what documentation writes in place of one."""
+    assert not is_distinctive(placeholder)
+
+
+def test_equal_credentials_have_one_label_and_the_longer_one_is_meant() -> None:
+    """A label is never taken for a part of a credential, in whichever order they are known."""
+    secrets = {"first-key": LONG.encode(), "same": LONG.encode(), "longer": f"{LONG}-b".encode(), "label": b"first-key"}
+    assert hiding(secrets)(f"{LONG} {LONG}-b first-key") == "<first-key> <longer> <label>"
+    assert hiding({})("a text") == "a text"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"token": "k"}', "Authorization: Bearer k\n", "API_KEY=k", "{'password': 'k'}", r"{\"secret\":\"k\"}", "token:k"],
+)
+def test_a_short_one_in_the_clear_is_named_as_one(text: str) -> None:
+    """What is said to be a token, and equals it, is it."""
+    assert is_in_clear(b"k", text.encode())
+
+
+@pytest.mark.parametrize("text", ["k", "a lock", '{"k": 1}', '{"name": "k"}', "token: kept", "the token k", "token=k2"])
+def test_the_same_letters_elsewhere_are_a_word(text: str) -> None:
+    """Nobody could write a word any more if a key of one letter were looked for in all."""
+    assert not is_in_clear(b"k", text.encode())
