@@ -36,7 +36,7 @@ _MARKED = ("epic", "feature", "story")
 _STATUS = {"violated": Status.FAILED, "unknown": Status.BROKEN}
 _SHOWN_CHANGES = 8
 _SIGNS = {"+": "should not be there", "-": "is missing", "~": "is different"}
-_BAD_ENDS, _VACUOUS = ("raised", "unbounded", "hung"), "vacuous (nothing to judge)"
+_BAD_ENDS, _VACUOUS = ("raised", "unbounded", "hung"), "nothing to judge"
 
 
 @attrs
@@ -280,7 +280,8 @@ def _summary_html(explored: Exploration, notes: Sequence[tuple[str, str]]) -> st
     if explored.violations:
         found = [(", ".join(f.invariants), _title(f.schedule), str(f.cells)) for f in explored.violations]
         parts.append(_headed("Distinct failures", _table(("violated", "smallest schedule", "schedules"), found)))
-    worst = _table(("it must hold", "worst verdict"), list(explored.verdicts.items()))
+    verdicts = [(name, _VACUOUS if worst == "vacuous" else worst) for name, worst in explored.verdicts.items()]
+    worst = _table(("it must hold", "worst verdict"), verdicts)
     parts.append(_headed("Invariants", worst))
     return "".join([*parts, *([_headed("To know", _table((), notes))] if notes else [])])
 
@@ -334,8 +335,9 @@ def _notes(explored: Exploration, kept: Sequence[Cell]) -> Iterator[tuple[str, s
     if folded:
         what = ", ".join(f"{count} {verdict}" for verdict, count in sorted(folded.items()))
         yield "folded", f"{what}: in the attached table only, {len(kept)} cells have a result of their own"
+    plain = {"unintercepted": "unseen"}
     for word in ("errors", "drifted", "flaky", "unintercepted", "unwatched", "masked"):
-        yield from ((word, line) for line in getattr(explored, word))
+        yield from ((plain.get(word, word), line) for line in getattr(explored, word))
 
 
 def _csv(cells: Iterable[Cell]) -> str:

@@ -128,9 +128,9 @@ def summary(explorations: Sequence[dict[str, Any]], commands: Mapping[str, Repla
             lines += [f"  … and {hidden} more (--chaos-json=FILE has all)"] if hidden else []
         lines += [f"  masked: {mask}" for mask in result["masked"]]
         lines += [f"  written and not watched: {path}" for path in result["unwatched"]]
-        vacuous = [name for name, verdict in result["verdicts"].items() if verdict == "vacuous"]
-        if vacuous:
-            lines.append(f"  vacuous (nothing to judge): {', '.join(vacuous)}")
+        idle = [name for name, verdict in result["verdicts"].items() if verdict == "vacuous"]
+        if idle:
+            lines.append(f"  nothing to judge: {', '.join(idle)}")
     return lines
 
 

@@ -74,6 +74,7 @@ class Judge:
         self._merge = merge
         self._setting, self._executor, self._lens, self._baseline = setting, executor, lens, baseline
         self._initial = lens.identity(baseline.initial)
+        self._first_change = _first_change(baseline)
         self._joining = Joining(lens)
         self._again: dict[str, list[Lived]] = {}
         self._retries: dict[str, list[Lived]] = {}
@@ -127,7 +128,9 @@ class Judge:
         asked = list(lives)
         recovered = lives[-1].role == "recover" and lives[-1].outcome.kind == "returned"
         again = self._recover_again(end) if recovered else None
-        retried = self._retry(end) if not from_before and from_done else None
+        rolled_back = not from_before and bool(from_done)
+        unchanged = self._lens.identity(end) == self._initial
+        retried = self._retry(end) if rolled_back and not unchanged else None
         asked += [life for life in (again, retried) if life is not None]
         errors: list[str] = []
         history = History(
@@ -139,7 +142,7 @@ class Judge:
             self._accepts(end, errors),
             self._claims_done(lives[0]),
             None if again is None else self._lens.difference(again.start, again.end),
-            None if retried is None else self._lens.difference(done, retried.end),
+            self._retry_differs(retried, rolled_back and unchanged and self._did_anything((*earlier, *lives))),
             self._baseline.transient,
             {**self._executor.credentials, **self._setting.secrets},
             self._setting.leftover_names,
@@ -182,10 +185,25 @@ class Judge:
         return self._once("recover again", end, self._again)
 
     def _retry(self, end: Snapshot) -> Lived | None:
-        """Run the task again from a rolled-back world; from the untouched one that is the fault-free run itself."""
-        if not self._setting.retry or self._lens.identity(end) == self._initial:
-            return None
-        return self._once("retry", end, self._retries)
+        """Run the task again from a rolled-back world."""
+        return self._once("retry", end, self._retries) if self._setting.retry else None
+
+    def _retry_differs(self, retried: Lived | None, exactly_undone: bool) -> Diff | None:
+        """Return how a retry ends otherwise than a fault-free run; None where nothing was rolled back.
+
+        What was undone to the last bit is the world before: a retry from there is the fault-free run itself.
+        """
+        if retried is not None:
+            return self._lens.difference(self._baseline.done, retried.end)
+        return () if exactly_undone and self._setting.retry else None
+
+    def _did_anything(self, lives: Sequence[Lived]) -> bool:
+        """Return whether processes that end in the world before had changed it meanwhile, as far as is known."""
+        starts = (life.start for life in lives)
+        seen = (sighting.world for life in lives for sighting in life.sightings)
+        if any(self._lens.identity(world) != self._initial for world in (*starts, *seen)):
+            return True
+        return any(not life.sightings and self._first_change in life.points[:-1] for life in lives)
 
     def _once(self, role: Role, end: Snapshot, lives: dict[str, list[Lived]]) -> Lived:
         """Let a process start from an end, or return one that started from an end that it cannot tell from this one."""
@@ -216,3 +234,10 @@ class Judge:
         if run.role != "run" or run.outcome.kind != "returned" or first is None:
             return None
         return matches_value(first, second, run.outcome.value)
+
+
+def _first_change(baseline: Baseline) -> Point | None:
+    """Return the first point of the fault-free run that changes the outside."""
+    before = baseline.initial
+    changed = (sighting.point for sighting in baseline.first.sightings if not sighting.world.same_state(before))
+    return next(changed, None)

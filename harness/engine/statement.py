@@ -50,6 +50,8 @@ def statement(
         parts.append(f"{counted(audit.audited, 'merged schedule')} also run unmerged {more}")
     if reused:
         parts.append(f"{reused} in used processes, {sampled} of them again in fresh ones")
+    if setting.retry and result.verdicts.get("clean_retry") == "vacuous":
+        parts.append("nothing was rolled back, so running the task again after a rollback was not tried")
     parts += _beside(result, setting)
     parts += _left(result)
     return "; ".join(parts)
