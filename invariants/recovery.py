@@ -44,12 +44,23 @@ def clean_retry(after: World, history: History) -> Iterator[Violation]:
         yield Violation(text, history.retried, next(history.of("retry"), None))
 
 
-@invariant("honest_outcome", applies=lambda after, history: history.claims_done is not None)
+def _says_something(after: World, history: History) -> bool:
+    return history.claims_done is not None or history.recovery_claims_done is not None
+
+
+@invariant("honest_outcome", applies=_says_something)
 def honest_outcome(after: World, history: History) -> Iterator[Violation]:
-    """A run that returns what a fault-free run returns has done what a fault-free run does."""
+    """A run that returns what a fault-free run returns has done what a fault-free run does.
+
+    So has a recovery that is the run again. It may stop at an end that `allow` accepts: what it was started for is
+    settled then, and it has nothing else to return.
+    """
+    untrue = "says that it is done, and the outside is not as a complete run leaves it"
     if history.claims_done and history.from_done:
-        text = "the run says that it is done, and the outside is not as a complete run leaves it"
-        yield Violation(text, history.from_done, way="untrue")
+        yield Violation(f"the run {untrue}", history.from_done, way="untrue")
+    elif history.recovery_claims_done and history.from_done and not history.accepted:
+        recovery = list(history.of("recover"))[-1]
+        yield Violation(f"the run that recovers {untrue}", history.from_done, recovery)
 
 
 @invariant("terminates")

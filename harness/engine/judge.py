@@ -73,6 +73,7 @@ class Judge:
     ) -> None:
         self._merge = merge
         self._setting, self._executor, self._lens, self._baseline = setting, executor, lens, baseline
+        self._run_again = setting.run is setting.recover
         self._initial = lens.identity(baseline.initial)
         self._first_change = _first_change(baseline)
         self._joining = Joining(lens)
@@ -140,12 +141,13 @@ class Judge:
             from_before,
             from_done,
             self._accepts(end, errors),
-            self._claims_done(lives[0]),
+            self._claims_done(lives[0]) if lives[0].role == "run" else None,
             None if again is None else self._lens.difference(again.start, again.end),
             self._retry_differs(retried, rolled_back and unchanged and self._did_anything((*earlier, *lives))),
             self._baseline.transient,
             {**self._executor.credentials, **self._setting.secrets},
             self._setting.leftover_names,
+            self._claims_done(lives[-1]) if lives[-1].role == "recover" and self._run_again else None,
         )
         judgement = self._ask_all(history, end, tuple(asked), errors)
         return replace(judgement, earlier=tuple(earlier), claims_done=history.claims_done)
@@ -230,8 +232,9 @@ class Judge:
             return False
 
     def _claims_done(self, run: Lived) -> bool | None:
+        """Return whether a run, the first or one that recovers, returned what a fault-free run returns."""
         first, second = self._baseline.first.outcome.value, self._baseline.others[0].outcome.value
-        if run.role != "run" or run.outcome.kind != "returned" or first is None:
+        if run.outcome.kind != "returned" or first is None:
             return None
         return matches_value(first, second, run.outcome.value)
 

@@ -63,6 +63,7 @@ class History:
         transient: names of paths that a fault-free run makes and takes away again.
         secrets: credentials by a readable label.
         leftover_names: glob patterns of names that locks, staging folders and temporary files have.
+        recovery_claims_done: the same as `claims_done` of the last recovery, where that is `run` again.
     """
 
     executions: tuple[Execution, ...]
@@ -77,6 +78,7 @@ class History:
     transient: frozenset[str] = frozenset()
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     leftover_names: tuple[str, ...] = ()
+    recovery_claims_done: bool | None = None
 
     def of(self, *roles: str) -> Iterator[Execution]:
         """Yield the executions in one of these roles."""
