@@ -4,26 +4,54 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
-from rollproof.values.http import ModelAnswer
+from rollproof.values.http import Asked, ModelAnswer
+
+from .schemas import conforms
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """JSON text in an answer, and the same answer with another text in its place."""
+    """JSON text in an answer, what was asked of it, and the same answer with another text in its place."""
 
     text: str
     instead: Callable[[str], ModelAnswer]
+    asked: Asked | None = None
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether the provider guarantees that it is JSON, and of the schema where there is one."""
+        return is_strict(self.asked)
+
+    def is_mistaken(self, value: Any) -> bool:
+        """Return whether a model can say a value here by mistake.
+
+        Where the request has a schema, only what violates it is one, and none is possible where that is strict.
+        """
+        if self.asked is None or self.asked.schema is None:
+            return True
+        return not self.asked.strict and not conforms(value, self.asked.schema)
 
 
 def documents(answer: object) -> Iterator[Document]:
     """Yield the text of an answer, where a program reads it, and the arguments of each tool call."""
     if isinstance(answer, ModelAnswer):
         if is_document(answer.text):
-            yield Document(answer.text, answer.with_text)
+            yield Document(answer.text, answer.with_text, answer.asked)
         for n, call in enumerate(answer.tool_calls):
             if is_document(call.arguments):
-                yield Document(call.arguments, partial(answer.with_arguments, n))
+                yield Document(call.arguments, partial(answer.with_arguments, n), call.asked)
+
+
+def unguaranteed(answer: object) -> Iterator[Document]:
+    """Yield the documents that a provider does not guarantee to be JSON."""
+    return (document for document in documents(answer) if not document.is_strict)
+
+
+def is_strict(asked: Asked | None) -> bool:
+    """Return whether the provider guarantees that what was asked for comes, or nothing that ends as usual."""
+    return asked is not None and asked.strict
 
 
 def is_document(text: str) -> bool:

@@ -8,7 +8,7 @@ from rollproof.values.http import ModelAnswer
 from rollproof.values.points import Effect
 from rollproof.values.strikes import Say, Strike
 
-from .documents import beginnings, is_document
+from .documents import beginnings, is_document, is_strict
 
 _REFUSAL = "I'm sorry, but I can't help with that."
 
@@ -17,7 +17,7 @@ _REFUSAL = "I'm sorry, but I can't help with that."
 def empty_answer(effect: Effect) -> Iterator[Strike]:
     """The model says nothing, calls nothing, and calls that an answer."""
     answer = effect.answer
-    if isinstance(answer, ModelAnswer) and (answer.text or answer.tool_calls):
+    if isinstance(answer, ModelAnswer) and (answer.text or answer.tool_calls) and not _is_guaranteed(answer):
         yield Say(replace(answer, text="", tool_calls=(), finish_reason="stop"))
 
 
@@ -28,7 +28,7 @@ def refusal(effect: Effect) -> Iterator[Strike]:
     if isinstance(answer, ModelAnswer):
         refused = replace(answer, text="", tool_calls=(), finish_reason="stop")
         yield Say(replace(refused, refusal=_REFUSAL))
-        if is_document(answer.text):
+        if is_document(answer.text) and not is_strict(answer.asked):
             yield Say(refused.with_text(_REFUSAL))
 
 
@@ -41,10 +41,17 @@ def stopped_for_length(effect: Effect) -> Iterator[Strike]:
 
 @fault("llm.unknown_tool", at=("llm", "served"), when="after", lasting=True)
 def unknown_tool(effect: Effect) -> Iterator[Strike]:
-    """The model calls a tool that nobody offered, once in place of each call."""
+    """The model calls a tool that nobody offered, once in place of each call that is not strict."""
     answer = effect.answer
     if isinstance(answer, ModelAnswer):
         for n, call in enumerate(answer.tool_calls):
+            if is_strict(call.asked):
+                continue
             calls = list(answer.tool_calls)
             calls[n] = replace(call, name=f"{call.name}_now")
             yield Say(replace(answer, tool_calls=tuple(calls)))
+
+
+def _is_guaranteed(answer: ModelAnswer) -> bool:
+    """Return whether the provider guarantees that something comes: a text of a format, or calls that are strict."""
+    return is_strict(answer.asked) or (bool(answer.tool_calls) and all(is_strict(c.asked) for c in answer.tool_calls))

@@ -6,7 +6,7 @@ import pytest
 from rollproof.values.exploration import Exploration
 from rollproof.values.faults import Fault
 from rollproof.values.history import Invariant
-from rollproof.values.http import ModelAnswer, ToolCall
+from rollproof.values.http import Asked, ModelAnswer, ToolCall
 from rollproof.values.points import Effect, Point
 from rollproof.values.schedule import Injection, Schedule
 
@@ -32,6 +32,7 @@ POINTS = [
 ]
 
 ANSWERS = [
+    ModelAnswer('{"a": "one"}', asked=Asked({"properties": {"a": {"enum": ["one"]}}})),
     ModelAnswer('{"a": [1, 2], "b": "c"}'),
     ModelAnswer("", (ToolCall("save", '{"a": 1}'), ToolCall("mail", "{}")), "tool_calls", streamed=True),
 ]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from email.utils import formatdate
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from ..boundary.armed import Armed, Limits
 from ..boundary.channel import (
@@ -36,7 +36,7 @@ from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Reque
 from ..values.places import Place
 from ..values.points import Doer, Effect, Flight, Point, When
 from ..values.real_time import SERVICES_S
-from ..values.sources import Misanswering, Twin, twin_for
+from ..values.sources import Asking, Misanswering, Twin, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
 from ..world.cuts import cut_contents
 from . import keys
@@ -336,11 +336,14 @@ class Attendant:
             return twin.misanswer(request, armed.strike.how)
         response = twin.handle(request)
         self._lived.sent += keys.sent(twin, request, point, response)
-        return self._say(twin, point, response, armed) if point is not None else response
+        return self._say(twin, request, point, response, armed) if point is not None else response
 
-    def _say(self, twin: Any, point: Point, response: HttpResponse, armed: Armed | None) -> HttpResponse:
+    def _say(
+        self, twin: Twin, request: HttpRequest, point: Point, response: HttpResponse, armed: Armed | None
+    ) -> HttpResponse:
         answer = twin.read_answer(response)
-        if isinstance(answer, ModelAnswer):
+        if answer is not None:
+            answer = twin.with_what_was_asked(request, answer) if isinstance(twin, Asking) else answer
             seen = self._lived.effects.get(point, Effect(point))
             self._lived.effects[point] = replace(seen, answer=answer)
             if armed is not None and isinstance(armed.strike, Say):
@@ -351,8 +354,7 @@ class Attendant:
                     said: ModelAnswer = variants[index].answer  # type: ignore[union-attr]
                     self._lived.said.append(str(said))
                     self._lived.changed_fields += changed_fields(answer, said)
-                    changed: HttpResponse = twin.write_answer(response, said)
-                    return changed
+                    return twin.write_answer(response, said)
                 if point == armed.injection.point:  # a lasting fault struck there; a later answer has no such part
                     self._lived.struck.discard(armed.position)
         return response

@@ -15,7 +15,7 @@ from . import events
 from .anthropic_errors import error
 from .anthropic_turns import blocks, complaint_about
 from .replies import Question
-from .wire import digest, kept, parsed, spoken, tokens
+from .wire import Wanted, asked, digest, kept, parsed, spoken, tokens, tools
 
 _REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 _FINISHED = {reason: finished for finished, reason in _REASONS.items()}
@@ -40,6 +40,17 @@ def question(request: HttpRequest) -> Question:
     last = max((n for n, text in enumerate(texts) if text is not None), default=-1)
     turn = sum(message["role"] == "assistant" for message in messages[last + 1 :])
     return Question(document, (texts[last] or "") if last >= 0 else "", turn)
+
+
+def wanted(request: HttpRequest) -> Wanted:
+    """Return what a request wants an answer to be; a schema of the text is always kept to, one of a tool if strict."""
+    document = request.json()
+    own = [tool for tool in tools(document) if isinstance(tool.get("input_schema"), dict)]
+    strictly = {tool.get("name", ""): asked(tool["input_schema"], strict=tool.get("strict") is True) for tool in own}
+    config = document.get("output_config")
+    form = (config.get("format") if isinstance(config, dict) else None) or document.get("output_format")
+    is_schema = isinstance(form, dict) and form.get("type") == "json_schema"
+    return Wanted(asked(form.get("schema"), strict=True) if is_schema else None, strictly)
 
 
 def say(request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> HttpResponse:

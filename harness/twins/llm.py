@@ -11,7 +11,7 @@ from . import addresses, anthropic_messages, openai_chat
 from .credentials import shown
 from .openai_responses import Responses
 from .replies import Replies, answerer
-from .wire import Wire
+from .wire import Wire, parsed
 
 OPENAI = "https://api.openai.com/v1"
 ANTHROPIC = "https://api.anthropic.com"
@@ -103,6 +103,11 @@ class ModelTwin:
         """Return what the model said in `response`, or None where it said nothing."""
         answers = (wire.read_answer(response) for wire in self._wires.values())
         return next((answer for answer in answers if answer is not None), None)
+
+    def with_what_was_asked(self, request: HttpRequest, answer: ModelAnswer) -> ModelAnswer:
+        """Return the answer to a request, its text and its calls with what the request wanted them to be."""
+        wire = self._wires.get(self._path(request))
+        return answer if wire is None or parsed(request) is None else wire.wanted(request).of(answer)
 
     def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
         """Return `response` saying `answer` instead; one in which nothing was said comes back as it is."""

@@ -13,9 +13,10 @@ from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer, ToolCall
 from . import events
 from .openai_errors import error, invalid, not_json
+from .openai_formats import wanted_text
 from .openai_messages import complaint_about_messages
 from .replies import Question
-from .wire import digest, kept, parsed, spoken, tokens
+from .wire import Wanted, asked, digest, kept, parsed, spoken, tokens, tools
 
 
 def complaint(request: HttpRequest) -> HttpResponse | None:
@@ -41,6 +42,16 @@ def question(request: HttpRequest) -> Question:
     last = max((n for n, message in enumerate(messages) if message["role"] == "user"), default=-1)
     text = _text(messages[last]["content"]) if last >= 0 else ""
     return Question(document, text, sum(message["role"] == "assistant" for message in messages[last + 1 :]))
+
+
+def wanted(request: HttpRequest) -> Wanted:
+    """Return what a request wants an answer to be; nothing is strict that does not say so."""
+    document = request.json()
+    functions = [tool["function"] for tool in tools(document) if isinstance(tool.get("function"), dict)]
+    strictly = {f.get("name", ""): asked(f.get("parameters"), strict=f.get("strict") is True) for f in functions}
+    form = document.get("response_format")
+    form = form if isinstance(form, dict) else {}
+    return Wanted(wanted_text({**form, **(form.get("json_schema") or {}), "type": form.get("type")}), strictly)
 
 
 def say(request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> HttpResponse:

@@ -12,9 +12,10 @@ from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer, ToolCall
 from . import events
 from .openai_errors import error, invalid, missing, not_json
+from .openai_formats import wanted_text
 from .openai_items import as_items, complaint_about_input, is_message
 from .replies import Question
-from .wire import digest, kept, parsed, spoken, tokens
+from .wire import Wanted, asked, digest, kept, parsed, spoken, tokens, tools
 
 _ENDS = ("response.completed", "response.incomplete")
 _REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -58,6 +59,17 @@ class Responses:
         asked = [n for n, item in enumerate(items) if is_message(item) and item["role"] == "user"]
         text = _text(items[asked[-1]]["content"]) if asked else ""
         return Question(document, text, _turns(items[asked[-1] + 1 :] if asked else items))
+
+    def wanted(self, request: HttpRequest) -> Wanted:
+        """Return what a request wants an answer to be; a function is strict where it does not say otherwise."""
+        document = request.json()
+        functions = [tool for tool in tools(document) if tool.get("type") == "function"]
+        strictly = {
+            f.get("name", ""): asked(f.get("parameters"), strict=f.get("strict") is not False) for f in functions
+        }
+        text = document.get("text")
+        form = text.get("format") if isinstance(text, dict) else None
+        return Wanted(wanted_text(form) if isinstance(form, dict) else None, strictly)
 
     def say(self, request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> HttpResponse:
         """Return `answer` as the response to `request`; ids come from the request and `salt`."""

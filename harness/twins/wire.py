@@ -1,12 +1,26 @@
 """What one API of a model provider must offer to be answered, and what all of them need."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Protocol
 
-from ..values.http import HttpRequest, HttpResponse, ModelAnswer
+from ..values.http import Asked, HttpRequest, HttpResponse, ModelAnswer
 from .replies import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request wants the text to be, and the arguments of each tool, by its name."""
+
+    text: Asked | None = None
+    tools: Mapping[str, Asked] = field(default_factory=dict)
+
+    def of(self, answer: ModelAnswer) -> ModelAnswer:
+        """Return an answer with what was wanted of it."""
+        calls = tuple(replace(call, asked=self.tools.get(call.name)) for call in answer.tool_calls)
+        return replace(answer, asked=self.text, tool_calls=calls)
 
 
 class Wire(Protocol):
@@ -18,6 +32,10 @@ class Wire(Protocol):
 
     def question(self, request: HttpRequest) -> Question:
         """Return what a request asks."""
+        ...
+
+    def wanted(self, request: HttpRequest) -> Wanted:
+        """Return what a request wants an answer to be, as far as it says so."""
         ...
 
     def say(self, request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> HttpResponse:
@@ -64,3 +82,15 @@ def parsed(request: HttpRequest) -> dict[str, Any] | None:
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
+
+
+def tools(document: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    """Yield the tools that a request offers, as far as they can be read."""
+    offered = document.get("tools")
+    return (tool for tool in offered if isinstance(tool, dict)) if isinstance(offered, list) else ()
+
+
+def asked(schema: Any, *, strict: bool) -> Asked:
+    """Return what a schema in a request asks for; what is no schema, or says nothing of fields, asks for any JSON."""
+    says = isinstance(schema, dict) and not schema.keys() <= {"type", "title", "description", "$schema"}
+    return Asked(schema if says else None, strict)

@@ -71,12 +71,26 @@ class HttpResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What the JSON of an answer, or the arguments of a call, were asked to be.
+
+    Attributes:
+        schema: the JSON schema that the request gave; None where any JSON will do.
+        strict: whether the provider guarantees it. Only what is cut off, or refused, is something else then.
+    """
+
+    schema: Mapping[str, Any] | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call a model asks for; `arguments` is JSON text, as providers send it."""
+    """A call a model asks for; `arguments` is JSON text, as providers send it, `asked` what the request wanted."""
 
     name: str
     arguments: str
     id: str = ""
+    asked: Asked | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,7 @@ class ModelAnswer:
         streamed: whether it comes as server-sent events.
         ending: how the stream ends: "whole", with all that belongs there; "closed", right after what was said, without
             an error; "cut" and "stalled" as `HttpResponse.broken` says. What is not streamed is always whole.
+        asked: what the request wanted the text to be; None where it said nothing of that.
     """
 
     text: str = ""
@@ -99,6 +114,7 @@ class ModelAnswer:
     refusal: str = ""
     streamed: bool = False
     ending: Literal["whole", "closed", "cut", "stalled"] = "whole"
+    asked: Asked | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         calls = [f"{call.name}({call.arguments})" for call in self.tool_calls]

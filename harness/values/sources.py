@@ -84,6 +84,15 @@ class Misanswering(Protocol):
         ...
 
 
+@runtime_checkable
+class Asking(Protocol):
+    """A twin whose requests say what an answer is to be."""
+
+    def with_what_was_asked(self, request: HttpRequest, answer: ModelAnswer) -> ModelAnswer:
+        """Return the answer to a request, its text and its calls with what the request wanted them to be."""
+        ...
+
+
 def twin_for(twins: Sequence[Twin], url: str) -> Twin | None:
     """Return the twin whose base URL is the longest that `url` stands below."""
     below = [t for t in twins if url == t.base_url or url.startswith((f"{t.base_url}/", f"{t.base_url}?"))]

@@ -1,0 +1,18 @@
+"""What OpenAI is asked for: the formats of a text, which both of its APIs name alike."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..values.http import Asked
+from .wire import asked
+
+
+def wanted_text(form: Mapping[str, Any]) -> Asked | None:
+    """Return what a format asks of the text: JSON of a schema, any JSON ("json_object"), or nothing."""
+    match form.get("type"):
+        case "json_schema":
+            return asked(form.get("schema"), strict=form.get("strict") is True)
+        case "json_object":
+            return Asked(strict=True)  # JSON is guaranteed, whatever stands in it
+        case _:
+            return None
