@@ -130,7 +130,7 @@ class Judge:
         recovered = lives[-1].role == "recover" and lives[-1].outcome.kind == "returned"
         again = self._recover_again(end) if recovered else None
         rolled_back = not from_before and bool(from_done)
-        unchanged = self._lens.identity(end) == self._initial
+        unchanged = rolled_back and self._lens.identity(end) == self._initial
         retried = self._retry(end) if rolled_back and not unchanged else None
         asked += [life for life in (again, retried) if life is not None]
         errors: list[str] = []
@@ -143,7 +143,7 @@ class Judge:
             self._accepts(end, errors),
             self._claims_done(lives[0]) if lives[0].role == "run" else None,
             None if again is None else self._lens.difference(again.start, again.end),
-            self._retry_differs(retried, rolled_back and unchanged and self._did_anything((*earlier, *lives))),
+            self._retry_differs(retried, unchanged and self._did_anything((*earlier, *lives))),
             self._baseline.transient,
             {**self._executor.credentials, **self._setting.secrets},
             self._setting.leftover_names,

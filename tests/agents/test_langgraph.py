@@ -34,7 +34,7 @@ def test_an_effect_whose_checkpoint_was_not_stored_is_done_twice(tmp_path: Path)
     assert [finding.schedule for finding in result.violations] == ["http.timeout@http.post:api.mail.test/mails#1:after"]
     killed = replayed(agent(reports.send_mail), tmp_path / "killed", KILLED_AFTER_THE_MAIL)
     for finding in (*result.violations, *killed.violations):
-        assert finding.invariants == ("all_or_nothing",)
+        assert finding.invariants == ("all_or_nothing", "honest_outcome")
         assert len(finding.diff) == 1
         assert finding.diff[0].startswith("+ api.mail.test/mails")
     assert len(killed.violations) == 1

@@ -57,7 +57,7 @@ def test_a_kill_after_an_effect_is_found_and_harmless_with_keys(point: str, tmp_
     """The call is not in the session, so that "Continue." leads to it once more."""
     token = f"process.kill@{point}:after"
     careless = replayed(agent(clerk.CARELESS), tmp_path / "careless", token)
-    assert [finding.invariants for finding in careless.violations] == [("all_or_nothing",)]
+    assert [finding.invariants for finding in careless.violations] == [("all_or_nothing", "honest_outcome")]
     careful = replayed(agent(clerk.CAREFUL), tmp_path / "careful", token)
     assert (careful.violations, careful.drifted) == ((), ())
 
