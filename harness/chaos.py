@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from .reports.terminal import fail_where_needed
 from .values import arguments
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     _Check = Callable[[World], object]
 
 _Function = Callable[[], Any]
-_Errors = Literal["recover", "handled"]
+_Errors = arguments.Errors
 
 
 class Chaos:
@@ -230,7 +230,7 @@ class Chaos:
         *,
         allow: "Callable[[World], object] | None" = None,
         retry: bool = True,
-        errors: Literal["recover", "handled"] = "recover",
+        errors: _Errors = "recover",
         name: str | None = None,
     ) -> Exploration:
         """Explore, and fail the test with the smallest schedule that breaks an invariant.

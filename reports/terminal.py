@@ -69,7 +69,7 @@ def _finding(finding: Finding, replay: ReplayCommand) -> str:
 def summary_of(cause: Cause) -> str:
     """Return a cause in one line: ``twice: http.post:api.mail.test/mails, myagent.py:29``."""
     if cause.exception:
-        return f"recovery raises {cause.exception}"
+        return f"{_recovery(cause)} raises {cause.exception}"
     where = f", {cause.file}:{cause.line}" if cause.line and cause.effect else ""
     return f"{_WAYS.get(cause.way, cause.way)}: {cause.effect or cause.promise}{where}"
 
@@ -85,10 +85,14 @@ def _cause(cause: Cause) -> list[str]:
         told = [f"{where}\n{_shortened(cause.statement)}"] if where else []
         return [*_labelled("cause", [_labelled_way(cause)]), *_labelled("at", told)]
     kind, _, place = cause.exception.partition(" at ")
-    lines = _labelled("cause", [f"recovery raises {kind}"])
+    lines = _labelled("cause", [f"{_recovery(cause)} raises {kind}"])
     lines += _labelled("at", [f"{place}\n{_shortened(cause.raising)}"] if place else [])
     lines += _labelled("killed", [f"always at {cause.killed}"] if cause.killed else [])
     return lines + _labelled("leaves", [f"{cause.way}: {cause.effect}, {where}"] if cause.effect else [])
+
+
+def _recovery(cause: Cause) -> str:
+    return "recovery in the same process" if cause.goes_on else "recovery"
 
 
 def _labelled_way(cause: Cause) -> str:

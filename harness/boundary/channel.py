@@ -108,6 +108,7 @@ class Ended:
     """The process came to its end by itself: kind is "returned" or "raised".
 
     `rests` says that it is as it was before, and waits for another order; `raised` where the exception came from.
+    `waits` says that it waits to be called again, as it is; `leaves` that something is to be done before its end.
     """
 
     kind: str
@@ -122,6 +123,8 @@ class Ended:
     rests: bool = False
     footprint: Footprint = EVERYTHING
     raised: Raised | None = None
+    waits: bool = False
+    leaves: bool = False
 
 
 class Channel:

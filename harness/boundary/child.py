@@ -15,7 +15,7 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from ..values.errors import exits_well
@@ -96,6 +96,8 @@ class Order:
         earlier: points that are numbered on.
         drawn: names of temporary files that the outside shows.
         again: whether the process may get another order, where it is at rest after this one.
+        stays: whether the process waits to be called again where an error leaves it, as a queue's worker does.
+        goes_on: whether this is such a call, of the process as it is by now; it waits again, however it ends.
     """
 
     role: str
@@ -110,6 +112,13 @@ class Order:
     again: bool = False
     trace_once_struck: bool = False
     drawn: frozenset[str] = frozenset()
+    stays: bool = False
+    goes_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Said to a process that waits to be called again, and will not be: it does what is left to be done at its end."""
 
 
 class Boundary:
@@ -125,6 +134,7 @@ class Boundary:
         self._time = clock.Clock()
         self._rest: Rest | None = None
         self._stream: entropy.Stream | None = None
+        self._lengthen: Callable[[], None] = lambda: None
         self._gate = Gate(self._time.now, Places(_run.__code__, agent.call))
         self._gate.tick, self._gate.wait, self._gate.settle = self._time.tick, self._time.wait, self._time.settle
         scope = Scope(agent.roots, self._renamed)
@@ -153,8 +163,10 @@ class Boundary:
         try:
             _detach()
             os.register_at_fork(after_in_child=channel.close)  # who outlives this process must not keep its line open
-            while self._carry_out(channel.receive(), channel):
-                pass
+            ended = self._carry_out(self._await_order(channel), channel)
+            while ended.rests or ended.waits:
+                order = self._await_order(channel)
+                ended = self._carry_out(order, channel) if order is not None else self._finish(ended, channel)
             code = 0
         except EOFError:
             code = 0  # nobody needs this process any more
@@ -163,32 +175,57 @@ class Boundary:
         finally:
             _real_exit(code)
 
-    def _carry_out(self, order: Order, channel: Channel) -> bool:
-        """Run the agent once; returns whether another order may follow."""
+    def _await_order(self, channel: Channel) -> Order | None:
+        """Wait for the next order and get ready for it; None for `Finish`. Other threads stand still meanwhile."""
+        with self._gate.turns.mine(), self._gate.inside():
+            order = channel.receive()
+            if isinstance(order, Finish):
+                return None
+            self._get_ready(order, channel)
+        assert isinstance(order, Order)
+        return order
+
+    def _get_ready(self, order: Order, channel: Channel) -> None:
         if self._stream is None:
             self._stream = entropy.install()
             printing.redirect(self._outlets, self._agent.printed if order.show else None)
         self._pids = order.pids | {os.getpid()}
         self._reads.forget()
         self._time.begin(order.start)
-        entropy.begin(self._stream, order.stream)
+        if not order.goes_on:  # who goes on has drawn numbers, and draws the next ones
+            entropy.begin(self._stream, order.stream)
+        self._lengthen()
         if any(isinstance(armed.strike, Disturb) and armed.strike.how == "silent" for armed in order.plan):
-            patience.shorten()
+            self._lengthen = patience.shorten()
         if order.again and self._rest is None:
             self._rest = Rest(self._gate)
         self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
         self._gate.trace_once_struck, self._gate.drawn = order.trace_once_struck, set(order.drawn)
+
+    def _carry_out(self, order: Order | None, channel: Channel) -> Ended:
+        """Run the agent once."""
+        assert order is not None
         if any(_comes_as_signal(armed) for armed in order.plan):
             signal.signal(signal.SIGINT, signal.default_int_handler)
         function = self._agent.functions[order.role]
-        ended = contextvars.copy_context().run(_run, function, self._gate, self._rest, show=order.show)
+        ended = contextvars.copy_context().run(_run, function, self._gate, self._rest, order)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return self._tell(ended, channel)
+
+    def _finish(self, ended: Ended, channel: Channel) -> Ended:
+        """Do what a process does before its end, where it ended its work and was not called again."""
+        late = _exit()
+        told = replace(ended, traceback=ended.traceback + late, clock=self._gate.now(), waits=False, leaves=False)
+        told = replace(told, flights=tuple(self._gate.flights), footprint=self._gate.recorder.footprint())
+        return self._tell(replace(told, calls=self._gate.calls, polls=self._gate.polls), channel)
+
+    def _tell(self, ended: Ended, channel: Channel) -> Ended:
         self._gate.expecting()
         with self._gate.quiet():
             for left in self._programs.unfinished():
                 self._gate.note("unintercepted", left)
             channel.tell(ended)
-        return ended.rests
+        return ended
 
     def _renamed(self, path: str) -> str:
         # a uuid first: among its digits a pid can stand
@@ -279,9 +316,9 @@ def _detach() -> None:
     asyncio._set_running_loop(None)
 
 
-def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bool) -> Ended:
+def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, order: Order) -> Ended:
     kind, value, error, trace, raised = "returned", b"", "", "", None
-    traced = gate.trace
+    traced, show, waits = gate.trace, order.show, order.goes_on
     loaded = frozenset(sys.modules) if traced else frozenset()
     try:
         result = function()
@@ -290,6 +327,7 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
         value = _pickled(result)
         del result
     except BaseException as problem:
+        waits = waits or (order.stays and isinstance(problem, Exception))  # who is interrupted ends
         if exits_well(problem):
             value = _pickled(None)
         else:
@@ -299,20 +337,36 @@ def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, *, show: bo
             if (refusal := unreachable_in(problem)) is not None:
                 gate.note("needed", f"{refusal.host}\n{refusal.line}")
     rests = rest is not None and rest.is_there()
-    try:
-        if not rests:
-            threading._shutdown()  # type: ignore[attr-defined]
-            atexit._run_exitfuncs()
-        gc.collect()  # finalizers of what nobody holds act now
-        if show:
-            printing.flush()
-    except BaseException as problem:
-        trace += f"\nat exit: {problem!r}"
+    trace += _exit(finish=not rests and not waits)
+    if show:
+        printing.flush()
     late = warming.late_modules(loaded) if traced else ()
     for native in unheld.loaded() if traced and show else ():  # the fault-free run; looking takes a while
         gate.note("unheld", native)
     still = rest is not None and rests and rest.is_there()
-    return _ended(gate, kind, value, error, trace, raised, late, still)
+    ended = _ended(gate, kind, value, error, trace, raised, late, still)
+    return replace(ended, waits=waits, leaves=waits and _leaves())
+
+
+def _exit(*, finish: bool = True) -> str:
+    """Do what Python does before a process ends, or let only act what nobody holds; returns what failed there."""
+    try:
+        if finish:
+            threading._shutdown()  # type: ignore[attr-defined]
+            atexit._run_exitfuncs()
+        gc.collect()  # finalizers of what nobody holds act now
+    except BaseException as problem:
+        return f"\nat exit: {problem!r}"
+    return ""
+
+
+def _leaves() -> bool:
+    """Say whether something is left to be done before this process ends: a thread to be waited for, a function."""
+    current = threading.current_thread()
+    if any(thread is not current and not thread.daemon for thread in threading.enumerate()):
+        return True
+    finalizers = weakref.finalize._registry.values()  # type: ignore[attr-defined]
+    return atexit._ncallbacks() > 1 or any(finalizer.atexit for finalizer in finalizers)
 
 
 async def _await(awaitable: Any) -> Any:

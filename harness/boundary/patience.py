@@ -1,13 +1,14 @@
 """The patience of sockets: real time, which is cut short where the network will be silent anyway."""
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from ..values.real_time import SILENT_SOCKET_S
 
 
-def shorten() -> None:
-    """Let no socket of this process wait longer for its peer than a moment. For a child process: there is no way back.
+def shorten() -> Callable[[], None]:
+    """Let no socket of this process wait longer for its peer than a moment; returns what gives it its patience back.
 
     A socket without a time limit keeps none: the relay hangs up then. Loops of asyncio wait in virtual time.
     """
@@ -16,4 +17,8 @@ def shorten() -> None:
     def settimeout(self: Any, value: float | None, /) -> None:
         plain(self, value if value is None else min(value, SILENT_SOCKET_S))
 
+    def lengthen() -> None:
+        socket.socket.settimeout = plain  # type: ignore[method-assign]
+
     socket.socket.settimeout = settimeout  # type: ignore[method-assign]
+    return lengthen

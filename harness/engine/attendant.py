@@ -109,7 +109,7 @@ class Attendant:
         self._executor, self._lived, self._channel, self._plan, self._trace = executor, lived, channel, plan, trace
         self._last = lived.start if trace else None  # None before the first look at a process that is not traced yet
         self.clock, self._looked_s = lived.start.clock, 0.0
-        self.told = self.rests = False
+        self.told = self.rests = self.waits = self.leaves = False
         self._points: list[Point] = []
         self._places: list[Place] = []
         self._refused: set[str] = set()
@@ -122,8 +122,14 @@ class Attendant:
         self._awaited: list[bool] = []
         self._unsettled: set[Channel] = set()
 
+    @property
+    def lived(self) -> Lived:
+        """What is known of the process by now."""
+        return self._lived
+
     def attend(self, order: object) -> None:
-        """Give the child its order and answer messages until it has gone; sets the outcome."""
+        """Give the child its order and answer messages until it has gone, or waits for another; sets the outcome."""
+        self.told = self.rests = self.waits = self.leaves = False
         for line in self._fronts:
             tell(line, Begin())
         self._wires.prepare()
@@ -205,6 +211,10 @@ class Attendant:
             if len(self._awaited) == len(self._fronts):
                 tell(self._channel, any(self._awaited))
         return None
+
+    def follow(self, other: "Attendant") -> None:
+        """Serve the same process as `other` did, which goes on: its connections are known."""
+        self._wires.follow(other._wires)
 
     def settle(self) -> None:
         """Let what the process left on its connections come to its end."""
@@ -381,6 +391,7 @@ class Attendant:
 
     def _end(self, ended: Ended) -> None:
         self.clock, self.told, self.rests = ended.clock, True, ended.rests
+        self.waits, self.leaves = ended.waits, ended.leaves
         lived = self._lived
         value = _unpickled(ended.value)
         kind: Literal["returned", "raised"] = "returned" if ended.kind == "returned" else "raised"

@@ -87,7 +87,7 @@ class Audit:
     def _compare(self, schedule: Schedule, node: Node, *, whole: bool) -> None:
         """Run a schedule truly and hold what comes against what came of the node that it was merged with."""
         with self._counted():
-            truly, drifted = self.truly(schedule)
+            truly, drifted, _ = self.truly(schedule)
         merged = node.judgement
         assert merged is not None
         self.audited += 1

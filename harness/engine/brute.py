@@ -5,16 +5,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..values.schedule import Schedule
+from . import worker
 from .execute import Executor
 from .judge import Judge, Judgement
 from .lives import Lived
 from .observe import Baseline
 from .orders import from_there_on, other_orders
-from .plan import crash, errors
+from .plan import arm, crash, errors
 from .replay import replay
 from .setting import Setting
 
-Judged = tuple[Schedule, Judgement]
+Judged = tuple[Schedule, Judgement, Judgement | None]
+"""A schedule, how it ends, and how where its process is called again that an error left; None where that is not new."""
 
 
 def everything(
@@ -22,7 +24,7 @@ def everything(
 ) -> Iterator[Judged]:
     """Judge every schedule of one fault, and every crash in the recovery from it; at depth 2 every fault there.
 
-    Every crash in each other order of the run's effects, too.
+    Every crash in each other order of the run's effects, too. What an error leaves is recovered from in both ways.
     """
     first = baseline.first
     firsts = [Schedule((crash(s, recovering=False),)) for s in first.sightings if setting.kill is not None]
@@ -35,7 +37,7 @@ def everything(
         if missed:
             drifted.extend([str(schedule)] * schedule.faults)
             continue
-        yield schedule, judge.judge(lives)
+        yield _judged(setting, executor, judge, schedule, lives, first)
         if schedule in orders and setting.kill is not None:
             seen = from_there_on(lives[0], first, schedule.injections[0])
             work.extend(schedule.then(crash(sighting, recovering=False)) for sighting in seen)
@@ -43,7 +45,15 @@ def everything(
             again, missed = replay(setting, executor, judge, double, baseline.initial, first)
             drifted += [str(double)] * bool(missed)
             if not missed:
-                yield double, judge.judge(again)
+                yield _judged(setting, executor, judge, double, again, first)
+
+
+def _judged(
+    setting: Setting, executor: Executor, judge: Judge, schedule: Schedule, lives: list[Lived], first: Lived
+) -> Judged:
+    judgement = judge.judge(lives)
+    plan = arm(schedule, setting.known, first.effects)
+    return schedule, judgement, worker.judged(setting, executor, judge, lives[0], plan, judgement)
 
 
 def second_faults(setting: Setting, lives: Iterable[Lived], schedule: Schedule) -> Iterator[Schedule]:

@@ -121,7 +121,9 @@ class Causes:
         return _End(failure, tuple(dict.fromkeys(keys[symptom] for symptom in own)), sides, others)
 
     def _rank(self, failure: Failure) -> tuple[object, ...]:
-        return len(failure.schedule.injections), failure.symptoms.asked, self._size(failure.schedule)
+        """Return what makes a failure a better example than another; one in a new process needs no worker."""
+        told = failure.symptoms.asked, failure.judgement.goes_on
+        return len(failure.schedule.injections), *told, self._size(failure.schedule)
 
     def _seen_from_both_sides(self, groups: list[Group], ends: dict[int, "_End"]) -> list[Group]:
         """Put groups together that are one half-done set.

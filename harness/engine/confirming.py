@@ -7,8 +7,9 @@ from .budget import OutOfTime
 from .causes import Causes, Group
 from .findings import Failure, Findings, FirstFound
 from .judge import Judgement
+from .replay import Judged
 
-Truly = Callable[[Schedule], tuple[Judgement, list[str]]]
+Truly = Callable[[Schedule], Judged]
 """Carries a schedule out from the start, and returns how it ended and what of it drifted."""
 
 
@@ -106,10 +107,12 @@ class Confirming:
     def _confirm(self, failure: Failure) -> None:
         """Carry the example of a failure out; an earlier one stays where this does not repeat."""
         judgement = failure.judgement
-        truly, drifted = self._truly(failure.schedule)
+        came = self._truly(failure.schedule)
+        truly, drifted = came.again if judgement.goes_on else came.judgement, came.drifted
         failure.tried = failure.schedule
-        if drifted or truly.invariants != judgement.invariants:
-            then = "it drifted" if drifted else f"{list(truly.invariants) or 'nothing'}"
-            failure.unlike = f"{failure.schedule}: first {list(judgement.invariants)}, then {then}"
+        if drifted or truly is None or truly.invariants != judgement.invariants:
+            then = "it drifted" if drifted else f"{list(truly.invariants if truly is not None else ()) or 'nothing'}"
+            where = " in the same process" if judgement.goes_on else ""
+            failure.unlike = f"{failure.schedule}: first {list(judgement.invariants)}{where}, then {then}"
         else:
             failure.example = failure.schedule, truly

@@ -4,7 +4,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import get_args
 
@@ -29,6 +29,8 @@ from .processes import Processes
 from .setting import Setting
 
 _FIRST, _SAMPLED = 16, 64  # the first lives in used processes, and later one of so many, are lived again in fresh ones
+Again = Callable[[Lived], Snapshot | None]
+"""Returns the world in which a process is called again after what it did; None where it is not."""
 UNLIMITED = Limits(calls=10_000, polls=10_000, effects=100_000)
 
 
@@ -178,20 +180,23 @@ class Executor:
         trace: Tracing = False,
         show: bool = False,
         earlier: tuple[Point, ...] = (),
+        again: Again | None = None,
+        apart: bool = False,
     ) -> Lived:
         """Let one process live from `start`, and return its life; its points are numbered on after `earlier`.
 
+        With `again` a process that an error leaves is called again, in its memory, from the worlds that it returns.
+        One with something left to do before its end is not (`Lived.apart` then), unless it is for that only: `apart`.
         Raises ChaosError where the agent asked for something that the harness cannot answer, OutOfTime where the budget
         is spent.
         """
         self.deadline.check()
-        processes, setting = self.processes, self.setting
         self._begin(start, stream)
         order = child.Order(
             role,
             tuple(plan),
             self.limits,
-            f"{setting.seed}/{stream}",
+            f"{self.setting.seed}/{stream}",
             start.clock,
             trace is True,
             show or role in self.shown,
@@ -200,25 +205,64 @@ class Executor:
             self.reuse,
             trace_once_struck=trace == "once struck",
             drawn=self._drawn_in(start),
+            stays=again is not None,
         )
         lived = Lived(role, start, planned=sum(armed.injection.fault != SWAP for armed in plan))
-        channel, used = processes.next()
+        channel, used = self.processes.next()
         self.executions += 1
-        lived.pid, lived.pids = processes.pid, start.pids | {processes.pid}
-        attendant = Attendant(self, lived, channel, plan, trace is True, earlier)
-        try:
-            attendant.attend(order)
-        except Exception:
-            self._part(attendant, lived, channel)
-            attendant.settle()
-            raise  # what interrupts is no Exception: nobody waits then
-        status = self._part(attendant, lived, channel)
+        lived.pid, lived.pids = self.processes.pid, start.pids | {self.processes.pid}
+        attendant = self._attended(order, lived, channel, again, apart)
+        status = self._part(attendant, attendant.lived, channel)
         attendant.settle()
         attendant.close(status, self.capture(attendant.clock, lived.pids))
-        self._remember(lived)
+        for one in (lived, *lived.called_again):
+            self._remember(one)
         if used:
             self._sample(Sample(stream, tuple(plan), earlier, lived))
         return lived
+
+    def _attended(
+        self, order: child.Order, lived: Lived, channel: Channel, again: Again | None, apart: bool
+    ) -> Attendant:
+        """Serve a process until it has ended or rests; returns who attended it last."""
+        attendant = Attendant(self, lived, channel, order.plan, order.trace, order.earlier)
+        try:
+            attendant.attend(order)
+            if again is not None and attendant.waits:
+                attendant = self._after_an_error(attendant, order, channel, again, apart)
+        except Exception:
+            attendant.rests = False
+            self._part(attendant, lived, channel)
+            attendant.settle()
+            raise  # what interrupts is no Exception: nobody waits then
+        return attendant
+
+    def _after_an_error(
+        self, attendant: Attendant, order: child.Order, channel: Channel, again: Again, apart: bool
+    ) -> Attendant:
+        """Let a process end that an error has left, or call it again; returns who attended it last."""
+        first = attendant.lived
+        first.apart = not apart and (attendant.leaves or bool(self.setting.reach))
+        while not first.apart and attendant.waits:
+            attendant.close(0, self.capture(attendant.clock, first.pids))
+            start = again(attendant.lived)
+            if start is None:
+                break
+            self.deadline.check()
+            lived = Lived("recover", start, pids=first.pids, pid=first.pid, goes_on=True)
+            earlier = tuple(point for life in first.called_again for point in life.points)
+            following = Attendant(self, lived, channel, (), order.trace, earlier)
+            following.follow(attendant)
+            attendant = following
+            first.called_again.append(lived)
+            self.executions += 1
+            call = replace(order, role="recover", plan=(), start=start.clock, pids=start.pids, earlier=earlier)
+            attendant.attend(
+                replace(call, goes_on=True, trace_once_struck=False, drawn=order.drawn | self._drawn_in(start))
+            )
+        if attendant.leaves:
+            attendant.attend(child.Finish())
+        return attendant
 
     def _begin(self, start: Snapshot, stream: str) -> None:
         """Make the outside what a process is to find."""

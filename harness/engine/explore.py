@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..boundary import interrupts
@@ -28,7 +29,7 @@ from .lives import OWN_PROCESSES, Snapshot
 from .naming import Naming
 from .observe import Baseline, observe
 from .plan import fits
-from .replay import judged
+from .replay import Judged, judged
 from .schedules import Schedules
 from .setting import Setting
 from .sites import Sites
@@ -61,7 +62,7 @@ class Explorer:
         self.causes = Causes(self.sites, self.findings.size)
         self.confirming = Confirming(self.findings, self.causes, self._truly, self._tell, first=setting.first)
         self.skipped: dict[str, int] = {}
-        self.audit = Audit(setting, self.executor, self.lens, self._truly)
+        self.audit = Audit(setting, self.executor, self.lens, partial(self._truly, worker=False))
         self.partial: Exploration | None = None
 
     def explore(self, *, reduce: bool = True) -> Exploration:
@@ -213,10 +214,11 @@ class Explorer:
             for schedule in self.setting.failed_before:
                 if not fits(schedule, self.setting.known, self.baseline.first.effects):
                     continue
-                judgement, drifted = self._truly(schedule, trace=True)
-                if judgement.broken and not judgement.errors and not drifted:
-                    self.findings.begin(schedule, judgement)
-                    self.confirming.look()
+                judgement, drifted, again = self._truly(schedule, trace=True)
+                for end in (judgement, again) if not drifted else ():
+                    if end is not None and end.broken and not end.errors:
+                        self.findings.begin(schedule, end)
+                        self.confirming.look()
 
     def _look(self) -> None:
         """Confirm what was found since the last look, each in processes of its own."""
@@ -243,14 +245,14 @@ class Explorer:
 
     def _brute_force(self) -> None:
         arguments = (self.setting, self.executor, self.judge, self.baseline)
-        for schedule, judgement in brute.everything(*arguments, self.drifted):
-            self.findings.add(schedule, judgement)
+        for schedule, judgement, again in brute.everything(*arguments, self.drifted):
+            self.findings.add(schedule, judgement, again=again)
 
-    def _truly(self, schedule: Schedule, *, trace: bool = False) -> tuple[Judgement, list[str]]:
+    def _truly(self, schedule: Schedule, *, trace: bool = False, worker: bool = True) -> Judged:
         """Carry a schedule out from the start and judge it, nothing remembered from before."""
         judge = Judge(self.setting, self.executor, self.lens, self.baseline, merge=False)
-        first = self.baseline.first
-        return judged(self.setting, self.executor, judge, schedule, self.baseline.initial, first, trace=trace)
+        first, initial = self.baseline.first, self.baseline.initial
+        return judged(self.setting, self.executor, judge, schedule, initial, first, trace=trace, worker=worker)
 
     def _finding(self, group: Group, failure: Failure, judgement: Judgement) -> Finding:
         setting = self.setting
@@ -327,12 +329,12 @@ class Explorer:
         self._observe()
         elsewhere = schedule.injections[0].point not in self.baseline.first.points
         self.executor.shown = frozenset() if elsewhere else OWN_PROCESSES
-        judgement, drifted = self._truly(schedule, trace=True)
+        judgement, drifted, again = self._truly(schedule, trace=True)
         self.drifted = drifted
         if not drifted:
-            self.findings.add(schedule, judgement)
+            self.findings.add(schedule, judgement, again=again)
         groups = self.causes.groups(self.findings.failures.values())
-        found = [self._finding(group, group.failures[0], judgement) for group in groups]
+        found = [self._finding(group, group.failures[0], group.failures[0].judgement) for group in groups]
         result = Exploration(
             points=_count(self.baseline.first.points),
             schedules=1,
@@ -340,7 +342,7 @@ class Explorer:
             drifted=tuple(drifted),
             masked=self.lens.masks.lines(),
             violations=tuple(found),
-            errors=judgement.errors,
+            errors=tuple(self.findings.errors),
             cells=self.findings.table(),
             verdicts=dict(sorted(self.judge.verdicts.items())),
             result=self.baseline.first.outcome.value,

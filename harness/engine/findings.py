@@ -21,7 +21,7 @@ from .plan import CRASH
 from .symptoms import Symptom, Symptoms
 
 _CellKey = tuple[str, str, Verdict, tuple[str, ...]]
-_Key = tuple[tuple[str, ...], Set[Symptom]]
+_Key = tuple[tuple[str, ...], Set[Symptom], bool]
 
 
 class FirstFound(Exception):
@@ -66,15 +66,22 @@ class Findings:
     smallest: dict[_CellKey, Schedule] = field(default_factory=dict)
     schedules: int = 0
     errors: dict[str, None] = field(default_factory=dict)
-    _begun: dict[Schedule, _Key] = field(default_factory=dict)
+    _begun: dict[tuple[Schedule, bool], _Key] = field(default_factory=dict)
 
-    def add(self, schedule: Schedule, judgement: Judgement, count: int = 1) -> None:
-        """Count a judged schedule (or `count` that were merged with it)."""
+    def add(self, schedule: Schedule, judgement: Judgement, count: int = 1, again: Judgement | None = None) -> None:
+        """Count a judged schedule (or `count` that were merged with it).
+
+        `again` is its other end: where its process is called again that an error left.
+        """
         self.schedules += count
-        self.errors.update(dict.fromkeys(judgement.errors))
-        self.tabulate(schedule, judgement, count)
-        if judgement.broken:
-            self.note(schedule, judgement).count += count
+        ends = [judgement] if again is None else [judgement, again]
+        for end in ends:
+            self.errors.update(dict.fromkeys(end.errors))
+        failing = [self.note(schedule, end) for end in ends if end.broken]
+        told = next((end for end in ends if end.broken or end.errors), judgement)
+        self.tabulate(schedule, told, count)
+        if failing:
+            failing[0].count += count
 
     def tabulate(self, schedule: Schedule, judgement: Judgement, count: int = 1) -> None:
         """Count schedules in the table only, by their first fault: one crash in recovery belongs to many of these."""
@@ -104,11 +111,11 @@ class Findings:
     def begin(self, schedule: Schedule, judgement: Judgement) -> None:
         """Note a failure that the exploration will meet again: what makes it is told then."""
         self.note(schedule, judgement)
-        self._begun[schedule] = _key(judgement, self.diagnose(schedule, judgement))
+        self._begun[schedule, judgement.goes_on] = _key(judgement, self.diagnose(schedule, judgement))
 
     def _known_better(self, schedule: Schedule, judgement: Judgement, key: _Key, symptoms: Symptoms) -> None:
         """Replace what was noted of a schedule at the beginning, where another symptom shows now."""
-        before = self._begun.pop(schedule, key)
+        before = self._begun.pop((schedule, judgement.goes_on), key)
         failure = self.failures.get(before)
         if before == key or failure is None or failure.schedule != schedule:
             return
@@ -128,7 +135,7 @@ class Findings:
 
 
 def _key(judgement: Judgement, symptoms: Symptoms) -> _Key:
-    return judgement.invariants, frozenset(symptoms.own)
+    return judgement.invariants, frozenset(symptoms.own), judgement.goes_on
 
 
 def finding(
@@ -153,6 +160,7 @@ def finding(
     lines += keys.told(((violation, judgement.processes(violation)) for _, violation in judgement.broken), hidden)
     lines += [_what_is_not_checked(cause)] if cause.unchecked else []
     lines += [reach] if reach else []
+    lines += [_in_which_process(judgement, run_again)] if judgement.goes_on else []
     schedule = failure.example[0] if failure.example is not None else failure.schedule
     return Finding(
         judgement.invariants,
@@ -167,6 +175,11 @@ def finding(
     )
 
 
+def _in_which_process(judgement: Judgement, run_again: bool) -> str:
+    called = "run called again" if run_again else "recover called"
+    return f"{called} in the same process after the error {judgement.executions[0].outcome.error}"
+
+
 def _what_is_not_checked(cause: Cause) -> str:
     return f"what the model says is not checked: {', '.join(cause.unchecked)}"
 
@@ -175,10 +188,15 @@ def _phases(schedule: Schedule, judgement: Judgement, run_again: bool) -> tuple[
     struck = [injection.describe() for injection in schedule.injections]
     struck += [f"the model said: {said[:300]}" for life in judgement.executions for said in life.said]
     phases = [("fault", tuple(struck))]
-    names = {"recover": "recover (run again)"} if run_again else {}
-    phases += [(names.get(life.role, life.role), _story(life)) for life in judgement.executions]
+    phases += [(_called(life, run_again), _story(life)) for life in judgement.executions]
     phases.append(("invariants", tuple(f"{name}: {v.message}" for name, v in judgement.broken)))
     return tuple(phases)
+
+
+def _called(life: Lived, run_again: bool) -> str:
+    if life.goes_on:
+        return f"{life.role} ({'run again' if run_again else 'called'} in the same process)"
+    return "recover (run again)" if run_again and life.role == "recover" else life.role
 
 
 def _story(life: Lived) -> tuple[str, ...]:

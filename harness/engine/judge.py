@@ -11,7 +11,7 @@ from ..values.schedule import Injection
 from ..values.world import Diff, World
 from ..world.compare import matches_value
 from ..world.leases import live_leases
-from .execute import Executor
+from .execute import Again, Executor
 from .joining import Joining, Noticing
 from .lens import Lens
 from .lives import OWN_PROCESSES, RESTART_S, Lived, Snapshot
@@ -43,6 +43,11 @@ class Judgement:
     earlier: tuple[Lived, ...] = ()
     claims_done: bool | None = None
     symptoms: dict[tuple[Injection, bool], Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it shows what came of calling again in the process that an error had left."""
+        return any(life.goes_on for life in self.executions)
 
     @property
     def invariants(self) -> tuple[str, ...]:
@@ -90,15 +95,34 @@ class Judge:
         """
         lives = [self.restart("recover", start, trace=trace, plan=plan)]
         while len(lives) <= _MAX_LEASES and not (lives[-1].planned and lives[-1].struck):
-            end = lives[-1].end
-            until = self._leased_until(end)
-            if until is None:
+            later = self._after_its_lease(lives[-1])
+            if later is None:
                 break
-            lives[-1].role = "recover early"
             earlier = tuple(point for life in lives for point in life.points)
-            later = replace(end, clock=until + 1.0)
             lives.append(self.restart("recover", later, trace=trace, plan=plan, earlier=earlier))
         return lives
+
+    def again(self) -> Again:
+        """Return what says when a process that an error left is called again: at once, and as `recover` does it."""
+        calls = 0
+
+        def start(life: Lived) -> Snapshot | None:
+            nonlocal calls
+            calls += 1
+            if calls > _MAX_LEASES + 1:
+                return None
+            world = life.end if calls == 1 else self._after_its_lease(life)
+            return None if world is None else _a_moment_later(world)
+
+        return start
+
+    def _after_its_lease(self, life: Lived) -> Snapshot | None:
+        """Return the end of a recovery when the lease that it leaves has run out; it was early then. None for none."""
+        until = self._leased_until(life.end)
+        if until is None:
+            return None
+        life.role = "recover early"
+        return replace(life.end, clock=until + 1.0)
 
     def _leased_until(self, end: Snapshot) -> float | None:
         """Return when the last lease runs out that a fault-free run does not leave too; None where none lives."""
@@ -117,7 +141,7 @@ class Judge:
         earlier: tuple[Point, ...] = (),
     ) -> Lived:
         """Start a new process a moment after the last one ended."""
-        start = replace(world, clock=world.clock + RESTART_S)
+        start = _a_moment_later(world)
         stream = f"{role.split()[0]}/{self._lens.identity(world)}"
         return self._executor.live(role, start, stream, plan, trace=trace, earlier=earlier)
 
@@ -244,3 +268,7 @@ def _first_change(baseline: Baseline) -> Point | None:
     before = baseline.initial
     changed = (sighting.point for sighting in baseline.first.sightings if not sighting.world.same_state(before))
     return next(changed, None)
+
+
+def _a_moment_later(world: Snapshot) -> Snapshot:
+    return replace(world, clock=world.clock + RESTART_S)

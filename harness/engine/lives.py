@@ -72,6 +72,9 @@ class Lived:
         printed: what was printed, where that is shown.
         footprint: what it asked of the disk, everything where it could not say.
         made: what each of its points changed outside, once somebody asked.
+        goes_on: whether its process had been called before, and an error left it, as a queue's worker goes on.
+        called_again: how it went on where its process was called again; `apart` says that this takes another process,
+            since this one had something left to do before its end.
     """
 
     role: Role
@@ -109,6 +112,9 @@ class Lived:
     flights: tuple[Flight, ...] = ()
     footprint: Footprint = EVERYTHING
     made: dict[str, list[Made]] | None = None
+    goes_on: bool = False
+    called_again: list["Lived"] = field(default_factory=list)
+    apart: bool = False
 
     def execution(self) -> Execution:
         """Return what an invariant may know of this process."""

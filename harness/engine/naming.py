@@ -48,6 +48,7 @@ class Naming:
             statement(raised.place[0]) if raised is not None and raised.place else "",
             self._killed(group) if raised is not None else "",
             tuple(unchecked),
+            failure.judgement.goes_on,
         )
 
     def _gravest(self, group: Group, symptoms: Sequence[Symptom]) -> Symptom:

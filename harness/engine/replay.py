@@ -2,14 +2,28 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from ..boundary.armed import Armed
 from ..values.schedule import Schedule
+from . import worker as workers
 from .execute import Executor
 from .judge import Judge, Judgement
 from .lives import FIRST_STREAM, Lived, Snapshot
 from .plan import CRASH, arm
 from .setting import Setting
+
+
+class Judged(NamedTuple):
+    """How a schedule ended that was carried out truly, and the injections that never struck (drifted).
+
+    `again` is how it ends where an error left `run` and its process is called again: None where that is not so, and
+    where it says nothing new.
+    """
+
+    judgement: Judgement
+    drifted: list[str]
+    again: Judgement | None = None
 
 
 def replay(
@@ -21,16 +35,20 @@ def replay(
     run: Lived,
     *,
     trace: bool = False,
-    show: bool = False,
+    worker: bool = True,
 ) -> tuple[list[Lived], list[str]]:
     """Run a schedule from the initial world through its last recovery.
+
+    Args:
+        worker: whether the process is called again that an error leaves; see `worker`.
 
     Returns:
         The processes, and the injections that never struck (drifted).
     """
     armed = arm(schedule, setting.known, run.effects)
     first = [a for a in armed if not a.injection.recovering]
-    life = executor.live("run", initial, FIRST_STREAM, _renumbered(first), trace=trace, show=show)
+    then = workers.again(setting, judge, first) if worker and len(first) == len(armed) else None
+    life = executor.live("run", initial, FIRST_STREAM, _renumbered(first), trace=trace, again=then)
     lives, drifted = [life, *outlasted(setting, judge, life, first)], _unstruck(first, life)
     for process in _recoveries([a for a in armed if a.injection.recovering]):
         if not needs_recovery(setting, lives[-1]):
@@ -56,7 +74,7 @@ def needs_recovery(setting: Setting, life: Lived) -> bool:
     """Say whether a service would start again after this: a crash, or an error that nobody handles."""
     if life.outcome.kind == "returned":
         return life.role == "recover" and life.planned > 0
-    return life.outcome.kind != "raised" or life.role != "run" or setting.errors == "recover"
+    return life.outcome.kind != "raised" or life.role != "run" or setting.errors != "handled"
 
 
 def judged(
@@ -68,10 +86,14 @@ def judged(
     run: Lived,
     *,
     trace: bool = False,
-) -> tuple[Judgement, list[str]]:
+    worker: bool = True,
+) -> Judged:
     """Carry a schedule out and judge it; with `trace` the outside is looked at at every point."""
-    lives, drifted = replay(setting, executor, judge, schedule, initial, run, trace=trace)
-    return judge.judge(lives), drifted
+    lives, drifted = replay(setting, executor, judge, schedule, initial, run, trace=trace, worker=worker)
+    judgement = judge.judge(lives)
+    plan = _renumbered(arm(schedule, setting.known, run.effects))
+    then = workers.judged(setting, executor, judge, lives[0], plan, judgement) if worker and not drifted else None
+    return Judged(judgement, drifted, then)
 
 
 def _recoveries(armed: Sequence[Armed]) -> Iterator[list[Armed]]:

@@ -8,6 +8,7 @@ from functools import partial
 from ..boundary.armed import Armed
 from ..values.points import Point
 from ..values.schedule import Injection, Schedule
+from . import worker
 from .budget import OutOfTime
 from .closure import Closure, Node, Stage
 from .execute import Executor
@@ -36,6 +37,7 @@ class _Struck:
     life: Lived
     judgement: Judgement
     node: Node | None
+    again: Judgement | None = None
 
 
 @dataclass(slots=True)
@@ -167,7 +169,7 @@ class Schedules:
         schedule = Schedule((*(one.injection for one in first), armed.injection))
         once = self._once.pop(replace(armed.injection, lasting=False), None) if armed.injection.lasting else None
         if once is not None and not first and same_as_once(armed, once.armed, once.life):
-            self.tally.count(schedule, once.judgement, once.node)
+            self.tally.count(schedule, once.judgement, once.node, once.again)
             return None
         struck = self._strike(schedule, (*first, replace(armed, position=len(first))))
         lasts = self.setting.known[armed.injection.fault].lasting and not armed.injection.lasting
@@ -180,7 +182,7 @@ class Schedules:
         traced = follows and (self.setting.kill is not None or self.setting.depth > 1)
         relayed = any(armed.injection.point.kind in _STRUCK_BY_THE_PARENT for armed in plan)
         trace: Tracing = "once struck" if traced and not relayed else traced
-        life = self.executor.live("run", self.baseline.initial, FIRST_STREAM, plan, trace=trace)
+        life = self._run(plan, trace)
         if len(life.struck) < len(plan):
             if schedule.faults < len(plan):
                 self.closure.tally.skipped["held_in_vain"] += 1
@@ -194,10 +196,16 @@ class Schedules:
             node = self.closure.settle(key)
             lives += node.recovery
         judgement = self.judge.judge(lives)
-        self.tally.count(schedule, judgement, node if follows else None)
+        again = worker.judged(self.setting, self.executor, self.judge, life, plan, judgement)
+        self.tally.count(schedule, judgement, node if follows else None, again)
         if traced and self.setting.kill is not None:
             self._crashes_after(schedule, plan[-1], life)
-        return _Struck(plan[-1], life, judgement, node)
+        return _Struck(plan[-1], life, judgement, node, again)
+
+    def _run(self, plan: tuple[Armed, ...], trace: Tracing) -> Lived:
+        """Let the run meet a plan; where an error leaves it, its process is called again."""
+        again = worker.again(self.setting, self.judge, plan)
+        return self.executor.live("run", self.baseline.initial, FIRST_STREAM, plan, trace=trace, again=again)
 
     def _crashes_after(self, schedule: Schedule, armed: Armed, life: Lived) -> None:
         """Let the worlds join the closure that a crash after an error leaves, in its handlers or later."""
@@ -249,13 +257,15 @@ class Schedules:
 
     def _order(self, injection: Injection) -> None:
         usual, plan, schedule = self.baseline.first, (order(injection),), Schedule((injection,))
-        life = self.executor.live("run", self.baseline.initial, FIRST_STREAM, plan, trace=True)
+        life = self._run(plan, True)
         if not self.closure.tally.came([life]):
             return
         lives = [life]
         if needs_recovery(self.setting, life):
             lives += self.closure.settle(self.closure.add(life.end, schedule, Stage.ORDER, left_by=life)).recovery
-        self.tally.count(schedule, self.judge.judge(lives))
+        judgement = self.judge.judge(lives)
+        again = worker.judged(self.setting, self.executor, self.judge, life, plan, judgement)
+        self.tally.count(schedule, judgement, again=again)
         if self.setting.kill is not None:
             for sighting in from_there_on(life, usual, injection):
                 crashed = schedule.then(crash(sighting, recovering=False))

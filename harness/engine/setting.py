@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..guard.guarding import Guard
 from ..network.fronts import FrontProcess
 from ..network.proxies import Proxies
 from ..network.serving import TwinServer
+from ..values.arguments import Errors
 from ..values.exploration import Exploration
 from ..values.faults import Fault
 from ..values.history import Invariant
@@ -29,6 +30,8 @@ class Setting:
         faults: those that were selected; `known` has all that are installed.
         secrets: credentials by a readable label.
         shard: (K, N) for the K-th of N disjoint parts, K from 1.
+        errors: what follows an error that leaves `run`: "recover", in a new process, and where that is `run` again in
+            the same one, too; "worker": always in both; "restart": in a new one only; "handled": nothing.
         reuse: whether one process may carry out several schedules: the agent keeps nothing in memory.
         audit: how many merged crashes are run truly; `audit_joined`: of those that differ in what nobody reads.
         many_worlds: from so many on, no further crash is tried after two that end in a failure.
@@ -58,7 +61,7 @@ class Setting:
     seed: int = 0
     allow: Callable[[World], object] | None = None
     retry: bool = True
-    errors: Literal["recover", "handled"] = "recover"
+    errors: Errors = "recover"
     hosts: frozenset[str] = frozenset()
     offline: frozenset[str] = frozenset()
     fronts: Sequence[FrontProcess] = ()
@@ -87,6 +90,11 @@ class Setting:
         """What of the real network the agent may reach."""
         networks = {(f.network.host, f.network.port): f.network.name for f in self.fronts}
         return Reach(self.hosts, networks, self.offline)
+
+    @property
+    def worker(self) -> bool:
+        """Whether a process that an error leaves is called again, beside the recovery in a new one."""
+        return self.errors == "worker" or (self.errors == "recover" and self.run is self.recover)
 
     @property
     def kill(self) -> Fault | None:

@@ -25,10 +25,19 @@ class Tallying:
     _led: dict[int, tuple[Node, list[Schedule]]] = field(default_factory=dict)
     _reached: dict[str, dict[Injection, tuple[Schedule, int]]] = field(default_factory=dict)
 
-    def count(self, schedule: Schedule, judgement: Judgement | None, node: Node | None = None) -> None:
-        """Count a schedule that was judged, and remember the world that it left, where something recovered from it."""
+    def count(
+        self,
+        schedule: Schedule,
+        judgement: Judgement | None,
+        node: Node | None = None,
+        again: Judgement | None = None,
+    ) -> None:
+        """Count a schedule that was judged, and remember the world that it left, where something recovered from it.
+
+        `again` is its other end, where its process is called again that an error left.
+        """
         if judgement is not None:
-            self.findings.add(schedule, judgement)
+            self.findings.add(schedule, judgement, again=again)
             if node is not None:
                 self._led.setdefault(id(node), (node, []))[1].append(schedule)
 

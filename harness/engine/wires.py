@@ -51,6 +51,13 @@ class Wires:
         self.exchanges = 0
         self.killed = self.endless = False
 
+    def follow(self, other: "Wires") -> None:
+        """Know the connections of the same process that others had seen to; what disturbed them is over."""
+        self._announced, self._connected_at = other._announced, other._connected_at
+        self._at, self._open = other._at, other._open
+        if self._proxies is not None:
+            self._proxies.clear()
+
     def prepare(self) -> None:
         """Get ready what the plan needs, before the process begins."""
         if self._proxies is not None and any(map(_toxic, self._plan.armed)):

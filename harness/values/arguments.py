@@ -4,10 +4,11 @@ import inspect
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from .errors import ChaosError, shown
 
+Errors = Literal["recover", "restart", "worker", "handled"]
 DeclaredPath = tuple[Path, str | None, bool, tuple[str, ...], bool]
 """A path, its name where it was given one, whether it is private, what of it is ignored, and whether it may be any."""
 
@@ -30,8 +31,9 @@ def check_arguments(run: Any, recover: Any, allow: Any, errors: str) -> None:
         )
     if allow is not None:
         check_function(allow, "allow")
-    if errors not in ("recover", "handled"):
-        raise ChaosError("bad-errors", f"errors={errors!r}", 'errors is "recover" or "handled"')
+    if errors not in get_args(Errors):
+        *others, last = (f'"{name}"' for name in get_args(Errors))
+        raise ChaosError("bad-errors", f"errors={shown(errors)}", f"errors is {', '.join(others)} or {last}")
 
 
 def check_function(check: Any, where: str) -> None:

@@ -27,6 +27,7 @@ class Cause:
         raising: the statement that raised it, in one line.
         killed: effect and place of the only statement at which a crash leads there; "" where there are several.
         unchecked: fields of a model's answer that were changed, where nothing checks them.
+        goes_on: whether it shows where the process is called again that an error left, as a queue's worker goes on.
     """
 
     promise: str
@@ -41,6 +42,7 @@ class Cause:
     raising: str = ""
     killed: str = ""
     unchecked: tuple[str, ...] = ()
+    goes_on: bool = False
 
     def hiding(self, hidden: Callable[[str], str]) -> "Cause":
         """Return the same cause with each of its texts hidden in part."""

@@ -553,6 +553,7 @@ def test_a_number_that_cannot_be_meant(pytester: pytest.Pytester, argument: str,
     ("asked", "code", "text"),
     [
         ("errors='handle'", "bad-errors", "'handle'"),
+        ("errors=None", "bad-errors", 'errors is "recover", "restart", "worker" or "handled"'),
         ("allow=True", "not-callable", "allow takes a function, not True"),
         ("allow=coroutine", "not-callable", "allow cannot await test_it.<locals>.coroutine"),
         ("recover=42", "not-callable", "explore takes functions"),

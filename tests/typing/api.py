@@ -44,6 +44,8 @@ def test_with_everything(chaos: Chaos, tmp_path: Path) -> None:
     result: Exploration = chaos.explore(
         run=agent, recover=lambda: None, allow=lambda world: not world.files, retry=False, errors="handled", name="x"
     )
+    chaos.explore(run=agent, errors="restart")
+    chaos.explore(run=agent, recover=lambda: None, errors="worker")
     points: int = result.points
     assert points
     assert mail.resources("mails")
