@@ -137,8 +137,8 @@ def _finding_of(cell: Cell, findings: Sequence[Finding]) -> Finding | None:
 
 def _details(report: _Report, cell: Cell, finding: Finding | None) -> _Details:
     trace = report.replay(cell.schedule)
-    if finding is not None:
-        expected, actual = _sides(finding)
+    if finding is not None:  # of two orders neither side is the right one
+        expected, actual = (None, None) if finding.cause and finding.cause.way == "by order" else _sides(finding)
         return _Details(message=_message(finding), trace=trace, expected=expected, actual=actual)
     flaky = any(line.startswith(f"{cell.schedule}:") for line in report.exploration.flaky)
     broken = [f"{name} does not hold" + (", and that did not repeat" if flaky else "") for name in cell.invariants]

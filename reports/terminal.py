@@ -14,7 +14,10 @@ from rollproof.values.replaying import ReplayCommand
 _SHOWN_DIFFERENCES = 8
 _SHOWN_FINDINGS = 5
 _STATEMENT_WIDTH = 140
-_WAYS = {"untrue": "said to be done, and is not"}
+_WAYS = {
+    "untrue": "said to be done, and is not",
+    "by order": "no fault is needed: two orders of one run end differently",
+}
 
 
 def fail_where_needed(result: Exploration, replay: ReplayCommand) -> None:

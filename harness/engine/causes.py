@@ -6,16 +6,17 @@ one that explains most of what is left. Kin: the minimal candidates of model-bas
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
 from ..values.schedule import Injection, Schedule
+from . import races
 from .findings import Failure
 from .sites import Sites
 from .symptoms import Symptom, Symptoms
 
-Key = tuple[object, ...]
+Key = races.Key
 Size = Callable[[Schedule], tuple[object, ...]]
 _SideKey = tuple[str, Key]
 
@@ -67,18 +68,20 @@ class Causes:
 
     def __init__(self, sites: Sites, size: Size) -> None:
         self._sites, self._size = sites, size
-        self._ends: dict[int, tuple[int, Symptoms, _End]] = {}
+        self._ends: dict[int, tuple[object, Symptoms, _End]] = {}
         self._known: set[Key] = set()
+        self._raced: dict[str, Key] = {}
 
     def groups(self, failures: Iterable[Failure]) -> list[Group]:
         """Return the failures by their cause, the group with the best example first.
 
         A failure is in one group, and in one more for each effect that came twice. An end that is wrong by itself is a
-        better example than one in which only a further process shows what is wrong.
+        better example than one in which only a further process shows what is wrong. A race comes before all of them.
         """
         failures = sorted(failures, key=self._rank)
         for failure in failures:
             self._see(failure)
+        self._raced = races.raced(failures)
         ends = [self._end(failure) for failure in failures]
         groups: dict[Key, Group] = {}
         for end in ends:
@@ -98,6 +101,8 @@ class Causes:
     def explains(self, failure: Failure) -> bool:
         """Return whether the causes that were found last explain one more failure."""
         self._see(failure)
+        if failure.is_race and races.race_of(failure, self._raced) is None:
+            return False
         keys = self._end(failure).keys
         rest = [found for family in (_half_done, _left_over) if (found := family(keys))]
         return self._known.issuperset(_doubled(keys)) and all(self._known & set(found) for found in rest)
@@ -107,7 +112,7 @@ class Causes:
             self._sites.see(life)
 
     def _end(self, failure: Failure) -> "_End":
-        version, symptoms = self._sites.version, failure.symptoms
+        version, symptoms = (self._sites.version, *sorted(self._raced)), failure.symptoms
         known = self._ends.get(id(failure))
         if known is None or known[0] != version or known[1] is not symptoms:
             known = self._ends[id(failure)] = version, symptoms, self._described(failure, symptoms)
@@ -118,12 +123,21 @@ class Causes:
         keys = {symptom: key_of(symptom, self._sites) for symptom in (*own, *symptoms.other)}
         sides = frozenset((symptom.side, keys[symptom]) for symptom in own)
         others = frozenset((symptom.side, keys[symptom]) for symptom in symptoms.other)
-        return _End(failure, tuple(dict.fromkeys(keys[symptom] for symptom in own)), sides, others)
+        return _End(failure, self._explained(failure, own, keys), sides, others)
+
+    def _explained(self, failure: Failure, own: Sequence[Symptom], keys: Mapping[Symptom, Key]) -> tuple[Key, ...]:
+        """Return the keys that can explain an end: those of its symptoms, or its race where all belong to one."""
+        race = races.race_of(failure, self._raced)
+        if race is not None:
+            return (race,)
+        raced = {symptom: key for symptom in own if (key := races.explaining(symptom, self._raced)) is not None}
+        rest = [keys[symptom] for symptom in own if symptom not in raced]
+        return tuple(dict.fromkeys(rest or raced.values()))
 
     def _rank(self, failure: Failure) -> tuple[object, ...]:
         """Return what makes a failure a better example than another; one in a new process needs no worker."""
         told = failure.symptoms.asked, failure.judgement.goes_on
-        return len(failure.schedule.injections), *told, self._size(failure.schedule)
+        return not failure.is_race, len(failure.schedule.injections), *told, self._size(failure.schedule)
 
     def _seen_from_both_sides(self, groups: list[Group], ends: dict[int, "_End"]) -> list[Group]:
         """Put groups together that are one half-done set.

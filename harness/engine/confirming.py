@@ -70,12 +70,13 @@ class Confirming:
                 return
 
     def confirmed(self) -> Iterator[tuple[Group, Failure, Judgement]]:
-        """Yield the confirmed causes, the best example of each and what came of it; the smallest first."""
+        """Yield the confirmed causes, the best example of each and what came of it: races, then the smallest first."""
         found = []
         for group in self._groups():
             failure = next((failure for failure in group.failures if failure.example is not None), None)
             if failure is not None and failure.example is not None:
-                found.append((self._findings.size(failure.example[0]), group, failure, failure.example[1]))
+                size = not failure.is_race, *self._findings.size(failure.example[0])
+                found.append((size, group, failure, failure.example[1]))
         for _, group, failure, judgement in sorted(found, key=lambda one: one[0]):
             yield group, failure, judgement
 

@@ -14,6 +14,7 @@ from ..values.exploration import Exploration, Finding, counted
 from ..values.points import Point, When
 from ..values.real_time import FIRST_RUNS, PROCESS_S
 from ..values.schedule import Schedule
+from ..values.world import Diff
 from . import brute
 from .auditing import Audit
 from .budget import OutOfTime
@@ -263,12 +264,18 @@ class Explorer:
             cause,
             judgement,
             reach=naming.reach(group, cause),
+            orders=self._both_ways(judgement.end) if cause.way == "by order" else None,
             count=sum(one.count for one in group.failures),
             expected=self.lens.world(self.baseline.done),
             actual=self.lens.world(judgement.end),
             secrets={**self.executor.credentials, **setting.secrets},
             run_again=setting.run is setting.recover,
         )
+
+    def _both_ways(self, end: Snapshot) -> tuple[Diff, Diff]:
+        """Return how the end of the fault-free run differs from another one, and the reverse."""
+        done = self.baseline.done
+        return self.lens.difference(end, done), self.lens.difference(done, end)
 
     def _violations(self) -> tuple[Finding, ...]:
         """Return what is confirmed so far, one for each cause."""

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from ..values.causes import Cause
 from ..values.contents import start_of
@@ -11,8 +12,8 @@ from ..values.credentials import hiding
 from ..values.exploration import Cell, Finding
 from ..values.history import Verdict
 from ..values.points import Point
-from ..values.schedule import Schedule
-from ..values.world import World
+from ..values.schedule import SWAP, Schedule
+from ..values.world import Diff, World
 from . import keys
 from .families import size
 from .judge import Judgement
@@ -20,8 +21,9 @@ from .lives import Lived
 from .plan import CRASH
 from .symptoms import Symptom, Symptoms
 
+_RACE = "no fault is needed: two orders of one run end differently, and neither end is known to be right"
 _CellKey = tuple[str, str, Verdict, tuple[str, ...]]
-_Key = tuple[tuple[str, ...], Set[Symptom], bool]
+_Key = tuple[tuple[str, ...], Set[Symptom], bool, bool]
 
 
 class FirstFound(Exception):
@@ -48,6 +50,11 @@ class Failure:
     example: tuple[Schedule, Judgement] | None = None
     tried: Schedule | None = None
     unlike: str = ""
+
+    @property
+    def is_race(self) -> bool:
+        """Whether no fault is needed: another order of the fault-free run ends differently."""
+        return is_race(self.schedule, self.judgement)
 
 
 @dataclass(slots=True)
@@ -94,7 +101,7 @@ class Findings:
     def note(self, schedule: Schedule, judgement: Judgement) -> Failure:
         """Return the failure that this broken schedule is an example of; it may become the one that is shown."""
         symptoms = self.diagnose(schedule, judgement)
-        key = _key(judgement, symptoms)
+        key = _key(schedule, judgement, symptoms)
         self._known_better(schedule, judgement, key, symptoms)
         known = self.failures.get(key)
         if known is None:
@@ -111,7 +118,7 @@ class Findings:
     def begin(self, schedule: Schedule, judgement: Judgement) -> None:
         """Note a failure that the exploration will meet again: what makes it is told then."""
         self.note(schedule, judgement)
-        self._begun[schedule, judgement.goes_on] = _key(judgement, self.diagnose(schedule, judgement))
+        self._begun[schedule, judgement.goes_on] = _key(schedule, judgement, self.diagnose(schedule, judgement))
 
     def _known_better(self, schedule: Schedule, judgement: Judgement, key: _Key, symptoms: Symptoms) -> None:
         """Replace what was noted of a schedule at the beginning, where another symptom shows now."""
@@ -134,8 +141,15 @@ class Findings:
         return tuple(Cell(*cell, str(self.smallest[cell]), count) for cell, count in sorted(self.cells.items()))
 
 
-def _key(judgement: Judgement, symptoms: Symptoms) -> _Key:
-    return judgement.invariants, frozenset(symptoms.own), judgement.goes_on
+def _key(schedule: Schedule, judgement: Judgement, symptoms: Symptoms) -> _Key:
+    return judgement.invariants, frozenset(symptoms.own), judgement.goes_on, is_race(schedule, judgement)
+
+
+def is_race(schedule: Schedule, judgement: Judgement) -> bool:
+    """Return whether no fault struck a run that came to its end, and that is another one than in the usual order."""
+    first, *others = schedule.injections
+    alone = not others and first.fault == SWAP and not first.recovering
+    return alone and judgement.executions[0].outcome.kind == "returned" and "all_or_nothing" in judgement.invariants
 
 
 def finding(
@@ -144,6 +158,7 @@ def finding(
     judgement: Judgement,
     *,
     reach: str,
+    orders: tuple[Diff, Diff] | None,
     count: int,
     expected: World,
     actual: World,
@@ -153,10 +168,11 @@ def finding(
     """Turn a confirmed failure into what reports show; no secret stands in it.
 
     `reach` says where else a crash ends so, `count` how many schedules do; `run_again` that recovery is the run started
-    again.
+    again. Of two orders that end differently `orders` has how the usual one does, seen from the other, and the reverse.
     """
     hidden = hiding(secrets)
-    lines = [f"{name}: {violation.message}" for name, violation in judgement.broken]
+    broken = [f"{name}: {v.message if orders is None or not v.diff else _RACE}" for name, v in judgement.broken]
+    lines = list(broken)
     lines += keys.told(((violation, judgement.processes(violation)) for _, violation in judgement.broken), hidden)
     lines += [_what_is_not_checked(cause)] if cause.unchecked else []
     lines += [reach] if reach else []
@@ -166,9 +182,11 @@ def finding(
         judgement.invariants,
         str(schedule),
         hidden("\n".join(dict.fromkeys(lines))),
-        tuple(hidden(str(change)) for change in judgement.diff),
+        tuple(map(hidden, _both(*orders) if orders is not None else map(str, judgement.diff))),
         max(1, count),
-        tuple((heading, tuple(map(hidden, story))) for heading, story in _phases(schedule, judgement, run_again)),
+        tuple(
+            (heading, tuple(map(hidden, story))) for heading, story in _phases(schedule, judgement, broken, run_again)
+        ),
         hidden(_document(expected)),
         hidden(_document(actual)),
         cause.hiding(hidden),
@@ -184,12 +202,20 @@ def _what_is_not_checked(cause: Cause) -> str:
     return f"what the model says is not checked: {', '.join(cause.unchecked)}"
 
 
-def _phases(schedule: Schedule, judgement: Judgement, run_again: bool) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _both(usual: Diff, other: Diff) -> list[str]:
+    """Return how two ends differ, each seen from the other, in turn: neither is the right one."""
+    lines = [f"in the usual order: {change}" for change in usual], [f"in the other order: {change}" for change in other]
+    return [line for pair in zip_longest(*lines) for line in pair if line is not None]
+
+
+def _phases(
+    schedule: Schedule, judgement: Judgement, broken: list[str], run_again: bool
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
     struck = [injection.describe() for injection in schedule.injections]
     struck += [f"the model said: {said[:300]}" for life in judgement.executions for said in life.said]
     phases = [("fault", tuple(struck))]
     phases += [(_called(life, run_again), _story(life)) for life in judgement.executions]
-    phases.append(("invariants", tuple(f"{name}: {v.message}" for name, v in judgement.broken)))
+    phases.append(("invariants", tuple(broken)))
     return tuple(phases)
 
 

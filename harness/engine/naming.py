@@ -37,7 +37,7 @@ class Naming:
         unchecked = dict.fromkeys(name for one in group.failures for name in one.unchecked) if named.unchecked else {}
         return Cause(
             named.promise,
-            named.way,
+            "by order" if failure.is_race else named.way,
             named.at.effect if named.at is not None else "",
             self._file(inner.file),
             inner.line,
@@ -57,7 +57,7 @@ class Naming:
         if same and group.key[0] in ("twice", "unchecked", "not ended"):
             return same[0]
         others = [one for one in symptoms if key_of(one, self._sites)[0] != "twice"]
-        return min(others, key=lambda one: (one.gravity, one not in same))
+        return min(others or symptoms, key=lambda one: (one.gravity, one not in same))
 
     def reach(self, group: Group, named: Cause) -> str:
         """Return between which points a crash makes an effect come twice; "" where that is one point or none."""

@@ -25,6 +25,8 @@ from .setting import Setting
 from .singles import CrashState, SingleError, after, same_as_once, single_crashes
 from .tallying import Tallying
 
+_RACES_FIRST = 10
+"""So many other orders of the fault-free run are carried out before any fault; the others follow after single ones."""
 _STRUCK_BY_THE_PARENT = ("net", "served")
 """Kinds of points: the process does not know when something strikes there."""
 
@@ -66,6 +68,8 @@ class Schedules:
     _numbers: Counter[str] = field(default_factory=Counter)
     _once: dict[Injection, _Struck] = field(default_factory=dict)
     _struck: list[_Struck] = field(default_factory=list)
+    _orders_of_run: list[Injection] = field(default_factory=list)
+    _ordered: list[tuple[Injection, Lived]] = field(default_factory=list)
     _outliving: dict[tuple[str, ...], tuple[Armed, list[Sighting]]] = field(default_factory=dict)
 
     def carry_out(self) -> None:
@@ -146,6 +150,9 @@ class Schedules:
         singles += [SingleError(armed) for _, armed in found if self._mine("error")]
         self.tried.plan(singles, first.unseen if self.setting.kill is not None else 0)
         self.begin()
+        self._orders_of_run = [i for i in self.closure.tally.plan(first) if self._mine("order")]
+        for injection in self._orders_of_run[:_RACES_FIRST]:  # all else is compared with what they end like
+            self._attempt(partial(self._order, injection))
         for single in breadth_first(singles):
             self._attempt(partial(self._single, single), single.count)
 
@@ -244,9 +251,10 @@ class Schedules:
 
     def _orders(self) -> None:
         """Try what was in flight together in the other order: how it ends, every crash, and faults of the two."""
-        for injection in self.closure.tally.plan(self.baseline.first):
-            if self._mine("order"):
-                self._attempt(partial(self._order, injection))
+        for injection in self._orders_of_run[_RACES_FIRST:]:
+            self._attempt(partial(self._order, injection))
+        for injection, life in self._ordered:
+            self._attempt(partial(self._within_order, injection, life))
         for node in [n for n in self.closure.nodes.values() if n.lives]:
             self._attempt(partial(self._reorder, node))
         self._close(Stage.ORDER)
@@ -256,7 +264,8 @@ class Schedules:
             self.tally.count(node.schedule.then(ordered.injection), ordered.judgement)
 
     def _order(self, injection: Injection) -> None:
-        usual, plan, schedule = self.baseline.first, (order(injection),), Schedule((injection,))
+        """Let the run come in another order, without any fault."""
+        plan, schedule = (order(injection),), Schedule((injection,))
         life = self._run(plan, True)
         if not self.closure.tally.came([life]):
             return
@@ -266,6 +275,11 @@ class Schedules:
         judgement = self.judge.judge(lives)
         again = worker.judged(self.setting, self.executor, self.judge, life, plan, judgement)
         self.tally.count(schedule, judgement, again=again)
+        self._ordered.append((injection, life))
+
+    def _within_order(self, injection: Injection, life: Lived) -> None:
+        """Try every crash in a run that came in another order, and faults of the two that changed places."""
+        usual, plan, schedule = self.baseline.first, (order(injection),), Schedule((injection,))
         if self.setting.kill is not None:
             for sighting in from_there_on(life, usual, injection):
                 crashed = schedule.then(crash(sighting, recovering=False))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Way = Literal["left over", "missing", "twice", "torn", "not the same", "raised", "not ended", "untrue"]
+Way = Literal["left over", "missing", "twice", "torn", "not the same", "raised", "not ended", "untrue", "by order"]
 
 
 _TEXTS = ("effect", "statement", "exception", "raising", "killed")

@@ -48,9 +48,9 @@ def test_one_of_each_kind(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyP
     judged: list[str] = []
     add = Findings.add
 
-    def noted(self: Findings, schedule: object, *rest: object) -> None:
+    def noted(self: Findings, schedule: object, *rest: object, **more: object) -> None:
         judged.append(str(schedule))
-        add(self, schedule, *rest)  # type: ignore[arg-type]
+        add(self, schedule, *rest, **more)  # type: ignore[arg-type]
 
     write_test(pytester, AGENT)
     with monkeypatch.context() as patched:
