@@ -1,10 +1,12 @@
-"""What was changed in the answer of a model, by the names of its fields."""
+"""What a fault makes of an answer: the fields of a model's that are others now, the headers of a refusal."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from email.utils import formatdate
 from typing import Any
 
 from ..values.http import ModelAnswer
+from ..values.strikes import Respond
 
 
 def changed_fields(was: ModelAnswer, now: ModelAnswer) -> tuple[str, ...]:
@@ -46,3 +48,10 @@ def _differing(was: Any, now: Any, name: str) -> Iterator[str]:
             yield from _differing(one, other, f"{name}[]")
     elif was != now or type(was) is not type(now):
         yield name or "the whole text"
+
+
+def headers(strike: Respond, now: float) -> Mapping[str, str]:
+    """Return the headers of a refusal; `now` is the time that its date counts from."""
+    if not strike.retry_date_s:
+        return strike.headers
+    return {**strike.headers, "retry-after": formatdate(now + strike.retry_date_s, usegmt=True)}

@@ -5,9 +5,8 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from email.utils import formatdate
 from functools import partial
 from typing import Literal, Protocol
 
@@ -40,7 +39,7 @@ from ..values.sources import Asking, Misanswering, Twin, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
 from ..world.cuts import cut_contents
 from . import keys
-from .answers import changed_fields
+from .answers import changed_fields, headers
 from .budget import Deadline
 from .lives import Lived, Sighting, Snapshot
 from .refusals import Refusals
@@ -75,12 +74,6 @@ def _unpickled(data: bytes) -> object:
         return pickle.loads(data) if data else None
     except Exception:
         return None
-
-
-def _headers(strike: Respond, now: float) -> Mapping[str, str]:
-    if not strike.retry_date_s:
-        return strike.headers
-    return {**strike.headers, "retry-after": formatdate(now + strike.retry_date_s, usegmt=True)}
 
 
 def _restless() -> ChaosError:
@@ -341,7 +334,7 @@ class Attendant:
     def _treated(self, twin: Twin, request: HttpRequest, point: Point | None, armed: Armed | None) -> HttpResponse:
         """Return what a twin answers to a request, in its own way or in the way of a fault."""
         if armed is not None and isinstance(armed.strike, Respond):
-            return twin.refuse(request, armed.strike.status, _headers(armed.strike, self.clock))
+            return twin.refuse(request, armed.strike.status, headers(armed.strike, self.clock))
         if armed is not None and isinstance(armed.strike, Misanswer) and isinstance(twin, Misanswering):
             return twin.misanswer(request, armed.strike.how)
         response = twin.handle(request)
