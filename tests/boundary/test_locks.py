@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from rollproof.chaos import Chaos
+from rollproof.engine.orders import other_orders
 
 from ..exploring import breaks, explored, line_of, only
 from .stage import Stage
@@ -349,3 +350,47 @@ def test_an_order_that_cannot_come_is_held_in_vain(ask: Any, writes: Any, tmp_pa
     assert breaks(result) == set()
     assert result.skipped["held_in_vain"] > 0
     assert result.errors == result.flaky == ()
+
+
+def test_who_computes_is_in_flight_whatever_its_line_reads(stage: Stage) -> None:
+    """A dict is asked without end while another thread has an effect: that goes on in real time, which is said."""
+
+    def run() -> None:
+        known = dict[str, bool]()
+
+        def ask() -> None:
+            while not known.get("a is there"):
+                pass
+            (stage.own / "b").mkdir()
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        (stage.own / "a").mkdir()
+        known["a is there"] = True
+        thread.join()
+
+    life = stage.live(run)
+    assert [str(injection) for injection in other_orders(life)[0]] == ["order.swap@file.mkdir:own/a#1:before"]
+    assert any(what.startswith("an order beside a thread that computes for more than") for what in life.unordered)
+
+
+def test_who_waits_for_a_signal_is_not_in_flight(stage: Stage) -> None:
+    """Neither at an event, nor at a queue of either kind: another thread must act first."""
+
+    def run() -> None:
+        event, items, simple = threading.Event(), queue.Queue[int](), queue.SimpleQueue[int]()
+        waits = {"a": event.wait, "b": items.get, "c": simple.get}
+
+        def work(name: str) -> None:
+            waits[name]()
+            (stage.own / name).mkdir()
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in waits]
+        for thread in threads:
+            thread.start()
+        for tell, thread in zip((event.set, lambda: items.put(1), lambda: simple.put(1)), threads, strict=True):
+            (stage.own / f"before {thread.name}").mkdir()
+            tell()
+            thread.join()
+
+    assert other_orders(stage.live(run)) == ((), set())
