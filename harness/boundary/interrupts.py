@@ -37,6 +37,7 @@ class _Interrupts:
         self.previous: dict[int, Any] = {}
         self.came: set[int] = set()
         self.shields = self.waiting = self.interrupted = 0
+        self.raised = False  # whether an exception is under way in this block
         self.said, self._pid = "", os.getpid()
 
     def handle(self, number: int, frame: FrameType | None) -> None:
@@ -59,6 +60,7 @@ class _Interrupts:
         self.waiting = 0
         if number != signal.SIGALRM:
             self.interrupted = signal.SIGINT if self.said else number
+        self.raised = number != signal.SIGALRM
         if number in _ENDING:
             raise Interrupted(self.said or signal.Signals(number).name)
         self.previous[number](number, frame)
@@ -75,6 +77,7 @@ def as_exceptions(*, exploring: bool = True) -> Iterator[None]:
     nothing any more, until `finish`: what was found is still to be told.
     """
     installed = []
+    _now.raised = False
     if threading.current_thread() is threading.main_thread():
         for number in (*_ENDING, *(_ALSO if exploring else ())):
             handler = signal.getsignal(number)
@@ -86,6 +89,7 @@ def as_exceptions(*, exploring: bool = True) -> Iterator[None]:
     try:
         yield
     finally:
+        _now.raised = False
         if not _now.interrupted:
             _restore(installed)
 
@@ -103,6 +107,16 @@ def shielded() -> Iterator[None]:
         _now.shields -= 1
         if _now.waiting and not _now.shields:
             _now.deliver(_now.waiting)
+
+
+def check() -> None:
+    """Interrupt again what has been interrupted in this block and goes on.
+
+    An exception that comes in a finalizer, or in a callback of the garbage collector, is swallowed there.
+    """
+    if _now.raised:
+        number = _now.interrupted
+        raise Interrupted(_now.said or signal.Signals(number).name) if number in _ENDING else KeyboardInterrupt
 
 
 def interrupt(why: str) -> bool:

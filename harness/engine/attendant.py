@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal, Protocol
 
+from ..boundary import interrupts
 from ..boundary.armed import Armed, Limits
 from ..boundary.channel import (
     Act,
@@ -130,6 +131,7 @@ class Attendant:
         budget = self._executor.deadline
         watch = Watch(self._lived.pid, self._executor.patience_s)
         while not self.told:
+            interrupts.check()
             budget.check()
             left_s = watch.left_s()
             try:

@@ -88,7 +88,7 @@ class Explorer:
                 with interrupts.shielded():
                     self.executor.processes.abort()
                     self._end(put_back, initial)
-                self.partial = self._partial_result(problem)
+                    self.partial = self._partial_result(problem)
                 raise
             self.partial = result = self._timed(result)
             back = _failed(result) and not result.elsewhere  # a test goes on to the exploration that a replay is of

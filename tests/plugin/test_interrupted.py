@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rollproof.boundary import interrupts
+from rollproof.boundary.interrupts import Interrupted
 from rollproof.chaos import Chaos
 from rollproof.values.errors import ChaosError
 from rollproof.values.exploration import Exploration
@@ -174,6 +176,28 @@ def interrupted_after(count: int, folder: Path) -> Exploration:
     return told
 
 
+def test_a_signal_that_somebody_swallows_ends_it_too(tmp_path: Path) -> None:
+    """As a finalizer, or a callback of the garbage collector, does with every exception."""
+    found: list[Exploration] = []
+    sent: list[int] = []
+    chaos = Chaos(options(), "test_it", found.append)
+    chaos.watch(tmp_path)
+
+    def swallow(world: object) -> None:
+        if not sent:
+            sent.append(signal.SIGTERM)
+            with suppress(Interrupted):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    chaos.invariant(swallow)
+    try:
+        with pytest.raises(Interrupted):
+            chaos.explore(run=(tmp_path / "a").touch)
+    finally:
+        interrupts.finish()
+    assert [one.interrupted for one in found] == ["SIGTERM"]
+
+
 def test_an_error_of_an_exploration_is_told_as_one(tmp_path: Path) -> None:
     """It is no interruption, and has a message of its own."""
     found: list[Exploration] = []
@@ -184,7 +208,9 @@ def test_an_error_of_an_exploration_is_told_as_one(tmp_path: Path) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize(("number", "everybody"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+@pytest.mark.parametrize(
+    ("number", "everybody"), [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGTERM, False)]
+)
 def test_workers_tell_it_too(project: Project, number: int, everybody: bool) -> None:
     """Whether the terminal sends the signal to all of them, or somebody to the controller alone."""
     with project.start("-p", "xdist", "-n2") as process:
