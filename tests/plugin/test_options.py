@@ -27,6 +27,7 @@ KEYS = {
     "flaky",
     "errors",
 }
+KILL = "--chaos-faults=process.kill"  # where it does not matter which faults
 
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
@@ -84,7 +85,7 @@ def test_a_clean_exploration_passes_and_says_what_it_proved(pytester: pytest.Pyt
 def test_the_same_seed_gives_the_same_result(pytester: pytest.Pytester) -> None:
     """Two sessions of one seed differ in nothing but the time they took."""
     write_project(pytester, right=False)
-    first, second = (explored(pytester, "--chaos-seed=5") for _ in range(2))
+    first, second = (explored(pytester, KILL, "--chaos-seed=5") for _ in range(2))
     assert {**first, "seconds": 0} == {**second, "seconds": 0}
 
 
@@ -104,7 +105,7 @@ def test_a_printed_command_replays_its_violation(pytester: pytest.Pytester) -> N
 def test_a_replay_of_a_bug_that_was_mended_passes(pytester: pytest.Pytester) -> None:
     """The token goes on being valid while the agent's points are the same."""
     write_project(pytester, right=False)
-    token = explored(pytester)["violations"][0]["schedule"]
+    token = explored(pytester, KILL)["violations"][0]["schedule"]
     write_project(pytester)
     result = run(pytester, "--chaos", f"--chaos-replay={token}")
     result.assert_outcomes(passed=1)
@@ -190,7 +191,7 @@ def test_a_selection_that_leaves_nothing_is_a_skip(pytester: pytest.Pytester) ->
 def test_brute_force_finds_the_same(pytester: pytest.Pytester) -> None:
     """``--chaos-no-reduce`` merges nothing, says so, and takes more executions."""
     write_project(pytester, right=False)
-    closed, brute = explored(pytester), explored(pytester, "--chaos-no-reduce")
+    closed, brute = explored(pytester, KILL), explored(pytester, KILL, "--chaos-no-reduce")
     assert brute["executions"] > closed["executions"]
     assert not brute["closed"]
     assert "up to 2 crashes" in brute["statement"]
@@ -221,9 +222,9 @@ def test_a_further_pattern_of_leftovers(pytester: pytest.Pytester) -> None:
         chaos.explore(run=agent, recover=lambda: None)
     """,
     )
-    run(pytester, "--chaos").assert_outcomes(passed=1)
+    run(pytester, "--chaos", KILL).assert_outcomes(passed=1)
     pytester.makeini("[pytest]\nchaos_leftovers = *.draft *.wip")
-    result = run(pytester, "--chaos")
+    result = run(pytester, "--chaos", KILL)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*no_leftovers*"])
 
@@ -242,7 +243,7 @@ def test_a_mark_chooses_faults_and_seed(pytester: pytest.Pytester) -> None:
 def test_the_seed_of_a_mark_is_in_the_printed_command(pytester: pytest.Pytester) -> None:
     """Otherwise the command would replay something else."""
     write_project(pytester, right=False, mark="(seed=4)")
-    run(pytester, "--chaos").stdout.fnmatch_lines(["*--chaos-replay=*--chaos-seed=4*"])
+    run(pytester, "--chaos", KILL).stdout.fnmatch_lines(["*--chaos-replay=*--chaos-seed=4*"])
 
 
 def test_rollproof_is_another_name_for_all_of_it(pytester: pytest.Pytester) -> None:
@@ -357,7 +358,7 @@ def test_after_a_failing_exploration_the_outside_is_as_before(pytester: pytest.P
         assert mail.resources("mails") == []
     """,
     )
-    result = run(pytester, "--chaos")
+    result = run(pytester, "--chaos", KILL)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*all_or_nothing*broken*"])
     assert "AssertionError" not in result.stdout.str()
@@ -397,7 +398,7 @@ def test_nothing_is_written_into_the_project(pytester: pytest.Pytester) -> None:
 
     before = listing()
     base = pytester.path.parent / "elsewhere"
-    run(pytester, "--chaos", f"--basetemp={base}")
+    run(pytester, "--chaos", KILL, f"--basetemp={base}")
     assert listing() == before
 
 
@@ -406,7 +407,7 @@ def test_workers_hand_their_results_to_the_controller(pytester: pytest.Pytester)
     write_project(pytester)
     text = (pytester.path / "test_it.py").read_text()
     (pytester.path / "test_other.py").write_text(text)
-    result = pytester.runpytest_subprocess("--chaos", "-n", "2", "--chaos-json=out.json", "--chaos-seed=6")
+    result = pytester.runpytest_subprocess("--chaos", KILL, "-n", "2", "--chaos-json=out.json", "--chaos-seed=6")
     result.assert_outcomes(passed=2)
     document = json.loads((pytester.path / "out.json").read_text())
     assert document["seed"] == 6
@@ -426,7 +427,7 @@ def test_two_explorations_in_one_test(pytester: pytest.Pytester) -> None:
         found = chaos.explore(run=lambda: publish(shared, own), recover=lambda: restart(own), name="again")
     """,
     )
-    run(pytester, "--chaos", "--chaos-json=out.json").assert_outcomes(passed=1)
+    run(pytester, "--chaos", KILL, "--chaos-json=out.json").assert_outcomes(passed=1)
     found = json.loads((pytester.path / "out.json").read_text())["explorations"]
     assert [e.get("name") for e in found] == [None, "again"]
 
