@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 AGENTS := .venv-agents
+# What `make nightly` needs beside: agents on larger frameworks, and on CrewAI, which holds others back.
+NIGHTLY := .venv-nightly
+CREWAI := .venv-crewai
 RESULTS := allure-results
 # The scenarios that `make chaos` explores, together in less than a minute; `make chaos-all` explores all.
 CORE := publish_report invoice_and_its_file poison_message hand_over_a_contract
@@ -14,7 +17,7 @@ ifneq ($(MEMORY),)
 export PYTEST_DEBUG_TEMPROOT ?= $(MEMORY)
 endif
 
-.PHONY: chaos chaos-all chaos-deep test test-pythons toxiproxy lint report benchmarks clean
+.PHONY: chaos chaos-all chaos-deep test nightly test-pythons toxiproxy lint report benchmarks clean
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rollproof needs Python 3.11 or newer; set PYTHON=python3.x")'
@@ -23,11 +26,23 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 # What agents of others need, apart: one of these packages loads itself into every pytest. The rest it finds in $(VENV).
-$(AGENTS)/ready: PACKAGES = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+PACKAGES = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+define BESIDE  # an environment, its constraints, its extra
+	$(PYTHON) -m venv $(1)
+	echo "import site; site.addsitedir('$(call PACKAGES,$(VENV))')" > "$(call PACKAGES,$(1))/others.pth"
+	$(1)/bin/python -m pip install --quiet --constraint $(2) --editable '.[$(3)]'
+endef
+
 $(AGENTS)/ready: $(VENV)/ready
-	$(PYTHON) -m venv $(AGENTS)
-	echo "import site; site.addsitedir('$(call PACKAGES,$(VENV))')" > "$(call PACKAGES,$(AGENTS))/others.pth"
-	$(AGENTS)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[agents]'
+	$(call BESIDE,$(AGENTS),constraints.txt,agents)
+	touch $@
+
+$(NIGHTLY)/ready: $(VENV)/ready constraints-nightly.txt
+	$(call BESIDE,$(NIGHTLY),constraints-nightly.txt,nightly)
+	touch $@
+
+$(CREWAI)/ready: $(VENV)/ready constraints-crewai.txt
+	$(call BESIDE,$(CREWAI),constraints-crewai.txt,crewai)
 	touch $@
 
 # Plugins that are tried beside ours, each in a folder that only these tests load.
@@ -59,7 +74,20 @@ test: $(VENV)/ready $(VENV)/beside $(AGENTS)/ready  ## run the whole test suite
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests --ignore=tests/agents $(HEAVY:%=--ignore=%) $(CORPUS:%=--ignore=%)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(HEAVY)
-	$(AGENTS)/bin/python -m pytest -q -n 2 tests/agents
+	$(AGENTS)/bin/python -m pytest -q -n 2 tests/agents --ignore=tests/agents/nightly
+
+nightly: SEEDS ?= 0 1 2 3 4 5 6 7 8 9
+nightly: TOKENS ?= 1000
+nightly: REPLAYS ?= 100
+nightly: BUSY ?= 2
+nightly: $(VENV)/ready $(AGENTS)/ready $(NIGHTLY)/ready $(CREWAI)/ready  ## findings repeat: other seeds, processes, hash seeds, a busy machine, more frameworks; some hours
+	status=0; for busy in 0 $(BUSY); do \
+	    $(BIN)/python benchmarks/nightly.py seeds tokens --seeds $(SEEDS) --tokens=$(TOKENS) --busy=$$busy || status=$$?; \
+	    $(AGENTS)/bin/python benchmarks/nightly.py langgraph --replays=$(REPLAYS) --busy=$$busy || status=$$?; \
+	done; \
+	$(NIGHTLY)/bin/python -m pytest -q -n 2 tests/agents/nightly || status=$$?; \
+	$(CREWAI)/bin/python -m pytest -q -n 2 tests/agents/nightly || status=$$?; \
+	exit $$status
 
 test-pythons:  ## run the core of it on each newer Python that can be had
 	.ci/pythons
@@ -93,4 +121,4 @@ benchmarks: $(VENV)/ready  ## print ratios against brute force and against real 
 	$(BIN)/python benchmarks/killed.py 300
 
 clean:
-	rm -rf $(VENV) $(AGENTS) .venv-3.* $(RESULTS) .toxiproxy allure-report build *.egg-info
+	rm -rf $(VENV) $(AGENTS) $(NIGHTLY) $(CREWAI) .venv-3.* $(RESULTS) .toxiproxy allure-report build *.egg-info
