@@ -314,6 +314,7 @@ def _detach() -> None:
     atexit.register(weakref.finalize._exitfunc)  # type: ignore[attr-defined]
     weakref.finalize._registered_with_atexit = True  # type: ignore[attr-defined]
     asyncio._set_running_loop(None)
+    locks.keep_internals_plain()
 
 
 def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, order: Order) -> Ended:

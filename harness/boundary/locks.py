@@ -87,6 +87,13 @@ def install() -> None:
         patching.replace(module, name, partial(_instead, ours))
 
 
+def keep_internals_plain() -> None:
+    """Give `threading` Python's own locks for itself, which it makes anew in each fork: turns ask it who is there."""
+    for name, make in (("_active_limbo_lock", plain_rlock), ("_shutdown_locks_lock", plain_lock)):
+        if hasattr(threading, name):  # the second one until Python 3.12
+            setattr(threading, name, make())
+
+
 def schedule(scheduler: Scheduler) -> None:
     """Let `scheduler` wake the threads of this process. For a process of the agent: there is no way back."""
     _schedulers[:] = [scheduler]

@@ -94,6 +94,7 @@ class _Seam:
         """Pass where a connection is opened, which is a point where that creates the database."""
         name = self._scope.database(database, uri) if self._gate.active else None
         self._names.pop(id(connection), None)
+        self._busy.forget(connection)
         if name is None:
             return nullcontext()
         self._names[id(connection)] = name

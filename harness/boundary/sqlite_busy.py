@@ -61,6 +61,10 @@ class BusyHandler:
         database = ctypes.c_void_p.from_address(known + object.__basicsize__)
         set_handler(database, self._callback, known)
 
+    def forget(self, connection: sqlite3.Connection) -> None:
+        """Know nothing of a connection that is new: an earlier one may have had its id."""
+        self._timeouts_ms.pop(id(connection), None)
+
     def asked(self, connection: sqlite3.Connection, sql: object) -> str | None:
         """Return a statement that tells the timeout, in the place of one that asks for it; None for any other."""
         match = _TIMEOUT.match(sql) if isinstance(sql, str) else None
