@@ -14,6 +14,8 @@ from rollproof.values.replaying import ReplayCommand
 _SHOWN_DIFFERENCES = 8
 _SHOWN_FINDINGS = 5
 _STATEMENT_WIDTH = 140
+NOT_EXPLORED = "  ! "
+"""Begins the lines at the end of a session that nobody is to miss, though nothing failed."""
 _WAYS = {
     "untrue": "said to be done, and is not",
     "by order": "no fault is needed: two orders of one run end differently",
@@ -123,6 +125,7 @@ def summary(explorations: Sequence[dict[str, Any]], commands: Mapping[str, Repla
     for result in explorations:
         label = result.get("label") or result.get("name")
         lines.append(f"{result['test']}{f' [{label}]' if label else ''} ({result['seconds']:.1f} s)")
+        lines += [f"{NOT_EXPLORED}{text}" for text in result.get("not_explored", ())]
         lines.append(indent(result["statement"], "  "))
         lines += [f"  note: {note}" for note in result.get("notes", ())]
         if result.get("interrupted"):  # no failure of the test tells it

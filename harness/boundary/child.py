@@ -29,6 +29,7 @@ from . import (
     ending,
     entropy,
     files,
+    forking,
     http,
     listing,
     locks,
@@ -149,6 +150,7 @@ class Boundary:
         listing.install(self._gate, scope, agent.seed, self._reads.linked)
         reads.install(self._gate, self._reads)
         self._programs = programs.install(self._gate)
+        forking.install(self._gate)
         clock.install(self._gate, self._time, self._programs.at_work)
         self._gate.places.install(lambda: self._gate.active)
         turns.install(self._gate.turns, lambda: self._gate.active, self._gate.begins)
@@ -251,7 +253,8 @@ def warm(modules: Sequence[str]) -> None:
     warming.import_modules(modules)
     warming.warm_caches()
     known = [*files.originals(), *listing.originals(), *sqlite.originals(), *clock.originals(), *ending.originals()]
-    known += [*locks.originals(), *pids.originals(), *programs.originals(), *reads.originals(), os.urandom]
+    known += [*locks.originals(), *pids.originals(), *programs.originals(), *forking.originals(), *reads.originals()]
+    known.append(os.urandom)
     patching.early_bound({id(function): function for function in known})
     gc.freeze()  # a collection in a child would copy all objects of its parent (60 ms)
 

@@ -1,6 +1,7 @@
 """The audit hook of a child process: what passed no wrapper is counted, what reaches for the network is refused."""
 
 import errno
+import mmap
 import os
 import socket
 import sys
@@ -27,6 +28,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _UNNAMED = getattr(os, "O_TMPFILE", -1)  # a file that never has a name
 _PATHS = {"os.rename": 1, "os.remove": 0, "os.mkdir": 0, "os.rmdir": 0, "os.link": 1, "os.symlink": 1, "os.truncate": 0}
 _PROCESSES = ("os.exec", "os.fork", "os.forkpty", "subprocess.Popen", "os.system", "os.posix_spawn")
+_CHANGING_NOTHING = (mmap.ACCESS_READ, mmap.ACCESS_COPY)
 _LOOPBACK = ("127.0.0.1", "localhost")
 _NOT_DURABLE = ("/dev/", "/proc/", "/sys/")
 _MEMORY = "/dev/shm/"  # a disk like any other while the machine runs
@@ -154,6 +156,10 @@ class Guard:
             number = errno.ETIMEDOUT if strike.how == "silent" else errno.ECONNREFUSED
             raise OSError(number, os.strerror(number))
 
+    def _maps(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if arguments[2] not in _CHANGING_NOTHING:
+            self._tell("maps_memory", "")
+
     def _lingers(self, event: str, arguments: tuple[Any, ...]) -> None:
         self._gate.lingers = True
         if event == "ctypes.dlopen":
@@ -192,6 +198,7 @@ _EVENTS: dict[str, Callable[[Guard, str, tuple[Any, ...]], None]] = {
     **dict.fromkeys(_PATHS, Guard._changed),
     **dict.fromkeys(_PROCESSES, Guard._process),
     **dict.fromkeys(_LINGERING, Guard._lingers),
+    "mmap.__new__": Guard._maps,
 }
 
 

@@ -4,10 +4,8 @@ What a program does in between is its own affair and not looked at; the statemen
 watched. One that nobody waits for has no after, and is told.
 """
 
-import _posixsubprocess
 import asyncio.base_subprocess
 import asyncio.unix_events
-import functools
 import os
 import shlex
 import subprocess
@@ -21,6 +19,7 @@ from ..values.points import canonical
 from ..values.real_time import PROGRAM_ENDS_S
 from ..values.strikes import Exit
 from . import patching
+from .channel import Started
 from .gate import Crossing, Gate
 
 _SHELL = "/bin/sh"
@@ -65,6 +64,10 @@ class Programs:
             with gate.quiet():
                 return start(code), crossing
 
+    def tell(self, pid: int) -> None:
+        """Tell the parent which process a program is: it can change something as long as it lives."""
+        self._gate.channel.tell(Started(pid, self._gate.places.current()))
+
     def runs(self, key: Any, crossing: Crossing) -> None:
         """Remember one that was started and goes on."""
         self._gate.programs[key] = crossing
@@ -106,7 +109,6 @@ def install(gate: Gate) -> Programs:
     for name in ("posix_spawn", "posix_spawnp"):
         patching.replace(os, name, lambda original: _spawn(gate, programs, original))
     patching.replace(os, "waitpid", lambda original: _waitpid(programs, original))
-    patching.replace(_posixsubprocess, "fork_exec", lambda original: _fork_exec(gate, original))
     return programs
 
 
@@ -145,6 +147,7 @@ def _popen(gate: Gate, programs: Programs) -> None:
             if code is not None:
                 given.arguments.update(args=_ending_with(code), shell=False, executable=None)
             plain(*given.args, **given.kwargs)
+            programs.tell(self.pid)
             self.args = asked
 
         ours = not shell and isinstance(asked, (list, tuple)) and _SERVER in asked
@@ -216,28 +219,16 @@ def _spawn(gate: Gate, programs: Programs, original: Callable[..., int]) -> Call
             return original(path, argv, env, **kwargs)
 
         def start(code: int | None) -> int:
-            if code is None:
-                return original(path, argv, env, **kwargs)
-            return original(_SHELL, _ending_with(code), env, **kwargs)
+            words = (path, argv) if code is None else (_SHELL, _ending_with(code))
+            pid = original(*words, env, **kwargs)
+            programs.tell(pid)
+            return pid
 
         pid, crossing = programs.begin(_name(path, shell=False), start, shell=False)
         programs.runs(pid, crossing)
         return int(pid)
 
     return spawn
-
-
-def _fork_exec(gate: Gate, original: Callable[..., int]) -> Callable[..., int]:
-    """See what no audit hook is told of: the servers and the fresh interpreters of multiprocessing."""
-
-    @functools.wraps(original)
-    def fork_exec(*args: Any) -> int:
-        if gate.active:
-            gate.recorder.everything()
-            gate.note("unheld", "processes of multiprocessing")
-        return original(*args)
-
-    return fork_exec
 
 
 def _waitpid(programs: Programs, original: Callable[[int, int], tuple[int, int]]) -> Callable[..., tuple[int, int]]:

@@ -5,7 +5,7 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal, Protocol
@@ -22,6 +22,7 @@ from ..boundary.channel import (
     Noted,
     Reached,
     Refused,
+    Started,
     Struck,
     first_to_speak,
 )
@@ -45,6 +46,7 @@ from .budget import Deadline
 from .lives import Lived, Sighting, Snapshot
 from .refusals import Refusals
 from .setting import Setting
+from .unseen import Unseen
 from .watching import Watch
 from .wires import Wires, in_order
 
@@ -63,7 +65,11 @@ class Overseer(Protocol):
     asked: dict[str, None]
     cuts: dict[Content, int]
     credentials: dict[str, bytes]
-    same_outside: Callable[[Snapshot, Snapshot], bool]
+    changed: Callable[[Snapshot, Snapshot], list[str]]
+
+    @property
+    def roots(self) -> Mapping[str, str]:
+        """Absolute paths of the sources and their readable names."""
 
     def capture(self, clock: float, pids: frozenset[int] = ...) -> Snapshot:
         """Look at the outside as it is now."""
@@ -109,6 +115,7 @@ class Attendant:
         self._refused: set[str] = set()
         self._problem: ChaosError | None = None
         self._refusals = Refusals(lived)
+        self._unseen = Unseen(lived, executor.changed, executor.roots.values())
         self._fronts = {front.line: front for front in executor.setting.fronts}
         proxies = executor.setting.proxies
         self._wires = Wires(lived, plan, earlier, self._look_at_wire, executor.limits.calls, proxies)
@@ -233,8 +240,8 @@ class Attendant:
         lived.end, lived.points = end, tuple(self._points)
         if lived.wired:
             self._put_in_order()
-        if self._last is not None and self.told and not self._executor.same_outside(self._last, end):
-            lived.unintercepted.append("a change after the last point that nothing was seen to make")
+        if self.told:
+            self._unseen.look(self._last, end)
         planned = any(isinstance(armed.strike, Kill) and armed.position in lived.struck for armed in self._plan)
         if lived.outcome.kind == "killed" and not planned:
             code = os.waitstatus_to_exitcode(status)
@@ -270,6 +277,8 @@ class Attendant:
         elif isinstance(message, Connecting):
             self.clock = message.clock
             tell(self._channel, self._wires.connecting(message.name, message.place))
+        elif isinstance(message, Started):
+            self._unseen.started(message)
         elif isinstance(message, Ended):
             self._end(message)
         return None
@@ -305,15 +314,9 @@ class Attendant:
         began = time.monotonic()
         world = self._executor.capture(self.clock, lived.pids)
         self._looked_s += time.monotonic() - began
-        by_a_program = point.kind == "process" and when == "after"
-        last = self._last or world
-        if (by_a_program or when == "before") and not self._executor.same_outside(last, world):
-            if by_a_program:
-                lived.inside.append(str(point))
-            else:
-                lived.unintercepted.append(f"a change before {point} that nothing was seen to make")
-        if when != "before" and point.verb == "write":
-            self._executor.cuts.update(cut_contents(last.disk, world.disk, self.clock))
+        self._unseen.look(self._last, world, point, when)
+        if when != "before" and point.verb == "write" and self._last is not None:
+            self._executor.cuts.update(cut_contents(self._last.disk, world.disk, self.clock))
         lived.sightings.append(Sighting(point, when, world))
         self._last = world
 
@@ -381,7 +384,7 @@ class Attendant:
             self._lived.outcome, self._lived.stopped_at = Outcome("unbounded", error=noted.text), noted.place
         elif noted.kind == "name":
             self._executor.names.add(noted.text)
-        elif not self._refusals.heard(noted):
+        elif not self._refusals.heard(noted) and not self._unseen.heard(noted):
             getattr(self._lived, noted.kind).append(noted.text)
 
     def _end(self, ended: Ended) -> None:

@@ -27,6 +27,7 @@ from .budget import Deadline
 from .lives import FIRST_STREAM, Lived, Snapshot, Tracing
 from .processes import Processes
 from .setting import Setting
+from .unseen import not_explored
 
 _FIRST, _SAMPLED = 16, 64  # the first lives in used processes, and later one of so many, are lived again in fresh ones
 Again = Callable[[Lived], Snapshot | None]
@@ -42,6 +43,10 @@ class Sample:
     plan: tuple[Armed, ...]
     earlier: tuple[Point, ...]
     lived: Lived
+
+
+def _something_changed(old: Snapshot, new: Snapshot) -> list[str]:
+    return [] if old.same_state(new) else ["the outside"]
 
 
 class Executor:
@@ -62,6 +67,7 @@ class Executor:
         self.asked: dict[str, None] = {}
         self.unheld: dict[str, None] = {}
         self.unordered: dict[str, None] = {}
+        self.written: dict[tuple[str, ...], dict[str, None]] = {}
         self.credentials: dict[str, bytes] = {}
         self.names: set[str] = set()
         self.cuts: dict[Content, int] = {}
@@ -71,7 +77,7 @@ class Executor:
         self.look_s: float | None = None  # how many seconds are spent on looking during one process; None for no limit
         self.unseen = 0
         self.working_on: Callable[[str], str] = lambda role: role
-        self.same_outside: Callable[[Snapshot, Snapshot], bool] = Snapshot.same_state
+        self.changed: Callable[[Snapshot, Snapshot], list[str]] = _something_changed
         self.shown: frozenset[Role] = frozenset()  # what these print is shown at once
         self._printed = Printed()
         self.held: Held | None = None
@@ -105,7 +111,7 @@ class Executor:
         def put_back() -> None:
             with suppress(ChaosError):  # it is gone: that was said where it was missed
                 self.processes.close()
-            self.same_outside = Snapshot.same_state  # no cycle keeps all that was seen
+            self.changed = _something_changed  # no cycle keeps all that was seen
             undo()
             for server in self.setting.servers:
                 server.answer_meanwhile()
@@ -147,6 +153,11 @@ class Executor:
     def notes(self) -> tuple[str, ...]:
         """What a user should know of the sources."""
         return tuple(self._disk.notes)
+
+    @property
+    def not_explored(self) -> tuple[str, ...]:
+        """Which of the agent's lines start processes that change what is watched, and what."""
+        return tuple(sorted(not_explored(lines, names) for lines, names in self.written.items()))
 
     @property
     def linked(self) -> tuple[str, ...]:
@@ -291,6 +302,8 @@ class Executor:
         self.unseen += lived.unseen
         for name in ("unintercepted", "unwatched", "concurrent", "inside", "asked", "unheld", "unordered"):
             getattr(self, name).update(dict.fromkeys(getattr(lived, name)))
+        for lines, names in lived.written.items():
+            self.written.setdefault(lines, {}).update(names)
 
     def _sample(self, used: Sample) -> None:
         """Count a life in a used process; keep the first ones, and of the later ones each `_SAMPLED`th."""
@@ -304,7 +317,8 @@ class Executor:
             self.processes.keep(channel)
             return 0
         self.processes.end(channel)
-        status = 0 if attendant.told and not lived.unintercepted else self.processes.bury()
+        others = lived.unintercepted or lived.started  # what they still do is over when they are
+        status = 0 if attendant.told and not others else self.processes.bury()
         lived.printed = self._printed.take()
         if lived.role in self.shown and lived.printed:
             self.setting.shown(lived.printed)

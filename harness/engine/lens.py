@@ -1,8 +1,11 @@
 """Look at snapshots: as worlds, as identities, as differences; remembers, since the same ones come again and again."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from ..values.points import canonical, hide_drawn
+from ..values.trees import differing
 from ..values.world import Collections, Diff, Row, World
 from ..world.compare import Masks, difference
 from ..world.describe import world_of
@@ -21,7 +24,7 @@ class Lens:
         self._worlds: dict[tuple[int, tuple[bytes, ...]], tuple[Snapshot, World]] = {}
         self._diffs: dict[tuple[int, int], tuple[World, World, Diff]] = {}
         self._identities: dict[tuple[int, float, frozenset[int]], tuple[World, str]] = {}
-        executor.same_outside = self.same
+        executor.changed = self.changed
 
     def world(self, snapshot: Snapshot) -> World:
         """Return what a person would see."""
@@ -35,9 +38,15 @@ class Lens:
             self._worlds[key] = (snapshot, world_of(self._setting.sources, snapshot.disk, found))
         return self._worlds[key][1]
 
-    def same(self, one: Snapshot, other: Snapshot) -> bool:
-        """Say whether two snapshots are the same to a person, databases compared by rows."""
-        return one.same_state(other) or self.world(one) == self.world(other)
+    def changed(self, old: Snapshot, new: Snapshot) -> list[str]:
+        """Return the names of what a person would see changed, databases compared by rows; random parts replaced."""
+        if old.same_state(new):
+            return []
+        before, after = self.world(old), self.world(new)
+        if before == after:
+            return []
+        names = {canonical(hide_drawn(name, self.names)) for name in _changed(before, after)}
+        return sorted(names) or ["the outside"]
 
     def identity(self, snapshot: Snapshot) -> str:
         """Return the same text for worlds that no recovery can tell apart."""
@@ -83,3 +92,18 @@ class Lens:
         """Start over with new masks."""
         self._identities.clear()
         self._diffs.clear()
+
+
+def _changed(before: World, after: World) -> Iterator[str]:
+    """Yield the names of paths, databases and collections that differ."""
+    for old, new in ((before.entries, after.entries), (before.private_entries, after.private_entries)):
+        yield from (path for path in differing(old, new) if old.get(path) != new.get(path))
+    databases = (before.tables, after.tables), (before.private_tables, after.private_tables)
+    for was, now in (*databases, (before.schemas, after.schemas)):
+        yield from (name.partition(":")[0] for name in _unequal(was, now))
+    yield from _unequal(before.resources, after.resources)
+
+
+def _unequal(was: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
+    there, here = dict(was), dict(now)  # a short name would be found, too
+    return (name for name in {*there, *here} if there.get(name) != here.get(name))

@@ -65,6 +65,7 @@ class Lived:
         asked: hosts that nobody declared, with the agent's line, where it only looked and was refused.
         unordered: what was left to the machine.
         unheld: what could reach the network and is not held back from it.
+        started: the lines that started other processes; `written` what one of such lines' processes changed.
         said: what models said where a fault put words into their mouths; `changed_fields` what of it was changed.
         sent: what can have created something at a twin.
         stopped_at: where in the agent's code it went on without end.
@@ -98,6 +99,8 @@ class Lived:
     asked: list[str] = field(default_factory=list)
     unheld: list[str] = field(default_factory=list)
     unordered: list[str] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+    written: dict[tuple[str, ...], dict[str, None]] = field(default_factory=dict)
     unseen: int = 0
     said: list[str] = field(default_factory=list)
     changed_fields: list[str] = field(default_factory=list)

@@ -17,6 +17,7 @@ from .execute import Executor
 from .lens import Lens
 from .lives import BIRTH, FIRST_STREAM, Lived, Snapshot
 from .setting import Setting
+from .unseen import nothing_seen
 
 _NUMBER = re.compile(rb"(?<!\d)\d{1,9}(?!\d)")
 _OTHER_LIFE_S = 400 * 86400 + 5 * 3600 + 43 * 60 + 21.734
@@ -61,11 +62,7 @@ def observe(setting: Setting, executor: Executor, lens: Lens) -> Baseline:
     _must_work(first)
     executor.warm(first)
     if not any(p.kind != "clock" for p in first.points):
-        raise ChaosError(
-            "no-points",
-            "the run touches nothing that is watched, private or a twin: there is nothing to explore",
-            _unwatched_hint(first),
-        )
+        raise nothing_seen(first, _unwatched_hint(first))
     if not setting.sources and not setting.services:
         raise ChaosError(
             "nothing-watched",

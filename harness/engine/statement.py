@@ -81,6 +81,7 @@ def _beside(result: Exploration, setting: Setting) -> list[str]:
     if result.unheld:
         parts.append("not held back from the network: " + ", ".join(result.unheld))
     parts += told_of(result.asked)
+    parts += result.not_explored
     return parts
 
 
@@ -132,7 +133,7 @@ def interruption(problem: BaseException) -> str:
 def _covered(result: Exploration, setting: Setting, cut_at: int, reduced: bool) -> str:
     exact = not (result.unintercepted or result.drifted or result.flaky or result.skipped or result.errors)
     exact = exact and not (result.concurrent or result.inside or result.asked)
-    exact = exact and not (result.unheld or result.unordered)
+    exact = exact and not (result.unheld or result.unordered or result.not_explored)
     word = "exhaustive: " if exact and setting.shard[1] == 1 and not setting.hosts else ""
     part = "" if setting.shard[1] == 1 else f"shard {setting.shard[0]} of {setting.shard[1]} of "
     faults = "every selected fault" if result.skipped == {} else "selected faults"

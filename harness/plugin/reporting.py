@@ -171,7 +171,8 @@ class Reporting:
         if self._results:
             terminalreporter.section("chaos")
             for line in terminal.summary(self._results, self._commands):
-                terminalreporter.line(line)
+                missed = line.startswith(terminal.NOT_EXPLORED)
+                terminalreporter.line(line, yellow=missed, bold=missed)
         where = self._config.getoption("allure_report_dir", None)
         if self._results and where:
             config = Path(terminal.__file__).with_name("allurerc.mjs")

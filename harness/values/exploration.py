@@ -1,15 +1,23 @@
 """The result of an exploration, as every report writes it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .causes import Cause
 
+_SHOWN = 3
+
 
 def counted(number: int, thing: str) -> str:
     """Return so many things in words: ``1 violation``, ``2 violations``."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def some_of(names: Iterable[str]) -> str:
+    """Return the first few names, and how many more there are."""
+    first, rest = (known := list(names))[:_SHOWN], known[_SHOWN:]
+    return ", ".join(first) + (f" and {len(rest)} more" if rest else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ class Exploration:
         asked: hosts that nobody declared, and the agent's line, where it only looked, was refused, and went on.
         unheld: what could reach the network and is not held back from it: programs, native code, Unix sockets.
         unordered: what was left to the machine: locks that are Python's own, and what took long in real time.
+        not_explored: which lines start processes that change what is watched, and what.
         growing: what grows with each restart, so that further crashes were not tried.
         not_tried: families of faults of which some were left out: how many were tried, of how many.
         notes: what a user should know of what was watched: that it is large, what of it is left alone.
@@ -96,6 +105,7 @@ class Exploration:
     asked: tuple[str, ...] = ()
     unheld: tuple[str, ...] = ()
     unordered: tuple[str, ...] = ()
+    not_explored: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
     growing: tuple[str, ...] = ()
     not_tried: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -137,5 +147,6 @@ class Exploration:
             "violations": [finding.as_json() for finding in self.violations],
             "flaky": list(self.flaky),
             "errors": list(self.errors),
+            **({"not_explored": list(self.not_explored)} if self.not_explored else {}),
             **({"notes": list(self.notes)} if self.notes else {}),
         }

@@ -1,0 +1,181 @@
+"""Whose a change is that no point of the process made: a process that it started, or native code."""
+
+import os
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from ..boundary.channel import Noted, Started
+from ..values.errors import ChaosError
+from ..values.exploration import some_of
+from ..values.places import Place
+from ..values.points import Point, When, canonical
+from .lives import Lived, Snapshot
+
+_OF_TWO_PATHS = ("link", "rename", "replace", "symlink")
+
+
+@dataclass(slots=True)
+class _Process:
+    """A process that the agent started, and where; its pid is 0 before it is known."""
+
+    pid: int
+    place: Place
+
+
+class Unseen:
+    """Hears what one process starts, and names for each unexplained change who can have made it.
+
+    A started process can have made a change if it was alive at the look before it, or was started since. So it is
+    forgotten at the first look after its end.
+
+    Args:
+        changed: returns the names that differ between two states of the outside.
+        on_disk: the names of folders and files that are watched or private.
+    """
+
+    def __init__(
+        self, lived: Lived, changed: Callable[[Snapshot, Snapshot], list[str]], on_disk: Collection[str]
+    ) -> None:
+        self._lived, self._changed, self._on_disk = lived, changed, on_disk
+        self._processes: list[_Process] = []
+        self._passed: list[str] = []  # effects of Python's that only the audit hook saw, since the last look
+        self._maps_memory = False
+
+    def started(self, message: Started) -> None:
+        """Know a process of the agent's; it is told once before it begins, and once with its pid."""
+        known = next((one for one in self._processes if not one.pid and one.place == message.place), None)
+        if known is not None and message.pid:
+            known.pid = message.pid
+        else:
+            self._processes.append(_Process(message.pid, message.place))
+        line = _line(message.place)
+        if line not in self._lived.started:
+            self._lived.started.append(line)
+
+    def heard(self, noted: Noted) -> bool:
+        """Take a note of what can explain a change; returns whether nobody else needs it."""
+        if noted.kind == "unintercepted":
+            self._passed.append(noted.text)
+        self._maps_memory = self._maps_memory or noted.kind == "maps_memory"
+        return noted.kind == "maps_memory"
+
+    def look(self, before: Snapshot | None, after: Snapshot, point: Point | None = None, when: When = "before") -> None:
+        """Explain what changed between two looks, the later one at a point, or at the end of the process.
+
+        What changed while a point's own effect was under way is that effect's, except what it has nothing to do with
+        while another process is alive.
+        """
+        names = [] if before is None else self._changed(before, after)
+        if point is not None and point.kind == "process" and when == "after":
+            if names:
+                self._lived.inside.append(str(point))
+                self._by(names, [_Process(0, self._lived.places.get(point, ())), *self._processes])
+        elif point is None or when == "before":
+            if names and self._processes:
+                self._by(names, self._processes)
+            else:
+                self._by_nobody(names)
+        elif self._processes:
+            self._by([name for name in names if not self._is_of(point, name)], self._processes)
+        self._passed.clear()
+        self._processes = [one for one in self._processes if not one.pid or self._is_alive(one.pid)]
+
+    def _by(self, names: Iterable[str], processes: Iterable[_Process]) -> None:
+        """Note that one of these processes wrote what has these names."""
+        places = sorted({one.place for one in processes}, key=lambda place: [(f.file, f.line) for f in place])
+        lines = tuple(dict.fromkeys(map(_line, places)))
+        for name in names:
+            self._lived.written.setdefault(lines, {})[name] = None
+
+    def _by_nobody(self, names: list[str]) -> None:
+        passed = [text for text in self._passed if text.partition(" ")[2]]
+        told = {text.partition(" ")[2] for text in passed}
+        for name in names:
+            if canonical(name) in told:
+                continue
+            if name.partition("/")[0] not in self._on_disk:
+                seen = "and nothing was seen to ask for it"
+            elif passed:
+                seen = f"and only this was seen: {some_of(passed)}"
+            elif self._maps_memory:
+                seen = "and no effect of Python's was seen: a memory map or native code wrote it"
+            else:
+                seen = "and no effect of Python's was seen: native code wrote it"
+            self._lived.unintercepted.append(f"{name} changed, {seen}")
+
+    def _is_of(self, point: Point, name: str) -> bool:
+        """Return whether a point's own effect can have changed what has this name."""
+        if point.kind == "file" and point.verb not in _OF_TWO_PATHS:
+            target = canonical(point.target)
+            return name == target or name.startswith(f"{target}/")
+        return point.kind in ("file", "sqlite") or name.partition("/")[0] not in self._on_disk
+
+    def _is_alive(self, pid: int) -> bool:
+        """Return whether a process runs, or has left one of its own behind.
+
+        An orphan belongs to the parent of the agent's process, and is told from the process that is forked ahead by
+        its group or session.
+        """
+        own = _stat(self._lived.pid)
+        parent = None if own is None else _stat(own.parent)
+        if own is None or parent is None:
+            return False
+        orphans = (_stat(child) for child in _children(own.parent) if child != self._lived.pid)
+        return _runs(_stat(pid)) or any(
+            _runs(orphan)
+            and orphan is not None
+            and (orphan.group == self._lived.pid or orphan.session != parent.session)
+            for orphan in orphans
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stat:
+    state: str
+    parent: int
+    group: int
+    session: int
+
+
+def _stat(pid: int) -> _Stat | None:
+    """Return what Linux tells of a process; None where there is none, and on other systems."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state, parent, group, session = file.read().rpartition(b")")[2].split()[:4]
+    except OSError:
+        return None
+    return _Stat(state.decode(), int(parent), int(group), int(session))
+
+
+def _runs(stat: _Stat | None) -> bool:
+    return stat is not None and stat.state not in "ZX"
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(child) for child in file.read().split()]
+    except OSError:
+        return []
+
+
+def _line(place: Place) -> str:
+    return f"{os.path.basename(place[0].file)}:{place[0].line}" if place else "the agent"
+
+
+def not_explored(lines: Iterable[str], names: Iterable[str]) -> str:
+    """Say that one of these lines starts a process that changes these names, and that nobody looked into it."""
+    return f"{' or '.join(lines)} starts a process that writes {some_of(sorted(names))}: not explored"
+
+
+def nothing_seen(lived: Lived, hint: str) -> ChaosError:
+    """Return the error for a fault-free run without any point: what it did all the same, or that it did nothing."""
+    told = [*map(not_explored, lived.written, lived.written.values()), *lived.unintercepted]
+    if not lived.written and lived.started:
+        told = [f"{some_of(lived.started)} starts a process, and nobody looks into that", *told]
+    if not told:
+        text = "the run touches nothing that is watched, private or a twin: there is nothing to explore"
+        return ChaosError("no-points", text, hint)
+    told.append("nothing else of the run is seen: there is nothing to explore")
+    how = "what Python code does in the agent's own process can be explored: open, os.replace, sqlite3, httpx …"
+    return ChaosError("no-points", "\n".join(told), how)
