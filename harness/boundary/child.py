@@ -95,7 +95,7 @@ class Order:
         show: whether what the agent prints is kept for people; only a first order's is.
         pids: of the processes that made the outside what it is.
         earlier: points that are numbered on.
-        drawn: names of temporary files that the outside shows.
+        drawn: names of temporary files that the outside shows; `torn_pids` numbers in it that are parts of pids.
         again: whether the process may get another order, where it is at rest after this one.
         stays: whether the process waits to be called again where an error leaves it, as a queue's worker does.
         goes_on: whether this is such a call, of the process as it is by now; it waits again, however it ends.
@@ -113,6 +113,7 @@ class Order:
     again: bool = False
     trace_once_struck: bool = False
     drawn: frozenset[str] = frozenset()
+    torn_pids: frozenset[int] = frozenset()
     stays: bool = False
     goes_on: bool = False
 
@@ -203,6 +204,7 @@ class Boundary:
             self._rest = Rest(self._gate)
         self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
         self._gate.trace_once_struck, self._gate.drawn = order.trace_once_struck, set(order.drawn)
+        self._gate.torn_pids = order.torn_pids
 
     def _carry_out(self, order: Order | None, channel: Channel) -> Ended:
         """Run the agent once."""

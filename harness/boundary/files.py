@@ -244,7 +244,7 @@ def _torn_write(gate: Gate, name: str, data: memoryview, write: Callable[[memory
     done = 0
     if crossing.tears:
         with gate.quiet():
-            done = write(data[: len(data) // 2])
+            done = write(crossing.first_part(data))
             _touch(gate, fd)
         armed = crossing.moment("middle")
         if armed is not None and isinstance(armed.strike, Fail):

@@ -25,6 +25,7 @@ from .flying import Flying
 from .footprint import Recorder
 from .holding import Holding, Wait
 from .places import Places
+from .tearing import middle_of
 from .turns import Turns
 
 _real_kill, _real_getpid, _real_exit = os.kill, os.getpid, os._exit
@@ -78,6 +79,10 @@ class Crossing:
         """Whether a write must be made in two parts here."""
         return self.size > 1 and (self.gate.trace or self.gate.expects(self.point, "middle"))
 
+    def first_part(self, data: memoryview) -> memoryview:
+        """Return what of a write reaches the disk before its middle."""
+        return data[: middle_of(data, _real_getpid())]
+
 
 class Gate:
     """Counts crossings, keeps the plan, and talks to the parent."""
@@ -105,6 +110,7 @@ class Gate:
         self._companions, self.holding, self._beside_programs = Companions(), Holding(), False
         self.turns = Turns(self)
         self._left: set[str] = set()
+        self.torn_pids: frozenset[int] = frozenset()  # numbers in the outside that are no pids but parts of some
         self.drawn: set[str] = set()  # names of temporary files: in the outside that it found, and its own
         self.lingers = False  # whether something was begun that leaves traces: a thread, a program, a socket
         self.networked = False  # whether there are services on real ports

@@ -1,8 +1,8 @@
 """Which pids are alive, by rule: what else runs on the machine is no part of the agent's outside.
 
 Alive are the process itself, its ancestors, and what the agent started, also what outlived its parent. Any other pid is
-dead: one that an earlier process of the agent left in a lock, half of one that was cut by a crash. Without the rule
-``12``, half of ``12345``, is alive or dead by chance.
+dead: one that an earlier process of the agent left in a lock, half of one that was cut by a crash, also where an
+ancestor has that number. Without the rule ``12``, half of ``12345``, is alive or dead by chance.
 """
 
 import errno
@@ -38,7 +38,7 @@ def install(gate: Gate) -> None:
         if not gate.active or not isinstance(pid, int) or pid < 1:
             return False
         with gate.quiet():
-            return not _is_ours(pid)
+            return not _is_ours(pid, ancestors=pid not in gate.torn_pids)
 
     def named(path: Any) -> bool:
         """Return whether a path leads to what the system tells of a process that is dead by the rule."""
@@ -60,18 +60,19 @@ def install(gate: Gate) -> None:
     sys.addaudithook(opening)
 
 
-def _is_ours(pid: int) -> bool:
-    """Return whether a pid is this process's, an ancestor's, or that of a process that the agent started.
+def _is_ours(pid: int, *, ancestors: bool) -> bool:
+    """Return whether a pid is this process's, that of a process that the agent started or, if asked, an ancestor's.
 
     What the agent started is below this process, or below its parent, which takes over who loses their own.
     """
     own, parent = _real_getpid(), _real_getppid()
-    if pid in (own, parent):
+    if pid == own:
         return True
     ancestor = parent
-    while (ancestor := _parent_of(ancestor)) > 0:
+    while ancestor > 0:
         if ancestor == pid:
-            return True
+            return ancestors
+        ancestor = _parent_of(ancestor)
     above = pid
     while (above := _parent_of(above)) > 0:
         if above in (own, parent):

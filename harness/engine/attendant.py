@@ -29,7 +29,6 @@ from ..boundary.channel import (
 from ..network.fronts import FrontProcess, gone
 from ..network.serving import TwinServer
 from ..twins.credentials import shown
-from ..values.contents import Content
 from ..values.errors import ChaosError
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
@@ -39,7 +38,7 @@ from ..values.points import Doer, Effect, Flight, Point, When
 from ..values.real_time import SERVICES_S
 from ..values.sources import Asking, Misanswering, Twin, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
-from ..world.cuts import cut_contents
+from ..world.cuts import Cuts
 from . import keys
 from .answers import changed_fields, headers
 from .budget import Deadline
@@ -63,7 +62,7 @@ class Overseer(Protocol):
     look_s: float | None
     names: set[str]
     asked: dict[str, None]
-    cuts: dict[Content, int]
+    cuts: Cuts
     credentials: dict[str, bytes]
     changed: Callable[[Snapshot, Snapshot], list[str]]
 
@@ -217,6 +216,7 @@ class Attendant:
     def follow(self, other: "Attendant") -> None:
         """Serve the same process as `other` did, which goes on: its connections are known."""
         self._wires.follow(other._wires)
+        self._unseen.follow(other._unseen)
 
     def settle(self) -> None:
         """Let what the process left on its connections come to its end."""
@@ -316,7 +316,8 @@ class Attendant:
         self._looked_s += time.monotonic() - began
         self._unseen.look(self._last, world, point, when)
         if when != "before" and point.verb == "write" and self._last is not None:
-            self._executor.cuts.update(cut_contents(self._last.disk, world.disk, self.clock))
+            sources = self._executor.setting.sources
+            self._executor.cuts.learn(sources, self._last.disk, world.disk, self.clock, lived.pids)
         lived.sightings.append(Sighting(point, when, world))
         self._last = world
 

@@ -15,12 +15,12 @@ from ..boundary.places import calling
 from ..boundary.printing import Printed
 from ..boundary.scope import Root
 from ..guard.guarding import Held
-from ..values.contents import Content
 from ..values.errors import ChaosError
 from ..values.history import Role
 from ..values.points import Point, drawn_in
 from ..values.real_time import FIRST_PROCESS_S
 from ..values.schedule import SWAP
+from ..world.cuts import Cuts
 from ..world.disk import Disk
 from .attendant import Attendant
 from .budget import Deadline
@@ -70,7 +70,7 @@ class Executor:
         self.written: dict[tuple[str, ...], dict[str, None]] = {}
         self.credentials: dict[str, bytes] = {}
         self.names: set[str] = set()
-        self.cuts: dict[Content, int] = {}
+        self.cuts = Cuts()
         self.limits = UNLIMITED
         self.patience_s = FIRST_PROCESS_S
         self.deadline = Deadline()
@@ -203,12 +203,9 @@ class Executor:
         """
         self.deadline.check()
         self._begin(start, stream)
+        begins = (role, tuple(plan), self.limits, f"{self.setting.seed}/{stream}", start.clock)
         order = child.Order(
-            role,
-            tuple(plan),
-            self.limits,
-            f"{self.setting.seed}/{stream}",
-            start.clock,
+            *begins,
             trace is True,
             show or role in self.shown,
             start.pids,
@@ -216,10 +213,11 @@ class Executor:
             self.reuse,
             trace_once_struck=trace == "once struck",
             drawn=self._drawn_in(start),
+            torn_pids=self.cuts.torn_pids(start.disk),
             stays=again is not None,
         )
         lived = Lived(role, start, planned=sum(armed.injection.fault != SWAP for armed in plan))
-        channel, used = self.processes.next()
+        channel, used = self.processes.next(order.torn_pids)
         self.executions += 1
         lived.pid, lived.pids = self.processes.pid, start.pids | {self.processes.pid}
         attendant = self._attended(order, lived, channel, again, apart)
@@ -268,9 +266,8 @@ class Executor:
             first.called_again.append(lived)
             self.executions += 1
             call = replace(order, role="recover", plan=(), start=start.clock, pids=start.pids, earlier=earlier)
-            attendant.attend(
-                replace(call, goes_on=True, trace_once_struck=False, drawn=order.drawn | self._drawn_in(start))
-            )
+            call = replace(call, drawn=order.drawn | self._drawn_in(start), torn_pids=self.cuts.torn_pids(start.disk))
+            attendant.attend(replace(call, goes_on=True, trace_once_struck=False))
         if attendant.leaves:
             attendant.attend(child.Finish())
         return attendant

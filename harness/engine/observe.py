@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..boundary.armed import Limits
@@ -11,7 +12,7 @@ from ..values.hosts import told_of
 from ..values.http import HttpRequest
 from ..values.points import canonical
 from ..values.trees import differing
-from ..values.world import World
+from ..values.world import Entry, World
 from ..world.compare import Masks, learn
 from .execute import Executor
 from .lens import Lens
@@ -75,7 +76,8 @@ def observe(setting: Setting, executor: Executor, lens: Lens) -> Baseline:
         others.append(_another(executor, initial, first, 2, _THIRD_LIFE_S))
         lens.masks = _learn(lens, [first, *others])
     lens.forget_identities()
-    executor.processes.taken = _numbers(lens.world(initial)) | _numbers(lens.world(first.end))
+    ends = _numbers(lens.world(initial)) | _numbers(lens.world(first.end))
+    executor.processes.taken = ends | _numbers_between(lens, initial, first)
     lives = [first, *others]
     executor.limits = Limits(
         calls=max(60, 12 * max(life.calls for life in lives)),
@@ -106,10 +108,25 @@ def _let_the_second_pass() -> None:
 
 def _numbers(world: World) -> frozenset[int]:
     """Return the numbers in a world that could be taken for pids."""
-    texts = [repr((world.tables, world.resources, world.private_tables)).encode()]
-    for entries in (world.entries, world.private_entries):
-        texts += [part for path, entry in entries.items() for part in (os.fsencode(path), entry.legible)]
-    return frozenset(int(number) for text in texts for number in _NUMBER.findall(text))
+    rows = repr((world.tables, world.resources, world.private_tables)).encode()
+    return frozenset(map(int, _NUMBER.findall(rows))).union(
+        *(_numbers_of(*item) for entries in (world.entries, world.private_entries) for item in entries.items())
+    )
+
+
+def _numbers_between(lens: Lens, initial: Snapshot, run: Lived) -> frozenset[int]:
+    """Return the numbers in files that a run makes and does not leave, or changes once more."""
+    before, known = lens.world(initial), set[tuple[str, Entry]]()
+    for sighting in run.sightings:
+        world = lens.world(sighting.world)
+        for old, new in ((before.entries, world.entries), (before.private_entries, world.private_entries)):
+            known.update((path, entry) for path in differing(old, new) if (entry := new.get(path)) is not None)
+    return frozenset().union(*(_numbers_of(*item) for item in known))
+
+
+def _numbers_of(path: str, entry: Entry) -> Iterator[int]:
+    for text in (os.fsencode(path), entry.legible):
+        yield from map(int, _NUMBER.findall(text))
 
 
 def _must_work(life: Lived) -> None:

@@ -35,8 +35,14 @@ class Processes:
         if self._resting is None:
             self.bury()
 
-    def next(self) -> tuple[Channel, bool]:
-        """Return the line to the next process, and whether it has carried out another order before."""
+    def next(self, others: frozenset[int] = frozenset()) -> tuple[Channel, bool]:
+        """Return the line to the next process, and whether it has carried out another order before.
+
+        `others` are further pids that it may not have.
+        """
+        if self.pid in others:
+            self.retire()
+            self.bury()
         if self._resting is not None:
             return self._resting, True
         if self._nursery is None:
@@ -44,7 +50,7 @@ class Processes:
             self._started(self._nursery.pid)
         for _ in range(_SENT_AWAY):
             self.pid, channel = self._nursery.child()
-            if self.pid not in self.taken:
+            if self.pid not in self.taken and self.pid not in others:
                 return channel, False
             channel.close()
             self._nursery.reap(self.pid)

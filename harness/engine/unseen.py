@@ -52,6 +52,10 @@ class Unseen:
         if line not in self._lived.started:
             self._lived.started.append(line)
 
+    def follow(self, other: "Unseen") -> None:
+        """Know what the same process has started before it was called again."""
+        self._processes, self._maps_memory = other._processes, other._maps_memory
+
     def heard(self, noted: Noted) -> bool:
         """Take a note of what can explain a change; returns whether nobody else needs it."""
         if noted.kind == "unintercepted":

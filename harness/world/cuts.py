@@ -2,48 +2,92 @@
 
 By itself it does not show: `3f2a81bc-12` may be a name that somebody chose. The whole value does, as soon as the write
 is done. Without this, each crash in the middle of a draft with a uuid in it would leave one more world.
+
+Half of a pid is a short number, so it is known by its file, too. Which number it is, and whether two halves are equal,
+is chance: ``16`` of ``16987`` was another world than ``17`` of ``17012``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
 
 from ..values.contents import Content, is_large
-from .disk import DiskState
+from .disk import DiskState, Source
 from .moments import NEAR_S, moment_of_text
-from .pieces import SLOT
+from .pieces import SLOT, UNCUT, Cut
+from .raw import Key
 from .shapes import looks_random
 
 _AROUND = 300
 _ALWAYS = ("uuid", "message_id", "fraction")
 
 
-def cut_contents(torn: DiskState, done: DiskState, clock: float) -> Iterator[tuple[Content, int]]:
-    """Yield the contents of files that a write in `torn` had written in part, and how long the cut value at the end is.
+@dataclass(slots=True)
+class Cuts:
+    """What torn writes have left so far.
 
-    `done` is the outside after that write, `clock` the time (epoch seconds).
+    Attributes:
+        values: how many characters at the end of a content are the first part of a volatile value.
+        pids: the same for the first part of a pid, by the name and the content of its file.
+        contents: all of these contents.
     """
-    for key, entry in done.files.items():
-        before = torn.files.get(key)
-        if before is not None and before is not entry and before.kind == entry.kind == "file":
-            if is_large(before.held) or is_large(entry.held):
-                continue  # compared as a whole: no value in it has a name
-            size = cut_size(before.content, entry.content, clock)
-            if size:
-                yield before.held, size
+
+    values: dict[Content, int] = field(default_factory=dict)
+    pids: dict[tuple[str, Content], int] = field(default_factory=dict)
+    contents: set[Content] = field(default_factory=set)
+    _keys: dict[tuple[str, Content], Key] = field(default_factory=dict)
+
+    def learn(
+        self, sources: Sequence[Source], torn: DiskState, done: DiskState, clock: float, pids: Set[int] = frozenset()
+    ) -> None:
+        """Note what a write had written in part in `torn`; `done` is the outside after it, `clock` the time.
+
+        `pids` are those of the processes that wrote.
+        """
+        for key, entry in done.files.items():
+            before = torn.files.get(key)
+            if before is not None and before is not entry and before.kind == entry.kind == "file":
+                if is_large(before.held) or is_large(entry.held):
+                    continue  # compared as a whole: no value in it has a name
+                cut = cut_of(before.content, entry.content, clock, pids)
+                if cut.of_pid:
+                    name = f"{sources[key[0]].name}/{key[1]}" if key[1] else sources[key[0]].name
+                    self.pids[name, before.held], self._keys[name, before.held] = cut.size, key
+                elif cut.size:
+                    self.values[before.held] = cut.size
+                if cut.size:
+                    self.contents.add(before.held)
+
+    def of(self, name: str, content: Content) -> Cut:
+        """Return what of a file is the first part of something."""
+        size = self.pids.get((name, content), 0)
+        return Cut(size, of_pid=True) if size else Cut(self.values.get(content, 0))
+
+    def torn_pids(self, state: DiskState) -> frozenset[int]:
+        """Return the numbers that are no pids but the first parts of some, in files as they are now."""
+        found = set()
+        for (name, content), key in self._keys.items():
+            entry = state.files.get(key)
+            if entry is not None and entry.kind == "file" and entry.held == content:
+                found.add(int(entry.content.decode()[-self.pids[name, content] :]))
+        return frozenset(found)
 
 
-def cut_size(kept: bytes, whole: bytes, clock: float) -> int:
-    """Return how many characters at the end of `kept` are the first part of a volatile value in `whole`; 0 for none."""
+def cut_of(kept: bytes, whole: bytes, clock: float, pids: Set[int] = frozenset()) -> Cut:
+    """Return what at the end of `kept` is the first part of a volatile value in `whole`."""
     if len(kept) >= len(whole) or not whole.startswith(kept):
-        return 0
+        return UNCUT
     try:
         before, after = kept.decode(), whole[len(kept) :].decode()
     except UnicodeDecodeError:
-        return 0
+        return UNCUT
     near = before[-_AROUND:]
     for match in SLOT.finditer(near + after[:_AROUND]):
         if match.start() < len(near) < match.end():
-            return len(near) - match.start() if _is_volatile(match.lastgroup or "", match.group(), clock) else 0
-    return 0
+            kind, text, size = match.lastgroup or "", match.group(), len(near) - match.start()
+            if kind in ("number", "tail") and text.isdigit() and len(text) < 8 and int(text) in pids:
+                return Cut(size, of_pid=True)
+            return Cut(size) if _is_volatile(kind, text, clock) else UNCUT
+    return UNCUT
 
 
 def _is_volatile(kind: str, text: str, clock: float) -> bool:

@@ -8,18 +8,18 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from hashlib import blake2b
-from types import MappingProxyType
 
 from ..values.contents import Content
 from ..values.points import hide_drawn
 from ..values.trees import Tree, above
 from ..values.world import Entry, Row, World
+from .cuts import Cuts
 from .masks import Masks
 from .moments import NEAR_S, moment_of_text
-from .pieces import DRAWN, Piece, PieceBuilder, Slot, entry_piece, rows_piece
+from .pieces import DRAWN, Cut, Piece, PieceBuilder, Slot, entry_piece, rows_piece
 from .remembering import Remembered
 
-NOTHING_CUT: Mapping[Content, int] = MappingProxyType({})
+NOTHING_CUT = Cuts()
 NONE_DRAWN: Set[str] = frozenset()
 _AGES_S = (10, 60, 600, 3600, 86400)
 _CACHED, _CACHED_BYTES = 4096, 128 << 20
@@ -31,14 +31,14 @@ def identity(
     masks: Masks,
     pids: frozenset[int],
     roots: Mapping[str, str],
-    cuts: Mapping[Content, int] = NOTHING_CUT,
+    cuts: Cuts = NOTHING_CUT,
     drawn: Set[str] = NONE_DRAWN,
 ) -> str:
     """Return a hash of all that a recovery of this world could read, private state included.
 
     `clock` is the time (epoch seconds) at which it would start, `pids` are those of the processes that wrote, and
-    `roots` gives the name of the source for each absolute path. `cuts` says of torn contents how many characters at
-    their end are the first part of a volatile value. `drawn` has the names that ``tempfile`` drew so far.
+    `roots` gives the name of the source for each absolute path. `cuts` knows of torn contents what at their end is the
+    first part of a volatile value. `drawn` has the names that ``tempfile`` drew so far.
     """
     pieces = _pieces_of(masks, roots, drawn)
     things: list[_Thing] = []
@@ -148,7 +148,7 @@ class _Pieces:
     def __init__(self, masks: Masks, roots: Mapping[str, str], drawn: Set[str]) -> None:
         self.masks, self.drawn = masks, drawn
         self._roots = sorted(roots.items(), key=lambda root: len(root[0]), reverse=True)
-        self._entries: Remembered[tuple[str, Entry, int], Piece] = Remembered(_CACHED_BYTES)
+        self._entries: Remembered[tuple[str, Entry, Cut], Piece] = Remembered(_CACHED_BYTES)
         self._rows: OrderedDict[tuple[str, int], tuple[list[Row], Piece]] = OrderedDict()
         self._folders: Remembered[int, _Folder] = Remembered(_CACHED_BYTES)
         self._names: dict[str, Piece] = {}
@@ -173,12 +173,12 @@ class _Pieces:
             self._names[name] = builder.piece()
         return self._names[name]
 
-    def folder(self, part: Mapping[str, Entry], cuts: Mapping[Content, int]) -> _Folder:
+    def folder(self, part: Mapping[str, Entry], cuts: Cuts) -> _Folder:
         """Return what is in a folder; that of the same part of a world is remembered."""
 
         def make() -> _Folder:
             things = [
-                (self.name(path), self.entry(path, entry, cuts.get(entry.held, 0))) for path, entry in part.items()
+                (self.name(path), self.entry(path, entry, cuts.of(path, entry.held))) for path, entry in part.items()
             ]
             still = [thing for thing in things if _is_still(thing)]
             moving = [thing for thing in things if not _is_still(thing)]
@@ -187,9 +187,9 @@ class _Pieces:
             return _Folder(part, moving, still, _digest(still), numbers, contents)
 
         folder = self._folders.get(id(part), make, lambda found: 100 * (len(part) + len(found.numbers)))
-        return folder if folder.contents.isdisjoint(cuts) else make()
+        return folder if folder.contents.isdisjoint(cuts.contents) else make()
 
-    def entry(self, path: str, entry: Entry, cut: int) -> Piece:
+    def entry(self, path: str, entry: Entry, cut: Cut) -> Piece:
         """Return the piece of a path."""
 
         def make() -> Piece:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..values.world import Entry, Row
 from .binary import readable
@@ -26,7 +26,19 @@ SLOT = re.compile(
     r"|(?P<fraction>(?<![\w])0+\.\d{12,}(?!\w))"
     r"|(?P<number>(?<![\w.])\d{2,19}(?:\.\d+)?(?![\w]))"
     r"|(?P<word>[A-Za-z0-9]{8,})"
+    r"|(?P<tail>(?:(?<=_)|(?<=[A-Za-z_]\.))\d{2,7}(?!\w|\.\d))"  # as in worker_1234, report.1234.tmp
 )
+"""What of a text is perhaps volatile. Numbers that are no times and at most seven digits long are, if they are pids."""
+
+
+class Cut(NamedTuple):
+    """How many characters at the end of a text are the first part of a volatile value, and whether that is a pid."""
+
+    size: int
+    of_pid: bool = False
+
+
+UNCUT = Cut(0)
 
 
 @dataclass(slots=True)
@@ -106,21 +118,24 @@ def _scan(text: str) -> Piece:
         kind, found = match.lastgroup, match.group()
         if kind == "word" and not looks_random(found):
             return found
-        slots.append(("time" if kind == "time" else "number" if kind == "number" else "name", found))
+        slots.append(("time" if kind == "time" else "number" if kind in ("number", "tail") else "name", found))
         return "\0"
 
     return SLOT.sub(slot, text), tuple(slots)
 
 
-def entry_piece(entry: Entry, mask: ThingMask, by_lines: bool, shorten: Callable[[str], str], cut: int = 0) -> Piece:
-    """Return the piece of one path: its kind, mode and content, of which the last `cut` characters are volatile."""
+def entry_piece(
+    entry: Entry, mask: ThingMask, by_lines: bool, shorten: Callable[[str], str], cut: Cut = UNCUT
+) -> Piece:
+    """Return the piece of one path: its kind, mode and content, of which what is `cut` is volatile."""
     builder = PieceBuilder(shorten)
     builder.literal(f"{entry.kind} {entry.mode:o} ")
-    if cut:
+    if cut.size:
         text = entry.content.decode()
-        entry = replace(entry, held=text[:-cut].encode())
-        builder.literal("torn \0 ")
-        builder.slots.append(("hidden", text[-cut:]))
+        entry = replace(entry, held=text[: -cut.size].encode())
+        builder.literal("torn pid " if cut.of_pid else "torn \0 ")
+        if not cut.of_pid:
+            builder.slots.append(("hidden", text[-cut.size :]))
     content = entry.legible
     document = None if mask.is_empty() else read_document(content, by_lines)
     if mask.whole:

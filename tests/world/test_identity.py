@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rollproof.values.world import Entry, World
 from rollproof.world.compare import Masks, learn
-from rollproof.world.cuts import cut_size
+from rollproof.world.cuts import Cuts, cut_of
 from rollproof.world.identity import identity
+from rollproof.world.pieces import UNCUT, Cut
 
 from .worlds import NOW, finished, law, text_file
 
@@ -189,7 +190,8 @@ DONE = json.dumps({"night": "2024-05-02", "export": "3f2a81bc-1234-4567-89ab-012
 def torn(done: str, size: int) -> str:
     """Return the identity of a world in which the first `size` characters of a file were written."""
     content = done[:size].encode()
-    cuts = {content: cut_size(content, done.encode(), NOW)}
+    cut = cut_of(content, done.encode(), NOW)
+    cuts = Cuts({content: cut.size}, contents={content})
     return identity(text(done[:size]), NOW, Masks(), frozenset(), {}, cuts)
 
 
@@ -231,8 +233,8 @@ def test_half_a_time_still_stands_to_the_clock():
 )
 def test_only_what_is_volatile_as_a_whole_is_volatile_in_part(kept, whole, size):
     """A time near the clock and what looks generated are; a number, a word, an old date and a value not cut are not."""
-    assert cut_size(kept.encode(), whole.encode(), NOW) == size
-    assert cut_size(b"\xff" + kept.encode(), b"\xff" + whole.encode(), NOW) == 0
+    assert cut_of(kept.encode(), whole.encode(), NOW) == Cut(size)
+    assert cut_of(b"\xff" + kept.encode(), b"\xff" + whole.encode(), NOW) == UNCUT
 
 
 def test_names_that_tempfile_drew_are_renamed():
@@ -246,3 +248,40 @@ def test_names_that_tempfile_drew_are_renamed():
     assert two("k3j_9x2a", "k3j_9x2a") == two("b0_zzq17", "b0_zzq17")
     assert two("k3j_9x2a", "k3j_9x2a") != two("k3j_9x2a", "b0_zzq17")
     assert two("k3j_9x2a", "k3j_9x2a") != two("somebody", "somebody")
+
+
+def torn_pid(pid: int, size: int, shape: str = "{}", *, of: str = "own/lock") -> tuple[Cuts, World]:
+    """Return a world in which `size` characters of a file with a pid were written, and what is known of that."""
+    whole = shape.format(pid)
+    kept = whole[:size].encode()
+    cut = cut_of(kept, whole.encode(), NOW, {pid})
+    assert cut.of_pid
+    world = World(private_entries={"own/lock": text_file(whole[:size]), "own/count": text_file("16")})
+    return Cuts(pids={(of, kept): cut.size}, contents={kept}), world
+
+
+@pytest.mark.parametrize(("shape", "size"), [("{}", 2), ('{{"pid": {}}}', 10), ("worker_{}", 9)])
+def test_which_half_of_a_pid_a_crash_left_is_nothing(shape, size):
+    """Half of 16987 and half of 21012 are one world, and another one than a whole pid."""
+    found = set()
+    for pid in (16987, 21012):
+        cuts, world = torn_pid(pid, size, shape)
+        found.add(identity(world, NOW, Masks(), frozenset({pid}), {}, cuts))
+        whole = replace(world, private_entries={"own/lock": text_file(shape.format(pid))})
+        assert name(whole, pids=(pid,)) not in found
+    assert len(found) == 1
+
+
+def test_another_file_that_reads_like_half_of_a_pid_counts():
+    """A counter of the agent's is no lock, and 16 of something are not 17."""
+    cuts, world = torn_pid(16987, 2)
+    other = replace(world, private_entries={**world.private_entries, "own/count": text_file("17")})
+    assert identity(world, NOW, Masks(), frozenset(), {}, cuts) != identity(other, NOW, Masks(), frozenset(), {}, cuts)
+
+
+@pytest.mark.parametrize("text_of", ["worker_{}", "lock.{}", "draft.{}.tmp", "_{}"])
+def test_a_pid_behind_a_word_and_a_mark_is_one(text_of):
+    """And a number that is no pid counts as it reads."""
+    one, two = (name(text(text_of.format(pid)), pids=(pid,)) for pid in (16987, 21012))
+    assert one == two
+    assert name(text(text_of.format(16987))) != name(text(text_of.format(21012)))
