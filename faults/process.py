@@ -14,6 +14,16 @@ def kill(effect: Effect) -> Iterator[Strike]:
     yield Kill()
 
 
+@fault("process.pid_reused", at="*", when=("before", "middle", "after"), by_default=False)
+def pid_reused(effect: Effect) -> Iterator[Strike]:
+    """The process dies by SIGKILL, and another program has its pid from then on: who asks whether that runs hears yes.
+
+    Not tried unless selected: a lock that trusts a pid is common, and its users accept that it can be stuck.
+    """
+    if effect.point.kind != "clock":
+        yield Kill(pid_reused=True)
+
+
 @fault("process.interrupt", at="*", when=("before", "after"))
 def interrupt(effect: Effect) -> Iterator[Strike]:
     """Somebody presses Ctrl-C: KeyboardInterrupt, before an effect, or after it and before its result is used.

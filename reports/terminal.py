@@ -147,7 +147,7 @@ def summary(explorations: Sequence[dict[str, Any]], commands: Mapping[str, Repla
 def listing(faults: Iterable[Fault], invariants: Iterable[Invariant]) -> str:
     """Return what is installed, one line each."""
     lines = ["faults:"]
-    lines += [f"  {fault.name:<28} {fault.doc}" for fault in faults]
+    lines += [f"  {f.name:<28} {f.doc}{'' if f.by_default else ' (only where it is selected)'}" for f in faults]
     lines += ["invariants:", *(f"  {invariant.name:<28} {invariant.doc}" for invariant in invariants)]
     lines += [
         "twins:",

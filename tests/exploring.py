@@ -19,7 +19,8 @@ def options(**changed: Any) -> Options:
     faults = with_twins(Builtins().pytest_chaos_faults())
     known = {fault.name: fault for fault in faults}
     invariants = tuple(Builtins().pytest_chaos_invariants())
-    settings = {"active": True, "faults": tuple(known.values()), "known": known, "invariants": invariants}
+    usual = tuple(fault for fault in faults if fault.by_default)
+    settings = {"active": True, "faults": usual, "known": known, "invariants": invariants}
     return Options(**{**settings, **changed})
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import atexit
 import contextvars
-import ctypes
 import gc
 import inspect
 import os
@@ -48,6 +47,7 @@ from . import (
 )
 from .armed import Armed, Limits
 from .channel import Channel, Ended
+from .detaching import detach
 from .gate import Gate
 from .guard import Guard
 from .places import Places
@@ -57,8 +57,6 @@ from .transport import unreachable_in
 
 _real_exit = os._exit
 _NUMBER = re.compile(r"(?<!\d)\d{1,9}(?!\d)")
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 _MAX_VALUE_BYTES = 1 << 20
 
 
@@ -96,6 +94,7 @@ class Order:
         pids: of the processes that made the outside what it is.
         earlier: points that are numbered on.
         drawn: names of temporary files that the outside shows; `torn_pids` numbers in it that are parts of pids.
+        reused_pids: of earlier processes, which another program has by now.
         again: whether the process may get another order, where it is at rest after this one.
         stays: whether the process waits to be called again where an error leaves it, as a queue's worker does.
         goes_on: whether this is such a call, of the process as it is by now; it waits again, however it ends.
@@ -114,6 +113,7 @@ class Order:
     trace_once_struck: bool = False
     drawn: frozenset[str] = frozenset()
     torn_pids: frozenset[int] = frozenset()
+    reused_pids: frozenset[int] = frozenset()
     stays: bool = False
     goes_on: bool = False
 
@@ -147,7 +147,7 @@ class Boundary:
         http.carry(http.Exchange(self._gate, agent.twins, guard.refuse, agent.reach))
         sqlite.install(self._gate, scope, self._reads, self._time)
         files.install(self._gate, scope, self._reads)
-        pids.install(self._gate)
+        self._earlier_pids = pids.install(self._gate)
         listing.install(self._gate, scope, agent.seed, self._reads.linked)
         reads.install(self._gate, self._reads)
         self._programs = programs.install(self._gate)
@@ -164,7 +164,7 @@ class Boundary:
         """Be one process of the agent, from its order to its end, and again where it is at rest; never returns."""
         code = 70
         try:
-            _detach()
+            detach()
             os.register_at_fork(after_in_child=channel.close)  # who outlives this process must not keep its line open
             ended = self._carry_out(self._await_order(channel), channel)
             while ended.rests or ended.waits:
@@ -204,7 +204,7 @@ class Boundary:
             self._rest = Rest(self._gate)
         self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
         self._gate.trace_once_struck, self._gate.drawn = order.trace_once_struck, set(order.drawn)
-        self._gate.torn_pids = order.torn_pids
+        self._earlier_pids.know(order.torn_pids, order.reused_pids)
 
     def _carry_out(self, order: Order | None, channel: Channel) -> Ended:
         """Run the agent once."""
@@ -294,32 +294,6 @@ def _ended(
 def _type_name(kind: type) -> str:
     """Return the name of a type, with its module where it is no builtin."""
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def adopt_orphans() -> None:
-    """Become the parent of whatever its descendants leave running, in a session of its own or not."""
-    if _prctl is not None:
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def end_with_parent(number: int = signal.SIGKILL) -> None:
-    """Let this process get a signal when its parent ends, however that ends."""
-    if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, number)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _detach() -> None:
-    """Cut what a fork shares with its parent: its process group, exit handlers, the running loop."""
-    end_with_parent()
-    os.setpgid(0, 0)
-    gc.enable()
-    weakref.finalize._registry.clear()  # type: ignore[attr-defined]
-    atexit._clear()
-    atexit.register(weakref.finalize._exitfunc)  # type: ignore[attr-defined]
-    weakref.finalize._registered_with_atexit = True  # type: ignore[attr-defined]
-    asyncio._set_running_loop(None)
-    locks.keep_internals_plain()
 
 
 def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, order: Order) -> Ended:

@@ -110,7 +110,6 @@ class Gate:
         self._companions, self.holding, self._beside_programs = Companions(), Holding(), False
         self.turns = Turns(self)
         self._left: set[str] = set()
-        self.torn_pids: frozenset[int] = frozenset()  # numbers in the outside that are no pids but parts of some
         self.drawn: set[str] = set()  # names of temporary files: in the outside that it found, and its own
         self.lingers = False  # whether something was begun that leaves traces: a thread, a program, a socket
         self.networked = False  # whether there are services on real ports

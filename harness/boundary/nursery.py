@@ -19,7 +19,8 @@ from ..values.errors import ChaosError
 from ..values.real_time import DYING_S
 from . import memory
 from .channel import Channel
-from .child import Agent, Boundary, adopt_orphans, end_with_parent
+from .child import Agent, Boundary
+from .detaching import adopt_orphans, end_with_parent
 
 _FORK, _WAIT = b"F", b"W"
 _NUMBER = struct.Struct("!i")

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import patching
+from .another_program import EarlierPids
 from .gate import Gate
 
 _real_open, _real_getpid, _real_getppid = os.open, os.getpid, os.getppid
@@ -29,16 +30,20 @@ def originals() -> list[object]:
     return [getattr(os, name) for name in names if hasattr(os, name)]
 
 
-def install(gate: Gate) -> None:
-    """Answer for pids by the rule. For a child process: there is no way back. Before who notes what is asked."""
+def install(gate: Gate) -> EarlierPids:
+    """Answer for pids by the rule. For a child process: there is no way back. Before who notes what is asked.
+
+    Returns what is to be told of earlier processes, before each run.
+    """
+    earlier = EarlierPids(gate)
     if not sys.platform.startswith("linux"):
-        return
+        return earlier
 
     def is_dead(pid: object) -> bool:
-        if not gate.active or not isinstance(pid, int) or pid < 1:
+        if not gate.active or not isinstance(pid, int) or pid < 1 or pid in earlier.reused:
             return False
         with gate.quiet():
-            return not _is_ours(pid, ancestors=pid not in gate.torn_pids)
+            return not _is_ours(pid, ancestors=pid not in earlier.torn)
 
     def named(path: Any) -> bool:
         """Return whether a path leads to what the system tells of a process that is dead by the rule."""
@@ -48,16 +53,17 @@ def install(gate: Gate) -> None:
         return match is not None and is_dead(int(match[1]))
 
     for name in ("kill", "pidfd_open"):
-        patching.replace(os, name, functools.partial(_signalling, is_dead))
+        patching.replace(os, name, functools.partial(_signalling, earlier, is_dead))
     for name in ("stat", "lstat", "access"):
-        patching.replace(os, name, functools.partial(_looking, named))
-    patching.replace(os, "listdir", functools.partial(_listing, is_dead))
+        patching.replace(os, name, functools.partial(_looking, earlier, named))
+    patching.replace(os, "listdir", functools.partial(_listing, earlier, is_dead))
 
     def opening(event: str, arguments: tuple[Any, ...]) -> None:
         if event in _OPENING and isinstance(arguments[0], (str, bytes)) and named(arguments[0]):
             raise FileNotFoundError(_NO_SUCH_FILE, os.strerror(_NO_SUCH_FILE), arguments[0])
 
     sys.addaudithook(opening)
+    return earlier
 
 
 def _is_ours(pid: int, *, ancestors: bool) -> bool:
@@ -95,19 +101,26 @@ def _parent_of(pid: int) -> int:
     return int(text.rpartition(b")")[2].split()[1])
 
 
-def _signalling(is_dead: Callable[[object], bool], original: Callable[..., Any]) -> Callable[..., Any]:
+def _signalling(
+    earlier: EarlierPids, is_dead: Callable[[object], bool], original: Callable[..., Any]
+) -> Callable[..., Any]:
     @functools.wraps(original)
     def signalling(pid: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_dead(pid):
+        reused = pid in earlier.reused
+        if reused and original.__name__ == "kill":
+            return None  # it reaches nobody: the other program is made up
+        if reused or is_dead(pid):
             raise ProcessLookupError(_NO_SUCH_PROCESS, os.strerror(_NO_SUCH_PROCESS))
         return original(pid, *args, **kwargs)
 
     return signalling
 
 
-def _looking(named: Callable[[Any], bool], original: Callable[..., Any]) -> Callable[..., Any]:
+def _looking(earlier: EarlierPids, named: Callable[[Any], bool], original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def looking(path: Any, *args: Any, **kwargs: Any) -> Any:
+        if (instead := earlier.path_instead(path)) is not None:
+            return original(instead, *args, **kwargs)
         if named(path):
             if original.__name__ == "access":
                 return False
@@ -117,11 +130,15 @@ def _looking(named: Callable[[Any], bool], original: Callable[..., Any]) -> Call
     return looking
 
 
-def _listing(is_dead: Callable[[object], bool], original: Callable[..., Any]) -> Callable[..., Any]:
+def _listing(
+    earlier: EarlierPids, is_dead: Callable[[object], bool], original: Callable[..., Any]
+) -> Callable[..., Any]:
     @functools.wraps(original)
     def listing(path: Any = ".") -> Any:
         found = original(path)
         if isinstance(path, (str, bytes)) and os.fsdecode(path).rstrip("/") == "/proc":
+            others = map(str, earlier.reused)
+            found += [other if isinstance(path, str) else os.fsencode(other) for other in others]
             return [name for name in found if not (os.fsdecode(name).isdecimal() and is_dead(int(name)))]
         return found
 

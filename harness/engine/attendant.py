@@ -5,13 +5,13 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal, Protocol
+from typing import Literal
 
 from ..boundary import interrupts
-from ..boundary.armed import Armed, Limits
+from ..boundary.armed import Armed
 from ..boundary.channel import (
     Act,
     Channel,
@@ -38,40 +38,16 @@ from ..values.points import Doer, Effect, Flight, Point, When
 from ..values.real_time import SERVICES_S
 from ..values.sources import Asking, Misanswering, Twin, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
-from ..world.cuts import Cuts
 from . import keys
 from .answers import changed_fields, headers
-from .budget import Deadline
 from .lives import Lived, Sighting, Snapshot
+from .overseer import Overseer
 from .refusals import Refusals
-from .setting import Setting
 from .unseen import Unseen
 from .watching import Watch
 from .wires import Wires, in_order
 
 _SHOWN_BYTES = 300
-
-
-class Overseer(Protocol):
-    """What it needs of the executor."""
-
-    setting: Setting
-    limits: Limits
-    patience_s: float
-    deadline: Deadline
-    look_s: float | None
-    names: set[str]
-    asked: dict[str, None]
-    cuts: Cuts
-    credentials: dict[str, bytes]
-    changed: Callable[[Snapshot, Snapshot], list[str]]
-
-    @property
-    def roots(self) -> Mapping[str, str]:
-        """Absolute paths of the sources and their readable names."""
-
-    def capture(self, clock: float, pids: frozenset[int] = ...) -> Snapshot:
-        """Look at the outside as it is now."""
 
 
 def _unpickled(data: bytes) -> object:
@@ -232,6 +208,18 @@ class Attendant:
             if self._executor.setting.proxies is not None:
                 self._executor.setting.proxies.clear()
 
+    @property
+    def _kills(self) -> list[Kill]:
+        """The planned deaths of the process that came."""
+        struck = (armed.strike for armed in self._plan if armed.position in self._lived.struck)
+        return [strike for strike in struck if isinstance(strike, Kill)]
+
+    @property
+    def reused(self) -> frozenset[int]:
+        """The pids that another program has when the process has ended."""
+        own = {self._lived.pid} if any(kill.pid_reused for kill in self._kills) else set()
+        return self._lived.start.reused | own
+
     def close(self, status: int, end: Snapshot) -> None:
         """Note what the process left, and how it died where nothing planned it and it said nothing."""
         if self._problem is not None:
@@ -242,8 +230,11 @@ class Attendant:
             self._put_in_order()
         if self.told:
             self._unseen.look(self._last, end)
-        planned = any(isinstance(armed.strike, Kill) and armed.position in lived.struck for armed in self._plan)
-        if lived.outcome.kind == "killed" and not planned:
+        for struck in (armed.injection for armed in self._plan if armed.position in lived.struck):
+            if struck.when == "middle":
+                sources, target = self._executor.setting.sources, struck.point.target
+                self._executor.cuts.learn_of_end(sources, end.disk, target, lived.pid)
+        if lived.outcome.kind == "killed" and not self._kills:
             code = os.waitstatus_to_exitcode(status)
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             lived.outcome = Outcome("raised", error=f"the process {how}, which was not planned")
@@ -312,7 +303,7 @@ class Attendant:
             lived.unseen, self._last = lived.unseen + 1, None
             return
         began = time.monotonic()
-        world = self._executor.capture(self.clock, lived.pids)
+        world = self._executor.capture(self.clock, lived.pids, lived.start.reused)
         self._looked_s += time.monotonic() - began
         self._unseen.look(self._last, world, point, when)
         if when != "before" and point.verb == "write" and self._last is not None:

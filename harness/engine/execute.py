@@ -169,10 +169,12 @@ class Executor:
         self._disk.close()
         self._printed.close()
 
-    def capture(self, clock: float, pids: frozenset[int] = frozenset()) -> Snapshot:
+    def capture(
+        self, clock: float, pids: frozenset[int] = frozenset(), reused: frozenset[int] = frozenset()
+    ) -> Snapshot:
         """Look at the outside as it is now."""
         with interrupts.shielded():
-            return Snapshot(self._disk.capture(), tuple(s.save() for s in self.setting.services), clock, pids)
+            return Snapshot(self._disk.capture(), tuple(s.save() for s in self.setting.services), clock, pids, reused)
 
     def restore(self, world: Snapshot) -> None:
         """Put the outside back."""
@@ -214,16 +216,17 @@ class Executor:
             trace_once_struck=trace == "once struck",
             drawn=self._drawn_in(start),
             torn_pids=self.cuts.torn_pids(start.disk),
+            reused_pids=start.reused,
             stays=again is not None,
         )
         lived = Lived(role, start, planned=sum(armed.injection.fault != SWAP for armed in plan))
-        channel, used = self.processes.next(order.torn_pids)
+        channel, used = self.processes.next(order.torn_pids | start.reused)
         self.executions += 1
         lived.pid, lived.pids = self.processes.pid, start.pids | {self.processes.pid}
         attendant = self._attended(order, lived, channel, again, apart)
         status = self._part(attendant, attendant.lived, channel)
         attendant.settle()
-        attendant.close(status, self.capture(attendant.clock, lived.pids))
+        attendant.close(status, self.capture(attendant.clock, lived.pids, attendant.reused))
         for one in (lived, *lived.called_again):
             self._remember(one)
         if used:
@@ -253,7 +256,7 @@ class Executor:
         first = attendant.lived
         first.apart = not apart and (attendant.leaves or bool(self.setting.reach))
         while not first.apart and attendant.waits:
-            attendant.close(0, self.capture(attendant.clock, first.pids))
+            attendant.close(0, self.capture(attendant.clock, first.pids, first.start.reused))
             start = again(attendant.lived)
             if start is None:
                 break

@@ -29,7 +29,7 @@ class Joining:
     def __init__(self, lens: Lens) -> None:
         self._lens = lens
         self._kept: dict[tuple[int, float], frozenset[str]] = {}
-        self._by_hidden: dict[tuple[int, float, frozenset[int], frozenset[str]], tuple[World, str]] = {}
+        self._by_hidden: dict[tuple[object, ...], tuple[World, str]] = {}
 
     def weakest(self, snapshot: Snapshot) -> str:
         """Return the same text for states that could be one if nobody read any file."""
@@ -39,7 +39,7 @@ class Joining:
         """Return the same text for states that are one to whoever reads no more than this."""
         world = self._lens.world(snapshot)
         hidden = frozenset(self._unread(world, snapshot.clock, footprint))
-        key = (id(world), snapshot.clock, snapshot.pids, hidden)
+        key = (id(world), snapshot.clock, snapshot.pids, snapshot.reused, hidden)
         if key not in self._by_hidden:
             unread = {name: replace(world.private_entries[name], held=_NOT_READ) for name in hidden}
             entries = replaced(world.private_entries, unread)

@@ -23,7 +23,7 @@ class Lens:
         self.masks = Masks()
         self._worlds: dict[tuple[int, tuple[bytes, ...]], tuple[Snapshot, World]] = {}
         self._diffs: dict[tuple[int, int], tuple[World, World, Diff]] = {}
-        self._identities: dict[tuple[int, float, frozenset[int]], tuple[World, str]] = {}
+        self._identities: dict[tuple[int, float, frozenset[int], frozenset[int]], tuple[World, str]] = {}
         executor.changed = self.changed
 
     def world(self, snapshot: Snapshot) -> World:
@@ -51,7 +51,7 @@ class Lens:
     def identity(self, snapshot: Snapshot) -> str:
         """Return the same text for worlds that no recovery can tell apart."""
         world = self.world(snapshot)
-        key = (id(world), snapshot.clock, snapshot.pids)
+        key = (id(world), snapshot.clock, snapshot.pids, snapshot.reused)
         if key not in self._identities:
             self._identities[key] = (world, self.identity_of(world, snapshot))
         return self._identities[key][1]
@@ -61,7 +61,7 @@ class Lens:
         executor = self._executor
         met = replace(world, resources=self._recalled(snapshot))
         known = (self.masks, snapshot.pids, executor.roots, executor.cuts, executor.names)
-        return identity(met, snapshot.clock, *known)
+        return identity(met, snapshot.clock, *known, snapshot.reused)
 
     @property
     def names(self) -> set[str]:

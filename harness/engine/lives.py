@@ -23,12 +23,16 @@ OWN_PROCESSES: frozenset[Role] = frozenset({"run", "recover early", "recover"})
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole outside at one moment: disk, services, the virtual time, and the pids of those who made it so."""
+    """The whole outside at one moment: disk, services, the virtual time, and the pids of those who made it so.
+
+    `reused` are those of these pids that another program has by now.
+    """
 
     disk: DiskState
     services: tuple[bytes, ...]
     clock: float
     pids: frozenset[int] = frozenset()
+    reused: frozenset[int] = frozenset()
 
     def same_state(self, other: "Snapshot") -> bool:
         """Say whether disk and services are equal, whatever the time."""

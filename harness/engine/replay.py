@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from ..boundary.armed import Armed
 from ..values.schedule import Schedule
+from ..values.strikes import Kill
 from . import worker as workers
 from .execute import Executor
 from .judge import Judge, Judgement
 from .lives import FIRST_STREAM, Lived, Snapshot
-from .plan import CRASH, arm
+from .plan import arm
 from .setting import Setting
 
 
@@ -101,7 +102,7 @@ def _recoveries(armed: Sequence[Armed]) -> Iterator[list[Armed]]:
     process: list[Armed] = []
     for one in armed:
         process.append(one)
-        if one.injection.fault == CRASH:
+        if isinstance(one.strike, Kill):
             yield process
             process = []
     if process:

@@ -260,7 +260,8 @@ def _selected(config: pytest.Config, globs: str, option: str) -> "list[Fault]":
     known = installed_faults(config)
     chosen: dict[str, Fault] = {}
     for glob in filter(None, (part.strip() for part in globs.split(","))):
-        matching = {name: fault for name, fault in known.items() if fnmatchcase(name, glob)}
+        wanted = (fault for fault in known.values() if fault.by_default or glob != "*")
+        matching = {fault.name: fault for fault in wanted if fnmatchcase(fault.name, glob)}
         if not matching:
             raise unknown_fault(glob, known, option)
         chosen.update(matching)

@@ -26,6 +26,7 @@ class Fault:
         outlives: whether, lasting, it is still there for the next process, which may fail; the one after it is healthy.
         strikes: yields one strike for each variant; nothing where it does not apply.
         doc: the first line of its documentation.
+        by_default: whether it is tried where nobody selects faults: it would accuse what is commonly accepted.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Fault:
     strikes: Callable[[Effect], Iterable[Strike]]
     doc: str
     outlives: bool = False
+    by_default: bool = True
 
     def applies(self, effect: Effect) -> bool:
         """Say whether this fault can strike at the effect's kind of point."""
@@ -90,6 +92,7 @@ def fault(
     once: bool = True,
     lasting: bool = False,
     outlives: bool = False,
+    by_default: bool = True,
 ) -> Callable[[Callable[[Effect], Iterator[Strike]]], Fault]:
     """Declare a fault. Decorates a generator that yields one `Strike` for each variant at an `Effect`.
 
@@ -104,8 +107,7 @@ def fault(
             raise TypeError(f"fault {name!r} has no docstring: say in one line what happens")
         doc = strikes.__doc__.strip().splitlines()[0]
         moments = (when,) if isinstance(when, str) else when
-        return Fault(
-            name, tuple(g if "." in g else f"{g}.*" for g in globs), moments, once, lasting, strikes, doc, outlives
-        )
+        at_verbs = tuple(g if "." in g else f"{g}.*" for g in globs)
+        return Fault(name, at_verbs, moments, once, lasting, strikes, doc, outlives, by_default)
 
     return declare

@@ -9,7 +9,9 @@ from .http import ModelAnswer
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """The process dies by SIGKILL."""
+    """The process dies by SIGKILL; where `pid_reused`, another program of the machine has its pid from then on."""
+
+    pid_reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ Half of a pid is a short number, so it is known by its file, too. Which number i
 is chance: ``16`` of ``16987`` was another world than ``17`` of ``17012``.
 """
 
+import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from ..values.contents import Content, is_large
 from .disk import DiskState, Source
@@ -50,12 +52,27 @@ class Cuts:
                     continue  # compared as a whole: no value in it has a name
                 cut = cut_of(before.content, entry.content, clock, pids)
                 if cut.of_pid:
-                    name = f"{sources[key[0]].name}/{key[1]}" if key[1] else sources[key[0]].name
-                    self.pids[name, before.held], self._keys[name, before.held] = cut.size, key
+                    self._note_pid(sources, key, before.held, cut.size)
                 elif cut.size:
                     self.values[before.held] = cut.size
-                if cut.size:
                     self.contents.add(before.held)
+
+    def learn_of_end(self, sources: Sequence[Source], left: DiskState, target: str, pid: int) -> None:
+        """Note what a process left that was killed, or met a full disk, in the middle of a write: nobody saw the whole.
+
+        A pid is torn in its half, as `boundary.tearing` does it; `target` names the file, random parts as ``*``.
+        """
+        half = str(pid)[: max(1, len(str(pid)) // 2)].encode()
+        ends = re.compile(rb"(?<!\d)%b\Z" % half)
+        for key, entry in left.files.items():
+            named = entry.kind == "file" and fnmatchcase(_name(sources, key), re.sub(r"[\[\]?]", "?", target))
+            if named and not is_large(entry.held) and ends.search(entry.content):
+                self._note_pid(sources, key, entry.held, len(half))
+
+    def _note_pid(self, sources: Sequence[Source], key: Key, content: Content, size: int) -> None:
+        known = _name(sources, key), content
+        self.pids[known], self._keys[known] = size, key
+        self.contents.add(content)
 
     def of(self, name: str, content: Content) -> Cut:
         """Return what of a file is the first part of something."""
@@ -70,6 +87,11 @@ class Cuts:
             if entry is not None and entry.kind == "file" and entry.held == content:
                 found.add(int(entry.content.decode()[-self.pids[name, content] :]))
         return frozenset(found)
+
+
+def _name(sources: Sequence[Source], key: Key) -> str:
+    source = sources[key[0]].name
+    return f"{source}/{key[1]}" if key[1] else source
 
 
 def cut_of(kept: bytes, whole: bytes, clock: float, pids: Set[int] = frozenset()) -> Cut:

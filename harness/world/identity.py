@@ -21,6 +21,7 @@ from .remembering import Remembered
 
 NOTHING_CUT = Cuts()
 NONE_DRAWN: Set[str] = frozenset()
+NONE_REUSED: Set[int] = frozenset()
 _AGES_S = (10, 60, 600, 3600, 86400)
 _CACHED, _CACHED_BYTES = 4096, 128 << 20
 
@@ -33,12 +34,14 @@ def identity(
     roots: Mapping[str, str],
     cuts: Cuts = NOTHING_CUT,
     drawn: Set[str] = NONE_DRAWN,
+    reused: Set[int] = NONE_REUSED,
 ) -> str:
     """Return a hash of all that a recovery of this world could read, private state included.
 
     `clock` is the time (epoch seconds) at which it would start, `pids` are those of the processes that wrote, and
     `roots` gives the name of the source for each absolute path. `cuts` knows of torn contents what at their end is the
-    first part of a volatile value. `drawn` has the names that ``tempfile`` drew so far.
+    first part of a volatile value. `drawn` has the names that ``tempfile`` drew so far,
+    `reused` those pids that another program has by now.
     """
     pieces = _pieces_of(masks, roots, drawn)
     things: list[_Thing] = []
@@ -57,14 +60,21 @@ def identity(
     things += [(pieces.name(name), (f"schema {schema}", ())) for name, schema in world.schemas.items()]
     things += [(pieces.name(name), (f"log {log}", ())) for name, log in world.logs.items() if log]
     things.sort(key=lambda thing: (thing[0][0], thing[1][0]))
-    renaming = _Renaming(clock, pids)
+    renaming = _Renaming(clock, pids, reused)
     digest = blake2b(digest_size=16)
     for piece in (piece for thing in things for piece in thing):
         text = f"{piece[0]}\1{' '.join(map(renaming.name, piece[1]))}\2"
         digest.update(text.encode(errors="surrogatepass"))
     digest.update(repr(renaming.order()).encode())
     digest.update(b"".join(sorted(still)))
+    if reused and _has_torn_pid(world, cuts):
+        digest.update(b"which runs")
     return digest.hexdigest()
+
+
+def _has_torn_pid(world: World, cuts: Cuts) -> bool:
+    found = (*world.entries.items(), *world.private_entries.items())
+    return any(cuts.of(path, entry.held).of_pid for path, entry in found)
 
 
 _Thing = tuple[Piece, Piece]
@@ -104,8 +114,8 @@ def _digest(things: Iterable[_Thing]) -> bytes:
 class _Renaming:
     """Gives each volatile value its name in this world."""
 
-    def __init__(self, clock: float, pids: frozenset[int]) -> None:
-        self._clock, self._pids = clock, pids
+    def __init__(self, clock: float, pids: frozenset[int], reused: Set[int]) -> None:
+        self._clock, self._pids, self._reused = clock, pids, reused
         self._names: dict[str, int] = {}
         self._moments: list[float] = []
 
@@ -121,7 +131,7 @@ class _Renaming:
             return self._renamed("name", text)
         if text.isdigit() and len(text) < 8:
             if int(text) in self._pids:
-                return self._renamed("pid", text)
+                return self._renamed("pid that runs" if int(text) in self._reused else "pid", text)
         elif (relation := self._relation(moment_of_text(text, self._clock, NEAR_S))) is not None:
             return relation
         return self._renamed("value", text) if kind == "hidden" else text

@@ -130,6 +130,19 @@ def test_half_of_a_pid_is_dead_though_an_ancestor_has_that_number(stage: Stage) 
     assert told_of_half == [False, True] * len(WAYS)
 
 
+def test_half_of_a_pid_is_known_where_nobody_saw_the_whole(stage: Stage) -> None:
+    """A process that was killed in the middle of its write, or met a full disk there, tells no more."""
+    for name, text in {"lock": "pid 16", "lock.16987": "16", "count": "16", "log": "216"}.items():
+        (stage.own / name).write_text(text)
+    executor = stage.executor(lambda: None)
+    left, sources = executor.capture(BIRTH).disk, executor.setting.sources
+    assert executor.cuts.torn_pids(left) == frozenset()
+    for target in ("own/lock", "own/lock.*", "own/log"):
+        executor.cuts.learn_of_end(sources, left, target, 16987)
+    assert set(executor.cuts.pids) == {("own/lock", b"pid 16"), ("own/lock.16987", b"16")}
+    assert executor.cuts.torn_pids(left) == {16}
+
+
 FORMS: dict[str, Callable[[], str]] = {
     "the pid": lambda: str(os.getpid()),
     "behind a word": lambda: f"pid {os.getpid()}\n",
