@@ -70,12 +70,7 @@ def test_a_lost_answer_is_found_and_harmless_with_keys(framework: Any, effect: s
     assert (careful.violations, careful.flaky, careful.errors, careful.drifted) == CLEAN
 
 
-POLLS = pytest.mark.xfail(
-    strict=True, reason="an order in which a waiting thread polls for ever is told as a run without end"
-)
-
-
-@pytest.mark.parametrize("framework", [adk, pytest.param(pydantic_ai, marks=POLLS), llama_index, crew_ai])
+@pytest.mark.parametrize("framework", ALL)
 def test_with_keys_faults_of_services_do_no_harm(framework: Any, tmp_path: Path) -> None:
     """Of the shop's and of the model's."""
     faults = only("http.timeout", "http.refused", "http.server_error")
