@@ -32,7 +32,7 @@ def test_an_effect_whose_checkpoint_was_not_stored_is_done_twice(tmp_path: Path)
     """The answer is lost, the node runs again, and there are two mails: that, and nothing else, is found."""
     result = explored(agent(reports.send_mail), tmp_path / "it", **only("http.timeout"))
     assert [finding.schedule for finding in result.violations] == ["http.timeout@http.post:api.mail.test/mails#1:after"]
-    assert {finding.invariants for finding in result.violations} == {("all_or_nothing",)}
+    assert {finding.invariants for finding in result.violations} == {("all_or_nothing", "honest_outcome")}
     assert causes(result) == TWICE
     assert (result.flaky, result.errors, result.drifted) == ((), (), ())
 
