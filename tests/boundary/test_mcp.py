@@ -382,7 +382,7 @@ def test_an_agent_that_takes_cancelled_for_not_done_is_found(tmp_path: Path, rig
     new = uuid.uuid4()
     agent = _Agent(lambda attempt: str(new if right else uuid.uuid4()))
     result = explored(agent, tmp_path / "cancelled", faults=[options().known["process.cancel"]])
-    found = [] if right else [("all_or_nothing", "recovery_idempotent")]
+    found = [] if right else [("all_or_nothing", "recovery_idempotent", "honest_outcome")]
     assert [finding.invariants for finding in result.violations] == found
     assert (result.flaky, result.errors, result.drifted, result.unintercepted) == ((), (), (), ())
 

@@ -102,7 +102,7 @@ class Yard:
     ) -> Exploration:
         """Explore `agent` under these faults, all of them where none is named; return the result in any case."""
         known = options().known
-        chosen = tuple(known[name] for name in faults) or tuple(known.values())
+        chosen = tuple(known[name] for name in faults) or options().faults
         schedule = Schedule.parse(token) if token else None
         found: list[Exploration] = []
         chaos = Chaos(options(faults=chosen, schedule=schedule, **changed), "test_it", found.append)
