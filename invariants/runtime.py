@@ -48,6 +48,12 @@ def _events(world: World, database: str) -> dict[str, list[tuple[str, Mapping[st
     return runs
 
 
+def _dismissed(world: World, database: str) -> set[str]:
+    """Return the runs of which a person settled something by hand."""
+    journals = dict(_tables(world, "journal", {"run", "event"}))
+    return {row["run"] for row in journals.get(database, []) if row["event"] == "dismissed"}
+
+
 def journal_is_whole(world: World) -> None:
     """Every event of a journal is as it was written, and none is missing before the last."""
     for database, rows in _tables(world, "journal", {"seq", "run", "event", "detail", "hash"}):
@@ -63,13 +69,17 @@ def journal_is_whole(world: World) -> None:
 
 
 def leases_end_with_their_runs(world: World) -> None:
-    """No lease is held for a run that is over, or that never began; no token is given twice."""
+    """No lease is held for a run that is over, or that never began, but for one that is stuck; no token is twice."""
     for database, rows in _tables(world, "leases", {"name", "holder", "token"}):
         runs = _events(world, database)
         for row in rows:
             events = runs.get(row["holder"], [])
             assert events, f"{database}: {row['name']} is held by {row['holder']}, which never began"
-            assert events[-1][0] not in _FINAL, f"{database}: {row['name']} outlives its run, which {events[-1][0]}"
+            over = events[-1][0] in _FINAL - {"gave_up"}
+            assert not over, f"{database}: {row['name']} outlives its run, which {events[-1][0]}"
+        held = {row["holder"] for row in rows}
+        stuck = {run for run, events in runs.items() if events[-1][0] == "gave_up"} - _dismissed(world, database)
+        assert stuck <= held, f"{database}: {min(stuck - held)} is stuck, and its lock is free"
         tokens = [row["token"] for row in rows]
         assert len(tokens) == len(set(tokens)), f"{database}: one token for two leases"
 

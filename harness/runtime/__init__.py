@@ -4,12 +4,13 @@ Standard library only, one SQLite file; usable on its own and readable in an hou
 says what happens after an error and after a crash; `progress` draws the states of a run.
 
     before anything happens   plan, shadow (propose and approve), rehearsal (rollbacks tried on a copy)
-    while it happens          saga, steps, execution, retry, locks, fencing, handover
+    while it happens          saga, steps, execution, retry, locks, alive, fencing, handover
     what is written           staging, releases, transactions, versions, contents, outbox
     what is remembered        store, journal, progress, checkpoints, history, audit
     when it fails             reconcile, dead_letters, cli
 """
 
+from .alive import Alive
 from .audit import AuditTrail
 from .checkpoints import Checkpoint, Checkpoints, Restored
 from .contents import ContentLost, Contents, FolderContents
@@ -37,6 +38,7 @@ from .versions import ChangedElsewhere, UnknownVersion, Version, Versions
 
 __all__ = [
     "Alerts",
+    "Alive",
     "AuditTrail",
     "Belief",
     "Break",

@@ -1,7 +1,8 @@
 """Dead letters: what failed after all its tries, with what somebody needs to see why, and to try it again.
 
-States of one: (nothing) → dead → requeued (its row is gone, its work is pending again) or dismissed by a person (gone,
-and the journal says so). Nothing is tried for ever, and nothing is lost.
+States of one: (nothing) → dead → requeued (its row is gone, its work is pending again) or dismissed by a person who
+settled it by hand (gone, and the journal says so; with its last one a stuck run is rolled back, and its lease free).
+Nothing is tried for ever, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 
 from .canonical import canonical
 from .journal import Journal
+from .locks import Leases
+from .progress import Event, Status, current
 from .store import Storage
 
 
@@ -35,6 +38,11 @@ class DeadLetter:
     input: Mapping[str, Any]
     reason: str
     attempts: int
+
+    @property
+    def step(self) -> str:
+        """The step whose undo it is; the key of a message names none for sure."""
+        return self.key.removeprefix(f"{self.run}:").removesuffix(":undo")
 
 
 class UnknownLetter(LookupError):
@@ -75,11 +83,17 @@ class DeadLetters:
         return letters[key]
 
     def dismiss(self, key: str, by_whom: str) -> None:
-        """Let a person put one away: its row goes, the journal keeps who did it."""
-        letter = self.find(key)
+        """Let a person put one away that is settled by hand: its row goes, the journal keeps who did it."""
+        letter, journal, leases = self.find(key), Journal(self._store), Leases(self._store)
+        said = {"letter": key, "by": by_whom, "reason": letter.reason}
+        if letter.kind == "undo":
+            said["step"] = letter.step
         with self._store.transaction():
             if self.remove(key):
-                Journal(self._store).append(letter.run, "dismissed", letter=key, by=by_whom, reason=letter.reason)
+                journal.append(letter.run, Event.DISMISSED, **said)
+                lease = leases.of(letter.run)
+                if lease is not None and current(journal, letter.run).status is Status.ROLLED_BACK:
+                    leases.release(lease)
 
     def remove(self, key: str) -> bool:
         """Take one away inside the open transaction, since its work is pending again; say whether it was there."""

@@ -1,30 +1,35 @@
 """One process carrying one run: forward to its end, or back to its beginning.
 
-Every transition is one transaction that first makes sure of two things: the lease is still the run's, and the run's
-last event is the one this process knows. So of two processes that carry the same run only one can go on.
+With several processes: of two that carry the same run only one can go on. Every transition is one transaction that
+first makes sure of two things: the lease is still this process's, and the run's last event is the one it knows. Every
+act, undo and look is preceded by a look at the lease, too: a process that was paused, and whose run another has taken
+up meanwhile, acts no more when it wakes up. Between that look and the act itself it can still be paused; what must not
+happen even then shows the token to what it writes to (`fencing`), and an act of many parts asks `Run.check` before
+each.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .alive import Alive
 from .checkpoints import Checkpoint, Checkpoints
 from .dead_letters import DeadLetter, DeadLetters
 from .journal import Journal
-from .locks import Lease, LeaseLost, Leases
-from .progress import Decision, Event, Progress, Status, progress_of
+from .locks import PERSON_S, Lease, LeaseLost, Leases
+from .progress import Decision, Event, Progress, Status, current
 from .reconcile import ForeignState, Found, Reality
 from .retry import Verdict, classify, is_refused_key
 from .steps import Refused, Run, Step
 from .store import Storage
 
-PERSON_S = 365 * 86400.0
-"""How long the lease of a run lasts while a person has it, in seconds."""
 FIRST_PAUSE_S = 0.1
 """How long to wait before an undo is tried again; doubled each time."""
+_log = logging.getLogger("rollproof.runtime")
 
 
 class Companion(Protocol):
@@ -40,7 +45,7 @@ class Terms:
 
     `undo_tries` at an undo are one pass; after `undo_passes` passes, each in a process of its own or asked for by
     `recover`, the undo is a dead letter. `act_passes` recoveries may fail at an act that must go forward; then the run
-    goes to a person.
+    goes to `person`, who is also told of one that is stuck.
     """
 
     lease_s: float = 300.0
@@ -48,6 +53,7 @@ class Terms:
     undo_passes: int = 3
     act_passes: int = 10
     companions: tuple[Companion, ...] = ()
+    person: str = "operator"
 
 
 class Execution:
@@ -59,14 +65,15 @@ class Execution:
         steps: Sequence[Step],
         progress: Progress,
         lease: Lease,
+        alive: Alive,
         memory: Checkpoint,
         terms: Terms = Terms(),
     ) -> None:
-        """Take a run up where it stands; nothing is written."""
+        """Carry a run from where it stands, under a lease that `alive` holds; nothing is written."""
         self._store = store
         self._steps = {step.name: step for step in steps}
         self._order = [step.name for step in steps]
-        self._lease = lease
+        self._lease, self._alive = lease, alive
         self._memory = memory
         self._terms = terms
         self._attempting = ("", "")
@@ -79,6 +86,11 @@ class Execution:
         return dict(self._memory.variables)
 
     @property
+    def renewable(self) -> Lease | None:
+        """The lease as long as there is work to do; that of a run that waits for a person needs no renewal."""
+        return self._lease if self.progress.status.ours else None
+
+    @property
     def only_forward(self) -> bool:
         """Whether the run passed the point of no return: an irreversible step may have happened."""
         possible = self.progress.entered[:-1] if self._refused else self.progress.entered
@@ -87,7 +99,7 @@ class Execution:
 
     def forward(self) -> None:
         """Act from the step that is entered to the last, and complete the run."""
-        self._finish(self._step.act(self._view(self._step.name)) or {})
+        self._finish(self._act())
 
     def resume(self) -> None:
         """Go forward in a new process: the step that was entered may have happened, or half.
@@ -100,6 +112,7 @@ class Execution:
         """
         step, found = self._step, self.look(self._step.name)
         if found is None and step.undo and not step.repeatable:
+            self._check()
             step.undo(self._view(step.name))
             self._record(Event.RETAKEN, step.name)
         if found is None or found.reality is Reality.ABSENT:
@@ -139,7 +152,10 @@ class Execution:
                     raise problem
             elif not self._given_up(name):
                 self._record(Event.UNDONE, name)
-        self._record(Event.GAVE_UP if self.progress.entered else Event.ROLLED_BACK)
+        if self.progress.entered:
+            self._give_up()
+        else:
+            self._record(Event.ROLLED_BACK)
 
     def settle(self, error: BaseException) -> Status:
         """Bring a run that an error stopped to an end, as a new process would: by what is stored, not by what we think.
@@ -180,7 +196,7 @@ class Execution:
         found = self.look(entered) if self._steps[entered].irreversible else None
         return found is not None and found.reality is Reality.PRESENT
 
-    def fail(self, error: Exception, person: str) -> bool:
+    def fail(self, error: Exception) -> bool:
         """Count a recovery that had to go forward and could not; after the last one the run goes to a person.
 
         One that a revoked key stopped does not count.
@@ -195,7 +211,9 @@ class Execution:
         self._record(Event.ACT_FAILED, step, error=type(error).__name__)
         if not self._given_up(step, self._terms.act_passes):
             return False
-        self.hand_over(person, f"{step} must be done and failed {self._terms.act_passes} times: {type(error).__name__}")
+        self.hand_over(
+            self._terms.person, f"{step} must be done and failed {self._terms.act_passes} times: {type(error).__name__}"
+        )
         return True
 
     def requeue(self) -> None:
@@ -208,12 +226,32 @@ class Execution:
 
     def _view(self, step: str) -> Run:
         take, memory = self.progress.takes.count(step), self._memory
-        return Run(self.progress.run, step, memory.goal, memory.variables, self._lease.token, take)
+        return Run(self.progress.run, step, memory.goal, memory.variables, self._lease.token, take, self._check)
+
+    def _check(self) -> None:
+        """Make sure that no other process has taken the run up since.
+
+        Raises:
+            LeaseLost: One has; nothing may be touched any more.
+        """
+        Leases(self._store).check(self._lease)
+
+    def _act(self) -> Mapping[str, Any]:
+        """Take the step that is entered, and give what it learned."""
+        self._check()
+        return self._step.act(self._view(self._step.name)) or {}
 
     def look(self, name: str) -> Found | None:
         """Ask the outside whether a step happened; None where the step cannot."""
         look = self._steps[name].look
         return look(self._view(name)) if look else None
+
+    def _give_up(self) -> None:
+        """Leave the run stuck, its lock with it, and let a person know."""
+        left = ", ".join(self.progress.entered)
+        reason = f"{left} could not be undone, and the lock {self._lease.name!r} is kept"
+        self._record(Event.GAVE_UP, person=self._terms.person, reason=reason)
+        _log.error("run %s is stuck: %s; requeue or dismiss its dead letters", self.progress.run, reason)
 
     def _finish(self, learned: Mapping[str, Any]) -> None:
         """Take up what the entered step learned, and go on from the one after it."""
@@ -221,7 +259,7 @@ class Execution:
             memory = self._remembering(following[0], learned)
             self._record(Event.ENTERED, following[0], memory if learned else None)
             self._memory = memory
-            learned = self._step.act(self._view(self._step.name)) or {}
+            learned = self._act()
         self._memory = self._remembering(self.progress.entered[-1], learned)
         self._record(Event.COMPLETED)
 
@@ -234,6 +272,8 @@ class Execution:
             try:
                 self._undo_what_is_there(name, undo)
                 return None
+            except LeaseLost:
+                raise
             except Exception as error:
                 problem = error
                 if classify(error) is Verdict.STOP:
@@ -247,6 +287,7 @@ class Execution:
                 f"step {name!r} of run {self.progress.run}: what is there is not ours; nothing is undone"
             )
         if undo is not None and (found is None or found.reality is Reality.PRESENT):
+            self._check()
             undo(self._view(name))
 
     def _given_up(self, name: str, passes: int = 0) -> bool:
@@ -261,7 +302,7 @@ class Execution:
         journal, leases = Journal(self._store), Leases(self._store)
         with self._store.transaction():
             leases.check(self._lease)
-            self._refuse_unknown(progress_of(self.progress.run, journal.entries(self.progress.run)), self.progress.seq)
+            self._refuse_unknown(current(journal, self.progress.run), self.progress.seq)
             entry = journal.append(self.progress.run, event, **({"step": step} if step else {}), **detail)
             progress = self.progress.after(entry)
             if memory is not None:
@@ -273,13 +314,17 @@ class Execution:
         self.progress, self._lease = progress, lease
 
     def _leased(self, leases: Leases, progress: Progress, event: Event) -> Lease:
-        """Release the lease with the end of the run, pass it on with its owner, renew it while there is work."""
-        if progress.status.final:
+        """Release the lease with the end of the run, pass it on with its owner, keep it while there is work."""
+        lasts_s = self._terms.lease_s
+        if progress.status.over:
             leases.release(self._lease)
-            return self._lease
-        if event in (Event.HANDED_OVER, Event.HANDED_BACK):
-            return leases.pass_on(self._lease, PERSON_S if event is Event.HANDED_OVER else self._terms.lease_s)
-        return leases.renew(self._lease, self._terms.lease_s)
+        elif not progress.status.ours:
+            return leases.pass_on(self._lease, PERSON_S, self._alive)
+        elif event is Event.HANDED_BACK:
+            return leases.pass_on(self._lease, lasts_s, self._alive)
+        elif self._lease.expires_at - time.time() < lasts_s / 2:  # not sooner: that would be a write for nothing
+            return leases.renew(self._lease, lasts_s)
+        return self._lease
 
     def _bury(self, progress: Progress, event: Event, step: str, detail: Mapping[str, str]) -> None:
         """Keep a dead letter of an undo that failed too often; take it away where the run gets another chance."""
@@ -292,7 +337,7 @@ class Execution:
 
     def _read_again(self) -> None:
         """Learn where the run stands after an error, which may have come from a commit that did happen."""
-        stored = progress_of(self.progress.run, Journal(self._store).entries(self.progress.run))
+        stored = current(Journal(self._store), self.progress.run)
         if stored.last != self._attempting:
             self._refuse_unknown(stored, self.progress.seq)
         self.progress = stored

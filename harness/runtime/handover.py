@@ -41,15 +41,15 @@ def owner_of(entries: Iterable[Entry]) -> str:
 
 
 class Alerts:
-    """A companion of a saga that writes an alert for each handover into the outbox."""
+    """A companion of a saga that writes an alert into the outbox for each handover, and for each run that is stuck."""
 
     def __init__(self, store: Storage, outbox: Outbox, *, webhook: str = "") -> None:
         """Use an outbox; `webhook` is the address that `by_webhook` tells."""
         self._store, self._outbox, self._webhook = store, outbox, webhook
 
     def follow(self, run: str, event: Event) -> None:
-        """Write the alert of a handover."""
-        if event is not Event.HANDED_OVER:
+        """Write the alert of a handover, or of a run that is stuck."""
+        if event not in (Event.HANDED_OVER, Event.GAVE_UP):
             return
         entry = list(Journal(self._store).entries(run))[-1]
         said = {"run": run, "person": entry.detail["person"], "reason": entry.detail["reason"]}

@@ -1,29 +1,45 @@
 """Leases: locks that end by themselves, so that a dead holder blocks nobody for ever.
 
-States of a lease: free (no row) → held → expired → held by another, or free again. Released means that the row is gone.
+With several processes: of all that ask for a lease one has it, and while it works nobody takes it from it; whoever is
+paused for longer than its lease lasts loses it, and notices before it acts again.
 
-- A lease belongs to a *run*, not to a process: it ends in the same transaction as its run, on every path, and protects
-  what a run left half done until recovery has settled it.
-- A lease that another run holds is waited for, until it is released or expires; then it changes hands.
-- A process that recovers a run takes up the lease of that run at once and, while it lasts, writes nothing: a service
-  that restarts need not wait for itself, and restarting often leaves no trace. Should the process before still live,
-  the journal stops it: each of the two may only go on from the last event it knows.
-- The token rises with every change of hands (Kleppmann's fencing token): it is the number of the event that the
-  journal keeps of it. Every transition of a run checks holder and
-  token in the transaction that makes it, so a process that slept through its lease changes nothing when it wakes.
-- The transitions of a run renew its lease. `fencing` guards files, which do not take part in a transaction.
+States of a lease: free (no row) → held → held by another process of the same run … → free. Released means that the row
+is gone.
+
+- A lease belongs to a *run*: it ends in the same transaction as its run, on every path, and protects what a run left
+  half done until recovery has settled it. So the rows are the runs that are not over, and no other run gets the lease
+  of one that is not, expired or not.
+- The process that carries the run renews the lease (`renewing`), also in the middle of a long step.
+- Another process takes a run up when the lease is expired, or when the one before is proved dead (`alive`): a service
+  that restarts need not wait for itself. A lease that lasts and whose holder may live is waited for.
+- Each change of hands gives a new token, above all before it (Kleppmann's fencing token): the time in microseconds, or
+  one more than the last. Every act and every transition of a run checks holder and token. `fencing` guards files,
+  which do not take part in a transaction.
 """
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
+from typing import TypeVar
 
-from .journal import Journal
+from .alive import Alive
 from .store import Storage
 
-FIRST_PAUSE_S = 0.1
-"""How long to wait before looking at a held lease again; doubled each time."""
+T = TypeVar("T")
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
+"""How long to wait before looking at a held lease again; doubled each time, up to the second."""
+PERSON_S = 365 * 86400.0
+"""How long the lease of a run lasts that waits for a person, in seconds."""
+BEATS = 3
+"""How often a lease is renewed within its length: it outlives a renewal that fails."""
+_COLUMNS = "name, holder, token, expires_at"
+_log = logging.getLogger("rollproof.runtime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +53,7 @@ class Lease:
 
 
 class LeaseHeld(Exception):
-    """Another run holds the lease, and it has not expired yet."""
+    """Another run or process holds the lease, and it has not expired yet."""
 
     def __init__(self, lease: Lease) -> None:
         """Keep the lease that is in the way."""
@@ -58,24 +74,38 @@ class Leases:
 
     def find(self, name: str) -> Lease | None:
         """Give the lease as it stands, expired or not; None when it is free."""
-        rows = self._store.read("SELECT name, holder, token, expires_at FROM leases WHERE name = ?", name)
+        rows = self._store.read(f"SELECT {_COLUMNS} FROM leases WHERE name = ?", name)
         return Lease(*rows[0]) if rows else None
 
-    def take(self, name: str, holder: str, lasts_s: float) -> Lease:
-        """Take a free or expired lease inside the open transaction, or take up one's own.
+    def of(self, holder: str) -> Lease | None:
+        """Give the lease that a run holds, expired or not."""
+        rows = self._store.read(f"SELECT {_COLUMNS} FROM leases WHERE holder = ?", holder)
+        return Lease(*rows[0]) if rows else None
+
+    def all(self) -> list[Lease]:
+        """Give every lease that is held or expired, in the order of their tokens."""
+        return [Lease(*row) for row in self._store.read(f"SELECT {_COLUMNS} FROM leases ORDER BY token")]
+
+    def take(self, name: str, holder: str, lasts_s: float, alive: Alive, *, by_force: bool = False) -> Lease:
+        """Take a lease inside the open transaction, with a new token, if it is free or nobody works under it any more.
+
+        Args:
+            name: What it protects.
+            holder: The run.
+            lasts_s: How long it lasts without being renewed, in seconds.
+            alive: Shows from now on that this process works under the token.
+            by_force: Whether a run is taken from a process that works on it, which notices before it acts again.
 
         Raises:
-            LeaseHeld: It belongs to another run and is alive.
+            LeaseHeld: It lasts, and its holder lives, or may live.
         """
-        found, now = self.find(name), time.time()
-        if found and found.expires_at > now:
-            if found.holder == holder:
-                return found
+        found = self.find(name)
+        if found is not None and not (by_force and found.holder == holder) and not is_abandoned(found, alive):
             raise LeaseHeld(found)
-        return self._put(Lease(name, holder, self._next_token(holder, name), now + lasts_s))
+        return self._put(Lease(name, holder, self._new_token(alive), time.time() + lasts_s))
 
-    def check(self, lease: Lease) -> None:
-        """Make sure, inside the open transaction, that the lease is still ours; expired, but wanted by nobody, will do.
+    def check(self, lease: Lease) -> Lease:
+        """Make sure that the lease is still ours, and give it as it stands; expired, but wanted by nobody, will do.
 
         Raises:
             LeaseLost: It is gone, or in other hands.
@@ -83,39 +113,99 @@ class Leases:
         found = self.find(lease.name)
         if found is None or (found.holder, found.token) != (lease.holder, lease.token):
             raise LeaseLost(f"run {lease.holder} lost {lease.name!r} (token {lease.token}); now there is {found}")
+        return found
 
     def renew(self, lease: Lease, lasts_s: float) -> Lease:
-        """Let a lease that is ours last `lasts_s` from now, inside the open transaction, once half of that is over.
+        """Let a lease that is ours last `lasts_s` from now, inside the open transaction.
 
-        Not sooner: renewing with every transition would be a write for nothing.
+        Raises:
+            LeaseLost: It is gone, or in other hands.
         """
-        if lease.expires_at - time.time() > lasts_s / 2:
-            return lease
-        return self._put(replace(lease, expires_at=time.time() + lasts_s))
+        return self._put(replace(self.check(lease), expires_at=time.time() + lasts_s))
 
-    def pass_on(self, lease: Lease, lasts_s: float) -> Lease:
+    def pass_on(self, lease: Lease, lasts_s: float, alive: Alive) -> Lease:
         """Give the lease of a run to another owner of the run: whoever still has the old token is fenced off."""
-        token = self._next_token(lease.holder, lease.name)
-        return self._put(replace(lease, token=token, expires_at=time.time() + lasts_s))
-
-    def all(self) -> list[Lease]:
-        """Give every lease that is held or expired, by name."""
-        return [Lease(*row) for row in self._store.read("SELECT name, holder, token, expires_at FROM leases")]
+        return self._put(replace(lease, token=self._new_token(alive), expires_at=time.time() + lasts_s))
 
     def release(self, lease: Lease) -> None:
         """Free the lease inside the open transaction; somebody else's stays."""
         self._store.write("DELETE FROM leases WHERE name = ? AND token = ?", lease.name, lease.token)
 
     def _put(self, lease: Lease) -> Lease:
-        put = "INSERT OR REPLACE INTO leases (name, holder, token, expires_at) VALUES (?, ?, ?, ?)"
+        put = f"INSERT OR REPLACE INTO leases ({_COLUMNS}) VALUES (?, ?, ?, ?)"
         self._store.write(put, lease.name, lease.holder, lease.token, lease.expires_at)
         return lease
 
-    def _next_token(self, holder: str, name: str) -> int:
-        """Record the change of hands: its number in the journal is above every token before."""
-        return Journal(self._store).append(holder, "leased", lease=name).seq
+    def _new_token(self, alive: Alive) -> int:
+        """Give a token above every one before, which this process is known to work under before others can see it.
+
+        A clock that is set back gives no lower one; and it is a time, not a count, so that taking a run up again and
+        again leaves the database as it was but for times.
+        """
+        rows = self._store.read("SELECT token FROM tokens")
+        token = max(int(time.time() * 1e6), rows[0][0] + 1 if rows else 0)
+        alive.hold(token)
+        self._store.write("INSERT OR REPLACE INTO tokens (id, token) VALUES (0, ?)", token)
+        return token
 
 
-def wait(lease: Lease, looks: int) -> None:
-    """Sleep before looking at somebody's lease again: longer with each look, never past its end."""
-    time.sleep(max(0.0, min(FIRST_PAUSE_S * 2**looks, lease.expires_at - time.time())))
+def is_abandoned(lease: Lease, alive: Alive) -> bool:
+    """Say whether nobody works under a lease: it is expired, or its holder is proved dead."""
+    return lease.expires_at <= time.time() or alive.is_held(lease.token) is False
+
+
+def patiently(store: Storage, take: Callable[[], T], patience_s: float) -> T:
+    """Do something that takes a lease in a transaction, waiting as long as somebody else holds it.
+
+    Raises:
+        LeaseHeld: Somebody held it for longer than `patience_s` seconds.
+    """
+    until = time.time() + patience_s
+    for looks in count():
+        try:
+            with store.transaction():
+                return take()
+        except LeaseHeld as held:
+            if time.time() >= until:
+                raise
+            if looks == 0:
+                _log.warning("%s; waiting for it, %.0f s at most", held, patience_s)
+            pause_s = min(FIRST_PAUSE_S * 2**looks, LONGEST_PAUSE_S, held.lease.expires_at - time.time())
+            time.sleep(max(0.0, pause_s))
+    raise AssertionError("count() never ends")
+
+
+@contextmanager
+def renewing(store: Storage, lease: Callable[[], Lease | None], lasts_s: float) -> Iterator[None]:
+    """Renew a lease in a thread of its own while the block works, however long one step of it takes.
+
+    Args:
+        store: Its database, of which the thread opens a connection of its own when it first renews.
+        lease: Gives the lease as it is by then, None where there is nothing to renew. When it is lost the thread ends;
+            who acts finds out by `check`.
+        lasts_s: How long it lasts without being renewed, in seconds.
+    """
+    ended = threading.Event()
+
+    def beat() -> None:
+        with store.apart() as own:
+            while not ended.wait(lasts_s / BEATS):
+                held = lease()
+                if held is None:
+                    continue
+                try:
+                    with own.transaction():
+                        Leases(own).renew(held, lasts_s)
+                except LeaseLost:
+                    if held == lease():  # else it was passed on meanwhile, by the thread that acts
+                        return
+                except Exception as error:  # the next beat tries again, and the end of the lease is what counts
+                    _log.warning("the lease of run %s could not be renewed: %s", held.holder, type(error).__name__)
+
+    thread = threading.Thread(target=beat, name="rollproof-renews-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -8,12 +8,16 @@
                       UNDOING
                          │ ─undone, undo_failed→ UNDOING … ─rolled_back→ ROLLED_BACK
                          └─gave_up→ STUCK ─requeued→ UNDOING
+                                      └─dismissed→ STUCK … ROLLED_BACK
 
 `started` enters the first step. A step is entered *before* it acts, so a step that is entered may have happened, may be
 happening, or may never have begun; that the one after it is entered says that it is done. `undone` comes after the
 undo; so do `rewound`, where a run goes on from an older checkpoint, and `retaken`, where it takes a step anew that may
 have been half done: both give the step another key. A STUCK run is rolled back but for undos that kept failing: they
-are dead letters.
+are dead letters, and it keeps its lease until they are requeued, or the last one is dismissed by a person who settled
+it by hand.
+
+A run that is not over holds a lease, so the leases say which runs those are, however many others the journal has.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .journal import Entry, Journal
+from .locks import Leases
+from .store import Storage
 
 
 class Event(StrEnum):
@@ -41,6 +47,7 @@ class Event(StrEnum):
     REQUEUED = "requeued"
     HANDED_OVER = "handed_over"
     HANDED_BACK = "handed_back"
+    DISMISSED = "dismissed"
     COMPLETED = "completed"
 
 
@@ -58,6 +65,11 @@ class Status(StrEnum):
     def final(self) -> bool:
         """Whether nothing will happen to the run any more, unless a person asks for it."""
         return self in (Status.ROLLED_BACK, Status.COMPLETED, Status.STUCK)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of the run is left half done, so that its lease is free."""
+        return self in (Status.ROLLED_BACK, Status.COMPLETED)
 
     @property
     def ours(self) -> bool:
@@ -86,8 +98,12 @@ STATUS_AFTER = {
     Event.REQUEUED: Status.UNDOING,
     Event.HANDED_OVER: Status.WITH_PERSON,
     Event.HANDED_BACK: Status.RUNNING,
+    Event.DISMISSED: Status.STUCK,
     Event.COMPLETED: Status.COMPLETED,
 }
+
+
+_TRANSITIONS = frozenset(Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +111,7 @@ class Progress:
     """The state of one run after the event `seq`.
 
     Attributes:
+        lock: the name of its lease.
         entered: steps that may have happened and are not undone, in their order.
         begun: all steps that were entered, undone or not.
         takes: for each time that a step was undone to be taken anew, its name.
@@ -106,6 +123,7 @@ class Progress:
 
     run: str
     saga: str = ""
+    lock: str = ""
     status: Status = Status.RUNNING
     entered: tuple[str, ...] = ()
     begun: tuple[str, ...] = ()
@@ -122,7 +140,8 @@ class Progress:
         return replace(
             self,
             saga=str(entry.detail.get("saga", self.saga)),
-            status=STATUS_AFTER[event],
+            lock=str(entry.detail.get("lock", self.lock)),
+            status=STATUS_AFTER[event] if event is not Event.DISMISSED or entered else Status.ROLLED_BACK,
             entered=entered,
             begun=begun,
             takes=(*self.takes, step) if event in (Event.REWOUND, Event.RETAKEN) else self.takes,
@@ -138,7 +157,7 @@ class Progress:
         match event:
             case Event.STARTED | Event.ENTERED:
                 return (*entered, step), (*begun, step), failed
-            case Event.UNDONE:
+            case Event.UNDONE | Event.DISMISSED:
                 return tuple(name for name in entered if name != step), begun, failed
             case Event.REWOUND:
                 return entered[:-1], begun[:-1], failed
@@ -152,8 +171,8 @@ class Progress:
 
 
 def is_transition(entry: Entry) -> bool:
-    """Say whether an event moves its run on; the journal holds other events too, such as changes of files."""
-    return entry.event in Event.__members__.values()
+    """Say whether an event moves its run on; the journal holds others too: changes of files, dismissed messages."""
+    return entry.event in _TRANSITIONS and (entry.event != Event.DISMISSED or "step" in entry.detail)
 
 
 def progress_of(run: str, entries: Iterable[Entry]) -> Progress:
@@ -174,6 +193,12 @@ def all_runs(journal: Journal, before: int | None = None) -> list[Progress]:
     return list(runs.values())
 
 
-def unfinished(journal: Journal, saga: str) -> list[Progress]:
-    """Give the runs of one saga that the agent has to settle, oldest first."""
-    return [run for run in all_runs(journal) if run.saga == saga and run.status.ours]
+def current(journal: Journal, run: str) -> Progress:
+    """Give where a run stands by its events, of which a run that never began has none."""
+    return progress_of(run, journal.entries(run))
+
+
+def unfinished(store: Storage) -> list[Progress]:
+    """Give the runs that an agent has to settle, of any saga, in the order in which somebody last took them up."""
+    runs = [current(Journal(store), lease.holder) for lease in Leases(store).all()]
+    return [run for run in runs if run.status.ours and run.seq]

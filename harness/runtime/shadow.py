@@ -20,7 +20,7 @@ from .canonical import canonical, sha256
 from .execution import Companion
 from .journal import Journal
 from .plan import Action, Plan, Tool
-from .progress import Event, Status, all_runs
+from .progress import Event, Status, unfinished
 from .saga import Saga, settle_all
 from .store import Storage
 
@@ -130,7 +130,7 @@ class PlannedAgent:
 
     def recover(self) -> Status | None:
         """Settle what an earlier process left unfinished, as `Saga.recover`; one that cannot be keeps up no other."""
-        plans = [run.saga for run in all_runs(Journal(self._store)) if run.status.ours and run.saga.startswith(PREFIX)]
+        plans = [run.saga for run in unfinished(self._store) if run.saga.startswith(PREFIX)]
         return settle_all(lambda plan: self.saga(plan.removeprefix(PREFIX)).recover(), plans)
 
     def saga(self, digest: str) -> Saga:

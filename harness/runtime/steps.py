@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .reconcile import Found
@@ -24,7 +24,8 @@ class NeedsPerson(Exception):
 class Run:
     """What an act or an undo is given: which run, which step of it, what the agent knows, and its fencing token.
 
-    `take` counts how often the step was undone to be taken anew.
+    `take` counts how often the step was undone to be taken anew. `check` raises `LeaseLost` where another process has
+    taken the run up meanwhile: an act of many parts calls it before each, and touches nothing after it raised.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Run:
     variables: Mapping[str, Any]
     token: int = 0
     take: int = 0
+    check: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
 
     @property
     def key(self) -> str:

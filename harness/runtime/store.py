@@ -29,6 +29,7 @@ TABLES = {
     "checkpoints": "run TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL, "
     "PRIMARY KEY (run, version)",
     "leases": "name TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL, expires_at REAL NOT NULL",
+    "tokens": "id INTEGER PRIMARY KEY, token INTEGER NOT NULL",
     "outbox": "key TEXT PRIMARY KEY, run TEXT NOT NULL, topic TEXT NOT NULL, body TEXT NOT NULL, "
     "state TEXT NOT NULL, attempts INTEGER NOT NULL, cancels TEXT NOT NULL",
     "dead_letters": "key TEXT PRIMARY KEY, run TEXT NOT NULL, kind TEXT NOT NULL, input TEXT NOT NULL, "
@@ -48,7 +49,7 @@ class Storage(Protocol):
 
     @property
     def path(self) -> Path:
-        """Where it is, for messages."""
+        """Where it is, for messages and for the file beside it that proves who lives (see `alive`)."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Do everything in the block, or nothing of it."""
@@ -58,6 +59,9 @@ class Storage(Protocol):
 
     def read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Read rows; a table that was never written has none."""
+
+    def apart(self) -> AbstractContextManager[Storage]:
+        """Give another connection to the same database, for another thread; it is closed with the block."""
 
 
 class StoreError(Exception):
@@ -88,6 +92,10 @@ class Store:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def apart(self) -> Store:
+        """Give another connection to the same database, for another thread."""
+        return Store(self.path, busy_s=self._busy_s)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -26,7 +26,7 @@ def write(shared, own):
 def restart(shared, own):
     """Take the note away, and call the run rolled back."""
     with Store(own / "agent.db") as store:
-        for progress in unfinished(Journal(store), "note"):
+        for progress in unfinished(store):
             (shared / "note.txt").unlink(missing_ok=True)
             with store.transaction():
                 Journal(store).append(progress.run, Event.ABANDONED, reason="tidy")

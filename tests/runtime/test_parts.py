@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rollproof.runtime import (
+    Alive,
     Checkpoint,
     CheckpointDamaged,
     Checkpoints,
@@ -158,55 +160,80 @@ def test_no_checkpoint_is_no_error(store: Store) -> None:
 # leases
 
 
-def test_a_live_lease_keeps_others_out_until_it_expires(store: Store, clock: Any) -> None:
+@pytest.fixture
+def alive(store: Store) -> Iterator[Alive]:
+    """Give what shows that somebody else than the test works under a token."""
+    with Alive(store.path) as other:
+        yield other
+
+
+def test_a_live_lease_keeps_others_out_until_it_expires(store: Store, clock: Any, alive: Alive) -> None:
     """Another run gets it after its time, with a higher token, and the one before is fenced."""
     leases = Leases(store)
     with store.transaction():
-        first = leases.take("drive", "one", 60)
-    with pytest.raises(LeaseHeld, match="held by run one"), store.transaction():
-        leases.take("drive", "two", 60)
-    clock.now += 61
-    with store.transaction():
-        leases.check(first)
-        second = leases.take("drive", "two", 60)
+        first = leases.take("drive", "one", 60, alive)
+    with Alive(store.path) as rival:
+        with pytest.raises(LeaseHeld, match="held by run one"), store.transaction():
+            leases.take("drive", "two", 60, rival)
+        clock.now += 61
+        with store.transaction():
+            leases.check(first)
+            second = leases.take("drive", "two", 60, rival)
     assert second.token > first.token
     with pytest.raises(LeaseLost, match="run one lost 'drive'"):
         leases.check(first)
 
 
-def test_a_run_takes_its_own_lease_up_again_without_writing(store: Store) -> None:
-    """A restart need not wait for itself, and leaves no trace."""
+def test_a_lease_whose_holder_is_gone_is_not_waited_for(store: Store, alive: Alive) -> None:
+    """The proof ends with the holder, here with its block; then its time does not matter."""
     leases = Leases(store)
+    with Alive(store.path) as dead, store.transaction():
+        first = leases.take("drive", "one", 3000, dead)
+    assert alive.is_held(first.token) is False
     with store.transaction():
-        first = leases.take("drive", "one", 60)
-    with store.transaction():
-        assert leases.take("drive", "one", 60) == first
+        assert leases.take("drive", "two", 60, alive).token > first.token
 
 
-def test_a_released_lease_is_gone(store: Store) -> None:
+def test_where_nothing_proves_who_lives_the_lease_decides(
+    store: Store, alive: Alive, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system without such locks: the holder is gone, nobody can know it, and its time is waited for."""
+    monkeypatch.setattr("rollproof.runtime.alive._SET", None)
+    monkeypatch.setattr("rollproof.runtime.alive._GET", None)
+    with Alive(store.path) as dead, store.transaction():
+        Leases(store).take("drive", "one", 300, dead)
+    Saga(store, "s", [Step("a", nothing)], lock="drive").run("goal", {})
+    assert clock.now >= 1_800_000_300
+    assert not list(store.path.parent.glob("*.alive"))
+
+
+def test_a_released_lease_is_gone(store: Store, alive: Alive) -> None:
     """There is no row, and releasing twice frees nobody else's."""
     leases = Leases(store)
     with store.transaction():
-        leases.release(leases.take("drive", "one", 60))
+        leases.release(leases.take("drive", "one", 60, alive))
     assert leases.find("drive") is None
 
 
-def test_a_dead_holders_lease_is_waited_for(store: Store, clock: Any) -> None:
+def test_a_living_holders_lease_is_waited_for(store: Store, clock: Any, alive: Alive) -> None:
     """A run of another saga over the same lock waits, in few looks, and then works."""
     with store.transaction():
-        Leases(store).take("drive", "a dead run", 300)
+        Leases(store).take("drive", "somebody", 300, alive)
     Saga(store, "s", [Step("a", nothing)], lock="drive").run("goal", {})
     assert clock.now >= 1_800_000_300
     assert clock.slept < 20
     assert Leases(store).find("drive") is None
 
 
-def test_patience_ends(store: Store, clock: Any) -> None:
-    """A holder that stays is reported, with its name and its time."""
+def test_patience_ends(store: Store, clock: Any, alive: Alive, caplog: pytest.LogCaptureFixture) -> None:
+    """A holder that stays is reported, with its name and its time; that somebody waits is said at once."""
     with store.transaction():
-        Leases(store).take("drive", "a live run", 3000)
+        Leases(store).take("drive", "a live run", 3000, alive)
     with pytest.raises(LeaseHeld, match="a live run"):
         Saga(store, "s", [Step("a", nothing)], lock="drive", patience_s=60).run("goal", {})
+    assert [record.message for record in caplog.records] == [
+        "'drive' is held by run a live run until 1800003000; waiting for it, 60 s at most"
+    ]
 
 
 # staging
@@ -377,11 +404,12 @@ def test_damaged_memory_stops_the_way_forward(store: Store) -> None:
         Saga(store, "s", [Step("a", fail), Step("mail", nothing, irreversible=True)]).recover()
 
 
-def test_a_process_that_slept_through_its_own_recovery_changes_nothing(store: Store) -> None:
-    """While a step acts, another process recovers the run; the sleeper undoes nothing and records nothing."""
+def test_a_process_that_slept_through_its_own_recovery_changes_nothing(store: Store, clock: Any) -> None:
+    """While a step acts, and no lease is renewed, another process recovers the run; the sleeper touches nothing."""
     undone: list[str] = []
 
     def slow(run: Run) -> None:
+        clock.now += 301
         with Store(store.path) as second:
             assert Saga(second, "s", steps("recovery")).recover() is Status.ROLLED_BACK
 
@@ -395,37 +423,41 @@ def test_a_process_that_slept_through_its_own_recovery_changes_nothing(store: St
 
 
 def test_a_process_that_slept_into_its_own_recovery_changes_nothing(store: Store, clock: Any) -> None:
-    """Recovery is under way and still holds the run's lease: the run's last event tells the sleeper."""
+    """Recovery is under way and has another token: the sleeper is refused within its step, and after it."""
     undone: list[str] = []
+    seen: list[str] = []
 
     def stuck(run: Run) -> None:
         raise RuntimeError("disk full")
 
     def slow(run: Run) -> None:
+        run.check()
+        clock.now += 301
         with Store(store.path) as second, pytest.raises(RuntimeError, match="disk full"):
             Saga(second, "s", [Step("a", fail, undo=stuck)]).recover()
+        with pytest.raises(LeaseLost) as lost:
+            run.check()
+        seen.append(str(lost.value))
 
     steps = [Step("a", slow, undo=lambda run: undone.append("sleeper")), Step("b", fail)]
-    with pytest.raises(LeaseLost, match="is undoing"):
+    with pytest.raises(LeaseLost):
         Saga(store, "s", steps).run("goal", {})
     assert undone == []
+    assert "lost 's'" in seen[0]
 
 
-def test_a_run_that_lost_its_lease_to_a_rival_stops(store: Store, clock: Any) -> None:
-    """A step took longer than the lease, another saga took the lock; recovery waits for the rival, then undoes."""
-    undone: list[str] = []
+def test_a_run_that_is_not_over_keeps_its_lock_from_rivals(store: Store, clock: Any) -> None:
+    """A step took longer than its lease, and nothing renewed it: who wants the lock is told to recover that run."""
+    told: list[str] = []
 
     def slow(run: Run) -> None:
         clock.now += 301
-        with store.transaction():
-            Leases(store).take("drive", "rival", 300)
+        with Store(store.path) as second, pytest.raises(UnfinishedRun) as refused:
+            Saga(second, "rival", [Step("a", nothing)], lock="drive").run("goal", {})
+        told.append(str(refused.value))
 
-    saga = Saga(store, "s", [Step("a", slow, undo=lambda run: undone.append("a"))], lock="drive")
-    with pytest.raises(LeaseLost, match="holder='rival'"):
-        saga.run("goal", {})
-    assert undone == []
-    assert saga.recover() is Status.ROLLED_BACK
-    assert undone == ["a"]
+    Saga(store, "s", [Step("a", slow), Step("b", nothing)], lock="drive").run("goal", {})
+    assert "call recover() of 's'" in told[0]
 
 
 def refusal(earlier: list[Exception]) -> Step:

@@ -210,8 +210,9 @@ def test_a_plan_that_cannot_be_recovered_keeps_up_no_other(store: Store, clock: 
             raise RuntimeError(given["path"])
         undone.append(given["path"])
 
-    agent = PlannedAgent(store, {"write": Tool("write", fail, {"path": str, "text": str}, undo=undo)})
+    tools = {"write": Tool("write", fail, {"path": str, "text": str}, undo=undo)}
     for path in ("first", "second"):
+        agent = PlannedAgent(store, tools, lock=path)
         plan = read_plan(plan_text(("write", {"path": path, "text": ""})), "stop", TOOLS, Rules(store.path.parent))
         agent.approve(agent.propose(plan).digest, "ada")
         with pytest.raises(RuntimeError, match=path):

@@ -14,7 +14,7 @@ import test_planning
 import test_retrying
 import test_saga_parts
 from mutation import mutated
-from rollproof.runtime import Store
+from rollproof.runtime import Alive, Store
 
 MODULES = (test_file_parts, test_messages, test_parts, test_planning, test_retrying, test_saga_parts)
 
@@ -141,11 +141,11 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
     ],
     "locks": [
         ("fencing", "            if token < newest:", "            if False:", "test_a_late_writer_is_refused"),
-        ("locks", "if lease.expires_at - time.time() > lasts_s / 2:", "if True:",
+        ("execution", "elif self._lease.expires_at - time.time() < lasts_s / 2:", "elif False:",
          "test_a_lease_is_renewed_while_steps_are_taken"),
         ("locks", "if found is None or (found.holder, found.token) != (lease.holder, lease.token):", "if False:",
          "test_a_live_lease_keeps_others_out_until_it_expires"),
-        ("locks", 'return Journal(self._store).append(holder, "leased", lease=name).seq', "return 1",
+        ("locks", "rows[0][0] + 1 if rows else 0", "0",
          "test_tokens_only_rise"),
     ],
     "audit trail": [
@@ -175,7 +175,7 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_a_message_that_keeps_failing_is_a_dead_letter_and_can_be_requeued"),
         ("outbox", "        attempts = message.attempts + 1\n        with", "        attempts = 1\n        with",
          "test_a_message_that_keeps_failing_is_a_dead_letter_and_can_be_requeued"),
-        ("saga", "elif not execution.fail(error, self._person):", "else:",
+        ("saga", "elif not execution.fail(error):", "else:",
          "test_a_run_that_must_go_on_and_cannot_goes_to_a_person"),
         ("execution", "return self.progress.failed.count(name) >= (passes or self._terms.undo_passes)", "return False",
          "test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs"),
@@ -183,13 +183,14 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
     "handover": [
         ("execution", "return found is not None and found.reality is Reality.PRESENT", "return False",
          "test_what_is_seen_to_be_irreversibly_done_cannot_be_rolled_back"),
-        ("execution", "return leases.pass_on(self._lease,", "return leases.renew(self._lease,",
-         "test_the_token_of_the_agent_is_old_after_a_handover"),
+        ("execution", "return leases.pass_on(self._lease, PERSON_S, self._alive)",
+         "return leases.renew(self._lease, PERSON_S)",
+         "test_a_run_that_hands_itself_over_has_another_token"),
         ("progress", "return self in (Status.RUNNING, Status.UNDOING)", "return not self.final",
          "test_the_agent_touches_nothing_while_a_person_has_the_run"),
         ("progress", 'decision=str(entry.detail.get("decision", self.decision)),', "decision=self.decision,",
          "test_a_run_that_was_handed_back_goes_on_after_a_crash"),
-        ("saga", "and forward and progress.decision != Decision.ROLL_BACK", "and forward",
+        ("saga", "and forward and now.decision != Decision.ROLL_BACK", "and forward",
          "test_a_run_that_was_to_be_rolled_back_is_after_a_crash"),
     ],
 }  # fmt: skip
@@ -213,9 +214,10 @@ def run(killer: str, root: Path, clock: Any) -> None:
         folder = root / str(number)
         folder.mkdir()
         clock.now, clock.slept = 1_800_000_000.0, 0
-        with Store(folder / "agent.db") as store, pytest.MonkeyPatch.context() as patch:
+        with Store(folder / "agent.db") as store, Alive(store.path) as alive, pytest.MonkeyPatch.context() as patch:
             staging = test_parts.Staging(folder / "staging-1", folder / "report")
             known = {"tmp_path": folder, "store": store, "clock": clock, "monkeypatch": patch, "staging": staging}
+            known["alive"] = alive
             function(**{name: known[name] for name in wanted if name in known}, **case)
 
 

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 from rollproof.runtime import (
+    Alerts,
+    Alive,
     DeadLetters,
     Decision,
     ForeignState,
     Found,
     Journal,
-    LeaseHeld,
     LeaseLost,
     Leases,
     NeedsPerson,
+    Outbox,
     Reality,
     Run,
     Saga,
@@ -89,7 +91,29 @@ def test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs(store: St
     assert (letter.key, letter.kind, letter.reason) == (f"{only_run(store)}:c:undo", "undo", "RuntimeError")
     assert b"a secret" not in store.path.read_bytes()
     assert saga.recover() is None
-    assert Leases(store).find("s") is None
+    lease = Leases(store).find("s")
+    assert lease is not None
+    with pytest.raises(UnfinishedRun, match="is stuck; requeue its dead letters"):
+        saga.run("another", {})
+
+
+def test_a_person_is_told_of_a_stuck_run(store: Store, clock: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The alert is a message like that of a handover; and the log says it, whoever listens."""
+    outbox = Outbox(store)
+
+    def undo(run: Run) -> None:
+        raise RuntimeError("no")
+
+    saga = Saga(
+        store, "s", [Step("a", die, undo=undo)], undo_passes=1, companions=[Alerts(store, outbox)], person="ada"
+    )
+    with pytest.raises(Died):
+        saga.run("goal", {})
+    (message,) = outbox.messages()
+    assert message.body == {
+        "run": only_run(store), "person": "ada", "reason": "a could not be undone, and the lock 's' is kept"
+    }  # fmt: skip
+    assert any("is stuck: a could not be undone" in record.message for record in caplog.records)
 
 
 def test_a_requeued_dead_letter_is_undone_in_order(store: Store, clock: Any) -> None:
@@ -109,6 +133,8 @@ def test_a_dead_letter_can_be_dismissed_by_a_person(store: Store, clock: Any) ->
     stuck(store, [], [True])
     DeadLetters(store).dismiss(f"{only_run(store)}:c:undo", "ada")
     assert DeadLetters(store).all() == []
+    assert all_runs(Journal(store))[0].status is Status.ROLLED_BACK
+    assert Leases(store).all() == []
     assert [entry.detail["by"] for entry in Journal(store).entries() if entry.event == "dismissed"] == ["ada"]
 
 
@@ -378,15 +404,15 @@ def test_a_lease_is_renewed_while_steps_are_taken(store: Store, clock: Any) -> N
 
 
 def test_tokens_only_rise(store: Store, clock: Any) -> None:
-    """Taken, released, expired, taken over: each change of hands has a higher one."""
+    """Taken, released, expired, taken over, with a clock that is set back: each change of hands has a higher one."""
     tokens = []
-    for holder in ("one", "two", "three"):
+    for holder in ("one", "two", "three", "four"):
         with store.transaction():
-            lease = Leases(store).take("drive", holder, 10)
+            lease = Leases(store).take("drive", holder, 10, Alive(store.path))
             tokens.append(lease.token)
-            if holder == "two":
+            if holder in ("two", "three"):
                 Leases(store).release(lease)
-        clock.now += 11
+        clock.now += -1000 if holder == "three" else 11
     assert tokens == sorted(set(tokens))
 
 
@@ -414,7 +440,7 @@ def test_the_agent_touches_nothing_while_a_person_has_the_run(store: Store, cloc
     saga = handed_over(store, undone)
     assert owner_of(Journal(store).entries(only_run(store))) == "ada"
     assert saga.recover() is None
-    with pytest.raises(LeaseHeld):
+    with pytest.raises(UnfinishedRun, match="goes on when it is handed back"):
         saga.run("another", {})
     assert undone == []
 
@@ -520,6 +546,21 @@ def test_the_token_of_the_agent_is_old_after_a_handover(store: Store) -> None:
     steps = [Step("a", taken_away, undo=die), Step("b", die)]
     with pytest.raises(LeaseLost):
         Saga(store, "s", steps).run("goal", {})
+    lease = Leases(store).find("s")
+    assert lease is not None
+    assert lease.token > seen[0]
+
+
+def test_a_run_that_hands_itself_over_has_another_token(store: Store) -> None:
+    """What the step that asked for a person still has under way is older than what comes after the person."""
+    seen: list[int] = []
+
+    def ask(run: Run) -> None:
+        seen.append(run.token)
+        raise NeedsPerson("too much")
+
+    with pytest.raises(NeedsPerson):
+        Saga(store, "s", [Step("a", ask)]).run("goal", {})
     lease = Leases(store).find("s")
     assert lease is not None
     assert lease.token > seen[0]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from rollproof.runtime import Fence, Fenced, LeaseLost, Leases, Run, Saga, Status, Step, Store
 
+LEASE_S = 0.2
+
 
 def paused(work: Callable[[], None]) -> int:
     """Do the work in a child, which stops itself in its middle; give its process id once it is stopped."""
@@ -51,7 +53,7 @@ def saga(store: Store, shared: Path, between: Callable[[], None]) -> Saga:
         for name in ("a", "b"):
             fence.remove(run.token, name)
 
-    return Saga(store, "s", [Step("write", write, undo=remove)], lock="shared", lease_s=0.0)
+    return Saga(store, "s", [Step("write", write, undo=remove)], lock="shared", lease_s=LEASE_S)
 
 
 def folders(root: Path) -> Path:
@@ -91,7 +93,7 @@ def test_a_paused_agent_whose_work_needs_no_fence_records_nothing(tmp_path: Path
     def sleeper() -> None:
         with Store(tmp_path / "agent.db") as store:
             try:
-                Saga(store, "s", steps(stop_yourself)).run("mine", {})
+                Saga(store, "s", steps(stop_yourself), lease_s=LEASE_S).run("mine", {})
             finally:
                 assert undone == []
 

@@ -1,0 +1,84 @@
+"""Proof that a process lives: a lock of the system's, which ends with it however it ends.
+
+    with Alive(store.path) as alive:      # until the block is left, or the process dies
+        alive.hold(lease.token)           # this process works under the token
+    Alive(store.path).is_held(token)      # in another process: True, False, or None where nobody can know
+
+A lease alone says how long to wait for somebody who may be dead. This says who is: any process that opens the database
+can ask at once, whatever killed the holder (SIGKILL, too), and no clock and no process id is believed. A paused process
+lives; for it there is the end of its lease.
+
+The locks are open file description locks (Linux 3.15) on single bytes of one empty file beside the database, the byte
+whose number is the token. Where the system has none nothing is proved, and the lease alone decides. The file stays, as
+a database's log does: who deletes it while an agent runs takes its proof of life away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_SET, _GET = getattr(fcntl, "F_OFD_SETLK", None), getattr(fcntl, "F_OFD_GETLK", None)
+_FLOCK = "hhqqi0q"
+"""The layout of `struct flock`: type, whence, start, length, process."""
+
+
+class Alive:
+    """What this process holds, and what others do, for one database; each object is a holder of its own."""
+
+    def __init__(self, database: Path) -> None:
+        """Name the database; the file beside it is made when a token is first held."""
+        self._path = database.with_name(f"{database.name}.alive")
+        self._handle: int | None = None
+        self._held: set[int] = set()
+
+    def __enter__(self) -> Self:
+        """Hold nothing yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of all tokens: whoever looks finds that nobody works under them."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all tokens."""
+        handle, self._handle = self._handle, None
+        self._held.clear()
+        if handle is not None:
+            os.close(handle)
+
+    def hold(self, token: int) -> None:
+        """Show that this process works under a token; call it before anybody can learn of the token.
+
+        Raises:
+            OSError: The file cannot be made, or another process holds the token.
+        """
+        if _SET is not None:
+            fcntl.fcntl(self._opened(), _SET, _region(fcntl.F_WRLCK, token))
+            self._held.add(token)
+
+    def is_held(self, token: int) -> bool | None:
+        """Say whether a living process holds a token; None where the system cannot tell."""
+        if _GET is None:
+            return None
+        if token in self._held:
+            return True
+        if self._handle is None and not self._path.exists():
+            return False
+        found = fcntl.fcntl(self._opened(), _GET, _region(fcntl.F_WRLCK, token))
+        return bool(struct.unpack(_FLOCK, found)[0] != fcntl.F_UNLCK)
+
+    def _opened(self) -> int:
+        if self._handle is None:
+            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return self._handle
+
+
+def _region(kind: int, token: int) -> bytes:
+    return struct.pack(_FLOCK, kind, os.SEEK_SET, token, 1, 0)

@@ -1,0 +1,144 @@
+"""Several processes of one agent, for real: they start at once, die, are paused and wake up; each run ends whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mutation import mutated
+from replicas import DONE, LOST, SHORT_S, Agent, ended, started, stopped, together, transitions
+from rollproof.runtime import LeaseHeld, Run, Store, UnfinishedRun
+
+REPEATS = int(os.environ.get("ROLLPROOF_REPEATS", "1"))
+"""How often each of these is done, for a look that is longer than CI's."""
+
+
+def starts_at_once(root: Path, number: int = 3) -> None:
+    """Replicas that start at once, settle what was left and work: nobody takes a run from one that lives."""
+    agent = Agent(root)
+    assert together(number, agent.serve) == [DONE] * number
+    assert agent.done() == number
+
+
+def one_is_killed(root: Path, at: int, after: bool) -> None:
+    """One replica is killed at a transition while another waits for it: that one settles the run at once, and works."""
+    agent = Agent(root)
+    first = started(lambda: agent.serve(at, after))
+    second = started(agent.serve)
+    assert ended(first) == -signal.SIGKILL
+    assert ended(second) == DONE
+    assert agent.done() in (1, 2)  # two where the first died after its last transition
+
+
+def one_is_paused(root: Path, at: int, after: bool) -> None:
+    """One replica is paused for longer than its lease; another settles its run; it wakes up and touches nothing."""
+    agent = Agent(root, lease_s=SHORT_S)
+    first = started(lambda: agent.serve(at, after, signal.SIGSTOP))
+    assert stopped(first)
+    assert ended(started(agent.serve)) == DONE
+    before = agent.left
+    os.kill(first, signal.SIGCONT)
+    code = ended(first)
+    assert code in (DONE, LOST)
+    assert agent.done() == (2 if code == DONE else 1)
+    assert set(before) <= set(agent.left)
+
+
+def a_long_step_keeps_its_run(root: Path) -> None:
+    """A step takes longer than the lease, which is renewed meanwhile: whoever wants to recover the run cannot."""
+
+    def look(run: Run) -> None:
+        if run.step == "b":
+            assert ended(started(lambda: refused(Agent(root, lease_s=SHORT_S)))) == DONE
+
+    agent = Agent(root, lease_s=SHORT_S, between=look)
+    assert ended(started(agent.serve)) == DONE
+    assert agent.done() == 1
+
+
+def refused(agent: Agent) -> None:
+    """Try to recover a run that lives, for longer than its lease was when it was taken."""
+    with Store(agent.own / "agent.db") as store, pytest.raises(LeaseHeld):
+        agent.saga(store, patience_s=3 * SHORT_S).recover()
+
+
+def who_comes_after_a_crash_is_told(root: Path) -> None:
+    """A run does not wait for the lease of a process that died: it says at once what settles that one's run."""
+    agent = Agent(root)
+    assert ended(started(lambda: agent.serve(at=2))) == -signal.SIGKILL
+    with Store(agent.own / "agent.db") as store, pytest.raises(UnfinishedRun, match=r"call recover\(\) of 's'"):
+        agent.saga(store).run("goal", {})
+
+
+@pytest.mark.parametrize("repeat", range(REPEATS))
+def test_replicas_that_start_at_once_take_nothing_from_each_other(tmp_path: Path, repeat: int) -> None:
+    """Three processes, one lock: three runs, one after the other, all complete."""
+    starts_at_once(tmp_path)
+
+
+@pytest.mark.parametrize("repeat", range(REPEATS))
+def test_a_replica_that_is_killed_is_settled_by_one_that_waits(tmp_path: Path, repeat: int) -> None:
+    """At each of its transitions, before and after."""
+    at_each_transition(tmp_path, one_is_killed)
+
+
+@pytest.mark.parametrize("repeat", range(REPEATS))
+def test_a_replica_that_is_paused_loses_its_run(tmp_path: Path, repeat: int) -> None:
+    """At each of its transitions, before and after: what it wakes up to is another's, or still its own."""
+    at_each_transition(tmp_path, one_is_paused)
+
+
+def test_a_step_that_lasts_longer_than_the_lease_keeps_it(tmp_path: Path) -> None:
+    """Nobody recovers a run whose process works."""
+    a_long_step_keeps_its_run(tmp_path)
+
+
+def test_a_run_after_a_crash_is_told_what_to_do(tmp_path: Path) -> None:
+    """Not after the lease, of fifty minutes here."""
+    who_comes_after_a_crash_is_told(tmp_path)
+
+
+def at_each_transition(root: Path, check: Callable[[Path, int, bool], None]) -> None:
+    """Do a check with a strike before and after each transaction of the first replica."""
+    for at in range(1, count(root) + 1):
+        for after in (False, True):
+            folder = root / f"{at}-{after}"
+            folder.mkdir()
+            check(folder, at, after)
+
+
+def count(root: Path) -> int:
+    """Count the transitions of one run."""
+    (root / "counted").mkdir()
+    return transitions(Agent(root / "counted"))
+
+
+def last_transition(check: Callable[[Path, int, bool], None]) -> Callable[[Path], None]:
+    """Strike only behind the second transition: the first step is done, and entered is the one after it."""
+    return lambda root: check(root, 2, True)
+
+
+# what the runtime did wrong, or would, and which of these notices: module, what stands there, what the mutant has
+MUTANTS = [
+    ("locks", "alive.is_held(lease.token) is False", "True", starts_at_once),
+    ("locks", "return lease.expires_at <= time.time() or", "return lease.expires_at <= time.time() and",
+     last_transition(one_is_paused)),
+    ("locks", "        alive.hold(token)\n", "", starts_at_once),
+    ("locks", "token = max(int(time.time() * 1e6), rows[0][0] + 1 if rows else 0)",
+     "token = rows[0][0] if rows else 1", last_transition(one_is_paused)),
+    ("execution", "        Leases(self._store).check(self._lease)\n", "        pass\n", last_transition(one_is_paused)),
+    ("locks", "if held is None:", "if True:", a_long_step_keeps_its_run),
+    ("saga", "not earlier.seq or (earlier", "True or (earlier", who_comes_after_a_crash_is_told),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "old", "new", "check"), MUTANTS, ids=[f"{m[0]}-{n}" for n, m in enumerate(MUTANTS)])
+def test_a_mutant_is_noticed(
+    module: str, old: str, new: str, check: Callable[[Path], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each fault that the runtime had with several processes, put back, is seen by one of the checks above."""
+    with mutated(module, old, new), pytest.raises(BaseException):  # noqa: PT011, B017 - however it fails
+        check(tmp_path)
