@@ -6,7 +6,7 @@ says what happens after an error and after a crash; `progress` draws the states 
     before anything happens   plan, shadow (propose and approve), rehearsal (rollbacks tried on a copy)
     while it happens          saga, steps, execution, retry, locks, alive, fencing, handover
     what is written           staging, releases, transactions, versions, contents, outbox
-    what is remembered        store, journal, progress, checkpoints, history, audit
+    what is remembered        store, journal, progress, checkpoints, history, retention, audit
     when it fails             reconcile, dead_letters, cli
 """
 
@@ -27,6 +27,7 @@ from .progress import Decision, Event, Progress, Status
 from .reconcile import Belief, Difference, ForeignState, Found, Reality
 from .rehearsal import rehearse
 from .releases import Release, Releases
+from .retention import Retention
 from .retry import Budget, BudgetSpent, LoopNoticed, Retry, Verdict, classify
 from .saga import CheckpointDamaged, Saga, UnfinishedRun, UnknownRun, WrongState
 from .shadow import NotApproved, PlannedAgent
@@ -84,6 +85,7 @@ __all__ = [
     "Release",
     "Releases",
     "Restored",
+    "Retention",
     "Retry",
     "Rules",
     "Run",

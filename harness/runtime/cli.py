@@ -28,6 +28,7 @@ from .locks import Leases
 from .outbox import Outbox
 from .progress import Decision, Progress, all_runs, is_transition, progress_of
 from .rehearsal import rehearse
+from .retention import Retention
 from .shadow import PlannedAgent
 from .store import Store, StoreError
 
@@ -177,6 +178,11 @@ def _approvals(store: Store, given: argparse.Namespace, out: TextIO) -> int:
     return 0
 
 
+def _forget(store: Store, given: argparse.Namespace, out: TextIO) -> int:
+    print(f"{Retention(store, runs=given.runs, days=given.days).apply()} runs that are over are forgotten", file=out)
+    return 0
+
+
 def _rehearse(given: argparse.Namespace, out: TextIO) -> int:
     steps_for, wrong = _function(given.steps), 0
     beside = Path(given.beside) if given.beside else Path(given.data).absolute().parent
@@ -201,6 +207,7 @@ COMMANDS: dict[str, Command] = {
     "hand-back": _hand_back,
     "reality": _reality,
     "approve": _approvals,
+    "forget": _forget,
 }
 
 
@@ -235,6 +242,9 @@ def _parser() -> argparse.ArgumentParser:
     approve = command("approve", "plans that were proposed, or approve one", "plan?")
     approve.add_argument("--refuse", action="store_true")
     approve.add_argument("--by", default="operator", metavar="NAME")
+    forget = command("forget", "delete what is known of old runs that are over; give --runs or --days")
+    forget.add_argument("--runs", type=int, metavar="N", help="keep the newest N")
+    forget.add_argument("--days", type=float, metavar="D", help="keep what ended within so many days")
     rehearsal = command("rehearse", "try every rollback on a copy of real data", "data")
     rehearsal.add_argument("--steps", required=True, metavar="MODULE:FUNCTION", help="takes a path, gives steps")
     rehearsal.add_argument(

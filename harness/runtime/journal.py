@@ -1,7 +1,8 @@
 """What happened, in order, and never changed afterwards.
 
 Each entry's hash covers the hash before it and the entry itself, so a changed, removed or inserted entry breaks the
-chain from there on. (Haber and Stornetta's linked time stamps; what a chain alone cannot show is a missing end.)
+chain from there on. (Haber and Stornetta's linked time stamps; what a chain alone cannot show is a missing end.) Entries
+that are forgotten by rule (`retention`) leave the hash of the last of them in a row of its own, so the chain holds.
 
 An entry holds no time of day and no error text: recovering again must write the same bytes, and error texts carry
 secrets.
@@ -10,7 +11,7 @@ secrets.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from .store import Storage
 
 GENESIS = "0" * 64
 """What stands in the place of the hash before the first entry."""
+FORGOTTEN = "forgotten"
+"""The event of a row that stands for entries that were forgotten: its own, and all back to the one it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +69,53 @@ class Journal:
 
     def entries(self, run: str | None = None, before: int | None = None) -> Iterator[Entry]:
         """Yield the events of one run, or of all, oldest first, up to the event `before` if given."""
-        query = "SELECT seq, run, event, detail FROM journal WHERE (? IS NULL OR run = ?) AND (? IS NULL OR seq < ?)"
-        for seq, name, event, detail in self._store.read(f"{query} ORDER BY seq", run, run, before, before):
+        wanted, values = ["event != ?"], [FORGOTTEN, *([run] if run is not None else []), *([before] if before else [])]
+        wanted += ["run = ?"] * (run is not None) + ["seq < ?"] * bool(before)
+        query = f"SELECT seq, run, event, detail FROM journal WHERE {' AND '.join(wanted)} ORDER BY seq"
+        for seq, name, event, detail in self._store.read(query, *values):
             yield Entry(seq, name, event, json.loads(detail))
 
-    def verify(self) -> Break | None:
-        """Follow the chain from the start; give the first break, or None when every event is as it was written."""
-        before = GENESIS
-        rows = self._store.read("SELECT seq, run, event, detail, hash FROM journal ORDER BY seq")
-        for expected, (seq, run, event, detail, stored) in enumerate(rows, start=1):
-            if seq != expected:
-                return Break(expected, f"event {expected} is missing")
+    def verify(self, since: Iterable[str] | None = None) -> Break | None:
+        """Follow the chain; give the first break, or None when every event is as it was written.
+
+        Args:
+            since: Runs; the chain is followed from the first event of any of them. From the start if not given.
+        """
+        first = 1 if since is None else min((seq for run in since for seq in self._first(run)), default=0)
+        if not first:
+            return None
+        ahead = self._store.read("SELECT hash FROM journal WHERE seq = ?", first - 1)
+        before, expected = ahead[0][0] if ahead else GENESIS, first
+        query = "SELECT seq, run, event, detail, hash FROM journal WHERE seq >= ? ORDER BY seq"
+        for seq, run, event, detail, stored in self._store.read(query, first):
             try:
                 entry = Entry(seq, run, event, json.loads(detail))
             except ValueError:
                 return Break(seq, f"event {seq} ({event}) of run {run} is not JSON")
-            if entry.linked(before) != stored:
+            if (entry.detail["first"] if event == FORGOTTEN else seq) != expected:
+                return Break(expected, f"event {expected} is missing")
+            if event != FORGOTTEN and entry.linked(before) != stored:
                 return Break(seq, f"event {seq} ({event}) of run {run} does not match its hash")
-            before = stored
+            before, expected = stored, seq + 1
         return None
+
+    def forget(self, run: str) -> None:
+        """Delete the events of a run inside the open transaction; the hash of the last of each series of them stays."""
+        for entry in list(self.entries(run)):
+            ahead = self._store.read("SELECT detail FROM journal WHERE seq = ? AND event = ?", entry.seq - 1, FORGOTTEN)
+            self._forget(entry.seq, json.loads(ahead[0][0])["first"] if ahead else entry.seq)
+            behind = self._store.read(
+                "SELECT detail FROM journal WHERE seq = ? AND event = ?", entry.seq + 1, FORGOTTEN
+            )
+            if behind:
+                first = json.loads(self._store.read("SELECT detail FROM journal WHERE seq = ?", entry.seq)[0][0])
+                self._forget(entry.seq + 1, first["first"])
+
+    def _forget(self, seq: int, first: int) -> None:
+        """Let the row of one event stand for all from the event `first` on, of which there is one row at most."""
+        self._store.write("DELETE FROM journal WHERE seq >= ? AND seq < ?", first, seq)
+        update = "UPDATE journal SET run = '', event = ?, detail = ? WHERE seq = ?"
+        self._store.write(update, FORGOTTEN, canonical({"first": first}), seq)
+
+    def _first(self, run: str) -> list[int]:
+        return [seq for (seq,) in self._store.read("SELECT min(seq) FROM journal WHERE run = ?", run) if seq]

@@ -21,7 +21,7 @@ The states of a run are drawn in `progress`; the run's lease is held from its fi
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -160,7 +160,7 @@ class Saga:
             CheckpointDamaged: The run must go forward and cannot.
             LeaseHeld: Another process is still working on one.
         """
-        self._refuse_broken()
+        self._refuse_broken(lease.holder for lease in self._leases.all())
         return settle_all(self._settle, [run for run in unfinished(self._store) if run.saga == self.name])
 
     def resume(self, run: str) -> Status:
@@ -308,7 +308,7 @@ class Saga:
 
     def _by_hand(self, run: str, states: tuple[Status, ...], work: Work, *, by_force: bool = False) -> Status:
         """Do what a person asks of a run, if it is in a state in which that makes sense."""
-        self._refuse_broken()
+        self._refuse_broken([run])
         progress = self._find(run)
         if progress.status not in states:
             raise WrongState(f"run {run} is {progress.status}; this needs one that is {' or '.join(states)}")
@@ -345,13 +345,14 @@ class Saga:
         return Execution(self._store, self.steps, progress, lease, alive, memory, self._terms)
 
     def _find(self, run: str) -> Progress:
+        progress = current(self._journal, run)
+        if progress.seq and progress.saga == self.name:
+            return progress
         known = [progress for progress in all_runs(self._journal) if progress.saga == self.name]
-        for progress in known:
-            if progress.run == run:
-                return progress
         raise UnknownRun(f"{self.name!r} has no run {run!r}; the last ones are {[each.run for each in known[-3:]]}")
 
-    def _refuse_broken(self) -> None:
-        broken = self._journal.verify()
+    def _refuse_broken(self, runs: Iterable[str]) -> None:
+        """Make sure that the journal is as it was written from the first event of these runs on."""
+        broken = self._journal.verify(runs)
         if broken is not None:
             raise JournalBroken(f"{self._store.path}: {broken.reason}; the events before it are sound")

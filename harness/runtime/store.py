@@ -37,9 +37,18 @@ TABLES = {
     "moves": "place TEXT PRIMARY KEY, staged TEXT NOT NULL, sha256 TEXT NOT NULL",
     "versions": "name TEXT NOT NULL, version INTEGER NOT NULL, sha256 TEXT NOT NULL, run TEXT NOT NULL, "
     "PRIMARY KEY (name, version)",
+    "ended": "run TEXT PRIMARY KEY, seq INTEGER NOT NULL, at REAL NOT NULL",
     "approvals": "plan TEXT PRIMARY KEY, body TEXT NOT NULL, state TEXT NOT NULL, by_whom TEXT NOT NULL",
 }
 """The columns of each table of this layout."""
+INDEXES = {
+    "journal": "run",
+    "leases": "holder",
+    "outbox": "run",
+    "dead_letters": "run",
+    "ended": "seq",
+}
+"""What is looked for in each table beside its key, so that no run costs more the more there were before it."""
 
 _WRITTEN = re.compile(r"(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM) (\w+)", re.IGNORECASE)
 
@@ -171,3 +180,5 @@ class Store:
         known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
         if table in TABLES and not connection.execute(known, (table,)).fetchone():
             connection.execute(f"CREATE TABLE {table} ({TABLES[table]})")
+            if table in INDEXES:
+                connection.execute(f"CREATE INDEX {table}_by_{INDEXES[table]} ON {table} ({INDEXES[table]})")

@@ -129,6 +129,8 @@ def test_a_chain_that_nobody_touched_holds(store: Store) -> None:
 def test_the_first_broken_event_is_named(store: Store, statement: str, words: str) -> None:
     """Changed, torn or removed: the event to look at is 2, and nothing is recovered on the journal's word."""
     journal = three_events(store)
+    with Alive(store.path) as dead, store.transaction():
+        Leases(store).take("s", "r", 60, dead)
     tamper(store.path, statement)
     found = journal.verify()
     assert found is not None

@@ -1,0 +1,92 @@
+"""How much of what is over is kept: a database does not grow for ever, and no run costs more than the first ones.
+
+    keep = Retention(store, runs=1000)               # a companion: each run that ends forgets those beyond the rule
+    saga = Saga(store, "publish", steps, companions=[keep])
+
+With several processes: forgetting is part of the transaction that ends a run, so it happens once, or not at all.
+
+States of a run: not over → over, and known here → forgotten: its events, its checkpoints and its messages that were
+sent are gone. Dead letters, messages that are not sent, events of a `Ledger`, versions of files and their contents
+stay. The chain of the journal still holds: see `Journal.forget`.
+"""
+
+from __future__ import annotations
+
+import time
+
+from .journal import Journal
+from .progress import Event, Status, all_runs, current
+from .store import Storage
+
+_AT_ONCE = 10
+"""How many runs one that ends forgets at most: a rule that became stricter costs no single run much."""
+
+
+class Retention:
+    """A rule by which runs that are over are forgotten, oldest first; a companion of sagas."""
+
+    def __init__(self, store: Storage, *, runs: int | None = None, days: float | None = None) -> None:
+        """Use the database of `store`; nothing is opened or written.
+
+        Args:
+            store: The agent's own database.
+            runs: How many of the runs that are over are kept; all if not given.
+            days: For how long one is kept after its end; for ever if not given.
+
+        Raises:
+            ValueError: There is no rule, or a negative one.
+        """
+        if (runs is None and days is None) or min(runs or 0, days or 0) < 0:
+            raise ValueError(f"keep how many? runs={runs}, days={days}; such as Retention(store, runs=1000, days=30)")
+        self._store, self._runs, self._days = store, runs, days
+
+    def follow(self, run: str, event: Event) -> None:
+        """Learn that a run is over, and forget what is beyond the rule; one that is rolled back later is not over."""
+        if event is Event.ABANDONED:
+            self._store.write("DELETE FROM ended WHERE run = ?", run)
+        elif event in (Event.COMPLETED, Event.ROLLED_BACK):
+            self._end(run)
+            self._forget(_AT_ONCE)
+
+    def apply(self) -> int:
+        """Forget all that is beyond the rule now, also runs that ended without this companion; say how many runs."""
+        with self._store.transaction():
+            for progress in all_runs(Journal(self._store)):
+                if progress.status.over:
+                    self._end(progress.run, progress.seq)
+            return self._forget(None)
+
+    def _end(self, run: str, seq: int = 0) -> None:
+        insert = "INSERT OR IGNORE INTO ended (run, seq, at) VALUES (?, ?, ?)"
+        self._store.write(insert, run, seq or current(Journal(self._store), run).seq, time.time())
+
+    def _forget(self, most: int | None) -> int:
+        """Forget the oldest runs beyond the rule, `most` at most."""
+        rows = self._store.read("SELECT count(*) FROM ended")
+        known = rows[0][0] if rows else 0
+        beyond = known - self._runs if self._runs is not None else 0
+        old = time.time() - self._days * 86400 if self._days is not None else 0.0
+        query = "SELECT run, at FROM ended ORDER BY seq LIMIT ?"
+        due = [
+            run
+            for number, (run, at) in enumerate(self._store.read(query, known if most is None else most))
+            if number < beyond or at < old
+        ]
+        for run in due:
+            forget(self._store, run)
+        return len(due)
+
+
+def forget(store: Storage, run: str) -> None:
+    """Delete what is known of a run that is over, inside the open transaction.
+
+    Raises:
+        ValueError: It is not over.
+    """
+    status = current(Journal(store), run).status
+    if not status.over:
+        raise ValueError(f"run {run} is {status}; only what is {Status.COMPLETED} or {Status.ROLLED_BACK} is forgotten")
+    Journal(store).forget(run)
+    store.write("DELETE FROM checkpoints WHERE run = ?", run)
+    store.write("DELETE FROM outbox WHERE run = ? AND state = 'sent'", run)
+    store.write("DELETE FROM ended WHERE run = ?", run)
