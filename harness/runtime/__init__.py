@@ -11,7 +11,9 @@ says what happens after an error and after a crash; `progress` draws the states 
 """
 
 from .alive import Alive
+from .async_saga import AsyncSaga
 from .audit import AuditTrail
+from .carrier import CheckpointDamaged, UnfinishedRun, UnknownRun, WrongState
 from .checkpoints import Checkpoint, Checkpoints, Restored
 from .contents import ContentLost, Contents, FolderContents
 from .dead_letters import DeadLetter, DeadLetters, UnknownLetter
@@ -29,7 +31,7 @@ from .rehearsal import rehearse
 from .releases import Release, Releases
 from .retention import Retention
 from .retry import Budget, BudgetSpent, LoopNoticed, Retry, Verdict, classify
-from .saga import CheckpointDamaged, Saga, UnfinishedRun, UnknownRun, WrongState
+from .saga import Saga
 from .shadow import NotApproved, PlannedAgent
 from .staging import Staging, StagingError
 from .steps import NeedsPerson, Refused, Run, Step
@@ -40,6 +42,7 @@ from .versions import ChangedElsewhere, UnknownVersion, Version, Versions
 __all__ = [
     "Alerts",
     "Alive",
+    "AsyncSaga",
     "AuditTrail",
     "Belief",
     "Break",

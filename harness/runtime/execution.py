@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .alive import Alive
+from .calls import Calls
 from .checkpoints import Checkpoint, Checkpoints
 from .dead_letters import DeadLetter, DeadLetters
 from .journal import Journal
@@ -24,7 +25,7 @@ from .locks import PERSON_S, Lease, LeaseLost, Leases
 from .progress import Decision, Event, Progress, Status, current
 from .reconcile import ForeignState, Found, Reality
 from .retry import Verdict, classify, is_refused_key
-from .steps import Refused, Run, Step
+from .steps import Refused, Run, Step, Undo
 from .store import Storage
 
 FIRST_PAUSE_S = 0.1
@@ -67,6 +68,7 @@ class Execution:
         lease: Lease,
         alive: Alive,
         memory: Checkpoint,
+        calls: Calls,
         terms: Terms = Terms(),
     ) -> None:
         """Carry a run from where it stands, under a lease that `alive` holds; nothing is written."""
@@ -75,6 +77,7 @@ class Execution:
         self._order = [step.name for step in steps]
         self._lease, self._alive = lease, alive
         self._memory = memory
+        self._calls = calls
         self._terms = terms
         self._attempting = ("", "")
         self._refused = False
@@ -97,11 +100,11 @@ class Execution:
         running = self.progress.status in (Status.RUNNING, Status.COMPLETED)
         return running and any(self._steps[name].irreversible for name in possible)
 
-    def forward(self) -> None:
+    async def forward(self) -> None:
         """Act from the step that is entered to the last, and complete the run."""
-        self._finish(self._act())
+        await self._finish(await self._act())
 
-    def resume(self) -> None:
+    async def resume(self) -> None:
         """Go forward in a new process: the step that was entered may have happened, or half.
 
         Where the step can look, the outside says so. Where it cannot, has an undo and is not repeatable, what may be
@@ -110,27 +113,27 @@ class Execution:
         Raises:
             ForeignState: Something that is not ours is in its place.
         """
-        step, found = self._step, self.look(self._step.name)
+        step, found = self._step, await self.look(self._step.name)
         if found is None and step.undo and not step.repeatable:
             self._check()
-            step.undo(self._view(step.name))
+            await self._calls.call(step.undo, self._view(step.name))
             self._record(Event.RETAKEN, step.name)
         if found is None or found.reality is Reality.ABSENT:
-            return self.forward()
+            return await self.forward()
         if found.reality is Reality.FOREIGN:
             raise ForeignState(f"step {step.name!r} of run {self.progress.run}: what is there is not ours")
-        return self._finish(found.learned)
+        return await self._finish(found.learned)
 
-    def rewind(self) -> None:
+    async def rewind(self) -> None:
         """Undo the steps after the one that the memory in hand was saved for: newer memory is damaged."""
         while self._memory.position in self.progress.entered[:-1]:
             name = self.progress.entered[-1]
-            problem = self._try_undo(name)
+            problem = await self._try_undo(name)
             if problem is not None:
                 raise problem
             self._record(Event.REWOUND, name)
 
-    def back(self, reason: str) -> None:
+    async def back(self, reason: str) -> None:
         """Undo what may have happened, last step first, and end the run; started again it goes on where it stopped.
 
         An undo that keeps failing ends this pass, since what was done before it may be needed to take it back. After
@@ -143,7 +146,7 @@ class Execution:
         if self.progress.status in (Status.RUNNING, Status.COMPLETED):
             self._record(Event.ABANDONED, reason=reason)
         for name in reversed(self.progress.entered):
-            problem = None if self._given_up(name) else self._try_undo(name)
+            problem = None if self._given_up(name) else await self._try_undo(name)
             if problem is not None and is_refused_key(problem):
                 raise problem
             if problem is not None:
@@ -157,7 +160,7 @@ class Execution:
         else:
             self._record(Event.ROLLED_BACK)
 
-    def settle(self, error: BaseException) -> Status:
+    async def settle(self, error: BaseException) -> Status:
         """Bring a run that an error stopped to an end, as a new process would: by what is stored, not by what we think.
 
         One thing we know better: an act that `Refused` was tried for the first time, so its step has a way back. A
@@ -172,9 +175,9 @@ class Execution:
         if self.only_forward and not self.progress.status.final:
             if not isinstance(error, Exception):
                 raise error
-            self.forward()
+            await self.forward()
         elif not self.progress.status.final:
-            self.back(type(error).__name__)
+            await self.back(type(error).__name__)
         return self.progress.status
 
     def hand_over(self, person: str, reason: str) -> None:
@@ -188,12 +191,12 @@ class Execution:
         self._record(Event.HANDED_BACK, memory=memory if learned else None, decision=decision)
         self._memory = memory
 
-    def irreversibly_done(self) -> bool:
+    async def irreversibly_done(self) -> bool:
         """Say whether an irreversible step is known to be taken: the one that is entered, only if it can look."""
         *done, entered = self.progress.entered
         if any(self._steps[name].irreversible for name in done):
             return True
-        found = self.look(entered) if self._steps[entered].irreversible else None
+        found = await self.look(entered) if self._steps[entered].irreversible else None
         return found is not None and found.reality is Reality.PRESENT
 
     def fail(self, error: Exception) -> bool:
@@ -236,15 +239,16 @@ class Execution:
         """
         Leases(self._store).check(self._lease)
 
-    def _act(self) -> Mapping[str, Any]:
+    async def _act(self) -> Mapping[str, Any]:
         """Take the step that is entered, and give what it learned."""
         self._check()
-        return self._step.act(self._view(self._step.name)) or {}
+        return await self._calls.act(self._step.act, self._view(self._step.name)) or {}
 
-    def look(self, name: str) -> Found | None:
+    async def look(self, name: str) -> Found | None:
         """Ask the outside whether a step happened; None where the step cannot."""
         look = self._steps[name].look
-        return look(self._view(name)) if look else None
+        found: Found | None = await self._calls.call(look, self._view(name)) if look else None
+        return found
 
     def _give_up(self) -> None:
         """Leave the run stuck, its lock with it, and let a person know."""
@@ -253,24 +257,24 @@ class Execution:
         self._record(Event.GAVE_UP, person=self._terms.person, reason=reason)
         _log.error("run %s is stuck: %s; requeue or dismiss its dead letters", self.progress.run, reason)
 
-    def _finish(self, learned: Mapping[str, Any]) -> None:
+    async def _finish(self, learned: Mapping[str, Any]) -> None:
         """Take up what the entered step learned, and go on from the one after it."""
         while following := self._order[self._order.index(self.progress.entered[-1]) + 1 :][:1]:
             memory = self._remembering(following[0], learned)
             self._record(Event.ENTERED, following[0], memory if learned else None)
             self._memory = memory
-            learned = self._act()
+            learned = await self._act()
         self._memory = self._remembering(self.progress.entered[-1], learned)
         self._record(Event.COMPLETED)
 
-    def _try_undo(self, name: str) -> Exception | None:
+    async def _try_undo(self, name: str) -> Exception | None:
         """Undo one step, in some tries, or in one where no other call will work; give what the last one raised."""
         undo, problem = self._steps[name].undo, None
         for number in range(self._terms.undo_tries if undo else 0):
             if number:
-                time.sleep(FIRST_PAUSE_S * 2 ** (number - 1))
+                await self._calls.pause(FIRST_PAUSE_S * 2 ** (number - 1))
             try:
-                self._undo_what_is_there(name, undo)
+                await self._undo_what_is_there(name, undo)
                 return None
             except LeaseLost:
                 raise
@@ -280,15 +284,15 @@ class Execution:
                     break
         return problem
 
-    def _undo_what_is_there(self, name: str, undo: Callable[[Run], None] | None) -> None:
-        found = self.look(name)
+    async def _undo_what_is_there(self, name: str, undo: Undo | None) -> None:
+        found = await self.look(name)
         if found is not None and found.reality is Reality.FOREIGN:
             raise ForeignState(
                 f"step {name!r} of run {self.progress.run}: what is there is not ours; nothing is undone"
             )
         if undo is not None and (found is None or found.reality is Reality.PRESENT):
             self._check()
-            undo(self._view(name))
+            await self._calls.call(undo, self._view(name))
 
     def _given_up(self, name: str, passes: int = 0) -> bool:
         return self.progress.failed.count(name) >= (passes or self._terms.undo_passes)

@@ -1,8 +1,8 @@
 """What happened, in order, and never changed afterwards.
 
 Each entry's hash covers the hash before it and the entry itself, so a changed, removed or inserted entry breaks the
-chain from there on. (Haber and Stornetta's linked time stamps; what a chain alone cannot show is a missing end.) Entries
-that are forgotten by rule (`retention`) leave the hash of the last of them in a row of its own, so the chain holds.
+chain from there on. (Haber and Stornetta's linked time stamps; what a chain alone cannot show is a missing end.)
+What is forgotten by rule (`retention`) leaves the hash of its last entry in a row of its own, so the chain holds.
 
 An entry holds no time of day and no error text: recovering again must write the same bytes, and error texts carry
 secrets.

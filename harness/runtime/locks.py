@@ -22,7 +22,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -154,8 +154,10 @@ def is_abandoned(lease: Lease, alive: Alive) -> bool:
     return lease.expires_at <= time.time() or alive.is_held(lease.token) is False
 
 
-def patiently(store: Storage, take: Callable[[], T], patience_s: float) -> T:
-    """Do something that takes a lease in a transaction, waiting as long as somebody else holds it.
+async def patiently(
+    store: Storage, take: Callable[[], T], patience_s: float, pause: Callable[[float], Awaitable[None]]
+) -> T:
+    """Do something that takes a lease in a transaction, waiting by `pause` as long as somebody else holds it.
 
     Raises:
         LeaseHeld: Somebody held it for longer than `patience_s` seconds.
@@ -171,7 +173,7 @@ def patiently(store: Storage, take: Callable[[], T], patience_s: float) -> T:
             if looks == 0:
                 _log.warning("%s; waiting for it, %.0f s at most", held, patience_s)
             pause_s = min(FIRST_PAUSE_S * 2**looks, LONGEST_PAUSE_S, held.lease.expires_at - time.time())
-            time.sleep(max(0.0, pause_s))
+            await pause(max(0.0, pause_s))
     raise AssertionError("count() never ends")
 
 

@@ -21,9 +21,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .calls import Direct, finished
 from .canonical import sha256
 from .saga import Saga
-from .steps import Run, Step
+from .steps import Run, Step, Undo
 from .store import Store
 
 StepsFor = Callable[[Path], Sequence[Step]]
@@ -188,11 +189,11 @@ def _strike(copy: Path, steps: Sequence[Step], name: str, when: str, goal: str, 
     return "the step was never reached"
 
 
-def _again(undos: Sequence[tuple[Run, Callable[[Run], None]]]) -> str:
+def _again(undos: Sequence[tuple[Run, Undo]]) -> str:
     """Undo what is undone already, which must be fine."""
     for run, undo in undos:
         try:
-            undo(run)
+            finished(Direct().call(undo, run))
         except Exception as error:
             return f"repeating the undo of {run.step}: {type(error).__name__}: {error}"
     return ""

@@ -16,12 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .calls import finished
 from .canonical import canonical, sha256
+from .carrier import settle_all
 from .execution import Companion
 from .journal import Journal
 from .plan import Action, Plan, Tool
 from .progress import Event, Status, unfinished
-from .saga import Saga, settle_all
+from .saga import Saga
 from .store import Storage
 
 PREFIX = "plan-"
@@ -131,7 +133,11 @@ class PlannedAgent:
     def recover(self) -> Status | None:
         """Settle what an earlier process left unfinished, as `Saga.recover`; one that cannot be keeps up no other."""
         plans = [run.saga for run in unfinished(self._store) if run.saga.startswith(PREFIX)]
-        return settle_all(lambda plan: self.saga(plan.removeprefix(PREFIX)).recover(), plans)
+
+        async def settle(plan: str) -> Status | None:
+            return self.saga(plan.removeprefix(PREFIX)).recover()
+
+        return finished(settle_all(settle, plans))
 
     def saga(self, digest: str) -> Saga:
         """Give the saga of a plan, for what is done by hand: rolling back, handing over."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,13 @@ class Run:
         return f"{self.id}:{self.step}" + (f":{self.take}" if self.take else "")
 
 
+Learned = Mapping[str, Any] | None
+Act = Callable[[Run], Learned | Awaitable[Learned]]
+Undo = Callable[[Run], Awaitable[None] | None]
+Look = Callable[[Run], Found | Awaitable[Found]]
+"""What a step is made of; coroutine functions in an `AsyncSaga`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of a saga.
@@ -63,10 +70,10 @@ class Step:
     """
 
     name: str
-    act: Callable[[Run], Mapping[str, Any] | None]
-    undo: Callable[[Run], None] | None = None
+    act: Act
+    undo: Undo | None = None
     irreversible: bool = False
-    look: Callable[[Run], Found] | None = None
+    look: Look | None = None
     repeatable: bool = False
 
 

@@ -94,14 +94,14 @@ class Agent:
         return len(complete)
 
 
-def started(work: Callable[[], Any]) -> int:
-    """Do the work in a child; give its process id."""
+def started(work: Callable[[], Any], at_most_s: int = 60) -> int:
+    """Do the work in a child, which ends by a signal if it hangs; give its process id."""
     pid = os.fork()
     if pid:
         return pid
     code = FAILED
     try:
-        signal.alarm(60)  # what hangs ends, and its test fails
+        signal.alarm(at_most_s)
         work()
         code = DONE
     except LeaseLost:

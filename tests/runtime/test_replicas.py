@@ -131,7 +131,7 @@ MUTANTS = [
      "token = rows[0][0] if rows else 1", last_transition(one_is_paused)),
     ("execution", "        Leases(self._store).check(self._lease)\n", "        pass\n", last_transition(one_is_paused)),
     ("locks", "if held is None:", "if True:", a_long_step_keeps_its_run),
-    ("saga", "not earlier.seq or (earlier", "True or (earlier", who_comes_after_a_crash_is_told),
+    ("carrier", "not earlier.seq or (earlier", "True or (earlier", who_comes_after_a_crash_is_told),
 ]  # fmt: skip
 
 

@@ -45,6 +45,11 @@ def die(run: Run) -> None:
     raise Died
 
 
+async def settles_nothing(execution: Any, error: BaseException) -> Status:
+    """Stand for `Execution.settle` in a process that is dead."""
+    return Status.ROLLED_BACK
+
+
 def only_run(store: Store) -> str:
     """Give the id of the only run."""
     return all_runs(Journal(store))[0].run
@@ -53,7 +58,7 @@ def only_run(store: Store) -> str:
 def dead_run(store: Store, monkeypatch: pytest.MonkeyPatch, steps: list[Step], **terms: Any) -> Saga:
     """Leave a run as a process leaves it that dies in the last step; give the saga for the next process."""
     with monkeypatch.context() as patch:
-        patch.setattr("rollproof.runtime.execution.Execution.settle", lambda execution, error: Status.ROLLED_BACK)
+        patch.setattr("rollproof.runtime.execution.Execution.settle", settles_nothing)
         with pytest.raises(Died):
             Saga(store, "s", [*steps, Step("dies", die)], **terms).run("goal", {})
     return Saga(store, "s", [*steps, Step("dies", nothing)], **terms)
@@ -164,7 +169,7 @@ def test_a_step_that_may_be_half_done_is_undone_before_it_is_repeated(store: Sto
             raise Died
 
     with monkeypatch.context() as patch:
-        patch.setattr("rollproof.runtime.execution.Execution.settle", lambda execution, error: None)
+        patch.setattr("rollproof.runtime.execution.Execution.settle", settles_nothing)
         steps = [Step("a", act, undo=lambda run: done.append("undo"))]
         saga = Saga(store, "s", steps, after_crash="resume")
         with pytest.raises(Died):
@@ -183,7 +188,7 @@ def test_a_repeatable_step_is_repeated_with_its_key(store: Store, monkeypatch: A
             raise Died
 
     with monkeypatch.context() as patch:
-        patch.setattr("rollproof.runtime.execution.Execution.settle", lambda execution, error: None)
+        patch.setattr("rollproof.runtime.execution.Execution.settle", settles_nothing)
         saga = Saga(store, "s", [Step("a", act, undo=die, repeatable=True)], after_crash="resume")
         with pytest.raises(Died):
             saga.run("goal", {})
@@ -294,7 +299,7 @@ def test_what_is_there_is_not_done_again(store: Store, monkeypatch: Any) -> None
         raise Died
 
     with monkeypatch.context() as patch:
-        patch.setattr("rollproof.runtime.execution.Execution.settle", lambda execution, error: None)
+        patch.setattr("rollproof.runtime.execution.Execution.settle", settles_nothing)
         look = lambda run: Found(Reality.PRESENT if acted else Reality.ABSENT, {"id": 7})  # noqa: E731
         steps = [Step("a", act, look=look), Step("b", lambda run: seen.append(run.variables["id"]))]
         saga = Saga(store, "s", steps, after_crash="resume")

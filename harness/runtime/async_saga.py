@@ -1,0 +1,68 @@
+"""A saga whose steps may be coroutine functions, for agents that live on an event loop.
+
+    saga = AsyncSaga(store, "trip", [Step("book", book, undo=cancel_booking), Step("pay", pay, undo=refund)])
+    await saga.recover()
+    await saga.run("to Oslo", {})
+
+With several processes, and with several tasks of one: as `saga` says; each call is a holder of its own. Between its
+transactions, which are short and block, the loop goes on with other things.
+
+Cancelling the task stops the act that is under way, with `asyncio.CancelledError` at its `await`; then what may have
+happened is undone, which no second cancellation stops, and the error leaves `run`. Past the point of no return nothing
+can be undone: the run stays unfinished and `recover` brings it forward. An act that catches the error and returns is
+done, and no other is begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .calls import Awaited
+from .carrier import Carrier, Described
+from .progress import Decision, Status
+from .reconcile import Difference
+
+
+class AsyncSaga(Described):
+    """As `Saga`, on the event loop that runs; acts, undos and looks may be coroutine functions or plain ones."""
+
+    async def run(self, goal: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Take every step, and give what the agent knows at the end; returning means that everything is done."""
+        calls = Awaited()
+        return await calls.to_its_end(Carrier(self, calls).run(goal, variables))
+
+    async def recover(self) -> Status | None:
+        """Settle the runs that earlier processes left unfinished; None when there is none."""
+        calls = Awaited()
+        return await calls.to_its_end(Carrier(self, calls).recover())
+
+    async def resume(self, run: str) -> Status:
+        """Go on with one run that a process left, forward, whatever `after_crash` says."""
+        calls = Awaited()
+        return await calls.to_its_end(Carrier(self, calls).resume(run))
+
+    async def roll_back(self, run: str) -> Status:
+        """Undo one run, also one that is complete: as long as none of its steps is irreversible."""
+        calls = Awaited()
+        return await calls.to_its_end(Carrier(self, calls).roll_back(run))
+
+    async def requeue(self, run: str) -> Status:
+        """Let a stuck run be undone again: the cause of its dead letters is mended."""
+        calls = Awaited()
+        return await calls.to_its_end(Carrier(self, calls).requeue(run))
+
+    async def hand_over(self, run: str, person: str, reason: str) -> Status:
+        """Give an unfinished run to a person; until it is handed back no process of the agent touches anything."""
+        calls = Awaited()
+        return await calls.to_its_end(Carrier(self, calls).hand_over(run, person, reason))
+
+    async def hand_back(self, run: str, decision: Decision, learned: Mapping[str, Any] | None = None) -> Status:
+        """Give a run back to the agent, which carries it to the end that the person decided on."""
+        calls = Awaited()
+        return await calls.to_its_end(Carrier(self, calls).hand_back(run, decision, learned))
+
+    async def differences(self, run: str) -> list[Difference]:
+        """Ask the outside about every step that can look, and give those about which the run's events are wrong."""
+        calls = Awaited()
+        return await calls.to_its_end(Carrier(self, calls).differences(run))

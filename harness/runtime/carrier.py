@@ -1,0 +1,315 @@
+"""What `Saga` and `AsyncSaga` do, written once: take a run up, carry it forward or back, and settle what was left.
+
+With several processes: see `saga`. The methods are coroutines that suspend only where `Calls` does.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any, Literal, TypeVar
+
+from .alive import Alive
+from .calls import Calls
+from .checkpoints import Checkpoint, Checkpoints, Restored
+from .execution import Companion, Execution, Terms
+from .journal import Journal, JournalBroken
+from .locks import Lease, LeaseLost, Leases, is_abandoned, patiently, renewing
+from .progress import Decision, Event, Progress, Status, all_runs, current, unfinished
+from .reconcile import Difference, ForeignState, belief, differences
+from .steps import NeedsPerson, Step, refuse_bad
+from .store import Storage
+
+T = TypeVar("T")
+States = tuple[Status, ...]
+Work = Callable[[Execution, Restored], Awaitable[None]]
+"""What is done with a run that was taken up, and with what it remembers."""
+
+
+class UnfinishedRun(Exception):
+    """An earlier run has the lock and is neither done nor undone; its text says what settles it."""
+
+
+class CheckpointDamaged(Exception):
+    """A run must go forward and what it knew last is damaged; older knowledge could do the wrong thing."""
+
+
+class UnknownRun(LookupError):
+    """There is no such run of this saga."""
+
+
+class WrongState(Exception):
+    """The run is in a state in which this cannot be asked of it."""
+
+
+async def settle_all(settle: Callable[[T], Awaitable[Status | None]], runs: Sequence[T]) -> Status | None:
+    """Settle each, so that one that cannot be keeps up no other; give what became of the last.
+
+    Raises:
+        Exception: The first that one of them raised, when all were tried.
+    """
+    status, problems = None, []
+    for each in runs:
+        try:
+            status = await settle(each)
+        except Exception as error:
+            problems.append(error)
+    if problems:
+        raise problems[0]
+    return status
+
+
+class Described:
+    """What makes a saga: its steps and its terms."""
+
+    def __init__(
+        self,
+        store: Storage,
+        name: str,
+        steps: Sequence[Step],
+        *,
+        lock: str | None = None,
+        lease_s: float = 300.0,
+        patience_s: float = 900.0,
+        after_crash: Literal["roll_back", "resume"] = "roll_back",
+        undo_tries: int = 3,
+        undo_passes: int = 3,
+        act_passes: int = 10,
+        companions: Sequence[Companion] = (),
+        person: str = "operator",
+    ) -> None:
+        """Describe the saga; nothing is opened or written.
+
+        Args:
+            store: The agent's own database.
+            name: Finds the runs of this saga again; never reuse it for other steps.
+            steps: In their order.
+            lock: What must not be worked on by two runs at once; the saga's name if not given.
+            lease_s: How long a process may be paused before another takes its run up, in seconds. Steps may take
+                longer: meanwhile the lease is renewed. One that died is not waited for where `alive` can tell.
+            patience_s: How long to wait for a lease of a process that lives, in seconds.
+            after_crash: Whether `recover` undoes what a dead process left, or goes on from its last good checkpoint.
+            undo_tries: How often an undo is tried by one process.
+            undo_passes: After how many failed passes, in as many recoveries, it is a dead letter.
+            act_passes: After how many recoveries that could not go forward, and must, a run goes to a person.
+            companions: Parts that take part in the transitions, such as the outbox.
+            person: Who gets a run whose step says `NeedsPerson`, or that cannot go on, and hears of one that is stuck.
+
+        Raises:
+            ValueError: The steps make no saga.
+        """
+        refuse_bad(list(steps))
+        self.store = store
+        self.name = name
+        self.lock = lock or name
+        self.steps = tuple(steps)
+        self.patience_s = patience_s
+        self.resumes = after_crash == "resume"
+        self.terms = Terms(lease_s, undo_tries, undo_passes, act_passes, tuple(companions), person)
+
+
+class Carrier:
+    """A saga in the hands of this process, for one call of it."""
+
+    def __init__(self, saga: Described, calls: Calls) -> None:
+        """Use the saga's database; nothing is opened or written."""
+        self._saga, self._calls, self._store, self._terms = saga, calls, saga.store, saga.terms
+        self._journal, self._leases = Journal(saga.store), Leases(saga.store)
+
+    async def run(self, goal: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Take every step, and give what the agent knows at the end; returning means that everything is done."""
+        with Alive(self._store.path) as alive:
+            start = partial(self._start, uuid.uuid4().hex, goal, variables, alive)
+            execution = await patiently(self._store, start, self._saga.patience_s, self._calls.pause)
+            with self._renewing(execution):
+                try:
+                    await self._forward(execution)
+                except NeedsPerson as need:
+                    execution.hand_over(self._terms.person, str(need))
+                    raise
+            return execution.variables
+
+    async def recover(self) -> Status | None:
+        """Settle the runs that earlier processes left unfinished; None when there is none."""
+        self._refuse_broken(lease.holder for lease in self._leases.all())
+        return await settle_all(self._settle, [run for run in unfinished(self._store) if run.saga == self._saga.name])
+
+    async def resume(self, run: str) -> Status:
+        """Go on with one run that a process left, forward, whatever `after_crash` says."""
+        return await self._by_hand(run, (Status.RUNNING,), self._go_on)
+
+    async def roll_back(self, run: str) -> Status:
+        """Undo one run, also one that is complete: as long as none of its steps is irreversible."""
+
+        async def undo(execution: Execution, restored: Restored) -> None:
+            if execution.only_forward:
+                raise WrongState(f"run {run} took an irreversible step: it can only be resumed")
+            await execution.back("asked")
+
+        return await self._by_hand(run, (Status.RUNNING, Status.UNDOING, Status.COMPLETED), undo)
+
+    async def requeue(self, run: str) -> Status:
+        """Let a stuck run be undone again: the cause of its dead letters is mended."""
+
+        async def again(execution: Execution, restored: Restored) -> None:
+            execution.requeue()
+            await execution.back("requeued")
+
+        return await self._by_hand(run, (Status.STUCK,), again)
+
+    async def hand_over(self, run: str, person: str, reason: str) -> Status:
+        """Give an unfinished run to a person; until it is handed back no process of the agent touches anything."""
+
+        async def give(execution: Execution, restored: Restored) -> None:
+            execution.hand_over(person, reason)
+
+        return await self._by_hand(run, (Status.RUNNING,), give, by_force=True)
+
+    async def hand_back(self, run: str, decision: Decision, learned: Mapping[str, Any] | None = None) -> Status:
+        """Give a run back to the agent, which carries it to the end that the person decided on."""
+
+        async def back(execution: Execution, restored: Restored) -> None:
+            if decision is Decision.ROLL_BACK and await execution.irreversibly_done():
+                raise WrongState(f"run {run} took an irreversible step: it can only go on")
+            execution.hand_back(decision, learned or {})
+            if decision is Decision.GO_ON:
+                await self._go_on(execution, restored)
+            else:
+                await execution.back("person")
+
+        return await self._by_hand(run, (Status.WITH_PERSON,), back)
+
+    async def differences(self, run: str) -> list[Difference]:
+        """Ask the outside about every step that can look, and give those about which the run's events are wrong."""
+        progress, lease = self._find(run), Lease(self._saga.lock, run, 0, 0.0)
+        execution = self._execution(progress, lease, Alive(self._store.path), Checkpoints(self._store).load(run))
+        found = {step.name: await execution.look(step.name) for step in self._saga.steps}
+        looks = {name: each.reality for name, each in found.items() if each}
+        order = [step.name for step in self._saga.steps]
+        return list(differences({name: belief(progress, name, order) for name in looks}, looks))
+
+    async def _forward(self, execution: Execution) -> None:
+        try:
+            await execution.forward()
+        except (LeaseLost, NeedsPerson):
+            raise
+        except BaseException as error:
+            if await execution.settle(error) is not Status.COMPLETED:
+                raise
+
+    def _renewing(self, execution: Execution) -> AbstractContextManager[None]:
+        return renewing(self._store, lambda: execution.renewable, self._terms.lease_s)
+
+    def _start(self, run: str, goal: str, variables: Mapping[str, Any], alive: Alive) -> Execution:
+        """Enter the first step inside the open transaction: the run, its memory and its lease begin together."""
+        self._refuse_unfinished(run, self._saga.lock, alive)
+        lease = self._leases.take(self._saga.lock, run, self._terms.lease_s, alive)
+        first = self._saga.steps[0].name
+        memory = Checkpoint(goal, first, dict(variables))
+        Checkpoints(self._store).save(run, memory)
+        entry = self._journal.append(run, Event.STARTED, saga=self._saga.name, lock=self._saga.lock, step=first)
+        for companion in self._terms.companions:
+            companion.follow(run, Event.STARTED)
+        return self._execution(Progress(run).after(entry), lease, alive, Restored(memory, ()))
+
+    def _refuse_unfinished(self, run: str, lock: str, alive: Alive) -> None:
+        """Let no run work on what another left half done: that one's lease, expired or not, is for who settles it."""
+        lease = self._leases.find(lock)
+        if lease is None or lease.holder == run:
+            return
+        earlier = current(self._journal, lease.holder)
+        if not earlier.seq or (earlier.status.ours and not is_abandoned(lease, alive)):
+            return
+        todo = {
+            Status.STUCK: "requeue its dead letters once their cause is mended, or dismiss them once done by hand",
+            Status.WITH_PERSON: "it goes on when it is handed back",
+        }.get(earlier.status, f"its process is gone: call recover() of {earlier.saga!r}, which settles it")
+        raise UnfinishedRun(f"run {earlier.run} of {earlier.saga!r} is {earlier.status}; {todo}")
+
+    async def _settle(self, progress: Progress) -> Status:
+        """Bring one unfinished run to its end: forward if it may not go back, back otherwise."""
+
+        async def settle(execution: Execution, restored: Restored) -> None:
+            now = execution.progress
+            forward = execution.only_forward or self._saga.resumes or now.decision == Decision.GO_ON
+            if now.status is Status.RUNNING and forward and now.decision != Decision.ROLL_BACK:
+                await self._go_on(execution, restored)
+            else:
+                await execution.back("restart")
+
+        return await self._carry(progress, (Status.RUNNING, Status.UNDOING), settle)
+
+    async def _go_on(self, execution: Execution, restored: Restored) -> None:
+        """Go forward, from the last good checkpoint; hand over where a person must look, settle any other error."""
+        run = execution.progress.run
+        if restored.damaged and (execution.only_forward or restored.checkpoint is None):
+            raise CheckpointDamaged(
+                f"run {run} must go on from {execution.progress.entered[-1]!r}, "
+                f"and its checkpoint {restored.damaged[0]} is damaged; restore {self._store.path} from a copy"
+            )
+        try:
+            if restored.damaged:
+                await execution.rewind()
+            await execution.resume()
+        except (NeedsPerson, ForeignState) as need:
+            execution.hand_over(self._terms.person, str(need))
+        except LeaseLost:
+            raise
+        except Exception as error:
+            if not execution.only_forward:
+                await execution.settle(error)
+            elif not execution.fail(error):
+                raise
+
+    async def _by_hand(self, run: str, states: States, work: Work, *, by_force: bool = False) -> Status:
+        """Do what a person asks of a run, if it is in a state in which that makes sense."""
+        self._refuse_broken([run])
+        progress = self._find(run)
+        if progress.status not in states:
+            raise WrongState(f"run {run} is {progress.status}; this needs one that is {' or '.join(states)}")
+        return await self._carry(progress, states, work, by_force=by_force)
+
+    async def _carry(self, progress: Progress, states: States, work: Work, *, by_force: bool = False) -> Status:
+        """Take a run up, once nobody else carries it, and do some work on it; give what became of it.
+
+        While somebody else carried it, it may have come to another state; then there is nothing to do.
+        """
+        with Alive(self._store.path) as alive:
+            take_up = partial(self._take_up, progress, states, alive, by_force)
+            execution, restored = await patiently(self._store, take_up, self._saga.patience_s, self._calls.pause)
+            if execution.progress.status in states:
+                with self._renewing(execution):
+                    await work(execution, restored)
+            return execution.progress.status
+
+    def _take_up(self, known: Progress, states: States, alive: Alive, by_force: bool) -> tuple[Execution, Restored]:
+        """Take the lease of a run inside the open transaction, with a new token, and what the run remembers."""
+        progress, lock = current(self._journal, known.run), known.lock or self._saga.lock
+        restored = Checkpoints(self._store).load(progress.run)
+        lease = Lease(lock, progress.run, 0, 0.0)
+        if progress.status in states:
+            self._refuse_unfinished(progress.run, lock, alive)
+            forced = by_force or not progress.status.ours
+            lease = self._leases.take(lock, progress.run, self._terms.lease_s, alive, by_force=forced)
+        return self._execution(progress, lease, alive, restored), restored
+
+    def _execution(self, progress: Progress, lease: Lease, alive: Alive, restored: Restored) -> Execution:
+        memory = restored.checkpoint or Checkpoint("", (*progress.entered, "")[0], {})
+        return Execution(self._store, self._saga.steps, progress, lease, alive, memory, self._calls, self._terms)
+
+    def _find(self, run: str) -> Progress:
+        progress = current(self._journal, run)
+        if progress.seq and progress.saga == self._saga.name:
+            return progress
+        known = [progress for progress in all_runs(self._journal) if progress.saga == self._saga.name]
+        raise UnknownRun(
+            f"{self._saga.name!r} has no run {run!r}; the last ones are {[each.run for each in known[-3:]]}"
+        )
+
+    def _refuse_broken(self, runs: Iterable[str]) -> None:
+        """Make sure that the journal is as it was written from the first event of these runs on."""
+        broken = self._journal.verify(runs)
+        if broken is not None:
+            raise JournalBroken(f"{self._store.path}: {broken.reason}; the events before it are sound")
