@@ -1,4 +1,4 @@
-"""Show that agents and workers on one database and one drive lose nothing and do nothing twice, faults in a third of all.
+"""Show that agents and workers on one database and one drive lose nothing and do nothing twice.
 
 Ten agents start runs, three workers deliver their messages, and a supervisor starts what dies and wakes what sleeps.
 In 30 % of the runs something happens: a step fails, its process is killed or paused for longer than its lease, at a

@@ -7,32 +7,37 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
 from rollproof import Chaos, World
 from rollproof.invariants.runtime import journal_is_whole, leases_end_with_their_runs
-from rollproof.runtime import Found, Run, Saga, Staging, Status, Step, Store
+from rollproof.runtime import Buffer, Found, Run, Saga, Staging, Status, Step, Store
 from rollproof.runtime.staging import MANIFEST
 
 ANSWERS = {"What does it cost": '{"cents": 5}', "How much is there": '{"gigawatts": 900}'}
 
 
+def form(fact: str) -> dict[str, object]:
+    """Say what an answer with one whole number is."""
+    properties = {fact: {"type": "integer"}}
+    return {"type": "object", "properties": properties, "required": [fact], "additionalProperties": False}
+
+
+FORMS = {"What does it cost": form("cents"), "How much is there": form("gigawatts")}
+
+
 def ask(run: Run, question: str) -> dict[str, object]:
-    """Ask the model; the answer is part of the next checkpoint."""
+    """Ask the model, which answers in pieces; the answer is part of the next checkpoint, once all of it is there."""
+    buffer, reason = Buffer(FORMS[question]), None
+    said: Any = [{"role": "user", "content": f"{question}?"}]
     with openai.OpenAI(timeout=60, max_retries=1) as model:
-        reply = model.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": f"{question}?"}])
-    if reply.choices[0].finish_reason != "stop":
-        raise ValueError("the answer is cut off")
-    facts = json.loads(reply.choices[0].message.content or "")
-    expected = json.loads(ANSWERS[question])
-    if not isinstance(facts, dict) or _types(facts) != _types(expected):
-        raise ValueError("not the facts that were asked for")
-    return {"facts": {**run.variables["facts"], **facts}}
-
-
-def _types(facts: dict[str, object]) -> dict[str, type]:
-    return {name: type(value) for name, value in facts.items()}
+        for chunk in model.chat.completions.create(model="gpt-5", messages=said, stream=True):
+            for choice in chunk.choices:
+                buffer.add(choice.delta.content or "")
+                reason = choice.finish_reason or reason
+    return {"facts": {**run.variables["facts"], **buffer.take(reason)}}
 
 
 class Researcher:

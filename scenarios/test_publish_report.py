@@ -15,10 +15,17 @@ import httpx
 import openai
 import pytest
 from rollproof import Chaos, World
-from rollproof.runtime import Refused, Run, Saga, Staging, Status, Step, Store
+from rollproof.runtime import Refused, Run, Saga, Staging, Status, Step, Store, read_answer
 
 RESEARCH = "https://api.research.test"
 MAIL = "https://api.mail.test"
+TEXT = {"type": "string", "minLength": 1}
+FORM = {
+    "type": "object",
+    "properties": {"title": TEXT, "body": TEXT, "findings": {"type": "array", "items": TEXT}},
+    "required": ["title", "body", "findings"],
+    "additionalProperties": False,
+}
 REPORT = {"title": "Solar power in 2030", "body": "It is cheap.", "findings": ["Prices halve.", "Grids are the limit."]}
 
 
@@ -50,7 +57,7 @@ class Publisher:
         question = f"Write the report: {run.goal}. Answer with a JSON object. Sources: {json.dumps(sources)}"
         with openai.OpenAI(timeout=60, max_retries=2) as model:
             reply = model.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": question}])
-        return {"report": validated(reply.choices[0].message.content, reply.choices[0].finish_reason)}
+        return {"report": read_answer(reply.choices[0].message.content, reply.choices[0].finish_reason, FORM)}
 
     def stage(self, run: Run) -> dict[str, Any]:
         """Write report and manifest where nobody else looks."""
@@ -76,20 +83,6 @@ class Publisher:
         if answer.status_code in (400, 401, 403, 404, 422, 429):
             raise Refused(f"the mail service refused with {answer.status_code}")
         answer.raise_for_status()
-
-
-def validated(text: str | None, finish_reason: str) -> dict[str, Any]:
-    """Take the model's answer as a whole, or not at all.
-
-    Raises:
-        ValueError: It is cut off, no JSON, or not a report.
-    """
-    report = json.loads(text or "")
-    complete = isinstance(report, dict) and isinstance(report.get("findings"), list)
-    strings = [report.get("title"), report.get("body"), *report["findings"]] if complete else [None]
-    if finish_reason != "stop" or not all(isinstance(each, str) and each for each in strings):
-        raise ValueError(f"the model's answer ({finish_reason}) is not a report")
-    return {"title": report["title"], "body": report["body"], "findings": report["findings"]}
 
 
 def publish(topic: str, reader: str, shared: Path, own: Path) -> str:

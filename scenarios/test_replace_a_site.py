@@ -14,7 +14,7 @@ from rollproof import Chaos, World
 from rollproof.runtime import Refused, Release, Releases, Run, Saga, Status, Step, Store
 
 SEARCH = "https://api.search.test"
-PAGES = {"index.html": b"<h1>Solar</h1>", "prices.html": b"<p>5 ct</p>", "style.css": b"h1 { color: green }"}
+PAGES = {"index.html": b"<h1>Solar</h1>", "prices.html": b"<p>5 ct</p>", "css/style.css": b"h1 { color: green }"}
 
 
 class Publisher:

@@ -3,19 +3,20 @@
 Standard library only, one SQLite file; usable on its own and readable in an hour. Begin with `saga`, whose docstring
 says what happens after an error and after a crash; `progress` draws the states of a run.
 
-    before anything happens   plan, shadow (propose and approve), rehearsal (rollbacks tried on a copy)
-    while it happens          saga, steps, execution, retry, locks, alive, fencing, handover
+    while it happens          saga, async_saga, steps, carrier, execution, retry, locks, alive, fencing, handover
+    before anything happens   answers, schema, plan, shadow (propose and approve), rehearsal (rollbacks tried on a copy)
     what is written           staging, releases, transactions, versions, contents, outbox
     what is remembered        store, journal, progress, checkpoints, history, retention, audit
     when it fails             reconcile, dead_letters, cli
 """
 
 from .alive import Alive
+from .answers import TEXT_ENDS, TOOL_ENDS, AnswerRejected, Buffer, read_answer
 from .async_saga import AsyncSaga
 from .audit import AuditTrail
 from .carrier import CheckpointDamaged, UnfinishedRun, UnknownRun, WrongState
-from .checkpoints import Checkpoint, Checkpoints, Restored
-from .contents import ContentLost, Contents, FolderContents
+from .checkpoints import Checkpoint, Checkpoints, Kept, Restored
+from .contents import BucketContents, ContentLost, Contents, FolderContents
 from .dead_letters import DeadLetter, DeadLetters, UnknownLetter
 from .execution import Companion
 from .fencing import Fence, Fenced
@@ -32,6 +33,7 @@ from .releases import Release, Releases
 from .retention import Retention
 from .retry import Budget, BudgetSpent, LoopNoticed, Retry, Verdict, classify
 from .saga import Saga
+from .schema import Schema
 from .shadow import NotApproved, PlannedAgent
 from .staging import Staging, StagingError
 from .steps import NeedsPerson, Refused, Run, Step
@@ -40,14 +42,19 @@ from .transactions import FileTransactions, TransactionError
 from .versions import ChangedElsewhere, UnknownVersion, Version, Versions
 
 __all__ = [
+    "TEXT_ENDS",
+    "TOOL_ENDS",
     "Alerts",
     "Alive",
+    "AnswerRejected",
     "AsyncSaga",
     "AuditTrail",
     "Belief",
     "Break",
+    "BucketContents",
     "Budget",
     "BudgetSpent",
+    "Buffer",
     "ChangedElsewhere",
     "Checkpoint",
     "CheckpointDamaged",
@@ -69,6 +76,7 @@ __all__ = [
     "Found",
     "Journal",
     "JournalBroken",
+    "Kept",
     "Lease",
     "LeaseHeld",
     "LeaseLost",
@@ -93,6 +101,7 @@ __all__ = [
     "Rules",
     "Run",
     "Saga",
+    "Schema",
     "Staging",
     "StagingError",
     "Status",
@@ -112,6 +121,7 @@ __all__ = [
     "Versions",
     "WrongState",
     "classify",
+    "read_answer",
     "read_plan",
     "rehearse",
 ]

@@ -13,7 +13,8 @@ from typing import Any, Literal, TypeVar
 
 from .alive import Alive
 from .calls import Calls
-from .checkpoints import Checkpoint, Checkpoints, Restored
+from .checkpoints import Checkpoint, Checkpoints, Kept, Restored
+from .contents import Contents
 from .execution import Companion, Execution, Terms
 from .journal import Journal, JournalBroken
 from .locks import Lease, LeaseLost, Leases, is_abandoned, patiently, renewing
@@ -78,6 +79,7 @@ class Described:
         undo_passes: int = 3,
         act_passes: int = 10,
         companions: Sequence[Companion] = (),
+        contents: Contents | None = None,
         person: str = "operator",
     ) -> None:
         """Describe the saga; nothing is opened or written.
@@ -95,6 +97,7 @@ class Described:
             undo_passes: After how many failed passes, in as many recoveries, it is a dead letter.
             act_passes: After how many recoveries that could not go forward, and must, a run goes to a person.
             companions: Parts that take part in the transitions, such as the outbox.
+            contents: Where checkpoints are kept, for big variables; in the database if not given.
             person: Who gets a run whose step says `NeedsPerson`, or that cannot go on, and hears of one that is stuck.
 
         Raises:
@@ -107,6 +110,7 @@ class Described:
         self.steps = tuple(steps)
         self.patience_s = patience_s
         self.resumes = after_crash == "resume"
+        self.contents = contents
         self.terms = Terms(lease_s, undo_tries, undo_passes, act_passes, tuple(companions), person)
 
 
@@ -117,11 +121,13 @@ class Carrier:
         """Use the saga's database; nothing is opened or written."""
         self._saga, self._calls, self._store, self._terms = saga, calls, saga.store, saga.terms
         self._journal, self._leases = Journal(saga.store), Leases(saga.store)
+        self._checkpoints = Checkpoints(saga.store, saga.contents)
 
     async def run(self, goal: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Take every step, and give what the agent knows at the end; returning means that everything is done."""
         with Alive(self._store.path) as alive:
-            start = partial(self._start, uuid.uuid4().hex, goal, variables, alive)
+            memory = Checkpoint(goal, self._saga.steps[0].name, dict(variables))
+            start = partial(self._start, uuid.uuid4().hex, memory, self._checkpoints.keep(memory), alive)
             execution = await patiently(self._store, start, self._saga.patience_s, self._calls.pause)
             with self._renewing(execution):
                 try:
@@ -184,7 +190,7 @@ class Carrier:
     async def differences(self, run: str) -> list[Difference]:
         """Ask the outside about every step that can look, and give those about which the run's events are wrong."""
         progress, lease = self._find(run), Lease(self._saga.lock, run, 0, 0.0)
-        execution = self._execution(progress, lease, Alive(self._store.path), Checkpoints(self._store).load(run))
+        execution = self._execution(progress, lease, Alive(self._store.path), self._checkpoints.load(run))
         found = {step.name: await execution.look(step.name) for step in self._saga.steps}
         looks = {name: each.reality for name, each in found.items() if each}
         order = [step.name for step in self._saga.steps]
@@ -202,14 +208,13 @@ class Carrier:
     def _renewing(self, execution: Execution) -> AbstractContextManager[None]:
         return renewing(self._store, lambda: execution.renewable, self._terms.lease_s)
 
-    def _start(self, run: str, goal: str, variables: Mapping[str, Any], alive: Alive) -> Execution:
+    def _start(self, run: str, memory: Checkpoint, kept: Kept, alive: Alive) -> Execution:
         """Enter the first step inside the open transaction: the run, its memory and its lease begin together."""
         self._refuse_unfinished(run, self._saga.lock, alive)
         lease = self._leases.take(self._saga.lock, run, self._terms.lease_s, alive)
-        first = self._saga.steps[0].name
-        memory = Checkpoint(goal, first, dict(variables))
-        Checkpoints(self._store).save(run, memory)
-        entry = self._journal.append(run, Event.STARTED, saga=self._saga.name, lock=self._saga.lock, step=first)
+        self._checkpoints.save(run, kept)
+        started = {"saga": self._saga.name, "lock": self._saga.lock, "step": memory.position}
+        entry = self._journal.append(run, Event.STARTED, **started)
         for companion in self._terms.companions:
             companion.follow(run, Event.STARTED)
         return self._execution(Progress(run).after(entry), lease, alive, Restored(memory, ()))
@@ -287,7 +292,7 @@ class Carrier:
     def _take_up(self, known: Progress, states: States, alive: Alive, by_force: bool) -> tuple[Execution, Restored]:
         """Take the lease of a run inside the open transaction, with a new token, and what the run remembers."""
         progress, lock = current(self._journal, known.run), known.lock or self._saga.lock
-        restored = Checkpoints(self._store).load(progress.run)
+        restored = self._checkpoints.load(progress.run)
         lease = Lease(lock, progress.run, 0, 0.0)
         if progress.status in states:
             self._refuse_unfinished(progress.run, lock, alive)
@@ -297,7 +302,9 @@ class Carrier:
 
     def _execution(self, progress: Progress, lease: Lease, alive: Alive, restored: Restored) -> Execution:
         memory = restored.checkpoint or Checkpoint("", (*progress.entered, "")[0], {})
-        return Execution(self._store, self._saga.steps, progress, lease, alive, memory, self._calls, self._terms)
+        return Execution(
+            self._store, self._checkpoints, self._saga.steps, progress, lease, alive, memory, self._calls, self._terms
+        )
 
     def _find(self, run: str) -> Progress:
         progress = current(self._journal, run)

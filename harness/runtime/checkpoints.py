@@ -1,8 +1,18 @@
 """What an agent knows in the middle of its work: its goal, its place in the plan, its variables.
 
-A checkpoint is saved in the transaction that enters a step, so the journal and it never disagree. States of one: good,
-or damaged (its checksum does not match, or it cannot be read). Older versions of a run stay, so a damaged one costs one
-step.
+Several processes: a checkpoint is saved in the transaction that enters a step, under the run's lease, so journal and
+checkpoint never disagree and no two processes save one version. Older versions of a run stay, so a damaged one costs
+one step.
+
+    checkpoints = Checkpoints(store)                            # in the database, or with big variables:
+    checkpoints = Checkpoints(store, FolderContents(own / "contents"))
+    kept = checkpoints.keep(Checkpoint("a report", "write", {"sources": [...]}))    # slow: no lock is held
+    with store.transaction():
+        checkpoints.save(run, kept)                             # a row that points to it
+    checkpoints.load(run).checkpoint
+
+States of one: good, or damaged (its checksum does not match, or its content is lost). Where contents are given, a body
+is kept there before a row points to it; a row that was never committed leaves a content that nothing points to.
 """
 
 from __future__ import annotations
@@ -13,7 +23,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from .canonical import canonical, sha256
-from .store import Storage
+from .contents import ContentLost, Contents
+from .store import Storage, StoreError
+
+IN_CONTENTS = "in contents"
+"""What a row has for the body of a checkpoint that is kept in contents: no JSON, so no body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +44,14 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A checkpoint that is ready to be pointed to: what its row has, and the SHA-256 of its body."""
+
+    body: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """The newest good checkpoint, and the versions after it that are damaged, newest first."""
 
@@ -40,27 +62,52 @@ class Restored:
 class Checkpoints:
     """The checkpoints of one database."""
 
-    def __init__(self, store: Storage) -> None:
-        """Use the database of `store`; nothing is opened or written."""
-        self._store = store
+    def __init__(self, store: Storage, contents: Contents | None = None) -> None:
+        """Use the database of `store`, and `contents` for the bodies; nothing is opened or written."""
+        self._store, self._contents = store, contents
 
-    def save(self, run: str, checkpoint: Checkpoint) -> int:
-        """Keep the next version inside the open transaction, and give its number, which starts at 1."""
-        rows = self._store.read("SELECT max(version) FROM checkpoints WHERE run = ?", run)
-        last = int(rows[0][0] or 0) if rows else 0
+    def keep(self, checkpoint: Checkpoint) -> Kept:
+        """Keep a body in the contents, if there are any, before the transaction in which it is saved.
+
+        A bucket can take seconds, and an open transaction keeps every other process from writing.
+        """
         body = canonical(
             {"goal": checkpoint.goal, "position": checkpoint.position, "variables": dict(checkpoint.variables)}
         )
+        if self._contents is None:
+            return Kept(body, sha256(body))
+        return Kept(IN_CONTENTS, self._contents.put(body.encode()))
+
+    def save(self, run: str, checkpoint: Checkpoint | Kept) -> int:
+        """Make it the next version inside the open transaction, and give its number, which starts at 1."""
+        kept = checkpoint if isinstance(checkpoint, Kept) else self.keep(checkpoint)
+        rows = self._store.read("SELECT max(version) FROM checkpoints WHERE run = ?", run)
+        last = int(rows[0][0] or 0) if rows else 0
         insert = "INSERT INTO checkpoints (run, version, body, sha256) VALUES (?, ?, ?, ?)"
-        self._store.write(insert, run, last + 1, body, sha256(body))
+        self._store.write(insert, run, last + 1, kept.body, kept.sha256)
         return last + 1
 
     def load(self, run: str) -> Restored:
-        """Give the newest checkpoint that is whole, and say which ones are not."""
+        """Give the newest checkpoint that is whole, and say which ones are not.
+
+        Raises:
+            StoreError: One is kept in contents, and none are given.
+            Exception: What the contents raise where they cannot tell whether one is damaged.
+        """
         damaged: list[int] = []
         query = "SELECT version, body, sha256 FROM checkpoints WHERE run = ? ORDER BY version DESC"
         for version, body, checksum in self._store.read(query, run):
-            if sha256(body) == checksum:
-                return Restored(Checkpoint(**json.loads(body)), tuple(damaged))
+            whole = self._from_contents(checksum) if body == IN_CONTENTS else body
+            if whole is not None and sha256(whole) == checksum:
+                return Restored(Checkpoint(**json.loads(whole)), tuple(damaged))
             damaged.append(version)
         return Restored(None, tuple(damaged))
+
+    def _from_contents(self, digest: str) -> bytes | None:
+        """Give a body from the contents; None where it is lost."""
+        if self._contents is None:
+            raise StoreError(f"{self._store.path} has checkpoints in contents; give it the same contents=")
+        try:
+            return self._contents.get(digest)
+        except ContentLost:
+            return None

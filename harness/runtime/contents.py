@@ -1,18 +1,30 @@
 """Contents by their hash: what was kept once is there for good, and never another.
 
-`Contents` is what the parts need; a bucket can stand behind it as well as a folder. States of one: absent → kept. A
-torn one cannot appear under its name: it is written beside and renamed, and what is read is compared with its hash.
+Several processes may put and get, the same contents too, and `FolderContents.clean` may run beside them: a content
+appears under its name whole, by one rename or one request, and putting it twice is putting it once. What is read is
+compared with its hash. Nothing deletes a content: whoever did could not know that another process, which was just told
+that it is kept, is not about to point to it.
+
+    contents = FolderContents(own / "contents")                         # or, from anywhere:
+    contents = BucketContents(boto3.client("s3"), "agent", "contents/")
+    digest = contents.put(b"panel;4")       # kept when this returns
+    contents.get(digest)                    # b"panel;4", or ContentLost
+    Versions(store, contents, shared, own / "staging")
+    Checkpoints(store, contents)
+
+States of one: absent → kept. `ContentLost` says that it is absent or damaged; that it could not be told (a disk error,
+a service that does not answer) is whatever the disk or the client raises.
 """
 
 from __future__ import annotations
 
-import os
+import re
 import uuid
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from .canonical import sha256
-from .files import replace_durably, write_durably
+from .files import hash_of, replace_durably, sync_folder, write_durably
 
 
 class ContentLost(Exception):
@@ -23,7 +35,7 @@ class Contents(Protocol):
     """A store of immutable contents."""
 
     def put(self, content: bytes) -> str:
-        """Keep a content, and give its SHA-256."""
+        """Keep a content, durably, and give its SHA-256; one that is damaged is kept anew."""
 
     def get(self, digest: str) -> bytes:
         """Give the content of a SHA-256; raises `ContentLost`."""
@@ -37,13 +49,13 @@ class FolderContents:
         self._folder = folder
 
     def put(self, content: bytes) -> str:
-        """Keep a content, durably, and give its SHA-256; keeping it twice is keeping it once."""
+        """Keep a content, durably, and give its SHA-256."""
         digest = sha256(content)
-        place = self._folder / digest
-        if not place.exists():
-            unfinished = self._folder / f"{digest}.{uuid.uuid4().hex}.part"
-            write_durably(unfinished, content)
-            replace_durably(unfinished, place)
+        if hash_of(self._folder / digest) == digest:
+            sync_folder(self._folder)  # another process may have put it there and not come to this yet
+            return digest
+        while not self._is_written(digest, content):
+            pass
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -52,15 +64,90 @@ class FolderContents:
         Raises:
             ContentLost: It is not there, or not what was kept.
         """
+        _refuse_no_digest(digest)
         try:
             content = (self._folder / digest).read_bytes()
         except FileNotFoundError:
             raise ContentLost(f"{self._folder} has no content {digest}") from None
-        if sha256(content) != digest:
-            raise ContentLost(f"{self._folder / digest} is damaged: its hash is {sha256(content)}")
-        return content
+        return _checked(content, digest, self._folder / digest)
 
     def clean(self) -> None:
-        """Delete what processes that died have left unfinished."""
+        """Delete what is unfinished; a process that is still writing it notices, and writes it anew."""
         for path in sorted(self._folder.glob("*.part")):
-            os.unlink(path)
+            path.unlink(missing_ok=True)
+
+    def _is_written(self, digest: str, content: bytes) -> bool:
+        """Write a content to its place; False where another process cleaned it away on its way there."""
+        unfinished = self._folder / f"{digest}.{uuid.uuid4().hex}.part"
+        write_durably(unfinished, content)
+        try:
+            replace_durably(unfinished, self._folder / digest)
+        except FileNotFoundError:
+            return False
+        return True
+
+
+class Client(Protocol):
+    """What is needed of a client of S3; one of boto3 has it, and raises errors that have a `response`."""
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> Any:
+        """Keep an object, whole or not at all."""
+
+    def get_object(self, *, Bucket: str, Key: str) -> Any:
+        """Give `{"Body": …}`, a stream to be read once."""
+
+
+class BucketContents:
+    """Contents as objects of one bucket of S3 or of a service that speaks its protocol, each named by its hash.
+
+    An object is put without a condition: it can only be replaced by itself, and one that is damaged is mended.
+    """
+
+    def __init__(self, client: Client, bucket: str, prefix: str = "") -> None:
+        """Name a bucket that exists, and what the names of the contents begin with; nothing is asked."""
+        self._client, self._bucket, self._prefix = client, bucket, prefix
+
+    def put(self, content: bytes) -> str:
+        """Keep a content, and give its SHA-256.
+
+        Raises:
+            Exception: What the client raises. The content may be kept nevertheless; putting it again is fine.
+        """
+        digest = sha256(content)
+        self._client.put_object(Bucket=self._bucket, Key=self._prefix + digest, Body=content)
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """Give a content, compared with its hash.
+
+        Raises:
+            ContentLost: It is not there, or not what was kept.
+            Exception: What the client raises where that cannot be told: no answer, no permission, no bucket.
+        """
+        _refuse_no_digest(digest)
+        key = self._prefix + digest
+        try:
+            content: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except Exception as error:
+            if _code_of(error) != "NoSuchKey":
+                raise
+            raise ContentLost(f"{self._bucket} has no content {key}") from None
+        return _checked(content, digest, f"{self._bucket}/{key}")
+
+
+def _refuse_no_digest(digest: str) -> None:
+    """Make sure that a name which somebody damaged leads nowhere else."""
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise ContentLost(f"{digest!r} is no SHA-256, so no content has it")
+
+
+def _code_of(error: Exception) -> str:
+    """Give the code of an error of S3 as boto3 has it; a 404 alone would not tell a missing bucket from a content."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def _checked(content: bytes, digest: str, place: Path | str) -> bytes:
+    if sha256(content) != digest:
+        raise ContentLost(f"{place} is damaged: its hash is {sha256(content)}")
+    return content

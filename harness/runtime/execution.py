@@ -63,6 +63,7 @@ class Execution:
     def __init__(
         self,
         store: Storage,
+        checkpoints: Checkpoints,
         steps: Sequence[Step],
         progress: Progress,
         lease: Lease,
@@ -72,7 +73,7 @@ class Execution:
         terms: Terms = Terms(),
     ) -> None:
         """Carry a run from where it stands, under a lease that `alive` holds; nothing is written."""
-        self._store = store
+        self._store, self._checkpoints = store, checkpoints
         self._steps = {step.name: step for step in steps}
         self._order = [step.name for step in steps]
         self._lease, self._alive = lease, alive
@@ -304,13 +305,14 @@ class Execution:
         """Make one transition: the event, a changed memory, and at the end of the run its lease, all or nothing."""
         self._attempting = (event, step)
         journal, leases = Journal(self._store), Leases(self._store)
+        kept = self._checkpoints.keep(memory) if memory is not None else None
         with self._store.transaction():
             leases.check(self._lease)
             self._refuse_unknown(current(journal, self.progress.run), self.progress.seq)
             entry = journal.append(self.progress.run, event, **({"step": step} if step else {}), **detail)
             progress = self.progress.after(entry)
-            if memory is not None:
-                Checkpoints(self._store).save(progress.run, memory)
+            if kept is not None:
+                self._checkpoints.save(progress.run, kept)
             self._bury(progress, event, step, detail)
             for companion in self._terms.companions:
                 companion.follow(progress.run, event)
@@ -346,7 +348,7 @@ class Execution:
             self._refuse_unknown(stored, self.progress.seq)
         self.progress = stored
         if not stored.status.final:
-            self._memory = Checkpoints(self._store).load(stored.run).checkpoint or self._memory
+            self._memory = self._checkpoints.load(stored.run).checkpoint or self._memory
 
     def _refuse_unknown(self, stored: Progress, known: int) -> None:
         if stored.seq != known:

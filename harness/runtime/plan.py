@@ -1,38 +1,54 @@
 """Plan, then execute: a model's plan is taken as a whole, checked against rules, and only then does anything happen.
 
+Several processes: reading a plan touches nothing and needs no lock; that one plan is carried out by one process is the
+work of `shadow` and `saga`.
+
     plan = read_plan(answer.text, answer.finish_reason, tools, rules)
     {"goal": "…", "steps": [{"tool": "write_file", "arguments": {"path": "a.md", "text": "…"}}, …]}
 
-A plan is JSON and nothing else. It is refused, with every reason, if it is cut off, is malformed, has unknown, missing
-or wrong arguments, uses a tool that is not allowed, names a path outside the workspace, exceeds a limit, or has a step
-without a way back that is not marked irreversible and last. A refused plan leaves nothing: reading it touches nothing.
+A plan is JSON of the form `SCHEMA` and nothing else. It is refused, with every reason, if it is cut off, is malformed
+(see `answers`), has unknown, missing or wrong arguments, uses a tool that is not allowed, names a path outside the
+workspace, exceeds a limit, or has a step without a way back that is not marked irreversible and last. A refused plan
+leaves nothing: reading it touches nothing.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .answers import AnswerRejected, read_answer
 from .canonical import canonical, sha256
 from .files import inside
 from .reconcile import Found
 from .steps import Run, Step
 
 Arguments = Mapping[str, Any]
-COMPLETE = ("stop", "end_turn", "completed")
-"""What models say of an answer that is not cut off."""
+SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "goal": {"type": "string", "minLength": 1},
+        "steps": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "properties": {"tool": {"type": "string"}, "arguments": {"type": "object"}},
+                "required": ["tool", "arguments"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["goal", "steps"],
+    "additionalProperties": False,
+}
+"""The form of a plan, as a model that is asked for one can be told it."""
 
 
-class PlanRejected(Exception):
+class PlanRejected(AnswerRejected):
     """The plan is not carried out, none of it; `reasons` says all that is wrong with it."""
-
-    def __init__(self, reasons: Sequence[str]) -> None:
-        """Keep the reasons, of which there is at least one."""
-        super().__init__("; ".join(reasons))
-        self.reasons = tuple(reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,60 +123,23 @@ class Plan:
                 for number, action in enumerate(self.actions, 1)]  # fmt: skip
 
 
-def read_plan(text: str, finish_reason: str, tools: Mapping[str, Tool], rules: Rules) -> Plan:
+def read_plan(text: str | None, finish_reason: str | None, tools: Mapping[str, Tool], rules: Rules) -> Plan:
     """Accept a plan as a whole, or none of it; nothing is touched.
 
     Raises:
         PlanRejected: It is refused.
     """
-    if finish_reason not in COMPLETE:
-        raise PlanRejected([f"the answer is not complete: {finish_reason}"])
-    if len(text) > rules.max_characters:
-        raise PlanRejected([f"{len(text)} characters, and {rules.max_characters} are allowed"])
     try:
-        document = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_number)
-        digest = sha256(canonical(document))  # refuses what JSON's grammar lets pass: 1e999, half of a surrogate pair
-    except (ValueError, RecursionError) as error:
-        raise PlanRejected([f"not JSON: {error}"]) from None
-    reasons = list(_shape(document))
-    if reasons:
-        raise PlanRejected(reasons)
+        document = read_answer(text, finish_reason, SCHEMA, max_characters=rules.max_characters)
+    except AnswerRejected as rejected:
+        raise PlanRejected(rejected.reasons) from None
     actions = tuple(Action(step["tool"], step["arguments"]) for step in document["steps"])
-    plan = Plan(document["goal"], actions, digest)
+    plan = Plan(document["goal"], actions, sha256(canonical(document)))
     reasons = [*_against_rules(plan, tools, rules)]
     reasons += [reason for check in rules.checks for reason in check(plan)] if not reasons else []
     if reasons:
         raise PlanRejected(reasons)
     return plan
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    double = next((name for name in names if names.count(name) > 1), None)
-    if double is not None:
-        raise ValueError(f"{double!r} appears twice")
-    return dict(pairs)
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON number")
-
-
-def _shape(document: Any) -> Iterator[str]:
-    """Yield what is wrong with the form of a plan."""
-    if not isinstance(document, dict) or document.keys() != {"goal", "steps"}:
-        yield 'a plan is {"goal": …, "steps": […]} and nothing else'
-        return
-    if not isinstance(document["goal"], str) or not document["goal"]:
-        yield "the goal is a text"
-    steps = document["steps"]
-    if not isinstance(steps, list) or not steps:
-        yield "the steps are a list of at least one"
-        return
-    for number, step in enumerate(steps, 1):
-        right = isinstance(step, dict) and step.keys() == {"tool", "arguments"}
-        if not right or not isinstance(step["tool"], str) or not isinstance(step["arguments"], dict):
-            yield f'step {number} is not {{"tool": "…", "arguments": {{…}}}}'
 
 
 def _against_rules(plan: Plan, tools: Mapping[str, Tool], rules: Rules) -> Iterator[str]:

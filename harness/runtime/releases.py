@@ -1,4 +1,14 @@
-"""A set of files that replaces another: readers see the old set or the new one, never a mixture.
+"""A set of files, in folders, that replaces another: readers see the old set or the new one, never a mixture.
+
+Several processes: each run has a workspace of its own, and one that finds another's newer set shown refuses to replace
+it and leaves it shown when it goes back. Between that look and the turn of the link another could publish: give the
+runs that publish to one folder one lock (`Saga(..., lock=)`).
+
+    releases = Releases(site, own / f"staging-{run.id}")
+    release = releases.fill({"index.html": b"...", "css/site.css": b"..."})    # where nobody looks
+    releases.publish(release)       # checked whole, then site/current shows it
+    releases.withdraw(release)      # the way back
+    releases.discard()
 
 The name that readers open is a symbolic link, `current`, to a folder that holds one whole set; the sets lie beside it,
 each named by its manifest. Publishing moves a set there from its workspace, by one rename, and then turns the link, by

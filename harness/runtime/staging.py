@@ -1,12 +1,18 @@
 """An ephemeral workspace, and the atomic way of its files to their place.
 
-A set of files is written into a workspace of its own, next to a manifest with the SHA-256 of each, and moved to its
-target as one folder, by one rename: readers see no set or the whole one. The way back is the same rename the other way
-round.
+Several processes: a workspace belongs to one run. Of those that move to one target one gets there and the others get an
+error; readers see no set or the whole one, since it moves by one rename. A process that sleeps through its own rollback
+has nothing left to move: the move *takes the workspace away*, so its absence is the proof that the move happened.
 
-States: no workspace → filling → filled → (rename) target there, workspace gone. Because the move *takes the workspace
-away*, its absence is the proof that the move happened, and a process that sleeps through its own rollback has nothing
-left to move. To replace a set that is there already, see `releases`.
+    staging = Staging(own / f"staging-{run.id}", shared / "site")
+    digest = staging.fill({"index.html": b"...", "css/site.css": b"..."})   # where nobody looks
+    staging.commit(digest)      # checked whole, then moved
+    staging.withdraw(digest)    # the way back: the same rename the other way round
+    staging.discard()
+
+A set is files in folders, next to a manifest with the SHA-256 of each. It is checked whole: what is missing, changed or
+added is found, a link or an empty folder too. States: no workspace → filling → filled → (rename) target there,
+workspace gone. To replace a set that is there already, see `releases`.
 """
 
 from __future__ import annotations
@@ -14,14 +20,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from pathlib import Path
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 from .canonical import canonical, sha256
 from .files import on_one_file_system, sync_folder, write_durably
 
 MANIFEST = "manifest.json"
-"""The file in each set that names the others: `{"files": {name: sha256}}`."""
+"""The file in each set that names the others: `{"files": {"css/site.css": sha256}}`."""
 
 
 class StagingError(Exception):
@@ -39,15 +46,23 @@ class Staging:
     def fill(self, files: Mapping[str, bytes]) -> str:
         """Write the whole set and its manifest, durably, and give the manifest's SHA-256, which names the set.
 
+        Args:
+            files: The contents by name; a name may have folders, divided by `/`.
+
         Raises:
-            StagingError: The set cannot be moved to its target; said before anything is written.
+            StagingError: A name cannot be in a set, or the set cannot be moved to its target; said before anything is
+                written.
         """
         self._refuse_impossible(files)
         manifest = canonical({"files": {name: sha256(content) for name, content in files.items()}}).encode()
+        folders = sorted(_folders(files))
         self.workspace.mkdir()
+        for folder in folders:
+            (self.workspace / folder).mkdir()
         for name, content in {**files, MANIFEST: manifest}.items():
             write_durably(self.workspace / name, content)
-        sync_folder(self.workspace)
+        for folder in [*reversed(folders), "."]:
+            sync_folder(self.workspace / folder)
         return sha256(manifest)
 
     def commit(self, digest: str) -> None:
@@ -82,9 +97,9 @@ class Staging:
             shutil.rmtree(self.workspace)
 
     def _refuse_impossible(self, files: Mapping[str, bytes]) -> None:
-        wrong = sorted(name for name in files if name in ("", ".", "..", MANIFEST) or Path(name).name != name)
-        if wrong:
-            raise StagingError(f"{wrong[0]!r} cannot be staged: names are plain file names, and {MANIFEST!r} is ours")
+        wrong = next(_impossible(files), None)
+        if wrong is not None:
+            raise StagingError(wrong)
         here, there = self.workspace.parent, self.target.parent
         if not on_one_file_system(here, there):
             raise StagingError(f"{here} and {there} are on two file systems, so no move is atomic; stage beside it")
@@ -96,18 +111,59 @@ class Staging:
 
 
 def check_set(folder: Path, digest: str) -> None:
-    """Compare a folder with the set that `digest` names, file by file.
+    """Make sure that a folder holds exactly the set that a manifest's SHA-256 names: its files, in its folders.
 
     Raises:
-        StagingError: Something is missing, changed or added.
+        StagingError: Something is missing, changed or added; a link is no file and no folder of a set.
     """
     manifest = folder / MANIFEST
-    content = manifest.read_bytes() if manifest.exists() else b""
-    if sha256(content) != digest:
+    content = manifest.read_bytes() if manifest.is_file() else b""
+    if sha256(content) != digest or folder.is_symlink() or manifest.is_symlink():
         raise StagingError(f"{manifest} is not the manifest of this run's set")
-    found = {path.name: sha256(path.read_bytes()) for path in folder.iterdir() if path != manifest and path.is_file()}
-    others = {path.name for path in folder.iterdir() if not path.is_file()}
     expected = json.loads(content)["files"]
+    found, others = _found(folder)
+    del found[MANIFEST]
+    others ^= _folders(expected)
     if found != expected or others:
         names = sorted({name for name, _ in found.items() ^ expected.items()} | others)
         raise StagingError(f"{folder} is not as it was staged: {', '.join(names)}")
+
+
+def _found(folder: Path) -> tuple[dict[str, str], set[str]]:
+    """Give the hash of each file below a folder, by its name in the set, and the names of whatever else is there."""
+    hashes, others = {}, set()
+    for at, folders, names in os.walk(folder):
+        for path in (Path(at, name) for name in [*folders, *names]):
+            name = path.relative_to(folder).as_posix()
+            if path.is_file() and not path.is_symlink():
+                hashes[name] = sha256(path.read_bytes())
+            else:
+                others.add(name if path.is_dir() and not path.is_symlink() else f"{name} (no file and no folder)")
+    return hashes, others
+
+
+def _folders(names: Collection[str]) -> set[str]:
+    """Give the folders that names lie in, those around them included."""
+    return {str(folder) for name in names for folder in PurePosixPath(name).parents} - {"."}
+
+
+def _impossible(names: Collection[str]) -> Iterator[str]:
+    """Yield why names cannot be in one set, on any file system: also on one that folds capitals or forms of accents."""
+    for name in sorted(names):
+        if any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name or name == MANIFEST:
+            yield f"{name!r} cannot be staged: names are as 'index.html' or 'css/site.css', and {MANIFEST!r} is ours"
+    kinds = {MANIFEST: "file"} | dict.fromkeys(sorted(names), "file")
+    places: dict[str, tuple[str, str]] = {}
+    for place in [*kinds.items(), *((name, "folder") for name in sorted(_folders(names)))]:
+        other = places.setdefault(_folded(place[0]), place)
+        if other != place:
+            yield f"the {place[1]} {place[0]!r} cannot be staged beside the {other[1]} {other[0]!r}: they may be one"
+
+
+def _folded(name: str) -> str:
+    """Give a name as the file system that tells the fewest apart sees it: no case, no form of accents, no ignorables.
+
+    This is Unicode's caseless matching (D145), as macOS and ext4 with `casefold` have it.
+    """
+    plain = unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
+    return "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import rollproof.runtime.staging as staging_module
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from rollproof.runtime import (
     ChangedElsewhere,
     ContentLost,
@@ -14,6 +22,7 @@ from rollproof.runtime import (
     FileTransactions,
     FolderContents,
     Releases,
+    Staging,
     StagingError,
     Store,
     TransactionError,
@@ -28,6 +37,174 @@ def folders(root: Path, *names: str) -> list[Path]:
     for folder in made:
         folder.mkdir(parents=True, exist_ok=True)
     return made
+
+
+# staged sets with folders
+
+PAGES = {
+    "index.html": b"1",
+    "css/site.css": b"2",
+    "css/print/a4.css": b"3",
+    "Css.html": b"4",
+    "css/manifest.json": b"5",
+}
+
+
+def test_a_set_with_folders_moves_there_and_back_as_one(tmp_path: Path) -> None:
+    """The manifest has names relative to the set; every folder is synced after what is in it, before the move."""
+    staging = Staging(tmp_path / "staging", tmp_path / "site")
+    digest = staging.fill(PAGES)
+    staging.commit(digest)
+    site = tmp_path / "site"
+    found = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+    assert found == {*PAGES, "manifest.json"}
+    assert json.loads((site / "manifest.json").read_text())["files"].keys() == PAGES.keys()
+    assert (site / "css" / "print" / "a4.css").read_bytes() == b"3"
+    staging.withdraw(digest)
+    assert not site.exists()
+    staging.discard()
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_folder_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is not may lose its files with the power, after the rename."""
+    synced: list[str] = []
+    monkeypatch.setattr(staging_module, "sync_folder", lambda folder: synced.append(os.path.relpath(folder, tmp_path)))
+    Staging(tmp_path / "staging", tmp_path / "site").fill(PAGES)
+    assert synced == ["staging/css/print", "staging/css", "staging"]
+
+
+def spoil_file(site: Path) -> str:
+    """Change a file in a folder."""
+    (site / "css" / "site.css").write_bytes(b"forged")
+    return "css/site.css"
+
+
+def spoil_missing(site: Path) -> str:
+    """Take a file away, and so all that is in a folder."""
+    (site / "css" / "print" / "a4.css").unlink()
+    return "css/print/a4.css"
+
+
+def spoil_missing_folder(site: Path) -> str:
+    """Take a folder away."""
+    shutil.rmtree(site / "css" / "print")
+    return "css/print"
+
+
+def spoil_extra(site: Path) -> str:
+    """Add a file in a folder."""
+    (site / "css" / "comment").touch()
+    return "css/comment"
+
+
+def spoil_empty_folder(site: Path) -> str:
+    """Add an empty folder."""
+    (site / "css" / "mine").mkdir()
+    return "css/mine"
+
+
+def spoil_by_a_link(site: Path) -> str:
+    """Let a link to the same content stand for a file."""
+    (site / "css" / "site.css").rename(site.parent / "elsewhere.css")
+    (site / "css" / "site.css").symlink_to(site.parent / "elsewhere.css")
+    return "css/site.css"
+
+
+def spoil_by_a_linked_folder(site: Path) -> str:
+    """Let a link to the same files stand for a folder."""
+    (site / "css").rename(site.parent / "elsewhere")
+    (site / "css").symlink_to(site.parent / "elsewhere")
+    return "css"
+
+
+def spoil_by_a_linked_manifest(site: Path) -> str:
+    """Let a link to the same manifest stand for it."""
+    (site / "manifest.json").rename(site.parent / "elsewhere.json")
+    (site / "manifest.json").symlink_to(site.parent / "elsewhere.json")
+    return "manifest.json"
+
+
+def spoil_by_a_pipe(site: Path) -> str:
+    """Let a pipe stand for a file: reading it would wait for ever."""
+    (site / "index.html").unlink()
+    os.mkfifo(site / "index.html")
+    return "index.html"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        spoil_file,
+        spoil_missing,
+        spoil_missing_folder,
+        spoil_extra,
+        spoil_empty_folder,
+        spoil_by_a_link,
+        spoil_by_a_linked_folder,
+        spoil_by_a_linked_manifest,
+        spoil_by_a_pipe,
+    ],
+)
+def test_a_set_with_folders_is_checked_whole(tmp_path: Path, spoil: Callable[[Path], str]) -> None:
+    """Whatever somebody changed: it is named, not published, and not taken away from where it was published."""
+    for place, move in (("staging", Staging.commit), ("site", Staging.withdraw)):
+        root = tmp_path / place
+        root.mkdir()
+        staging = Staging(root / "staging", root / "site")
+        digest = staging.fill(PAGES)
+        if place == "site":
+            staging.commit(digest)
+        name = spoil(root / place)
+        before = sorted(root.rglob("*"))
+        with pytest.raises(StagingError, match=re.escape(name)):
+            move(staging, digest)
+        assert sorted(root.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a", "a/b"),
+        ("a/b", "a/b/c"),
+        ("manifest.json/a",),
+        ("README", "readme"),
+        ("CSS/a", "css/b"),
+        ("a", "A/b"),
+        ("MANIFEST.json",),
+        ("caf\u00e9", "cafe\u0301"),
+        ("stra\u00dfe", "STRASSE"),
+        ("a\u200db", "ab"),
+        ("b", "../a"),
+    ],
+)
+def test_names_that_may_be_one_place_are_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """As file and folder, or on a file system that folds; before anything is written, whatever this one does."""
+    for staging in (Staging(tmp_path / "staging", tmp_path / "set"), Releases(tmp_path, tmp_path / "staging")):
+        with pytest.raises(StagingError, match="cannot be staged"):
+            staging.fill(dict.fromkeys(names, b"1"))
+    assert not list(tmp_path.iterdir())
+
+
+PARTS = st.sampled_from(["a", "A", "b", "manifest.json", ".", "..", ""])
+ANY_NAME = st.lists(PARTS, min_size=1, max_size=3).map("/".join)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(ANY_NAME, st.binary(max_size=2), max_size=4))
+def test_a_set_is_refused_whole_or_published_as_it_was_given(tmp_path: Path, files: dict[str, bytes]) -> None:
+    """Whatever the names are, nothing is written beside the set."""
+    root = tmp_path / uuid.uuid4().hex
+    root.mkdir()
+    staging = Staging(root / "staging", root / "set")
+    try:
+        staging.commit(staging.fill(files))
+    except StagingError:
+        assert not list(root.iterdir())
+    else:
+        found = {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+        del found["set/manifest.json"]
+        assert found == {f"set/{name}": content for name, content in files.items()}
 
 
 # releases
@@ -46,7 +223,7 @@ def test_readers_see_the_new_set_or_the_old(tmp_path: Path) -> None:
     """The link turns to the new set, and back; each movement can be repeated; nothing of the set stays behind."""
     releases = site(tmp_path, "second")
     before = sorted(path.name for path in releases.folder.iterdir())
-    release = releases.fill({"index": b"new", "more": b"more"})
+    release = releases.fill({"index": b"new", "css/more": b"more"})
     for _ in range(2):
         releases.publish(release)
         assert (releases.folder / "current" / "index").read_bytes() == b"new"

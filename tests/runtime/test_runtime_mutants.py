@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import test_answers
+import test_contents
 import test_file_parts
 import test_messages
 import test_parts
@@ -16,7 +18,16 @@ import test_saga_parts
 from mutation import mutated
 from rollproof.runtime import Alive, Store
 
-MODULES = (test_file_parts, test_messages, test_parts, test_planning, test_retrying, test_saga_parts)
+MODULES = (
+    test_answers,
+    test_contents,
+    test_file_parts,
+    test_messages,
+    test_parts,
+    test_planning,
+    test_retrying,
+    test_saga_parts,
+)
 
 # part: (module, what stands there, what the mutant has instead, the test that kills it)
 MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
@@ -26,6 +37,13 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
         ("staging", "            check_set(self.workspace, digest)\n", "", "test_a_changed_workspace_is_not_published"),
         ("staging", "    if found != expected or others:", "    if False:",
          "test_a_comment_that_somebody_added_is_not_taken_away"),
+        ("staging", "if path.is_file() and not path.is_symlink():", "if path.is_file():",
+         "test_a_set_with_folders_is_checked_whole"),
+        ("staging", "    others ^= _folders(expected)\n", "    others = set()\n",
+         "test_a_set_with_folders_is_checked_whole"),
+        ("staging", "        if other != place:", "        if False:", "test_names_that_may_be_one_place_are_refused"),
+        ("staging", "for folder in [*reversed(folders), \".\"]:", "for folder in [\".\"]:",
+         "test_every_folder_is_synced"),
         ("releases", "os.rename(place, self.workspace)", "None", "test_readers_see_the_new_set_or_the_old"),
         ("releases", "ours = not release.kept and place", "ours = place",
          "test_publishing_what_is_shown_already_and_going_back_keeps_it"),
@@ -53,8 +71,12 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "            if False:\n                raise Wrong", "test_an_irreversible_run_cannot_be_rolled_back"),
     ],
     "checkpoints": [
-        ("checkpoints", "if sha256(body) == checksum:", "if True:",
+        ("checkpoints", "and sha256(whole) == checksum:", "and True:",
          "test_a_damaged_checkpoint_is_noticed_and_the_one_before_used"),
+        ("checkpoints", "        except ContentLost:\n            return None", "        finally:\n            pass",
+         "test_a_lost_content_is_a_damaged_checkpoint"),
+        ("checkpoints", "self._contents.put(body.encode())", "sha256(body)",
+         "test_big_variables_do_not_stand_in_the_database"),
         ("carrier", "            if restored.damaged:\n                await execution.rewind()\n", "",
          "test_a_damaged_checkpoint_costs_one_step"),
         ("execution", "        if found is None and step.undo and not step.repeatable:", "        if False:",
@@ -97,19 +119,28 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
         ("versions", "        self._adopt(name)\n        return self._point(name, self._contents.put(content), run)",
          "        return self._point(name, self._contents.put(content), run)",
          "test_what_somebody_else_changed_is_not_overwritten"),
-        ("contents", "        if sha256(content) != digest:", "        if False:",
+        ("contents", "if hash_of(self._folder / digest) == digest:", "if (self._folder / digest).exists():",
+         "test_a_damaged_content_is_said_and_mended_by_putting_it"),
+        ("contents", "        except FileNotFoundError:\n            return",
+         "        except LookupError:\n            return", "test_cleaning_beside_a_process_that_puts_harms_nothing"),
+        ("contents", "    if sha256(content) != digest:", "    if False:",
          "test_a_damaged_content_is_noticed_before_anything_changes"),
         ("versions", "            if self._is_ours(name):\n", "            if False:\n",
          "test_a_file_that_did_not_follow_is_brought_on"),
     ],
     "plan, then execute": [
-        ("plan", "        digest = sha256(canonical(document))  #", "        digest = text  #",
-         "test_an_unsafe_or_malformed_plan_is_refused"),
+        ("answers", "    canonical(value).encode()  #", "    #", "test_an_unsafe_or_malformed_plan_is_refused"),
         ("plan", "return inside(workspace, path).resolve().is_relative_to(workspace.resolve())", "return True",
          "test_an_unsafe_or_malformed_plan_is_refused"),
         ("plan", "        if tool.irreversible and number < len(plan.actions):", "        if False:",
          "test_an_unsafe_or_malformed_plan_is_refused"),
-        ("plan", "    if finish_reason not in COMPLETE:", "    if False:", "test_every_prefix_of_a_plan_is_refused"),
+        ("answers", "[] if finish_reason in self._ends else", "[] if True else",
+         "test_every_prefix_of_a_plan_is_refused"),
+        ("answers", "    if len(found) < len(pairs):", "    if False:", "test_an_unsafe_or_malformed_plan_is_refused"),
+        ("answers", "            reasons += self._schema.problems(value)\n", "",
+         "test_what_is_not_as_it_was_asked_for_is_discarded"),
+        ("schema", "return isinstance(value, int | float) and not isinstance(value, bool)",
+         "return isinstance(value, int | float)", "test_what_is_not_as_it_was_asked_for_is_discarded"),
     ],
     "outbox": [
         ("outbox", "if message.key.endswith(CANCEL) and self._is_on_its_way(", "if not (",
@@ -218,6 +249,8 @@ def run(killer: str, root: Path, clock: Any) -> None:
             staging = test_parts.Staging(folder / "staging-1", folder / "report")
             known = {"tmp_path": folder, "store": store, "clock": clock, "monkeypatch": patch, "staging": staging}
             known["alive"] = alive
+            if "keeping" in wanted:
+                known["keeping"] = test_contents.in_a_folder(folder / "contents")
             function(**{name: known[name] for name in wanted if name in known}, **case)
 
 
