@@ -56,11 +56,11 @@ def _dismissed(world: World, database: str) -> set[str]:
 
 def journal_is_whole(world: World) -> None:
     """Every event of a journal is as it was written, and none is missing before the last."""
-    for database, rows in _tables(world, "journal", {"seq", "run", "event", "detail", "hash"}):
+    for database, rows in _tables(world, "journal", {"seq", "run", "event", "detail", "at", "hash"}):
         before = "0" * 64
         for number, row in enumerate(sorted(rows, key=lambda row: row["seq"]), 1):
             assert row["seq"] == number, f"{database}: event {number} is missing"
-            body = {name: row[name] for name in ("seq", "run", "event")} | {"detail": json.loads(row["detail"])}
+            body = {name: row[name] for name in ("seq", "run", "event", "at")} | {"detail": json.loads(row["detail"])}
             text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
             assert sha256((before + text).encode()).hexdigest() == row["hash"], (
                 f"{database}: event {number} was changed"

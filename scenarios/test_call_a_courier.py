@@ -22,7 +22,7 @@ class Dispatch:
 
     def saga(self) -> Saga:
         """Call the courier, reserve the stock for it; the mail waits for the end of both."""
-        steps = [Step("call", self.call), Step("reserve", self.reserve, undo=self.release)]
+        steps = [Step("call", self.call, reads_only=True), Step("reserve", self.reserve, undo=self.release)]
         return Saga(self.store, "dispatch", steps, companions=[self.outbox])
 
     def call(self, run: Run) -> None:

@@ -30,10 +30,10 @@ class Clerk:
 
     def saga(self) -> Saga:
         """Reserve, ask, register."""
-        alerts = Alerts(self.store, self.outbox, webhook=f"{PAGER}/alerts")
+        alerts = Alerts(self.store, self.outbox, agent=f"{__name__}:saga", webhook=f"{PAGER}/alerts")
         steps = [
             Step("reserve", lambda run: order("numbers", run), undo=lambda run: cancel("numbers", run)),
-            Step("accept", accept),
+            Step("accept", accept, reads_only=True),
             Step(
                 "register",
                 lambda run: order("contracts", run),
@@ -46,6 +46,11 @@ class Clerk:
     def tell(self) -> None:
         """Deliver alerts: the work of the worker process."""
         self.outbox.deliver({TOPIC: by_webhook(f"{PAGER}/alerts", SECRET, post)})
+
+
+def saga(store: Store) -> Saga:
+    """Give the saga to the command line, with which the person hands a run back."""
+    return Clerk(store).saga()
 
 
 def order(kind: str, run: Run) -> None:

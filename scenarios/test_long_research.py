@@ -49,7 +49,7 @@ class Researcher:
     def saga(self, store: Store) -> Saga:
         """One step a question; a crash is no reason to begin again."""
         questions = [
-            Step(f"ask-{number}", lambda run, q=question: ask(run, q))  # type: ignore[misc]
+            Step(f"ask-{number}", lambda run, q=question: ask(run, q), reads_only=True)  # type: ignore[misc]
             for number, question in enumerate(ANSWERS)
         ]
         stage = Step("stage", self.stage, undo=lambda run: self.staging(run).discard(), repeatable=True)

@@ -21,7 +21,7 @@ class OrderDesk:
 
     def saga(self) -> Saga:
         """Write the intentions, reserve the stock; the outbox follows the run."""
-        steps = [Step("write", self.write), Step("reserve", self.reserve, undo=self.release)]
+        steps = [Step("write", self.write, reads_only=True), Step("reserve", self.reserve, undo=self.release)]
         return Saga(self.store, "order", steps, companions=[self.outbox])
 
     def write(self, run: Run) -> None:

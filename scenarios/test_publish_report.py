@@ -40,7 +40,7 @@ class Publisher:
 
     def saga(self, store: Store) -> Saga:
         """Name the steps, in their order, each with the way back."""
-        write = Step("write", self.write)
+        write = Step("write", self.write, reads_only=True)
         stage = Step("stage", self.stage, undo=lambda run: self.staging(run).discard())
         publish = Step("publish", self.publish, undo=self.withdraw)
         mail = Step("mail", self.mail, irreversible=True)

@@ -1,4 +1,7 @@
-"""An agent buys within a budget; what is left is nothing but a fold over its events, and going back loses none."""
+"""An agent buys within a budget, of money and of calls, and crashes give none of it back.
+
+What is left of the money is nothing but a fold over its events, and going back loses none.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,13 @@ import httpx
 import pytest
 from rollproof import Chaos, World
 from rollproof.invariants.runtime import journal_is_whole, leases_end_with_their_runs
-from rollproof.runtime import Ledger, Run, Saga, Step, Store
+from rollproof.runtime import Budget, Ledger, Retry, Run, Saga, Step, Store
 
 SHOP = "https://api.shop.test"
 BUDGET = {"left_cents": 10000, "bought": []}
 WANTED = {"panel": 4000, "cable": 500}
+CALLS = 3
+"""How many orders a run may try to place, its restarts included."""
 
 
 def fold(state: Any, event: str, detail: Mapping[str, Any]) -> Any:
@@ -33,9 +38,9 @@ class Buyer:
         """Book it, then buy it, piece by piece."""
         steps = []
         for what in WANTED:
-            steps.append(Step(f"book-{what}", self.book, undo=self.unbook))
-            steps.append(Step(f"buy-{what}", self.buy, undo=self.give_back))
-        return Saga(self.store, "buy", steps)
+            steps.append(Step(f"book-{what}", self.book, undo=self.unbook, repeatable=True))
+            steps.append(Step(f"buy-{what}", self.buy, undo=self.give_back, repeatable=True))
+        return Saga(self.store, "buy", steps, after_crash="resume")
 
     def book(self, run: Run) -> None:
         """Spend the money in the ledger, once."""
@@ -54,10 +59,14 @@ class Buyer:
                 self.ledger.roll_back_to(at)
 
     def buy(self, run: Run) -> None:
-        """Order it."""
+        """Order it, within the calls that the run has left; each is counted before it is made."""
         what = run.step.partition("-")[2]
         body = {"what": what, "cents": WANTED[what], "run": run.id}
-        httpx.post(f"{SHOP}/orders", json=body, headers={"Idempotency-Key": run.key}).raise_for_status()
+
+        def order() -> None:
+            httpx.post(f"{SHOP}/orders", json=body, headers={"Idempotency-Key": run.key}).raise_for_status()
+
+        Retry(attempts=2).call(order, Budget(attempts=CALLS, store=self.store, run=run.id), "order")
 
     def give_back(self, run: Run) -> None:
         """Cancel the order."""
@@ -75,7 +84,7 @@ def buy(own: Path) -> int:
 
 
 def restart(own: Path) -> None:
-    """Settle what was left."""
+    """Go on with what was left, or take it back where no call is left."""
     with Store(own / "agent.db") as store:
         Buyer(store).saga().recover()
 
@@ -100,6 +109,15 @@ def test_the_ledger_says_what_was_bought(chaos: Chaos, tmp_path: Path) -> None:
                 states.append(states[detail["version"]] if "version" in detail else fold(states[-1], "", detail))
         orders = world.resources.get("api.shop.test/orders", [])
         assert sorted(states[-1]["bought"]) == sorted(order["what"] for order in orders)
+
+    @chaos.invariant
+    def no_call_beyond_the_budget(world: World) -> None:
+        """Whatever died in between, a run made no more calls than it may, and each order is one that was counted."""
+        rows = world.private_tables.get("agent/agent.db:journal", [])
+        runs = [row["run"] for row in rows if row["event"] == "used"]
+        assert all(runs.count(run) <= CALLS for run in runs)
+        orders = [order["run"] for order in world.resources.get("api.shop.test/orders", [])]
+        assert all(orders.count(run) <= runs.count(run) for run in orders)
 
     result = chaos.explore(run=lambda: buy(own), recover=lambda: restart(own))
 

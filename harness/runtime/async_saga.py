@@ -19,13 +19,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from .calls import Awaited
-from .carrier import Carrier, Described
-from .progress import Decision, Status
+from .carrier import Carrier, Described, Outcome
+from .progress import Decision, Progress, Status
 from .reconcile import Difference
 
 
 class AsyncSaga(Described):
     """As `Saga`, on the event loop that runs; acts, undos and looks may be coroutine functions or plain ones."""
+
+    _awaits = True
 
     async def run(self, goal: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Take every step, and give what the agent knows at the end; returning means that everything is done."""
@@ -66,3 +68,11 @@ class AsyncSaga(Described):
         """Ask the outside about every step that can look, and give those about which the run's events are wrong."""
         calls = Awaited()
         return await calls.to_its_end(Carrier(self, calls).differences(run))
+
+    def runs(self) -> list[Progress]:
+        """Give where each run of this saga is, oldest first."""
+        return Carrier(self, Awaited()).runs()
+
+    def outcome(self, run: str) -> Outcome:
+        """Give what became of a run, and what it knew last: after a crash what `run` would have returned."""
+        return Carrier(self, Awaited()).outcome(run)

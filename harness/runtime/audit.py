@@ -1,12 +1,24 @@
 """The audit trail: every file that was created, updated or deleted, as an event, told to webhooks, and enough to undo.
 
-    trail = AuditTrail(store, outbox, webhooks=["https://audit.example/hook"])
-    files = Versions(store, contents, folder, staging, trail)
-    trail.undo(run, files)                      # from the trail alone, last change first
+An event is written in the transaction of its change. Files are changed by one process at a time (see `versions`); any
+process that delivers the outbox tells the webhooks.
 
-An event stands in the hash-chained journal and says which content was there before and which after; the contents are
-kept by their hash. It is written in the transaction that decides the change, together with the message to each webhook:
-so the trail is complete, whenever the process dies, and each webhook hears of each event at least once, signed.
+    from pathlib import Path
+    from rollproof.runtime import AuditTrail, FolderContents, Outbox, Store, Versions
+
+    for name in ("files", "staging", "contents"):
+        Path(name).mkdir()
+    with Store("agent.db") as store:
+        trail = AuditTrail(store, Outbox(store), webhooks=["https://audit.example/hook"])
+        files = Versions(store, FolderContents(Path("contents")), Path("files"), Path("staging"), trail)
+        files.save("price.txt", b"12", run="run-1")
+        assert [(change.event, change.name) for change in trail.changes("run-1")] == [("created", "price.txt")]
+        trail.undo("run-1", files)                          # from the trail alone, last change first
+        assert not Path("files/price.txt").exists()
+
+An event stands in the hash-chained journal and says when it was, which content was there before and which after; the
+contents are kept by their hash. The message to each webhook is written together with it: so the trail is complete,
+whenever the process dies, and each webhook hears of each event at least once, signed.
 
 Signatures are those of Standard Webhooks (standardwebhooks.com): receivers can use any of its libraries, or `verify`.
 """
@@ -35,11 +47,13 @@ TOLERANCE_S = 300.0
 
 Post = Callable[[str, bytes, Mapping[str, str]], int]
 """Posts a body with headers to an address, and gives the status code; raises where there was no answer."""
+Secret = bytes | str
+"""Bytes, or text as Standard Webhooks writes it: `whsec_` and base64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One event of the trail; `undoes` is the number of the event that it takes back, 0 if none."""
+    """One event of the trail; `undoes` is the number of the event that it takes back, 0 if none, `at` is in UTC."""
 
     seq: int
     run: str
@@ -48,6 +62,7 @@ class Change:
     before: str
     after: str
     undoes: int
+    at: str
 
 
 class WebhookRefused(Exception):
@@ -72,7 +87,7 @@ class AuditTrail:
         detail = {"name": name, "before": before, "after": after, "undoes": self._undoing}
         entry = Journal(self._store).append(run, event, **detail)
         for number, address in enumerate(self._webhooks if self._outbox else ()):
-            body = {"url": address, "event": {"seq": entry.seq, "run": run, "type": event, **detail}}
+            body = {"url": address, "event": {"seq": entry.seq, "run": run, "type": event, "at": entry.at, **detail}}
             assert self._outbox is not None
             self._outbox.add(f"audit:{run}", f"{run}:{entry.seq}:{number}", TOPIC, body, at_once=True)
 
@@ -81,7 +96,7 @@ class AuditTrail:
         for entry in Journal(self._store).entries(run):
             if entry.event in (CREATED, UPDATED, DELETED):
                 detail = dict(entry.detail)
-                yield Change(entry.seq, entry.run, entry.event, **detail)
+                yield Change(entry.seq, entry.run, entry.event, **detail, at=entry.at)
 
     def undo(self, run: str, files: Versions) -> int:
         """Take back what a run changed, last first, and say how many changes that were.
@@ -118,7 +133,7 @@ def post_with_urllib(address: str, body: bytes, headers: Mapping[str, str]) -> i
             return refused.code
 
 
-def deliver_signed(secrets: Mapping[str, bytes], post: Post = post_with_urllib) -> Send:
+def deliver_signed(secrets: Mapping[str, Secret], post: Post = post_with_urllib) -> Send:
     """Give the function that tells webhooks, for `Outbox.deliver({TOPIC: …})`.
 
     Args:
@@ -143,21 +158,42 @@ def deliver_signed(secrets: Mapping[str, bytes], post: Post = post_with_urllib) 
     return send
 
 
-def signature(secret: bytes, key: str, moment: str, body: bytes) -> str:
+def signature(secret: Secret, key: str, moment: str, body: bytes) -> str:
     """Sign a message as Standard Webhooks does."""
-    signed = hmac.new(secret, f"{key}.{moment}.".encode() + body, hashlib.sha256).digest()
+    signed = hmac.new(_key(secret), f"{key}.{moment}.".encode() + body, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(signed).decode()}"
 
 
-def verify(secret: bytes, headers: Mapping[str, str], body: bytes) -> None:
+def verify(secret: Secret, headers: Mapping[str, str], body: bytes) -> None:
     """Make sure that a message is ours, unchanged and new: what a receiver does.
 
+    `headers` may be written in any case, as servers give them, or be the environment of WSGI.
+
     Raises:
-        BadSignature: It is not.
+        BadSignature: It is not, or a header is missing or not as it must be.
     """
-    key, moment = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    expected, given = signature(secret, key, moment, body), headers.get("webhook-signature", "").split()
+    named = {name.lower().removeprefix("http_").replace("_", "-"): str(value) for name, value in headers.items()}
+    missing = [name for name in ("webhook-id", "webhook-timestamp", "webhook-signature") if not named.get(name)]
+    if missing:
+        raise BadSignature(f"there is no header {missing[0]}")
+    key, moment, given = named["webhook-id"], named["webhook-timestamp"], named["webhook-signature"].split()
+    expected = signature(secret, key, moment, body)
     if not any(hmac.compare_digest(expected.encode(), each.encode()) for each in given):
         raise BadSignature("the signature does not match")
+    if not moment.isdecimal():
+        raise BadSignature("webhook-timestamp is no number of seconds")
     if abs(time.time() - int(moment)) > TOLERANCE_S:
         raise BadSignature(f"signed at {moment}, which is too long ago or to come")
+
+
+def _key(secret: Secret) -> bytes:
+    """Give the bytes that a secret stands for; no error shows them."""
+    key = secret.encode() if isinstance(secret, str) else secret
+    if key.startswith(b"whsec_"):
+        try:
+            key = base64.b64decode(key.removeprefix(b"whsec_"), validate=True)
+        except ValueError:
+            raise ValueError("what is behind whsec_ in a secret is no base64") from None
+    if not key:
+        raise ValueError("the secret is empty, so anybody could sign")
+    return key

@@ -47,7 +47,8 @@ class Direct:
         if inspect.isawaitable(result):
             if inspect.iscoroutine(result):
                 result.close()
-            raise TypeError(f"step {run.step!r} returned a coroutine; AsyncSaga awaits those")
+            kind = type(result).__name__
+            raise TypeError(f"step {run.step!r} returned a {kind} and did nothing: AsyncSaga waits for those")
         return result
 
     async def pause(self, seconds: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -15,6 +16,28 @@ def canonical(value: Any) -> str:
         ValueError: It holds NaN or an infinity, which JSON does not know.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def variables(given: Any, whose: str) -> dict[str, Any]:
+    """Give variables as a restart would read them back: text names, JSON values.
+
+    Raises:
+        TypeError: They are no mapping, or one of them is not JSON; it is named, and so is `whose` they are.
+    """
+    if not isinstance(given, Mapping):
+        kind = type(given).__name__
+        raise TypeError(f'{whose}: a {kind}; variables are a mapping of names to JSON values, such as {{"id": 7}}')
+    for name, value in given.items():
+        if not isinstance(name, str):
+            raise TypeError(f"{whose}: the name {name!r} is no text")
+        try:
+            sha256(canonical(value))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TypeError(
+                f"{whose}: {name!r} is a {type(value).__name__} that is not JSON ({error}); a restart reads variables "
+                "back from the database, so give text, numbers, lists, mappings, true, false or None"
+            ) from None
+    return dict(json.loads(canonical(dict(given))))
 
 
 def sha256(content: bytes | str) -> str:

@@ -6,21 +6,23 @@ With several processes: see `saga`. The methods are coroutines that suspend only
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
 
 from .alive import Alive
 from .calls import Calls
+from .canonical import variables as as_variables
 from .checkpoints import Checkpoint, Checkpoints, Kept, Restored
 from .contents import Contents
 from .execution import Companion, Execution, Terms
-from .journal import Journal, JournalBroken
+from .journal import Journal
 from .locks import Lease, LeaseLost, Leases, is_abandoned, patiently, renewing
 from .progress import Decision, Event, Progress, Status, all_runs, current, unfinished
 from .reconcile import Difference, ForeignState, belief, differences
-from .steps import NeedsPerson, Step, refuse_bad
+from .steps import NeedsPerson, Step, checked_steps, refuse_coroutines, refuse_renamed
 from .store import Storage
 
 T = TypeVar("T")
@@ -45,6 +47,16 @@ class WrongState(Exception):
     """The run is in a state in which this cannot be asked of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a run, and what it knew last; that is all that it learned once it is `COMPLETED`."""
+
+    run: str
+    status: Status
+    goal: str
+    variables: Mapping[str, Any]
+
+
 async def settle_all(settle: Callable[[T], Awaitable[Status | None]], runs: Sequence[T]) -> Status | None:
     """Settle each, so that one that cannot be keeps up no other; give what became of the last.
 
@@ -64,6 +76,8 @@ async def settle_all(settle: Callable[[T], Awaitable[Status | None]], runs: Sequ
 
 class Described:
     """What makes a saga: its steps and its terms."""
+
+    _awaits = False
 
     def __init__(
         self,
@@ -101,17 +115,30 @@ class Described:
             person: Who gets a run whose step says `NeedsPerson`, or that cannot go on, and hears of one that is stuck.
 
         Raises:
-            ValueError: The steps make no saga.
+            TypeError: Something among the steps is no `Step`, or the store is no `Store`.
+            ValueError: The steps make no saga; the one that is wrong is named.
         """
-        refuse_bad(list(steps))
+        self.steps = checked_steps(steps)
+        if not self._awaits:
+            refuse_coroutines(self.steps)
+        _refuse_wrong(store, after_crash, lease_s)
         self.store = store
         self.name = name
         self.lock = lock or name
-        self.steps = tuple(steps)
         self.patience_s = patience_s
         self.resumes = after_crash == "resume"
         self.contents = contents
         self.terms = Terms(lease_s, undo_tries, undo_passes, act_passes, tuple(companions), person)
+
+
+def _refuse_wrong(store: Storage, after_crash: str, lease_s: float) -> None:
+    """Refuse what would be met only when something has happened already."""
+    if not hasattr(store, "transaction"):
+        raise TypeError(f"the store is {store!r}; give an open one: with Store('agent.db') as store: Saga(store, ...)")
+    if after_crash not in ("roll_back", "resume"):
+        raise ValueError(f"after_crash is {after_crash!r}; it is 'roll_back' or 'resume'")
+    if lease_s <= 0:
+        raise ValueError(f"lease_s is {lease_s}; a lease lasts some seconds, and is renewed while a process works")
 
 
 class Carrier:
@@ -125,8 +152,9 @@ class Carrier:
 
     async def run(self, goal: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Take every step, and give what the agent knows at the end; returning means that everything is done."""
+        variables = as_variables(variables, f"the variables of {self._saga.name!r}")
         with Alive(self._store.path) as alive:
-            memory = Checkpoint(goal, self._saga.steps[0].name, dict(variables))
+            memory = Checkpoint(goal, self._saga.steps[0].name, variables)
             start = partial(self._start, uuid.uuid4().hex, memory, self._checkpoints.keep(memory), alive)
             execution = await patiently(self._store, start, self._saga.patience_s, self._calls.pause)
             with self._renewing(execution):
@@ -139,7 +167,7 @@ class Carrier:
 
     async def recover(self) -> Status | None:
         """Settle the runs that earlier processes left unfinished; None when there is none."""
-        self._refuse_broken(lease.holder for lease in self._leases.all())
+        self._journal.refuse_broken(lease.holder for lease in self._leases.all())
         return await settle_all(self._settle, [run for run in unfinished(self._store) if run.saga == self._saga.name])
 
     async def resume(self, run: str) -> Status:
@@ -176,10 +204,12 @@ class Carrier:
     async def hand_back(self, run: str, decision: Decision, learned: Mapping[str, Any] | None = None) -> Status:
         """Give a run back to the agent, which carries it to the end that the person decided on."""
 
+        decision, learned = Decision(decision), as_variables(learned or {}, f"what run {run} is to know now")
+
         async def back(execution: Execution, restored: Restored) -> None:
             if decision is Decision.ROLL_BACK and await execution.irreversibly_done():
                 raise WrongState(f"run {run} took an irreversible step: it can only go on")
-            execution.hand_back(decision, learned or {})
+            execution.hand_back(decision, learned)
             if decision is Decision.GO_ON:
                 await self._go_on(execution, restored)
             else:
@@ -190,11 +220,27 @@ class Carrier:
     async def differences(self, run: str) -> list[Difference]:
         """Ask the outside about every step that can look, and give those about which the run's events are wrong."""
         progress, lease = self._find(run), Lease(self._saga.lock, run, 0, 0.0)
+        refuse_renamed(self._saga.steps, progress, self._store.path)
         execution = self._execution(progress, lease, Alive(self._store.path), self._checkpoints.load(run))
         found = {step.name: await execution.look(step.name) for step in self._saga.steps}
         looks = {name: each.reality for name, each in found.items() if each}
         order = [step.name for step in self._saga.steps]
         return list(differences({name: belief(progress, name, order) for name in looks}, looks))
+
+    def runs(self) -> list[Progress]:
+        """Give where each run of this saga is, oldest first."""
+        return [progress for progress in all_runs(self._journal) if progress.saga == self._saga.name]
+
+    def outcome(self, run: str) -> Outcome:
+        """Give what became of a run, and what it knew last."""
+        self._journal.refuse_broken([run])
+        progress, restored = self._find(run), self._checkpoints.load(run)
+        if restored.damaged or restored.checkpoint is None:
+            raise CheckpointDamaged(
+                f"run {run} is {progress.status}, and what it knew last is damaged (checkpoint {restored.damaged}); "
+                f"restore {self._store.path} from a copy"
+            )
+        return Outcome(run, progress.status, restored.checkpoint.goal, restored.checkpoint.variables)
 
     async def _forward(self, execution: Execution) -> None:
         try:
@@ -270,7 +316,7 @@ class Carrier:
 
     async def _by_hand(self, run: str, states: States, work: Work, *, by_force: bool = False) -> Status:
         """Do what a person asks of a run, if it is in a state in which that makes sense."""
-        self._refuse_broken([run])
+        self._journal.refuse_broken([run])
         progress = self._find(run)
         if progress.status not in states:
             raise WrongState(f"run {run} is {progress.status}; this needs one that is {' or '.join(states)}")
@@ -292,6 +338,7 @@ class Carrier:
     def _take_up(self, known: Progress, states: States, alive: Alive, by_force: bool) -> tuple[Execution, Restored]:
         """Take the lease of a run inside the open transaction, with a new token, and what the run remembers."""
         progress, lock = current(self._journal, known.run), known.lock or self._saga.lock
+        refuse_renamed(self._saga.steps, progress, self._store.path)
         restored = self._checkpoints.load(progress.run)
         lease = Lease(lock, progress.run, 0, 0.0)
         if progress.status in states:
@@ -310,13 +357,5 @@ class Carrier:
         progress = current(self._journal, run)
         if progress.seq and progress.saga == self._saga.name:
             return progress
-        known = [progress for progress in all_runs(self._journal) if progress.saga == self._saga.name]
-        raise UnknownRun(
-            f"{self._saga.name!r} has no run {run!r}; the last ones are {[each.run for each in known[-3:]]}"
-        )
-
-    def _refuse_broken(self, runs: Iterable[str]) -> None:
-        """Make sure that the journal is as it was written from the first event of these runs on."""
-        broken = self._journal.verify(runs)
-        if broken is not None:
-            raise JournalBroken(f"{self._store.path}: {broken.reason}; the events before it are sound")
+        known = [each.run for each in self.runs()]
+        raise UnknownRun(f"{self._saga.name!r} has no run {run!r}; the last ones are {known[-3:]}")

@@ -5,7 +5,8 @@
     python -m rollproof.runtime roll-back agent.db RUN --agent myagent:saga
     python -m rollproof.runtime rehearse DATA --steps myagent:steps
 
-What looks needs the database alone. What acts needs the agent's steps: `--agent module:function` names a function that
+Looking is safe while agents work on the database; what acts takes the lease of its run, as every process does. What
+looks needs the database alone. What acts needs the agent's steps: `--agent module:function` names a function that
 takes a `Store` and gives its `Saga` (or `PlannedAgent`). Exit codes: 0 done, 1 it could not be done, 2 wrong usage.
 """
 
@@ -66,8 +67,9 @@ def _list(store: Store, given: argparse.Namespace, out: TextIO) -> int:
     journal, sound = Journal(store), _sound(store)
     runs = all_runs(journal, sound)
     for progress in runs:
-        owner = owner_of(journal.entries(progress.run, sound))
-        print(f"{progress.run}  {progress.status:12} {progress.saga}  owner: {owner}{_at(progress)}", file=out)
+        entries = list(journal.entries(progress.run, sound))
+        what = f"{progress.status:12} {progress.saga}  owner: {owner_of(entries)}{_at(progress)}"
+        print(f"{progress.run}  {what}  {entries[0].at} to {entries[-1].at}", file=out)
     if not runs:
         print("no runs", file=out)
     return _chain(store, out)
@@ -86,7 +88,7 @@ def _show(store: Store, given: argparse.Namespace, out: TextIO) -> int:
     for entry in entries:
         mark = " " if is_transition(entry) else "·"
         detail = " ".join(f"{name}={_short(value)}" for name, value in entry.detail.items())
-        print(f"{entry.seq:6} {mark} {entry.event:12} {detail}", file=out)
+        print(f"{entry.seq:6} {entry.at} {mark} {entry.event:12} {detail}".rstrip(), file=out)
     for message in Outbox(store).messages(run):
         print(f"outbox {message.key} {message.state} to {message.topic}", file=out)
     for letter in DeadLetters(store).all():

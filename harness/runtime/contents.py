@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .canonical import sha256
-from .files import hash_of, replace_durably, sync_folder, write_durably
+from .files import AnyPath, hash_of, replace_durably, sync_folder, write_durably
 
 
 class ContentLost(Exception):
@@ -44,9 +44,9 @@ class Contents(Protocol):
 class FolderContents:
     """Contents as files of one folder, each named by its hash."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: AnyPath) -> None:
         """Name a folder that exists and is used for nothing else."""
-        self._folder = folder
+        self._folder = Path(folder)
 
     def put(self, content: bytes) -> str:
         """Keep a content, durably, and give its SHA-256."""

@@ -1,5 +1,17 @@
 """Dead letters: what failed after all its tries, with what somebody needs to see why, and to try it again.
 
+Each change is part of a transaction: processes take turns, and a letter is requeued or dismissed once.
+
+    from rollproof.runtime import DeadLetter, DeadLetters, Store
+
+    with Store("agent.db") as store:
+        letters = DeadLetters(store)
+        with store.transaction():       # the outbox and the sagas do this; requeue with Outbox.requeue, Saga.requeue
+            letters.add(DeadLetter("run-1:pay:undo", "run-1", "undo", {"order": 7}, "TimeoutError", attempts=3))
+        assert [letter.reason for letter in letters.all()] == ["TimeoutError"]
+        letters.dismiss("run-1:pay:undo", "ada")        # settled by hand, and the journal says by whom
+        assert "run-1:pay:undo" not in letters
+
 States of one: (nothing) → dead → requeued (its row is gone, its work is pending again) or dismissed by a person who
 settled it by hand (gone, and the journal says so; with its last one a stuck run is rolled back, and its lease free).
 Nothing is tried for ever, and nothing is lost.

@@ -25,7 +25,7 @@ from .locks import PERSON_S, Lease, LeaseLost, Leases
 from .progress import Decision, Event, Progress, Status, current
 from .reconcile import ForeignState, Found, Reality
 from .retry import Verdict, classify, is_refused_key
-from .steps import Refused, Run, Step, Undo
+from .steps import Refused, Run, Step, Undo, found_by, learned_by
 from .store import Storage
 
 FIRST_PAUSE_S = 0.1
@@ -243,13 +243,13 @@ class Execution:
     async def _act(self) -> Mapping[str, Any]:
         """Take the step that is entered, and give what it learned."""
         self._check()
-        return await self._calls.act(self._step.act, self._view(self._step.name)) or {}
+        step = self._step
+        return learned_by(step.name, await self._calls.act(step.act, self._view(step.name)))
 
     async def look(self, name: str) -> Found | None:
         """Ask the outside whether a step happened; None where the step cannot."""
         look = self._steps[name].look
-        found: Found | None = await self._calls.call(look, self._view(name)) if look else None
-        return found
+        return found_by(name, await self._calls.call(look, self._view(name))) if look else None
 
     def _give_up(self) -> None:
         """Leave the run stuck, its lock with it, and let a person know."""
@@ -266,7 +266,7 @@ class Execution:
             self._memory = memory
             learned = await self._act()
         self._memory = self._remembering(self.progress.entered[-1], learned)
-        self._record(Event.COMPLETED)
+        self._record(Event.COMPLETED, memory=self._memory if learned else None)
 
     async def _try_undo(self, name: str) -> Exception | None:
         """Undo one step, in some tries, or in one where no other call will work; give what the last one raised."""

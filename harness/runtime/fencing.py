@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .files import inside, refuse_two_file_systems, replace_durably, write_durably
+from .files import AnyPath, inside, refuse_no_bytes, refuse_two_file_systems, replace_durably, write_durably
 
 FENCE = ".fence"
 
@@ -31,10 +31,9 @@ class Fenced(Exception):
 class Fence:
     """A folder whose files are written under the token of a lease."""
 
-    def __init__(self, folder: Path, staging: Path) -> None:
+    def __init__(self, folder: AnyPath, staging: AnyPath) -> None:
         """Name a folder, and one beside it for unfinished files and the fence itself, the same for all its writers."""
-        self._folder = folder
-        self._staging = staging
+        self._folder, self._staging = Path(folder), Path(staging)
 
     def write(self, token: int, name: str, content: bytes) -> None:
         """Put a file in its place, atomically, if no newer token was seen.
@@ -42,6 +41,7 @@ class Fence:
         Raises:
             Fenced: One was; nothing is changed.
         """
+        refuse_no_bytes(name, content)
         refuse_two_file_systems(self._staging, self._folder)
         place = inside(self._folder, name)
         staged = self._staging / f"{token}.staged"

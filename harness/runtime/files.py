@@ -8,6 +8,8 @@ from pathlib import Path
 
 from .canonical import sha256
 
+AnyPath = str | os.PathLike[str]
+
 
 def write_durably(path: Path, content: bytes) -> None:
     """Write a file that nobody looks at yet, and wait until it survives a loss of power."""
@@ -38,6 +40,27 @@ def hash_of(path: Path) -> str | None:
         return sha256(path.read_bytes())
     except FileNotFoundError:
         return None
+
+
+def refuse_no_bytes(name: str, content: object) -> None:
+    """Make sure, before anything is written, that a content can be.
+
+    Raises:
+        TypeError: It is text, or something else; it is named.
+    """
+    if not isinstance(content, bytes | bytearray | memoryview):
+        text = ": encode it, text.encode()" if isinstance(content, str) else ""
+        raise TypeError(f"the content of {name!r} is {type(content).__name__}, not bytes{text}")
+
+
+def refuse_no_folder(place: Path) -> None:
+    """Make sure, before anything is written, that a file has a folder to lie in.
+
+    Raises:
+        FileNotFoundError: It has none; the folder is named.
+    """
+    if not place.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder; make it first", str(place.parent))
 
 
 def refuse_two_file_systems(one: Path, other: Path) -> None:

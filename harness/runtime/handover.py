@@ -1,28 +1,50 @@
 """Handover: a run goes to a person, and comes back; at any time it has exactly one owner.
 
-    RUNNING (the agent) ─hand_over→ WITH_PERSON (the person) ─hand_back→ RUNNING or UNDOING (the agent)
+Whatever number of processes the agent has: while a person has the run none of them touches it.
+
+    from rollproof.runtime import Alerts, Decision, NeedsPerson, Outbox, Saga, Step, Store
+
+    def accept(run):
+        if not run.variables.get("accepted"):
+            raise NeedsPerson("12000 EUR is too much")
+
+    def saga(store):        # in myagent.py
+        companions = [Outbox(store), Alerts(store, Outbox(store), agent="myagent:saga")]
+        return Saga(store, "buy", [Step("accept", accept, reads_only=True)], companions=companions, person="ada")
+
+    with Store("agent.db") as store:
+        try:
+            saga(store).run("a contract", {})
+        except NeedsPerson:
+            (run,) = [run.run for run in saga(store).runs()]
+        saga(store).hand_back(run, Decision.GO_ON, {"accepted": True})     # or by the command in the alert
 
 A step that must not go on alone raises `NeedsPerson`; an operator can take a run away as well. The owner is whoever the
 last of these events names (`owner_of`), and each change of owner passes the lease of the run on, with a higher token:
 so a process of the agent that still lives is refused by the journal, and by whatever looks at tokens. While a person
 has the run, `recover` leaves it alone, and its lease keeps other runs out.
 
+    RUNNING (the agent) ─hand_over→ WITH_PERSON (the person) ─hand_back→ RUNNING or UNDOING (the agent)
+
 The alert is a message in the outbox, written in the transaction that hands over: nobody is left waiting because the
-process died before it could tell. `by_email` and `by_webhook` deliver it; anything else that takes a message will do.
+process died before it could tell. It holds what to type, for this database and this agent. `by_email` and `by_webhook`
+deliver it; anything else that takes a message will do.
 """
 
 from __future__ import annotations
 
+import shlex
 import smtplib
+import sys
 from collections.abc import Callable, Iterable
 from email.message import EmailMessage
 from typing import Any
 
-from .audit import Post, deliver_signed, post_with_urllib
+from .audit import Post, Secret, deliver_signed, post_with_urllib
 from .canonical import sha256
 from .journal import Entry, Journal
 from .outbox import Message, Outbox, Send
-from .progress import Event
+from .progress import Decision, Event
 from .store import Storage
 
 AGENT = "agent"
@@ -43,21 +65,44 @@ def owner_of(entries: Iterable[Entry]) -> str:
 class Alerts:
     """A companion of a saga that writes an alert into the outbox for each handover, and for each run that is stuck."""
 
-    def __init__(self, store: Storage, outbox: Outbox, *, webhook: str = "") -> None:
-        """Use an outbox; `webhook` is the address that `by_webhook` tells."""
-        self._store, self._outbox, self._webhook = store, outbox, webhook
+    def __init__(self, store: Storage, outbox: Outbox, *, agent: str, webhook: str = "") -> None:
+        """Use an outbox.
+
+        Args:
+            store: Where the runs are.
+            outbox: Where the alerts go.
+            agent: `MODULE:FUNCTION`, which takes a `Store` and gives the saga: who hands a run back has to type it.
+            webhook: The address that `by_webhook` tells.
+
+        Raises:
+            ValueError: The agent is not named so.
+        """
+        module, _, function = agent.partition(":")
+        if not module or not function.isidentifier():
+            raise ValueError(f"{agent!r} is not MODULE:FUNCTION, such as myagent:saga")
+        self._store, self._outbox, self._agent, self._webhook = store, outbox, agent, webhook
 
     def follow(self, run: str, event: Event) -> None:
         """Write the alert of a handover, or of a run that is stuck."""
         if event not in (Event.HANDED_OVER, Event.GAVE_UP):
             return
         entry = list(Journal(self._store).entries(run))[-1]
-        said = {"run": run, "person": entry.detail["person"], "reason": entry.detail["reason"]}
+        said = {"run": run, "person": entry.detail["person"], "reason": entry.detail["reason"]} | self._commands(run)
         body: dict[str, Any] = {"url": self._webhook, "event": said} if self._webhook else said
         self._outbox.add(f"alert:{run}", f"{run}:alert:{entry.seq}", TOPIC, body, at_once=True)
 
+    def _commands(self, run: str) -> dict[str, str]:
+        """Give what to type to look at a run and to hand it back, as it can be pasted into a shell of this machine."""
 
-def by_webhook(address: str, secret: bytes, post: Post = post_with_urllib) -> Send:
+        def command(name: str, *words: str) -> str:
+            database = str(self._store.path.absolute())
+            return shlex.join([sys.executable, "-m", "rollproof.runtime", name, database, run, *words])
+
+        answers = {choice.value: command("hand-back", choice, "--agent", self._agent) for choice in Decision}
+        return {"show": command("show"), **answers}
+
+
+def by_webhook(address: str, secret: Secret, post: Post = post_with_urllib) -> Send:
     """Deliver alerts to a webhook, signed as the audit trail's are."""
     return deliver_signed({address: secret}, post)
 
@@ -86,8 +131,10 @@ def by_email(
         letter["Subject"] = f"Run {said['run']} needs you"
         letter["Message-ID"] = f"<{sha256(message.key)[:32]}@{sender.partition('@')[2]}>"
         letter.set_content(
-            f"{said['reason']}\n\nLook at it:   python -m rollproof.runtime show DATABASE {said['run']}\n"
-            f"Give it back: python -m rollproof.runtime hand-back DATABASE {said['run']} go_on|roll_back\n"
+            f"{said['reason']}\n\nLook at it:\n\n    {said['show']}\n\n"
+            "Give it back, in the folder in which the agent runs. Either let it go on, which repeats the step that "
+            "asked (what it has to know now goes behind it: --variables '{\"accepted\": true}'):\n\n"
+            f"    {said['go_on']}\n\nor have all of it undone:\n\n    {said['roll_back']}\n"
         )
         with connect(host, port) as server:
             server.send_message(letter)

@@ -1,11 +1,19 @@
 """State as a fold over events that only grow: going back points to an earlier version, and nothing is ever lost.
 
-    ledger = Ledger(store, "budget", fold)
-    with store.transaction():
-        ledger.append("spent", cents=500)       # version 1
-    with store.transaction():
-        ledger.roll_back_to(0)                  # version 2: as version 0; version 1 stays readable
-    ledger.state(at=1)
+Events are appended inside a transaction, so processes take turns. Who decides by the state reads it in the transaction
+in which it then appends.
+
+    from rollproof.runtime import Ledger, Store
+
+    def fold(state, event, detail):
+        return state - detail["cents"]
+
+    with Store("agent.db") as store:
+        ledger = Ledger(store, "budget", fold, 10000)
+        with store.transaction():
+            ledger.append("spent", cents=500)       # version 1
+            ledger.roll_back_to(0)                  # version 2: as version 0; version 1 stays readable
+        assert [ledger.state(at=version) for version in (0, 1, 2)] == [10000, 9500, 10000]
 
 `fold(state, event, detail)` is a pure function of its arguments, and the state is JSON. The events stand in the
 database's journal, chained by their hashes with all others. (Event sourcing; Fowler, 2005.)
@@ -61,6 +69,7 @@ class Ledger:
         """Let the state be that of an earlier version, inside the open transaction; give the number of the new one.
 
         Raises:
+            JournalBroken: Somebody changed the journal.
             UnknownPoint: There is no such version.
         """
         self.state(at=version)
@@ -70,8 +79,10 @@ class Ledger:
         """Replay the events up to a version, the newest if None.
 
         Raises:
+            JournalBroken: Somebody changed the journal; no state is told on its word.
             UnknownPoint: There is no such version.
         """
+        Journal(self._store).refuse_broken()
         events = self._events()
         at = len(events) if at is None else at
         if not 0 <= at <= len(events):

@@ -1,10 +1,19 @@
 """Plan, then execute: a model's plan is taken as a whole, checked against rules, and only then does anything happen.
 
-Several processes: reading a plan touches nothing and needs no lock; that one plan is carried out by one process is the
-work of `shadow` and `saga`.
+Reading a plan touches nothing, in whatever process.
 
-    plan = read_plan(answer.text, answer.finish_reason, tools, rules)
-    {"goal": "…", "steps": [{"tool": "write_file", "arguments": {"path": "a.md", "text": "…"}}, …]}
+    from pathlib import Path
+    from rollproof.runtime import PlanRejected, Rules, Tool, read_plan
+
+    write = Tool("write", lambda run, given: Path(given["path"]).write_text(given["text"]) and None,
+                 {"path": str, "text": str}, paths=("path",), undo=lambda run, given: Path(given["path"]).unlink(True))
+    step = '{"tool": "write", "arguments": {"path": "a.md", "text": "x"}}'
+    plan = read_plan('{"goal": "g", "steps": [' + step + "]}", "stop", {"write": write}, Rules(Path(".")))
+    assert [action.tool for action in plan.actions] == ["write"]
+    try:
+        read_plan('{"goal": "g", "steps": [' + step, "length", {"write": write}, Rules(Path(".")))
+    except PlanRejected as rejected:
+        print(rejected.reasons)         # the answer is not complete: length
 
 A plan is JSON of the form `SCHEMA` and nothing else. It is refused, with every reason, if it is cut off, is malformed
 (see `answers`), has unknown, missing or wrong arguments, uses a tool that is not allowed, names a path outside the
@@ -23,9 +32,11 @@ from .answers import AnswerRejected, read_answer
 from .canonical import canonical, sha256
 from .files import inside
 from .reconcile import Found
-from .steps import Run, Step
+from .steps import Run, Step, UnknownStep
 
 Arguments = Mapping[str, Any]
+KINDS = (str, int, float, bool, list, dict)
+"""What an argument can be in JSON."""
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
@@ -118,7 +129,17 @@ class Plan:
         return {"goal": self.goal, "steps": steps}
 
     def steps(self, tools: Mapping[str, Tool]) -> list[Step]:
-        """Give the steps of a saga that carries it out."""
+        """Give the steps of a saga that carries it out.
+
+        Raises:
+            UnknownStep: A tool that it uses is gone; nothing was done.
+        """
+        gone = [action.tool for action in self.actions if action.tool not in tools]
+        if gone:
+            raise UnknownStep(
+                f"the plan {self.digest} uses the tool {gone[0]!r}, and there are {', '.join(tools) or 'none'}. "
+                "Nothing was done: keep a tool under its name until no run of a plan that uses it is unfinished"
+            )
         return [_step(f"{number}-{action.tool}", tools[action.tool], action.arguments)
                 for number, action in enumerate(self.actions, 1)]  # fmt: skip
 
@@ -128,7 +149,12 @@ def read_plan(text: str | None, finish_reason: str | None, tools: Mapping[str, T
 
     Raises:
         PlanRejected: It is refused.
+        TypeError: The tools or the rules are none; that is no fault of the model's.
     """
+    refuse_wrong_tools(tools)
+    _refuse_wrong_rules(rules)
+    if not isinstance(text, str):
+        raise PlanRejected([f"the answer is no text, but {type(text).__name__}"])
     try:
         document = read_answer(text, finish_reason, SCHEMA, max_characters=rules.max_characters)
     except AnswerRejected as rejected:
@@ -140,6 +166,31 @@ def read_plan(text: str | None, finish_reason: str | None, tools: Mapping[str, T
     if reasons:
         raise PlanRejected(reasons)
     return plan
+
+
+def refuse_wrong_tools(tools: Mapping[str, Tool]) -> None:
+    """Make sure of the tools that the program gives, before the model is blamed.
+
+    Raises:
+        TypeError: They are no mapping of names to `Tool`, or one has an argument that JSON does not know.
+    """
+    if not isinstance(tools, Mapping):
+        raise TypeError(f"tools is a {type(tools).__name__}; give a mapping: {{tool.name: tool for tool in tools}}")
+    for name, tool in tools.items():
+        if not isinstance(tool, Tool):
+            raise TypeError(f"tool {name!r} is {tool!r}; give a Tool({name!r}, act, {{'path': str}}, undo=undo)")
+        for parameter, kind in tool.parameters.items():
+            if kind not in KINDS:
+                raise TypeError(
+                    f"tool {name!r}: {parameter!r} is of {kind!r}; give str, int, float, bool, list or dict"
+                )
+
+
+def _refuse_wrong_rules(rules: Rules) -> None:
+    if not isinstance(rules, Rules):
+        raise TypeError(f"rules is a {type(rules).__name__}; give Rules(workspace), with the Path that no path leaves")
+    if not isinstance(rules.workspace, Path):
+        raise TypeError(f"the workspace of Rules is {rules.workspace!r}; give a Path: Path({rules.workspace!r})")
 
 
 def _against_rules(plan: Plan, tools: Mapping[str, Tool], rules: Rules) -> Iterator[str]:
@@ -186,4 +237,5 @@ def _step(name: str, tool: Tool, arguments: Arguments) -> Step:
         (lambda run: undo(run, arguments)) if undo else None,
         tool.irreversible,
         (lambda run: look(run, arguments)) if look else None,
+        reads_only=tool.reads_only,
     )

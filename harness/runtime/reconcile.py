@@ -1,5 +1,20 @@
 """Belief and reality: what the agent thinks happened, against what is.
 
+A look changes nothing, so any process may ask.
+
+    from pathlib import Path
+    from rollproof.runtime import Found, Saga, Step, Store
+
+    note = Path("note.txt")
+    look = lambda run: Found.of("x", note.read_text() if note.exists() else None)
+    write = Step("write", lambda run: note.write_text("x") and None, lambda run: note.unlink(True), look=look)
+    with Store("agent.db") as store:
+        saga = Saga(store, "note", [write])
+        saga.run("a note", {})
+        note.unlink()                                       # somebody deletes it
+        (run,) = [run.run for run in saga.runs()]
+        assert [str(each) for each in saga.differences(run)] == ["write: believed done, is absent"]
+
 A step may bring a `look`, which asks the outside: does it exist, with which hash, under whose key? Recovery asks before
 it undoes or repeats anything, and believes the answer:
 

@@ -1,13 +1,27 @@
 """Dry-run recovery: every rollback is tried on a copy of real data, and the ones that are missing or wrong are named.
 
-    for finding in rehearse(Path("/srv/data"), Path("/tmp"), steps_for):
-        print(finding)
+Others may read the data meanwhile; who writes it spoils the comparison. Of two rehearsals of one name each needs a
+folder of its own for the copies: the later one deletes what it finds there.
+
+    from pathlib import Path
+    from rollproof.runtime import Step, rehearse
+
+    def steps_for(data):
+        note = data / "note.txt"
+        return [Step("note", lambda run: note.touch(), undo=lambda run: None)]
+
+    Path("data").mkdir()
+    found = [str(finding) for finding in rehearse(Path("data"), Path("."), steps_for)]
+    assert found == ["right        error before note", "wrong        error after note: note.txt"]
 
 The copy is struck once at each place where a rollback can be asked for: an error before, and one after each step's act.
-Then the undos run backward, twice, and the copy is compared with the original. The original is only ever opened for
-reading; what the steps are given is the folder of the copy. Links in it that lead into the original by an absolute path
-lead into the copy; data with links that lead out of it are refused, since a step could write through them. Pipes,
-sockets and devices are left out.
+Then the undos run backward, twice. The undo of the step that was struck is judged by itself, by what was there before
+its act, so a bad one hides none behind it; then all of them together, by the original. A step without an undo is
+`missing` one, unless it says `reads_only` and changed nothing.
+
+The original is only ever opened for reading; what the steps are given is the folder of the copy. Links in it that lead
+into the original by an absolute path lead into the copy; data with links that lead out of it are refused, since a step
+could write through them. Pipes, sockets and devices are left out.
 """
 
 from __future__ import annotations
@@ -23,6 +37,7 @@ from typing import Any
 
 from .calls import Direct, finished
 from .canonical import sha256
+from .files import AnyPath
 from .saga import Saga
 from .steps import Run, Step, Undo
 from .store import Store
@@ -49,7 +64,11 @@ class Struck(Exception):
 
 
 def rehearse(
-    original: Path, beside: Path, steps_for: StepsFor, goal: str = "rehearsal", variables: dict[str, Any] | None = None
+    original: AnyPath,
+    beside: AnyPath,
+    steps_for: StepsFor,
+    goal: str = "rehearsal",
+    variables: dict[str, Any] | None = None,
 ) -> Iterator[Finding]:
     """Try the rollback from every place, each on a copy of its own.
 
@@ -65,25 +84,29 @@ def rehearse(
         ValueError: The copies would lie in the original, or a link leads out of it.
         FileNotFoundError: There is no original.
     """
+    original, beside = Path(original), Path(beside)
     if beside.resolve().is_relative_to(original.resolve()):
         raise ValueError(f"{beside} lies in {original}, which must not be written")
     if not original.exists():
         raise FileNotFoundError(f"there is no {original}")
-    names = [(step.name, step.undo, step.irreversible) for step in steps_for(original)]
+    steps = steps_for(original)
     scratch = beside / f"{original.name}.rehearsal"
     if scratch.exists():
         shutil.rmtree(scratch)
     scratch.mkdir()
     try:
-        before = described(original)
-        for number, (name, undo, irreversible) in enumerate(names):
+        before, sound = described(original), True
+        for number, step in enumerate(steps):
             for when in ("before", "after"):
-                copy = _copied(original, scratch / f"{number}-{when}")
-                if irreversible and when == "after":
-                    yield Finding(name, when, "irreversible")
+                if step.irreversible and when == "after":
+                    yield Finding(step.name, when, "irreversible")
                     continue
-                raised = _strike(copy, steps_for(copy), name, when, goal, variables or {})
-                yield _judged(name, when, undo is None, raised, before, described(copy))
+                copy = _copied(original, scratch / f"{number}-{when}")
+                trial = _Trial(step.name, when, copy)
+                raised = trial.run(steps_for(copy), goal, variables or {})
+                finding = trial.judged(step) or trial.together(raised, _differing(before, described(copy)), sound)
+                yield finding
+                sound = sound and finding.kind == "right"
     finally:
         shutil.rmtree(scratch)
 
@@ -161,32 +184,87 @@ def _within(data: Path, target: str) -> Path | None:
     return Path(target).relative_to(roots[0]) if roots else None
 
 
-def _strike(copy: Path, steps: Sequence[Step], name: str, when: str, goal: str, variables: dict[str, Any]) -> str:
-    """Run up to a place, fail there, roll back, and undo everything once more; give what that raised, if anything."""
-    acted: list[Run] = []
+class _Trial:
+    """One error at one place, and what came of the undo of the step that it struck."""
 
-    def struck(step: Step) -> Step:
+    def __init__(self, name: str, when: str, copy: Path) -> None:
+        """Name the step, and the copy that it works on."""
+        self.name, self.when, self.copy = name, when, copy
+        self.acted: list[Run] = []
+        self.reached, self.raised = False, ""
+        self.before: dict[str, str] = {}
+        self.changed: list[str] = []
+        self.left: list[str] = []
+
+    def run(self, steps: Sequence[Step], goal: str, variables: dict[str, Any]) -> str:
+        """Run up to the place, fail there, roll back, and undo everything once more; give what raised, if anything."""
+        undos = {step.name: step.undo for step in steps}
+        with Store(self.copy.parent / "rehearsal.db") as store:
+            saga = Saga(store, "rehearsal", [self._struck(step) for step in steps], undo_tries=1)
+            try:
+                saga.run(goal, variables)
+            except Struck:
+                others = [run for run in reversed(self.acted) if run.step != self.name]
+                return _again([(run, undo) for run in others if (undo := undos[run.step])])
+            except Exception as error:
+                return f"{type(error).__name__}: {error}"
+        return "the step was never reached"
+
+    def judged(self, step: Step) -> Finding | None:
+        """Say what is wrong with the undo of the struck step itself; None where nothing is."""
+        if self.raised:
+            return Finding(self.name, self.when, "raised", self.raised)
+        if step.undo:
+            return Finding(self.name, self.when, "wrong", ", ".join(self.left)) if self.left else None
+        if self.when == "before" or step.irreversible or (step.reads_only and not self.changed):
+            return None
+        says = "reads only, it says, and changed " if step.reads_only else ""
+        changed = ", ".join(self.changed)
+        return Finding(self.name, self.when, "missing", f"{says}{changed}" or "changed nothing: say reads_only=True")
+
+    def together(self, raised: str, differing: list[str], sound: bool) -> Finding:
+        """Judge the rollback as a whole; what goes wrong in it is said once, at the first step that it shows at."""
+        if raised and (sound or not self.reached):
+            return Finding(self.name, self.when, "raised", raised)
+        if differing and sound:
+            return Finding(self.name, self.when, "wrong", ", ".join(differing))
+        return Finding(self.name, self.when, "right")
+
+    def _struck(self, step: Step) -> Step:
+        """Give a step that fails where it is struck, and whose undo is looked at; without one it passes for reading."""
+        here = step.name == self.name
+
         def act(run: Run) -> Any:
-            if step.name == name and when == "before":
+            if here:
+                self.before = described(self.copy)
+                self.reached = self.when == "before"
+            if self.reached:
                 raise Struck
             learned = step.act(run)
-            acted.append(run)
-            if step.name == name:
+            self.acted.append(run)
+            if here:
+                self.changed = self.left = _differing(self.before, described(self.copy))
+                self.reached = True
                 raise Struck
             return learned
 
-        return replace(step, act=act, irreversible=step.irreversible and step.name != name)
+        def undo(run: Run) -> None:
+            assert step.undo is not None
+            left: list[str] = []
+            for _ in range(2 if here and self.when == "after" else 1):  # to undo what is undone must be fine
+                try:
+                    step.undo(run)
+                except Exception as error:
+                    if not here:
+                        raise
+                    self.raised = f"{type(error).__name__}: {error}"
+                    return
+                if here:
+                    self.left = left = left or _differing(self.before, described(self.copy))
 
-    with Store(copy.parent / "rehearsal.db") as store:
-        saga = Saga(store, "rehearsal", [struck(step) for step in steps], undo_tries=1)
-        try:
-            saga.run(goal, variables)
-        except Struck:
-            undos = {step.name: step.undo for step in steps}
-            return _again([(run, undo) for run in reversed(acted) if (undo := undos[run.step])])
-        except Exception as error:
-            return f"{type(error).__name__}: {error}"
-    return "the step was never reached"
+        final = step.irreversible and not here
+        return replace(step, act=act, undo=undo if step.undo else None, irreversible=final,
+                       reads_only=not (step.undo or final))  # fmt: skip
 
 
 def _again(undos: Sequence[tuple[Run, Undo]]) -> str:
@@ -199,10 +277,5 @@ def _again(undos: Sequence[tuple[Run, Undo]]) -> str:
     return ""
 
 
-def _judged(name: str, when: str, no_undo: bool, raised: str, before: dict[str, str], after: dict[str, str]) -> Finding:
-    differing = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-    if raised:
-        return Finding(name, when, "raised", raised)
-    if not differing:
-        return Finding(name, when, "right")
-    return Finding(name, when, "missing" if no_undo and when == "after" else "wrong", ", ".join(differing))
+def _differing(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))

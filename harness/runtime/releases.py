@@ -10,6 +10,21 @@ runs that publish to one folder one lock (`Saga(..., lock=)`).
     releases.withdraw(release)      # the way back
     releases.discard()
 
+Any number of processes may read. One at a time may publish below one folder: let their sagas have the same `lock`.
+
+    from pathlib import Path
+    from rollproof.runtime import Releases
+
+    site = Path("site")
+    site.mkdir()
+    for text in (b"old", b"new"):
+        releases = Releases(site, Path(f"workspace-{text.decode()}"))   # one for each run
+        release = releases.fill({"index.html": text})                   # what a run keeps in its variables
+        releases.publish(release)
+    assert (site / "current" / "index.html").read_bytes() == b"new"
+    releases.withdraw(release)
+    assert (site / "current" / "index.html").read_bytes() == b"old"
+
 The name that readers open is a symbolic link, `current`, to a folder that holds one whole set; the sets lie beside it,
 each named by its manifest. Publishing moves a set there from its workspace, by one rename, and then turns the link, by
 another (the way of Capistrano and of atomic deployments everywhere). Every set is kept until `prune`.
@@ -26,7 +41,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .files import sync_folder
+from .files import AnyPath, sync_folder
 from .staging import MANIFEST, Staging, StagingError, check_set
 
 CURRENT = "current"
@@ -50,11 +65,10 @@ class Release:
 class Releases:
     """The sets below one folder, and the link that shows one of them."""
 
-    def __init__(self, folder: Path, workspace: Path) -> None:
+    def __init__(self, folder: AnyPath, workspace: AnyPath) -> None:
         """Name a folder of sets, and a workspace that belongs to one run alone; nothing is touched."""
-        self.folder = folder
-        self.workspace = workspace
-        self._pointer = workspace.with_name(f"{workspace.name}.pointer")
+        self.folder, self.workspace = Path(folder), Path(workspace)
+        self._pointer = self.workspace.with_name(f"{self.workspace.name}.pointer")
 
     @property
     def shown(self) -> str:

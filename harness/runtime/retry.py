@@ -1,6 +1,9 @@
 """Fail fast, retry, or roll back: what kind of error it is decides, and budgets bound all of it.
 
-    error                                            what to do
+A `Budget` in memory is that of one process. One that is kept in a store is one for all processes of its run, and of two
+that want the last attempt one gets it.
+
+    error                                                  what to do
     it may pass: timeout, connection, 408, 425, 429, 5xx   RETRY, with a pause, a few times
     it will not pass: 400, 404, 409, 422, a bad answer     ROLL_BACK: give up this run, undo it
     nothing will work: 401, 403, a budget is spent, a loop STOP: no further call of any kind
@@ -8,23 +11,41 @@
 Retry is not rollback: trying again here is only right for an act that can be repeated (by its idempotency key). What is
 bounded: attempts and pauses of one call, and over all calls of a run the attempts, the time, the tokens and the money.
 
+    from rollproof.runtime import Budget, Retry, Store
+
+    with Store("agent.db") as store:
+        budget = Budget(attempts=20, cents=500, store=store, run="run-1")      # in a step: run=run.id
+        budget.notice("search", {"q": "solar"})                                # raises when it goes in circles
+        found = Retry(attempts=3).call(lambda: "found", budget, "search", credential="search.example")
+        budget.use(cents=2)
+        again = Budget(attempts=20, cents=500, store=store, run="run-1")       # the next process goes on with it
+        assert (again.used("attempts"), again.used("cents")) == (1, 2)
+
 Full jitter is Brooker's ("Exponential Backoff And Jitter", AWS, 2015); Retry-After is obeyed where it comes.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from .canonical import canonical
+from .canonical import canonical, sha256
+from .journal import Journal
+from .store import Storage
 
 T = TypeVar("T")
+
+BOUNDED = ("attempts", "tokens", "cents")
+USED = "used"
+"""The event of the journal that says what a kept budget has used."""
 
 PASSING_NAMES = ("Timeout", "ConnectionError", "TransportError", "gaierror",
                  "IncompleteRead", "ChunkedEncodingError", "ClientPayloadError")  # fmt: skip
@@ -45,6 +66,15 @@ class BudgetSpent(Exception):
 
 class LoopNoticed(Exception):
     """The agent makes the same call again and again, and learns nothing from it."""
+
+
+class KeyRefused(Exception):
+    """A key was refused earlier in this run, by another process; the call was not made."""
+
+    def __init__(self, credential: str, status_code: int | None) -> None:
+        """Keep whose key it is, and with which HTTP status it was refused."""
+        super().__init__(f"the key for {credential} was refused ({status_code}) before; nothing was sent")
+        self.status_code = status_code
 
 
 def status_of(error: BaseException) -> int | None:
@@ -80,38 +110,76 @@ def classify(error: BaseException) -> Verdict:
 
 @dataclass
 class Budget:
-    """What all calls of one run may use together; what is None is not bounded. Keep one for a run."""
+    """What all calls of one run may use together; what is None is not bounded.
+
+    In memory, keep one for a run. With `store` and `run` what was used stands in the journal, written before each call
+    is made: after a crash a new one for the same run goes on where the one before stopped, and nothing is given back.
+    `seconds` then count from its first use by the time of day, also while no process runs. Use it outside transactions.
+
+    An undo needs a budget of its own: a spent one must not keep a run from being taken back.
+    """
 
     attempts: int | None = 50
     seconds: float | None = None
     tokens: int | None = None
     cents: float | None = None
     same_calls: int = 3
-    _began: float = field(default_factory=lambda: time.monotonic())
-    _used: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    _calls: Counter[str] = field(default_factory=Counter)
-    _refused: dict[str, Exception] = field(default_factory=dict)
+    store: Storage | None = field(default=None, repr=False, compare=False)
+    run: str = ""
+    _opened: float = field(default_factory=lambda: time.monotonic(), init=False, repr=False, compare=False)
+    _began: float | None = field(default=None, init=False, repr=False, compare=False)
+    _used: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float), init=False, repr=False)
+    _calls: Counter[str] = field(default_factory=Counter, init=False, repr=False)
+    _refused: dict[str, Exception] = field(default_factory=dict, init=False, repr=False)
+    _seq: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a store without a run, which nobody would find again."""
+        if (self.store is None) != (not self.run):
+            raise ValueError("a budget that is kept needs both: Budget(..., store=store, run=run.id)")
+
+    def begin(self, call: str = "", credential: str = "") -> None:
+        """Count one attempt, before it is made, if it is within the budget.
+
+        Raises:
+            BudgetSpent: It is not.
+            Exception: The key was refused before; see `check_key`.
+        """
+        with self._together():
+            self.check_key(credential)
+            self.check(call)
+            self._keep(used={"attempts": 1})
 
     def refuse(self, credential: str, error: Exception) -> None:
         """Remember that a key was refused: no call that needs it is made in this run any more."""
+        with self._together():
+            self._keep(refused=credential, status=status_of(error))
         self._refused[credential] = error
 
     def check_key(self, credential: str) -> None:
         """Make sure that a key was not refused before.
 
         Raises:
-            Exception: It was; the error is the one that said so.
+            Exception: It was; the error is the one that said so, or in a later process `KeyRefused`.
         """
+        self._read()
         if credential in self._refused:
             raise self._refused[credential]
 
     def use(self, **amounts: float) -> None:
-        """Count what was used: `attempts`, `tokens`, `cents`."""
-        for what, amount in amounts.items():
-            self._used[what] += amount
+        """Count what was used: `attempts`, `tokens`, `cents`.
+
+        Raises:
+            ValueError: Something else was; no budget bounds it.
+        """
+        for what in amounts.keys() - set(BOUNDED):
+            raise ValueError(f"a budget counts {', '.join(BOUNDED)}, not {what!r}")
+        with self._together():
+            self._keep(used=amounts)
 
     def used(self, what: str) -> float:
         """Say how much of something was used so far."""
+        self._read()
         return self._used[what]
 
     def check(self, call: str = "", wait_s: float = 0.0) -> None:
@@ -120,10 +188,12 @@ class Budget:
         Raises:
             BudgetSpent: It is not; says which, and how much of it there was.
         """
-        elapsed = time.monotonic() - self._began + wait_s
+        self._read()
+        elapsed = time.monotonic() - self._opened
+        elapsed = wait_s + (elapsed if self._began is None else max(elapsed, time.time() - self._began))
         if self.seconds is not None and elapsed > self.seconds:
             raise BudgetSpent(f"{call}: {elapsed:.0f} s of {self.seconds:.0f} s are over")
-        for what in ("attempts", "tokens", "cents"):
+        for what in BOUNDED:
             limit = getattr(self, what)
             if limit is not None and self._used[what] >= limit:
                 raise BudgetSpent(f"{call}: {self._used[what]:g} of {limit:g} {what} are used")
@@ -134,10 +204,42 @@ class Budget:
         Raises:
             LoopNoticed: The same one was made `same_calls` times before.
         """
-        name = f"{call}({canonical(dict(arguments))})"
-        self._calls[name] += 1
+        name = sha256(f"{call}({canonical(dict(arguments))})")  # a hash: arguments may hold secrets
+        with self._together():
+            self._keep(noticed=name)
+        self._read()
         if self._calls[name] > self.same_calls:
             raise LoopNoticed(f"{call} was called {self.same_calls} times with the same arguments")
+
+    def _together(self) -> AbstractContextManager[None]:
+        """Look and count in one transaction, so that two processes do not both take the last attempt."""
+        return nullcontext() if self.store is None else self.store.transaction()
+
+    def _keep(self, **detail: Any) -> None:
+        if self.store is None:
+            self._count(detail)
+            return
+        self._read()
+        if self.seconds is not None and self._began is None:
+            detail["began"] = time.time() - (time.monotonic() - self._opened)
+        Journal(self.store).append(self.run, USED, **detail)
+
+    def _read(self) -> None:
+        """Take up what is in the journal by now; what a transaction took back is none of it."""
+        query = "SELECT seq, detail FROM journal WHERE run = ? AND event = ? AND seq > ? ORDER BY seq"
+        for seq, detail in () if self.store is None else self.store.read(query, self.run, USED, self._seq):
+            self._count(json.loads(detail))
+            self._seq = seq
+
+    def _count(self, detail: Mapping[str, Any]) -> None:
+        for what, amount in detail.get("used", {}).items():
+            self._used[what] += amount
+        if "noticed" in detail:
+            self._calls[detail["noticed"]] += 1
+        if "refused" in detail:
+            credential = detail["refused"]
+            self._refused.setdefault(credential, KeyRefused(credential, detail["status"]))
+        self._began = detail.get("began", self._began)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +261,7 @@ class Retry:
             Exception: What the last attempt raised.
         """
         for attempt in range(1, self.attempts + 1):
-            budget.check_key(credential)
-            budget.check(name)
-            budget.use(attempts=1)
+            budget.begin(name, credential)
             try:
                 return work()
             except Exception as error:

@@ -24,8 +24,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .calls import Direct, finished
-from .carrier import Carrier, Described
-from .progress import Decision, Status
+from .carrier import Carrier, Described, Outcome
+from .progress import Decision, Progress, Status
 from .reconcile import Difference
 
 
@@ -38,6 +38,7 @@ class Saga(Described):
         Raises:
             UnfinishedRun: A run that a process left, or that waits for a person, is in the way; said at once.
             LeaseHeld: Somebody who lives kept the lock for longer than our patience.
+            TypeError: The variables are not JSON; nothing happened.
             LeaseLost: This process was paused for so long that another took its run up, and settles it.
             NeedsPerson: The run is with a person now, nothing is undone, and the agent touches nothing.
             BaseException: What went wrong; all is undone, unless a second error says why it could not be, which is for
@@ -51,12 +52,14 @@ class Saga(Described):
         One that another process is working on is waited for, up to `patience_s`; most end meanwhile, and are not ours.
 
         Returns:
-            What became of the last one: `COMPLETED` if it was past the point of no return, or is resumed after a crash;
-            `ROLLED_BACK` otherwise, `STUCK` where an undo kept failing, `WITH_PERSON` where a step asked for one.
+            What became of the last one (of each: `outcome`): `COMPLETED` if it was past the point of no return, or is
+            resumed after a crash; `ROLLED_BACK` otherwise, `STUCK` where an undo kept failing, `WITH_PERSON` where a
+            step asked for one.
 
         Raises:
             JournalBroken: Somebody changed the journal; nothing was undone or repeated on its word.
             CheckpointDamaged: The run must go forward and cannot.
+            UnknownStep: A step of it was renamed; nothing was done.
             LeaseHeld: Another process is still working on one.
         """
         return finished(self._carrier.recover())
@@ -101,6 +104,23 @@ class Saga(Described):
     def differences(self, run: str) -> list[Difference]:
         """Ask the outside about every step that can look, and give those about which the run's events are wrong."""
         return finished(self._carrier.differences(run))
+
+    def runs(self) -> list[Progress]:
+        """Give where each run of this saga is, oldest first; the ids of those that are not final are for `recover`.
+
+        A step knows the id of its run, `Run.id`, and may note it where somebody will ask for the outcome.
+        """
+        return self._carrier.runs()
+
+    def outcome(self, run: str) -> Outcome:
+        """Give what became of a run, and what it knew last: after a crash what `run` would have returned.
+
+        Raises:
+            UnknownRun: There is none; the last ones stand in the message.
+            JournalBroken: Somebody changed the journal.
+            CheckpointDamaged: What it knew last is damaged; older knowledge is no outcome.
+        """
+        return self._carrier.outcome(run)
 
     @property
     def _carrier(self) -> Carrier:

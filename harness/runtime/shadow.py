@@ -1,8 +1,18 @@
 """Shadow mode: what a plan would do, and how each step would be taken back, before any of it is done.
 
-    proposal = agent.propose(plan)      # logged; nothing is touched
-    agent.approve(proposal.digest, "alice")   # or a rule: agent.approve_by(rule, proposal)
-    agent.carry_out(proposal.digest)    # that plan, unchanged, once
+Of several processes that carry out one approval one does; the others get `NotApproved`.
+
+    from pathlib import Path
+    from rollproof.runtime import PlannedAgent, Rules, Store, Tool, read_plan
+
+    look = Tool("look", lambda run, given: {"seen": given["at"]}, {"at": str}, reads_only=True)
+    text = '{"goal": "look", "steps": [{"tool": "look", "arguments": {"at": "a.md"}}]}'
+    with Store("agent.db") as store:
+        agent = PlannedAgent(store, {"look": look})
+        proposal = agent.propose(read_plan(text, "stop", {"look": look}, Rules(Path("."))))     # nothing is touched
+        assert proposal.lines == ("1. would do look(at='a.md'); rollback would do nothing: reads only",)
+        agent.approve(proposal.digest, "alice")     # or a rule: agent.approve_by(rule, proposal)
+        assert agent.carry_out(proposal.digest) == {"seen": "a.md"}     # that plan, unchanged, once
 
 States of a proposal: proposed → approved → used, or proposed → refused. It is used in the transaction that starts its
 run, so an approval starts one run, whatever dies when; a plan that is proposed again begins anew. What is carried out
@@ -21,7 +31,7 @@ from .canonical import canonical, sha256
 from .carrier import settle_all
 from .execution import Companion
 from .journal import Journal
-from .plan import Action, Plan, Tool
+from .plan import Action, Plan, Tool, refuse_wrong_tools
 from .progress import Event, Status, unfinished
 from .saga import Saga
 from .store import Storage
@@ -67,7 +77,12 @@ class PlannedAgent:
         lock: str = "plans",
         companions: Sequence[Companion] = (),
     ) -> None:
-        """Name the tools that plans are made of; nothing is opened or written."""
+        """Name the tools that plans are made of; nothing is opened or written.
+
+        Raises:
+            TypeError: They are no tools.
+        """
+        refuse_wrong_tools(tools)
         self._store, self._tools, self._lock = store, dict(tools), lock
         self._companions = tuple(companions)
 

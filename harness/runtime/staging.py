@@ -25,7 +25,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from .canonical import canonical, sha256
-from .files import on_one_file_system, sync_folder, write_durably
+from .files import AnyPath, on_one_file_system, refuse_no_bytes, sync_folder, write_durably
 
 MANIFEST = "manifest.json"
 """The file in each set that names the others: `{"files": {"css/site.css": sha256}}`."""
@@ -38,10 +38,9 @@ class StagingError(Exception):
 class Staging:
     """The workspace of one run, and the folder that its files become."""
 
-    def __init__(self, workspace: Path, target: Path) -> None:
+    def __init__(self, workspace: AnyPath, target: AnyPath) -> None:
         """Name a workspace that belongs to this run alone, and a target whose parent exists; nothing is touched."""
-        self.workspace = workspace
-        self.target = target
+        self.workspace, self.target = Path(workspace), Path(target)
 
     def fill(self, files: Mapping[str, bytes]) -> str:
         """Write the whole set and its manifest, durably, and give the manifest's SHA-256, which names the set.
@@ -52,6 +51,7 @@ class Staging:
         Raises:
             StagingError: A name cannot be in a set, or the set cannot be moved to its target; said before anything is
                 written.
+            TypeError: A content is text, and not bytes; so is that.
         """
         self._refuse_impossible(files)
         manifest = canonical({"files": {name: sha256(content) for name, content in files.items()}}).encode()
@@ -100,6 +100,8 @@ class Staging:
         wrong = next(_impossible(files), None)
         if wrong is not None:
             raise StagingError(wrong)
+        for name, content in files.items():
+            refuse_no_bytes(name, content)
         here, there = self.workspace.parent, self.target.parent
         if not on_one_file_system(here, there):
             raise StagingError(f"{here} and {there} are on two file systems, so no move is atomic; stage beside it")

@@ -1,5 +1,16 @@
 """One SQLite database for everything that must outlive the process.
 
+Any number of processes may share the file, each with a `Store` of its own: transactions take turns, and a reader sees
+what is committed. A `Store` belongs to one thread.
+
+    from rollproof.runtime import Store
+
+    with Store("agent.db") as store:
+        with store.transaction():           # all of it, or nothing; it waits for other writers
+            store.write("CREATE TABLE IF NOT EXISTS prices (name TEXT PRIMARY KEY, cents INTEGER)")
+            store.write("INSERT INTO prices VALUES (?, ?)", "panel", 1200)
+        assert store.read("SELECT cents FROM prices") == [(1200,)]
+
 The parts share one file, so that one transaction can move several together: a step is entered, its checkpoint saved and
 its lease checked, or none of it happened. An application's own tables may live in the same file, and then take part.
 
@@ -20,12 +31,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-VERSION = 1
+from .files import AnyPath
+
+VERSION = 2
 """What `PRAGMA user_version` says in a database of this layout."""
 
 TABLES = {
     "journal": "seq INTEGER PRIMARY KEY, run TEXT NOT NULL, event TEXT NOT NULL, detail TEXT NOT NULL, "
-    "hash TEXT NOT NULL",
+    "at TEXT NOT NULL, hash TEXT NOT NULL",
     "checkpoints": "run TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL, sha256 TEXT NOT NULL, "
     "PRIMARY KEY (run, version)",
     "leases": "name TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL, expires_at REAL NOT NULL",
@@ -80,9 +93,15 @@ class StoreError(Exception):
 class Store:
     """The database of one agent, opened when it is first needed and closed at the end of the `with` block."""
 
-    def __init__(self, path: Path, *, busy_s: float = 5.0) -> None:
-        """Name the file, whose folder exists; wait `busy_s` seconds for another process that is writing."""
-        self.path = path
+    def __init__(self, path: AnyPath, *, busy_s: float = 5.0) -> None:
+        """Name the file, whose folder exists; wait `busy_s` seconds for another process that is writing.
+
+        Raises:
+            StoreError: It would not outlive the process: `:memory:`.
+        """
+        self.path = Path(path)
+        if str(path) in ("", ":memory:"):
+            raise StoreError(f"{str(path)!r} is no file, and a store must outlive the process; such as 'agent.db'")
         self._busy_s = busy_s
         self._connection: sqlite3.Connection | None = None
 
@@ -143,9 +162,10 @@ class Store:
         """Read rows; there are none in a table that was never written.
 
         Raises:
-            StoreError: The file is no database, or of a newer layout.
+            StoreError: The file is no database, or of a newer layout, or its folder does not exist.
         """
         if self._connection is None and not self.path.exists():
+            self._refuse_no_folder()
             return []
         connection = self._connect()
         if not self._version(connection):
@@ -159,8 +179,17 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:
+            self._refuse_no_folder()
             self._connection = sqlite3.connect(self.path, timeout=self._busy_s, isolation_level=None)
         return self._connection
+
+    def _refuse_no_folder(self) -> None:
+        if not self.path.parent.is_dir():
+            raise StoreError(
+                f"there is no folder {self.path.parent} for {self.path.name}: make it first, or mend the path"
+            )
+        if self.path.is_dir():
+            raise StoreError(f"{self.path} is a folder; name a file in it, such as {self.path / 'agent.db'}")
 
     def _version(self, connection: sqlite3.Connection) -> int:
         try:
@@ -171,6 +200,11 @@ class Store:
             raise StoreError(f"{self.path} is no SQLite database ({error}); was another file meant?") from error
         if version > VERSION:
             raise StoreError(f"{self.path} has layout {version}, this release knows up to {VERSION}; use a newer one")
+        if 0 < version < VERSION:
+            raise StoreError(
+                f"{self.path} has layout {version}, this release writes {VERSION}; settle its runs with the release "
+                "that made it, and begin a new file"
+            )
         return version
 
     def _make_table(self, connection: sqlite3.Connection, statement: str) -> None:

@@ -1,8 +1,21 @@
 """Database work and file work that end together: what the database has committed drives the moves of the files.
 
-    with files.transaction() as work:          # one transaction of the database
-        work.write("invoices/7.txt", content)  # staged beside, nobody sees it
-        store.write("INSERT INTO invoices …")  # rows of the application, in the same database
+One process at a time works on a staging folder, since the next one settles what the one before has left: let it hold a
+lease. Readers need none.
+
+    from pathlib import Path
+    from rollproof.runtime import FileTransactions, Store
+
+    for name in ("files", "staging"):
+        Path(name).mkdir()
+    with Store("books.db") as store:
+        files = FileTransactions(store, Path("files"), Path("staging"))
+        with store.transaction():
+            store.write("CREATE TABLE IF NOT EXISTS invoices (number INTEGER)")
+        with files.transaction() as work:                   # one transaction of the database
+            work.write("7.txt", b"12 EUR")                  # staged beside, nobody sees it
+            store.write("INSERT INTO invoices VALUES (7)")  # rows of the application, in the same database
+        assert Path("files/7.txt").read_bytes() == b"12 EUR"
 
 States: staged files without a row (the transaction was not committed: `settle` deletes them) → committed, with a row in
 `moves` for each file (`settle` moves them, as often as needed) → moved, no row. The commit is the only moment that
@@ -20,7 +33,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .canonical import sha256
-from .files import hash_of, inside, on_one_file_system, replace_durably, sync_folder, write_durably
+from .files import (
+    AnyPath,
+    hash_of,
+    inside,
+    on_one_file_system,
+    refuse_no_bytes,
+    replace_durably,
+    sync_folder,
+    write_durably,
+)
 from .store import Storage
 
 
@@ -37,6 +59,7 @@ class Work:
 
     def write(self, name: str, content: bytes) -> None:
         """Let `name`, below the folder, have this content once the transaction is committed."""
+        refuse_no_bytes(name, content)
         staged = self._staging / f"{uuid.uuid4().hex}.staged"
         write_durably(staged, content)
         self._move(name, staged.name, sha256(content))
@@ -56,9 +79,9 @@ class Work:
 class FileTransactions:
     """Files below one folder that change together with one database."""
 
-    def __init__(self, store: Storage, folder: Path, staging: Path) -> None:
+    def __init__(self, store: Storage, folder: AnyPath, staging: AnyPath) -> None:
         """Name the folder of the files, and one for staged files, of this object alone, on the same file system."""
-        self._store, self._folder, self._staging = store, folder, staging
+        self._store, self._folder, self._staging = store, Path(folder), Path(staging)
 
     @contextmanager
     def transaction(self) -> Iterator[Work]:

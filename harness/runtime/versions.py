@@ -1,5 +1,20 @@
 """Versions of files: overwriting keeps the old content, restoring points back to it.
 
+One process at a time changes the files of a folder: let it hold a lease, such as that of its saga. Any number may read.
+
+    from pathlib import Path
+    from rollproof.runtime import FolderContents, Store, Versions
+
+    for name in ("files", "staging", "contents"):
+        Path(name).mkdir()
+    with Store("agent.db") as store:
+        files = Versions(store, FolderContents(Path("contents")), Path("files"), Path("staging"))
+        files.settle()                                      # when a process starts
+        files.save("price.txt", b"12", run="run-1")
+        files.save("price.txt", b"14", run="run-2")
+        files.restore("price.txt", 1, run="run-3")          # makes version 3; version 2 stays
+        assert Path("files/price.txt").read_bytes() == files.content("price.txt", 3) == b"12"
+
 Each name has a list of versions, numbered from 1, that only grows: restoring version 1 of three makes a fourth with the
 hash of the first. Contents are kept by their hash, before the list points to them; the file that people see follows the
 list, by one rename.
@@ -16,7 +31,17 @@ from pathlib import Path
 from typing import Protocol
 
 from .contents import ContentLost, Contents
-from .files import hash_of, inside, refuse_two_file_systems, replace_durably, sync_folder, write_durably
+from .files import (
+    AnyPath,
+    hash_of,
+    inside,
+    refuse_no_bytes,
+    refuse_no_folder,
+    refuse_two_file_systems,
+    replace_durably,
+    sync_folder,
+    write_durably,
+)
 from .store import Storage
 
 GONE = ""
@@ -52,7 +77,7 @@ class Versions:
     """The files below one folder with all their versions."""
 
     def __init__(
-        self, store: Storage, contents: Contents, folder: Path, staging: Path, trail: Trail | None = None
+        self, store: Storage, contents: Contents, folder: AnyPath, staging: AnyPath, trail: Trail | None = None
     ) -> None:
         """Name the folder of the files and, on the same file system, one for unfinished files of this object alone.
 
@@ -60,14 +85,17 @@ class Versions:
         """
         self._trail = trail
         self._store, self._contents = store, contents
-        self._folder, self._staging = folder, staging
+        self._folder, self._staging = Path(folder), Path(staging)
 
     def save(self, name: str, content: bytes, run: str = "") -> Version:
         """Make this the newest version, and the file that people see.
 
         Raises:
             ChangedElsewhere: The file was changed by somebody else.
+            FileNotFoundError: Its folder does not exist; nothing was kept.
         """
+        refuse_no_bytes(name, content)
+        refuse_no_folder(inside(self._folder, name))
         self._adopt(name)
         return self._point(name, self._contents.put(content), run)
 
@@ -82,9 +110,11 @@ class Versions:
         Raises:
             ContentLost: It is gone or damaged; nothing was changed.
             ChangedElsewhere: The file was changed by somebody else.
+            FileNotFoundError: Its folder does not exist; nothing was changed.
         """
         if digest != GONE:
             self._contents.get(digest)
+            refuse_no_folder(inside(self._folder, name))
         self._adopt(name)
         if digest == self._newest(name):
             self._follow(name, digest)
@@ -153,6 +183,7 @@ class Versions:
             place.unlink(missing_ok=True)
             sync_folder(place.parent)
             return
+        refuse_no_folder(place)
         staged = self._staging / f"{uuid.uuid4().hex}.staged"
         write_durably(staged, self._contents.get(digest))
         replace_durably(staged, place)

@@ -25,7 +25,7 @@ class Writer:
     def saga(self):
         """Intend, then write."""
         write = Step("write", lambda run: self.files.save("note.txt", b"x", run.id) and None, undo=self.take_away)
-        return Saga(self.store, "note", [Step("intend", self.intend), write], companions=[self.outbox])
+        return Saga(self.store, "note", [Step("intend", self.intend, reads_only=True), write], companions=[self.outbox])
 
     def intend(self, run):
         """Say what is to be sent when all is done."""

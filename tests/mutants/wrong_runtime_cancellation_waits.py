@@ -23,7 +23,7 @@ def saga(store, shared):
         work(outbox, shared)
 
     steps = [
-        Step("post", post),
+        Step("post", post, reads_only=True),
         Step("write", lambda run: path.write_text("x") and None, lambda run: path.unlink(True)),
     ]
     return Saga(store, "note", steps, companions=[outbox])

@@ -16,7 +16,7 @@ def saga(store, shared):
             outbox.add(run.id, run.key, "mail", {"text": "x"})
 
     steps = [
-        Step("mail", intend),
+        Step("mail", intend, reads_only=True),
         Step("write", lambda run: path.write_text("x") and None, lambda run: path.unlink(True)),
     ]
     return Saga(store, "note", steps)

@@ -15,7 +15,7 @@ def saga(store, shared):
     """Ask, then write."""
     path = shared / "note.txt"
     write = Step("write", lambda run: path.write_text("x") and None, lambda run: path.unlink(True))
-    return Saga(store, "note", [Step("ask", ask), write])
+    return Saga(store, "note", [Step("ask", ask, reads_only=True), write])
 
 
 def write(shared, own):

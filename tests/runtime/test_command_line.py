@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,10 @@ def ask(run):
 def saga(store):
     look = lambda run: Found(Reality.PRESENT if FILE.exists() else Reality.ABSENT)
     write = Step("write", lambda run: FILE.write_text("x") and None, undo=undo, look=look)
-    return Saga(store, "note", [write, Step("ask", ask)], undo_passes=1, undo_tries=1, person="ada")
+    return Saga(store, "note", [write, Step("ask", ask, reads_only=True)], undo_passes=1, undo_tries=1, person="ada")
 
 def steps(path):
-    return [Step("cut", lambda run: path.write_text("") and None, undo=lambda run: None)]
+    return [Step("cut", lambda run: path.unlink(), undo=lambda run: None)]
 """
 
 
@@ -76,6 +77,10 @@ def test_list_and_show_tell_what_happened(project: Path) -> None:
     code, text = said("show", "agent.db", run[:6])
     assert code == 0
     assert [line.split()[-2] for line in text.splitlines() if "step=" in line] == ["saga=note", "entered"]
+    times = [line.split()[1] for line in text.splitlines() if line.split()[0].isdigit()]
+    assert times == sorted(times)
+    assert all(datetime.fromisoformat(each).tzinfo is UTC for each in times)
+    assert said("list", "agent.db")[1].endswith(f"{times[0]} to {times[-1]}\n")
     assert said("verify", "agent.db") == (0, "the journal is whole: 3 events\n")
 
 
@@ -221,7 +226,7 @@ def test_a_database_of_a_newer_version_is_refused(project: Path, capsys: Any) ->
     with closing(sqlite3.connect("agent.db")) as database:
         database.execute("PRAGMA user_version = 9")
     before = Path("agent.db").read_bytes()
-    assert "agent.db has layout 9, this release knows up to 1; use a newer one" in refused(capsys, "list", "agent.db")
+    assert "agent.db has layout 9, this release knows up to 2; use a newer one" in refused(capsys, "list", "agent.db")
     assert Path("agent.db").read_bytes() == before
 
 
@@ -280,7 +285,12 @@ def test_what_was_sent_is_not_requeued(project: Path, capsys: Any) -> None:
             raise ValueError("no")
 
         with pytest.raises(ValueError, match="no"):
-            Saga(store, "s", [Step("intend", intend), Step("fail", fail)], companions=[outbox]).run("g", {})
+            Saga(
+                store,
+                "s",
+                [Step("intend", intend, reads_only=True), Step("fail", fail, reads_only=True)],
+                companions=[outbox],
+            ).run("g", {})
         key = all_runs(Journal(store))[-1].run + ":intend"
     assert "was sent and cannot be taken back" in refused(capsys, "requeue", "agent.db", key)
     assert said("dead-letters", "agent.db", key, "--dismiss", "--by", "ada") == (0, f"dismissed {key}\n")

@@ -348,7 +348,7 @@ class Writer:
         """Work with the saga."""
         with Store(self.own / "agent.db") as store:
             write = Step("write", self.write, undo=self.unwrite, repeatable=True)
-            steps = [Step("think", lambda run: {"text": "kept"}), write]
+            steps = [Step("think", lambda run: {"text": "kept"}, reads_only=True), write]
             contents = FolderContents(self.own / "contents")
             work(Saga(store, "write", steps, after_crash="resume", contents=contents))
 
@@ -380,7 +380,7 @@ def test_a_saga_that_must_go_on_stops_where_its_checkpoint_is_lost(keeping: Kind
             raise KeyboardInterrupt
 
     with Store(tmp_path / "agent.db") as store:
-        steps = [Step("think", lambda run: {"text": "kept"}), Step("mail", act, irreversible=True)]
+        steps = [Step("think", lambda run: {"text": "kept"}, reads_only=True), Step("mail", act, irreversible=True)]
         saga = Saga(store, "s", steps, contents=keeping.contents)
         with pytest.raises(KeyboardInterrupt):
             saga.run("g", {})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
+import runpy
 import socketserver
+import subprocess
 import threading
 from collections.abc import Iterator
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +27,15 @@ from rollproof.runtime import (
     Outbox,
     Run,
     Saga,
+    Status,
     Step,
     Store,
     Undelivered,
     Versions,
 )
-from rollproof.runtime.audit import BadSignature, deliver_signed, verify
+from rollproof.runtime.audit import BadSignature, deliver_signed, signature, verify
 from rollproof.runtime.handover import TOPIC, by_email, by_webhook
+from rollproof.runtime.progress import all_runs
 
 
 @pytest.fixture
@@ -361,6 +366,57 @@ def test_webhooks_hear_of_every_change_signed(tmp_path: Path, store: Store, cloc
     assert b"secret-of" not in store.path.read_bytes()
 
 
+SECRET = b"secret of 24 bytes or so"
+SIGNED = {"Webhook-Id": "k", "Webhook-Timestamp": "1800000000",
+          "Webhook-Signature": signature(SECRET, "k", "1800000000", b"{}")}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        SIGNED,
+        {name.lower(): value for name, value in SIGNED.items()},
+        {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in SIGNED.items()},
+        {**SIGNED, "Webhook-Signature": f"v1,bm90IG91cnM= {SIGNED['Webhook-Signature']}"},
+    ],
+    ids=["as sent", "lower case", "WSGI", "a second key"],
+)
+def test_signed_headers_are_known_however_a_server_writes_them(clock: Any, headers: dict[str, str]) -> None:
+    """Receivers get them in any case, and a sender that changes its secret signs twice."""
+    verify(SECRET, headers, b"{}")
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "words"),
+    [
+        *((name, "", f"there is no header {name.lower()}") for name in SIGNED),
+        ("Webhook-Signature", signature(SECRET, "k", "soon", b"{}"), "does not match"),
+        ("Webhook-Timestamp", "soon", "does not match"),
+    ],
+)
+def test_a_message_without_its_headers_is_refused(clock: Any, header: str, value: str, words: str) -> None:
+    """As one that is not signed, whatever is missing."""
+    with pytest.raises(BadSignature, match=words):
+        verify(SECRET, {**SIGNED, header: value}, b"{}")
+
+
+def test_a_signed_time_that_is_none_is_refused() -> None:
+    """Somebody who knows the secret signed nonsense; that is no crash of the receiver."""
+    headers = {**SIGNED, "Webhook-Timestamp": "soon", "Webhook-Signature": signature(SECRET, "k", "soon", b"{}")}
+    with pytest.raises(BadSignature, match="webhook-timestamp is no number of seconds"):
+        verify(SECRET, headers, b"{}")
+
+
+def test_secrets_are_taken_as_standard_webhooks_writes_them(clock: Any) -> None:
+    """Its libraries print `whsec_` and base64; one that is not, or empty, is refused without being shown."""
+    verify(f"whsec_{base64.b64encode(SECRET).decode()}", SIGNED, b"{}")
+    verify(SECRET.decode(), SIGNED, b"{}")
+    for wrong, words in (("whsec_sesame!", "is no base64"), ("", "is empty"), (b"whsec_", "is empty")):
+        with pytest.raises(ValueError, match=words) as caught:
+            verify(wrong, SIGNED, b"{}")
+        assert "sesame" not in str(caught.value)
+
+
 # alerts
 
 
@@ -392,22 +448,57 @@ def mailbox() -> Iterator[Any]:
         server.shutdown()
 
 
-def test_a_handover_is_told_by_email(store: Store, mailbox: Any) -> None:
-    """The person learns which run, why, and what to type; the alert was written with the handover itself."""
+ASKING = """
+from pathlib import Path
+from rollproof.runtime import Alerts, NeedsPerson, Outbox, Saga, Step
 
-    def stop(run: Run) -> None:
+def ask(run):
+    if not run.variables.get("accepted"):
         raise NeedsPerson("12000 EUR is too much")
 
+def saga(store):
     outbox = Outbox(store)
-    with pytest.raises(NeedsPerson):
-        Saga(store, "s", [Step("a", stop)], companions=[Alerts(store, outbox)], person="ada").run("goal", {})
-    host, port = mailbox.server_address
-    send = by_email("agent@example.org", lambda person: f"{person}@example.org", host, port)
-    assert outbox.deliver({TOPIC: send}) == 1
-    mail = message_from_bytes(mailbox.mails[0])
+    note = Path("note.txt")
+    write = Step("write", lambda run: note.touch(), undo=lambda run: note.unlink(missing_ok=True))
+    alerts = Alerts(store, outbox, agent="asking:saga")
+    return Saga(store, "note", [write, Step("ask", ask, reads_only=True)], companions=[outbox, alerts], person="ada")
+"""
+
+
+@pytest.mark.parametrize(("answer", "more", "stays"), [("go_on", """ --variables '{"accepted": true}'""", True),
+                                                       ("roll_back", "", False)])  # fmt: skip
+def test_a_handover_is_told_by_email(
+    tmp_path: Path, mailbox: Any, monkeypatch: Any, answer: str, more: str, stays: bool
+) -> None:
+    """The person learns which run, why, and what to type: pasted into a shell, each of the two answers is taken."""
+    folder = tmp_path / "Ada's agents"
+    folder.mkdir()
+    (folder / "asking.py").write_text(ASKING)
+    monkeypatch.chdir(folder)
+    with Store("agent.db") as store:
+        with pytest.raises(NeedsPerson):
+            runpy.run_path("asking.py")["saga"](store).run("a note", {})
+        host, port = mailbox.server_address
+        send = by_email("agent@example.org", lambda person: f"{person}@example.org", host, port)
+        assert Outbox(store).deliver({TOPIC: send}) == 1
+    mail = message_from_bytes(mailbox.mails[0], policy=policy.default)
     assert mail["To"] == "ada@example.org"
-    assert "12000 EUR is too much" in str(mail.get_payload())
-    assert "hand-back" in str(mail.get_payload())
+    lines = mail.get_content().splitlines()
+    assert lines[0] == "12000 EUR is too much"
+    show, *answers = [line.strip() for line in lines if line.startswith("    ")]
+    assert "12000 EUR" in subprocess.run(show, shell=True, check=True, capture_output=True, text=True).stdout
+    pasted = next(line for line in answers if f" {answer} " in line) + more
+    subprocess.run(pasted, shell=True, check=True, capture_output=True)
+    assert Path("note.txt").exists() is stays
+    with Store("agent.db") as store:
+        assert all_runs(Journal(store))[0].status is (Status.COMPLETED if stays else Status.ROLLED_BACK)
+
+
+@pytest.mark.parametrize("agent", ["", "myagent", "myagent:", ":saga", "myagent:saga()"])
+def test_an_alert_needs_the_name_of_the_agent(store: Store, agent: str) -> None:
+    """Without it nobody could type what the alert says."""
+    with pytest.raises(ValueError, match="is not MODULE:FUNCTION, such as myagent:saga"):
+        Alerts(store, Outbox(store), agent=agent)
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
@@ -416,7 +507,7 @@ class Hook(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Take one."""
         body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.heard.append((body, {name.lower(): value for name, value in self.headers.items()}))  # type: ignore[attr-defined]
+        self.server.heard.append((body, self.headers))  # type: ignore[attr-defined]
         self.send_response(503 if len(self.server.heard) == 1 else 204)  # type: ignore[attr-defined]
         self.end_headers()
 
@@ -435,9 +526,9 @@ def test_a_handover_is_told_to_a_webhook(store: Store) -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}/alerts"
         outbox = Outbox(store)
-        alerts = Alerts(store, outbox, webhook=address)
+        alerts = Alerts(store, outbox, agent="asking:saga", webhook=address)
         with pytest.raises(NeedsPerson):
-            Saga(store, "s", [Step("a", stop)], companions=[alerts], person="ada").run("goal", {})
+            Saga(store, "s", [Step("a", stop, reads_only=True)], companions=[alerts], person="ada").run("goal", {})
         send = by_webhook(address, b"secret-of-the-pager")
         with pytest.raises(Undelivered, match="answered 503"):
             outbox.deliver({TOPIC: send})

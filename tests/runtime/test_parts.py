@@ -84,10 +84,11 @@ def test_a_write_outside_a_transaction_is_refused(store: Store) -> None:
         Journal(store).append("r", "started")
 
 
-def test_a_newer_layout_is_refused(store: Store) -> None:
-    """An older release does not write what it cannot understand."""
-    tamper(store.path, "PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match="layout 99"), store.transaction():
+@pytest.mark.parametrize(("layout", "words"), [(99, "use a newer one"), (1, "settle its runs with the release")])
+def test_another_layout_is_refused(store: Store, layout: int, words: str) -> None:
+    """Neither an older nor a newer release writes what it cannot understand."""
+    tamper(store.path, f"PRAGMA user_version = {layout}")
+    with pytest.raises(StoreError, match=f"layout {layout}, .*{words}"), store.transaction():
         pass
 
 
@@ -122,6 +123,7 @@ def test_a_chain_that_nobody_touched_holds(store: Store) -> None:
     ("statement", "words"),
     [
         ("UPDATE journal SET detail = '{}' WHERE seq = 2", r"event 2 \(entered\) .* does not match its hash"),
+        ("UPDATE journal SET at = '2020-01-01T00:00:00.000Z' WHERE seq = 2", "event 2 .* does not match its hash"),
         ("UPDATE journal SET detail = '{' WHERE seq = 2", "event 2 .* is not JSON"),
         ("DELETE FROM journal WHERE seq = 2", "event 2 is missing"),
     ],
@@ -136,7 +138,7 @@ def test_the_first_broken_event_is_named(store: Store, statement: str, words: st
     assert found is not None
     assert found.seq == 2
     with pytest.raises(JournalBroken, match=words):
-        Saga(store, "s", [Step("a", nothing)]).recover()
+        Saga(store, "s", [Step("a", nothing, reads_only=True)]).recover()
 
 
 # checkpoints
@@ -204,7 +206,7 @@ def test_where_nothing_proves_who_lives_the_lease_decides(
     monkeypatch.setattr("rollproof.runtime.alive._GET", None)
     with Alive(store.path) as dead, store.transaction():
         Leases(store).take("drive", "one", 300, dead)
-    Saga(store, "s", [Step("a", nothing)], lock="drive").run("goal", {})
+    Saga(store, "s", [Step("a", nothing, reads_only=True)], lock="drive").run("goal", {})
     assert clock.now >= 1_800_000_300
     assert not list(store.path.parent.glob("*.alive"))
 
@@ -221,7 +223,7 @@ def test_a_living_holders_lease_is_waited_for(store: Store, clock: Any, alive: A
     """A run of another saga over the same lock waits, in few looks, and then works."""
     with store.transaction():
         Leases(store).take("drive", "somebody", 300, alive)
-    Saga(store, "s", [Step("a", nothing)], lock="drive").run("goal", {})
+    Saga(store, "s", [Step("a", nothing, reads_only=True)], lock="drive").run("goal", {})
     assert clock.now >= 1_800_000_300
     assert clock.slept < 20
     assert Leases(store).find("drive") is None
@@ -232,7 +234,7 @@ def test_patience_ends(store: Store, clock: Any, alive: Alive, caplog: pytest.Lo
     with store.transaction():
         Leases(store).take("drive", "a live run", 3000, alive)
     with pytest.raises(LeaseHeld, match="a live run"):
-        Saga(store, "s", [Step("a", nothing)], lock="drive", patience_s=60).run("goal", {})
+        Saga(store, "s", [Step("a", nothing, reads_only=True)], lock="drive", patience_s=60).run("goal", {})
     assert [record.message for record in caplog.records] == [
         "'drive' is held by run a live run until 1800003000; waiting for it, 60 s at most"
     ]
@@ -325,8 +327,8 @@ def test_undo_runs_backward_and_the_error_leaves(store: Store) -> None:
 def test_variables_pass_from_step_to_step(store: Store) -> None:
     """What a step returns is known to the steps after it, and returned at the end."""
     steps = [
-        Step("a", lambda run: {"n": run.variables["n"] + 1}),
-        Step("b", lambda run: {"m": run.variables["n"] * 2}),
+        Step("a", lambda run: {"n": run.variables["n"] + 1}, reads_only=True),
+        Step("b", lambda run: {"m": run.variables["n"] * 2}, reads_only=True),
     ]
     assert Saga(store, "s", steps).run("goal", {"n": 1}) == {"n": 2, "m": 4}
 
@@ -383,7 +385,7 @@ def unfinished_forward(store: Store) -> list[str]:
         keys.append(run.key)
         raise TimeoutError
 
-    steps = [Step("a", lambda run: {"n": 1}), Step("mail", mail, irreversible=True)]
+    steps = [Step("a", lambda run: {"n": 1}, reads_only=True), Step("mail", mail, irreversible=True)]
     with pytest.raises(TimeoutError):
         Saga(store, "s", steps).run("goal", {})
     return keys
@@ -394,7 +396,7 @@ def test_recovery_goes_forward_with_the_key_and_the_memory_of_the_run(store: Sto
     keys = unfinished_forward(store)
     again: list[Any] = []
     mail = Step("mail", lambda run: again.append((run.key, run.variables["n"])), irreversible=True)
-    assert Saga(store, "s", [Step("a", fail), mail]).recover() is Status.COMPLETED
+    assert Saga(store, "s", [Step("a", fail, reads_only=True), mail]).recover() is Status.COMPLETED
     assert again == [(keys[0], 1)]
 
 
@@ -403,7 +405,7 @@ def test_damaged_memory_stops_the_way_forward(store: Store) -> None:
     unfinished_forward(store)
     tamper(store.path, "UPDATE checkpoints SET body = '{' WHERE version = 2")
     with pytest.raises(CheckpointDamaged, match="checkpoint 2 is damaged"):
-        Saga(store, "s", [Step("a", fail), Step("mail", nothing, irreversible=True)]).recover()
+        Saga(store, "s", [Step("a", fail, reads_only=True), Step("mail", nothing, irreversible=True)]).recover()
 
 
 def test_a_process_that_slept_through_its_own_recovery_changes_nothing(store: Store, clock: Any) -> None:
@@ -416,7 +418,7 @@ def test_a_process_that_slept_through_its_own_recovery_changes_nothing(store: St
             assert Saga(second, "s", steps("recovery")).recover() is Status.ROLLED_BACK
 
     def steps(who: str) -> list[Step]:
-        return [Step("a", slow, undo=lambda run: undone.append(who)), Step("b", nothing)]
+        return [Step("a", slow, undo=lambda run: undone.append(who)), Step("b", nothing, reads_only=True)]
 
     with pytest.raises(LeaseLost):
         Saga(store, "s", steps("sleeper")).run("goal", {})
@@ -441,7 +443,7 @@ def test_a_process_that_slept_into_its_own_recovery_changes_nothing(store: Store
             run.check()
         seen.append(str(lost.value))
 
-    steps = [Step("a", slow, undo=lambda run: undone.append("sleeper")), Step("b", fail)]
+    steps = [Step("a", slow, undo=lambda run: undone.append("sleeper")), Step("b", fail, reads_only=True)]
     with pytest.raises(LeaseLost):
         Saga(store, "s", steps).run("goal", {})
     assert undone == []
@@ -455,10 +457,12 @@ def test_a_run_that_is_not_over_keeps_its_lock_from_rivals(store: Store, clock: 
     def slow(run: Run) -> None:
         clock.now += 301
         with Store(store.path) as second, pytest.raises(UnfinishedRun) as refused:
-            Saga(second, "rival", [Step("a", nothing)], lock="drive").run("goal", {})
+            Saga(second, "rival", [Step("a", nothing, reads_only=True)], lock="drive").run("goal", {})
         told.append(str(refused.value))
 
-    Saga(store, "s", [Step("a", slow), Step("b", nothing)], lock="drive").run("goal", {})
+    Saga(store, "s", [Step("a", slow, reads_only=True), Step("b", nothing, reads_only=True)], lock="drive").run(
+        "goal", {}
+    )
     assert "call recover() of 's'" in told[0]
 
 
@@ -511,8 +515,8 @@ def test_a_refusal_after_a_timeout_is_no_way_back(store: Store) -> None:
     ("steps", "words"),
     [
         ([], "needs steps"),
-        ([Step("a", nothing), Step("a", nothing)], "a name of its own"),
-        ([Step("a", nothing, irreversible=True), Step("b", nothing)], "must come last"),
+        ([Step("a", nothing, reads_only=True), Step("a", nothing, reads_only=True)], "a name of its own"),
+        ([Step("a", nothing, irreversible=True), Step("b", nothing, reads_only=True)], "must come last"),
         ([Step("a", nothing, undo=nothing, irreversible=True)], "has an undo"),
     ],
 )

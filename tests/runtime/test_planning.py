@@ -259,11 +259,43 @@ def test_missing_and_wrong_rollbacks_are_named(tmp_path: Path, undo: str, kind: 
 def test_a_missing_rollback_is_told_from_a_wrong_one(tmp_path: Path) -> None:
     """The step that has none is named."""
     (tmp_path / "data").write_text("a")
-    steps = lambda path: [Step("cut", lambda run: path.write_text("") and None)]  # noqa: E731
+    steps = lambda path: [Step("cut", lambda run: path.unlink())]  # noqa: E731
     assert [str(each) for each in rehearse(tmp_path / "data", tmp_path, steps)] == [
         "right        error before cut",
         "missing      error after cut: data",
     ]
+
+
+def test_a_bad_undo_hides_no_missing_one_behind_it(tmp_path: Path) -> None:
+    """Each is named once, at its own step; a step that says it reads only and does not is one of them."""
+    data = tmp_path / "data"
+    data.mkdir()
+
+    def steps(folder: Path) -> list[Step]:
+        write = lambda run: (folder / run.step).write_text("x") and None  # noqa: E731
+        remove = lambda run: (folder / run.step).unlink(missing_ok=True)  # noqa: E731
+        return [
+            Step("raises", write, undo=lambda run: (folder / "raises").unlink()),
+            Step("does nothing", write, undo=lambda run: None),
+            Step("is missing", write),
+            Step("says it reads", write, reads_only=True),
+            Step("is right", write, undo=remove),
+            Step("reads", lambda run: None, reads_only=True),
+            Step("is needless", lambda run: None),
+        ]
+
+    found = {
+        each.step: f"{each.kind} {each.detail}" for each in rehearse(data, tmp_path, steps) if each.when == "after"
+    }
+    assert found.pop("raises").startswith("raised FileNotFoundError")
+    assert found == {
+        "does nothing": "wrong does nothing",
+        "is missing": "missing is missing",
+        "says it reads": "missing reads only, it says, and changed says it reads",
+        "is right": "right ",
+        "reads": "right ",
+        "is needless": "missing changed nothing: say reads_only=True",
+    }
 
 
 def test_a_database_is_compared_by_its_rows_and_never_opened_for_writing(tmp_path: Path) -> None:
@@ -320,11 +352,8 @@ def test_links_in_the_data_lead_into_the_copy(tmp_path: Path, name: str) -> None
         "right        error before write",
         "right        error after write",
         "right        error before spoil",
-        "right        error after spoil",
+        "missing      error after spoil: a",
     ]
-    assert [str(each) for each in rehearse(data, tmp_path, lambda folder: steps(folder)[1:])][1] == (
-        "missing      error after spoil: a"
-    )
     assert (data / "a").read_text() == "a"
     assert os.readlink(data / "far") == str(data / "a")
 

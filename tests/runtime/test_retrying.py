@@ -5,14 +5,35 @@ from __future__ import annotations
 import http.client
 import socket
 import urllib.error
+from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from rollproof.runtime import Budget, BudgetSpent, Ledger, LoopNoticed, Retry, Store, Verdict, classify
+from rollproof.runtime import (
+    Budget,
+    BudgetSpent,
+    Journal,
+    JournalBroken,
+    KeyRefused,
+    Ledger,
+    LoopNoticed,
+    Retry,
+    Store,
+    Verdict,
+    classify,
+)
 from rollproof.runtime.history import UnknownPoint
+from rollproof.runtime.retry import is_refused_key
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Give an open store."""
+    with Store(tmp_path / "agent.db") as opened:
+        yield opened
 
 
 def status(code: int, **headers: str) -> httpx.HTTPStatusError:
@@ -157,6 +178,89 @@ def test_a_loop_is_noticed() -> None:
         budget.notice("read", {"page": 0})
 
 
+# a budget that is kept
+
+
+def kept(store: Store, **limits: Any) -> Budget:
+    """Give the budget of run `r` as each new process makes it."""
+    return Budget(store=store, run="r", **limits)
+
+
+def test_what_was_used_is_the_same_in_the_next_process(store: Store, clock: Any) -> None:
+    """Attempts, tokens, cents, and the same calls; another run has its own."""
+    before = kept(store)
+    Retry().call(failing([status(503)], []), before)
+    before.use(tokens=70, cents=1.5)
+    before.notice("read", {"page": "a secret"})
+    after = kept(store)
+    assert [after.used(what) for what in ("attempts", "tokens", "cents")] == [2, 70, 1.5]
+    assert before.used("tokens") == 70
+    with pytest.raises(LoopNoticed):
+        kept(store, same_calls=1).notice("read", {"page": "a secret"})
+    assert Budget(store=store, run="another").used("tokens") == 0
+    assert b"a secret" not in store.path.read_bytes()
+    assert Journal(store).verify() is None
+
+
+def test_an_attempt_is_counted_before_it_is_made(store: Store) -> None:
+    """A process that dies in the call has used it; so has one that runs beside it."""
+
+    class Died(BaseException):
+        pass
+
+    def die() -> None:
+        with Store(store.path) as second:
+            assert kept(second).used("attempts") == 1
+        raise Died
+
+    with pytest.raises(Died):
+        Retry().call(die, kept(store, attempts=1))
+    with pytest.raises(BudgetSpent, match="1 of 1 attempts"):
+        Retry().call(failing([], []), kept(store, attempts=1))
+
+
+def test_a_refused_key_is_not_sent_by_the_next_process(store: Store, clock: Any) -> None:
+    """It says so with the status, so that nothing is tried again, and no undo is to blame; the text is not kept."""
+    calls: list[int] = []
+    with pytest.raises(httpx.HTTPStatusError):
+        Retry().call(failing([status(401)], calls), kept(store), credential="shop")
+    with pytest.raises(KeyRefused, match=r"the key for shop was refused \(401\)") as caught:
+        Retry().call(failing([], calls), kept(store), credential="shop")
+    assert classify(caught.value) is Verdict.STOP
+    assert is_refused_key(caught.value)
+    assert len(calls) == 1
+
+
+def test_a_budget_of_time_counts_the_time_that_nobody_worked(store: Store, clock: Any) -> None:
+    """Nothing is given back by dying: from its first use on, its time runs."""
+    kept(store, seconds=60).begin("first")
+    clock.now += 59
+    kept(store, seconds=60).check("second")
+    clock.now += 2
+    with pytest.raises(BudgetSpent, match="third: 61 s of 60 s are over"):
+        kept(store, seconds=60).check("third")
+
+
+def test_looking_at_a_budget_writes_nothing(store: Store) -> None:
+    """A service that starts and finds nothing to do leaves its database alone."""
+    kept(store).check()
+    assert kept(store).used("tokens") == 0
+    assert not store.path.exists()
+
+
+@pytest.mark.parametrize("named", [{"run": "r"}, {"store": "a store"}])
+def test_a_budget_that_nobody_would_find_again_is_refused(named: Any) -> None:
+    """A run without a store, or a store without a run."""
+    with pytest.raises(ValueError, match=r"needs both: Budget\(\.\.\., store=store, run=run\.id\)"):
+        Budget(**named)
+
+
+def test_what_no_budget_bounds_is_not_counted() -> None:
+    """A typing error would never be noticed: the budget would never be spent."""
+    with pytest.raises(ValueError, match="counts attempts, tokens, cents, not 'token'"):
+        Budget(tokens=9).use(token=10)
+
+
 # the immutable log
 
 
@@ -180,3 +284,15 @@ def test_going_back_points_and_loses_nothing(tmp_path: Path) -> None:
         assert ledger.state() == 6
         with pytest.raises(UnknownPoint, match="versions 0 to 7"):
             ledger.state(at=8)
+
+
+def test_a_ledger_on_a_broken_journal_tells_no_state(store: Store) -> None:
+    """A state that somebody wrote behind the journal's back is none, and nothing goes back to one."""
+    ledger = Ledger(store, "l", total, 0)
+    with store.transaction():
+        ledger.append("added", n=1)
+        store.write("UPDATE journal SET detail = ?", '{"n":1000}')
+    with pytest.raises(JournalBroken, match=r"event 1 \(added\) of run l does not match its hash"):
+        ledger.state()
+    with pytest.raises(JournalBroken), store.transaction():
+        ledger.roll_back_to(0)

@@ -13,6 +13,7 @@ import test_file_parts
 import test_messages
 import test_parts
 import test_planning
+import test_refusals
 import test_retrying
 import test_saga_parts
 from mutation import mutated
@@ -25,6 +26,7 @@ MODULES = (
     test_messages,
     test_parts,
     test_planning,
+    test_refusals,
     test_retrying,
     test_saga_parts,
 )
@@ -71,6 +73,8 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "            if False:\n                raise Wrong", "test_an_irreversible_run_cannot_be_rolled_back"),
     ],
     "checkpoints": [
+        ("execution", "memory=self._memory if learned else None", "memory=None",
+         "test_the_result_is_stored_with_the_end_of_the_run"),
         ("checkpoints", "and sha256(whole) == checksum:", "and True:",
          "test_a_damaged_checkpoint_is_noticed_and_the_one_before_used"),
         ("checkpoints", "        except ContentLost:\n            return None", "        finally:\n            pass",
@@ -102,15 +106,23 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
         ("rehearsal", "if within is not None:", "if False:", "test_links_in_the_data_lead_into_the_copy"),
         ("rehearsal", "if not Path(os.path.realpath(link)).is_relative_to(copy.resolve()):", "if False:",
          "test_data_with_a_link_that_leads_out_is_refused"),
-        ("rehearsal", "    differing = sorted(", "    differing = [] and sorted(",
+        ("rehearsal", "    return sorted(path for path in before", "    return [] and sorted(path for path in before",
          "test_a_missing_rollback_is_told_from_a_wrong_one"),
         ("rehearsal", "        shutil.rmtree(scratch)\n\n", "        pass\n\n",
          "test_missing_and_wrong_rollbacks_are_named"),
-        ("rehearsal", "            undo(run)\n", "            pass\n", "test_missing_and_wrong_rollbacks_are_named"),
+        ("rehearsal", 'range(2 if here and self.when == "after" else 1)', "range(1)",
+         "test_missing_and_wrong_rollbacks_are_named"),
+        ("rehearsal",
+         "                    if not here:\n                        raise\n", "                    raise\n",
+         "test_a_bad_undo_hides_no_missing_one_behind_it"),
     ],
     "immutable log": [
         ("journal", "            if entry.linked(before) != stored:", "            if False:",
          "test_the_first_broken_event_is_named"),
+        ("journal", ', "detail": self.detail, "at": self.at}', ', "detail": self.detail}',
+         "test_the_first_broken_event_is_named"),
+        ("history", "        Journal(self._store).refuse_broken()\n", "",
+         "test_a_ledger_on_a_broken_journal_tells_no_state"),
         ("history", 'states[entry.detail["version"]] if back', "states[0] if back",
          "test_going_back_points_and_loses_nothing"),
         ("journal", "            if seq != expected:", "            if False:", "test_the_first_broken_event_is_named"),
@@ -195,8 +207,11 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
         ("retry", "return Verdict.STOP if is_refused_key(error) else", "return",
          "test_an_error_says_what_to_do"),
         ("retry", "        if asked is not None:\n            return asked\n", "", "test_retry_after_is_obeyed"),
-        ("retry", "            budget.use(attempts=1)\n", "", "test_a_budget_holds_over_all_calls"),
-        ("retry", "            budget.check_key(credential)\n", "",
+        ("retry", "            self._keep(used={\"attempts\": 1})\n", "", "test_a_budget_holds_over_all_calls"),
+        ("retry", "max(elapsed, time.time() - self._began)", "elapsed",
+         "test_a_budget_of_time_counts_the_time_that_nobody_worked"),
+        ("retry", "            self._seq = seq\n", "", "test_what_was_used_is_the_same_in_the_next_process"),
+        ("retry", "            self.check_key(credential)\n", "",
          "test_a_refused_key_is_not_sent_again_whatever_the_service_says_next"),
     ],
     "dead letters": [
@@ -210,6 +225,15 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_a_run_that_must_go_on_and_cannot_goes_to_a_person"),
         ("execution", "return self.progress.failed.count(name) >= (passes or self._terms.undo_passes)", "return False",
          "test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs"),
+    ],
+    "refusals": [
+        ("steps", "    if not ways:\n", "    if False:\n", "test_what_is_no_list_of_steps_is_refused"),
+        ("saga", "        refuse_renamed(self.steps, progress, self._store.path)\n        restored", "        restored",
+         "test_recovery_and_the_next_run_say_that_a_step_was_renamed"),
+        ("steps", " and list(progress.begun) != names[: len(progress.begun)]", " and False",
+         "test_a_run_whose_steps_were_renamed_is_refused"),
+        ("versions", "content)\n        refuse_no_folder(inside(self._folder, name))\n", "content)\n",
+         "test_a_version_in_a_folder_that_is_not_there_is_refused"),
     ],
     "handover": [
         ("execution", "return found is not None and found.reality is Reality.PRESENT", "return False",

@@ -9,6 +9,7 @@ import pytest
 from rollproof.runtime import (
     Alerts,
     Alive,
+    CheckpointDamaged,
     DeadLetters,
     Decision,
     ForeignState,
@@ -18,6 +19,7 @@ from rollproof.runtime import (
     Leases,
     NeedsPerson,
     Outbox,
+    Outcome,
     Reality,
     Run,
     Saga,
@@ -60,8 +62,8 @@ def dead_run(store: Store, monkeypatch: pytest.MonkeyPatch, steps: list[Step], *
     with monkeypatch.context() as patch:
         patch.setattr("rollproof.runtime.execution.Execution.settle", settles_nothing)
         with pytest.raises(Died):
-            Saga(store, "s", [*steps, Step("dies", die)], **terms).run("goal", {})
-    return Saga(store, "s", [*steps, Step("dies", nothing)], **terms)
+            Saga(store, "s", [*steps, Step("dies", die, reads_only=True)], **terms).run("goal", {})
+    return Saga(store, "s", [*steps, Step("dies", nothing, reads_only=True)], **terms)
 
 
 # compensation and dead letters
@@ -110,7 +112,12 @@ def test_a_person_is_told_of_a_stuck_run(store: Store, clock: Any, caplog: pytes
         raise RuntimeError("no")
 
     saga = Saga(
-        store, "s", [Step("a", die, undo=undo)], undo_passes=1, companions=[Alerts(store, outbox)], person="ada"
+        store,
+        "s",
+        [Step("a", die, undo=undo)],
+        undo_passes=1,
+        companions=[Alerts(store, outbox, agent="agent:saga")],
+        person="ada",
     )
     with pytest.raises(Died):
         saga.run("goal", {})
@@ -154,7 +161,9 @@ def test_a_restart_goes_on_and_repeats_no_step(store: Store, monkeypatch: Any) -
         calls.append(run.step)
         return {run.step: len(calls)}
 
-    saga = dead_run(store, monkeypatch, [Step("a", ask), Step("b", ask)], after_crash="resume")
+    saga = dead_run(
+        store, monkeypatch, [Step("a", ask, reads_only=True), Step("b", ask, reads_only=True)], after_crash="resume"
+    )
     assert saga.recover() is Status.COMPLETED
     assert calls == ["a", "b"]
 
@@ -258,6 +267,44 @@ def test_a_damaged_checkpoint_costs_one_step(store: Store, monkeypatch: Any) -> 
     assert calls == ["a", "b", "c", "-c", "c"]
 
 
+def test_the_outcome_of_a_resumed_run_can_be_had(store: Store, monkeypatch: Any) -> None:
+    """A service that starts finds the run, goes on, and has what `run` would have returned, to the last step."""
+    learning = [Step("a", lambda run: {"a": 1}, reads_only=True)]
+    dead_run(store, monkeypatch, learning, after_crash="resume")
+    saga = Saga(
+        store, "s", [*learning, Step("dies", lambda run: {"b": run.variables["a"] + 1}, reads_only=True)],
+        after_crash="resume",
+    )  # fmt: skip
+    (left,) = [each.run for each in saga.runs() if not each.status.final]
+    assert saga.outcome(left) == Outcome(left, Status.RUNNING, "goal", {"a": 1})
+    saga.recover()
+    assert saga.outcome(left) == Outcome(left, Status.COMPLETED, "goal", {"a": 1, "b": 2})
+    assert [each.status for each in saga.runs()] == [Status.COMPLETED]
+
+
+def test_the_result_is_stored_with_the_end_of_the_run(store: Store, monkeypatch: Any) -> None:
+    """Whoever dies right after the last commit loses nothing, and before it there is no result."""
+    saga = Saga(store, "s", [Step("a", lambda run: {"a": 1}, undo=nothing)])
+    with monkeypatch.context() as patch:
+        patch.setattr("rollproof.runtime.execution.Execution.variables", property(die))
+        with pytest.raises(Died):
+            saga.run("goal", {})
+    assert saga.outcome(only_run(store)).variables == {"a": 1}
+    assert saga.roll_back(only_run(store)) is Status.ROLLED_BACK
+
+
+def test_an_older_checkpoint_is_no_outcome(store: Store) -> None:
+    """What was known last is damaged; and a run that is not there is named."""
+    saga = Saga(store, "s", [Step("a", lambda run: {"a": 1}, reads_only=True)])
+    saga.run("goal", {})
+    with store.transaction():
+        store.write("UPDATE checkpoints SET body = substr(body, 1, 9) WHERE version = 2")
+    with pytest.raises(CheckpointDamaged, match="is completed, and what it knew last is damaged"):
+        saga.outcome(only_run(store))
+    with pytest.raises(UnknownRun, match=only_run(store)):
+        saga.outcome("nonsense")
+
+
 # belief and reality
 
 
@@ -301,7 +348,10 @@ def test_what_is_there_is_not_done_again(store: Store, monkeypatch: Any) -> None
     with monkeypatch.context() as patch:
         patch.setattr("rollproof.runtime.execution.Execution.settle", settles_nothing)
         look = lambda run: Found(Reality.PRESENT if acted else Reality.ABSENT, {"id": 7})  # noqa: E731
-        steps = [Step("a", act, look=look), Step("b", lambda run: seen.append(run.variables["id"]))]
+        steps = [
+            Step("a", act, undo=die, look=look),
+            Step("b", lambda run: seen.append(run.variables["id"]), reads_only=True),
+        ]
         saga = Saga(store, "s", steps, after_crash="resume")
         with pytest.raises(Died):
             saga.run("goal", {})
@@ -312,7 +362,7 @@ def test_what_is_there_is_not_done_again(store: Store, monkeypatch: Any) -> None
 def test_differences_name_phantoms_and_what_is_unrecorded(store: Store) -> None:
     """The run is complete, and its effect is gone: the agent is wrong, and is told."""
     there = [True]
-    step = Step("a", nothing, look=lambda run: Found(Reality.PRESENT if there else Reality.ABSENT))
+    step = Step("a", nothing, undo=nothing, look=lambda run: Found(Reality.PRESENT if there else Reality.ABSENT))
     saga = Saga(store, "s", [step])
     saga.run("goal", {})
     assert saga.differences(only_run(store)) == []
@@ -328,15 +378,18 @@ def test_a_step_that_fails_when_it_is_resumed_is_rolled_back(store: Store, monke
         raise ValueError("no")
 
     dead_run(store, monkeypatch, [Step("a", nothing, undo=lambda run: undone.append("a"))])
-    steps = [Step("a", nothing, undo=lambda run: undone.append("a")), Step("dies", fail)]
+    steps = [Step("a", nothing, undo=lambda run: undone.append("a")), Step("dies", fail, reads_only=True)]
     assert Saga(store, "s", steps, after_crash="resume").recover() is Status.ROLLED_BACK
     assert undone == ["a"]
 
 
 def test_a_run_whose_place_is_taken_goes_to_a_person(store: Store, monkeypatch: Any) -> None:
     """Going on would overwrite what is not ours, and so might going back."""
-    dead_run(store, monkeypatch, [Step("a", nothing)])
-    steps = [Step("a", nothing), Step("dies", nothing, look=lambda run: Found(Reality.FOREIGN))]
+    dead_run(store, monkeypatch, [Step("a", nothing, reads_only=True)])
+    steps = [
+        Step("a", nothing, reads_only=True),
+        Step("dies", nothing, undo=die, look=lambda run: Found(Reality.FOREIGN)),
+    ]
     assert Saga(store, "s", steps, after_crash="resume", person="ada").recover() is Status.WITH_PERSON
 
 
@@ -387,7 +440,7 @@ def test_an_irreversible_run_cannot_be_rolled_back(store: Store) -> None:
 
 def test_an_unknown_run_is_named(store: Store) -> None:
     """With the ones that there are."""
-    saga = Saga(store, "s", [Step("a", nothing)])
+    saga = Saga(store, "s", [Step("a", nothing, reads_only=True)])
     saga.run("goal", {})
     with pytest.raises(UnknownRun, match=only_run(store)):
         saga.resume("nonsense")
@@ -405,7 +458,7 @@ def test_a_lease_is_renewed_while_steps_are_taken(store: Store, clock: Any) -> N
         assert lease is not None
         assert lease.expires_at > clock.now
 
-    Saga(store, "s", [Step(name, slow) for name in "abc"], lease_s=300).run("goal", {})
+    Saga(store, "s", [Step(name, slow, reads_only=True) for name in "abc"], lease_s=300).run("goal", {})
 
 
 def test_tokens_only_rise(store: Store, clock: Any) -> None:
@@ -432,7 +485,11 @@ def price(run: Run) -> None:
 
 def handed_over(store: Store, undone: list[str]) -> Saga:
     """Give a saga whose run is with a person."""
-    steps = [Step("a", nothing, undo=lambda run: undone.append("a")), Step("price", price), Step("b", nothing)]
+    steps = [
+        Step("a", nothing, undo=lambda run: undone.append("a")),
+        Step("price", price, reads_only=True),
+        Step("b", nothing, reads_only=True),
+    ]
     saga = Saga(store, "s", steps, person="ada")
     with pytest.raises(NeedsPerson):
         saga.run("goal", {})
@@ -548,7 +605,7 @@ def test_the_token_of_the_agent_is_old_after_a_handover(store: Store) -> None:
         with Store(store.path) as second:
             Saga(second, "s", steps).hand_over(run.id, "ada", "I take this")
 
-    steps = [Step("a", taken_away, undo=die), Step("b", die)]
+    steps = [Step("a", taken_away, undo=die), Step("b", die, reads_only=True)]
     with pytest.raises(LeaseLost):
         Saga(store, "s", steps).run("goal", {})
     lease = Leases(store).find("s")
@@ -565,7 +622,7 @@ def test_a_run_that_hands_itself_over_has_another_token(store: Store) -> None:
         raise NeedsPerson("too much")
 
     with pytest.raises(NeedsPerson):
-        Saga(store, "s", [Step("a", ask)]).run("goal", {})
+        Saga(store, "s", [Step("a", ask, reads_only=True)]).run("goal", {})
     lease = Leases(store).find("s")
     assert lease is not None
     assert lease.token > seen[0]
@@ -573,7 +630,7 @@ def test_a_run_that_hands_itself_over_has_another_token(store: Store) -> None:
 
 def test_a_new_run_waits_for_recovery(store: Store, monkeypatch: Any, clock: Any) -> None:
     """A run that is unfinished is settled first."""
-    saga = dead_run(store, monkeypatch, [Step("a", nothing)])
+    saga = dead_run(store, monkeypatch, [Step("a", nothing, reads_only=True)])
     with pytest.raises(UnfinishedRun):
         saga.run("again", {})
 

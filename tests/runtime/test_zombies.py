@@ -88,7 +88,10 @@ def test_a_paused_agent_whose_work_needs_no_fence_records_nothing(tmp_path: Path
     undone: list[str] = []
 
     def steps(act: Callable[[], None]) -> list[Step]:
-        return [Step("a", lambda run: act(), undo=lambda run: undone.append("a")), Step("b", lambda run: None)]
+        return [
+            Step("a", lambda run: act(), undo=lambda run: undone.append("a")),
+            Step("b", lambda run: None, reads_only=True),
+        ]
 
     def sleeper() -> None:
         with Store(tmp_path / "agent.db") as store:
