@@ -20,9 +20,10 @@ from concurrent.futures import thread
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from ..values.places import Frame, line_of
 from ..values.points import ANY_TASK, Doer, Who
 from .locks import Want
-from .places import is_own
+from .places import calling
 
 Wanted = Callable[[int | None], Want | None]
 """What a thread waits for; None where it is not known."""
@@ -59,7 +60,8 @@ class Companions:
         current = threading.get_ident()
         for ident, frame in sys._current_frames().items():
             if ident != current and wanted(ident) is None and _at_a_lock(frame.f_code, frame.f_lasti):
-                yield _line(frame)
+                library = Frame(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname)
+                yield line_of(calling(frame) or (library,))
 
     def number(self, thread: threading.Thread) -> int:
         """Return the number of a thread; a new one gets the next."""
@@ -109,15 +111,6 @@ def _at_a_lock(code: CodeType, instruction: int) -> bool:
         if one.opname.startswith("LOAD_") and one.opname not in ("LOAD_CONST", "LOAD_FAST"):
             before = str(one.argrepr).rpartition(" ")[2].strip("()")
     return False
-
-
-def _line(frame: FrameType) -> str:
-    """Return the agent's line, or where it has none, that of the library."""
-    own: FrameType | None = frame
-    while own is not None and not is_own(own.f_code.co_filename):
-        own = own.f_back
-    own = own or frame
-    return f"{os.path.basename(own.f_code.co_filename)}:{own.f_lineno}"
 
 
 def _callers(frame: FrameType | None) -> Iterator[FrameType]:

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..values.proc_stat import proc_stat
 from ..values.real_time import COMPUTING_S, PROGRAM_S, SETTLING_CPU_S, SETTLING_S
 from .brief import Brief
 
 _real_monotonic, _real_process_time, _real_sleep = time.monotonic, time.process_time, time.sleep
-_real_open, _real_listdir = open, os.listdir
+_real_listdir = os.listdir
 _LOOKS = 3
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -179,8 +180,7 @@ class Idleness:
 def _ticks(task: str) -> int | None:
     """Return for how many ticks of a processor's time a thread has computed; None for one that does not now."""
     try:
-        with _real_open(f"/proc/self/task/{task}/stat", "rb") as stat:
-            fields = stat.read().rpartition(b") ")[2].split()
+        stat = proc_stat(f"self/task/{task}")
     except OSError:
         return None
-    return int(fields[11]) + int(fields[12]) if fields[0] in (b"R", b"D") else None
+    return stat.used if stat.state in "RD" else None

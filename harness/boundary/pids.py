@@ -13,12 +13,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..values.proc_stat import proc_stat
 from . import patching
 from .another_program import EarlierPids
 from .gate import Gate
 
-_real_open, _real_getpid, _real_getppid = os.open, os.getpid, os.getppid
-_real_read, _real_close = os.read, os.close
+_real_getpid, _real_getppid = os.getpid, os.getppid
 _OF_PROCESS = re.compile(r"/proc/(\d+)(?:/|$)")
 _OPENING = ("open", "os.listdir", "os.scandir")
 _NO_SUCH_PROCESS, _NO_SUCH_FILE = errno.ESRCH, errno.ENOENT
@@ -89,16 +89,9 @@ def _is_ours(pid: int, *, ancestors: bool) -> bool:
 def _parent_of(pid: int) -> int:
     """Return the pid of a process's parent, 0 where there is none."""
     try:
-        descriptor = _real_open(f"/proc/{pid}/stat", os.O_RDONLY)
+        return proc_stat(str(pid)).parent
     except OSError:
         return 0
-    try:
-        text = _real_read(descriptor, 1024)
-    except OSError:
-        return 0
-    finally:
-        _real_close(descriptor)
-    return int(text.rpartition(b")")[2].split()[1])
 
 
 def _signalling(

@@ -1,14 +1,15 @@
 """Whose a change is that no point of the process made: a process that it started, or native code."""
 
-import os
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..boundary.channel import Noted, Started
 from ..values.errors import ChaosError
 from ..values.exploration import some_of
-from ..values.places import Place
+from ..values.places import Place, line_of
 from ..values.points import Point, When, canonical
+from ..values.proc_stat import ProcStat, proc_stat
 from .lives import Lived, Snapshot
 
 _OF_TWO_PATHS = ("link", "rename", "replace", "symlink")
@@ -48,7 +49,7 @@ class Unseen:
             known.pid = message.pid
         else:
             self._processes.append(_Process(message.pid, message.place))
-        line = _line(message.place)
+        line = line_of(message.place)
         if line not in self._lived.started:
             self._lived.started.append(line)
 
@@ -87,7 +88,7 @@ class Unseen:
     def _by(self, names: Iterable[str], processes: Iterable[_Process]) -> None:
         """Note that one of these processes wrote what has these names."""
         places = sorted({one.place for one in processes}, key=lambda place: [(f.file, f.line) for f in place])
-        lines = tuple(dict.fromkeys(map(_line, places)))
+        lines = tuple(dict.fromkeys(map(line_of, places)))
         for name in names:
             self._lived.written.setdefault(lines, {})[name] = None
 
@@ -124,34 +125,19 @@ class Unseen:
         parent = None if own is None else _stat(own.parent)
         if own is None or parent is None:
             return False
-        orphans = (_stat(child) for child in _children(own.parent) if child != self._lived.pid)
-        return _runs(_stat(pid)) or any(
-            _runs(orphan)
-            and orphan is not None
-            and (orphan.group == self._lived.pid or orphan.session != parent.session)
-            for orphan in orphans
-        )
+        siblings = (_stat(child) for child in _children(own.parent) if child != self._lived.pid)
+        orphans = (one for one in siblings if one and (one.group == self._lived.pid or one.session != parent.session))
+        return _runs(_stat(pid)) or any(map(_runs, orphans))
 
 
-@dataclass(frozen=True, slots=True)
-class _Stat:
-    state: str
-    parent: int
-    group: int
-    session: int
-
-
-def _stat(pid: int) -> _Stat | None:
+def _stat(pid: int) -> ProcStat | None:
     """Return what Linux tells of a process; None where there is none, and on other systems."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            state, parent, group, session = file.read().rpartition(b")")[2].split()[:4]
-    except OSError:
-        return None
-    return _Stat(state.decode(), int(parent), int(group), int(session))
+    with suppress(OSError):
+        return proc_stat(str(pid))
+    return None
 
 
-def _runs(stat: _Stat | None) -> bool:
+def _runs(stat: ProcStat | None) -> bool:
     return stat is not None and stat.state not in "ZX"
 
 
@@ -161,10 +147,6 @@ def _children(pid: int) -> list[int]:
             return [int(child) for child in file.read().split()]
     except OSError:
         return []
-
-
-def _line(place: Place) -> str:
-    return f"{os.path.basename(place[0].file)}:{place[0].line}" if place else "the agent"
 
 
 def not_explored(lines: Iterable[str], names: Iterable[str]) -> str:

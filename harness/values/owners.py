@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .proc_stat import proc_stat
+
 _MEMORY = "/dev/shm"
 _ON_DISK = "/var/tmp", "/tmp"
 
@@ -71,9 +73,8 @@ def remove_temporary_folders(owner: Owner, places: Iterable[str]) -> None:
 def _status(pid: int) -> tuple[str, int]:
     """Return the state and the start of a process, "X" where it is gone."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return fields[0], int(fields[19])
+        stat = proc_stat(str(pid))
+        return stat.state, stat.start
     except (FileNotFoundError, ProcessLookupError):
         return ("X", -1) if os.path.exists("/proc/self") else _signalled(pid)
 

@@ -1,5 +1,6 @@
 """Where in its own code an agent does something."""
 
+import os
 from dataclasses import dataclass
 
 
@@ -18,6 +19,11 @@ class Frame:
 
 Place = tuple[Frame, ...]
 """The agent's own calls that lead to an effect, the innermost first; empty where none is known."""
+
+
+def line_of(place: Place) -> str:
+    """Return ``file:line`` of a place, the file by its name alone; "the agent" where the place is not known."""
+    return f"{os.path.basename(place[0].file)}:{place[0].line}" if place else "the agent"
 
 
 @dataclass(frozen=True, slots=True)
