@@ -12,14 +12,17 @@ from rollproof.engine.watching import Watch
 pytest_plugins = ["pytester"]
 
 
-def test_waiting_for_a_processor_is_no_time_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("used", "looks"), [(True, [100.0, 106.0, 106.0]), (False, [6.0, 6.0])])
+def test_waiting_for_a_processor_is_no_time_of_a_process(
+    monkeypatch: pytest.MonkeyPatch, used: bool, looks: list[float]
+) -> None:
     """Of 11 seconds it computed for 5 and would have for 6: it is waited for 6 more, and no longer."""
-    waited = iter([100.0, 106.0, 106.0])
+    waited = iter(looks)
     now = itertools.chain([0.0, 11.0], itertools.repeat(16.5))
     monkeypatch.setattr(watching, "_waited_s", lambda pid: next(waited))
     monkeypatch.setattr(watching, "_group", lambda pid: [pid])
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
-    watch = Watch(1, 10.0)
+    watch = Watch(1, 10.0, used=used)
     assert watch.left_s() == 5.0
     assert watch.left_s() < 0
     assert watch.waited_s == 6.0

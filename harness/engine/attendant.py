@@ -103,33 +103,33 @@ class Attendant:
         """What is known of the process by now."""
         return self._lived
 
-    def attend(self, order: object) -> None:
-        """Give the child its order and answer messages until it has gone, or waits for another; sets the outcome."""
+    def attend(self, order: object, *, used: bool) -> None:
+        """Give the child its order and answer messages until it has gone, or waits for another; sets the outcome.
+
+        `used` says whether the child has carried out another order before.
+        """
         self.told = self.rests = self.waits = self.leaves = False
         for line in self._fronts:
             tell(line, Begin())
         self._wires.prepare()
         tell(self._channel, order)
         budget = self._executor.deadline
-        watch = Watch(self._lived.pid, self._executor.patience_s)
+        watch = Watch(self._lived.pid, self._executor.patience_s, used=used)
         while not self.told:
             interrupts.check()
             budget.check()
             left_s = watch.left_s()
-            try:
-                if left_s <= 0:
-                    raise TimeoutError
-                self._serve([self._channel, *self._fronts, *self._servers], max(0.01, budget.patience(left_s)))
-            except EOFError:
-                break
-            except TimeoutError:
-                budget.check()
-                if watch.left_s() > 0:
-                    continue
+            if left_s <= 0:
                 patience = f"no end after {self._executor.patience_s:.0f} s of real time"
                 beside = f", {watch.waited_s:.0f} s for a processor not counted" if watch.waited_s >= 1 else ""
                 self._lived.outcome = Outcome("hung", error=patience + beside)
                 break
+            try:
+                self._serve([self._channel, *self._fronts, *self._servers], max(0.01, budget.patience(left_s)))
+            except EOFError:
+                break
+            except TimeoutError:
+                continue  # it may have waited for a processor: the watch knows
         self._problem = self._problem or self._refusals.problem(self._executor.asked)
         if self._problem is not None:
             raise self._problem

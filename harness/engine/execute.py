@@ -223,7 +223,7 @@ class Executor:
         channel, used = self.processes.next(order.torn_pids | start.reused)
         self.executions += 1
         lived.pid, lived.pids = self.processes.pid, start.pids | {self.processes.pid}
-        attendant = self._attended(order, lived, channel, again, apart)
+        attendant = self._attended(order, lived, channel, again, apart, used=used)
         status = self._part(attendant, attendant.lived, channel)
         attendant.settle()
         attendant.close(status, self.capture(attendant.clock, lived.pids, attendant.reused))
@@ -234,12 +234,12 @@ class Executor:
         return lived
 
     def _attended(
-        self, order: child.Order, lived: Lived, channel: Channel, again: Again | None, apart: bool
+        self, order: child.Order, lived: Lived, channel: Channel, again: Again | None, apart: bool, *, used: bool
     ) -> Attendant:
         """Serve a process until it has ended or rests; returns who attended it last."""
         attendant = Attendant(self, lived, channel, order.plan, order.trace, order.earlier)
         try:
-            attendant.attend(order)
+            attendant.attend(order, used=used)
             if again is not None and attendant.waits:
                 attendant = self._after_an_error(attendant, order, channel, again, apart)
         except Exception:
@@ -270,9 +270,9 @@ class Executor:
             self.executions += 1
             call = replace(order, role="recover", plan=(), start=start.clock, pids=start.pids, earlier=earlier)
             call = replace(call, drawn=order.drawn | self._drawn_in(start), torn_pids=self.cuts.torn_pids(start.disk))
-            attendant.attend(replace(call, goes_on=True, trace_once_struck=False))
+            attendant.attend(replace(call, goes_on=True, trace_once_struck=False), used=True)
         if attendant.leaves:
-            attendant.attend(child.Finish())
+            attendant.attend(child.Finish(), used=True)
         return attendant
 
     def _begin(self, start: Snapshot, stream: str) -> None:

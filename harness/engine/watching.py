@@ -10,12 +10,17 @@ class Watch:
     """Watches a process of the agent, and what it starts, from now on.
 
     On a busy machine a late import of a large library takes minutes: it computes all the while, or would if it could.
+
+    Args:
+        pid: of the process, which leads its group.
+        patience_s: for how long it is waited for, at least.
+        used: whether it has waited for a processor before, which does not count.
     """
 
-    def __init__(self, pid: int, patience_s: float) -> None:
+    def __init__(self, pid: int, patience_s: float, *, used: bool) -> None:
         self._pid = pid
         self._until = time.monotonic() + patience_s
-        self._granted_s = self._before_s = _waited_s(pid)
+        self._granted_s = self._before_s = _waited_s(pid) if used else 0.0
 
     def left_s(self) -> float:
         """Return for how many more seconds the process is waited for; 0 or less where they are over."""
