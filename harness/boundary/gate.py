@@ -313,7 +313,7 @@ class Gate:
         """Return when no other thread of this process computes."""
         with self.inside():
             self.settle()
-        for place in self._companions.at_plain_locks(self.turns.wants):
+        for place in self._companions.at_plain_locks(self.turns.wants) if self.turns.others() else ():
             self.left_to_the_machine(f"a lock at {place}")
 
     def number(self) -> int:

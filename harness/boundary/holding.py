@@ -65,6 +65,13 @@ class Holding:
             hold.end()
         return bool(holds)
 
+    def anew(self, wait: Callable[[], bool]) -> bool:
+        """Wait for a limited time; begin it anew if it is over while somebody is held, who may have what is awaited.
+
+        `wait` returns whether what it waits for came.
+        """
+        return wait() or (self.give_up() and wait())
+
     def thread(self, who: Who, others: int, wait: Wait) -> bool:
         """Wait in this thread; says whether the others came."""
         closed = plain_lock()

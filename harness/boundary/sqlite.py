@@ -111,24 +111,23 @@ class _Seam:
                 sqlite_clock.install(connection, self._clock)
                 self._busy.install(connection, max(0, int(timeout_s * 1000)))
 
-    @contextmanager
-    def passing(self, connection: Any, effect: tuple[str, str] | None) -> Iterator[None]:
-        """Pass with a statement."""
+    def passing(self, connection: Any, effect: tuple[str, str] | None) -> AbstractContextManager[object]:
+        """Pass with a statement; one that only reads can wait for a lock, and is no point."""
         name = self._names.get(id(connection))
-        with self._busy.raising():
-            if effect is None or name is None or not self._gate.active:
-                yield
-            else:
-                with self._gate.flight("sqlite", effect[0], f"{name}:{effect[1]}" if effect[1] else name):
-                    yield
+        if effect is None or name is None or not self._gate.active:
+            return self._busy.raising
+        return self._flight(f"{name}:{effect[1]}" if effect[1] else name, effect[0])
 
-    def execute(self, connection: Any, sql: Any, carry_out: Callable[[Any], Any]) -> Any:
-        """Carry a statement out."""
+    @contextmanager
+    def _flight(self, target: str, verb: str) -> Iterator[None]:
+        with self._busy.raising, self._gate.flight("sqlite", verb, target):
+            yield
+
+    def execute(self, connection: Any, sql: Any, plain: Callable[[Any], Any]) -> Any:
+        """Carry a statement out by `plain`."""
         self.attaching(sql)
         with self.passing(connection, effect_of(sql)):
-            done = carry_out(self._busy.asked(connection, sql) or sql)
-        self._busy.told(connection, sql)
-        return done
+            return self._busy.carry_out(connection, sql, plain)
 
     def attaching(self, sql: Any) -> None:
         """Keep that a statement may open any other database; no hook is told which."""

@@ -12,8 +12,7 @@ import re
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from .clock import Clock, nothing_happens
@@ -40,14 +39,32 @@ def _busy_handler() -> Any:
     return function if _TESTED else None
 
 
+class Raising(threading.local):
+    """Raises what came in the middle of a wait, such as a Ctrl-C: SQLite hears of it as of a time that is up."""
+
+    problem: BaseException | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is not None and issubclass(kind, sqlite3.OperationalError) and self.problem is not None:
+            problem, self.problem = self.problem, None
+            raise problem from None
+
+
 class BusyHandler:
-    """The busy handler of all connections in scope."""
+    """The busy handler of all connections in scope.
+
+    Attributes:
+        raising: to be entered around whatever can wait for a lock.
+    """
 
     def __init__(self, gate: Gate, clock: Clock) -> None:
         self._gate, self._clock = gate, clock
         self._timeouts_ms: dict[int, int] = {}
         self._begun: dict[int, int] = {}  # at which try the wait of a connection began
-        self._raised = threading.local()
+        self.raising = Raising()
         self._callback = _HANDLER(self._busy)
 
     def install(self, connection: sqlite3.Connection, timeout_ms: int) -> None:
@@ -65,47 +82,35 @@ class BusyHandler:
         """Know nothing of a connection that is new: an earlier one may have had its id."""
         self._timeouts_ms.pop(id(connection), None)
 
-    def asked(self, connection: sqlite3.Connection, sql: object) -> str | None:
-        """Return a statement that tells the timeout, in the place of one that asks for it; None for any other."""
+    def carry_out(self, connection: sqlite3.Connection, sql: object, plain: Callable[[object], Any]) -> Any:
+        """Carry a statement out by `plain`. One that sets the timeout sets ours; one that asks for it is told ours."""
         match = _TIMEOUT.match(sql) if isinstance(sql, str) else None
         known = self._timeouts_ms.get(id(connection))
-        return None if match is None or match["set"] or known is None else f"SELECT {known} AS timeout"
-
-    def told(self, connection: sqlite3.Connection, sql: object) -> None:
-        """Know the timeout that a statement has set: SQLite put its own handler back with it."""
-        match = _TIMEOUT.match(sql) if isinstance(sql, str) else None
-        if match is not None and match["set"] and id(connection) in self._timeouts_ms:
-            self.install(connection, max(0, int(match["ms"])))
-
-    @contextmanager
-    def raising(self) -> Iterator[None]:
-        """Raise what came in the middle of a wait, such as a Ctrl-C: SQLite hears of it as of a time that is up."""
-        try:
-            yield
-        except sqlite3.OperationalError:
-            if (problem := self._take_raised()) is not None:
-                raise problem from None
-            raise
-
-    def _take_raised(self) -> BaseException | None:
-        problem, self._raised.problem = getattr(self._raised, "problem", None), None
-        return problem
+        if match is None or known is None:
+            return plain(sql)
+        if not match["set"]:
+            return plain(f"SELECT {known} AS timeout")
+        done = plain(sql)
+        self.install(connection, max(0, int(match["ms"])))  # SQLite has put its own handler back
+        return done
 
     def _busy(self, known: int, count: int) -> int:
         """Wait before SQLite tries for the lock once more; returns 0 where it is not to."""
         try:
-            delay_ms = self._delay_ms(known, count)
-            if delay_ms <= 0 and self._gate.holding.give_up():
-                self._begun[known] = count  # whoever was held may have had the lock
-                delay_ms = self._delay_ms(known, count)
-            if delay_ms <= 0:
-                return 0
-            with self._gate.flying.blocked():
-                self._clock.wait(delay_ms / 1000, nothing_happens)
+            return self._gate.holding.anew(lambda: self._waited(known, count))
         except BaseException as problem:
-            self._raised.problem = problem
+            self.raising.problem = problem
             return 0
-        return 1
+
+    def _waited(self, known: int, count: int) -> bool:
+        """Wait before try `count`; returns False where the time is up, which then begins anew."""
+        delay_ms = self._delay_ms(known, count)
+        if delay_ms <= 0:
+            self._begun[known] = count
+            return False
+        with self._gate.flying.blocked():
+            self._clock.wait(delay_ms / 1000, nothing_happens)
+        return True
 
     def _delay_ms(self, known: int, count: int) -> int:
         """Return how long to wait before try `count`, from 0; 0 or less where the time is up."""

@@ -1,14 +1,16 @@
 """Threads take turns at the gate, in an order that does not depend on how fast each of them is.
 
-A turn is given when every other thread has come to rest: where it waits for its turn, for a moment, or for somebody
-else. Of those that wait for a turn, who came before the fewest turns had been given goes first, then by the place
-and by the thread's number. Who starts a thread, or hands work to one, goes on when that one has come to rest. A thread
-that waited for a lock, or for a signal of another thread, goes on by a turn, too (`locks`): so one runs at a time.
+A turn is given when every other thread has come to rest: it waits for its turn, for a moment, or for another thread.
+Of the threads that wait for a turn, the one that came when the fewest turns had been given goes first; where several
+did, their place decides, then their number. A thread that starts another one, or hands work to it, goes on when that
+one has come to rest. A thread that waited for a lock, or for a signal of another thread, goes on by a turn, too
+(`locks`): so one thread runs at a time.
 
-A signal handler, or a finalizer, may have effects while its own thread waits here: it then waits in that one's stead.
-One that waits for another thread to have effects waits for ever there.
+A signal handler, or a finalizer, may have effects while its own thread waits here: it then waits in place of its
+thread. A handler that waits for another thread to have effects waits for ever there.
 """
 
+import _thread
 import asyncio
 import functools
 import queue
@@ -22,34 +24,35 @@ from .brief import Brief, within
 from .holding import Holding, Wait
 from .locks import PlainQueue, Want
 
-_KEY = tuple[bool, int, tuple[str, ...], int]
+_Key = tuple[bool, int, tuple[str, ...], int]
 
 
 class _Candidate:
-    """A thread that waits for its turn; it is woken when it has it, when it is to give it, or for nothing.
+    """A waiting thread. It is woken when it has the turn, when it must choose the next holder, or for nothing.
 
-    One that wants what others have is not given a turn before it can be taken.
+    Where it waits for a lock or a signal, its `want`, it gets no turn before that can be taken.
     """
 
     __slots__ = ("key", "thread", "wait", "wake", "want")
 
-    def __init__(self, key: _KEY, thread: int, want: Want | None = None) -> None:
+    def __init__(self, key: _Key, thread: int, want: Want | None = None) -> None:
         self.key, self.thread, self.want = key, thread, want
         news: Any = PlainQueue()
         self.wait, self.wake = news.get, functools.partial(news.put, None)
 
     @property
     def ready(self) -> bool:
+        """Whether the thread could use a turn now."""
         return self.want is None or self.want.ready()
 
     def hear(self, seconds: float | None) -> None:
-        """Wait until it is woken, for so many real seconds, None for ever."""
+        """Wait until the thread is woken, or for so many real seconds, None for ever."""
         with suppress(queue.Empty):
             self.wait(seconds != 0, seconds or None)
 
 
 class Course(Protocol):
-    """What turns need of the gate of a process."""
+    """The part of a process's gate that turns need."""
 
     wait: Wait
     holding: Holding
@@ -73,7 +76,7 @@ class Course(Protocol):
 
 
 class Turns:
-    """Who may cross now, and who goes next."""
+    """Which thread may cross now, and which one goes next."""
 
     def __init__(self, course: Course) -> None:
         self._course = course
@@ -85,7 +88,10 @@ class Turns:
 
     @contextmanager
     def mine(self, *place: str) -> Iterator[None]:
-        """Have the turn, to cross at `place`; without one, ahead of all others, only to let them come to rest."""
+        """Hold the turn for the block, to cross at `place`.
+
+        Without a place, only let the other threads come to rest, and go on ahead of all that wait to cross.
+        """
         own = threading.get_ident()
         if within():  # in the middle of what others wait for, who would have to end first
             yield
@@ -97,30 +103,31 @@ class Turns:
             self._give_back()
 
     def obtain(self, want: Want, timeout_s: float | None) -> bool:
-        """Wait until what is wanted is taken, and go on when all others rest; returns False when the time is up."""
+        """Wait until `want` is taken, and go on when all other threads rest; returns False when the time is up."""
         own = threading.get_ident()
         known = self._holder == own or own in self._candidates  # a handler, or what an effect itself calls
         if within() or known or not self._course.active:
             return self._wait_plainly(want, timeout_s)
-        # ahead of effects: who is in flight together is known when each has come to its own
+        # ahead of effects: which of them are in flight together is known when each thread has come to its own
         me = _Candidate((False, self._given, (), self._course.number()), own, want)
         try:
             with self._changing:
                 self._candidates[own] = me
                 self._name_a_chooser()
-            if timeout_s is None:
-                while not self._obtained(me, None):
-                    pass
-                obtained = True
-            else:
-                obtained = self._course.wait(timeout_s, functools.partial(self._obtained, me))
-                while not obtained and not want.signal and self._course.holding.give_up():
-                    obtained = self._course.wait(timeout_s, functools.partial(self._obtained, me))
+            obtained = self._await_want(me, want, timeout_s)
         finally:
             self._withdraw(own)
         if not obtained:
             self._course.poll()
         return obtained
+
+    def _await_want(self, me: _Candidate, want: Want, timeout_s: float | None) -> bool:
+        if timeout_s is None:
+            while not self._obtained(me, None):
+                pass
+            return True
+        wait = functools.partial(self._course.wait, timeout_s, functools.partial(self._obtained, me))
+        return wait() if want.signal else self._course.holding.anew(wait)
 
     def _wait_plainly(self, want: Want, timeout_s: float | None) -> bool:
         if timeout_s is None:
@@ -131,7 +138,7 @@ class Turns:
         return False
 
     def _obtained(self, me: _Candidate, seconds: float | None) -> bool:
-        """Wait for news, so many seconds, and see whether they are that the thread has its turn and what it wants."""
+        """Wait to be woken, for so many seconds; returns whether the thread then has its turn and what it wants."""
         if self._holder != me.thread:
             if self._chooser is me:
                 self._choose(me)
@@ -143,12 +150,12 @@ class Turns:
         if me.want.take():
             return True  # the turn is given back when the wait is over
         with self._changing:
-            self._holder = None  # somebody was faster, who takes no turns
+            self._holder = None  # a thread that takes no turns was faster
             self._name_a_chooser()
         return False
 
     def changed(self) -> None:
-        """Look whether what a thread waits for is there now."""
+        """Let a thread choose the next holder if what one of them waits for has come."""
         if self._candidates:
             with self._changing:
                 self._name_a_chooser()
@@ -157,6 +164,14 @@ class Turns:
         """Return what a thread waits for; None where it waits for its turn, or for nothing that is known."""
         candidate = self._candidates.get(thread or 0)
         return None if candidate is None else candidate.want
+
+    def others(self) -> bool:
+        """Say whether there is a thread beside the current one that does not wait here.
+
+        Counted are those, too, that `threading` did not start.
+        """
+        threads = 1 + _thread._count()  # which leaves the main one out
+        return threads > len({*self._candidates, threading.get_ident()})
 
     def _take(self, own: int, place: tuple[str, ...]) -> None:
         mine = self._candidates.get(own)
@@ -186,7 +201,7 @@ class Turns:
             return alone
 
     def _take_among(self, me: _Candidate, interrupted: _Candidate | None) -> None:
-        """Wait for a turn; `interrupted` is the wait for a lock in the middle of which a handler came."""
+        """Wait for a turn; `interrupted` is the thread's own wait for a lock that a handler came in the middle of."""
         with self._changing:
             if interrupted is not None and self._chooser is interrupted:
                 self._chooser = None
@@ -214,7 +229,7 @@ class Turns:
                 if ready:
                     chosen = min(ready, key=lambda candidate: candidate.key)
                     self._holder, self._depth = chosen.thread, 1
-                    self._given += chosen.want is None  # whoever was woken together comes together to its effect
+                    self._given += chosen.want is None  # threads that were woken together come together to an effect
                     chosen.wake()
 
     def _give_back(self) -> None:
@@ -241,7 +256,9 @@ class Turns:
 
 
 def install(turns: Turns, active: Callable[[], bool], begins: Callable[[threading.Thread], object]) -> None:
-    """Let who starts a thread, or hands work to one, go on when it has come to rest. For a child process.
+    """Let a thread that starts another one, or hands work to it, go on when that one has come to rest.
+
+    For a child process: there is no way back.
 
     Args:
         turns: of the gate.
