@@ -202,6 +202,40 @@ def test_a_lock_of_a_database_that_nobody_gives_back_times_out(stage: Stage) -> 
     assert stage.returned(run) == [30_000, "database is locked", True, 7_000, "database is locked", True]
 
 
+def test_what_a_handler_raises_in_a_wait_for_a_database_comes_out(stage: Stage) -> None:
+    """A write and a read that wait for a lock raise it, and the next error is SQLite's own again."""
+    path = stage.own / "words.db"
+
+    def handle(number: int, frame: object) -> None:
+        raise InterruptedError(f"after {time.monotonic() - began:.0f} s")
+
+    def interrupt() -> None:
+        time.sleep(3)
+        signal.raise_signal(signal.SIGUSR1)
+
+    def run() -> list[str]:
+        nonlocal began
+        told = list[str]()
+        signal.signal(signal.SIGUSR1, handle)
+        with closing(sqlite3.connect(path, isolation_level=None)) as one:
+            one.execute("CREATE TABLE words (word TEXT)")
+        with closing(sqlite3.connect(path, isolation_level=None)) as one, closing(sqlite3.connect(path)) as two:
+            one.execute("BEGIN EXCLUSIVE")
+            for statement in ("INSERT INTO words VALUES ('a')", "SELECT * FROM words"):
+                for begin in (threading.Thread(target=interrupt).start, time.monotonic):
+                    began = time.monotonic()
+                    begin()
+                    try:
+                        two.execute(statement)
+                    except (InterruptedError, sqlite3.OperationalError) as problem:
+                        told.append(str(problem))
+            one.execute("ROLLBACK")
+        return told
+
+    began = 0.0
+    assert stage.returned(run) == ["after 3 s", "database is locked"] * 2
+
+
 def test_a_timed_wait_for_a_lock_costs_virtual_time(stage: Stage) -> None:
     """An hour passes at once; where the lock comes before, the wait ends then."""
 
