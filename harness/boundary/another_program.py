@@ -1,8 +1,8 @@
-"""A program that is made up: it has the pid of a dead process of the agent, and whoever asks sees that it runs.
+"""A made-up program that has the pid of a dead process of the agent: to the agent it seems to run.
 
-What the system tells of it in ``/proc`` is what it tells of this process, under the other pid, with another name and a
-later start. It can be asked with signal 0, listed, looked at and read; no signal reaches anybody, and a pidfd of it
-cannot be had.
+Its files in ``/proc`` are those of the agent's process, with its own pid, another name and a later start. ``kill`` with
+any signal succeeds and reaches nobody, ``/proc`` lists it, its files can be looked at and read; a pidfd of it cannot be
+had.
 """
 
 import builtins
@@ -16,18 +16,17 @@ from typing import Any
 from . import patching
 from .gate import Gate
 
-_OF_PROCESS = re.compile(r"/proc/(\d+)(?=/|$)")
+OF_PROCESS = re.compile(r"/proc/(\d+)(?=/|$)")
 _NAME, _ARGUMENTS = b"sleep", b"sleep\0infinity\0"
 _LATER_TICKS = 1000
 _START_FIELD = 19  # of /proc/PID/stat, counted from the state
 
 
 class EarlierPids:
-    """What is known of the pids of earlier processes.
+    """The pids of earlier processes that the outside shows.
 
     Attributes:
-        torn: numbers in the outside that are no pids but parts of some.
-        reused: pids, and parts of some, that another program has by now; empty where the harness itself asks.
+        torn: numbers in the outside that are not pids but parts of pids.
     """
 
     def __init__(self, gate: Gate) -> None:
@@ -35,7 +34,7 @@ class EarlierPids:
         self.torn: frozenset[int] = frozenset()
 
     def know(self, torn: frozenset[int], reused: frozenset[int]) -> None:
-        """Know what concerns the next run of this process; what another program shows can be read from then on."""
+        """Take the pids for the next run; files of the made-up program can be read from the first one with `reused`."""
         self.torn, self._reused = torn, reused | torn if reused else reused
         if reused and not self._shown:
             self._shown = True
@@ -44,15 +43,15 @@ class EarlierPids:
 
     @property
     def reused(self) -> frozenset[int]:
-        """Those that another program has."""
+        """The pids, and parts of pids, that another program has by now; none where the harness itself asks."""
         return self._reused if self._reused and self._gate.active else frozenset()
 
     def path_instead(self, path: Any) -> str | None:
-        """Return where to look for what a path below ``/proc`` names of such a program; None for any other path."""
+        """Return the path to look at instead of one that ``/proc`` has of such a program; None for any other path."""
         if isinstance(path, int) or not self.reused:
             return None
         text = os.fsdecode(path)
-        match = _OF_PROCESS.match(text)
+        match = OF_PROCESS.match(text)
         if match is None or int(match[1]) not in self.reused:
             return None
         return "/proc/self" + text[match.end() :]
@@ -77,7 +76,7 @@ class EarlierPids:
 
 
 def _told(what: str, text: bytes, pid: int) -> bytes:
-    """Return what the system tells of this process as if it told it of the other one."""
+    """Return the content of a file that ``/proc`` has of this process, changed into that of the made-up program."""
     if what in ("comm", "cmdline"):
         return _ARGUMENTS if what == "cmdline" else _NAME + b"\n"
     text = re.sub(rb"(?<!\d)%d(?!\d)" % os.getpid(), b"%d" % pid, text)

@@ -1,8 +1,8 @@
-"""Locks and queues of threads: who waits for one gets it in an order of the harness's, not in the kernel's.
+"""Locks and queues of `threading` and `queue` whose waiting threads are woken by the harness, not by the kernel.
 
-Whoever has to wait is woken by a turn, when all others have come to rest (`turns`). So one thread runs at a time, and
-which one finds a lock free is no matter of luck. A wait that a lock ends costs a turn; a lock that is free costs none.
-Kin: the schedulers of CHESS, loom and shuttle.
+A thread that has to wait goes on by a turn, which it gets when all others have come to rest (`turns`). So one thread
+runs at a time, and which one finds a lock free is no matter of luck. A wait that a lock ends costs a turn; a lock that
+is free costs none. Kin: the schedulers of CHESS, loom and shuttle.
 """
 
 import _queue
@@ -25,13 +25,13 @@ _NEVER = -1
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """What a thread waits for.
+    """A lock, a signal or an item of a queue that a thread waits for.
 
     Attributes:
         take: takes it without waiting; returns whether that was possible.
-        ready: says whether it can be taken now.
+        ready: returns whether it can be taken now.
         wait: waits for it as Python does and takes it, for so many seconds, -1 for ever; returns whether it came.
-        signal: whether another thread must say that something has happened: it does not come by itself.
+        signal: whether it comes only when another thread says that something has happened; a lock is given back.
     """
 
     take: Callable[[], bool]
@@ -41,30 +41,30 @@ class Want:
 
 
 class Scheduler(Protocol):
-    """Wakes threads one at a time."""
+    """Wakes the waiting threads of a process one at a time."""
 
     def obtain(self, want: Want, timeout_s: float | None) -> bool:
-        """Wait until what is wanted is taken; returns False when the time is up."""
+        """Wait until `want` is taken, None for ever; returns False when the time is up."""
         ...
 
     def changed(self) -> None:
-        """Look whether a thread that waits may go on."""
+        """Hear that a lock was given back, or an item put in: a waiting thread may go on."""
         ...
 
 
 _schedulers: list[Scheduler] = []
-"""Of this process; none where the agent does not run."""
+"""The scheduler of this process; empty where the agent does not run."""
 
 
 def originals() -> list[object]:
-    """Return what agents may have imported by name."""
+    """Return the classes and functions that agents may have imported by name."""
     return list(_ORIGINALS.values())
 
 
 def make_ours() -> Callable[[], None]:
-    """Let locks and queues that the test's process makes from now on be ours; returns what undoes that.
+    """Put ours in the place of the locks and queues that the test's process makes from now on; returns what undoes it.
 
-    An agent makes some when its modules are imported. They are as Python's own until its processes are forked.
+    An agent's modules make some when they are imported. These act as Python's own until its processes are forked.
     """
     before = [(module, name, getattr(module, name)) for module, name, _ in _replacements()]
     for module, name, ours in _replacements():
@@ -88,7 +88,10 @@ def install() -> None:
 
 
 def keep_internals_plain() -> None:
-    """Give `threading` Python's own locks for itself, which it makes anew in each fork: turns ask it who is there."""
+    """Give `threading` Python's own locks for itself: a turn asks it for the living threads, and would wait for itself.
+
+    For a forked process: each fork makes these locks anew.
+    """
     for name, make in (("_active_limbo_lock", plain_rlock), ("_shutdown_locks_lock", plain_lock)):
         if hasattr(threading, name):  # the second one until Python 3.12
             setattr(threading, name, make())
@@ -115,7 +118,7 @@ def _obtain(want: Want, timeout_s: float) -> bool:
 
 
 class _Ordered:
-    """A lock whose waiters are woken by the scheduler; `_plain` is Python's own, which says who has it."""
+    """A lock whose waiting threads are woken by the scheduler; `_plain` is Python's own, which keeps the owner."""
 
     __slots__ = ("__weakref__", "_plain")
     _make: ClassVar[Callable[[], Any]]
@@ -125,7 +128,7 @@ class _Ordered:
         self._plain = type(self)._make()
 
     def acquire(self, blocking: bool = True, timeout: float = _NEVER) -> bool:
-        """Take the lock; returns False where that is not possible without waiting, or in `timeout` seconds."""
+        """Take the lock; returns False where it is held, for `timeout` seconds if the caller waits."""
         plain = self._plain
         if not blocking or (timeout != _NEVER and timeout <= 0):
             return bool(plain.acquire(blocking, timeout))
@@ -133,12 +136,12 @@ class _Ordered:
         return take() or _obtain(Want(take, self._free, wait, self._signal), timeout)
 
     def release(self) -> None:
-        """Release the lock."""
+        """Give the lock back."""
         self._plain.release()
         _changed()
 
     def locked(self) -> bool:
-        """Say whether somebody has the lock."""
+        """Say whether a thread has the lock."""
         return not self._free()
 
     def _free(self) -> bool:
@@ -171,7 +174,10 @@ class Lock(_Ordered):
 
 
 class Signal(Lock):
-    """A lock by which one thread tells another that something has happened: each wait of a condition has one."""
+    """A lock that one thread gives back to tell another that something has happened.
+
+    Each wait of a ``threading.Condition`` makes one.
+    """
 
     __slots__ = ()
     _signal = True
@@ -271,5 +277,5 @@ _ORIGINALS = {
 
 
 def _replacements() -> Iterator[tuple[ModuleType, str, type]]:
-    ours = (Lock, Signal, RLock, SimpleQueue)  # a condition makes a signal for each wait
+    ours = (Lock, Signal, RLock, SimpleQueue)  # ``threading._allocate_lock`` makes what each wait of a condition needs
     yield from ((module, name, kind) for (module, name), kind in zip(_ORIGINALS, ours, strict=True))

@@ -8,18 +8,16 @@ ancestor has that number. Without the rule ``12``, half of ``12345``, is alive o
 import errno
 import functools
 import os
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from ..values.proc_stat import proc_stat
 from . import patching
-from .another_program import EarlierPids
+from .another_program import OF_PROCESS, EarlierPids
 from .gate import Gate
 
 _real_getpid, _real_getppid = os.getpid, os.getppid
-_OF_PROCESS = re.compile(r"/proc/(\d+)(?:/|$)")
 _OPENING = ("open", "os.listdir", "os.scandir")
 _NO_SUCH_PROCESS, _NO_SUCH_FILE = errno.ESRCH, errno.ENOENT
 
@@ -49,7 +47,7 @@ def install(gate: Gate) -> EarlierPids:
         """Return whether a path leads to what the system tells of a process that is dead by the rule."""
         if isinstance(path, int) or not gate.active:
             return False
-        match = _OF_PROCESS.match(os.fsdecode(path))
+        match = OF_PROCESS.match(os.fsdecode(path))
         return match is not None and is_dead(int(match[1]))
 
     for name in ("kill", "pidfd_open"):

@@ -1,4 +1,4 @@
-"""Whose a change is that no point of the process made: a process that it started, or native code."""
+"""Changes of the outside that no point made: who did, a process that the agent started, or native code."""
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -17,17 +17,17 @@ _OF_TWO_PATHS = ("link", "rename", "replace", "symlink")
 
 @dataclass(slots=True)
 class _Process:
-    """A process that the agent started, and where; its pid is 0 before it is known."""
+    """A process that the agent started, with the agent's line that did; its pid is 0 before it is known."""
 
     pid: int
     place: Place
 
 
 class Unseen:
-    """Hears what one process starts, and names for each unexplained change who can have made it.
+    """The processes that one process of the agent starts, and the changes that no point of it explains.
 
-    A started process can have made a change if it was alive at the look before it, or was started since. So it is
-    forgotten at the first look after its end.
+    A started process can have made a change if it was alive at the look before that change, or was started since. So
+    a process is forgotten at the first look after its end.
 
     Args:
         changed: returns the names that differ between two states of the outside.
@@ -43,7 +43,7 @@ class Unseen:
         self._maps_memory = False
 
     def started(self, message: Started) -> None:
-        """Know a process of the agent's; it is told once before it begins, and once with its pid."""
+        """Keep a process that the agent starts; the message comes once before it begins, and once with its pid."""
         known = next((one for one in self._processes if not one.pid and one.place == message.place), None)
         if known is not None and message.pid:
             known.pid = message.pid
@@ -54,21 +54,21 @@ class Unseen:
             self._lived.started.append(line)
 
     def follow(self, other: "Unseen") -> None:
-        """Know what the same process has started before it was called again."""
+        """Keep the processes that the same process started before it was called again."""
         self._processes, self._maps_memory = other._processes, other._maps_memory
 
     def heard(self, noted: Noted) -> bool:
-        """Take a note of what can explain a change; returns whether nobody else needs it."""
+        """Keep a note if it can explain a change; returns whether nobody else needs the note."""
         if noted.kind == "unintercepted":
             self._passed.append(noted.text)
         self._maps_memory = self._maps_memory or noted.kind == "maps_memory"
         return noted.kind == "maps_memory"
 
     def look(self, before: Snapshot | None, after: Snapshot, point: Point | None = None, when: When = "before") -> None:
-        """Explain what changed between two looks, the later one at a point, or at the end of the process.
+        """Explain the changes between two looks, the later one at a point, or at the end of the process.
 
-        What changed while a point's own effect was under way is that effect's, except what it has nothing to do with
-        while another process is alive.
+        A change while a point's own effect was under way is that effect's. While another process is alive, a change of
+        anything else than the effect's target is that process's.
         """
         names = [] if before is None else self._changed(before, after)
         if point is not None and point.kind == "process" and when == "after":
@@ -86,7 +86,7 @@ class Unseen:
         self._processes = [one for one in self._processes if not one.pid or self._is_alive(one.pid)]
 
     def _by(self, names: Iterable[str], processes: Iterable[_Process]) -> None:
-        """Note that one of these processes wrote what has these names."""
+        """Note that one of these processes changed the files or services of these names."""
         places = sorted({one.place for one in processes}, key=lambda place: [(f.file, f.line) for f in place])
         lines = tuple(dict.fromkeys(map(line_of, places)))
         for name in names:
@@ -109,7 +109,7 @@ class Unseen:
             self._lived.unintercepted.append(f"{name} changed, {seen}")
 
     def _is_of(self, point: Point, name: str) -> bool:
-        """Return whether a point's own effect can have changed what has this name."""
+        """Return whether a point's own effect can have changed the file or service of this name."""
         if point.kind == "file" and point.verb not in _OF_TWO_PATHS:
             target = canonical(point.target)
             return name == target or name.startswith(f"{target}/")
@@ -118,8 +118,8 @@ class Unseen:
     def _is_alive(self, pid: int) -> bool:
         """Return whether a process runs, or has left one of its own behind.
 
-        An orphan belongs to the parent of the agent's process, and is told from the process that is forked ahead by
-        its group or session.
+        An orphan becomes a child of the parent of the agent's process. So is the process that is forked ahead, which
+        has that parent's session and a group of its own.
         """
         own = _stat(self._lived.pid)
         parent = None if own is None else _stat(own.parent)
@@ -150,12 +150,12 @@ def _children(pid: int) -> list[int]:
 
 
 def not_explored(lines: Iterable[str], names: Iterable[str]) -> str:
-    """Say that one of these lines starts a process that changes these names, and that nobody looked into it."""
+    """Return the sentence that one of these lines starts a process that writes these names, and is not explored."""
     return f"{' or '.join(lines)} starts a process that writes {some_of(sorted(names))}: not explored"
 
 
 def nothing_seen(lived: Lived, hint: str) -> ChaosError:
-    """Return the error for a fault-free run without any point: what it did all the same, or that it did nothing."""
+    """Return the error for a fault-free run without any point; it names what the run did all the same."""
     told = [*map(not_explored, lived.written, lived.written.values()), *lived.unintercepted]
     if not lived.written and lived.started:
         told = [f"{some_of(lived.started)} starts a process, and nobody looks into that", *told]
