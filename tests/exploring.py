@@ -1,5 +1,6 @@
 """Explore an agent from a test, whatever comes of it."""
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,6 +67,16 @@ def two_folders(chaos: Any, folder: Path, own: str = "own") -> tuple[Path, Path]
     chaos.watch(shared)
     chaos.private(private)
     return shared, private
+
+
+def in_two_folders(run: Callable[[Path, Path], object]) -> Any:
+    """Return an agent whose `run` gets a watched folder, ``shared``, and a private one, ``own``."""
+
+    def explore(chaos: Any, folder: Path) -> None:
+        shared, own = two_folders(chaos, folder)
+        chaos.explore(run=lambda: run(shared, own))
+
+    return SimpleNamespace(explore=explore)
 
 
 def causes(result: Exploration) -> list[str]:

@@ -10,14 +10,13 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rollproof.values.exploration import Exploration
 from rollproof.values.faults import Fault
 
-from .exploring import explored, only, options, replayed, two_folders
+from .exploring import explored, in_two_folders, only, options, replayed
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pids need /proc")
 REUSED = "process.pid_reused"
@@ -57,18 +56,13 @@ WAYS: dict[str, Callable[[int], bool]] = {
 def agent(take: Callable[[Path], object], leave: Callable[[Path], object] = Path.unlink) -> Any:
     """Return an agent that takes a lock, writes a file, and leaves the lock."""
 
-    def explore(chaos: Any, folder: Path) -> None:
-        shared, own = two_folders(chaos, folder)
+    def run(shared: Path, own: Path) -> None:
+        kept = take(own / "lock")
+        (shared / "a").write_text("a")
+        leave(own / "lock")
+        del kept
 
-        def run() -> None:
-            kept = take(own / "lock")
-            (shared / "a").write_text("a")
-            leave(own / "lock")
-            del kept
-
-        chaos.explore(run=run)
-
-    return SimpleNamespace(explore=explore)
+    return in_two_folders(run)
 
 
 def trusting(is_alive: Callable[[int], bool]) -> Any:

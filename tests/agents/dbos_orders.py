@@ -5,10 +5,10 @@ result under that id; the application version is pinned, so that it recovers wha
 that leaves a workflow is its stored result: who wants it done after all rewinds it.
 """
 
-import contextlib
-
 import httpx
-from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos import DBOS, SetWorkflowID
+
+from .dbos_launch import launched
 
 SHOP = "https://api.shop.test"
 ORDER = "order-1"
@@ -38,23 +38,6 @@ def order(sku: str, keyed: bool) -> str:
     reserve(sku, f"{DBOS.workflow_id} reserves" if keyed else None)
     mail(f"Your {sku} is reserved.", f"{DBOS.workflow_id} is told" if keyed else None)
     return "reserved, and the customer knows"
-
-
-@contextlib.contextmanager
-def launched(database):
-    """Launch DBOS on this system database, which starts what an earlier process left pending."""
-    config: DBOSConfig = {
-        "name": "shop",
-        "system_database_url": f"sqlite:///{database}",
-        "application_version": "1",
-        "log_level": "ERROR",
-    }
-    DBOS(config=config)
-    DBOS.launch()
-    try:
-        yield
-    finally:
-        DBOS.destroy()
 
 
 def migrate(database):

@@ -12,6 +12,7 @@ import pytest
 
 from ..exploring import causes, explored, only, replayed
 from . import dbos_orders as orders
+from .dbos_launch import launched
 
 RESERVE, MAIL = (f"http.post:api.shop.test/{name}%dbos-executor-_0#1" for name in ("reservations", "mails"))
 
@@ -36,7 +37,7 @@ def _launched_before(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Launch it once here: what SQLAlchemy prepares at the first statement is prepared for all processes then."""
     database = tmp_path_factory.mktemp("dbos") / "dbos.sqlite"
     orders.migrate(database)
-    with orders.launched(database):
+    with launched(database):
         pass
 
 

@@ -3,29 +3,16 @@
 Two threads write: the event loop's, and aiosqlite's. What is found does not depend on which of them is faster.
 """
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from ..exploring import causes, explored, only, replayed
 from . import langgraph_async_reports as reports
+from .graphs import graph
 
 TWICE = ["twice: http.post:api.mail.test/mails in send_mail"]
 KILLED_AFTER_THE_MAIL = "process.kill@http.post:api.mail.test/mails#1:after"
-
-
-def agent(send: Callable[..., Any]) -> Any:
-    """Return the graph with one way to send, as `explored` takes it."""
-
-    def explore(chaos: Any, folder: Path) -> None:
-        own = folder / "agent"
-        own.mkdir()
-        chaos.private(own)
-        chaos.api("https://api.mail.test")
-        chaos.explore(run=lambda: reports.run(own / "checkpoints.db", send))
-
-    return SimpleNamespace(explore=explore)
+agent = partial(graph, reports.run)
 
 
 def test_an_effect_whose_checkpoint_was_not_stored_is_done_twice(tmp_path: Path) -> None:

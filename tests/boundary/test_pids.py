@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from rollproof.boundary.tearing import middle_of
 from rollproof.engine.lives import BIRTH, FIRST_STREAM
 from rollproof.values.exploration import Exploration
 
-from ..exploring import explored, only, two_folders
+from ..exploring import explored, in_two_folders, only
 from .stage import Stage
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the rule needs /proc")
@@ -163,11 +162,7 @@ def locking(form: Callable[[], str], *, right: bool = True) -> Any:
         (shared / "a").write_text("a")
         lock.unlink()
 
-    def explore(chaos: Any, folder: Path) -> None:
-        shared, own = two_folders(chaos, folder)
-        chaos.explore(run=lambda: run(shared, own))
-
-    return SimpleNamespace(explore=explore)
+    return in_two_folders(run)
 
 
 def numbers(result: Exploration) -> tuple[int, int, int, int]:
@@ -194,11 +189,7 @@ def test_a_pid_in_a_name_changes_no_number(tmp_path: Path) -> None:
             (shared / "a").write_text("a")
             mine.unlink()
 
-        def explore(chaos: Any, folder: Path) -> None:
-            shared, own = two_folders(chaos, folder)
-            chaos.explore(run=lambda: run(shared, own))
-
-        return SimpleNamespace(explore=explore)
+        return in_two_folders(run)
 
     names = ("lock.{}", "draft.{}.tmp", "worker_{}", "{}.lock", "a-{}")
     found = [explored(naming(name), tmp_path / str(n), **only("process.kill")) for n, name in enumerate(names)]

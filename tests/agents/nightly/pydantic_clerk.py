@@ -4,14 +4,13 @@ The model's requests are steps by `DBOSDurability`. A new process recovers what 
 under the workflow's id; one that an error ended is rewound to the step that failed.
 """
 
-import contextlib
-
-from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos import DBOS, SetWorkflowID
 from pydantic_ai import Agent
 from pydantic_ai.durable_exec.dbos import DBOSDurability
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
+from ..dbos_launch import launched
 from .shop import TASK, post
 
 ORDER = "order-1"
@@ -44,23 +43,6 @@ CLERKS = {False: clerk("clerk", False), True: clerk("careful-clerk", True)}
 async def order(keyed: bool) -> str:
     """Let the clerk take the order."""
     return (await CLERKS[keyed].run(TASK)).output
-
-
-@contextlib.contextmanager
-def launched(database):
-    """Launch DBOS on this system database, which starts what an earlier process left pending."""
-    config: DBOSConfig = {
-        "name": "shop",
-        "system_database_url": f"sqlite:///{database}",
-        "application_version": "1",
-        "log_level": "CRITICAL",
-    }
-    DBOS(config=config)
-    DBOS.launch()
-    try:
-        yield
-    finally:
-        DBOS.destroy()
 
 
 def prepare(own):
