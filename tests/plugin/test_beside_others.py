@@ -70,7 +70,7 @@ class Beside:
         self._monkeypatch.setenv("COVERAGE_FILE", "coverage-data")
 
 
-def explored(result: pytest.RunResult) -> None:
+def assert_explored(result: pytest.RunResult) -> None:
     """Check that one test passed, and that it explored."""
     result.assert_outcomes(passed=1)
     assert "1 points" in result.stdout.str().partition("= chaos =")[2], result.stdout.str()
@@ -82,7 +82,7 @@ def test_beside_one_that_claims_our_names(pytester: pytest.Pytester, beside: Bes
     beside(rival)
     pytester.makepyfile(test_it=TESTS)
     result = pytester.runpytest_subprocess("--rollproof")
-    explored(result)
+    assert_explored(result)
     assert result.stdout.str().count("of another plugin") == 1
 
 
@@ -93,7 +93,7 @@ def test_two_that_claim_one_name_cannot_start(pytester: pytest.Pytester, beside:
     both = pytester.runpytest_subprocess("-p", "no:rollproof")
     assert both.ret != 0
     assert "option dest 'chaos' already used" in both.stderr.str() + both.stdout.str()
-    explored(pytester.runpytest_subprocess("--rollproof", "-p", "no:ordeal"))
+    assert_explored(pytester.runpytest_subprocess("--rollproof", "-p", "no:ordeal"))
 
 
 @pytest.mark.parametrize("way", COMPANIONS)
@@ -101,7 +101,7 @@ def test_beside_what_everybody_has(pytester: pytest.Pytester, beside: Beside, wa
     """In any order, under a timeout, and without plugins that came with us."""
     beside("companions")
     pytester.makepyfile(test_it=TESTS)
-    explored(pytester.runpytest_subprocess("--rollproof", *COMPANIONS[way]))
+    assert_explored(pytester.runpytest_subprocess("--rollproof", *COMPANIONS[way]))
 
 
 @pytest.mark.parametrize("mark", ["asyncio", "anyio"])
@@ -109,7 +109,7 @@ def test_a_test_that_is_a_coroutine(pytester: pytest.Pytester, beside: Beside, m
     """The fixture explores from within the loop of pytest-asyncio and of anyio's plugin."""
     beside("companions")
     pytester.makepyfile(test_it=ASYNC.replace("MARK", mark))
-    explored(pytester.runpytest_subprocess("--rollproof", "--rollproof-faults=process.kill"))
+    assert_explored(pytester.runpytest_subprocess("--rollproof", "--rollproof-faults=process.kill"))
 
 
 def test_under_coverage(pytester: pytest.Pytester, beside: Beside) -> None:
@@ -118,5 +118,5 @@ def test_under_coverage(pytester: pytest.Pytester, beside: Beside) -> None:
     pytester.makepyfile(agent="def add(a, b):\n    return a + b\n")
     pytester.makepyfile(test_it=f"import agent\nassert agent.add(1, 2)\n{TESTS}")
     result = pytester.runpytest_subprocess("--rollproof", "--cov=agent", "--cov-report=term")
-    explored(result)
+    assert_explored(result)
     result.stdout.fnmatch_lines(["agent.py*100%*"])

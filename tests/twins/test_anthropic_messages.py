@@ -82,12 +82,12 @@ def _refused(document: Any, headers: dict[str, str] | None = None) -> tuple[int,
     return caught.value.status_code, body["error"]["type"], body["error"]["message"]
 
 
-def _post(document: Any, headers: dict[str, str] | None = None) -> None:
+def _post(document: Any, headers: dict[str, str] | None = None) -> Any:
     from rollproof.boundary import respx_seam
 
     undo = respx_seam.install(twin({"": "x"}).handle)
     try:
-        client().post("/v1/messages", cast_to=object, body=document, options={"headers": headers or {}})
+        return client().post("/v1/messages", cast_to=object, body=document, options={"headers": headers or {}})
     finally:
         undo()
 
@@ -145,7 +145,8 @@ def test_what_the_provider_takes_is_taken() -> None:
         [HI, {"role": "system", "content": "x"}],
         [HI, {**use, "content": []}],
     ):
-        _post({"model": "m", "max_tokens": 9, "messages": messages})
+        answer = _post({"model": "m", "max_tokens": 9, "messages": messages})
+        assert [block["text"] for block in answer["content"]] == ["x"]
 
 
 def test_its_version_is_asked_for() -> None:

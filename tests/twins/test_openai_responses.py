@@ -121,12 +121,12 @@ def test_it_refuses_what_the_provider_refuses(asked: Any, message: str, param: s
     assert param is None or body["param"] == param
 
 
-def _post(asked: Any) -> None:
+def _post(asked: Any) -> Any:
     from rollproof.boundary import respx_seam
 
     undo = respx_seam.install(ModelTwin({"": "x"}).handle)
     try:
-        client().post("/responses", cast_to=object, body=asked)
+        return client().post("/responses", cast_to=object, body=asked)
     finally:
         undo()
 
@@ -134,7 +134,8 @@ def _post(asked: Any) -> None:
 def test_calls_that_are_answered_in_another_order_are_taken() -> None:
     """Only what is missing is refused."""
     other = {**CALL, "call_id": "c2"}
-    _post({"model": "m", "input": [HI, CALL, other, {**OUTPUT, "call_id": "c2"}, OUTPUT]})
+    answer = _post({"model": "m", "input": [HI, CALL, other, {**OUTPUT, "call_id": "c2"}, OUTPUT]})
+    assert [part["text"] for item in answer["output"] for part in item["content"]] == ["x"]
 
 
 def test_what_it_does_not_answer_is_refused_clearly() -> None:
