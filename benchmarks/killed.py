@@ -114,10 +114,13 @@ class Trial:
 
 
 def trials(count: int, seed: int) -> Iterator[Trial]:
-    """Yield trials; each kind, signal and victim comes as often as any other."""
+    """Yield trials; each kind, signal and victim comes as often as any other, each two of them in every 15 trials."""
     dice = random.Random(seed)
-    ways = [(kind, number, both) for both in (False, True) for number in SIGNALS for kind in KINDS]
-    dice.shuffle(ways)
+    ways: list[tuple[str, signal.Signals, bool]] = []
+    for odd in (0, 1):
+        pairs = [(i, j) for i in range(len(KINDS)) for j in range(len(SIGNALS))]
+        dice.shuffle(pairs)
+        ways += [(KINDS[i], SIGNALS[j], (i + j) % 2 == odd) for i, j in pairs]
     for number in range(count):
         yield Trial(number, *ways[number % len(ways)], dice.randint(1, 40), dice.uniform(0.0, 0.05))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sqlite3
@@ -110,18 +111,17 @@ class Judge:
         self.before = self.look()
         child(Agent(agent.root, agent.gate).run)
         self.after = self.look()
-        self.seen: list[dict[str, Any]] = []
 
     def look(self) -> dict[str, Any]:
         """Give the watched world."""
         return outside(self.explorer.snapshot("shared", "outside"))
 
-    def is_new(self) -> bool:
-        """Say whether nobody saw this world before; recovery looks at nothing else, so once is enough."""
+    def is_new(self, met: list[dict[str, Any]]) -> bool:
+        """Say whether this world was not met, and is now; recovery looks at nothing else, so once is enough."""
         world = self.explorer.snapshot("shared", "outside", "own")
-        if world in self.seen:
+        if world in met:
             return False
-        self.seen.append(world)
+        met.append(world)
         return True
 
     def settled(self, why: str) -> bool:
@@ -142,15 +142,15 @@ def agent(request: pytest.FixtureRequest, explorer: Any, gate: Any) -> Agent:
     return made
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_single_fault_ends_before_or_after(agent: Agent, explorer: Any, child: Any, kind: str) -> None:
+def test_every_single_fault_ends_before_or_after(agent: Agent, explorer: Any, child: Any) -> None:
     """Whatever strikes wherever, recovery comes to one of two ends, stays there, and the task can be done again.
 
     An error that passes leaves nothing for recovery to do, once the run has started for sure.
     """
     judge, points = Judge(explorer, child, agent), explorer.points(agent.run)
+    met: list[dict[str, Any]] = []
     assert points > 25
-    for at in range(1, points + 1):
+    for kind, at in itertools.product(KINDS, range(1, points + 1)):
         explorer.restore("start")
         ended = child(agent.run, at, kind)
         if ended == "returned":
@@ -158,26 +158,29 @@ def test_every_single_fault_ends_before_or_after(agent: Agent, explorer: Any, ch
         if type(agent) is Agent and (kind == "error_once" or (kind == "error_after" and at > START)):
             assert judge.look() in (judge.before, judge.after), (kind, at)
             assert private_leftovers(explorer.root) == [], (kind, at)
-        if judge.is_new() and judge.settled(f"{kind} at {at}: {ended}"):
+        if judge.is_new(met) and judge.settled(f"{kind} at {at}: {ended}"):
             assert child(Agent(agent.root, agent.gate).run) == "returned"
             assert judge.look() == judge.after, (kind, at)
 
 
-@pytest.mark.parametrize("kind", ["kill_after", "error_once", "error_after"])
-def test_recovery_survives_its_own_death(agent: Agent, explorer: Any, child: Any, kind: str) -> None:
-    """After every kind of kill or error in `run`, recovery is struck at each of its points, and started again."""
+def test_recovery_survives_its_own_death(agent: Agent, explorer: Any, child: Any) -> None:
+    """After every kill or error in `run`, recovery is struck at each of its points, and comes to its end at last."""
     judge, points = Judge(explorer, child, agent), explorer.points(agent.run)
-    for at in range(1, points + 1):
-        explorer.restore("start")
-        child(agent.run, at, "error_lasting" if "error" in kind else "kill_before")
-        if not judge.is_new():
-            continue
-        explorer.save(f"struck-{at}")
-        ended = ""
-        for again in range(1, 100):
-            if ended == "returned":
-                break
-            explorer.restore(f"struck-{at}")
-            ended = child(agent.recover, again, kind)
-            if judge.is_new():
-                judge.settled(f"run at {at}, recover {kind} at {again}")
+    judged: list[dict[str, Any]] = []
+    for kind in ("kill_after", "error_once", "error_after"):
+        met: list[dict[str, Any]] = []
+        for at in range(1, points + 1):
+            explorer.restore("start")
+            child(agent.run, at, "error_lasting" if "error" in kind else "kill_before")
+            if not judge.is_new(met):
+                continue
+            explorer.save(f"{kind}-{at}")
+            for again in range(1, 100):
+                explorer.restore(f"{kind}-{at}")
+                ended, why = child(agent.recover, again, kind), f"run at {at}, recover {kind} at {again}"
+                if judge.is_new(met) and judge.is_new(judged):
+                    judge.settled(why)
+                if ended == "returned":
+                    break
+            assert ended == "returned", why
+    assert len(judged) > 10
