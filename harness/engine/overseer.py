@@ -1,4 +1,4 @@
-"""What serving a process needs of whoever starts it."""
+"""The part of the executor that serving a process needs."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -11,7 +11,7 @@ from .setting import Setting
 
 
 class Overseer(Protocol):
-    """What it needs of the executor."""
+    """The executor, as the one that serves a process sees it."""
 
     setting: Setting
     limits: Limits

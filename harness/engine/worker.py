@@ -1,7 +1,8 @@
-"""An error that leaves `run` in the process of a worker: that goes on, and calls again what it calls, in its memory.
+"""A worker's process goes on after an error has left `run`, and calls `recover`, or `run` again, in the same memory.
 
-A new process knows nothing of what an error left in the old one: a lock that names a living process, a cache, a
-connection in the middle of a transaction. So this end is never merged with that of a new process by the outside alone.
+A new process knows nothing of what the error left in the old one: a lock that names a living process, a cache, a
+connection in the middle of a transaction. So the end of a worker's process is never merged with that of a new one,
+though both left the same outside.
 Kin: the workers of Celery, RQ and arq, which catch what a task raises and take the next one, or the same one again.
 """
 
@@ -16,9 +17,9 @@ from .setting import Setting
 
 
 def again(setting: Setting, judge: Judge, plan: Sequence[Armed]) -> Again | None:
-    """Return what says from which world a worker goes on; None where there is none, or where it ends.
+    """Return the function that tells from which world a worker goes on; None where no worker does under this plan.
 
-    A worker ends with its process, and where it is interrupted or cancelled.
+    A worker ends when its process is killed, interrupted or cancelled.
     """
     ends = any(isinstance(a.strike, Kill) or (isinstance(a.strike, Fail) and _ends(a.strike.error)) for a in plan)
     return judge.again() if setting.worker and not ends else None
@@ -31,10 +32,10 @@ def _ends(error: BaseException) -> bool:
 def called_again(
     setting: Setting, executor: Executor, judge: Judge, life: Lived, plan: Sequence[Armed], *, trace: bool
 ) -> list[Lived]:
-    """Return a run that an error left and the calls that followed in its process; nothing where there was none.
+    """Return a run that an error left and the calls that followed in its process; empty where none followed.
 
-    Where that process had to end first, another one does the same until then. With `trace` the outside is looked at at
-    every point.
+    If that process had to end first (`Lived.apart`), another one repeats the run, and goes on. With `trace` the outside
+    is looked at at every point.
     """
     if life.apart or (trace and life.called_again):
         plan = tuple(plan)
@@ -51,9 +52,9 @@ def judged(
     plan: Sequence[Armed],
     restarted: Judgement,
 ) -> Judgement | None:
-    """Judge how a run ends that is called again in its process.
+    """Judge a run that is called again in its process.
 
-    None where it is not, and where that says nothing that `restarted`, by a new process, does not.
+    Returns None where it is not called again, and where the judgement equals `restarted`, that of a new process.
     """
     lives = called_again(setting, executor, judge, life, plan, trace=False)
     if not lives:
