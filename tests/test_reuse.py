@@ -35,7 +35,6 @@ from .test_mutants import agent, settings
 ALIKE = (
     "right_lock_of_a_dead_process",
     "right_resume_reads_its_notes",
-    "wrong_effect_twice_after_timeout",
     "wrong_key_counted_in_process",
     "wrong_lock_of_a_dead_recovery",
     "wrong_work_before_intent",
