@@ -36,12 +36,13 @@ from __future__ import annotations
 import shlex
 import smtplib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from email.message import EmailMessage
 from typing import Any
 
 from .audit import Post, Secret, deliver_signed, post_with_urllib
 from .canonical import sha256
+from .dead_letters import DeadLetters
 from .journal import Entry, Journal
 from .outbox import Message, Outbox, Send
 from .progress import Decision, Event
@@ -87,19 +88,40 @@ class Alerts:
         if event not in (Event.HANDED_OVER, Event.GAVE_UP):
             return
         entry = list(Journal(self._store).entries(run))[-1]
-        said = {"run": run, "person": entry.detail["person"], "reason": entry.detail["reason"]} | self._commands(run)
+        said = {"run": run, "person": entry.detail["person"], "reason": entry.detail["reason"]}
+        said |= self._commands(run, stuck=event is Event.GAVE_UP)
         body: dict[str, Any] = {"url": self._webhook, "event": said} if self._webhook else said
         self._outbox.add(f"alert:{run}", f"{run}:alert:{entry.seq}", TOPIC, body, at_once=True)
 
-    def _commands(self, run: str) -> dict[str, str]:
-        """Give what to type to look at a run and to hand it back, as it can be pasted into a shell of this machine."""
+    def _commands(self, run: str, *, stuck: bool) -> dict[str, str]:
+        """Give what to type to look at a run and to settle it, as it can be pasted into a shell of this machine."""
 
         def command(name: str, *words: str) -> str:
             database = str(self._store.path.absolute())
-            return shlex.join([sys.executable, "-m", "rollproof.runtime", name, database, run, *words])
+            return shlex.join([sys.executable, "-m", "rollproof.runtime", name, database, *words])
 
-        answers = {choice.value: command("hand-back", choice, "--agent", self._agent) for choice in Decision}
-        return {"show": command("show"), **answers}
+        if stuck:
+            letters = [each.key for each in DeadLetters(self._store).all() if (each.run, each.kind) == (run, "undo")]
+            answers = {"requeue": command("requeue", letters[0], "--agent", self._agent)}
+            answers["dismiss"] = "\n".join(command("dead-letters", key, "--dismiss") for key in letters)
+        else:
+            answers = {choice.value: command("hand-back", run, choice, "--agent", self._agent) for choice in Decision}
+        return {"show": command("show", run), **answers}
+
+
+def _answers(said: Mapping[str, Any]) -> str:
+    """Say what can be done, each with its command, in the folder in which the agent runs."""
+    if "requeue" in said:
+        by_hand = said["dismiss"].replace("\n", "\n    ")
+        return (
+            f"Once the cause is mended, have it undone again, in the folder in which the agent runs:\n\n"
+            f"    {said['requeue']}\n\nor undo it by hand, and say so, which frees the lock:\n\n    {by_hand}"
+        )
+    return (
+        "Give it back, in the folder in which the agent runs. Either let it go on, which repeats the step that "
+        "asked (what it has to know now goes behind it: --variables '{\"accepted\": true}'):\n\n"
+        f"    {said['go_on']}\n\nor have all of it undone:\n\n    {said['roll_back']}"
+    )
 
 
 def by_webhook(address: str, secret: Secret, post: Post = post_with_urllib) -> Send:
@@ -130,12 +152,7 @@ def by_email(
         letter["From"], letter["To"] = sender, addresses(said["person"])
         letter["Subject"] = f"Run {said['run']} needs you"
         letter["Message-ID"] = f"<{sha256(message.key)[:32]}@{sender.partition('@')[2]}>"
-        letter.set_content(
-            f"{said['reason']}\n\nLook at it:\n\n    {said['show']}\n\n"
-            "Give it back, in the folder in which the agent runs. Either let it go on, which repeats the step that "
-            "asked (what it has to know now goes behind it: --variables '{\"accepted\": true}'):\n\n"
-            f"    {said['go_on']}\n\nor have all of it undone:\n\n    {said['roll_back']}\n"
-        )
+        letter.set_content(f"{said['reason']}\n\nLook at it:\n\n    {said['show']}\n\n{_answers(said)}\n")
         with connect(host, port) as server:
             server.send_message(letter)
 
