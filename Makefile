@@ -119,6 +119,7 @@ report:  ## make allure-report/ of the results with the Allure 3 command line (n
 benchmarks: $(VENV)/ready  ## print ratios against brute force and against real processes
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/killed.py 300
+	$(BIN)/python benchmarks/workers.py 300
 
 clean:
 	rm -rf $(VENV) $(AGENTS) $(NIGHTLY) $(CREWAI) .venv-3.* $(RESULTS) .toxiproxy allure-report build *.egg-info

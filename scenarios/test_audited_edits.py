@@ -63,8 +63,9 @@ class Editor:
             httpx.delete(f"{INVOICES}/invoices/{found['id']}").raise_for_status()
 
     def tell(self) -> None:
-        """Tell the webhook: the work of the worker process."""
-        self.outbox.deliver({TOPIC: deliver_signed({f"{HOOK}/events": SECRET}, post)})
+        """Tell the webhook what is left, each when it is due: the work of the worker process."""
+        while self.outbox.wait({TOPIC}):
+            self.outbox.deliver({TOPIC: deliver_signed({f"{HOOK}/events": SECRET}, post)})
 
     def settle(self) -> None:
         """Settle what was left."""

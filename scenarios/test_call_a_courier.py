@@ -44,9 +44,10 @@ class Dispatch:
         delete_found(f"{WAREHOUSE}/reservations", run.id)
 
     def work(self) -> None:
-        """Send all that is ready: each topic has a worker of its own, which does this again and again."""
-        self.outbox.deliver({"courier": send_courier})
-        self.outbox.deliver({"mail": send_mail})
+        """Send all that is left, each when it is due: each topic has a worker of its own."""
+        for send in ({"courier": send_courier}, {"mail": send_mail}):
+            while self.outbox.wait(send):
+                self.outbox.deliver(send)
 
 
 def send_courier(message: Message) -> None:

@@ -44,8 +44,9 @@ class Clerk:
         return Saga(self.store, "contract", steps, companions=[self.outbox, alerts], person="ada")
 
     def tell(self) -> None:
-        """Deliver alerts: the work of the worker process."""
-        self.outbox.deliver({TOPIC: by_webhook(f"{PAGER}/alerts", SECRET, post)})
+        """Deliver alerts, each when it is due: the work of the worker process."""
+        while self.outbox.wait({TOPIC}):
+            self.outbox.deliver({TOPIC: by_webhook(f"{PAGER}/alerts", SECRET, post)})
 
 
 def saga(store: Store) -> Saga:

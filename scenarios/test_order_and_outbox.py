@@ -42,8 +42,9 @@ class OrderDesk:
             httpx.delete(f"{url}/{found['id']}").raise_for_status()
 
     def work(self) -> None:
-        """Send what is ready: the worker process does this again and again."""
-        self.outbox.deliver({"mail": send})
+        """Send all that is left, each when it is due: what the worker process does."""
+        while self.outbox.wait({"mail"}):
+            self.outbox.deliver({"mail": send})
 
 
 def send(message: Message) -> None:

@@ -38,7 +38,7 @@ def write(own: Path) -> str:
 def deliver(store: Store) -> str:
     """Let the worker look until nothing is left to try."""
     outbox = Outbox(store, max_attempts=3)
-    for _ in range(4):
+    while outbox.wait({"mail"}):
         try:
             outbox.deliver({"mail": send})
         except Undelivered as failure:

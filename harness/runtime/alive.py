@@ -8,13 +8,15 @@ A lease alone says how long to wait for somebody who may be dead. This says who 
 can ask at once, whatever killed the holder (SIGKILL, too), and no clock and no process id is believed. A paused process
 lives; for it there is the end of its lease.
 
-The locks are open file description locks (Linux 3.15) on single bytes of one empty file beside the database, the byte
-whose number is the token. Where the system has none nothing is proved, and the lease alone decides. The file stays, as
-a database's log does: who deletes it while an agent runs takes its proof of life away.
+The locks are open file description locks (Linux 3.15) on single bytes of one empty file beside the database: the byte
+whose number is the token, or that the hash of a text stands for. A child that was forked meanwhile holds them, too.
+Where system or file system has none nothing is proved, and the lease alone decides. The file stays, as a database's log does: who
+deletes it while an agent runs takes its proof of life away.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
@@ -22,7 +24,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from .canonical import sha256
+
 _SET, _GET = getattr(fcntl, "F_OFD_SETLK", None), getattr(fcntl, "F_OFD_GETLK", None)
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What a file system says that has no such locks."""
 _FLOCK = "hhqqi0q"
 """The layout of `struct flock`: type, whence, start, length, process."""
 
@@ -34,7 +40,7 @@ class Alive:
         """Name the database; the file beside it is made when a token is first held."""
         self._path = database.with_name(f"{database.name}.alive")
         self._handle: int | None = None
-        self._held: set[int] = set()
+        self._held: set[int | str] = set()
 
     def __enter__(self) -> Self:
         """Hold nothing yet."""
@@ -53,25 +59,39 @@ class Alive:
         if handle is not None:
             os.close(handle)
 
-    def hold(self, token: int) -> None:
+    def hold(self, token: int | str) -> None:
         """Show that this process works under a token; call it before anybody can learn of the token.
 
         Raises:
             OSError: The file cannot be made, or another process holds the token.
         """
-        if _SET is not None:
+        if _SET is None:
+            return
+        try:
             fcntl.fcntl(self._opened(), _SET, _region(fcntl.F_WRLCK, token))
             self._held.add(token)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
 
-    def is_held(self, token: int) -> bool | None:
+    def is_held(self, token: int | str) -> bool | None:
         """Say whether a living process holds a token; None where the system cannot tell."""
         if _GET is None:
             return None
         if token in self._held:
             return True
-        if self._handle is None and not self._path.exists():
+        try:
+            handle = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
             return False
-        found = fcntl.fcntl(self._opened(), _GET, _region(fcntl.F_WRLCK, token))
+        try:
+            found = fcntl.fcntl(handle, _GET, _region(fcntl.F_WRLCK, token))
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            return None
+        finally:
+            os.close(handle)
         return bool(struct.unpack(_FLOCK, found)[0] != fcntl.F_UNLCK)
 
     def _opened(self) -> int:
@@ -80,5 +100,6 @@ class Alive:
         return self._handle
 
 
-def _region(kind: int, token: int) -> bytes:
-    return struct.pack(_FLOCK, kind, os.SEEK_SET, token, 1, 0)
+def _region(kind: int, token: int | str) -> bytes:
+    byte = token if isinstance(token, int) else int(sha256(token)[:15], 16)
+    return struct.pack(_FLOCK, kind, os.SEEK_SET, byte, 1, 0)

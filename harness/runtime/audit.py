@@ -66,7 +66,16 @@ class Change:
 
 
 class WebhookRefused(Exception):
-    """A webhook did not take an event; it will be told again."""
+    """A webhook did not take an event; it will be told again.
+
+    `status_code` is what it answered, but not 401 or 403: that one receiver knows another secret says nothing of the
+    others, and stops no worker.
+    """
+
+    def __init__(self, address: str, status: int) -> None:
+        """Keep who answered what."""
+        super().__init__(f"{address} answered {status}")
+        self.status_code = None if status in (401, 403) else status
 
 
 class BadSignature(Exception):
@@ -153,7 +162,7 @@ def deliver_signed(secrets: Mapping[str, Secret], post: Post = post_with_urllib)
         }
         status = post(address, body, headers)
         if not 200 <= status < 300:
-            raise WebhookRefused(f"{address} answered {status}")
+            raise WebhookRefused(address, status)
 
     return send
 

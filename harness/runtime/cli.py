@@ -18,6 +18,7 @@ import json
 import os
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,7 +27,7 @@ from .dead_letters import DeadLetters
 from .handover import owner_of
 from .journal import Journal, JournalBroken
 from .locks import Leases
-from .outbox import Outbox
+from .outbox import Message, Outbox, State
 from .progress import Decision, Progress, all_runs, is_transition, progress_of
 from .rehearsal import rehearse
 from .retention import Retention
@@ -90,7 +91,7 @@ def _show(store: Store, given: argparse.Namespace, out: TextIO) -> int:
         detail = " ".join(f"{name}={_short(value)}" for name, value in entry.detail.items())
         print(f"{entry.seq:6} {entry.at} {mark} {entry.event:12} {detail}".rstrip(), file=out)
     for message in Outbox(store).messages(run):
-        print(f"outbox {message.key} {message.state} to {message.topic}", file=out)
+        print(f"outbox {message.key} {message.state} to {message.topic}{_tried(message)}", file=out)
     for letter in DeadLetters(store).all():
         if letter.run == run:
             print(f"dead   {letter.key} ({letter.kind}): {letter.reason}", file=out)
@@ -320,6 +321,13 @@ def _why(path: Path) -> str:
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
         return "; it lies on a disk or in a folder that cannot be written: looking works, acting does not"
     return ""
+
+
+def _tried(message: Message) -> str:
+    if not message.attempts or message.state is not State.SENDING:
+        return ""
+    next_s = max(0.0, message.due_at - time.time())
+    return f", tried {message.attempts} times" + ("" if message.owner else f", next in {next_s:.0f} s")
 
 
 def _at(progress: Progress) -> str:

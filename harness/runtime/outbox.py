@@ -1,33 +1,61 @@
-"""Intentions in a table, and a worker that carries them out: at least once, with a key that makes it once.
+"""Intentions in a table, and workers that carry them out: at least once, with a key that makes it once.
 
 An agent does not mail; it writes that it wants to, in the transaction of its own work. States of a message:
 
     (nothing) ─add→ HELD ─the run completes→ READY ─claim→ SENDING ─the other side has it→ SENT
-                     │            (add, at_once)→┘             └─it failed too often→ a dead letter
-                     └─the run is abandoned→ (nothing)
+                     │            (add, at_once)→┘           │ └─it failed: due again after a pause─┐
+                     │                                       │←──────────────claim──────────────────┘
+                     └─the run is abandoned→ (nothing)       └─it failed too often→ a dead letter
 
 - A message of a run waits for the end of the run, so that rolling back is deleting. One that is added `at_once` does
-  not; if its run is abandoned and it may have been sent, its `cancel` message is sent after it, when nothing is on its
-  way any more that could arrive behind it. Where it has none it is not sent again, and a dead letter of the kind
-  `irreversible` says what cannot be taken back. One that was a dead letter already may have been sent, too.
+  not; if its run is abandoned and it may have been sent, its cancellation is sent after it. Where it has none it is not
+  sent again, and a dead letter of the kind `irreversible` says what cannot be taken back. One that was a dead letter
+  already may have been sent, too.
 - A message is SENDING before it is sent: after a crash nobody knows, so it is sent again, with the same key. The other
   side must know idempotency keys (or the message must be harmless twice).
-- A failed delivery is counted; after `max_attempts` the message is a dead letter, and the ones after it go on.
 - A worker may deliver some topics only; the others wait for theirs.
+
+Any number of workers, in as many processes, may deliver from one outbox:
+
+- A worker *claims* a message in one transaction: a token that only this call of `deliver` has is its `owner`, and
+  `due_at` the deadline. The others leave it alone until the owner is proven dead (`alive`), which they see at once,
+  or the deadline has passed.
+- A worker that is paused in the middle of a transaction keeps the others waiting, as SQLite does.
+- A worker whose claim has passed on records nothing: each of its updates asks for its own token. What it still sends,
+  paused before and awake now, has the key of the message.
+- The messages of one run and topic are sent one after the other, in their order; several workers share the runs. One
+  that failed does not hold up those behind it.
+- A cancellation is sent when its message is settled: SENT, or given up. Until then some worker may be sending it. A
+  dead or late owner settles nothing: the message is sent again with its key, by somebody else, and then cancelled.
+  So what a late owner sends behind the cancellation has a key that the service has answered: it is no second message
+  for a service that knows keys. A message that has no answer is not given up while a late owner of it lives. (Only
+  where a life cannot be proven can the try of a late owner be the first one to get through, behind the cancellation.)
+
+What a failure means `classify` says:
+
+- It may pass (a timeout, 429, 503): the message is due again after a pause that doubles, with full jitter, or when
+  Retry-After says. It is given up when it has failed for `give_up_after_s`, and `max_attempts` times: an outage makes
+  no dead letters.
+- It will not pass (422, a bug in the worker): the message is due at once, and given up after `max_attempts` of these.
+- Nothing will work (401): `deliver` stops, and nothing is counted.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
+from .alive import Alive
 from .canonical import canonical
 from .dead_letters import DeadLetter, DeadLetters
 from .progress import Event
-from .retry import Verdict, classify
+from .retry import Verdict, classify, pause_s
 from .store import Storage
 
 
@@ -42,7 +70,22 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One intention: `key` makes it once, `topic` says who delivers it, `body` is JSON and holds no secret."""
+    """One intention, as its row has it.
+
+    Attributes:
+        key: makes it once.
+        topic: says who delivers it.
+        body: JSON that holds no secret.
+        state: SENDING is also what was tried before and will be tried again: it may have been sent.
+        attempts: how many tries failed.
+        cancels: the body of its cancellation, JSON; empty where it has none.
+        behind: the key of the message that is settled before this one is sent; empty where there is none.
+        owner: the token of the claim under which a worker sends it now; empty where nobody does.
+        due_at: when it may be tried next, in seconds since 1970; of a claimed one the deadline of the claim.
+        refused: how many of the tries failed with an error that will not pass.
+        late: the tokens of claims that ran out, whose workers live and may still send it.
+        failing_since: when the first try failed with an error that may pass; 0 where none did, or it is sent.
+    """
 
     key: str
     run: str
@@ -51,30 +94,65 @@ class Message:
     state: State = State.HELD
     attempts: int = 0
     cancels: str = ""
+    behind: str = ""
+    owner: str = ""
+    due_at: float = 0.0
+    refused: int = 0
+    failing_since: float = 0.0
+    late: str = ""
 
 
 class Undelivered(Exception):
-    """Some messages did not get through; `problems` are the errors, in the order of the messages."""
+    """Some messages did not get through.
 
-    def __init__(self, problems: Sequence[Exception]) -> None:
+    Attributes:
+        problems: the errors, in the order of the messages.
+        next_due: when the next message of these topics may be tried (`Outbox.next_due`).
+    """
+
+    def __init__(self, problems: Sequence[Exception], next_due: float | None = None) -> None:
         """Keep the errors, of which there is at least one."""
         super().__init__("; ".join(f"{type(problem).__name__}: {problem}" for problem in problems))
-        self.problems = tuple(problems)
+        self.problems, self.next_due = tuple(problems), next_due
 
 
 Send = Callable[[Message], None]
 CANCEL = ":cancel"
-"""What the key of a message that takes another one back has behind the key of that one."""
-_COLUMNS = "key, run, topic, body, state, attempts, cancels"
+"""What the key of a cancellation has behind the key of its message."""
+_COLUMNS = "key, run, topic, body, state, attempts, cancels, behind, owner, due_at, refused, failing_since, late"
+_OPEN = "state IN ('ready', 'sending')"
+_FREE = f"""NOT EXISTS (SELECT 1 FROM outbox AS first WHERE first.key = message.behind AND first.{_OPEN})
+    AND NOT EXISTS (SELECT 1 FROM outbox AS first WHERE first.{_OPEN} AND first.topic = message.topic
+        AND first.owner > '' AND first.run = message.run AND +first.rowid < message.rowid)"""
+"""Of an open row `message`: the one that it follows is settled, and no earlier one of its run and topic is claimed."""
 
 
 class Outbox:
     """The messages of one database; a companion of a saga, whose transitions release and withdraw them."""
 
-    def __init__(self, store: Storage, *, max_attempts: int = 5) -> None:
-        """Use the database of `store`; nothing is opened or written."""
-        self._store = store
-        self._max_attempts = max_attempts
+    def __init__(
+        self,
+        store: Storage,
+        *,
+        max_attempts: int = 5,
+        give_up_after_s: float = 24 * 3600.0,
+        claim_s: float = 60.0,
+        first_s: float = 0.5,
+        most_s: float = 300.0,
+    ) -> None:
+        """Use the database of `store`; nothing is opened or written.
+
+        Args:
+            store: The database.
+            max_attempts: After how many tries with an error that will not pass a message is given up.
+            give_up_after_s: For how long a message fails at least, with errors that may pass, before it is given up.
+            claim_s: How long a worker has for one message: more than the time limits of its sender.
+            first_s: The longest pause after the first failure that may pass; doubled each time.
+            most_s: The longest of these pauses, where Retry-After asks for no longer one.
+        """
+        self._store, self._alive = store, Alive(store.path)
+        self._max_attempts, self._give_up_after_s, self._claim_s = max_attempts, give_up_after_s, claim_s
+        self._first_s, self._most_s = first_s, most_s
 
     def add(
         self,
@@ -98,10 +176,10 @@ class Outbox:
             at_once: Whether it goes out before its run is complete.
             cancel: The body of the message that takes it back, sent under the same topic, if that is possible.
         """
-        if key in DeadLetters(self._store):
-            return
         cancels = canonical(dict(cancel)) if cancel is not None else ""
-        self._put(key, run, topic, canonical(dict(body)), State.READY if at_once else State.HELD, cancels)
+        state = State.READY if at_once else State.HELD
+        if key not in DeadLetters(self._store):
+            self._put(Message(key, run, topic, body, state, cancels=cancels))
 
     def follow(self, run: str, event: Event) -> None:
         """Release the messages of a run with its completion; take them back when it is abandoned."""
@@ -116,7 +194,13 @@ class Outbox:
         return [_message(row) for row in self._store.read(query, run, run)]
 
     def deliver(self, send: Mapping[str, Send]) -> int:
-        """Send what is ready, in order, and say how many got through: the work of the worker process.
+        """Send once what is due, in order, and say how many got through: the work of a worker.
+
+            while outbox.wait(send):
+                try:
+                    outbox.deliver(send)
+                except Undelivered as failed:
+                    log(failed.problems)
 
         Args:
             send: For each topic who delivers it; messages of other topics are left alone. It raises where it failed; a
@@ -127,27 +211,53 @@ class Outbox:
             Exception: One failed in a way that no other call will survive, such as a revoked key. It is not the
                 message's fault: it is not counted, and no other is tried.
         """
-        sent, problems = 0, []
-        for message in self.messages():
-            if message.state not in (State.READY, State.SENDING) or message.topic not in send:
-                continue
-            if message.key.endswith(CANCEL) and self._is_on_its_way(message.key.removesuffix(CANCEL)):
-                continue
-            if message.state is State.READY and not self._change(message, State.SENDING):
-                continue
-            try:
-                send[message.topic](message)
-            except Exception as error:
-                if classify(error) is Verdict.STOP:
-                    raise
-                problems.append(error)
-                self._failed(message, type(error).__name__)
-            else:
-                self._change(message, State.SENT)
-                sent += 1
+        due = self._due(send)
+        if not due:
+            return 0
+        token, keys, sent, problems = uuid.uuid4().hex, iter(due), 0, list[Exception]()
+        record: Callable[[], bool] = bool
+        with Alive(self._store.path) as alive:
+            alive.hold(token)  # before a claim can be seen, and until the last one is recorded
+            while True:
+                with self._store.transaction():  # the end of one and the claim of the next: half as many
+                    sent += record()
+                    message = self._claim(keys, token)
+                if message is None:
+                    break
+                try:
+                    send[message.topic](message)
+                    record = partial(self._sent, message)
+                except Exception as error:
+                    record = partial(self._failed, message, error)
+                    if classify(error) is Verdict.STOP:
+                        with self._store.transaction():
+                            record()
+                        raise
+                    problems.append(error)
         if problems:
-            raise Undelivered(problems)
+            raise Undelivered(problems, self.next_due(send))
         return sent
+
+    def next_due(self, topics: Iterable[str]) -> float | None:
+        """Say when a message of some topics may be tried next, in seconds since 1970; None where none is left to send.
+
+        What another worker has claimed is due at its deadline, or now if that worker is dead.
+        """
+        chosen = tuple(topics)
+        query = f"SELECT owner, MIN(due_at) FROM outbox AS message WHERE {_among(chosen)} AND {_FREE} GROUP BY owner"
+        claims = self._store.read(query, *chosen)
+        return min((0.0 if self._is_abandoned(owner) else due_at for owner, due_at in claims), default=None)
+
+    def wait(self, topics: Iterable[str], look_s: float = 1.0) -> bool:
+        """Sleep until a message of some topics is due, no longer than `look_s`; false, at once, where none is left.
+
+        A message that somebody adds meanwhile does not wake the sleeper: a worker that goes on for ever waits again.
+        """
+        due_at = self.next_due(topics)
+        if due_at is None:
+            return False
+        time.sleep(max(0.0, min(look_s, due_at - time.time())))
+        return True
 
     def requeue(self, key: str) -> None:
         """Make a dead letter of ours a message again, with the same key and all its attempts before it.
@@ -158,67 +268,112 @@ class Outbox:
         letters = DeadLetters(self._store)
         letter = letters.find(key)
         with self._store.transaction():
-            letters.remove(key)
-            body, cancels = canonical(letter.input["body"]), letter.input["cancels"]
-            self._put(key, letter.run, letter.input["topic"], body, State.READY, cancels)
+            if letters.remove(key):
+                self._put(_buried(letter))
 
-    def _put(self, key: str, run: str, topic: str, body: str, state: State, cancels: str) -> None:
-        put = f"INSERT OR IGNORE INTO outbox ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, 0, ?)"
-        self._store.write(put, key, run, topic, body, state, cancels)
+    def _put(self, message: Message) -> None:
+        put = f"INSERT OR IGNORE INTO outbox ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, 0, ?, ?, '', 0, 0, 0, '')"
+        body = canonical(dict(message.body))
+        given = (message.key, message.run, message.topic, body, message.state, message.cancels, message.behind)
+        self._store.write(put, *given)
 
-    def _is_on_its_way(self, key: str) -> bool:
-        """Say whether the message with this key may still be sent."""
-        return bool(self._store.read("SELECT 1 FROM outbox WHERE key = ? AND state IN ('ready', 'sending')", key))
+    def _due(self, topics: Iterable[str]) -> list[str]:
+        """Give the keys of what may be due now, in order; the claim of each looks again."""
+        chosen, now = tuple(topics), time.time()
+        query = f"SELECT key, owner, due_at FROM outbox WHERE {_among(chosen)} AND (due_at <= ? OR owner > '')"
+        rows = self._store.read(f"{query} ORDER BY rowid", *chosen, now)
+        return [key for key, owner, due_at in rows if due_at <= now or self._is_abandoned(owner)]
 
-    def _change(self, message: Message, state: State) -> bool:
-        """Move a message on from READY or SENDING; false where somebody took it away in the meantime."""
-        with self._store.transaction():
-            update = "UPDATE outbox SET state = ? WHERE key = ? AND state IN ('ready', 'sending')"
-            return bool(self._store.write(update, state, message.key))
+    def _claim(self, keys: Iterator[str], token: str) -> Message | None:
+        """Make the next message that can be had this worker's for `claim_s`; None where there is no more."""
+        query = f"SELECT {_COLUMNS} FROM outbox AS message WHERE key = ? AND {_OPEN} AND {_FREE}"
+        for key in keys:
+            for message in map(_message, self._store.read(query, key)):
+                if message.due_at <= time.time() or self._is_abandoned(message.owner):
+                    late = " ".join(filter(self._alive.is_held, f"{message.late} {message.owner}".split()))
+                    deadline = time.time() + self._claim_s
+                    update = "UPDATE outbox SET state = ?, owner = ?, due_at = ?, late = ? WHERE key = ?"
+                    self._store.write(update, State.SENDING, token, deadline, late, key)
+                    return replace(message, state=State.SENDING, owner=token, due_at=deadline, late=late)
+        return None
 
-    def _failed(self, message: Message, reason: str) -> None:
-        """Count a failure; the last one makes a dead letter of a message, unless another one takes it back."""
-        attempts = message.attempts + 1
-        with self._store.transaction():
-            if attempts < self._max_attempts:
-                update = "UPDATE outbox SET attempts = ? WHERE key = ? AND state = 'sending'"
-                self._store.write(update, attempts, message.key)
-                return
-            deleted = self._store.write("DELETE FROM outbox WHERE key = ? AND state = 'sending'", message.key)
-            if deleted and not self._is_on_its_way(message.key + CANCEL):
-                self._bury(message, "message", reason, attempts)
+    def _is_abandoned(self, owner: str) -> bool:
+        """Say whether the worker that made a claim is proven dead."""
+        return owner != "" and self._alive.is_held(owner) is False
+
+    def _is_open(self, key: str) -> bool:
+        """Say whether the message with this key is still to be sent."""
+        return bool(self._store.read(f"SELECT 1 FROM outbox WHERE key = ? AND {_OPEN}", key))
+
+    def _sent(self, message: Message) -> bool:
+        """Record that a message of ours got through; false where the claim has passed on."""
+        update = "UPDATE outbox SET state = ?, owner = '', due_at = 0, failing_since = 0 WHERE key = ? AND owner = ?"
+        return bool(self._store.write(update, State.SENT, message.key, message.owner))
+
+    def _failed(self, message: Message, error: Exception) -> bool:
+        """Record a failure of a message of ours; the last one makes a dead letter, unless it is to be cancelled."""
+        verdict, now = classify(error), time.time()
+        attempts = message.attempts + (verdict is not Verdict.STOP)
+        refused = message.refused + (verdict is Verdict.ROLL_BACK)
+        since, due_at, given_up = message.failing_since, 0.0, refused >= self._max_attempts
+        pause = min(pause_s(error, attempts, self._first_s, self._most_s), max(self._give_up_after_s, self._most_s))
+        if verdict is Verdict.RETRY:
+            since, due_at = since or now, now + pause
+            given_up = attempts >= self._max_attempts and now - since >= self._give_up_after_s
+        if given_up and any(map(self._alive.is_held, message.late.split())):  # one of these may still get through
+            given_up, due_at = False, now + pause
+        if given_up and verdict is not Verdict.STOP:
+            deleted = self._store.write("DELETE FROM outbox WHERE key = ? AND owner = ?", message.key, message.owner)
+            if deleted and not self._is_open(message.key + CANCEL):
+                self._bury(message, "message", type(error).__name__, attempts)
+        else:
+            update = """UPDATE outbox SET attempts = ?, refused = ?, failing_since = ?, owner = '', due_at = ?
+                WHERE key = ? AND owner = ?"""
+            self._store.write(update, attempts, refused, since, due_at, message.key, message.owner)
+        return False
 
     def _withdraw(self, run: str) -> None:
-        """Delete what was not sent; take back what may have been, dead letters too."""
-        self._store.write("DELETE FROM outbox WHERE run = ? AND state IN (?, ?)", run, State.HELD, State.READY)
+        """Delete what was not sent; take back what may have been, dead letters too. Cancellations stay."""
+        delete = "DELETE FROM outbox WHERE run = ? AND state IN (?, ?) AND behind = ''"
+        self._store.write(delete, run, State.HELD, State.READY)
         for message in self.messages(run):
             self._take_back(message, message.attempts + 1)
         letters = DeadLetters(self._store)
         for letter in letters.all():
-            if letter.run == run and letter.kind == "message":
+            if letter.run == run and letter.kind == "message" and not letter.input["behind"]:
                 letters.remove(letter.key)
                 self._take_back(_buried(letter), letter.attempts)
 
     def _take_back(self, message: Message, attempts: int) -> None:
-        """Let the message that cancels one follow it; where there is none, send it no more and report it."""
-        if message.cancels:
-            self._put(message.key + CANCEL, message.run, message.topic, message.cancels, State.READY, "")
-            self._store.write("UPDATE outbox SET cancels = '' WHERE key = ?", message.key)
-        elif not message.key.endswith(CANCEL):
+        """Let its cancellation follow a message; where there is none, send it no more and report it."""
+        if message.behind:
+            return
+        key = message.key + CANCEL
+        if not message.cancels:
             self._bury(message, "irreversible", "Sent" if message.state is State.SENT else "MaybeSent", attempts)
-            self._store.write("UPDATE outbox SET state = ? WHERE key = ?", State.SENT, message.key)
+            update = "UPDATE outbox SET state = ?, owner = '', due_at = 0 WHERE key = ?"
+            self._store.write(update, State.SENT, message.key)
+        elif key not in DeadLetters(self._store):
+            body = json.loads(message.cancels)
+            self._put(Message(key, message.run, message.topic, body, State.READY, behind=message.key))
 
     def _bury(self, message: Message, kind: str, reason: str, attempts: int) -> None:
-        content = {"topic": message.topic, "body": dict(message.body), "cancels": message.cancels}
+        names = ("topic", "body", "cancels", "behind")
+        content = {name: getattr(message, name) for name in names}
         DeadLetters(self._store).add(DeadLetter(message.key, message.run, kind, content, reason, attempts))
+
+
+def _among(topics: Sequence[str]) -> str:
+    """Say in SQL that a row is open and of one of these topics."""
+    return f"{_OPEN} AND topic IN ({', '.join('?' * len(topics))})"
 
 
 def _buried(letter: DeadLetter) -> Message:
     """Give the message that a dead letter was."""
-    topic, body, cancels = (letter.input[name] for name in ("topic", "body", "cancels"))
-    return Message(letter.key, letter.run, topic, body, State.SENDING, letter.attempts, cancels)
+    topic, body, cancels, behind = (letter.input[name] for name in ("topic", "body", "cancels", "behind"))
+    return Message(letter.key, letter.run, topic, body, State.SENDING, letter.attempts, cancels, behind)
 
 
 def _message(row: tuple[Any, ...]) -> Message:
-    key, run, topic, body, state, attempts, cancels = row
-    return Message(key, run, topic, json.loads(body), State(state), attempts, cancels)
+    key, run, topic, body, state, *rest = row
+    return Message(key, run, topic, json.loads(body), State(state), *rest)

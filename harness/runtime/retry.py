@@ -48,8 +48,8 @@ USED = "used"
 """The event of the journal that says what a kept budget has used."""
 
 PASSING_NAMES = ("Timeout", "ConnectionError", "TransportError", "gaierror",
-                 "IncompleteRead", "ChunkedEncodingError", "ClientPayloadError")  # fmt: skip
-"""Parts of the names of error classes of HTTP and model clients that say that a try may get through later."""
+                 "IncompleteRead", "ChunkedEncodingError", "ClientPayloadError", "ServerDisconnected")  # fmt: skip
+"""Parts of the names of error classes of HTTP, mail and model clients that say that a try may get through later."""
 
 
 class Verdict(StrEnum):
@@ -98,6 +98,8 @@ def classify(error: BaseException) -> Verdict:
     if status is not None:
         passing = status in (408, 425, 429) or status >= 500
         return Verdict.STOP if is_refused_key(error) else Verdict.RETRY if passing else Verdict.ROLL_BACK
+    if 400 <= getattr(error, "smtp_code", 0) < 500:  # smtplib: "transient negative completion"
+        return Verdict.RETRY
     reason = getattr(error, "reason", None)  # urllib says with its URLError what stopped it
     if isinstance(reason, Exception):
         return classify(reason)
@@ -269,22 +271,30 @@ class Retry:
                     budget.refuse(credential, error)
                 if classify(error) is not Verdict.RETRY or attempt == self.attempts:
                     raise
-                pause_s = self._pause_s(error, attempt)
-                if pause_s > self.most_s:
+                wait_s = pause_s(error, attempt, self.first_s, self.most_s)
+                if wait_s > self.most_s:
                     raise
                 try:
-                    budget.check(name, pause_s)
+                    budget.check(name, wait_s)
                 except BudgetSpent as spent:
                     raise spent from error
-                time.sleep(pause_s)
+                time.sleep(wait_s)
         raise AssertionError("a Retry has at least one attempt")
 
-    def _pause_s(self, error: Exception, attempt: int) -> float:
-        """Obey Retry-After; else draw from zero to twice the last limit (full jitter)."""
-        asked = retry_after_s(error)
-        if asked is not None:
-            return asked
-        return random.uniform(0.0, min(self.most_s, self.first_s * 2.0 ** (attempt - 1)))
+
+def pause_s(error: BaseException, attempt: int, first_s: float, most_s: float) -> float:
+    """Say how long to wait after a failure: obey Retry-After; else draw up to a limit that doubles (full jitter).
+
+    Args:
+        error: What failed.
+        attempt: How many tries have failed by now, from 1.
+        first_s: The limit after the first one.
+        most_s: The highest limit.
+    """
+    asked = retry_after_s(error)
+    if asked is not None:
+        return asked
+    return random.uniform(0.0, min(most_s, first_s * 2.0 ** min(attempt - 1, 64)))  # 2.0 ** 1024 is an error
 
 
 def retry_after_s(error: BaseException) -> float | None:

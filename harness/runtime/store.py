@@ -44,7 +44,9 @@ TABLES = {
     "leases": "name TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL, expires_at REAL NOT NULL",
     "tokens": "id INTEGER PRIMARY KEY, token INTEGER NOT NULL",
     "outbox": "key TEXT PRIMARY KEY, run TEXT NOT NULL, topic TEXT NOT NULL, body TEXT NOT NULL, "
-    "state TEXT NOT NULL, attempts INTEGER NOT NULL, cancels TEXT NOT NULL",
+    "state TEXT NOT NULL, attempts INTEGER NOT NULL, cancels TEXT NOT NULL, behind TEXT NOT NULL, "
+    "owner TEXT NOT NULL, due_at REAL NOT NULL, refused INTEGER NOT NULL, failing_since REAL NOT NULL, "
+    "late TEXT NOT NULL",
     "dead_letters": "key TEXT PRIMARY KEY, run TEXT NOT NULL, kind TEXT NOT NULL, input TEXT NOT NULL, "
     "reason TEXT NOT NULL, attempts INTEGER NOT NULL",
     "moves": "place TEXT PRIMARY KEY, staged TEXT NOT NULL, sha256 TEXT NOT NULL",
@@ -55,13 +57,13 @@ TABLES = {
 }
 """The columns of each table of this layout."""
 INDEXES = {
-    "journal": "run",
-    "leases": "holder",
-    "outbox": "run",
-    "dead_letters": "run",
-    "ended": "seq",
+    "journal": ("journal (run)",),
+    "leases": ("leases (holder)",),
+    "outbox": ("outbox (run)", "outbox (topic, owner, due_at) WHERE state IN ('ready', 'sending')"),
+    "dead_letters": ("dead_letters (run)",),
+    "ended": ("ended (seq)",),
 }
-"""What is looked for in each table beside its key, so that no run costs more the more there were before it."""
+"""What finds a few rows of a table that only grows."""
 
 _WRITTEN = re.compile(r"(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM) (\w+)", re.IGNORECASE)
 
@@ -214,5 +216,5 @@ class Store:
         known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
         if table in TABLES and not connection.execute(known, (table,)).fetchone():
             connection.execute(f"CREATE TABLE {table} ({TABLES[table]})")
-            if table in INDEXES:
-                connection.execute(f"CREATE INDEX {table}_by_{INDEXES[table]} ON {table} ({INDEXES[table]})")
+            for number, columns in enumerate(INDEXES.get(table, ())):
+                connection.execute(f"CREATE INDEX {table}_{number} ON {columns}")

@@ -13,7 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rollproof.runtime import Journal, NeedsPerson, Outbox, PlannedAgent, Rules, Saga, Step, Store, Tool, read_plan
+from rollproof.runtime import (
+    Journal,
+    NeedsPerson,
+    Outbox,
+    PlannedAgent,
+    Rules,
+    Saga,
+    Step,
+    Store,
+    Tool,
+    Undelivered,
+    read_plan,
+)
 from rollproof.runtime.cli import main
 from rollproof.runtime.progress import all_runs
 
@@ -295,3 +307,26 @@ def test_what_was_sent_is_not_requeued(project: Path, capsys: Any) -> None:
     assert "was sent and cannot be taken back" in refused(capsys, "requeue", "agent.db", key)
     assert said("dead-letters", "agent.db", key, "--dismiss", "--by", "ada") == (0, f"dismissed {key}\n")
     assert said("dead-letters", "agent.db") == (0, "no dead letters\n")
+
+
+def test_a_message_that_failed_says_when_it_is_tried_again(project: Path, clock: Any) -> None:
+    """Its service is down: whoever looks at the run sees that nothing is lost, and when to look again."""
+
+    class Busy(Exception):
+        status_code, headers = 503, {"retry-after": "90"}
+
+    def send(message: Any) -> None:
+        raise Busy
+
+    with Store(Path("agent.db")) as store:
+        outbox = Outbox(store)
+
+        def intend(run: Any) -> None:
+            with store.transaction():
+                outbox.add(run.id, run.key, "mail", {})
+
+        Saga(store, "s", [Step("intend", intend)], companions=[outbox]).run("g", {})
+        run = all_runs(Journal(store))[-1].run
+        with pytest.raises(Undelivered):
+            outbox.deliver({"mail": send})
+    assert f"outbox {run}:intend sending to mail, tried 1 times, next in 90 s" in said("show", "agent.db", run)[1]

@@ -123,10 +123,10 @@ def last_transition(check: Callable[[Path, int, bool], None]) -> Callable[[Path]
 
 # what the runtime did wrong, or would, and which of these notices: module, what stands there, what the mutant has
 MUTANTS = [
-    ("locks", "alive.is_held(lease.token) is False", "True", starts_at_once),
+    ("locks", "alive.is_held(lease.token) is False", "True", a_long_step_keeps_its_run),
     ("locks", "return lease.expires_at <= time.time() or", "return lease.expires_at <= time.time() and",
      last_transition(one_is_paused)),
-    ("locks", "        alive.hold(token)\n", "", starts_at_once),
+    ("locks", "        alive.hold(token)\n", "", a_long_step_keeps_its_run),
     ("locks", "token = max(int(time.time() * 1e6), rows[0][0] + 1 if rows else 0)",
      "token = rows[0][0] if rows else 1", last_transition(one_is_paused)),
     ("execution", "        Leases(self._store).check(self._lease)\n", "        pass\n", last_transition(one_is_paused)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import smtplib
 import socket
 import urllib.error
 from collections.abc import Iterator
@@ -59,6 +60,9 @@ def status(code: int, **headers: str) -> httpx.HTTPStatusError:
         (urllib.error.URLError(socket.gaierror()), Verdict.RETRY),
         (urllib.error.URLError("unknown url type"), Verdict.ROLL_BACK),
         (http.client.IncompleteRead(b"half"), Verdict.RETRY),
+        (smtplib.SMTPServerDisconnected("gone"), Verdict.RETRY),
+        (smtplib.SMTPResponseException(421, b"not now"), Verdict.RETRY),
+        (smtplib.SMTPResponseException(550, b"nobody here"), Verdict.ROLL_BACK),
         (ValueError("no JSON"), Verdict.ROLL_BACK),
         (KeyboardInterrupt(), Verdict.STOP),
         (BudgetSpent(), Verdict.STOP),

@@ -12,12 +12,15 @@ import test_contents
 import test_file_parts
 import test_messages
 import test_parts
+import test_pauses
 import test_planning
 import test_refusals
 import test_retrying
 import test_saga_parts
+import test_workers
 from mutation import mutated
 from rollproof.runtime import Alive, Store
+from workers import Service
 
 MODULES = (
     test_answers,
@@ -25,10 +28,12 @@ MODULES = (
     test_file_parts,
     test_messages,
     test_parts,
+    test_pauses,
     test_planning,
     test_refusals,
     test_retrying,
     test_saga_parts,
+    test_workers,
 )
 
 # part: (module, what stands there, what the mutant has instead, the test that kills it)
@@ -155,24 +160,78 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "return isinstance(value, int | float)", "test_what_is_not_as_it_was_asked_for_is_discarded"),
     ],
     "outbox": [
-        ("outbox", "if message.key.endswith(CANCEL) and self._is_on_its_way(", "if not (",
+        ("outbox", "message.key + CANCEL\n        if not message.cancels", "message.key + CANCEL\n        if True",
          "test_a_cancellation_never_overtakes_its_message"),
-        ("outbox", "if deleted and not self._is_on_its_way(message.key + CANCEL):", "if deleted:",
+        ("outbox", "State.READY, behind=message.key", "State.READY", "test_a_cancellation_never_overtakes_its_message"),
+        ("outbox", "if deleted and not self._is_open(message.key + CANCEL):", "if deleted:",
          "test_a_message_that_never_gets_through_is_cancelled_once_it_is_given_up"),
-        ("outbox", 'if letter.run == run and letter.kind == "message":', "if False:",
+        ("outbox", 'if letter.run == run and letter.kind == "message" and', "if False and",
          "test_a_dead_letter_of_an_abandoned_run_is_taken_back_too"),
-        ("outbox", '"UPDATE outbox SET state = ? WHERE key = ?", State.SENT',
-         '"UPDATE outbox SET state = ? WHERE 0 AND key = ?", State.SENT',
+        ("outbox", "owner = '', due_at = 0 WHERE key = ?", "owner = '', due_at = 0 WHERE 0 AND key = ?",
          "test_what_cannot_be_taken_back_is_not_sent_after_its_run_is_abandoned"),
-        ("outbox", " or message.topic not in send:", ":", "test_messages_of_other_topics_are_left_to_their_worker"),
-        ("outbox", 'if key in DeadLetters(self._store):', "if False:",
+        ("outbox", "topic IN ({', '.join('?' * len(topics))})", "(1 OR topic IN ({', '.join('?' * len(topics))}))",
+         "test_messages_of_other_topics_are_left_to_their_worker"),
+        ("outbox", "        if key not in DeadLetters(self._store):", "        if True:",
          "test_a_step_that_is_repeated_does_not_revive_its_dead_letter"),
-        ("outbox", "not self._change(message, State.SENDING)", "self._change(message, State.SENT) and False",
+        ("outbox", "self._store.write(update, State.SENDING, token", "self._store.write(update, State.SENT, token",
          "test_a_worker_that_dies_sends_again_with_the_same_key"),
         ("outbox", "            self._withdraw(run)\n\n", "            pass\n\n",
          "test_rolling_back_deletes_what_is_pending"),
         ("outbox", "State.READY if at_once else State.HELD", "State.READY",
          "test_messages_wait_for_the_end_of_their_run"),
+        ("outbox", "(?, ?) AND behind = ''", "(?, ?)", "test_a_run_that_is_abandoned_again_loses_no_cancellation"),
+        ("outbox", 'and not letter.input["behind"]:', "and True:",
+         "test_a_run_that_is_abandoned_again_loses_no_cancellation"),
+        ("outbox", "elif key not in DeadLetters(self._store):", "else:",
+         "test_a_run_that_is_abandoned_again_loses_no_cancellation"),
+        ("outbox", "topic, body, State.SENDING, letter.attempts", "topic, body, State.READY, letter.attempts",
+         "test_a_message_that_was_requeued_may_have_been_sent"),
+        ("outbox", "{_among(chosen)} AND (due_at <= ? OR owner > '')",
+         "+state IN ('ready', 'sending') AND +topic IN ({', '.join('?' * len(chosen))}) AND due_at <= ?",
+         "test_a_worker_reads_what_is_due_and_nothing_that_was_sent"),
+    ],
+    "outbox, several workers": [
+        ("outbox", "if message.due_at <= time.time() or self._is_abandoned(message.owner):", "if True:",
+         "test_what_another_took_meanwhile_is_left_alone"),
+        ("outbox", "WHERE key = ? AND {_OPEN} AND {_FREE}", "WHERE key = ?",
+         "test_what_one_worker_has_another_leaves_alone"),
+        ("outbox", "            alive.hold(token)", "            pass",
+         "test_what_one_worker_has_another_leaves_alone"),
+        ("outbox", "self._alive.is_held(owner) is False", "not self._alive.is_held(owner)",
+         "test_without_a_proof_of_death_the_deadline_counts"),
+        ("outbox", "self._alive.is_held(owner) is False", "False",
+         "test_a_worker_that_is_killed_is_replaced_at_once"),
+        ("outbox", "WHERE key = ? AND {_OPEN} AND {_FREE}", "WHERE key = ? AND {_OPEN}",
+         "test_a_cancellation_waits_for_a_worker_that_sends"),
+        ("outbox", "failing_since = 0 WHERE key = ? AND owner = ?", "failing_since = 0 WHERE key = ? AND '' < ?",
+         "test_a_late_worker_does_not_speak_for_the_new_one"),
+        ("outbox", "                WHERE key = ? AND owner = ?", "                WHERE key = ? AND '' < ?",
+         "test_a_late_worker_does_not_speak_for_the_new_one"),
+        ("outbox", "if given_up and any(map(self._alive.is_held, message.late.split())):", "if False:",
+         "test_nothing_is_given_up_while_a_late_worker_may_send_it"),
+        ("outbox", 'f"{message.late} {message.owner}".split()', '""',
+         "test_nothing_is_given_up_while_a_late_worker_may_send_it"),
+        ("outbox", "deadline = time.time() + self._claim_s", "deadline = 2 * time.time()",
+         "test_a_cancellation_follows_what_was_sent_for_a_paused_worker"),
+        ("outbox", "SET state = ?, owner = '', due_at = 0 WHERE key", "SET state = ?, due_at = 0 WHERE key",
+         "test_what_a_paused_worker_may_have_sent_is_reported_and_not_sent_again"),
+    ],
+    "outbox, pauses": [
+        ("outbox", "verdict, now = classify(error), time.time()", "verdict, now = Verdict.ROLL_BACK, time.time()",
+         "test_an_outage_makes_no_dead_letters"),
+        ("outbox", "attempts >= self._max_attempts and now", "now", "test_a_worker_that_was_away_gives_up_nothing"),
+        ("outbox", "given_up = attempts >= self._max_attempts and", "given_up = False and",
+         "test_what_never_passes_is_given_up"),
+        ("outbox", "since, due_at = since or now, now", "since, due_at = now, now",
+         "test_what_never_passes_is_given_up"),
+        ("outbox", ", max(self._give_up_after_s, self._most_s))", ", float('inf'))", "test_retry_after_says_when"),
+        ("outbox", "refused = message.refused + (verdict is Verdict.ROLL_BACK)", "refused = attempts",
+         "test_what_will_not_pass_counts_at_once"),
+        ("outbox", "if given_up and verdict is not Verdict.STOP:", "if given_up or verdict is Verdict.STOP:",
+         "test_a_revoked_key_is_tried_once_and_is_no_messages_fault"),
+        ("outbox", "{_among(chosen)} AND {_FREE} GROUP", "{_among(chosen)} GROUP",
+         "test_a_worker_knows_when_to_look_again"),
+        ("retry", "first_s * 2.0 ** min(attempt - 1, 64)", "first_s", "test_pauses_double"),
     ],
     "belief and reality": [
         ("execution", "if undo is not None and (found is None or found.reality is Reality.PRESENT):",
@@ -206,7 +265,7 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_an_error_says_what_to_do"),
         ("retry", "return Verdict.STOP if is_refused_key(error) else", "return",
          "test_an_error_says_what_to_do"),
-        ("retry", "        if asked is not None:\n            return asked\n", "", "test_retry_after_is_obeyed"),
+        ("retry", "    if asked is not None:\n        return asked\n", "", "test_retry_after_is_obeyed"),
         ("retry", "            self._keep(used={\"attempts\": 1})\n", "", "test_a_budget_holds_over_all_calls"),
         ("retry", "max(elapsed, time.time() - self._began)", "elapsed",
          "test_a_budget_of_time_counts_the_time_that_nobody_worked"),
@@ -219,7 +278,7 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
          "test_the_dead_letters_of_a_step_and_of_its_message_are_two"),
         ("dead_letters", 'return bool(self._store.write("DELETE FROM dead_letters WHERE key = ?", key))', "return True",
          "test_a_message_that_keeps_failing_is_a_dead_letter_and_can_be_requeued"),
-        ("outbox", "        attempts = message.attempts + 1\n        with", "        attempts = 1\n        with",
+        ("outbox", "refused = message.refused + (", "refused = 0 + (",
          "test_a_message_that_keeps_failing_is_a_dead_letter_and_can_be_requeued"),
         ("carrier", "elif not execution.fail(error):", "else:",
          "test_a_run_that_must_go_on_and_cannot_goes_to_a_person"),
@@ -275,6 +334,7 @@ def run(killer: str, root: Path, clock: Any) -> None:
             known["alive"] = alive
             if "keeping" in wanted:
                 known["keeping"] = test_contents.in_a_folder(folder / "contents")
+            known["service"] = Service(folder)
             function(**{name: known[name] for name in wanted if name in known}, **case)
 
 
