@@ -10,8 +10,8 @@ lives; for it there is the end of its lease.
 
 The locks are open file description locks (Linux 3.15) on single bytes of one empty file beside the database: the byte
 whose number is the token, or that the hash of a text stands for. A child that was forked meanwhile holds them, too.
-Where system or file system has none nothing is proved, and the lease alone decides. The file stays, as a database's log does: who
-deletes it while an agent runs takes its proof of life away.
+Where system or file system has none nothing is proved, and the lease alone decides. The file stays, as a database's log
+does: who deletes it while an agent runs takes its proof of life away.
 """
 
 from __future__ import annotations
