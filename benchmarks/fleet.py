@@ -8,6 +8,7 @@ python benchmarks/fleet.py [--runs=10000] [--agents=10] [--workers=3] [--faulty=
 """
 
 import argparse
+import logging
 import os
 import random
 import resource
@@ -236,6 +237,7 @@ def main() -> int:
     parser.add_argument("--faulty", type=float, default=0.3, help="the share of runs in which something happens")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    logging.getLogger("rollproof.runtime").setLevel(logging.ERROR)  # that locks are waited for is meant here
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         root = Path(folder)

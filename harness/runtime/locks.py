@@ -34,6 +34,8 @@ from .store import Storage
 T = TypeVar("T")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
 """How long to wait before looking at a held lease again; doubled each time, up to the second."""
+SILENT_LOOKS = 4
+"""After how many looks it is said that a lease is waited for: 1.5 s."""
 PERSON_S = 365 * 86400.0
 """How long the lease of a run lasts that waits for a person, in seconds."""
 BEATS = 3
@@ -170,7 +172,7 @@ async def patiently(
         except LeaseHeld as held:
             if time.time() >= until:
                 raise
-            if looks == 0:
+            if looks == SILENT_LOOKS:
                 _log.warning("%s; waiting for it, %.0f s at most", held, patience_s)
             pause_s = min(FIRST_PAUSE_S * 2**looks, LONGEST_PAUSE_S, held.lease.expires_at - time.time())
             await pause(max(0.0, pause_s))
