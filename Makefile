@@ -84,6 +84,7 @@ nightly: $(VENV)/ready $(AGENTS)/ready $(NIGHTLY)/ready $(CREWAI)/ready  ## find
 	status=0; for busy in 0 $(BUSY); do \
 	    $(BIN)/python benchmarks/nightly.py seeds tokens --seeds $(SEEDS) --tokens=$(TOKENS) --busy=$$busy || status=$$?; \
 	    $(AGENTS)/bin/python benchmarks/nightly.py langgraph --replays=$(REPLAYS) --busy=$$busy || status=$$?; \
+	    $(BIN)/python benchmarks/nightly.py replicas --busy=$$busy || status=$$?; \
 	done; \
 	$(NIGHTLY)/bin/python -m pytest -q -n 2 tests/agents/nightly || status=$$?; \
 	$(CREWAI)/bin/python -m pytest -q -n 2 tests/agents/nightly || status=$$?; \
@@ -120,6 +121,7 @@ benchmarks: $(VENV)/ready  ## print ratios against brute force and against real 
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/killed.py 300
 	$(BIN)/python benchmarks/workers.py 300
+	$(BIN)/python benchmarks/fleet.py
 
 clean:
 	rm -rf $(VENV) $(AGENTS) $(NIGHTLY) $(CREWAI) .venv-3.* $(RESULTS) .toxiproxy allure-report build *.egg-info

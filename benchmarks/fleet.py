@@ -122,7 +122,8 @@ def one_run(agent: Agent) -> None:
         try:
             agent.saga().run("a report", {})
         except UnfinishedRun:
-            neighbour.saga().recover()
+            with suppress(LeaseLost):
+                neighbour.saga().recover()
             continue
         except (ValueError, LeaseLost):
             pass

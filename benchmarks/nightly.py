@@ -3,7 +3,7 @@
 Each part explores or replays agents of the corpus, scenarios and a LangGraph graph, compares what came of it, and
 prints each difference: every one is a bug of Rollproof's. Exits with 1 where there is one.
 
-python benchmarks/nightly.py [seeds | tokens | langgraph] [--busy=2] [--seeds=10] [--tokens=1000] [--every=1] ...
+python benchmarks/nightly.py [seeds | tokens | langgraph | replicas] [--busy=2] [--seeds=10] [--tokens=1000] ...
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main() -> int:
     given = _arguments()
     if given.work:
         return _work()
-    parts = {"seeds": seeds, "tokens": tokens, "langgraph": langgraph}
+    parts = {"seeds": seeds, "tokens": tokens, "langgraph": langgraph, "replicas": replicas}
     with busy(given.busy):
         differing = sum(part(given) for name, part in parts.items() if name in given.parts)
     print(f"{differing} differed" + (f", beside {given.busy} busy loops" if given.busy else ""))
@@ -78,6 +78,13 @@ def langgraph(given: argparse.Namespace) -> int:
     differing = _told(found, _replay_of, lambda job: "a replay")
     print(f"{len(jobs)} tokens of a LangGraph graph, {len(found)} replays: {differing} that end otherwise")
     return differing
+
+
+def replicas(given: argparse.Namespace) -> int:
+    """Let replicas of agents start, die and wake up beside each other, many times."""
+    tests = ("tests/runtime/test_replicas.py", "tests/runtime/test_scenario_replicas.py")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", str(given.jobs), "-k", "not mutant", *tests]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, "ROLLPROOF_REPEATS": "20"}).returncode
 
 
 def all_agents(pattern: str) -> list[str]:
@@ -220,7 +227,7 @@ def busy(number: int) -> Iterator[None]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "parts", nargs="*", default=["seeds", "tokens"], help="seeds, tokens, langgraph; langgraph needs .venv-agents"
+        "parts", nargs="*", default=["seeds", "tokens"], help="seeds, tokens, replicas; langgraph needs .venv-agents"
     )
     numbers = {"nargs": "+", "type": int}
     parser.add_argument("--seeds", default=list(range(10)), help="seeds that are compared", **numbers)
