@@ -64,7 +64,7 @@ class Struck(Store):
 class Agent:
     """Puts a file for each step on the drive, and wants one mail for each run."""
 
-    def __init__(self, root: Path, number: int, store: Store) -> None:
+    def __init__(self, root: Path, number: int, store: "Struck") -> None:
         self.drive, self.store, self.number = root / "drive", store, number
         self.outbox = Outbox(store)
         self.kind = ""
@@ -86,7 +86,7 @@ class Agent:
             pass
         if run.step == STEPS[-1]:
             with self.store.transaction():
-                self.outbox.add(run.id, run.key, "mail", {"run": run.id})
+                self.outbox.add(run, run.key, "mail", {"run": run.id})
         if self.kind == "error after" and run.step == STEPS[1]:
             raise ValueError("no")
 
@@ -105,23 +105,24 @@ def work(root: Path, number: int, given: argparse.Namespace) -> None:
             notes.write_text(str(turn + 1))
             dice = random.Random(f"{given.seed} {number} {turn}")
             agent.kind = dice.choice(KINDS) if dice.random() < given.faulty else ""
-            store._count, store.kind = 0, agent.kind
-            store.at = dice.randint(2, 7) if agent.kind in ("kill", "pause") else 0
-            one_run(agent)
+            one_run(agent, dice.randint(2, 7) if agent.kind in ("kill", "pause") else 0)
             if turn in (share // 10, share - 1):
                 tell(root, f"agent {turn * 10 // share} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}")
         agent.saga().recover()
 
 
-def one_run(agent: Agent) -> None:
-    """Settle what was left, and run; again where the neighbour that shares the lock left something."""
+def one_run(agent: Agent, at: int) -> None:
+    """Settle what was left, and run, struck at a transaction; again where the neighbour of the lock left something."""
+    agent.store.at = 0
     neighbour = Agent(agent.drive.parent, agent.number ^ 1, agent.store)
     while True:
         with suppress(LeaseLost):
             agent.saga().recover()
         try:
+            agent.store.at, agent.store.kind, agent.store._count = at, agent.kind, 0
             agent.saga().run("a report", {})
         except UnfinishedRun:
+            agent.store.at = 0
             with suppress(LeaseLost):
                 neighbour.saga().recover()
             continue
@@ -203,7 +204,7 @@ def supervised(root: Path, given: argparse.Namespace) -> Counter[str]:
 
 def judged(root: Path, given: argparse.Namespace) -> list[str]:
     """Compare the outside with the journal: give what is wrong, and print what there is."""
-    with Store(root / "agent.db") as store:
+    with Struck(root / "agent.db") as store:
         for number in range(given.agents):
             Agent(root, number, store).saga().recover()
         runs = {each.run: each.status for each in all_runs(Journal(store))}

@@ -29,8 +29,8 @@ class Dispatch:
         """Write that a courier is wanted at once, and a mail once all is done; then let both workers look."""
         with self.store.transaction():
             pickup, cancel = {"order": run.id, "from": "dock 4"}, {"cancel": run.id}
-            self.outbox.add(run.id, f"{run.key}:pickup", "courier", pickup, at_once=True, cancel=cancel)
-            self.outbox.add(run.id, f"{run.key}:mail", "mail", {"to": "customer", "text": "on its way"})
+            self.outbox.add(run, f"{run.key}:pickup", "courier", pickup, at_once=True, cancel=cancel)
+            self.outbox.add(run, f"{run.key}:mail", "mail", {"to": "customer", "text": "on its way"})
         self.outbox.deliver({"courier": send_courier, "mail": send_mail})
 
     def reserve(self, run: Run) -> None:

@@ -28,7 +28,7 @@ class OrderDesk:
         """Say what is to be sent when all is done."""
         with self.store.transaction():
             for reader in ("customer", "warehouse"):
-                self.outbox.add(run.id, f"{run.key}:{reader}", "mail", {"to": reader, "text": "4 panels ordered"})
+                self.outbox.add(run, f"{run.key}:{reader}", "mail", {"to": reader, "text": "4 panels ordered"})
 
     def reserve(self, run: Run) -> None:
         """Reserve the stock."""

@@ -56,6 +56,7 @@ from .canonical import canonical
 from .dead_letters import DeadLetter, DeadLetters
 from .progress import Event
 from .retry import Verdict, classify, pause_s
+from .steps import Run
 from .store import Storage
 
 
@@ -156,7 +157,7 @@ class Outbox:
 
     def add(
         self,
-        run: str,
+        run: Run | str,
         key: str,
         topic: str,
         body: Mapping[str, Any],
@@ -169,13 +170,21 @@ class Outbox:
         That holds for a dead letter, too: it is tried again when somebody requeues it.
 
         Args:
-            run: Whose end it waits for.
+            run: Whose end it waits for: what an act was given, or an id. Of the former it is made sure, in the same
+                transaction, that no other process has taken it up: an act that was paused writes nothing for a run
+                that is undone meanwhile.
             key: The idempotency key, the same on every attempt, such as `Run.key`.
             topic: Who delivers it.
             body: JSON.
             at_once: Whether it goes out before its run is complete.
             cancel: The body of the message that takes it back, sent under the same topic, if that is possible.
+
+        Raises:
+            LeaseLost: Another process has taken the run up.
         """
+        if isinstance(run, Run):
+            run.check()
+            run = run.id
         cancels = canonical(dict(cancel)) if cancel is not None else ""
         state = State.READY if at_once else State.HELD
         if key not in DeadLetters(self._store):

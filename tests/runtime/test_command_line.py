@@ -290,7 +290,7 @@ def test_what_was_sent_is_not_requeued(project: Path, capsys: Any) -> None:
 
         def intend(run: Any) -> None:
             with store.transaction():
-                outbox.add(run.id, run.key, "mail", {}, at_once=True)
+                outbox.add(run, run.key, "mail", {}, at_once=True)
             outbox.deliver({"mail": lambda message: None})
 
         def fail(run: Any) -> None:
@@ -323,7 +323,7 @@ def test_a_message_that_failed_says_when_it_is_tried_again(project: Path, clock:
 
         def intend(run: Any) -> None:
             with store.transaction():
-                outbox.add(run.id, run.key, "mail", {})
+                outbox.add(run, run.key, "mail", {})
 
         Saga(store, "s", [Step("intend", intend)], companions=[outbox]).run("g", {})
         run = all_runs(Journal(store))[-1].run

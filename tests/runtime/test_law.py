@@ -78,7 +78,7 @@ class Program(RuleBasedStateMachine):
         if run.step not in self.outside.effects:
             self.outside.effects.append(run.step)
         with self.store.transaction():
-            Outbox(self.store).add(run.id, run.key, "mail", {"step": run.step})
+            Outbox(self.store).add(run, run.key, "mail", {"step": run.step})
         if fault in (RAISE_AFTER, DIE_AFTER):
             raise RuntimeError if fault == RAISE_AFTER else Died
         return {run.step: 1}

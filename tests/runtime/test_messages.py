@@ -22,6 +22,7 @@ from rollproof.runtime import (
     Event,
     FolderContents,
     Journal,
+    LeaseLost,
     Message,
     NeedsPerson,
     Outbox,
@@ -221,7 +222,7 @@ def test_the_dead_letters_of_a_step_and_of_its_message_are_two(store: Store, clo
 
     def act(run: Run) -> None:
         with store.transaction():
-            outbox.add(run.id, run.key, "mail", {}, at_once=True)
+            outbox.add(run, run.key, "mail", {}, at_once=True)
         outbox.deliver({"mail": lambda message: None})
         raise LookupError
 
@@ -542,3 +543,22 @@ def test_a_handover_is_told_to_a_webhook(store: Store, clock: Any) -> None:
         server.shutdown()
     verify(b"secret-of-the-pager", headers, body)
     assert b'"person":"ada"' in body
+
+
+def test_an_act_that_lost_its_run_writes_no_message(store: Store, clock: Any) -> None:
+    """Between its effects the lease ran out and somebody undid the run: what it still wants to send is not kept."""
+    outbox = Outbox(store)
+
+    def act(run: Run) -> None:
+        clock.now += 301
+        with Store(store.path) as other:
+            assert saga(other).recover() is Status.ROLLED_BACK
+        with store.transaction():
+            outbox.add(run, run.key, "mail", {}, at_once=True)
+
+    def saga(own: Store) -> Saga:
+        return Saga(own, "s", [Step("a", act, undo=lambda run: None)], companions=[Outbox(own)])
+
+    with pytest.raises(LeaseLost):
+        saga(store).run("goal", {})
+    assert outbox.messages() == []

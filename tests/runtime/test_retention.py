@@ -42,7 +42,7 @@ def saga(store: Store, *keep: Any, fails: bool = False) -> Saga:
 
     def act(run: Run) -> dict[str, Any]:
         with store.transaction():
-            outbox.add(run.id, run.key, "mail", {"text": "done"})
+            outbox.add(run, run.key, "mail", {"text": "done"})
         if fails:
             raise ValueError("no")
         return {"n": 1}

@@ -15,7 +15,7 @@ from rollproof.runtime import Refused, Run, Saga, Staging, Step, Store
 
 KINDS = ("kill_before", "kill_torn", "error_once", "error_lasting", "error_after")
 """A kill after a point leaves what one before the next point does."""
-START = 10
+START = 13
 """Which point is the commit that starts the run."""
 
 
