@@ -1,8 +1,9 @@
 """A runtime for agents that leave nothing half done, in small parts that work alone and together.
 
-Standard library only, one SQLite file; usable on its own and readable in an hour. Begin with `saga`, whose docstring
-says what happens after an error and after a crash; `progress` draws the states of a run. For people there is
-`python -m rollproof.runtime`. Every public name, in which module it is, and what it is:
+Standard library only, one SQLite file; usable on its own, and each module says in its first lines what holds with
+several processes, with an example. Begin with `saga`, whose docstring says what happens after an error and after a
+crash; `progress` draws the states of a run. For people there is `python -m rollproof.runtime`. Every public name, in
+which module it is, and what it is:
 
   a run, from its first step to its end
     Saga              saga          steps that all happen, or whose effects are all taken back

@@ -1,12 +1,17 @@
 """Proof that a process lives: a lock of the system's, which ends with it however it ends.
 
-    with Alive(store.path) as alive:      # until the block is left, or the process dies
-        alive.hold(lease.token)           # this process works under the token
-    Alive(store.path).is_held(token)      # in another process: True, False, or None where nobody can know
+Any process that opens the database can ask at once who is dead, whatever killed the holder (SIGKILL, too), and no clock
+and no process id is believed; a lease alone says only how long to wait. A paused process lives: for it there is the end
+of its lease.
 
-A lease alone says how long to wait for somebody who may be dead. This says who is: any process that opens the database
-can ask at once, whatever killed the holder (SIGKILL, too), and no clock and no process id is believed. A paused process
-lives; for it there is the end of its lease.
+    from pathlib import Path
+    from rollproof.runtime import Alive
+
+    elsewhere = Alive(Path("agent.db"))         # in another process: True, False, or None where nobody can know
+    with Alive(Path("agent.db")) as alive:      # until the block is left, or the process dies
+        alive.hold(7)                           # this process works under the token 7
+        assert elsewhere.is_held(7)
+    assert elsewhere.is_held(7) is False
 
 The locks are open file description locks (Linux 3.15) on single bytes of one empty file beside the database: the byte
 whose number is the token, or that the hash of a text stands for. A child that was forked meanwhile holds them, too.

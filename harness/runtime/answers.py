@@ -1,12 +1,20 @@
 """A model's answer, taken as a whole or discarded whole: nothing of it can be used before all of it is checked.
 
-    buffer = Buffer({"type": "object", "properties": {"cents": {"type": "integer"}}, "required": ["cents"]})
-    for chunk in stream:                                        # whole or in pieces
-        buffer.add(chunk.choices[0].delta.content or "")
-        reason = chunk.choices[0].finish_reason or reason
-    price = buffer.take(reason)                                 # {"cents": 5}, or AnswerRejected
+Several processes share nothing here: each answer has a buffer of its own, in memory, that one thread fills; a process
+that dies takes it along.
 
-Several processes: each answer has a buffer of its own, in memory, that one thread fills; one that dies takes it along.
+    from rollproof.runtime import AnswerRejected, Buffer, read_answer
+
+    wanted = {"type": "object", "properties": {"cents": {"type": "integer"}}, "required": ["cents"]}
+    buffer = Buffer(wanted)
+    for piece in ('{"cen', 'ts": 5}'):                  # of a stream: chunk.choices[0].delta.content or ""
+        buffer.add(piece)
+    assert buffer.take("stop") == {"cents": 5}          # with chunk.choices[0].finish_reason
+    try:
+        read_answer('{"cents": "5"}', "stop", wanted)   # one that comes whole
+    except AnswerRejected as rejected:
+        assert rejected.reasons == ("$.cents is a string, not integer",)
+
 An answer is discarded, with every reason, if it is cut off, refused or filtered, too long, no JSON (the strict one: no
 name twice, no NaN, nothing that cannot be written again) or not as the schema says. The reasons quote the schema, never
 the answer: they can be logged.

@@ -1,11 +1,24 @@
 """A saga whose steps may be coroutine functions, for agents that live on an event loop.
 
-    saga = AsyncSaga(store, "trip", [Step("book", book, undo=cancel_booking), Step("pay", pay, undo=refund)])
-    await saga.recover()
-    await saga.run("to Oslo", {})
-
-With several processes, and with several tasks of one: as `saga` says; each call is a holder of its own. Between its
+Several processes, and several tasks of one, are as `saga` says: each call is a holder of its own. Between its
 transactions, which are short and block, the loop goes on with other things.
+
+    import asyncio
+    from rollproof.runtime import AsyncSaga, Step, Store
+
+    async def book(run):
+        return {"seat": "12A"}          # await client.post(..., headers={"Idempotency-Key": run.key})
+
+    async def cancel(run):
+        pass
+
+    async def main():
+        with Store("agent.db") as store:
+            saga = AsyncSaga(store, "trip", [Step("book", book, undo=cancel)])
+            await saga.recover()
+            return await saga.run("to Oslo", {})
+
+    assert asyncio.run(main()) == {"seat": "12A"}
 
 Cancelling the task stops the act that is under way, with `asyncio.CancelledError` at its `await`; then what may have
 happened is undone, which no second cancellation stops, and the error leaves `run`. Past the point of no return nothing

@@ -1,7 +1,8 @@
 """How the functions of a step are called: at once, or awaited on an event loop; all else is the same for both.
 
 The parts that carry a run are written once, as coroutines. `Direct` never suspends one, so `finished` gets its result
-without any loop; `Awaited` lets an event loop go on with other things while a step waits.
+without any loop; `Awaited` lets an event loop go on with other things while a step waits. Nothing here is shared, by
+processes or by tasks: each call of a saga has its own.
 """
 
 from __future__ import annotations

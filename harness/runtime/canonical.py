@@ -1,4 +1,4 @@
-"""Text and hashes that are the same wherever the value is the same."""
+"""Text and hashes that are the same wherever the value is the same: in every process, on every machine."""
 
 from __future__ import annotations
 

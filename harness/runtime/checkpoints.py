@@ -1,15 +1,17 @@
 """What an agent knows in the middle of its work: its goal, its place in the plan, its variables.
 
-Several processes: a checkpoint is saved in the transaction that enters a step, under the run's lease, so journal and
-checkpoint never disagree and no two processes save one version. Older versions of a run stay, so a damaged one costs
-one step.
+With several processes: a checkpoint is saved in the transaction that enters a step, under the run's lease, so journal
+and checkpoint never disagree and no two processes save one version. Older versions of a run stay, so a damaged one
+costs one step.
 
-    checkpoints = Checkpoints(store)                            # in the database, or with big variables:
-    checkpoints = Checkpoints(store, FolderContents(own / "contents"))
-    kept = checkpoints.keep(Checkpoint("a report", "write", {"sources": [...]}))    # slow: no lock is held
-    with store.transaction():
-        checkpoints.save(run, kept)                             # a row that points to it
-    checkpoints.load(run).checkpoint
+    from rollproof.runtime import Checkpoint, Checkpoints, Store
+
+    with Store("agent.db") as store:
+        checkpoints = Checkpoints(store)        # with big variables: Checkpoints(store, FolderContents("contents"))
+        kept = checkpoints.keep(Checkpoint("a report", "write", {"sources": ["a"]}))    # slow: no lock is held
+        with store.transaction():
+            checkpoints.save("run-1", kept)     # a row that points to it
+        assert checkpoints.load("run-1").checkpoint.position == "write"
 
 States of one: good, or damaged (its checksum does not match, or its content is lost). Where contents are given, a body
 is kept there before a row points to it; a row that was never committed leaves a content that nothing points to.

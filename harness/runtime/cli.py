@@ -1,13 +1,20 @@
 """The command line of the runtime: look at the runs of an agent, and do by hand what must be done by hand.
 
-    python -m rollproof.runtime list agent.db
+Looking is safe while agents work on the database; what acts takes the lease of its run, as every process does.
+
+    from rollproof.runtime import Saga, Step, Store
+    from rollproof.runtime.cli import main
+
+    with Store("agent.db") as store:
+        Saga(store, "look", [Step("look", lambda run: None, reads_only=True)]).run("look", {})
+    assert main(["list", "agent.db"]) == 0      # python -m rollproof.runtime list agent.db
+
+What looks needs the database alone. What acts needs the agent's steps: `--agent module:function` names a function that
+takes a `Store` and gives its `Saga` (or `PlannedAgent`). Exit codes: 0 done, 1 it could not be done, 2 wrong usage.
+
     python -m rollproof.runtime show agent.db RUN
     python -m rollproof.runtime roll-back agent.db RUN --agent myagent:saga
     python -m rollproof.runtime rehearse DATA --steps myagent:steps
-
-Looking is safe while agents work on the database; what acts takes the lease of its run, as every process does. What
-looks needs the database alone. What acts needs the agent's steps: `--agent module:function` names a function that
-takes a `Store` and gives its `Saga` (or `PlannedAgent`). Exit codes: 0 done, 1 it could not be done, 2 wrong usage.
 """
 
 from __future__ import annotations

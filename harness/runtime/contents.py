@@ -5,12 +5,15 @@ appears under its name whole, by one rename or one request, and putting it twice
 compared with its hash. Nothing deletes a content: whoever did could not know that another process, which was just told
 that it is kept, is not about to point to it.
 
-    contents = FolderContents(own / "contents")                         # or, from anywhere:
-    contents = BucketContents(boto3.client("s3"), "agent", "contents/")
-    digest = contents.put(b"panel;4")       # kept when this returns
-    contents.get(digest)                    # b"panel;4", or ContentLost
-    Versions(store, contents, shared, own / "staging")
-    Checkpoints(store, contents)
+    from pathlib import Path
+    from rollproof.runtime import Checkpoints, FolderContents, Store
+
+    Path("contents").mkdir()
+    contents = FolderContents("contents")       # or BucketContents(boto3.client("s3"), "agent", "contents/")
+    digest = contents.put(b"panel;4")           # kept when this returns
+    assert contents.get(digest) == b"panel;4"   # or ContentLost
+    with Store("agent.db") as store:
+        Checkpoints(store, contents)            # or Versions(store, contents, shared, own / "staging")
 
 States of one: absent → kept. `ContentLost` says that it is absent or damaged; that it could not be told (a disk error,
 a service that does not answer) is whatever the disk or the client raises.

@@ -1,11 +1,25 @@
 """Files that refuse a late writer: each write shows the token of its lease, and an older one than the last is refused.
 
-A lease alone does not stop a process that was paused in the middle of its work and wakes up when another has taken over
-(Kleppmann, 2016). What it writes to must look at the token. A folder cannot, so this does it for the folder: a small
-file holds the highest token that was seen, and each write compares and replaces under the kernel's own lock on it,
-which ends with the process that holds it.
+Any number of processes may write to one folder with the same staging folder. A lease alone does not stop one that was
+paused in the middle of its work and wakes up when another has taken over (Kleppmann, 2016). What it writes to must look
+at the token; a folder cannot, so this does it for the folder.
 
-A process that is paused in the middle of a write holds that lock and keeps the others waiting: safe, if not fast.
+    from pathlib import Path
+    from rollproof.runtime import Fence, Fenced
+
+    for name in ("shared", "staging"):
+        Path(name).mkdir()
+    fence = Fence("shared", "staging")
+    fence.write(1, "report.md", b"first")       # in a step: run.token
+    fence.write(2, "report.md", b"second")      # of the process that took the run up
+    try:
+        fence.write(1, "report.md", b"late")
+    except Fenced:
+        assert Path("shared/report.md").read_bytes() == b"second"
+
+A small file holds the highest token that was seen, and each write compares and replaces under the kernel's own lock on
+it, which ends with the process that holds it. A process that is paused in the middle of a write holds that lock and
+keeps the others waiting: safe, if not fast.
 
 States of a fence: no file (any token may begin) → the highest token, in digits. The file stays; it is no leftover, it
 is what keeps the next zombie out.

@@ -1,4 +1,7 @@
-"""Durable writes and moves of files, for the parts that keep files."""
+"""Durable writes and moves of files, for the parts that keep files.
+
+A reader in another process sees the old file or the new one. Two writers of one place need a lock: the parts say whose.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Handover: a run goes to a person, and comes back; at any time it has exactly one owner.
 
-Whatever number of processes the agent has: while a person has the run none of them touches it.
+Whatever number of processes the agent has: while a person has the run none of them begins an act or an undo of it.
 
     from rollproof.runtime import Alerts, Decision, NeedsPerson, Outbox, Saga, Step, Store
 

@@ -1,14 +1,29 @@
 """Leases: locks that end by themselves, so that a dead holder blocks nobody for ever.
 
-With several processes: of all that ask for a lease one has it, and while it works nobody takes it from it; whoever is
+Of all processes that ask for a lease one has it, and while it works nobody takes it away but a person; one that is
 paused for longer than its lease lasts loses it, and notices before it acts again.
+
+    from rollproof.runtime import Alive, LeaseHeld, Leases, Store
+
+    with Store("agent.db") as store, Alive(store.path) as alive, Alive(store.path) as another:
+        leases = Leases(store)
+        with store.transaction():
+            lease = leases.take("report.md", "run-1", 300.0, alive)
+        try:
+            with store.transaction():
+                leases.take("report.md", "run-2", 300.0, another)       # as another process would
+        except LeaseHeld as held:
+            assert held.lease == lease
+        alive.close()                                                   # the first process dies
+        with store.transaction():
+            assert leases.take("report.md", "run-2", 300.0, another).token > lease.token
 
 States of a lease: free (no row) → held → held by another process of the same run … → free. Released means that the row
 is gone.
 
 - A lease belongs to a *run*: it ends in the same transaction as its run, on every path, and protects what a run left
-  half done until recovery has settled it. So the rows are the runs that are not over, and no other run gets the lease
-  of one that is not, expired or not.
+  half done until recovery has settled it. So the rows are the runs that are not over. Which run may take an expired
+  lease is the saga's to say: none but the one that has it, while that one is not over.
 - The process that carries the run renews the lease (`renewing`), also in the middle of a long step.
 - Another process takes a run up when the lease is expired, or when the one before is proved dead (`alive`): a service
   that restarts need not wait for itself. A lease that lasts and whose holder may live is waited for.

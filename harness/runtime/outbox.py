@@ -1,6 +1,24 @@
 """Intentions in a table, and workers that carry them out: at least once, with a key that makes it once.
 
-An agent does not mail; it writes that it wants to, in the transaction of its own work. States of a message:
+Any number of workers, in as many processes, may deliver from one outbox: each message is claimed by one, and a claim
+passes on when its owner is proven dead (`alive`), at once, or its deadline has passed.
+
+    from rollproof.runtime import Outbox, Saga, Step, Store
+
+    sent = []
+    with Store("agent.db") as store:
+        outbox = Outbox(store)
+
+        def tell(run):              # an agent does not mail; it writes that it wants to
+            with store.transaction():
+                outbox.add(run.id, run.key, "mail", {"to": "ada"})
+
+        tells = Step("tell", tell, reads_only=True)
+        Saga(store, "order", [tells], companions=[outbox]).run("an order", {})
+        assert outbox.deliver({"mail": sent.append}) == 1       # a worker, in any process
+    assert [message.body for message in sent] == [{"to": "ada"}]
+
+A worker may deliver some topics only; the others wait for theirs. States of a message:
 
     (nothing) ─add→ HELD ─the run completes→ READY ─claim→ SENDING ─the other side has it→ SENT
                      │            (add, at_once)→┘           │ └─it failed: due again after a pause─┐
@@ -13,13 +31,9 @@ An agent does not mail; it writes that it wants to, in the transaction of its ow
   already may have been sent, too.
 - A message is SENDING before it is sent: after a crash nobody knows, so it is sent again, with the same key. The other
   side must know idempotency keys (or the message must be harmless twice).
-- A worker may deliver some topics only; the others wait for theirs.
 
-Any number of workers, in as many processes, may deliver from one outbox:
+A claim is one transaction: `owner` becomes a token that only this call of `deliver` has, `due_at` the deadline.
 
-- A worker *claims* a message in one transaction: a token that only this call of `deliver` has is its `owner`, and
-  `due_at` the deadline. The others leave it alone until the owner is proven dead (`alive`), which they see at once,
-  or the deadline has passed.
 - A worker that is paused in the middle of a transaction keeps the others waiting, as SQLite does.
 - A worker whose claim has passed on records nothing: each of its updates asks for its own token. What it still sends,
   paused before and awake now, has the key of the message.

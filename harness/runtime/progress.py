@@ -1,5 +1,17 @@
 """Where a run is: a fold over its events, and nothing that is stored beside them.
 
+Any process may ask, and sees a run as its last transition left it; only the one that has the run's lease makes another.
+
+    from rollproof.runtime import Saga, Status, Step, Store
+
+    with Store("agent.db") as store:
+        saga = Saga(store, "look", [Step("look", lambda run: {"seen": 4}, reads_only=True)])
+        saga.run("look", {})
+        (run,) = saga.runs()
+        assert (run.status, run.entered) == (Status.COMPLETED, ("look",))
+
+The states, and the events between them:
+
     (nothing) ─started→ RUNNING ─entered→ RUNNING … ─completed→ COMPLETED
                          │  ↑└─handed_over→ WITH_PERSON
                          │  └──handed_back──────┘

@@ -1,7 +1,7 @@
 """Dry-run recovery: every rollback is tried on a copy of real data, and the ones that are missing or wrong are named.
 
-Others may read the data meanwhile; who writes it spoils the comparison. Of two rehearsals of one name each needs a
-folder of its own for the copies: the later one deletes what it finds there.
+Other processes may read the data meanwhile; one that writes it spoils the comparison. Of two rehearsals of one name
+each needs a folder of its own for the copies: the later one deletes what it finds there.
 
     from pathlib import Path
     from rollproof.runtime import Step, rehearse

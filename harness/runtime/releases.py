@@ -1,16 +1,8 @@
 """A set of files, in folders, that replaces another: readers see the old set or the new one, never a mixture.
 
-Several processes: each run has a workspace of its own, and one that finds another's newer set shown refuses to replace
-it and leaves it shown when it goes back. Between that look and the turn of the link another could publish: give the
-runs that publish to one folder one lock (`Saga(..., lock=)`).
-
-    releases = Releases(site, own / f"staging-{run.id}")
-    release = releases.fill({"index.html": b"...", "css/site.css": b"..."})    # where nobody looks
-    releases.publish(release)       # checked whole, then site/current shows it
-    releases.withdraw(release)      # the way back
-    releases.discard()
-
-Any number of processes may read. One at a time may publish below one folder: let their sagas have the same `lock`.
+Any number of processes may read. One at a time may publish below one folder: let their sagas have the same `lock`. Each
+run has a workspace of its own, and one that finds another's newer set shown refuses to replace it, and leaves it shown
+when it goes back; without the lock another could publish between that look and the turn of the link.
 
     from pathlib import Path
     from rollproof.runtime import Releases
@@ -19,11 +11,12 @@ Any number of processes may read. One at a time may publish below one folder: le
     site.mkdir()
     for text in (b"old", b"new"):
         releases = Releases(site, Path(f"workspace-{text.decode()}"))   # one for each run
-        release = releases.fill({"index.html": text})                   # what a run keeps in its variables
-        releases.publish(release)
+        release = releases.fill({"index.html": text})   # what a run keeps in its variables; nobody looks there
+        releases.publish(release)                       # checked whole, then site/current shows it
     assert (site / "current" / "index.html").read_bytes() == b"new"
-    releases.withdraw(release)
+    releases.withdraw(release)                          # the way back
     assert (site / "current" / "index.html").read_bytes() == b"old"
+    releases.discard()
 
 The name that readers open is a symbolic link, `current`, to a folder that holds one whole set; the sets lie beside it,
 each named by its manifest. Publishing moves a set there from its workspace, by one rename, and then turns the link, by

@@ -1,13 +1,20 @@
 """How much of what is over is kept: a database does not grow for ever, and no run costs more than the first ones.
 
-    keep = Retention(store, runs=1000)               # a companion: each run that ends forgets those beyond the rule
-    saga = Saga(store, "publish", steps, companions=[keep])
-
 With several processes: forgetting is part of the transaction that ends a run, so it happens once, or not at all.
+
+    from rollproof.runtime import Journal, Retention, Saga, Step, Store
+
+    with Store("agent.db") as store:
+        keep = Retention(store, runs=1)         # a companion: each run that ends forgets those beyond the rule
+        saga = Saga(store, "look", [Step("look", lambda run: None, reads_only=True)], companions=[keep])
+        for goal in ("first", "second"):
+            saga.run(goal, {})
+        assert [saga.outcome(run.run).goal for run in saga.runs()] == ["second"]
+        assert Journal(store).verify() is None  # the chain of what is left still holds
 
 States of a run: not over → over, and known here → forgotten: its events, its checkpoints and its messages that were
 sent are gone. Dead letters, messages that are not sent, events of a `Ledger`, versions of files and their contents
-stay. The chain of the journal still holds: see `Journal.forget`.
+stay. How the chain of the journal holds: see `Journal.forget`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,24 @@
 """A saga: steps that all happen, or whose effects are all taken back (Garcia-Molina and Salem, 1987).
 
-    saga = Saga(store, "publish", [Step("stage", stage, undo=discard), Step("mail", mail, irreversible=True)])
-    saga.run("A report on solar power", {"topic": "solar"})     # everything is done, or it raises
-    saga.recover()                                              # what the service calls when it starts
+Any number of processes may call `recover` and `run` of the same saga at the same time. One run at a time has the lock,
+the others wait for it; a run is taken up from a process that is dead, or paused for longer than `lease_s`, and from no
+other. A process that lost its run finds out before its next act and touches nothing more; its `run` raises `LeaseLost`.
+
+    from pathlib import Path
+    from rollproof.runtime import Refused, Saga, Step, Store
+
+    def pay(run):
+        raise Refused("no funds")       # for sure nothing happened
+
+    cart = Path("cart.txt")
+    fill = Step("fill", lambda run: cart.touch(), undo=lambda run: cart.unlink(missing_ok=True))
+    with Store("agent.db") as store:
+        saga = Saga(store, "order", [fill, Step("pay", pay, irreversible=True)])
+        saga.recover()                              # what a service does when it starts
+        try:
+            saga.run("4 panels", {"sku": "panel"})  # everything is done when it returns
+        except Refused:
+            assert not cart.exists()                # and nothing when it raises
 
 - Before a step acts, the undo log (the run's events in the journal) says that it may happen. After an error, or a crash
   and `recover`, what may have happened is undone, last first.
@@ -10,10 +26,6 @@
   outcome is known. The one way back from there is an act that `Refused` the first time it was tried.
 - `recover` appends real transitions only. With nothing to do it writes nothing; called again and again, or killed again
   and again, it comes to the same end.
-
-With several processes: any number may call `recover` and `run` of the same saga at the same time. One run at a time
-has the lock, the others wait for it; a run is taken up from a process that is dead, or paused for longer than
-`lease_s`, and from no other. A process that lost its run touches nothing more, and its `run` raises `LeaseLost`.
 
 The states of a run are drawn in `progress`; the run's lease is held from its first event to its last.
 """

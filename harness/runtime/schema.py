@@ -1,12 +1,16 @@
 """The part of JSON Schema in which structured outputs are asked for, checked by the standard library.
 
-    schema = Schema({"type": "object", "properties": {"cents": {"type": "integer"}}, "required": ["cents"]})
-    list(schema.problems({"cents": True}))      # ["$.cents is a boolean, not integer"]
+Any number of threads and processes may use a schema: it holds no state.
 
-Several threads may share a schema, which holds no state. Known are the keywords of `KEYWORDS`, with the
-meaning of draft 2020-12, and those of `NOTES`, which check nothing; any other is refused when the schema is made, since
-a check that is silently left out is believed to have been made. A boolean is no number; 1.0 is an integer, and equal
-to 1.
+    from rollproof.runtime import Schema
+
+    schema = Schema({"type": "object", "properties": {"cents": {"type": "integer"}}, "required": ["cents"]})
+    assert list(schema.problems({"cents": True})) == ["$.cents is a boolean, not integer"]
+    assert list(schema.problems({})) == ["$.cents is missing"]
+
+Known are the keywords of `KEYWORDS`, with the meaning of draft 2020-12, and those of `NOTES`, which check nothing; any
+other is refused when the schema is made, since a check that is silently left out is believed to have been made. A
+boolean is no number; 1.0 is an integer, and equal to 1.
 """
 
 from __future__ import annotations

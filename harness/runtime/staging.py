@@ -1,14 +1,19 @@
 """An ephemeral workspace, and the atomic way of its files to their place.
 
-Several processes: a workspace belongs to one run. Of those that move to one target one gets there and the others get an
-error; readers see no set or the whole one, since it moves by one rename. A process that sleeps through its own rollback
-has nothing left to move: the move *takes the workspace away*, so its absence is the proof that the move happened.
+A workspace belongs to one run. Of several processes that move to one target one gets there and the others get an error;
+readers see no set or the whole one, since it moves by one rename. A process that sleeps through its own rollback has
+nothing left to move: the move *takes the workspace away*, so its absence is the proof that the move happened.
 
-    staging = Staging(own / f"staging-{run.id}", shared / "site")
-    digest = staging.fill({"index.html": b"...", "css/site.css": b"..."})   # where nobody looks
-    staging.commit(digest)      # checked whole, then moved
-    staging.withdraw(digest)    # the way back: the same rename the other way round
+    from pathlib import Path
+    from rollproof.runtime import Staging
+
+    staging = Staging("staging-run-1", "site")      # in a step: f"staging-{run.id}"
+    digest = staging.fill({"index.html": b"<p>", "css/site.css": b"p {}"})      # where nobody looks
+    staging.commit(digest)                          # checked whole, then moved
+    assert Path("site/css/site.css").read_bytes() == b"p {}"
+    staging.withdraw(digest)                        # the way back: the same rename the other way round
     staging.discard()
+    assert not Path("site").exists()
 
 A set is files in folders, next to a manifest with the SHA-256 of each. It is checked whole: what is missing, changed or
 added is found, a link or an empty folder too. States: no workspace → filling → filled → (rename) target there,
