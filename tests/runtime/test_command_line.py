@@ -325,7 +325,7 @@ def test_a_message_that_failed_says_when_it_is_tried_again(project: Path, clock:
             with store.transaction():
                 outbox.add(run, run.key, "mail", {})
 
-        Saga(store, "s", [Step("intend", intend)], companions=[outbox]).run("g", {})
+        Saga(store, "s", [Step("intend", intend, reads_only=True)], companions=[outbox]).run("g", {})
         run = all_runs(Journal(store))[-1].run
         with pytest.raises(Undelivered):
             outbox.deliver({"mail": send})
