@@ -46,11 +46,14 @@ class Editor:
 
     def edit(self, run: Run) -> None:
         """Change what is there."""
-        self.files.save("notes.txt", b"short", run.id)
+        self.files.checked(run.check).save("notes.txt", b"short", run.id)
 
     def take_back(self, run: Run) -> None:
-        """Read the trail backward."""
-        self.trail.undo(run.id, self.files)
+        """Clear away what a dead process left unfinished, and read the trail backward."""
+        self.contents.clean()
+        files = self.files.checked(run.check)
+        files.settle()
+        self.trail.undo(run.id, files)
 
     def charge(self, run: Run) -> None:
         """Send the invoice."""
@@ -69,8 +72,6 @@ class Editor:
 
     def settle(self) -> None:
         """Settle what was left."""
-        self.contents.clean()
-        self.files.settle()
         self.saga().recover()
         self.tell()
 

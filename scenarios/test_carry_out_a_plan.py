@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rollproof.runtime import Plan, PlannedAgent, PlanRejected, Rules, Run, Stor
 PLAN = {
     "goal": "tidy up",
     "steps": [
+        {"tool": "look_around", "arguments": {}},
         {"tool": "make_folder", "arguments": {"path": "old"}},
         {"tool": "move", "arguments": {"source": "a.txt", "target": "old/a.txt"}},
         {"tool": "move", "arguments": {"source": "b.txt", "target": "old/b.txt"}},
@@ -31,18 +33,23 @@ class Tidier:
     def tools(self) -> dict[str, Tool]:
         """Say what a plan may use."""
         text = {"source": str, "target": str}
+        look = Tool("look_around", self.look_around, {}, reads_only=True)
         make = Tool("make_folder", self.make, {"path": str}, undo=self.unmake, paths=("path",))
         move = Tool("move", self.move, text, undo=self.move_back, paths=("source", "target"))
-        return {tool.name: tool for tool in (make, move)}
+        return {tool.name: tool for tool in (look, make, move)}
+
+    def look_around(self, run: Run, given: Any) -> dict[str, Any]:
+        """Remember what is there: the work of others, which is not this run's to take back."""
+        return {"there": sorted(path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*"))}
 
     def make(self, run: Run, given: Any) -> None:
         """Make a folder."""
         (self.folder / given["path"]).mkdir()
 
     def unmake(self, run: Run, given: Any) -> None:
-        """Remove it; gone is fine."""
+        """Remove it, unless it was there before; gone is fine."""
         folder = self.folder / given["path"]
-        if folder.exists():
+        if given["path"] not in run.variables["there"] and folder.exists():
             folder.rmdir()
 
     def move(self, run: Run, given: Any) -> None:
@@ -55,8 +62,15 @@ class Tidier:
     def move_back(self, run: Run, given: Any) -> None:
         """Move it back, if it was moved."""
         source, target = self.folder / given["source"], self.folder / given["target"]
-        if target.exists() and not source.exists():
+        ours = given["target"] not in run.variables["there"]
+        if ours and target.exists() and not source.exists():
             target.rename(source)
+
+
+def looks_first(plan: Plan) -> Iterator[str]:
+    """Yield what is wrong with a plan that could not tell its own work from that of others."""
+    if plan.actions[0].tool != "look_around":
+        yield "it does not look around first"
 
 
 def is_small(plan: Plan) -> bool:
@@ -70,9 +84,9 @@ def tidy(folder: Path, own: Path) -> str:
     with openai.OpenAI(timeout=60, max_retries=1) as model:
         question = [{"role": "user", "content": "Plan how to tidy up. Answer with JSON."}]
         reply = model.chat.completions.create(model="gpt-5", messages=question)  # type: ignore[arg-type]
-    choice = reply.choices[0]
+    choice, rules = reply.choices[0], Rules(folder, checks=(looks_first,))
     try:
-        plan = read_plan(choice.message.content or "", choice.finish_reason, tools, Rules(folder))
+        plan = read_plan(choice.message.content or "", choice.finish_reason, tools, rules)
     except PlanRejected:
         return "rejected"
     with Store(own / "agent.db") as store:

@@ -27,14 +27,17 @@ class Corrector:
 
     def correct(self, run: Run) -> None:
         """Write the new prices."""
-        self.files.save("prices.csv", b"panel;4\n", run.id)
+        self.files.checked(run.check).save("prices.csv", b"panel;4\n", run.id)
 
     def restore(self, run: Run) -> None:
-        """Point back to the version before those of this run, if it made one."""
-        versions = self.files.history("prices.csv")
+        """Clear away what a dead process left unfinished, and point back to the version before those of this run."""
+        self.contents.clean()
+        files = self.files.checked(run.check)
+        files.settle()
+        versions = files.history("prices.csv")
         if any(version.run == run.id for version in versions):
             before = [version.number for version in versions if version.run != run.id]
-            self.files.restore("prices.csv", before[-1], run.id)
+            files.restore("prices.csv", before[-1], run.id)
 
     def tell(self, run: Run) -> None:
         """Tell the shop, which can be taken back."""
@@ -47,9 +50,7 @@ class Corrector:
             httpx.delete(f"{SHOP}/notices/{found['id']}").raise_for_status()
 
     def settle(self) -> None:
-        """Let the files follow their versions, and settle the run."""
-        self.contents.clean()
-        self.files.settle()
+        """Settle the run; what is unfinished is cleared away by whoever holds it, and by nobody beside it."""
         self.saga().recover()
 
 

@@ -75,8 +75,8 @@ def test_what_the_agent_believes_is_there_is_there(chaos: Chaos, tmp_path: Path)
 
     @chaos.invariant
     def nothing_twice(world: World) -> None:
-        """There is one of each at most."""
-        assert all(len(rows) <= 1 for rows in world.resources.values())
+        """There is one of each at most, for each run."""
+        assert all(len(rows) == len({row["tag"] for row in rows}) for rows in world.resources.values())
 
     chaos.explore(run=lambda: set_up(own), recover=lambda: restart(own))
 

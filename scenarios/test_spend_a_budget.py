@@ -25,7 +25,12 @@ CALLS = 3
 
 def fold(state: Any, event: str, detail: Mapping[str, Any]) -> Any:
     """Give what is left after a purchase."""
-    return {"left_cents": state["left_cents"] - detail["cents"], "bought": [*state["bought"], detail["what"]]}
+    bought = [*state["bought"], [detail["by"], detail["what"]]]
+    return {"left_cents": state["left_cents"] - detail["cents"], "bought": bought}
+
+
+class TooDear(Exception):
+    """There is not enough left."""
 
 
 class Buyer:
@@ -43,19 +48,24 @@ class Buyer:
         return Saga(self.store, "buy", steps, after_crash="resume")
 
     def book(self, run: Run) -> None:
-        """Spend the money in the ledger, once."""
+        """Spend the money in the ledger, once for each run."""
         what = run.step.partition("-")[2]
-        state = self.ledger.state()
-        if what not in state["bought"]:
-            with self.store.transaction():
-                self.ledger.append("spent", what=what, cents=WANTED[what])
+        with self.store.transaction():
+            run.check()  # inside: a process that wakes up late spends nothing
+            state = self.ledger.state()
+            if state["left_cents"] < WANTED[what]:
+                raise TooDear(f"{what} costs {WANTED[what]} cents, and {state['left_cents']} are left")
+            if [run.id, what] not in state["bought"]:
+                self.ledger.append("spent", by=run.id, what=what, cents=WANTED[what])
 
     def unbook(self, run: Run) -> None:
         """Point back to the version before; every version stays."""
-        what, state = run.step.partition("-")[2], self.ledger.state()
-        if what in state["bought"]:
-            at = next(v for v in range(self.ledger.version, -1, -1) if what not in self.ledger.state(at=v)["bought"])
+        spent = [run.id, run.step.partition("-")[2]]
+        if spent in self.ledger.state()["bought"]:
+            versions = range(self.ledger.version, -1, -1)
+            at = next(v for v in versions if spent not in self.ledger.state(at=v)["bought"])
             with self.store.transaction():
+                run.check()
                 self.ledger.roll_back_to(at)
 
     def buy(self, run: Run) -> None:
@@ -108,7 +118,7 @@ def test_the_ledger_says_what_was_bought(chaos: Chaos, tmp_path: Path) -> None:
                 detail = json.loads(row["detail"])
                 states.append(states[detail["version"]] if "version" in detail else fold(states[-1], "", detail))
         orders = world.resources.get("api.shop.test/orders", [])
-        assert sorted(states[-1]["bought"]) == sorted(order["what"] for order in orders)
+        assert sorted(states[-1]["bought"]) == sorted([order["run"], order["what"]] for order in orders)
 
     @chaos.invariant
     def no_call_beyond_the_budget(world: World) -> None:
@@ -123,4 +133,5 @@ def test_the_ledger_says_what_was_bought(chaos: Chaos, tmp_path: Path) -> None:
 
     assert result.result == 5500
     with Store(own / "agent.db") as store:
-        assert Buyer(store).ledger.state(at=1) == {"left_cents": 6000, "bought": ["panel"]}
+        first = Buyer(store).ledger.state(at=1)
+    assert (first["left_cents"], [what for _, what in first["bought"]]) == (6000, ["panel"])

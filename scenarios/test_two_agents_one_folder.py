@@ -31,9 +31,10 @@ class Author:
         self.fence.write(run.token, self.name, TEXTS[self.name])
 
     def remove(self, run: Run) -> None:
-        """Take it away, and what a dead writer left unfinished."""
+        """Take it away, unless an earlier run has a review of it, and what a dead writer left unfinished."""
         self.fence.clean(run.token)
-        self.fence.remove(run.token, self.name)
+        if not reviews(file=self.name):
+            self.fence.remove(run.token, self.name)
 
     def ask(self, run: Run) -> None:
         """Ask for a review."""
@@ -42,8 +43,14 @@ class Author:
 
     def withdraw(self, run: Run) -> None:
         """Ask no more."""
-        for found in httpx.get(f"{REVIEW}/reviews", params={"run": run.id}).raise_for_status().json():
+        for found in reviews(run=run.id):
             httpx.delete(f"{REVIEW}/reviews/{found['id']}").raise_for_status()
+
+
+def reviews(**wanted: str) -> list[dict[str, str]]:
+    """Ask which reviews there are."""
+    found: list[dict[str, str]] = httpx.get(f"{REVIEW}/reviews", params=wanted).raise_for_status().json()
+    return found
 
 
 def authors(store: Store, shared: Path, own: Path) -> list[Author]:

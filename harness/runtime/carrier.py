@@ -343,9 +343,14 @@ class Carrier:
         lease = Lease(lock, progress.run, 0, 0.0)
         if progress.status in states:
             self._refuse_unfinished(progress.run, lock, alive)
-            forced = by_force or not progress.status.ours
+            forced = by_force or not (progress.status.ours or self._is_in_work(progress.run, alive))
             lease = self._leases.take(lock, progress.run, self._terms.lease_s, alive, by_force=forced)
         return self._execution(progress, lease, alive, restored), restored
+
+    def _is_in_work(self, run: str, alive: Alive) -> bool:
+        """Say whether a process that lives is doing what a person asked of a run: a second one waits for it."""
+        lease = self._leases.of(run)
+        return lease is not None and bool(alive.is_held(lease.token))
 
     def _execution(self, progress: Progress, lease: Lease, alive: Alive, restored: Restored) -> Execution:
         memory = restored.checkpoint or Checkpoint("", (*progress.entered, "")[0], {})

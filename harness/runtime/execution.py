@@ -325,7 +325,7 @@ class Execution:
         if progress.status.over:
             leases.release(self._lease)
         elif not progress.status.ours:
-            return leases.pass_on(self._lease, PERSON_S, self._alive)
+            return leases.pass_on(self._lease, PERSON_S, None)
         elif event is Event.HANDED_BACK:
             return leases.pass_on(self._lease, lasts_s, self._alive)
         elif self._lease.expires_at - time.time() < lasts_s / 2:  # not sooner: that would be a write for nothing

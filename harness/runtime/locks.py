@@ -140,8 +140,14 @@ class Leases:
         """
         return self._put(replace(self.check(lease), expires_at=time.time() + lasts_s))
 
-    def pass_on(self, lease: Lease, lasts_s: float, alive: Alive) -> Lease:
-        """Give the lease of a run to another owner of the run: whoever still has the old token is fenced off."""
+    def pass_on(self, lease: Lease, lasts_s: float, alive: Alive | None) -> Lease:
+        """Give the lease of a run to another owner of the run: whoever still has the old token is fenced off.
+
+        Args:
+            lease: As it was.
+            lasts_s: As for `take`.
+            alive: As for `take`; None where the owner is a person, and no process works under the token.
+        """
         return self._put(replace(lease, token=self._new_token(alive), expires_at=time.time() + lasts_s))
 
     def release(self, lease: Lease) -> None:
@@ -153,15 +159,16 @@ class Leases:
         self._store.write(put, lease.name, lease.holder, lease.token, lease.expires_at)
         return lease
 
-    def _new_token(self, alive: Alive) -> int:
-        """Give a token above every one before, which this process is known to work under before others can see it.
+    def _new_token(self, alive: Alive | None) -> int:
+        """Give a token above every one before; a process that works under it is known to before others can see it.
 
         A clock that is set back gives no lower one; and it is a time, not a count, so that taking a run up again and
         again leaves the database as it was but for times.
         """
         rows = self._store.read("SELECT token FROM tokens")
         token = max(int(time.time() * 1e6), rows[0][0] + 1 if rows else 0)
-        alive.hold(token)
+        if alive is not None:
+            alive.hold(token)
         self._store.write("INSERT OR REPLACE INTO tokens (id, token) VALUES (0, ?)", token)
         return token
 

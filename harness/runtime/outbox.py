@@ -11,7 +11,7 @@ passes on when its owner is proven dead (`alive`), at once, or its deadline has 
 
         def tell(run):              # an agent does not mail; it writes that it wants to
             with store.transaction():
-                outbox.add(run.id, run.key, "mail", {"to": "ada"})
+                outbox.add(run, run.key, "mail", {"to": "ada"})
 
         tells = Step("tell", tell, reads_only=True)
         Saga(store, "order", [tells], companions=[outbox]).run("an order", {})
@@ -48,8 +48,7 @@ A claim is one transaction: `owner` becomes a token that only this call of `deli
 What a failure means `classify` says:
 
 - It may pass (a timeout, 429, 503): the message is due again after a pause that doubles, with full jitter, or when
-  Retry-After says. It is given up when it has failed for `give_up_after_s`, and `max_attempts` times: an outage makes
-  no dead letters.
+  Retry-After says. It is given up when it has failed for `give_up_after_s`, and `max_attempts` times.
 - It will not pass (422, a bug in the worker): the message is due at once, and given up after `max_attempts` of these.
 - Nothing will work (401): `deliver` stops, and nothing is counted.
 """
@@ -184,9 +183,8 @@ class Outbox:
         That holds for a dead letter, too: it is tried again when somebody requeues it.
 
         Args:
-            run: Whose end it waits for: what an act was given, or an id. Of the former it is made sure, in the same
-                transaction, that no other process has taken it up: an act that was paused writes nothing for a run
-                that is undone meanwhile.
+            run: Whose end it waits for; an id, or the `Run` of an act, which is checked in this transaction: an act
+                that was paused writes nothing for a run that is undone meanwhile.
             key: The idempotency key, the same on every attempt, such as `Run.key`.
             topic: Who delivers it.
             body: JSON.
@@ -194,7 +192,7 @@ class Outbox:
             cancel: The body of the message that takes it back, sent under the same topic, if that is possible.
 
         Raises:
-            LeaseLost: Another process has taken the run up.
+            LeaseLost: The `Run` is another process's by now.
         """
         if isinstance(run, Run):
             run.check()

@@ -81,7 +81,7 @@ class Releases:
         return Release(digest, self.shown, self._place(digest).exists())
 
     def publish(self, release: Release) -> None:
-        """Show the checked set; repeating it is fine.
+        """Show the checked set, and leave no workspace, also where the set was there already; repeating it is fine.
 
         Raises:
             StagingError: The set is not as it was filled, or somebody published another one in the meantime.
@@ -95,6 +95,7 @@ class Releases:
             sync_folder(self.folder)
         check_set(place, release.digest)
         self._show(place.name)
+        self.discard()
 
     def withdraw(self, release: Release) -> None:
         """Show the set before again, and take ours back into the workspace; one that was never shown is fine.

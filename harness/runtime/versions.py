@@ -21,11 +21,15 @@ list, by one rename.
 
 States of a name: the content is kept → the list points to it (the moment that counts) → the file follows. `settle`
 brings files to where their lists are, after a crash in between.
+
+With several processes: one at a time changes the files of one folder, the one that holds the run's lease. What it does
+through `checked(run.check)` it does not do any more when it wakes up and another has taken the run up meanwhile.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -77,15 +81,26 @@ class Versions:
     """The files below one folder with all their versions."""
 
     def __init__(
-        self, store: Storage, contents: Contents, folder: AnyPath, staging: AnyPath, trail: Trail | None = None
+        self,
+        store: Storage,
+        contents: Contents,
+        folder: AnyPath,
+        staging: AnyPath,
+        trail: Trail | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         """Name the folder of the files and, on the same file system, one for unfinished files of this object alone.
 
-        `trail` is told of every change, inside the transaction that makes it.
+        `trail` is told of every change, inside the transaction that makes it; `check` is called there, too, and before
+        a file follows, and raises where this process may touch nothing any more.
         """
-        self._trail = trail
+        self._trail, self._check = trail, check
         self._store, self._contents = store, contents
         self._folder, self._staging = Path(folder), Path(staging)
+
+    def checked(self, check: Callable[[], None]) -> Versions:
+        """Give the same files for the holder of a lease; `check` is such as `Run.check`."""
+        return Versions(self._store, self._contents, self._folder, self._staging, self._trail, check)
 
     def save(self, name: str, content: bytes, run: str = "") -> Version:
         """Make this the newest version, and the file that people see.
@@ -168,6 +183,7 @@ class Versions:
     def _point(self, name: str, digest: str, run: str) -> Version:
         """Let the list point to a content that is kept; this is the moment that counts. Then the file follows."""
         with self._store.transaction():
+            self._check()
             before, number = self._newest(name), self._add(name, digest, run)
             if self._trail is not None:
                 self._trail.changed(run, name, before, digest)
@@ -179,6 +195,7 @@ class Versions:
         place = inside(self._folder, name)
         if (hash_of(place) or GONE) == digest:
             return
+        self._check()
         if digest == GONE:
             place.unlink(missing_ok=True)
             sync_folder(place.parent)
@@ -196,6 +213,7 @@ class Versions:
             if found != GONE:
                 self._contents.put(inside(self._folder, name).read_bytes())
                 with self._store.transaction():
+                    self._check()
                     self._add(name, found, "")
         elif not self._is_ours(name):
             raise ChangedElsewhere(f"{name} is not as version {len(self.history(name))} says; somebody changed it")

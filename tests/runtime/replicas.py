@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,26 +21,46 @@ REPLICAS_THAT_DIE = 1
 
 
 class Struck(Store):
-    """A store whose process sends itself a signal before, or just after, its transaction number `at` (from 1)."""
+    """A store whose process sends itself a signal before, or just after, its transaction number `at` (from 1).
 
-    at, after, sign = 0, True, signal.SIGKILL
-    _count = 0
+    All are counted that the process begins, but for the renewals of a lease. None of those is under way when the signal
+    comes: a process that is stopped in the middle of a transaction keeps everybody from the database.
+    """
+
+    at, after, sign, count = 0, True, signal.SIGKILL, 0
+    renewing = threading.Lock()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do everything in the block, or nothing of it."""
-        self._count += 1
-        here = self._count == self.at
+        Struck.count += 1
+        here = Struck.count == self.at
         if here and not self.after:
-            os.kill(os.getpid(), self.sign)
-        with super().transaction():
-            yield
-        if here and self.after:
-            os.kill(os.getpid(), self.sign)
+            self._strike()
+        try:
+            with super().transaction():
+                yield
+        finally:
+            if here and self.after:
+                self._strike()
 
     def apart(self) -> Store:
         """Give what the thread that renews the lease uses."""
-        return Store(self.path)
+        return Renewing(self.path)
+
+    def _strike(self) -> None:
+        with self.renewing:
+            os.kill(os.getpid(), self.sign)
+
+
+class Renewing(Store):
+    """What the thread that renews the lease of a `Struck` process uses."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do everything in the block, or nothing of it."""
+        with Struck.renewing, super().transaction():
+            yield
 
 
 class Agent:
@@ -99,7 +120,7 @@ def started(work: Callable[[], Any], at_most_s: int = 60) -> int:
     pid = os.fork()
     if pid:
         return pid
-    code = FAILED
+    code, Struck.count = FAILED, 0
     try:
         signal.alarm(at_most_s)
         work()
@@ -145,7 +166,7 @@ def transitions(agent: Agent) -> int:
         with Struck(agent.own / "agent.db") as store:
             agent.saga(store).recover()
             agent.saga(store).run("goal", {})
-            os.write(writing, bytes([store._count]))
+            os.write(writing, bytes([Struck.count]))
 
     assert ended(started(count)) == DONE
     os.close(writing)

@@ -21,6 +21,7 @@ from rollproof.runtime import (
     Fenced,
     FileTransactions,
     FolderContents,
+    LeaseLost,
     Releases,
     Staging,
     StagingError,
@@ -258,13 +259,17 @@ def test_somebody_elses_newer_set_stays_shown(tmp_path: Path) -> None:
 
 
 def test_publishing_what_is_shown_already_and_going_back_keeps_it(tmp_path: Path) -> None:
-    """A set that was there before, shown or not, is not the run's to take away, however often it is withdrawn."""
+    """A set that was there before, shown or not, is not the run's to take away, however often it is withdrawn.
+
+    What was staged of it is gone.
+    """
     other = site(tmp_path, "other")
     other.publish(other.fill({"index": b"newer"}))
     for name, content in (("shown", b"newer"), ("older", b"old")):
         releases = site(tmp_path, name)
         release = releases.fill({"index": content})
         releases.publish(release)
+        assert not releases.workspace.exists()
         releases.withdraw(release)
         releases.discard()
         releases.withdraw(release)
@@ -456,6 +461,29 @@ def test_a_file_that_did_not_follow_is_brought_on(tmp_path: Path) -> None:
         files.settle()
     assert (tmp_path / "files" / "a").read_bytes() == b"2"
     assert not list((tmp_path / "staging").iterdir())
+
+
+def test_who_may_touch_nothing_any_more_changes_no_file(tmp_path: Path) -> None:
+    """Neither the list, also where it is to begin with what was there before, nor a file that did not follow yet."""
+    store, files = versioned(tmp_path)
+    place = tmp_path / "files" / "a"
+    place.write_text("theirs")
+
+    def lost() -> None:
+        raise LeaseLost
+
+    with store:
+        with pytest.raises(LeaseLost):
+            files.checked(lost).save("a", b"late")
+        assert (files.history("a"), place.read_text()) == ([], "theirs")
+        files.save("a", b"ours")
+        for late in (lambda: files.checked(lost).save("a", b"late"), lambda: files.checked(lost).restore("a", 1)):
+            with pytest.raises(LeaseLost):
+                late()
+        place.write_text("theirs")  # as a process leaves it that died before the file followed
+        with pytest.raises(LeaseLost):
+            files.checked(lost).settle()
+        assert (len(files.history("a")), place.read_text()) == (2, "theirs")
 
 
 def test_a_damaged_content_is_noticed_before_anything_changes(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from mutation import mutated
-from replicas import DONE, LOST, SHORT_S, Agent, ended, started, stopped, together, transitions
-from rollproof.runtime import LeaseHeld, Run, Store, UnfinishedRun
+from replicas import DONE, LOST, SHORT_S, Agent, Struck, ended, started, stopped, together, transitions
+from rollproof.runtime import Decision, LeaseHeld, NeedsPerson, Run, Store, UnfinishedRun
 
 REPEATS = int(os.environ.get("ROLLPROOF_REPEATS", "1"))
 """How often each of these is done, for a look that is longer than CI's."""
@@ -73,6 +73,40 @@ def who_comes_after_a_crash_is_told(root: Path) -> None:
         agent.saga(store).run("goal", {})
 
 
+class Asking(Agent):
+    """Does its second step only with a person's word."""
+
+    def act(self, run: Run) -> None:
+        """Ask first."""
+        if run.step == "b" and not run.variables.get("accepted"):
+            raise NeedsPerson("a person has to accept b")
+        super().act(run)
+
+    def hand_back(self, run: str, at: int = 0, patience_s: float = 60.0) -> None:
+        """Do what the person does, and be stopped at a transition of it."""
+        with Struck(self.own / "agent.db") as store:
+            store.at, store.sign = at, signal.SIGSTOP
+            self.saga(store, patience_s).hand_back(run, Decision.GO_ON, {"accepted": True})
+
+
+def one_hand_back_waits_for_another(root: Path) -> None:
+    """A run is handed back twice: the second time it is in the hands of a process that lives, and stays there."""
+    agent = Asking(root)
+    with Store(agent.own / "agent.db") as store:
+        with pytest.raises(NeedsPerson):
+            agent.saga(store).run("goal", {})
+        ((run,),) = store.read("SELECT holder FROM leases")
+    first = started(lambda: agent.hand_back(run, at=1))
+    assert stopped(first)
+    try:
+        with pytest.raises(LeaseHeld):
+            agent.hand_back(run, patience_s=0.0)
+    finally:
+        os.kill(first, signal.SIGCONT)
+        assert ended(first) == DONE
+    assert agent.done() == 1
+
+
 @pytest.mark.parametrize("repeat", range(REPEATS))
 def test_replicas_that_start_at_once_take_nothing_from_each_other(tmp_path: Path, repeat: int) -> None:
     """Three processes, one lock: three runs, one after the other, all complete."""
@@ -101,6 +135,11 @@ def test_a_run_after_a_crash_is_told_what_to_do(tmp_path: Path) -> None:
     who_comes_after_a_crash_is_told(tmp_path)
 
 
+def test_a_run_is_handed_back_by_one_process(tmp_path: Path) -> None:
+    """Of two that a person told to go on one does, and is not disturbed."""
+    one_hand_back_waits_for_another(tmp_path)
+
+
 def at_each_transition(root: Path, check: Callable[[Path, int, bool], None]) -> None:
     """Do a check with a strike before and after each transaction of the first replica."""
     for at in range(1, count(root) + 1):
@@ -126,11 +165,13 @@ MUTANTS = [
     ("locks", "alive.is_held(lease.token) is False", "True", a_long_step_keeps_its_run),
     ("locks", "return lease.expires_at <= time.time() or", "return lease.expires_at <= time.time() and",
      last_transition(one_is_paused)),
-    ("locks", "        alive.hold(token)\n", "", a_long_step_keeps_its_run),
+    ("locks", "            alive.hold(token)\n", "            pass\n", a_long_step_keeps_its_run),
     ("locks", "token = max(int(time.time() * 1e6), rows[0][0] + 1 if rows else 0)",
      "token = rows[0][0] if rows else 1", last_transition(one_is_paused)),
     ("execution", "        Leases(self._store).check(self._lease)\n", "        pass\n", last_transition(one_is_paused)),
     ("locks", "if held is None:", "if True:", a_long_step_keeps_its_run),
+    ("carrier", "progress.status.ours or self._is_in_work(progress.run, alive)", "progress.status.ours",
+     one_hand_back_waits_for_another),
     ("carrier", "not earlier.seq or (earlier", "True or (earlier", who_comes_after_a_crash_is_told),
 ]  # fmt: skip
 

@@ -300,7 +300,7 @@ MUTANTS: dict[str, list[tuple[str, str, str, str]]] = {
     "handover": [
         ("execution", "return found is not None and found.reality is Reality.PRESENT", "return False",
          "test_what_is_seen_to_be_irreversibly_done_cannot_be_rolled_back"),
-        ("execution", "return leases.pass_on(self._lease, PERSON_S, self._alive)",
+        ("execution", "return leases.pass_on(self._lease, PERSON_S, None)",
          "return leases.renew(self._lease, PERSON_S)",
          "test_a_run_that_hands_itself_over_has_another_token"),
         ("progress", "return self in (Status.RUNNING, Status.UNDOING)", "return not self.final",
