@@ -35,7 +35,7 @@ from rollproof.boundary.warming import warm_caches
 from rollproof.engine.lens import Lens
 from rollproof.engine.lives import Snapshot
 from rollproof.engine.setting import Setting
-from rollproof.runtime import Saga, UnfinishedRun
+from rollproof.runtime import Outbox, Saga, UnfinishedRun
 from rollproof.values.http import HttpRequest, HttpResponse
 from rollproof.values.options import Options
 from rollproof.values.sources import Twin, twin_for
@@ -231,6 +231,7 @@ class Replica:
         story.module.Store = Struck  # type: ignore[attr-defined]
         if short:
             Saga.__init__.__kwdefaults__["lease_s"] = SHORT_S
+            Outbox.__init__.__kwdefaults__["claim_s"] = SHORT_S
         bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # making a whole one takes a client 20 ms
         ssl.create_default_context = lambda *args, **kwargs: bare
         respx_seam.install(partial(ask, port))

@@ -179,7 +179,7 @@ def test_every_scenario_is_in_it_or_has_a_reason_not_to() -> None:
     """What is left out uses no saga; everything else takes part."""
     for name in ALL:
         module = loaded(name)
-        has_runs = {"Saga", "PlannedAgent"} & vars(module).keys()
+        has_runs = {"Saga", "AsyncSaga", "PlannedAgent"} & vars(module).keys()
         takes_part = bool(has_runs) and [*signature(scenario_test(module)).parameters] == ["chaos", "tmp_path"]
         assert takes_part == (name not in LEFT_OUT), name
 
