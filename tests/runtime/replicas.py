@@ -10,12 +10,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from rollproof.runtime import Journal, LeaseLost, Run, Saga, Status, Step, Store, UnfinishedRun
+from processes import DONE, ended, started
+from rollproof.runtime import Journal, Run, Saga, Status, Step, Store, UnfinishedRun
 from rollproof.runtime.progress import all_runs
 
 SHORT_S = 0.25
 """A lease that is waited for in real time."""
-DONE, LOST, FAILED = 0, 7, 1
 STEPS = ("a", "b", "c")
 REPLICAS_THAT_DIE = 1
 
@@ -113,34 +113,6 @@ class Agent:
             complete = [each.run for each in all_runs(Journal(store)) if each.status is Status.COMPLETED]
         assert self.left == sorted(f"{run}-{step}" for run in complete for step in STEPS)
         return len(complete)
-
-
-def started(work: Callable[[], Any], at_most_s: int = 60) -> int:
-    """Do the work in a child, which ends by a signal if it hangs; give its process id."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code, Struck.count = FAILED, 0
-    try:
-        signal.alarm(at_most_s)
-        work()
-        code = DONE
-    except LeaseLost:
-        code = LOST
-    except BaseException as error:
-        os.write(2, f"a replica failed: {error!r}\n".encode())
-    finally:
-        os._exit(code)
-
-
-def stopped(pid: int) -> bool:
-    """Wait until a child is stopped; false where it ended before that."""
-    return os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
-
-
-def ended(pid: int) -> int:
-    """Wait until a child ends; give its exit code, or minus the signal that killed it."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def together(number: int, work: Callable[[], Any]) -> list[int]:

@@ -28,7 +28,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from replicas import SHORT_S, Struck, started
+from processes import started
+from replicas import SHORT_S, Struck
 from rollproof import Chaos, World
 from rollproof.boundary import respx_seam
 from rollproof.boundary.warming import warm_caches
@@ -226,6 +227,7 @@ class Replica:
 
     @staticmethod
     def _prepare(story: Story, port: int, strike: Strike | None, short: bool) -> None:
+        Struck.count = 0
         if strike is not None:
             Struck.at, Struck.after, Struck.sign = strike.at, strike.after, strike.sign
         story.module.Store = Struck  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from mutation import mutated
-from replicas import DONE, ended, started
+from processes import DONE, ended, started
 from rollproof.runtime import AsyncSaga, Decision, Found, Leases, NeedsPerson, Reality, Run, Saga, Status, Step, Store
 from rollproof.runtime.journal import Journal
 from rollproof.runtime.progress import all_runs

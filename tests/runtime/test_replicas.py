@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from mutation import mutated
-from replicas import DONE, LOST, SHORT_S, Agent, Struck, ended, started, stopped, together, transitions
+from processes import DONE, LOST, ended, started, stopped
+from replicas import SHORT_S, Agent, Struck, together, transitions
 from rollproof.runtime import Decision, LeaseHeld, NeedsPerson, Run, Store, UnfinishedRun
 
 REPEATS = int(os.environ.get("ROLLPROOF_REPEATS", "1"))

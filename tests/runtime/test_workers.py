@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import awakened, ended, paused, started, strike_yourself
 from rollproof.runtime import Event, Outbox, Store, Undelivered
 from rollproof.runtime.alive import Alive
 from rollproof.runtime.outbox import Message, State
-from workers import Service, awakened, ended, fleet, forked, paused, strike_yourself
+from workers import Service, fleet
 
 Sender = Callable[[Message], None]
 
@@ -81,7 +82,7 @@ def test_workers_share_the_messages(tmp_path: Path, service: Service, workers: i
                 Outbox(store).deliver({"mail": send})
         assert began
 
-    assert [ended(pid) for pid in [forked(work) for _ in range(workers)]] == [0] * workers
+    assert [ended(pid) for pid in [started(work) for _ in range(workers)]] == [0] * workers
     arrivals = service.arrivals()
     assert sorted(arrivals) == sorted(key for keys in runs.values() for key in keys)
     assert {run: [key for key in arrivals if key[0] == run] for run in runs} == runs
@@ -94,7 +95,7 @@ def test_what_one_worker_has_another_leaves_alone(tmp_path: Path, service: Servi
 
     def send(message: Message) -> None:
         if message.key == "a1":
-            assert ended(forked(lambda: deliver(tmp_path, service.take))) == 0
+            assert ended(started(lambda: deliver(tmp_path, service.take))) == 0
             assert service.arrivals() == ["b", "c"]
         service.take(message)
 
@@ -132,7 +133,7 @@ def test_a_worker_that_is_killed_is_replaced_at_once(
             service.take(message)
         strike_yourself(signal.SIGKILL)
 
-    assert ended(forked(lambda: deliver(tmp_path, send))) == -signal.SIGKILL
+    assert ended(started(lambda: deliver(tmp_path, send))) == -signal.SIGKILL
     assert deliver(tmp_path, service.take) == 2
     assert service.arrivals() == ["a"] * arrived + ["a", "b"]
 
@@ -143,7 +144,7 @@ def test_without_a_proof_of_death_the_deadline_counts(
     """Where the system has no lock that ends with its process, a message waits for the deadline of its claim."""
     monkeypatch.setattr(Alive, "is_held", lambda self, token: None)
     written(tmp_path, "a")
-    assert ended(forked(lambda: deliver(tmp_path, lambda message: strike_yourself(signal.SIGKILL)))) == -signal.SIGKILL
+    assert ended(started(lambda: deliver(tmp_path, lambda message: strike_yourself(signal.SIGKILL)))) == -signal.SIGKILL
     with Store(tmp_path / "agent.db") as store:
         assert Outbox(store).next_due({"mail"}) == clock.now + 60
     clock.now += 59
@@ -201,7 +202,7 @@ def test_a_cancellation_waits_for_a_worker_that_sends(tmp_path: Path, service: S
         assert deliver(tmp_path, service.take) == 0
 
     def send(message: Message) -> None:
-        assert ended(forked(meanwhile)) == 0
+        assert ended(started(meanwhile)) == 0
         service.take(message)
 
     assert deliver(tmp_path, send) == 1

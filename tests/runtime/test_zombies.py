@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from rollproof.runtime import Fence, Fenced, LeaseLost, Leases, Run, Saga, Status, Step, Store
+from processes import LOST, awakened, started, stopped, strike_yourself
+from rollproof.runtime import Fence, Leases, Run, Saga, Status, Step, Store
 
 LEASE_S = 0.2
 
 
-def paused(work: Callable[[], None]) -> int:
-    """Do the work in a child, which stops itself in its middle; give its process id once it is stopped."""
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        except (LeaseLost, Fenced):
-            code = 7
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status), status
-    return pid
-
-
-def awakened(pid: int) -> int:
-    """Let it go on, and give its exit code: 7 says that it was refused."""
-    os.kill(pid, signal.SIGCONT)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def stop_yourself() -> None:
+def stop() -> None:
     """Pause this process until somebody lets it go on."""
-    os.kill(os.getpid(), signal.SIGSTOP)
+    strike_yourself(signal.SIGSTOP)
 
 
 def saga(store: Store, shared: Path, between: Callable[[], None]) -> Saga:
@@ -69,16 +46,17 @@ def test_a_paused_agent_that_wakes_up_changes_nothing(tmp_path: Path) -> None:
 
     def sleeper() -> None:
         with Store(tmp_path / "agent.db") as store:
-            saga(store, shared, stop_yourself).run("mine", {})
+            saga(store, shared, stop).run("mine", {})
 
-    pid = paused(sleeper)
+    pid = started(sleeper)
+    assert stopped(pid)
     assert (shared / "a").exists()
     with Store(tmp_path / "agent.db") as store:
         assert saga(store, shared, lambda: None).recover() is Status.ROLLED_BACK
         assert not list(shared.iterdir())
         saga(store, shared, lambda: None).run("theirs", {})
     rival = {path.name: path.read_bytes() for path in shared.iterdir()}
-    assert awakened(pid) == 7
+    assert awakened(pid) == LOST
     assert {path.name: path.read_bytes() for path in shared.iterdir()} == rival
     assert len(rival) == 2
 
@@ -96,15 +74,16 @@ def test_a_paused_agent_whose_work_needs_no_fence_records_nothing(tmp_path: Path
     def sleeper() -> None:
         with Store(tmp_path / "agent.db") as store:
             try:
-                Saga(store, "s", steps(stop_yourself), lease_s=LEASE_S).run("mine", {})
+                Saga(store, "s", steps(stop), lease_s=LEASE_S).run("mine", {})
             finally:
                 assert undone == []
 
-    pid = paused(sleeper)
+    pid = started(sleeper)
+    assert stopped(pid)
     with Store(tmp_path / "agent.db") as store:
         assert Saga(store, "s", steps(lambda: None)).recover() is Status.ROLLED_BACK
         before = store.path.read_bytes()
-    assert awakened(pid) == 7
+    assert awakened(pid) == LOST
     assert (tmp_path / "agent.db").read_bytes() == before
     with Store(tmp_path / "agent.db") as store:
         assert Leases(store).all() == []

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
+from processes import awakened, ended, paused, started, strike_yourself
 from rollproof.runtime import Event, Outbox, Store, Undelivered
 from rollproof.runtime.outbox import CANCEL, Message, State
 
@@ -40,52 +39,6 @@ class Service:
         return list(dict.fromkeys(self.arrivals()))
 
 
-def forked(work: Callable[[], object]) -> int:
-    """Do the work in a child, and give its process id."""
-    gc.freeze()  # a child that collects would copy the whole heap of the parent
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    gc.unfreeze()
-    return pid
-
-
-def ended(pid: int) -> int:
-    """Wait for the end of a child, and give its exit code: 0, 1 if it raised, below 0 if it was killed."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-@contextmanager
-def paused(work: Callable[[], object]) -> Iterator[int]:
-    """Do work that pauses itself in a child; give the process id, and end what was not awakened."""
-    pid = forked(work)
-    _, status = os.waitpid(pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status), status
-    try:
-        yield pid
-    finally:
-        with suppress(ChildProcessError):
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-
-
-def awakened(pid: int) -> int:
-    """Let a paused child go on to its end, and give its exit code."""
-    os.kill(pid, signal.SIGCONT)
-    return ended(pid)
-
-
-def strike_yourself(number: signal.Signals) -> None:
-    """Send a signal to this process: SIGSTOP pauses it, SIGKILL ends it."""
-    os.kill(os.getpid(), number)
-
-
 RUNS, EACH = 10, 4
 
 
@@ -104,7 +57,7 @@ def fleet(root: Path, seed: int, *, pausing: bool = False, workers: int = 3) -> 
     events = [(draw.randrange(2 * RUNS * EACH // 3), run) for run in gone] + [(draw.randrange(20), -1)]
     sleeping = partial(_deliver, root, service, draw.random(), pausing, draw.randrange(1, 6))
     with paused(sleeping) if pausing else nullcontext(0) as sleeper:
-        pids = [forked(partial(_deliver, root, service, draw.random(), pausing)) for _ in range(workers)]
+        pids = [started(partial(_deliver, root, service, draw.random(), pausing)) for _ in range(workers)]
         for arrived, run in sorted(events):
             _until(service, arrived, pids)
             if run < 0:
@@ -113,7 +66,7 @@ def fleet(root: Path, seed: int, *, pausing: bool = False, workers: int = 3) -> 
                 _abandon(root, str(run))
         codes = [ended(pid) for pid in pids[1:]]
         ended(pids[0])
-        codes.append(ended(forked(partial(_deliver, root, service, draw.random(), pausing))))
+        codes.append(ended(started(partial(_deliver, root, service, draw.random(), pausing))))
         codes.append(awakened(sleeper) if pausing else 0)
     assert not any(codes), codes
     return _wrong(root, service.effects() if pausing else service.arrivals(), [str(run) for run in gone])
