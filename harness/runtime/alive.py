@@ -25,15 +25,18 @@ import errno
 import fcntl
 import os
 import struct
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from .canonical import sha256
 
-_SET, _GET = getattr(fcntl, "F_OFD_SETLK", None), getattr(fcntl, "F_OFD_GETLK", None)
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
-"""What a file system says that has no such locks."""
+_LINUX = sys.platform == "linux"  # whose layout `_FLOCK` is
+_SET = getattr(fcntl, "F_OFD_SETLK", None) if _LINUX else None
+_GET = getattr(fcntl, "F_OFD_GETLK", None) if _LINUX else None
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""The errors of a system or file system without such locks."""
 _FLOCK = "hhqqi0q"
 """The layout of `struct flock`: type, whence, start, length, process."""
 
@@ -43,7 +46,8 @@ class Alive:
 
     def __init__(self, database: Path) -> None:
         """Name the database; the file beside it is made when a token is first held."""
-        self._path = database.with_name(f"{database.name}.alive")
+        place = Path(os.path.realpath(database))  # one file for all the names of a database
+        self._path = place.with_name(f"{place.name}.alive")
         self._handle: int | None = None
         self._held: set[int | str] = set()
 

@@ -21,9 +21,10 @@ transactions, which are short and block, the loop goes on with other things.
     assert asyncio.run(main()) == {"seat": "12A"}
 
 Cancelling the task stops the act that is under way, with `asyncio.CancelledError` at its `await`; then what may have
-happened is undone, which no second cancellation stops, and the error leaves `run`. Past the point of no return nothing
-can be undone: the run stays unfinished and `recover` brings it forward. An act that catches the error and returns is
-done, and no other is begun.
+happened is undone, which no second cancellation stops (the end of the loop does), and the error leaves `run`. Before a
+run has begun, while its lock is waited for, cancelling ends it at once. Past the point of no return nothing can be
+undone: the run stays unfinished and `recover` brings it forward. An act that catches the error and returns is done, and
+no other is begun; if it was the last one, the run is complete and `run` returns.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from .calls import Awaited
-from .carrier import Carrier, Described, Outcome
+from .carrier import Carrier, Definition, Outcome
 from .progress import Decision, Progress, Status
 from .reconcile import Difference
 
 
-class AsyncSaga(Described):
+class AsyncSaga(Definition):
     """As `Saga`, on the event loop that runs; acts, undos and looks may be coroutine functions or plain ones."""
 
     _awaits = True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from .steps import Run
@@ -28,7 +28,10 @@ class Calls(Protocol):
         """Undo a step, or look at it; nothing but its end stops this."""
 
     async def pause(self, seconds: float) -> None:
-        """Wait."""
+        """Wait before an undo is tried again."""
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for somebody else before anything is begun."""
 
 
 class Direct:
@@ -56,6 +59,11 @@ class Direct:
         """Wait, and let nothing else happen in this thread."""
         time.sleep(seconds)
 
+    async def wait(self, seconds: float) -> None:
+        """Wait as `pause` does."""
+        if seconds:
+            time.sleep(seconds)
+
 
 class Awaited:
     """Calls functions of either kind on the event loop that runs; for one call of an `AsyncSaga`."""
@@ -66,17 +74,11 @@ class Awaited:
         self._cancelled = False
 
     async def act(self, work: Callable[[Run], Any], run: Run) -> Any:
-        """Take a step, which `cancel` stops."""
+        """Take a step, which cancelling stops."""
         if self._cancelled:
             raise asyncio.CancelledError
         result = work(run)
-        if not inspect.isawaitable(result):
-            return result
-        self._acting = asyncio.ensure_future(result)
-        try:
-            return await self._acting
-        finally:
-            self._acting = None
+        return await self._stoppable(result) if inspect.isawaitable(result) else result
 
     async def call(self, work: Callable[[Run], Any], run: Run) -> Any:
         """Call a function to its end."""
@@ -86,6 +88,13 @@ class Awaited:
     async def pause(self, seconds: float) -> None:
         """Wait, and let other tasks go on."""
         await asyncio.sleep(seconds)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait, and let other tasks go on; cancelling ends it, since nothing is begun."""
+        if self._cancelled:
+            raise asyncio.CancelledError
+        if seconds:
+            await self._stoppable(asyncio.sleep(seconds))
 
     async def to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
         """Let work come to its own end, however often this task is cancelled meanwhile.
@@ -101,8 +110,17 @@ class Awaited:
             except asyncio.CancelledError:
                 self._cancel()
             except BaseException:
+                if not task.done():
+                    raise
                 break  # that of the work, which its result raises
         return task.result()
+
+    async def _stoppable(self, result: Awaitable[T]) -> T:
+        self._acting = task = asyncio.ensure_future(result)
+        try:
+            return await task
+        finally:
+            self._acting = None
 
     def _cancel(self) -> None:
         """Stop the act that is under way, and take no other; what is being undone goes on."""

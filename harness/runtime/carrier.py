@@ -74,7 +74,7 @@ async def settle_all(settle: Callable[[T], Awaitable[Status | None]], runs: Sequ
     return status
 
 
-class Described:
+class Definition:
     """What makes a saga: its steps and its terms."""
 
     _awaits = False
@@ -144,7 +144,7 @@ def _refuse_wrong(store: Storage, after_crash: str, lease_s: float) -> None:
 class Carrier:
     """A saga in the hands of this process, for one call of it."""
 
-    def __init__(self, saga: Described, calls: Calls) -> None:
+    def __init__(self, saga: Definition, calls: Calls) -> None:
         """Use the saga's database; nothing is opened or written."""
         self._saga, self._calls, self._store, self._terms = saga, calls, saga.store, saga.terms
         self._journal, self._leases = Journal(saga.store), Leases(saga.store)
@@ -156,7 +156,7 @@ class Carrier:
         with Alive(self._store.path) as alive:
             memory = Checkpoint(goal, self._saga.steps[0].name, variables)
             start = partial(self._start, uuid.uuid4().hex, memory, self._checkpoints.keep(memory), alive)
-            execution = await patiently(self._store, start, self._saga.patience_s, self._calls.pause)
+            execution = await patiently(self._store, start, self._saga.patience_s, self._calls.wait)
             with self._renewing(execution):
                 try:
                     await self._forward(execution)
@@ -168,7 +168,10 @@ class Carrier:
     async def recover(self) -> Status | None:
         """Settle the runs that earlier processes left unfinished; None when there is none."""
         self._journal.refuse_broken(lease.holder for lease in self._leases.all())
-        return await settle_all(self._settle, [run for run in unfinished(self._store) if run.saga == self._saga.name])
+        with Alive(self._store.path) as alive:
+            free = {lease.holder for lease in self._leases.all() if is_abandoned(lease, alive)}
+        runs = [run for run in unfinished(self._store) if run.saga == self._saga.name]
+        return await settle_all(self._settle, sorted(runs, key=lambda run: run.run not in free))
 
     async def resume(self, run: str) -> Status:
         """Go on with one run that a process left, forward, whatever `after_crash` says."""
@@ -222,7 +225,7 @@ class Carrier:
         progress, lease = self._find(run), Lease(self._saga.lock, run, 0, 0.0)
         refuse_renamed(self._saga.steps, progress, self._store.path)
         execution = self._execution(progress, lease, Alive(self._store.path), self._checkpoints.load(run))
-        found = {step.name: await execution.look(step.name) for step in self._saga.steps}
+        found = {step.name: await execution.look(step.name, held=False) for step in self._saga.steps}
         looks = {name: each.reality for name, each in found.items() if each}
         order = [step.name for step in self._saga.steps]
         return list(differences({name: belief(progress, name, order) for name in looks}, looks))
@@ -234,7 +237,7 @@ class Carrier:
     def outcome(self, run: str) -> Outcome:
         """Give what became of a run, and what it knew last."""
         self._journal.refuse_broken([run])
-        progress, restored = self._find(run), self._checkpoints.load(run)
+        restored, progress = self._checkpoints.load(run), self._find(run)  # in this order: it can be forgotten between
         if restored.damaged or restored.checkpoint is None:
             raise CheckpointDamaged(
                 f"run {run} is {progress.status}, and what it knew last is damaged (checkpoint {restored.damaged}); "
@@ -248,6 +251,8 @@ class Carrier:
         except (LeaseLost, NeedsPerson):
             raise
         except BaseException as error:
+            if execution.is_in_child:  # of a fork in an act: the run is its parent's
+                raise
             if await execution.settle(error) is not Status.COMPLETED:
                 raise
 
@@ -279,8 +284,11 @@ class Carrier:
         }.get(earlier.status, f"its process is gone: call recover() of {earlier.saga!r}, which settles it")
         raise UnfinishedRun(f"run {earlier.run} of {earlier.saga!r} is {earlier.status}; {todo}")
 
-    async def _settle(self, progress: Progress) -> Status:
-        """Bring one unfinished run to its end: forward if it may not go back, back otherwise."""
+    async def _settle(self, progress: Progress) -> Status | None:
+        """Bring one unfinished run to its end: forward if it may not go back, back otherwise.
+
+        Where somebody else did that meanwhile, give what became of it; None where it is forgotten already.
+        """
 
         async def settle(execution: Execution, restored: Restored) -> None:
             now = execution.progress
@@ -290,7 +298,11 @@ class Carrier:
             else:
                 await execution.back("restart")
 
-        return await self._carry(progress, (Status.RUNNING, Status.UNDOING), settle)
+        try:
+            return await self._carry(progress.run, (Status.RUNNING, Status.UNDOING), settle)
+        except (WrongState, UnknownRun):
+            now = current(self._journal, progress.run)
+            return now.status if now.seq else None
 
     async def _go_on(self, execution: Execution, restored: Restored) -> None:
         """Go forward, from the last good checkpoint; hand over where a person must look, settle any other error."""
@@ -317,35 +329,39 @@ class Carrier:
     async def _by_hand(self, run: str, states: States, work: Work, *, by_force: bool = False) -> Status:
         """Do what a person asks of a run, if it is in a state in which that makes sense."""
         self._journal.refuse_broken([run])
-        progress = self._find(run)
-        if progress.status not in states:
-            raise WrongState(f"run {run} is {progress.status}; this needs one that is {' or '.join(states)}")
-        return await self._carry(progress, states, work, by_force=by_force)
+        self._refuse_state(self._find(run), states)
+        return await self._carry(run, states, work, by_force=by_force)
 
-    async def _carry(self, progress: Progress, states: States, work: Work, *, by_force: bool = False) -> Status:
+    async def _carry(self, run: str, states: States, work: Work, *, by_force: bool = False) -> Status:
         """Take a run up, once nobody else carries it, and do some work on it; give what became of it.
 
-        While somebody else carried it, it may have come to another state; then there is nothing to do.
+        Raises:
+            UnknownRun: There is none; it may have been forgotten while somebody else carried it.
+            WrongState: Somebody else has brought it to another state.
         """
         with Alive(self._store.path) as alive:
-            take_up = partial(self._take_up, progress, states, alive, by_force)
-            execution, restored = await patiently(self._store, take_up, self._saga.patience_s, self._calls.pause)
-            if execution.progress.status in states:
-                with self._renewing(execution):
-                    await work(execution, restored)
+            take_up = partial(self._take_up, run, states, alive, by_force)
+            progress, lease = await patiently(self._store, take_up, self._saga.patience_s, self._calls.wait)
+            restored = self._checkpoints.load(run)  # not in the transaction: contents can be far away
+            execution = self._execution(progress, lease, alive, restored)
+            with self._renewing(execution):
+                await work(execution, restored)
             return execution.progress.status
 
-    def _take_up(self, known: Progress, states: States, alive: Alive, by_force: bool) -> tuple[Execution, Restored]:
-        """Take the lease of a run inside the open transaction, with a new token, and what the run remembers."""
-        progress, lock = current(self._journal, known.run), known.lock or self._saga.lock
+    def _take_up(self, run: str, states: States, alive: Alive, by_force: bool) -> tuple[Progress, Lease]:
+        """Take the lease of a run inside the open transaction, with a new token."""
+        progress = self._find(run)
+        self._refuse_state(progress, states)
         refuse_renamed(self._saga.steps, progress, self._store.path)
-        restored = self._checkpoints.load(progress.run)
-        lease = Lease(lock, progress.run, 0, 0.0)
-        if progress.status in states:
-            self._refuse_unfinished(progress.run, lock, alive)
-            forced = by_force or not (progress.status.ours or self._is_in_work(progress.run, alive))
-            lease = self._leases.take(lock, progress.run, self._terms.lease_s, alive, by_force=forced)
-        return self._execution(progress, lease, alive, restored), restored
+        lock = progress.lock or self._saga.lock
+        self._refuse_unfinished(run, lock, alive)
+        forced = by_force or not (progress.status.ours or self._is_in_work(run, alive))
+        return progress, self._leases.take(lock, run, self._terms.lease_s, alive, by_force=forced)
+
+    def _refuse_state(self, progress: Progress, states: States) -> None:
+        if progress.status not in states:
+            wanted = " or ".join(states)
+            raise WrongState(f"run {progress.run} is {progress.status}; this needs one that is {wanted}")
 
     def _is_in_work(self, run: str, alive: Alive) -> bool:
         """Say whether a process that lives is doing what a person asked of a run: a second one waits for it."""

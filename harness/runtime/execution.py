@@ -11,9 +11,10 @@ each.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from .alive import Alive
@@ -31,6 +32,9 @@ from .store import Storage
 FIRST_PAUSE_S = 0.1
 """How long to wait before an undo is tried again; doubled each time."""
 _log = logging.getLogger("rollproof.runtime")
+_ancestors: list[None] = []
+"""One for each fork between the process that imported this and the one that runs: a child is told from its parent."""
+os.register_at_fork(after_in_child=lambda: _ancestors.append(None))
 
 
 class Companion(Protocol):
@@ -79,6 +83,7 @@ class Execution:
         self._lease, self._alive = lease, alive
         self._memory = memory
         self._calls = calls
+        self._forks = len(_ancestors)
         self._terms = terms
         self._attempting = ("", "")
         self._refused = False
@@ -93,6 +98,11 @@ class Execution:
     def renewable(self) -> Lease | None:
         """The lease as long as there is work to do; that of a run that waits for a person needs no renewal."""
         return self._lease if self.progress.status.ours else None
+
+    @property
+    def is_in_child(self) -> bool:
+        """Whether this process was forked from the one that took the run up, which carries it alone."""
+        return len(_ancestors) != self._forks
 
     @property
     def only_forward(self) -> bool:
@@ -233,11 +243,13 @@ class Execution:
         return Run(self.progress.run, step, memory.goal, memory.variables, self._lease.token, take, self._check)
 
     def _check(self) -> None:
-        """Make sure that no other process has taken the run up since.
+        """Make sure that no other process has taken the run up since, and that this is no child of the one that has.
 
         Raises:
-            LeaseLost: One has; nothing may be touched any more.
+            LeaseLost: Nothing may be touched any more.
         """
+        if self.is_in_child:
+            raise LeaseLost(f"run {self.progress.run} is carried by the process from which this one was forked")
         Leases(self._store).check(self._lease)
 
     async def _act(self) -> Mapping[str, Any]:
@@ -246,9 +258,16 @@ class Execution:
         step = self._step
         return learned_by(step.name, await self._calls.act(step.act, self._view(step.name)))
 
-    async def look(self, name: str) -> Found | None:
-        """Ask the outside whether a step happened; None where the step cannot."""
+    async def look(self, name: str, *, held: bool = True) -> Found | None:
+        """Ask the outside whether a step happened; None where the step cannot.
+
+        `held` says that this process carries the run, and makes sure of it; anybody may look else.
+        """
         look = self._steps[name].look
+        if look and held:
+            self._check()
+        elif look:
+            return found_by(name, await self._calls.call(look, replace(self._view(name), check=lambda: None)))
         return found_by(name, await self._calls.call(look, self._view(name))) if look else None
 
     def _give_up(self) -> None:
@@ -307,7 +326,7 @@ class Execution:
         journal, leases = Journal(self._store), Leases(self._store)
         kept = self._checkpoints.keep(memory) if memory is not None else None
         with self._store.transaction():
-            leases.check(self._lease)
+            self._check()
             self._refuse_unknown(current(journal, self.progress.run), self.progress.seq)
             entry = journal.append(self.progress.run, event, **({"step": step} if step else {}), **detail)
             progress = self.progress.after(entry)
@@ -326,8 +345,6 @@ class Execution:
             leases.release(self._lease)
         elif not progress.status.ours:
             return leases.pass_on(self._lease, PERSON_S, None)
-        elif event is Event.HANDED_BACK:
-            return leases.pass_on(self._lease, lasts_s, self._alive)
         elif self._lease.expires_at - time.time() < lasts_s / 2:  # not sooner: that would be a write for nothing
             return leases.renew(self._lease, lasts_s)
         return self._lease

@@ -186,8 +186,9 @@ async def patiently(
     Raises:
         LeaseHeld: Somebody held it for longer than `patience_s` seconds.
     """
-    until = time.time() + patience_s
+    until, pause_s = time.time() + patience_s, FIRST_PAUSE_S
     for looks in count():
+        await pause(0.0)
         try:
             with store.transaction():
                 return take()
@@ -196,8 +197,8 @@ async def patiently(
                 raise
             if looks == SILENT_LOOKS:
                 _log.warning("%s; waiting for it, %.0f s at most", held, patience_s)
-            pause_s = min(FIRST_PAUSE_S * 2**looks, LONGEST_PAUSE_S, held.lease.expires_at - time.time())
-            await pause(max(0.0, pause_s))
+            await pause(max(0.0, min(pause_s, held.lease.expires_at - time.time())))
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
     raise AssertionError("count() never ends")
 
 

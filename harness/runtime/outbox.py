@@ -34,7 +34,6 @@ A worker may deliver some topics only; the others wait for theirs. States of a m
 
 A claim is one transaction: `owner` becomes a token that only this call of `deliver` has, `due_at` the deadline.
 
-- A worker that is paused in the middle of a transaction keeps the others waiting, as SQLite does.
 - A worker whose claim has passed on records nothing: each of its updates asks for its own token. What it still sends,
   paused before and awake now, has the key of the message.
 - The messages of one run and topic are sent one after the other, in their order; several workers share the runs. One
@@ -66,7 +65,7 @@ from typing import Any
 
 from .alive import Alive
 from .canonical import canonical
-from .dead_letters import DeadLetter, DeadLetters
+from .dead_letters import DeadLetter, DeadLetters, UnknownLetter
 from .progress import Event
 from .retry import Verdict, classify, pause_s
 from .steps import Run
@@ -272,7 +271,7 @@ class Outbox:
     def wait(self, topics: Iterable[str], look_s: float = 1.0) -> bool:
         """Sleep until a message of some topics is due, no longer than `look_s`; false, at once, where none is left.
 
-        A message that somebody adds meanwhile does not wake the sleeper: a worker that goes on for ever waits again.
+        A message that is added meanwhile wakes nobody: a worker that goes on for ever waits again.
         """
         due_at = self.next_due(topics)
         if due_at is None:
@@ -284,10 +283,12 @@ class Outbox:
         """Make a dead letter of ours a message again, with the same key and all its attempts before it.
 
         Raises:
-            UnknownLetter: There is none with this key.
+            UnknownLetter: There is none with this key, or it is no message.
         """
         letters = DeadLetters(self._store)
         letter = letters.find(key)
+        if letter.kind != "message":
+            raise UnknownLetter(f"{key!r} is {letter.kind}: no message that could be sent again")
         with self._store.transaction():
             if letters.remove(key):
                 self._put(_buried(letter))

@@ -110,7 +110,6 @@ STATUS_AFTER = {
     Event.REQUEUED: Status.UNDOING,
     Event.HANDED_OVER: Status.WITH_PERSON,
     Event.HANDED_BACK: Status.RUNNING,
-    Event.DISMISSED: Status.STUCK,
     Event.COMPLETED: Status.COMPLETED,
 }
 
@@ -153,7 +152,7 @@ class Progress:
             self,
             saga=str(entry.detail.get("saga", self.saga)),
             lock=str(entry.detail.get("lock", self.lock)),
-            status=STATUS_AFTER[event] if event is not Event.DISMISSED or entered else Status.ROLLED_BACK,
+            status=self._status_after(event, entered),
             entered=entered,
             begun=begun,
             takes=(*self.takes, step) if event in (Event.REWOUND, Event.RETAKEN) else self.takes,
@@ -162,6 +161,12 @@ class Progress:
             seq=entry.seq,
             last=(event, step),
         )
+
+    def _status_after(self, event: Event, entered: tuple[str, ...]) -> Status:
+        """Give the state after an event; what is dismissed while others are being undone stops nobody."""
+        if event is not Event.DISMISSED:
+            return STATUS_AFTER[event]
+        return Status.ROLLED_BACK if self.status is Status.STUCK and not entered else self.status
 
     def _steps_after(self, event: Event, step: str) -> tuple[tuple[str, ...], ...]:
         """Give `entered`, `begun` and `failed` after an event; what is requeued is undone again from its end."""

@@ -36,12 +36,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from .calls import Direct, finished
-from .carrier import Carrier, Described, Outcome
+from .carrier import Carrier, Definition, Outcome
 from .progress import Decision, Progress, Status
 from .reconcile import Difference
 
 
-class Saga(Described):
+class Saga(Definition):
     """A named list of steps over one store. Make it anew in each process, with the same name and the same steps."""
 
     def run(self, goal: str, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class Store:
         Raises:
             StoreError: It would not outlive the process: `:memory:`.
         """
-        self.path = Path(path)
+        self.path = Path(path).absolute()  # the same file wherever the agent goes
         if str(path) in ("", ":memory:"):
             raise StoreError(f"{str(path)!r} is no file, and a store must outlive the process; such as 'agent.db'")
         self._busy_s = busy_s

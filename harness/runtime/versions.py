@@ -1,6 +1,7 @@
 """Versions of files: overwriting keeps the old content, restoring points back to it.
 
-One process at a time changes the files of a folder: let it hold a lease, such as that of its saga. Any number may read.
+One process at a time changes the files of a folder: let it hold a lease, such as that of its saga; `checked(run.check)`
+gives the files for that, which refuse what comes late. That goes for `settle`, too. Any number may read.
 
     from pathlib import Path
     from rollproof.runtime import FolderContents, Store, Versions
@@ -9,7 +10,7 @@ One process at a time changes the files of a folder: let it hold a lease, such a
         Path(name).mkdir()
     with Store("agent.db") as store:
         files = Versions(store, FolderContents(Path("contents")), Path("files"), Path("staging"))
-        files.settle()                                      # when a process starts
+        files.settle()                                      # what a dead process left, under the lease
         files.save("price.txt", b"12", run="run-1")
         files.save("price.txt", b"14", run="run-2")
         files.restore("price.txt", 1, run="run-3")          # makes version 3; version 2 stays
@@ -21,9 +22,6 @@ list, by one rename.
 
 States of a name: the content is kept → the list points to it (the moment that counts) → the file follows. `settle`
 brings files to where their lists are, after a crash in between.
-
-With several processes: one at a time changes the files of one folder, the one that holds the run's lease. What it does
-through `checked(run.check)` it does not do any more when it wakes up and another has taken the run up meanwhile.
 """
 
 from __future__ import annotations
@@ -195,14 +193,15 @@ class Versions:
         place = inside(self._folder, name)
         if (hash_of(place) or GONE) == digest:
             return
-        self._check()
         if digest == GONE:
+            self._check()
             place.unlink(missing_ok=True)
             sync_folder(place.parent)
             return
         refuse_no_folder(place)
         staged = self._staging / f"{uuid.uuid4().hex}.staged"
         write_durably(staged, self._contents.get(digest))
+        self._check()  # as late as can be: contents can be far away
         replace_durably(staged, place)
 
     def _adopt(self, name: str) -> None:

@@ -236,3 +236,23 @@ def test_a_mutant_is_noticed(old: str, new: str, check: Callable[[Store], None],
     """Cancellation that stops nothing, that lets other steps begin, or that stops what is being undone."""
     with mutated("calls", old, new):
         assert ended(started(lambda: check(store), at_most_s=2)) != DONE
+
+
+def test_cancelling_ends_the_wait_for_a_lock(store: Store) -> None:
+    """Nothing is begun yet: the error leaves at once, and no run was started."""
+
+    async def story() -> None:
+        outside = Outside()
+        steps = [Step("a", outside.wait, undo=outside.undo)]
+        other = asyncio.create_task(AsyncSaga(store, "other", steps, lock="drive").run("goal", {}))
+        await outside.begun.wait()
+        waiting = asyncio.create_task(AsyncSaga(store, "s", steps, lock="drive").run("goal", {}))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+        assert [each.saga for each in all_runs(Journal(store))] == ["other"]
+        outside.goes_on.set()
+        await other
+
+    asyncio.run(story())

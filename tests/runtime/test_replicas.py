@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from mutation import mutated
-from processes import DONE, LOST, ended, started, stopped
+from processes import DONE, FAILED, LOST, ended, started, stopped
 from replicas import SHORT_S, Agent, Struck, together, transitions
 from rollproof.runtime import Decision, LeaseHeld, NeedsPerson, Run, Store, UnfinishedRun
 
@@ -184,3 +184,35 @@ def test_a_mutant_is_noticed(
     """Each fault that the runtime had with several processes, put back, is seen by one of the checks above."""
     with mutated(module, old, new), pytest.raises(BaseException):  # noqa: PT011, B017 - however it fails
         check(tmp_path)
+
+
+def test_a_child_of_an_act_settles_nothing(tmp_path: Path) -> None:
+    """It was forked in an act and leaves by an exception: the run is its parent's, which completes it."""
+
+    def fork(run: Run) -> None:
+        if run.step == "b" and (child := os.fork()) == 0:
+            raise SystemExit(0)
+        if run.step == "b":
+            assert ended(child) == FAILED  # as `started` tells what leaves it
+
+    agent = Agent(tmp_path, between=fork)
+    assert ended(started(agent.serve)) == DONE
+    assert agent.done() == 1
+
+
+def test_a_database_with_two_names_has_one_proof_of_life(tmp_path: Path) -> None:
+    """Whoever comes by a link finds that the holder lives, also where that one works in another folder by now."""
+    link = tmp_path / "link"
+
+    def look(run: Run) -> None:
+        if run.step == "b":
+            os.chdir(tmp_path)
+            by_link = Agent(tmp_path / "real", lease_s=SHORT_S)
+            by_link.own = link
+            assert ended(started(lambda: refused(by_link))) == DONE
+
+    (tmp_path / "real").mkdir(exist_ok=True)
+    agent = Agent(tmp_path / "real", between=look)
+    link.symlink_to(agent.own)
+    assert ended(started(agent.serve)) == DONE
+    assert agent.done() == 1

@@ -17,18 +17,21 @@ from rollproof.runtime import (
     ForeignState,
     Found,
     Journal,
+    LeaseHeld,
     LeaseLost,
     Leases,
     NeedsPerson,
     Outbox,
     Outcome,
     Reality,
+    Retention,
     Run,
     Saga,
     Status,
     Step,
     Store,
     UnfinishedRun,
+    UnknownLetter,
     UnknownRun,
     WrongState,
 )
@@ -639,3 +642,48 @@ def store(tmp_path: Path) -> Any:
     """Give an open store."""
     with Store(tmp_path / "agent.db") as opened:
         yield opened
+
+
+def test_a_letter_that_is_dismissed_while_others_are_undone_stops_nobody(store: Store, clock: Any) -> None:
+    """A person settles one undo by hand before the pass is over: the rest is undone, and the run is rolled back."""
+
+    def undo(run: Run) -> None:
+        if run.step == "b":
+            raise RuntimeError("no")
+        with Store(store.path) as other:
+            for letter in DeadLetters(other).all():
+                DeadLetters(other).dismiss(letter.key, "ada")
+
+    saga = Saga(store, "s", [Step(name, nothing, undo=undo) for name in "ab"] + [Step("c", die, undo=nothing)],
+                undo_passes=1)  # fmt: skip
+    with pytest.raises((Died, LeaseLost)):
+        saga.run("goal", {})
+    saga.recover()
+    assert all_runs(Journal(store))[0].status is Status.ROLLED_BACK
+    assert Leases(store).all() == []
+
+
+def test_a_run_that_was_forgotten_while_it_was_waited_for_is_unknown(store: Store, clock: Any) -> None:
+    """Another run had the lock, and its end forgot this one: nothing is done, and that is said."""
+    keep = Retention(store, runs=1)
+    saga = Saga(store, "s", [Step("a", nothing, undo=nothing)], companions=[keep])
+    saga.run("goal", {})
+    run = only_run(store)
+
+    def act(inner: Run) -> None:
+        with Store(store.path) as other, pytest.raises(LeaseHeld):
+            Saga(other, "s", [Step("a", nothing, undo=nothing)], patience_s=1).roll_back(run)
+
+    Saga(store, "s", [Step("a", act, undo=nothing)], companions=[keep]).run("goal", {})
+    with pytest.raises(UnknownRun):
+        saga.roll_back(run)
+    assert len(saga.runs()) == 1
+
+
+def test_only_a_message_is_sent_again(store: Store, clock: Any) -> None:
+    """What cannot be taken back, or an undo, is no message: that is said, and the letter stays."""
+    stuck(store, [], [True])
+    (letter,) = DeadLetters(store).all()
+    with pytest.raises(UnknownLetter, match="is undo: no message"):
+        Outbox(store).requeue(letter.key)
+    assert DeadLetters(store).all() == [letter]
