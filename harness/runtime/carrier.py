@@ -5,6 +5,7 @@ With several processes: see `saga`. The methods are coroutines that suspend only
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -121,7 +122,9 @@ class Definition:
         self.steps = checked_steps(steps)
         if not self._awaits:
             refuse_coroutines(self.steps)
-        _refuse_wrong(store, after_crash, lease_s)
+        numbers = {"undo_tries": undo_tries, "undo_passes": undo_passes, "act_passes": act_passes}
+        _refuse_wrong(store, name, after_crash, companions, contents)
+        _refuse_numbers({"lease_s": lease_s, "patience_s": patience_s, **numbers})
         self.store = store
         self.name = name
         self.lock = lock or name
@@ -131,14 +134,28 @@ class Definition:
         self.terms = Terms(lease_s, undo_tries, undo_passes, act_passes, tuple(companions), person)
 
 
-def _refuse_wrong(store: Storage, after_crash: str, lease_s: float) -> None:
+def _refuse_wrong(store: Any, name: Any, after_crash: str, companions: Any, contents: Any) -> None:
     """Refuse what would be met only when something has happened already."""
     if not hasattr(store, "transaction"):
         raise TypeError(f"the store is {store!r}; give an open one: with Store('agent.db') as store: Saga(store, ...)")
     if after_crash not in ("roll_back", "resume"):
         raise ValueError(f"after_crash is {after_crash!r}; it is 'roll_back' or 'resume'")
-    if lease_s <= 0:
-        raise ValueError(f"lease_s is {lease_s}; a lease lasts some seconds, and is renewed while a process works")
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"the name of a saga is a text that finds its runs again, not {name!r}")
+    listed = isinstance(companions, Sequence) and not isinstance(companions, str)
+    if not listed or not all(hasattr(each, "follow") and not isinstance(each, type) for each in companions):
+        raise TypeError(f"companions are parts such as an outbox, in a list: companions=[outbox], not {companions!r}")
+    if contents is not None and not hasattr(contents, "put"):
+        raise TypeError(f"contents are such as FolderContents('folder'), not {contents!r}")
+
+
+def _refuse_numbers(terms: Mapping[str, Any]) -> None:
+    """Refuse terms under which nothing would be undone, or waited for."""
+    for name, number in terms.items():
+        least = 0 if name == "patience_s" else 1 if not name.endswith("_s") else 1e-3
+        right = isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
+        if not right or number < least:
+            raise ValueError(f"{name} is {number!r}; it is a number of at least {least}")
 
 
 class Carrier:
@@ -281,8 +298,9 @@ class Carrier:
         todo = {
             Status.STUCK: "requeue its dead letters once their cause is mended, or dismiss them once done by hand",
             Status.WITH_PERSON: "it goes on when it is handed back",
-        }.get(earlier.status, f"its process is gone: call recover() of {earlier.saga!r}, which settles it")
-        raise UnfinishedRun(f"run {earlier.run} of {earlier.saga!r} is {earlier.status}; {todo}")
+        }.get(earlier.status, f"no process carries it: call recover() of {earlier.saga!r}, which settles it")
+        look = f"python -m rollproof.runtime show {self._store.path} {earlier.run}"
+        raise UnfinishedRun(f"run {earlier.run} of {earlier.saga!r} is {earlier.status}; {todo}; {look}")
 
     async def _settle(self, progress: Progress) -> Status | None:
         """Bring one unfinished run to its end: forward if it may not go back, back otherwise.

@@ -135,7 +135,12 @@ def _requeue(store: Store, given: argparse.Namespace, out: TextIO) -> int:
         Outbox(store).requeue(letter.key)
         print(f"{letter.key} is ready to be sent again", file=out)
     else:
-        print(f"run {letter.run} is {_saga(store, given, letter.run).requeue(letter.run)}", file=out)
+        saga = _saga(store, given, letter.run)
+        try:
+            print(f"run {letter.run} is {saga.requeue(letter.run)}", file=out)
+        except Exception as error:
+            raise CannotDo(f"{type(error).__name__}: {error}; run {letter.run} is to be undone still: when that is "
+                           f"mended, recover {given.database} --agent {given.agent}") from error  # fmt: skip
     return 0
 
 
@@ -189,7 +194,10 @@ def _approvals(store: Store, given: argparse.Namespace, out: TextIO) -> int:
 
 
 def _forget(store: Store, given: argparse.Namespace, out: TextIO) -> int:
-    print(f"{Retention(store, runs=given.runs, days=given.days).apply()} runs that are over are forgotten", file=out)
+    if given.runs is None and given.days is None:
+        raise CannotDo("how much is kept? --runs N keeps the newest, --days D what ended within so many days")
+    count = Retention(store, runs=given.runs, days=given.days).apply()
+    print(f"{count} {'run that is' if count == 1 else 'runs that are'} over: forgotten", file=out)
     return 0
 
 

@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from .alive import Alive
@@ -189,6 +190,8 @@ class Execution:
             await self.forward()
         elif not self.progress.status.final:
             await self.back(type(error).__name__)
+            if self.progress.status is Status.STUCK:
+                error.add_note(f"run {self.progress.run} is stuck: not all of it could be undone; see its dead letters")
         return self.progress.status
 
     def hand_over(self, person: str, reason: str) -> None:
@@ -240,7 +243,9 @@ class Execution:
 
     def _view(self, step: str) -> Run:
         take, memory = self.progress.takes.count(step), self._memory
-        return Run(self.progress.run, step, memory.goal, memory.variables, self._lease.token, take, self._check)
+        known = MappingProxyType(dict(memory.variables))  # what a step learns it returns, or a crash would lose it
+        terms = self._terms.companions
+        return Run(self.progress.run, step, memory.goal, known, self._lease.token, take, self._check, terms)
 
     def _check(self) -> None:
         """Make sure that no other process has taken the run up since, and that this is no child of the one that has.

@@ -27,8 +27,8 @@ has the run, `recover` leaves it alone, and its lease keeps other runs out.
     RUNNING (the agent) ─hand_over→ WITH_PERSON (the person) ─hand_back→ RUNNING or UNDOING (the agent)
 
 The alert is a message in the outbox, written in the transaction that hands over: nobody is left waiting because the
-process died before it could tell. It holds what to type, for this database and this agent. `by_email` and `by_webhook`
-deliver it; anything else that takes a message will do.
+process died before it could tell. It holds what to type, for this database and this agent. Its topic is "alert": a
+worker has to deliver it, `outbox.deliver({"alert": by_email(…)})`; `by_webhook`, or anything that takes a message, does.
 """
 
 from __future__ import annotations
@@ -89,11 +89,11 @@ class Alerts:
             return
         entry = list(Journal(self._store).entries(run))[-1]
         said = {"run": run, "person": entry.detail["person"], "reason": entry.detail["reason"]}
-        said |= self._commands(run, stuck=event is Event.GAVE_UP)
+        said |= self._commands(run, str(entry.detail["person"]), stuck=event is Event.GAVE_UP)
         body: dict[str, Any] = {"url": self._webhook, "event": said} if self._webhook else said
         self._outbox.add(f"alert:{run}", f"{run}:alert:{entry.seq}", TOPIC, body, at_once=True)
 
-    def _commands(self, run: str, *, stuck: bool) -> dict[str, str]:
+    def _commands(self, run: str, person: str, *, stuck: bool) -> dict[str, str]:
         """Give what to type to look at a run and to settle it, as it can be pasted into a shell of this machine."""
 
         def command(name: str, *words: str) -> str:
@@ -103,7 +103,7 @@ class Alerts:
         if stuck:
             letters = [each.key for each in DeadLetters(self._store).all() if (each.run, each.kind) == (run, "undo")]
             answers = {"requeue": command("requeue", letters[0], "--agent", self._agent)}
-            answers["dismiss"] = "\n".join(command("dead-letters", key, "--dismiss") for key in letters)
+            answers["dismiss"] = "\n".join(command("dead-letters", key, "--dismiss", "--by", person) for key in letters)
         else:
             answers = {choice.value: command("hand-back", run, choice, "--agent", self._agent) for choice in Decision}
         return {"show": command("show", run), **answers}

@@ -40,6 +40,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import count
 from typing import TypeVar
 
@@ -74,7 +75,10 @@ class LeaseHeld(Exception):
 
     def __init__(self, lease: Lease) -> None:
         """Keep the lease that is in the way."""
-        super().__init__(f"{lease.name!r} is held by run {lease.holder} until {lease.expires_at:.0f}")
+        until = datetime.fromtimestamp(lease.expires_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        super().__init__(
+            f"{lease.name!r} is held by run {lease.holder} until {until}, or longer while its process works"
+        )
         self.lease = lease
 
 
@@ -129,7 +133,11 @@ class Leases:
         """
         found = self.find(lease.name)
         if found is None or (found.holder, found.token) != (lease.holder, lease.token):
-            raise LeaseLost(f"run {lease.holder} lost {lease.name!r} (token {lease.token}); now there is {found}")
+            now = "it is settled" if found is None else f"run {found.holder} has it under token {found.token}"
+            raise LeaseLost(
+                f"run {lease.holder} lost {lease.name!r} (token {lease.token}) to another process, and {now}: touch "
+                f"nothing more; python -m rollproof.runtime show {self._store.path} {lease.holder}"
+            )
         return found
 
     def renew(self, lease: Lease, lasts_s: float) -> Lease:

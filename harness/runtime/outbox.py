@@ -192,9 +192,14 @@ class Outbox:
 
         Raises:
             LeaseLost: The `Run` is another process's by now.
+            ValueError: Its saga has no outbox among its companions.
         """
         if isinstance(run, Run):
             run.check()
+            if not (at_once or run.companions is None or any(isinstance(each, Outbox) for each in run.companions)):
+                raise ValueError(
+                    f"nobody would release {key!r}: give its saga the outbox, Saga(…, companions=[outbox])"
+                )
             run = run.id
         cancels = canonical(dict(cancel)) if cancel is not None else ""
         state = State.READY if at_once else State.HELD

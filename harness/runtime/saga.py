@@ -73,6 +73,7 @@ class Saga(Definition):
             CheckpointDamaged: The run must go forward and cannot.
             UnknownStep: A step of it was renamed; nothing was done.
             LeaseHeld: Another process is still working on one.
+            Exception: What an undo raised; call again. After `undo_passes` of that it is given up, the run is `STUCK`.
         """
         return finished(self._carrier.recover())
 

@@ -51,6 +51,7 @@ class Run:
 
     `take` counts how often the step was undone to be taken anew. `check` raises `LeaseLost` where another process has
     taken the run up meanwhile: an act of many parts calls it before each, and touches nothing after it raised.
+    `variables` cannot be changed: what an act learned it returns. `companions` are those of its saga.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Run:
     token: int = 0
     take: int = 0
     check: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
+    companions: tuple[Any, ...] | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> str:

@@ -139,6 +139,10 @@ class Store:
             sqlite3.Error: From any statement. After one from the commit itself, read again before believing either end.
         """
         connection = self._connect()
+        if connection.in_transaction:
+            raise StoreError(
+                f"a transaction on {self.path} is open already: end it first, and await nothing within one"
+            )
         try:
             connection.execute("BEGIN IMMEDIATE")
             if self._version(connection) == 0:
@@ -198,6 +202,10 @@ class Store:
             version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         except sqlite3.OperationalError:
             raise
+        except sqlite3.ProgrammingError as error:
+            raise StoreError(
+                f"a Store belongs to the thread that opened it; another takes store.apart() ({error})"
+            ) from error
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{self.path} is no SQLite database ({error}); was another file meant?") from error
         if version > VERSION:

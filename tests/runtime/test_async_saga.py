@@ -224,7 +224,7 @@ def test_a_saga_that_is_not_asynchronous_awaits_nothing(store: Store) -> None:
 MUTANTS: list[tuple[str, str, Callable[[Store], None]]] = [
     ("            self._acting.cancel()\n", "            pass\n",
      lambda store: test_cancelling_undoes_and_is_not_stopped_by_cancelling_again(store, 1)),
-    ("        if self._cancelled:\n            raise asyncio.CancelledError\n", "",
+    ("            raise asyncio.CancelledError\n        result =", "            pass\n        result =",
      test_an_act_that_ends_in_spite_of_being_cancelled_is_the_last),
     ("await asyncio.shield(task)", "await task",
      lambda store: test_cancelling_undoes_and_is_not_stopped_by_cancelling_again(store, 5)),

@@ -253,7 +253,7 @@ def test_a_corrupt_journal_says_which_event_and_what_can_be_done(project: Path, 
     assert f"{run}  running" in text
     assert "event 3" in text
     assert "sound: events 1 to 2" in text
-    assert "restore agent.db from a copy" in text
+    assert "agent.db from a copy" in text
     assert said("show", "agent.db", run)[0] == 1
     assert "event 3" in refused(capsys, "roll-back", "agent.db", run, "--agent", "noteagent:saga")
     assert Path("note.txt").exists()

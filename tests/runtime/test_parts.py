@@ -236,7 +236,8 @@ def test_patience_ends(store: Store, clock: Any, alive: Alive, caplog: pytest.Lo
     with pytest.raises(LeaseHeld, match="a live run"):
         Saga(store, "s", [Step("a", nothing, reads_only=True)], lock="drive", patience_s=60).run("goal", {})
     assert [record.message for record in caplog.records] == [
-        "'drive' is held by run a live run until 1800003000; waiting for it, 60 s at most"
+        "'drive' is held by run a live run until 2027-01-15T08:50:00Z, or longer while its process works; "
+        "waiting for it, 60 s at most"
     ]
 
 

@@ -171,7 +171,7 @@ MUTANTS = [
      "token = rows[0][0] if rows else 1", last_transition(one_is_paused)),
     ("execution", "        Leases(self._store).check(self._lease)\n", "        pass\n", last_transition(one_is_paused)),
     ("locks", "if held is None:", "if True:", a_long_step_keeps_its_run),
-    ("carrier", "progress.status.ours or self._is_in_work(progress.run, alive)", "progress.status.ours",
+    ("carrier", "progress.status.ours or self._is_in_work(run, alive)", "progress.status.ours",
      one_hand_back_waits_for_another),
     ("carrier", "not earlier.seq or (earlier", "True or (earlier", who_comes_after_a_crash_is_told),
 ]  # fmt: skip

@@ -156,9 +156,9 @@ def test_the_command_line_forgets(store: Store, capsys: pytest.CaptureFixture[st
     for _ in range(3):
         saga(store).run("goal", {})
     assert main(["forget", str(store.path)]) == 1
-    assert "keep how many" in capsys.readouterr().err
+    assert "--runs N keeps the newest" in capsys.readouterr().err
     assert main(["forget", str(store.path), "--runs", "1"]) == 0
-    assert capsys.readouterr().out == "2 runs that are over are forgotten\n"
+    assert capsys.readouterr().out == "2 runs that are over: forgotten\n"
 
 
 @pytest.mark.parametrize("rule", [{}, {"runs": -1}, {"days": -1}])
