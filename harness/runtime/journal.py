@@ -74,7 +74,13 @@ class Journal:
         self._store = store
 
     def append(self, run: str, event: str, **detail: Any) -> Entry:
-        """Add an event inside the open transaction; `detail` is JSON."""
+        """Add an event inside the open transaction; `detail` is JSON.
+
+        Raises:
+            ValueError: It is called `forgotten`, as what stands for events that are gone.
+        """
+        if event == FORGOTTEN:
+            raise ValueError(f"{FORGOTTEN!r} is what the journal calls events that are gone; call yours another name")
         last = self._store.read("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1")
         seq, before = last[0] if last else (0, GENESIS)
         entry = Entry(seq + 1, run, event, detail, _now())
@@ -94,20 +100,19 @@ class Journal:
         """Follow the chain; give the first break, or None when every event is as it was written.
 
         Args:
-            since: Runs; the chain is followed from the first event of any of them. From the start if not given.
+            since: Runs; the chain is followed from the first event of any of them. From the start if not given. One
+                that is forgotten, by any process at any moment, has none.
         """
-        first = 1 if since is None else min((seq for run in since for seq in self._first(run)), default=0)
-        if not first:
-            return None
-        ahead = self._store.read("SELECT hash FROM journal WHERE seq = ?", first - 1)
-        before, expected = ahead[0][0] if ahead else GENESIS, first
-        query = "SELECT seq, run, event, detail, at, hash FROM journal WHERE seq >= ? ORDER BY seq"
-        for seq, run, event, detail, at, stored in self._store.read(query, first):
+        before, expected, rows = self._since(since)
+        for seq, run, event, detail, at, stored in rows:
             try:
                 entry = Entry(seq, run, event, json.loads(detail), at)
             except ValueError:
                 return Break(seq, f"event {seq} ({event}) of run {run} is not JSON")
-            if (entry.detail["first"] if event == FORGOTTEN else seq) != expected:
+            start = _start(seq, detail) if event == FORGOTTEN else seq
+            if start is None:
+                return Break(seq, f"event {seq} stands for forgotten ones, and does not say from which on")
+            if start != expected:
                 return Break(expected, f"event {expected} is missing")
             if event != FORGOTTEN and entry.linked(before) != stored:
                 return Break(seq, f"event {seq} ({event}) of run {run} does not match its hash")
@@ -127,23 +132,48 @@ class Journal:
     def forget(self, run: str) -> None:
         """Delete the events of a run inside the open transaction; the hash of the last of each series of them stays."""
         for entry in list(self.entries(run)):
-            ahead = self._store.read("SELECT detail FROM journal WHERE seq = ? AND event = ?", entry.seq - 1, FORGOTTEN)
-            self._forget(entry.seq, json.loads(ahead[0][0])["first"] if ahead else entry.seq)
-            behind = self._store.read(
-                "SELECT detail FROM journal WHERE seq = ? AND event = ?", entry.seq + 1, FORGOTTEN
-            )
-            if behind:
-                first = json.loads(self._store.read("SELECT detail FROM journal WHERE seq = ?", entry.seq)[0][0])
-                self._forget(entry.seq + 1, first["first"])
+            ahead = self._forgotten("seq = ?", entry.seq - 1)
+            behind = self._forgotten("seq = (SELECT min(seq) FROM journal WHERE seq > ?)", entry.seq)
+            start, first = ahead or (entry.seq, entry.seq)
+            last = behind[0] if behind and behind[1] == entry.seq + 1 else entry.seq
+            # not from `first` on: a row that was changed to name an earlier event must not take that one with it
+            self._store.write("DELETE FROM journal WHERE seq >= ? AND seq < ?", start, last)
+            update = "UPDATE journal SET run = '', event = ?, detail = ? WHERE seq = ?"
+            self._store.write(update, FORGOTTEN, canonical({"first": first}), last)
 
-    def _forget(self, seq: int, first: int) -> None:
-        """Let the row of one event stand for all from the event `first` on, of which there is one row at most."""
-        self._store.write("DELETE FROM journal WHERE seq >= ? AND seq < ?", first, seq)
-        update = "UPDATE journal SET run = '', event = ?, detail = ? WHERE seq = ?"
-        self._store.write(update, FORGOTTEN, canonical({"first": first}), seq)
+    def _forgotten(self, where: str, value: int) -> tuple[int, int] | None:
+        """Give the last and the first of the events that a row stands for, if it is one that says so."""
+        query = f"SELECT seq, detail FROM journal WHERE {where} AND event = ?"
+        for seq, detail in self._store.read(query, value, FORGOTTEN):
+            start = _start(seq, detail)
+            return (seq, start) if start is not None else None
+        return None
 
-    def _first(self, run: str) -> list[int]:
-        return [seq for (seq,) in self._store.read("SELECT min(seq) FROM journal WHERE run = ?", run) if seq]
+    def _since(self, since: Iterable[str] | None) -> tuple[str, int, list[tuple[Any, ...]]]:
+        """Give the rows of the chain to follow, the number of the first event, and the hash ahead of it.
+
+        They are read by one statement, which sees one state of the journal: a run may be forgotten at any moment.
+        """
+        query = "SELECT seq, run, event, detail, at, hash FROM journal WHERE seq >= {} ORDER BY seq"
+        if since is None:
+            return GENESIS, 1, self._store.read(query.format(1))
+        runs = list(since)
+        first = f"SELECT min(+seq) FROM journal WHERE run IN ({', '.join('?' * len(runs))}) AND event != ?"
+        rows = self._store.read(query.format(f"({first}) - 1"), *runs, FORGOTTEN)
+        before = GENESIS
+        if rows and (rows[0][1] not in runs or rows[0][2] == FORGOTTEN):
+            before = rows.pop(0)[-1]
+        return before, rows[0][0] if rows else 1, rows
+
+
+def _start(seq: int, detail: str) -> int | None:
+    """Give the first event that a row of forgotten ones stands for; None where it does not say so."""
+    try:
+        said = json.loads(detail)
+    except ValueError:
+        return None
+    start = said.get("first") if isinstance(said, dict) else None
+    return start if type(start) is int and 1 <= start <= seq else None
 
 
 def _now() -> str:

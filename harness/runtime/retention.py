@@ -12,9 +12,10 @@ With several processes: forgetting is part of the transaction that ends a run, s
         assert [saga.outcome(run.run).goal for run in saga.runs()] == ["second"]
         assert Journal(store).verify() is None  # the chain of what is left still holds
 
-States of a run: not over → over, and known here → forgotten: its events, its checkpoints and its messages that were
-sent are gone. Dead letters, messages that are not sent, events of a `Ledger`, versions of files and their contents
-stay. How the chain of the journal holds: see `Journal.forget`.
+States of a run: not over → over, and known here → forgotten: its events, also those of the audit trail, which cannot
+undo its changes any more; its checkpoints; and its messages, each as soon as it is sent, also the alerts and what
+webhooks were told. Dead letters, events of a `Ledger`, versions of files and their contents stay. How the chain of the
+journal holds: see `Journal.forget`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from .store import Storage
 
 _AT_ONCE = 10
 """How many runs one that ends forgets at most: a rule that became stricter costs no single run much."""
+_OF_RUN = "run IN (?, 'audit:' || ?, 'alert:' || ?)"
+"""Which messages are of a run: those of its steps, of the audit trail, and its alerts."""
 
 
 class Retention:
@@ -69,19 +72,34 @@ class Retention:
 
     def _forget(self, most: int | None) -> int:
         """Forget the oldest runs beyond the rule, `most` at most."""
-        rows = self._store.read("SELECT count(*) FROM ended")
+        rows = self._store.read("SELECT count(*) FROM ended WHERE seq > 0")
         known = rows[0][0] if rows else 0
         beyond = known - self._runs if self._runs is not None else 0
         old = time.time() - self._days * 86400 if self._days is not None else 0.0
-        query = "SELECT run, at FROM ended ORDER BY seq LIMIT ?"
+        query = "SELECT run, at FROM ended WHERE seq > 0 ORDER BY seq LIMIT ?"
         due = [
             run
             for number, (run, at) in enumerate(self._store.read(query, known if most is None else most))
             if number < beyond or at < old
         ]
-        for run in due:
+        forgotten = [run for run in due if self._is_over(run)]
+        for run in forgotten:
             forget(self._store, run)
-        return len(due)
+        self._forget_sent(most)
+        return len(forgotten)
+
+    def _is_over(self, run: str) -> bool:
+        """Say whether a run that ended is over still; one that a saga without this companion rolls back is not."""
+        over = current(Journal(self._store), run).status.over
+        if not over:
+            self._store.write("DELETE FROM ended WHERE run = ?", run)
+        return over
+
+    def _forget_sent(self, most: int | None) -> None:
+        """Delete what was sent of runs that are forgotten, those first that were not looked at for longest."""
+        query = "SELECT run FROM ended WHERE seq < 0 ORDER BY seq DESC LIMIT ?"
+        for (run,) in self._store.read(query, -1 if most is None else most):
+            _forget_messages(self._store, run)
 
 
 def forget(store: Storage, run: str) -> None:
@@ -95,5 +113,14 @@ def forget(store: Storage, run: str) -> None:
         raise ValueError(f"run {run} is {status}; only what is {Status.COMPLETED} or {Status.ROLLED_BACK} is forgotten")
     Journal(store).forget(run)
     store.write("DELETE FROM checkpoints WHERE run = ?", run)
-    store.write("DELETE FROM outbox WHERE run = ? AND state = 'sent'", run)
+    _forget_messages(store, run)
+
+
+def _forget_messages(store: Storage, run: str) -> None:
+    """Delete what was sent; where something was not yet, the run stays in `ended`, below 0, for a later look."""
+    store.write(f"DELETE FROM outbox WHERE {_OF_RUN} AND state = 'sent'", run, run, run)
+    (lowest,) = (store.read("SELECT min(seq) FROM ended") or [(0,)])[0]
     store.write("DELETE FROM ended WHERE run = ?", run)
+    if store.read(f"SELECT 1 FROM outbox WHERE {_OF_RUN} LIMIT 1", run, run, run):
+        insert = "INSERT INTO ended (run, seq, at) VALUES (?, ?, ?)"
+        store.write(insert, run, min(lowest or 0, 0) - 1, time.time())

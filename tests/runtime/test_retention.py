@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -12,9 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rollproof.runtime import (
+    Alerts,
+    AuditTrail,
     Checkpoints,
+    Decision,
+    FolderContents,
     Journal,
     Ledger,
+    NeedsPerson,
     Outbox,
     Retention,
     Run,
@@ -23,6 +29,7 @@ from rollproof.runtime import (
     Step,
     Store,
     UnknownRun,
+    Versions,
 )
 from rollproof.runtime.cli import main
 from rollproof.runtime.progress import all_runs
@@ -168,7 +175,175 @@ def test_a_rule_that_is_none_is_refused(store: Store, rule: dict[str, Any]) -> N
         Retention(store, **rule)
 
 
-@settings(max_examples=30, deadline=None)
+def test_a_run_that_another_saga_rolls_back_stops_no_other(store: Store) -> None:
+    """The companion does not hear of it, and its undo fails: it stays, and runs of others end and are forgotten."""
+
+    def undo(run: Run) -> None:
+        raise RuntimeError("later")
+
+    def undoes(*keep: Any) -> Saga:
+        return Saga(store, "u", [Step("a", lambda run: None, undo=undo)], lock="u", companions=keep)
+
+    keep = Retention(store, runs=1)
+    undoes(keep).run("goal", {})
+    (open_run,) = runs(store)
+    with pytest.raises(RuntimeError):
+        undoes().roll_back(open_run)
+    for _ in range(3):
+        saga(store, keep).run("goal", {})
+    assert [each.status for each in all_runs(Journal(store))] == [Status.UNDOING, Status.COMPLETED]
+    assert runs(store)[0] == open_run
+
+
+def test_an_event_cannot_be_called_forgotten(store: Store) -> None:
+    """The journal means something else by it."""
+    with pytest.raises(ValueError, match="call yours another name"), store.transaction():
+        Journal(store).append("run", "forgotten")
+    assert Journal(store).verify() is None
+
+
+@pytest.mark.parametrize("detail", ["{}", "3", '{"first": true}', '{"first": "1"}', '{"first": 0}', '{"first": 99}'])
+def test_a_row_that_does_not_say_what_is_forgotten_is_a_break(store: Store, detail: str) -> None:
+    """It is named, and forgetting what stands beside it goes on."""
+    for _ in range(3):
+        saga(store, Retention(store, runs=1)).run("goal", {})
+    with store.transaction():
+        store.write("UPDATE journal SET detail = ? WHERE event = 'forgotten'", detail)
+    assert Retention(store, runs=0).apply() == 1
+    broken = Journal(store).verify()
+    assert broken is not None
+    assert broken.reason == f"event {broken.seq} stands for forgotten ones, and does not say from which on"
+
+
+def test_a_row_that_says_too_much_takes_nothing_with_it(store: Store) -> None:
+    """It was changed to stand for an event that is still there: that one stays, and the change is found."""
+    journal = Journal(store)
+    with store.transaction():
+        for run in ("kept", "gone", "next"):
+            journal.append(run, "noted")
+        journal.forget("gone")
+        store.write("UPDATE journal SET detail = ? WHERE event = 'forgotten'", '{"first": 1}')
+        journal.forget("next")
+    assert [entry.run for entry in journal.entries()] == ["kept"]
+    broken = journal.verify()
+    assert broken is not None
+    assert broken.seq == 2
+
+
+@pytest.mark.parametrize("before", [0, 3])
+def test_a_run_may_be_forgotten_while_its_chain_is_followed(store: Store, before: int) -> None:
+    """Nothing is missing then, whatever the reader had read when another process forgot the run."""
+    for _ in range(before + 2):
+        saga(store, Retention(store, runs=2)).run("goal", {})
+    oldest = runs(store)[0]
+
+    class Interrupted(Store):
+        def read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+            rows = super().read(query, *values)
+            saga(store, Retention(store, runs=2)).run("goal", {})
+            return rows
+
+    with Interrupted(store.path) as reader:
+        assert Journal(reader).verify([oldest]) is None
+        assert oldest not in runs(store)
+        assert Journal(reader).verify([oldest]) is None
+        assert Journal(reader).verify([oldest, *runs(store)]) is None
+
+
+def test_alerts_and_what_webhooks_were_told_are_forgotten_with_their_run(store: Store) -> None:
+    """They are of it, whatever they are called in the outbox; those of other runs stay."""
+    folders = [store.path.with_name(name) for name in ("contents", "files", "staging")]
+    for folder in folders:
+        folder.mkdir()
+    outbox = Outbox(store)
+    trail = AuditTrail(store, outbox, ["https://audit.example"])
+    files = Versions(store, FolderContents(folders[0]), *folders[1:], trail)
+
+    def act(run: Run) -> None:
+        files.save("a", run.goal.encode(), run.id)
+        if not run.variables.get("accepted"):
+            raise NeedsPerson("too much")
+
+    for number in range(3):
+        companions = [outbox, Alerts(store, outbox, agent="my:saga"), Retention(store, runs=1)]
+        asks = Saga(store, "asks", [Step("a", act, undo=lambda run: None)], companions=companions, person="ada")
+        with pytest.raises(NeedsPerson):
+            asks.run(str(number), {})
+        outbox.deliver({"webhook": lambda message: None, "alert": lambda message: None})
+        asks.hand_back(runs(store)[-1], Decision.GO_ON, {"accepted": True})
+    (kept,) = runs(store)
+    assert {message.run for message in outbox.messages()} == {f"audit:{kept}", f"alert:{kept}"}
+    assert {change.run for change in trail.changes()} == {kept}
+
+
+def rows(store: Store) -> dict[str, int]:
+    """Count what the tables have that grow with the runs."""
+    tables = ("journal", "checkpoints", "outbox", "ended")
+    return {table: len(store.read(f"SELECT 1 FROM {table}")) for table in tables}
+
+
+def interleaved(store: Store) -> None:
+    """Run one saga while another is in the middle of its run, and then one that fails."""
+    keep = Retention(store, runs=3)
+
+    def act(run: Run) -> None:
+        saga(store, keep).run("inner", {})
+
+    steps = [Step(name, act, undo=lambda run: None) for name in ("a", "b")]
+    Saga(store, "outer", steps, lock="outer", companions=[keep]).run("goal", {})
+    failed(store, keep)
+
+
+def test_a_database_does_not_grow_with_its_runs(store: Store) -> None:
+    """Runs of several sagas interleave; how many rows there are, the rule says, and not how many runs there were."""
+    counted = []
+    for _ in range(3):
+        for _ in range(4):
+            interleaved(store)
+            Outbox(store).deliver({"mail": lambda message: None})
+        counted.append(rows(store))
+    assert counted[0] == counted[1] == counted[2]
+    assert len(runs(store)) == 3
+
+
+def test_a_message_that_is_sent_late_is_forgotten_then(store: Store) -> None:
+    """Nothing was sent while many runs ended; what is sent at last goes, some of it with each run that ends."""
+    keep = Retention(store, runs=1)
+    for _ in range(25):
+        saga(store, keep).run("goal", {})
+    assert len(runs(store)) == 1
+    assert Outbox(store).deliver({"mail": lambda message: None}) == 25
+    for _ in range(2):
+        saga(store, keep).run("goal", {})
+    assert rows(store)["outbox"] == 27 - 2 * 10 - 1  # and that of the run that was kept, which is forgotten itself
+    keep.apply()
+    assert rows(store) == {"journal": 3, "checkpoints": 2, "outbox": 2, "ended": 2}
+    assert len(runs(store)) == 1
+
+
+@given(st.lists(st.tuples(st.sampled_from(["append", "forget"]), st.sampled_from("abcd")), max_size=30))
+@settings(deadline=None)
+def test_what_is_forgotten_costs_one_row_between_what_is_kept(doings: list[tuple[str, str]]) -> None:
+    """Events of several runs in any order, and any of the runs forgotten at any time: no two such rows are neighbours.
+
+    What is kept is as it was, and the chain holds, from the start and from each run on.
+    """
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "agent.db") as store, store.transaction():
+        journal, kept = Journal(store), []
+        for doing, run in doings:
+            if doing == "append":
+                kept.append(journal.append(run, "noted", what=len(kept)))
+            else:
+                journal.forget(run)
+                kept = [entry for entry in kept if entry.run != run]
+            gone = [event == "forgotten" for (event,) in store.read("SELECT event FROM journal ORDER BY seq")]
+            assert not any(both == (True, True) for both in itertools.pairwise(gone))
+        assert list(journal.entries()) == kept
+        assert journal.verify() is None
+        assert all(journal.verify([run]) is None for run in "abcd")
+
+
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.sampled_from(["run", "fail", "spend", "forget"]), max_size=12), st.integers(0, 3))
 def test_the_chain_holds_whatever_is_forgotten_between_what(doings: list[str], kept: int) -> None:
     """Runs, events of a ledger and forgetting in any order: the ledger is as it was, and at most `kept` runs remain."""
