@@ -18,7 +18,8 @@ process that delivers the outbox tells the webhooks.
 
 An event stands in the hash-chained journal and says when it was, which content was there before and which after; the
 contents are kept by their hash. The message to each webhook is written together with it: so the trail is complete,
-whenever the process dies, and each webhook hears of each event at least once, signed.
+whenever the process dies, and each webhook hears of each event at least once, signed. Where a `Retention` forgets a
+run, its changes leave the trail with it: from then on `undo` knows nothing to take back.
 
 Signatures are those of Standard Webhooks (standardwebhooks.com): receivers can use any of its libraries, or `verify`.
 """

@@ -27,8 +27,8 @@ has the run, `recover` leaves it alone, and its lease keeps other runs out.
     RUNNING (the agent) ─hand_over→ WITH_PERSON (the person) ─hand_back→ RUNNING or UNDOING (the agent)
 
 The alert is a message in the outbox, written in the transaction that hands over: nobody is left waiting because the
-process died before it could tell. It holds what to type, for this database and this agent. Its topic is "alert": a
-worker has to deliver it, `outbox.deliver({"alert": by_email(…)})`; `by_webhook`, or anything that takes a message, does.
+process died before it could tell. It holds what to type, for this database and this agent. Its topic is "alert"; a
+worker has to deliver it: `outbox.deliver({"alert": by_email(…)})`, or `by_webhook`, or anything that takes a message.
 """
 
 from __future__ import annotations
