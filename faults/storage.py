@@ -1,4 +1,4 @@
-"""What a file system does to those who write."""
+"""What a file system does to those who write, and to those who read again what they wrote."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rollproof.values.faults import fault
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Fail, Strike
+from rollproof.values.strikes import Damage, Fail, Strike
 
 
 def _os_error(number: int) -> Fail:
@@ -32,3 +32,24 @@ def io_error(effect: Effect) -> Iterator[Strike]:
 def denied(effect: Effect) -> Iterator[Strike]:
     """The file system refuses: EACCES, somebody changed the permissions."""
     yield Fail(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+@fault("storage.bit_flip", at=("file.read", "sqlite.read"), by_default=False)
+def bit_flip(effect: Effect) -> Iterator[Strike]:
+    """One bit of what the agent wrote has changed when it reads it again; the next process finds it put right.
+
+    Of a query it is one of the longest text or blob of the first row. Not tried unless selected: who keeps no hash
+    cannot notice, and most agents trust their disk.
+    """
+    for share in (0.25, 0.75):
+        yield Damage("flipped", share)
+
+
+@fault("storage.truncated_file", at="file.read", by_default=False)
+def truncated_file(effect: Effect) -> Iterator[Strike]:
+    """A file that the agent wrote is empty, or ends early, when it reads it again; the next process finds it put right.
+
+    Not tried unless selected, as `storage.bit_flip`.
+    """
+    for share in (0.0, 0.5):
+        yield Damage("cut", share)

@@ -24,6 +24,7 @@ KILL = (options().known["process.kill"],)
 ERRORS = {
     "wrong_cancelled_and_still_locked": "process.cancel",
     "wrong_compensation_stops_at_first_error": "http.timeout",
+    "wrong_draft_read_without_its_hash": "storage.bit_flip",
     "wrong_effect_twice_after_timeout": "http.timeout",
     "wrong_error_swallowed": "sqlite.locked",
     "wrong_items_applied_while_parsing": "llm.truncated_json",

@@ -18,8 +18,8 @@ INVARIANTS = options().invariants
 POINTS = [
     Point(kind, verb, "shared/a.json")
     for kind, verbs in {
-        "file": ("open", "write", "replace", "remove", "mkdir"),
-        "sqlite": ("insert", "commit"),
+        "file": ("open", "write", "replace", "remove", "mkdir", "read"),
+        "sqlite": ("insert", "commit", "read"),
         "http": ("post",),
         "process": ("run",),
         "llm": ("chat",),

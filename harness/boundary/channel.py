@@ -1,5 +1,6 @@
 """What a child process and its parent say to each other: length-prefixed pickles over a socket pair."""
 
+import os
 import pickle
 import select
 import socket
@@ -87,6 +88,40 @@ class Noted:
     kind: str
     text: str
     place: Place = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """The process is about to damage a file where it lies, from `before` to `after`."""
+
+    path: str
+    before: bytes
+    after: bytes
+
+    def put_back(self) -> bool:
+        """Make the file whole if the damage still stands at this path; says whether it did."""
+        return self._replace(self.after, self.before)
+
+    def repeat(self) -> None:
+        """Damage the file again."""
+        self._replace(self.before, self.after)
+
+    def _replace(self, found: bytes, wanted: bytes) -> bool:
+        """Write in place, under the same times; what was appended since stays."""
+        try:
+            with open(self.path, "r+b", buffering=0) as file:
+                status, content = os.fstat(file.fileno()), file.read()
+                cut = len(self.after) < len(self.before)
+                if content != found and (cut or not content.startswith(found)):
+                    return False
+                file.seek(0)
+                file.write(wanted)
+                if cut:
+                    file.truncate()
+            os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        except OSError:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)

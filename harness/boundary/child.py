@@ -51,6 +51,7 @@ from .detaching import detach
 from .gate import Gate
 from .guard import Guard
 from .places import Places
+from .rereading import Rereading
 from .resting import Rest
 from .scope import Root, Scope
 from .transport import unreachable_in
@@ -95,6 +96,7 @@ class Order:
         earlier: points that are numbered on.
         drawn: names of temporary files that the outside shows; `torn_pids` numbers in it that are parts of pids.
         reused_pids: of earlier processes, which another program has by now.
+        given: names of what was there before the first process; None where reading what came later is no point.
         again: whether the process may get another order, where it is at rest after this one.
         stays: whether the process waits to be called again where an error leaves it, as a queue's worker does.
         goes_on: whether this is such a call, of the process as it is by now; it waits again, however it ends.
@@ -114,6 +116,7 @@ class Order:
     drawn: frozenset[str] = frozenset()
     torn_pids: frozenset[int] = frozenset()
     reused_pids: frozenset[int] = frozenset()
+    given: frozenset[str] | None = None
     stays: bool = False
     goes_on: bool = False
 
@@ -145,7 +148,8 @@ class Boundary:
         guard = Guard(self._gate, scope, self._reads, agent.reach, agent.twins, mail.servers())
         mail.carry(self._gate)
         http.carry(http.Exchange(self._gate, agent.twins, guard.refuse, agent.reach))
-        sqlite.install(self._gate, scope, self._reads, self._time)
+        self._rereading = Rereading(self._gate, scope)
+        sqlite.install(self._gate, scope, self._reads, self._time, self._rereading)
         files.install(self._gate, scope, self._reads)
         self._earlier_pids = pids.install(self._gate)
         listing.install(self._gate, scope, agent.seed, self._reads.linked)
@@ -204,6 +208,7 @@ class Boundary:
             self._rest = Rest(self._gate)
         self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
         self._gate.trace_once_struck, self._gate.drawn = order.trace_once_struck, set(order.drawn)
+        self._rereading.know(order.given)
         self._earlier_pids.know(order.torn_pids, order.reused_pids)
 
     def _carry_out(self, order: Order | None, channel: Channel) -> Ended:

@@ -17,9 +17,10 @@ from . import patching, sqlite_clock
 from .clock import Clock
 from .gate import Gate
 from .reads import CONTENT, Reads
+from .rereading import Rereading
 from .scope import Scope, database_path
 from .sqlite_busy import BusyHandler
-from .statements import attaches, effect_of, statements
+from .statements import attaches, effect_of, statements, table_read
 
 _BASES = (sqlite3.Connection, sqlite3.Cursor)
 _TIMEOUT_S = 5.0  # of ``sqlite3.connect``
@@ -31,9 +32,9 @@ def originals() -> list[object]:
     return [sqlite3.connect, *_BASES]
 
 
-def install(gate: Gate, scope: Scope, reads: Reads, clock: Clock) -> None:
+def install(gate: Gate, scope: Scope, reads: Reads, clock: Clock, rereading: Rereading) -> None:
     """Put the gate before every effect on databases in scope. For a child process: there is no way back."""
-    seam = _Seam(gate, scope, reads, clock)
+    seam = _Seam(gate, scope, reads, clock, rereading)
     cursor = _cursor_class(seam)
     connection = _connection_class(seam, cursor)
     for base, seen in zip(_BASES, (connection, cursor), strict=True):
@@ -85,8 +86,9 @@ def _named(base: type, seen: type) -> type:
 class _Seam:
     """What connections and cursors of one process share."""
 
-    def __init__(self, gate: Gate, scope: Scope, reads: Reads, clock: Clock) -> None:
+    def __init__(self, gate: Gate, scope: Scope, reads: Reads, clock: Clock, rereading: Rereading) -> None:
         self._gate, self._scope, self._reads, self._clock = gate, scope, reads, clock
+        self._rereading = rereading
         self._names: dict[int, str] = {}
         self._busy = BusyHandler(gate, clock)
 
@@ -99,6 +101,7 @@ class _Seam:
             return nullcontext()
         self._names[id(connection)] = name
         path = database_path(database, uri) or ""
+        self._rereading.opening(connection, path)
         self._reads.ask("read", CONTENT, path)
         with self._gate.quiet():
             creates = not os.path.exists(path)
@@ -128,6 +131,13 @@ class _Seam:
         self.attaching(sql)
         with self.passing(connection, effect_of(sql)):
             return self._busy.carry_out(connection, sql, plain)
+
+    def reading(self, cursor: Any, sql: Any) -> None:
+        """Pass where a query reads what the agent wrote, where that is a point."""
+        name = self._names.get(id(cursor.connection))
+        table = table_read(sql) if name is not None and self._rereading.on else ""
+        if table:
+            self._rereading.query(cursor, f"{name}:{table}")
 
     def attaching(self, sql: Any) -> None:
         """Keep that a statement may open any other database; no hook is told which."""
@@ -216,6 +226,7 @@ def _cursor_class(seam: _Seam) -> type:
 
         def execute(self, sql: Any, *parameters: Any) -> Any:
             plain = super().execute
+            seam.reading(self, sql)
             return seam.execute(self.connection, sql, lambda sql: plain(sql, *parameters))
 
         def executemany(self, sql: Any, rows: Any, /) -> Any:

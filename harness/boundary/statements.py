@@ -26,6 +26,16 @@ _TO_SAVEPOINT = re.compile(_SPACE + r"rollback\s+(?:transaction\s+)?to\b", re.IG
 _ATTACH = re.compile(_SPACE + r"attach\b", re.IGNORECASE | re.DOTALL)
 
 
+_QUERY = re.compile(_SPACE + r"select\b.*?\bfrom\s+" + _NAME, re.IGNORECASE | re.DOTALL)
+
+
+def table_read(sql: object) -> str:
+    """Return the first table that a query reads; "" for what is no query, and for SQLite's own tables."""
+    match = _QUERY.match(sql) if isinstance(sql, str) else None
+    table = match["table"] if match is not None else ""
+    return "" if table.lower().startswith("sqlite_") else table
+
+
 def attaches(sql: object) -> bool:
     """Say whether a statement opens another database."""
     return isinstance(sql, str) and _ATTACH.match(sql) is not None

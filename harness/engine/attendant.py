@@ -17,6 +17,7 @@ from ..boundary.channel import (
     Channel,
     Connecting,
     Crossed,
+    Damaged,
     Ended,
     Expecting,
     Noted,
@@ -40,6 +41,7 @@ from ..values.sources import Asking, Misanswering, Twin, twin_for
 from ..values.strikes import Kill, Misanswer, Respond, Say
 from . import keys
 from .answers import changed_fields, headers
+from .damages import Damages
 from .lives import Lived, Sighting, Snapshot
 from .overseer import Overseer
 from .refusals import Refusals
@@ -83,7 +85,7 @@ class Attendant:
     ) -> None:
         self._executor, self._lived, self._channel, self._plan, self._trace = executor, lived, channel, plan, trace
         self._last = lived.start if trace else None  # None before the first look at a process that is not traced yet
-        self.clock, self._looked_s = lived.start.clock, 0.0
+        self.clock, self._looked_s, self.damages = lived.start.clock, 0.0, Damages()
         self.told = self.rests = self.waits = self.leaves = False
         self._points: list[Point] = []
         self._places: list[Place] = []
@@ -268,6 +270,8 @@ class Attendant:
         elif isinstance(message, Connecting):
             self.clock = message.clock
             tell(self._channel, self._wires.connecting(message.name, message.place))
+        elif isinstance(message, Damaged):
+            self.damages.add(message)
         elif isinstance(message, Started):
             self._unseen.started(message)
         elif isinstance(message, Ended):
@@ -303,7 +307,8 @@ class Attendant:
             lived.unseen, self._last = lived.unseen + 1, None
             return
         began = time.monotonic()
-        world = self._executor.capture(self.clock, lived.pids, lived.start.reused)
+        with self.damages.whole():
+            world = self._executor.capture(self.clock, lived.pids, lived.start.reused)
         self._looked_s += time.monotonic() - began
         self._unseen.look(self._last, world, point, when)
         if when != "before" and point.verb == "write" and self._last is not None:

@@ -20,6 +20,7 @@ from ..values.history import Role
 from ..values.points import Point, drawn_in
 from ..values.real_time import FIRST_PROCESS_S
 from ..values.schedule import SWAP
+from ..values.strikes import Damage
 from ..world.cuts import Cuts
 from ..world.disk import Disk
 from .attendant import Attendant
@@ -49,11 +50,17 @@ def _something_changed(old: Snapshot, new: Snapshot) -> list[str]:
     return [] if old.same_state(new) else ["the outside"]
 
 
+def _unborn(role: Role, start: Snapshot, plan: Sequence[Armed]) -> Lived:
+    planned = sum(armed.injection.fault != SWAP for armed in plan)
+    return Lived(role, start, planned=planned, misread=any(isinstance(armed.strike, Damage) for armed in plan))
+
+
 class Executor:
     """Forks children, answers them, and looks at the outside for them.
 
     Attributes:
         call: where the test starts the exploration.
+        rereads: whether it is a point where an agent reads what it wrote: not one of the names in `given`.
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -86,6 +93,8 @@ class Executor:
         self.reuse = False
         self.reused = 0
         self.samples: list[Sample] = []
+        self.rereads = any(fault.rereads for fault in setting.faults)
+        self.given: frozenset[str] = frozenset()
         self._disk = Disk(setting.sources)
         self._roots = [Root(str(s.path), s.name, s.private) for s in setting.sources]
 
@@ -176,6 +185,17 @@ class Executor:
         with interrupts.shielded():
             return Snapshot(self._disk.capture(), tuple(s.save() for s in self.setting.services), clock, pids, reused)
 
+    def first_world(self, clock: float) -> Snapshot:
+        """Look at the outside before the first process; what is there then is not what the agent wrote."""
+        found = self.capture(clock)
+        names = [source.name for source in self.setting.sources]
+        self.given = frozenset(
+            f"{names[index]}/{path}" if path else names[index]
+            for (index, path), entry in found.disk.files.items()
+            if entry.kind == "file"
+        )
+        return found
+
     def restore(self, world: Snapshot) -> None:
         """Put the outside back."""
         with interrupts.shielded():
@@ -217,15 +237,17 @@ class Executor:
             drawn=self._drawn_in(start),
             torn_pids=self.cuts.torn_pids(start.disk),
             reused_pids=start.reused,
+            given=self.given if self.rereads else None,
             stays=again is not None,
         )
-        lived = Lived(role, start, planned=sum(armed.injection.fault != SWAP for armed in plan))
+        lived = _unborn(role, start, plan)
         channel, used = self.processes.next(order.torn_pids | start.reused)
         self.executions += 1
         lived.pid, lived.pids = self.processes.pid, start.pids | {self.processes.pid}
         attendant = self._attended(order, lived, channel, again, apart, used=used)
         status = self._part(attendant, attendant.lived, channel)
         attendant.settle()
+        attendant.damages.put_back()
         attendant.close(status, self.capture(attendant.clock, lived.pids, attendant.reused))
         for one in (lived, *lived.called_again):
             self._remember(one)
@@ -256,6 +278,7 @@ class Executor:
         first = attendant.lived
         first.apart = not apart and (attendant.leaves or bool(self.setting.reach))
         while not first.apart and attendant.waits:
+            attendant.damages.put_back()
             attendant.close(0, self.capture(attendant.clock, first.pids, first.start.reused))
             start = again(attendant.lived)
             if start is None:

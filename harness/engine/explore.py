@@ -73,6 +73,7 @@ class Explorer:
 
     def replay(self, schedule: Schedule) -> Exploration:
         """Carry out just this schedule, truly; raises ChaosError as `explore` does."""
+        self.executor.rereads |= any(injection.point.verb == "read" for injection in schedule.injections)
         with closing(self.executor), claimed(source.path for source in self.setting.sources):
             return self._within(lambda: self._replay(schedule))
 

@@ -116,6 +116,15 @@ class Judge:
 
         return start
 
+    def is_over(self, life: Lived) -> bool:
+        """Return whether nobody starts another recovery after this one.
+
+        One that a fault struck is followed by a healthy one, except where it took what it misread for right, and said
+        that all is done.
+        """
+        struck = life.planned > 0 and not (life.misread and self._leased_until(life.end) is None)
+        return life.outcome.kind == "returned" and not struck
+
     def _after_its_lease(self, life: Lived) -> Snapshot | None:
         """Return the end of a recovery when the lease that it leaves has run out; it was early then. None for none."""
         until = self._leased_until(life.end)

@@ -77,6 +77,7 @@ class Lived:
         printed: what was printed, where that is shown.
         footprint: what it asked of the disk, everything where it could not say.
         made: what each of its points changed outside, once somebody asked.
+        misread: whether a fault was planned in which it reads what was not written.
         goes_on: whether its process had been called before, and an error left it, as a queue's worker goes on.
         called_again: how it went on where its process was called again; `apart` says that this takes another process,
             since this one had something left to do before its end.
@@ -115,6 +116,7 @@ class Lived:
     calls: int = 0
     polls: int = 0
     planned: int = 0
+    misread: bool = False
     late_modules: tuple[str, ...] = ()
     flights: tuple[Flight, ...] = ()
     footprint: Footprint = EVERYTHING

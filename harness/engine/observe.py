@@ -55,7 +55,7 @@ def observe(setting: Setting, executor: Executor, lens: Lens) -> Baseline:
 
     Raises ChaosError where a fault-free run fails or touches nothing: nothing can be explored then.
     """
-    initial = executor.capture(BIRTH)
+    initial = executor.first_world(BIRTH)
     for twin in setting.twins:
         twin.requests = []
     first = executor.live("run", initial, FIRST_STREAM, trace=True, show=True)

@@ -52,13 +52,13 @@ def replay(
     life = executor.live("run", initial, FIRST_STREAM, _renumbered(first), trace=trace, again=then)
     lives, drifted = [life, *outlasted(setting, judge, life, first)], _unstruck(first, life)
     for process in _recoveries([a for a in armed if a.injection.recovering]):
-        if not needs_recovery(setting, lives[-1]):
+        if not needs_recovery(setting, judge, lives[-1]):
             drifted += [str(a.injection) for a in process]
             continue
         lives += judge.recover(lives[-1].end, trace=trace, plan=_renumbered(process))
         drifted += _unstruck(process, lives[-1])
         lives += outlasted(setting, judge, lives[-1], process)
-    if needs_recovery(setting, lives[-1]):
+    if needs_recovery(setting, judge, lives[-1]):
         lives += judge.recover(lives[-1].end, trace=trace)
     return lives, drifted
 
@@ -66,15 +66,15 @@ def replay(
 def outlasted(setting: Setting, judge: Judge, life: Lived, plan: Sequence[Armed]) -> list[Lived]:
     """Let the recovery after a process meet what struck in it and is not over; empty where nothing outlives it."""
     left = [replace(a, begun=True) for i, a in enumerate(plan) if a.outlives and i in life.struck]
-    if not left or not needs_recovery(setting, life):
+    if not left or not needs_recovery(setting, judge, life):
         return []
     return judge.recover(life.end, trace=False, plan=_renumbered(left))
 
 
-def needs_recovery(setting: Setting, life: Lived) -> bool:
+def needs_recovery(setting: Setting, judge: Judge, life: Lived) -> bool:
     """Say whether a service would start again after this: a crash, or an error that nobody handles."""
     if life.outcome.kind == "returned":
-        return life.role == "recover" and life.planned > 0
+        return life.role == "recover" and not judge.is_over(life)
     return life.outcome.kind != "raised" or life.role != "run" or setting.errors != "handled"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ..boundary.armed import Armed
+from ..values.faults import Fault
 from ..values.points import Point
 from ..values.schedule import Injection, Schedule
 from . import worker
@@ -19,7 +20,7 @@ from .lens import Lens
 from .lives import FIRST_STREAM, Lived, Sighting, Tracing
 from .observe import Baseline
 from .orders import from_there_on, pair
-from .plan import crash, errors, order
+from .plan import CRASH, crash, errors, order
 from .replay import needs_recovery, outlasted
 from .setting import Setting
 from .singles import CrashState, SingleError, after, same_as_once, single_crashes
@@ -197,7 +198,7 @@ class Schedules:
                 self.tally.drifted.append(str(schedule))
             return None
         lives, node = [life, *outlasted(self.setting, self.judge, life, plan)], None
-        if needs_recovery(self.setting, lives[-1]):
+        if needs_recovery(self.setting, self.judge, lives[-1]):
             stage = Stage.SINGLE if follows else Stage.SECOND_FAULT
             key = self.closure.add(lives[-1].end, schedule, stage, follow=follows, left_by=life)
             node = self.closure.settle(key)
@@ -270,7 +271,7 @@ class Schedules:
         if not self.closure.tally.came([life]):
             return
         lives = [life]
-        if needs_recovery(self.setting, life):
+        if needs_recovery(self.setting, self.judge, life):
             lives += self.closure.settle(self.closure.add(life.end, schedule, Stage.ORDER, left_by=life)).recovery
         judgement = self.judge.judge(lives)
         again = worker.judged(self.setting, self.executor, self.judge, life, plan, judgement)
@@ -292,6 +293,7 @@ class Schedules:
     def _second_faults(self) -> None:
         """Try every second fault: in the same run, and in the recovery from each world that one fault can leave."""
         if self.setting.depth < 2:
+            self._read_again()
             return
         for one in self._struck:
             points = after(one.life, one.armed.injection)
@@ -301,12 +303,20 @@ class Schedules:
         while nodes := [node for node in self.closure.after_one_fault() if node.key not in done]:
             done.update(node.key for node in nodes)
             for node in nodes:
-                self._in_recovery(node)
+                self._in_recovery(node, self.setting.faults)
             self._close_all(Stage.SECOND_FAULT)  # what is taken apart now has second faults of its own
 
-    def _in_recovery(self, node: Node) -> None:
+    def _read_again(self) -> None:
+        """Damage what a recovery from a crash reads: what was kept for a crash is read after one, and seldom before."""
+        faults = [fault for fault in self.setting.faults if fault.rereads]
+        for node in self.closure.after_one_fault() if faults else ():
+            if node.schedule.injections[0].fault == CRASH:
+                self._in_recovery(node, faults)
+        self._close_all(Stage.SECOND_FAULT)
+
+    def _in_recovery(self, node: Node, faults: Sequence[Fault]) -> None:
         last: tuple[Armed, Lived, Judgement] | None = None
-        for injection, armed in self._errors_in_recovery(node):
+        for injection, armed in self._errors_in_recovery(node, faults):
             schedule = node.schedule.then(injection)
             if last is not None and same_as_once(armed, last[0], last[1]):
                 self.tally.count(schedule, last[2])
@@ -315,10 +325,10 @@ class Schedules:
             self._attempt(partial(self._fault_in_recovery, node, schedule, armed, came))
             last = came[0] if came else None
 
-    def _errors_in_recovery(self, node: Node) -> Iterator[tuple[Injection, Armed]]:
+    def _errors_in_recovery(self, node: Node, faults: Sequence[Fault]) -> Iterator[tuple[Injection, Armed]]:
         points: Sequence[Point] = [point for life in node.lives for point in life.points]
         effects = {point: effect for life in node.lives for point, effect in life.effects.items()}
-        for injection, armed in errors(points, effects, self.setting.faults):
+        for injection, armed in errors(points, effects, faults):
             recovering = replace(injection, recovering=True)
             yield recovering, replace(armed, injection=recovering)
 
@@ -331,8 +341,10 @@ class Schedules:
             return
         struck = lives[-1]
         lives += outlasted(self.setting, self.judge, struck, (armed,))
-        healthy = self.closure.settle(self.closure.add(lives[-1].end, schedule, Stage.SECOND_FAULT, follow=False))
-        judgement = self.judge.judge([*lives, *healthy.recovery])
+        healthy = None
+        if not self.judge.is_over(lives[-1]):
+            healthy = self.closure.settle(self.closure.add(lives[-1].end, schedule, Stage.SECOND_FAULT, follow=False))
+        judgement = self.judge.judge([*lives, *(healthy.recovery if healthy is not None else ())])
         self.closure.also_read(node, judgement.executions, then=healthy)
         self.tally.count(schedule, judgement)
         came.append((armed, struck, judgement))

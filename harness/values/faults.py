@@ -39,6 +39,11 @@ class Fault:
     outlives: bool = False
     by_default: bool = True
 
+    @property
+    def rereads(self) -> bool:
+        """Whether it strikes where an agent reads what it wrote, which is a point only where such a fault is tried."""
+        return any(glob.endswith(".read") for glob in self.at)
+
     def applies(self, effect: Effect) -> bool:
         """Say whether this fault can strike at the effect's kind of point."""
         return matches(self.at, effect.point)

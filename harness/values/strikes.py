@@ -104,6 +104,24 @@ class Disturb:
     seconds: float = 0.0
 
 
-Strike = Kill | Fail | Disconnect | Respond | Say | Exit | Hold | Deliver | Misanswer | Disturb
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is read is not what was written, until the process has ended; then the disk is put right, as from a copy.
+
+    Attributes:
+        how: "flipped": one byte has its lowest bit inverted (a digit or letter becomes another one, and UTF-8 stays
+            UTF-8); "cut": the content ends early.
+        share: where, from 0 for the beginning to 1 for the end.
+    """
+
+    how: Literal["flipped", "cut"]
+    share: float
+
+    def of(self, size: int) -> int:
+        """Return the position that is hit in so many bytes."""
+        return min(int(size * self.share), size - 1)
+
+
+Strike = Kill | Fail | Disconnect | Respond | Say | Exit | Hold | Deliver | Misanswer | Disturb | Damage
 AHEAD = (Say, Deliver, Misanswer)
 """What strikes after an effect and must be known before it: another one does it."""

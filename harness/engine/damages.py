@@ -1,0 +1,29 @@
+"""What a lying disk has damaged in one process: nobody but that process is to meet it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..boundary.channel import Damaged
+
+
+class Damages:
+    """The files that were damaged where they lie. What became of their content elsewhere is the agent's own doing."""
+
+    def __init__(self) -> None:
+        self._files: list[Damaged] = []
+
+    def add(self, damaged: Damaged) -> None:
+        """Know of one more."""
+        self._files.append(damaged)
+
+    def put_back(self) -> list[Damaged]:
+        """Make whole what is still damaged, as from a copy; returns what was."""
+        return [damaged for damaged in reversed(self._files) if damaged.put_back()]
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Let the outside be looked at as the next process finds it."""
+        damaged = self.put_back()
+        yield
+        for one in reversed(damaged):
+            one.repeat()
