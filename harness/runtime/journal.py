@@ -78,15 +78,31 @@ class Journal:
 
         Raises:
             ValueError: It is called `forgotten`, as what stands for events that are gone.
+            JournalBroken: The last event is not as it was written: a chain that went on from it would stay broken.
         """
         if event == FORGOTTEN:
             raise ValueError(f"{FORGOTTEN!r} is what the journal calls events that are gone; call yours another name")
-        last = self._store.read("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1")
-        seq, before = last[0] if last else (0, GENESIS)
+        seq, before = self._last()
         entry = Entry(seq + 1, run, event, detail, _now())
         insert = "INSERT INTO journal (seq, run, event, detail, at, hash) VALUES (?, ?, ?, ?, ?, ?)"
         self._store.write(insert, entry.seq, run, event, canonical(detail), entry.at, entry.linked(before))
         return entry
+
+    def _last(self) -> tuple[int, str]:
+        """Give number and hash of the last event, compared with the one before it."""
+        query = "SELECT seq, run, event, detail, at, hash FROM journal ORDER BY seq DESC LIMIT 2"
+        rows = self._store.read(query)
+        if not rows:
+            return 0, GENESIS
+        (seq, run, event, detail, at, stored), *others = rows
+        before = others[0][-1] if others else GENESIS
+        try:
+            right = event == FORGOTTEN or Entry(seq, run, event, json.loads(detail), at).linked(before) == stored
+        except ValueError:
+            right = False
+        if not right:
+            raise JournalBroken(f"event {seq} ({event}) of run {run} does not match its hash")
+        return seq, stored
 
     def entries(self, run: str | None = None, before: int | None = None) -> Iterator[Entry]:
         """Yield the events of one run, or of all, oldest first, up to the event `before` if given."""
