@@ -45,8 +45,9 @@ class Editor:
         return Saga(self.store, "edit", steps)
 
     def edit(self, run: Run) -> None:
-        """Change what is there."""
-        self.files.checked(run.check).save("notes.txt", b"short", run.id)
+        """Change what is there, and once more."""
+        for text in (b"shorter", b"short"):
+            self.files.checked(run.check).save("notes.txt", text, run.id)
 
     def take_back(self, run: Run) -> None:
         """Clear away what a dead process left unfinished, and read the trail backward."""
@@ -117,6 +118,14 @@ def test_the_trail_alone_restores_the_files(chaos: Chaos, tmp_path: Path) -> Non
                 state[detail["name"]] = detail["after"]
         there = {path.partition("/")[2]: sha256(content).hexdigest() for path, content in world.files.items()}
         assert {name: digest for name, digest in state.items() if digest} == there
+
+    @chaos.invariant
+    def the_webhook_is_told_of_each_change(world: World) -> None:
+        """Each event of the trail has its message."""
+        rows = world.private_tables.get("agent/agent.db:journal", [])
+        messages = world.private_tables.get("agent/agent.db:outbox", [])
+        changes = [row["seq"] for row in rows if row["event"] in ("created", "updated", "deleted")]
+        assert changes == sorted(json.loads(message["body"])["event"]["seq"] for message in messages)
 
     chaos.explore(run=lambda: edit(shared, own), recover=lambda: restart(shared, own))
 

@@ -22,42 +22,54 @@ class Agency:
         self.client = client
 
     def saga(self, store: Store) -> AsyncSaga:
-        """Three orders, each with its cancellation."""
-        booking, charge, ticket = f"{AIRLINE}/bookings", f"{BANK}/charges", f"{AIRLINE}/tickets"
-        return AsyncSaga(
-            store,
-            "trip",
-            [
-                self.step("book", booking, {"flight": "XY 7"}, "cancelled"),
-                self.step("pay", charge, {"cents": 19900}, "refunded"),
-                self.step("issue", ticket, {"name": "Ada"}, "void"),
-            ],
-        )
+        """Three orders, each with its cancellation, which goes the other way round."""
+        pay = self.step("pay", f"{BANK}/charges", {"cents": 19900}, "refunded")
+        issue = self.step("issue", f"{AIRLINE}/tickets", {"name": "Ada"}, "void")
+        return AsyncSaga(store, "trip", [Step("book", self.book, undo=self.unbook), pay, issue])
+
+    async def book(self, run: Run) -> dict[str, str]:
+        """Reserve a seat; the reference finds it again, whatever became of the answer."""
+        booking = await self.order(f"{AIRLINE}/bookings", run, {"reference": run.id, "flight": "XY 7"})
+        return {"booking": booking["id"]}
+
+    async def unbook(self, run: Run) -> None:
+        """Give the seat back; then nobody can tell any more what was paid and issued for it."""
+        for booking in await self.standing(run):
+            await self.change(f"{AIRLINE}/bookings/{booking['id']}", "cancelled")
 
     def step(self, name: str, url: str, content: dict[str, Any], undone: str) -> Step:
-        """Order something at a service, and cancel it by its status."""
+        """Order something for the booking, and cancel it as long as that stands."""
 
         async def act(run: Run) -> None:
-            await self.order(url, run, content)
+            await self.order(url, run, {"booking": run.variables["booking"], **content})
 
         async def undo(run: Run) -> None:
-            await self.cancel(url, run, undone)
+            for booking in await self.standing(run):
+                for thing in await self.found(url, booking=booking["id"]):
+                    await self.change(f"{url}/{thing['id']}", undone)
 
         return Step(name, act, undo=undo)
 
-    async def order(self, url: str, run: Run, content: dict[str, Any]) -> None:
-        """Order something under the run's key; the reference finds it again, whatever became of the answer."""
-        body = {"reference": run.id, "status": "open", **content}
-        answer = await self.client.post(url, json=body, headers={"Idempotency-Key": run.key}, timeout=20)
-        answer.raise_for_status()
+    async def order(self, url: str, run: Run, content: dict[str, Any]) -> dict[str, Any]:
+        """Order something under the run's key."""
+        body, headers = {"status": "open", **content}, {"Idempotency-Key": run.key}
+        answer = await self.client.post(url, json=body, headers=headers, timeout=20)
+        ordered: dict[str, Any] = answer.raise_for_status().json()
+        return ordered
 
-    async def cancel(self, url: str, run: Run, status: str) -> None:
-        """Cancel what was ordered, if anything was: asked first, so that "already gone" and "never there" are fine."""
-        found = (await self.client.get(url, params={"reference": run.id}, timeout=20)).raise_for_status().json()
-        for thing in found:
-            if thing["status"] != status:
-                answer = await self.client.patch(f"{url}/{thing['id']}", json={"status": status}, timeout=20)
-                answer.raise_for_status()
+    async def standing(self, run: Run) -> list[dict[str, Any]]:
+        """Ask the airline for the run's booking, unless it was cancelled, or never made."""
+        return await self.found(f"{AIRLINE}/bookings", reference=run.id)
+
+    async def found(self, url: str, **wanted: str) -> list[dict[str, Any]]:
+        """Ask what is there and open: "already gone" and "never there" are fine."""
+        answer = await self.client.get(url, params={"status": "open", **wanted}, timeout=20)
+        things: list[dict[str, Any]] = answer.raise_for_status().json()
+        return things
+
+    async def change(self, url: str, status: str) -> None:
+        """Cancel something."""
+        (await self.client.patch(url, json={"status": status}, timeout=20)).raise_for_status()
 
 
 async def travel(own: Path) -> str:

@@ -35,12 +35,7 @@ class Clerk:
         steps = [
             Step("reserve", lambda run: order("numbers", run), undo=lambda run: cancel("numbers", run)),
             Step("accept", accept, reads_only=True),
-            Step(
-                "register",
-                lambda run: order("contracts", run),
-                undo=lambda run: cancel("contracts", run),
-                repeatable=True,
-            ),
+            Step("register", lambda run: order("contracts", run), undo=lambda run: cancel("contracts", run)),
         ]
         return Saga(self.store, "contract", steps, companions=[self.outbox, alerts], person="ada")
 
@@ -121,6 +116,14 @@ def test_a_run_has_one_owner_at_any_time(chaos: Chaos, tmp_path: Path) -> None:
         alerts = world.private_tables.get("agent/agent.db:outbox", [])
         assert [row["event"] for row in rows].count("handed_over") == len(alerts)
         assert all(alert["state"] == "sent" for alert in alerts)
+
+    @chaos.invariant
+    def a_restart_obeys_the_person(world: World) -> None:
+        """What ada accepted is gone on with; only an error is a reason to take it back."""
+        rows = world.private_tables.get("agent/agent.db:journal", [])
+        accepted = {row["run"] for row in rows if row["event"] == "handed_back"}
+        given_up = {row["run"] for row in rows if row["event"] == "abandoned" and '"restart"' in row["detail"]}
+        assert not accepted & given_up
 
     result = chaos.explore(run=lambda: contract(own), recover=lambda: restart(own))
 

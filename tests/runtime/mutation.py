@@ -18,6 +18,15 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(constant)
 
 
+def _numbered(text: str, file: str) -> dict[tuple[str, int], CodeType]:
+    """Compile a module, and name each code by its qualified name and which of that name it is: lambdas share theirs."""
+    found: dict[tuple[str, int], CodeType] = {}
+    for code in _codes(compile(text, file, "exec", dont_inherit=True)):
+        number = sum(name == code.co_qualname for name, _ in found)
+        found[code.co_qualname, number] = code
+    return found
+
+
 @contextmanager
 def mutated(module: str, old: str, new: str) -> Iterator[None]:
     """Replace `old`, which occurs once in ``rollproof.runtime.MODULE``, by `new` for the time of the block.
@@ -29,22 +38,23 @@ def mutated(module: str, old: str, new: str) -> Iterator[None]:
     text = inspect.getsource(loaded)
     assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {module}"
     assert old != new
-    compiled = compile(text.replace(old, new), str(loaded.__file__), "exec", dont_inherit=True)
-    fresh = {code.co_qualname: code for code in _codes(compiled)}
+    numbered, fresh = _numbered(text, str(loaded.__file__)), _numbered(text.replace(old, new), str(loaded.__file__))
+    instead = {(code.co_qualname, code.co_firstlineno): fresh.get(name) for name, code in numbered.items()}
     functions = [f for f in gc.get_objects() if isinstance(f, FunctionType) and f.__module__ == loaded.__name__]
-    changed = [(f, f.__code__) for f in functions if _differs(f.__code__, fresh.get(f.__code__.co_qualname))]
+    places = [(f, instead.get((f.__code__.co_qualname, f.__code__.co_firstlineno))) for f in functions]
+    changed = [(f, f.__code__, other) for f, other in places if other is not None and _differs(f.__code__, other)]
     assert changed, "the mutant changes no function"
-    for function, code in changed:
-        function.__code__ = fresh[code.co_qualname]
+    for function, _, other in changed:
+        function.__code__ = other
     try:
         yield
     finally:
-        for function, code in changed:
+        for function, code, _ in changed:
             function.__code__ = code
 
 
-def _differs(code: CodeType, other: CodeType | None) -> bool:
-    if other is None or code.co_freevars != other.co_freevars:
+def _differs(code: CodeType, other: CodeType) -> bool:
+    if code.co_freevars != other.co_freevars:
         return False
     inner = [[c for c in each.co_consts if isinstance(c, CodeType)] for each in (code, other)]
     plain = [[c for c in each.co_consts if not isinstance(c, CodeType)] for each in (code, other)]
