@@ -50,11 +50,11 @@ class Struck(Store):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do everything in the block, or nothing of it."""
-        self._count += 1
-        if self._count == self.at:
+        if self._count + 1 == self.at:
             os.kill(os.getpid(), signal.SIGKILL if self.kind == "kill" else signal.SIGSTOP)
         with super().transaction():
             yield
+        self._count += 1  # one that waits for its lock does not count
 
     def apart(self) -> Store:
         """Give what the thread that renews the lease uses."""

@@ -73,8 +73,8 @@ which module it is, and what it is:
     BucketContents    contents      a bucket that does
     ContentLost       contents      a content is gone or damaged
     Outbox            outbox        messages that go out with their run, or not at all
-    Message           outbox        one of them
-    Undelivered       outbox        some did not get through
+    Message           messages      one of them
+    Undelivered       messages      some did not get through
 
   what is remembered
     Store             store         the SQLite file of an agent
@@ -117,7 +117,8 @@ from .handover import Alerts
 from .history import Ledger
 from .journal import Break, Entry, Journal, JournalBroken
 from .locks import Lease, LeaseHeld, LeaseLost, Leases
-from .outbox import Message, Outbox, Undelivered
+from .messages import Message, Undelivered
+from .outbox import Outbox
 from .plan import Plan, PlanRejected, Rules, Tool, read_plan
 from .progress import Decision, Event, Progress, Status
 from .reconcile import Belief, Difference, ForeignState, Found, Reality

@@ -37,7 +37,8 @@ from dataclasses import dataclass
 
 from .canonical import canonical
 from .journal import Journal
-from .outbox import Message, Outbox, Send
+from .messages import Message, Send
+from .outbox import Outbox
 from .store import Storage
 from .versions import GONE, Versions
 

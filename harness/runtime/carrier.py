@@ -122,9 +122,7 @@ class Definition:
         self.steps = checked_steps(steps)
         if not self._awaits:
             refuse_coroutines(self.steps)
-        numbers = {"undo_tries": undo_tries, "undo_passes": undo_passes, "act_passes": act_passes}
         _refuse_wrong(store, name, after_crash, companions, contents)
-        _refuse_numbers({"lease_s": lease_s, "patience_s": patience_s, **numbers})
         self.store = store
         self.name = name
         self.lock = lock or name
@@ -132,6 +130,7 @@ class Definition:
         self.resumes = after_crash == "resume"
         self.contents = contents
         self.terms = Terms(lease_s, undo_tries, undo_passes, act_passes, tuple(companions), person)
+        _refuse_numbers(self)
 
 
 def _refuse_wrong(store: Any, name: Any, after_crash: str, companions: Any, contents: Any) -> None:
@@ -149,10 +148,13 @@ def _refuse_wrong(store: Any, name: Any, after_crash: str, companions: Any, cont
         raise TypeError(f"contents are such as FolderContents('folder'), not {contents!r}")
 
 
-def _refuse_numbers(terms: Mapping[str, Any]) -> None:
+def _refuse_numbers(saga: Definition) -> None:
     """Refuse terms under which nothing would be undone, or waited for."""
-    for name, number in terms.items():
-        least = 0 if name == "patience_s" else 1 if not name.endswith("_s") else 1e-3
+    terms = saga.terms
+    numbers = {"lease_s": terms.lease_s, "patience_s": saga.patience_s, "undo_tries": terms.undo_tries}
+    numbers |= {"undo_passes": terms.undo_passes, "act_passes": terms.act_passes}
+    for name, number in numbers.items():
+        least = 0 if name == "patience_s" else 1e-3 if name == "lease_s" else 1
         right = isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
         if not right or number < least:
             raise ValueError(f"{name} is {number!r}; it is a number of at least {least}")

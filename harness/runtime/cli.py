@@ -34,7 +34,8 @@ from .dead_letters import DeadLetters
 from .handover import owner_of
 from .journal import Journal, JournalBroken
 from .locks import Leases
-from .outbox import Message, Outbox, State
+from .messages import Message, State
+from .outbox import Outbox
 from .progress import Decision, Progress, all_runs, is_transition, progress_of
 from .rehearsal import rehearse
 from .retention import Retention

@@ -44,7 +44,8 @@ from .audit import Post, Secret, deliver_signed, post_with_urllib
 from .canonical import sha256
 from .dead_letters import DeadLetters
 from .journal import Entry, Journal
-from .outbox import Message, Outbox, Send
+from .messages import Message, Send
+from .outbox import Outbox
 from .progress import Decision, Event
 from .store import Storage
 

@@ -58,78 +58,19 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from .alive import Alive
 from .canonical import canonical
 from .dead_letters import DeadLetter, DeadLetters, UnknownLetter
+from .messages import Message, Send, State, Undelivered
 from .progress import Event
 from .retry import Verdict, classify, pause_s
 from .steps import Run
 from .store import Storage
 
-
-class State(StrEnum):
-    """The states of a message that have a row."""
-
-    HELD = "held"
-    READY = "ready"
-    SENDING = "sending"
-    SENT = "sent"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One intention, as its row has it.
-
-    Attributes:
-        key: makes it once.
-        topic: says who delivers it.
-        body: JSON that holds no secret.
-        state: SENDING is also what was tried before and will be tried again: it may have been sent.
-        attempts: how many tries failed.
-        cancels: the body of its cancellation, JSON; empty where it has none.
-        behind: the key of the message that is settled before this one is sent; empty where there is none.
-        owner: the token of the claim under which a worker sends it now; empty where nobody does.
-        due_at: when it may be tried next, in seconds since 1970; of a claimed one the deadline of the claim.
-        refused: how many of the tries failed with an error that will not pass.
-        late: the tokens of claims that ran out, whose workers live and may still send it.
-        failing_since: when the first try failed with an error that may pass; 0 where none did, or it is sent.
-    """
-
-    key: str
-    run: str
-    topic: str
-    body: Mapping[str, Any]
-    state: State = State.HELD
-    attempts: int = 0
-    cancels: str = ""
-    behind: str = ""
-    owner: str = ""
-    due_at: float = 0.0
-    refused: int = 0
-    failing_since: float = 0.0
-    late: str = ""
-
-
-class Undelivered(Exception):
-    """Some messages did not get through.
-
-    Attributes:
-        problems: the errors, in the order of the messages.
-        next_due: when the next message of these topics may be tried (`Outbox.next_due`).
-    """
-
-    def __init__(self, problems: Sequence[Exception], next_due: float | None = None) -> None:
-        """Keep the errors, of which there is at least one."""
-        super().__init__("; ".join(f"{type(problem).__name__}: {problem}" for problem in problems))
-        self.problems, self.next_due = tuple(problems), next_due
-
-
-Send = Callable[[Message], None]
 CANCEL = ":cancel"
 """What the key of a cancellation has behind the key of its message."""
 _COLUMNS = "key, run, topic, body, state, attempts, cancels, behind, owner, due_at, refused, failing_since, late"

@@ -13,7 +13,7 @@ import pytest
 from processes import awakened, ended, paused, started, strike_yourself
 from rollproof.runtime import Event, Outbox, Store, Undelivered
 from rollproof.runtime.alive import Alive
-from rollproof.runtime.outbox import Message, State
+from rollproof.runtime.messages import Message, State
 from workers import Service, fleet
 
 Sender = Callable[[Message], None]

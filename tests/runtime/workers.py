@@ -13,7 +13,8 @@ from pathlib import Path
 
 from processes import awakened, ended, paused, started, strike_yourself
 from rollproof.runtime import Event, Outbox, Store, Undelivered
-from rollproof.runtime.outbox import CANCEL, Message, State
+from rollproof.runtime.messages import Message, State
+from rollproof.runtime.outbox import CANCEL
 
 
 class Service:
