@@ -123,9 +123,7 @@ class Definition:
         if not self._awaits:
             refuse_coroutines(self.steps)
         _refuse_wrong(store, name, after_crash, companions, contents)
-        self.store = store
-        self.name = name
-        self.lock = lock or name
+        self.store, self.name, self.lock = store, name, lock or name
         self.patience_s = patience_s
         self.resumes = after_crash == "resume"
         self.contents = contents

@@ -94,8 +94,9 @@ def test_what_never_passes_is_given_up(store: Store, clock: Any) -> None:
     assert 3600 <= clock.now - began <= 3600 + 60
 
 
-def test_a_worker_that_was_away_gives_up_nothing(store: Store, clock: Any) -> None:
+def test_a_worker_that_was_away_gives_up_nothing(store: Store, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time is over, but it was tried once only: it has the attempts that everything has."""
+    monkeypatch.setattr("random.uniform", lambda least, most: most)
     outbox, service = written(store, 1, Outbox(store)), Service(clock, 1.0, TimeoutError())
     with pytest.raises(Undelivered):
         outbox.deliver({"mail": service.send})
