@@ -57,7 +57,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -180,7 +180,7 @@ class Outbox:
         due = self._due(send)
         if not due:
             return 0
-        token, keys, sent, problems = uuid.uuid4().hex, iter(due), 0, list[Exception]()
+        token, keys, sent, problems = _token(due.values()), iter(due), 0, list[Exception]()
         record: Callable[[], bool] = bool
         with Alive(self._store.path) as alive:
             alive.hold(token)  # before a claim can be seen, and until the last one is recorded
@@ -245,12 +245,12 @@ class Outbox:
         given = (message.key, message.run, message.topic, body, message.state, message.cancels, message.behind)
         self._store.write(put, *given)
 
-    def _due(self, topics: Iterable[str]) -> list[str]:
-        """Give the keys of what may be due now, in order; the claim of each looks again."""
+    def _due(self, topics: Iterable[str]) -> dict[str, str]:
+        """Give the keys of what may be due now, in order, each with its owner; the claim of each looks again."""
         chosen, now = tuple(topics), time.time()
         query = f"SELECT key, owner, due_at FROM outbox WHERE {_among(chosen)} AND (due_at <= ? OR owner > '')"
         rows = self._store.read(f"{query} ORDER BY rowid", *chosen, now)
-        return [key for key, owner, due_at in rows if due_at <= now or self._is_abandoned(owner)]
+        return {key: owner for key, owner, due_at in rows if due_at <= now or self._is_abandoned(owner)}
 
     def _claim(self, keys: Iterator[str], token: str) -> Message | None:
         """Make the next message that can be had this worker's for `claim_s`; None where there is no more."""
@@ -329,6 +329,13 @@ class Outbox:
         names = ("topic", "body", "cancels", "behind")
         content = {name: getattr(message, name) for name in names}
         DeadLetters(self._store).add(DeadLetter(message.key, message.run, kind, content, reason, attempts))
+
+
+def _token(owners: Collection[str]) -> str:
+    """Draw a token that no owner has: a machine that goes on from a snapshot draws what it drew before."""
+    while (token := uuid.uuid4().hex) in owners:
+        pass
+    return token
 
 
 def _among(topics: Sequence[str]) -> str:

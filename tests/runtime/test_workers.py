@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import signal
+import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -265,3 +267,15 @@ def test_what_a_paused_worker_may_have_sent_is_reported_and_not_sent_again(
 def test_no_message_arrives_behind_its_cancellation(tmp_path: Path, pausing: bool) -> None:
     """Three workers, tries that fail, a worker that is killed, one that is paused, and half of the runs abandoned."""
     assert fleet(tmp_path, seed=7, pausing=pausing) == []
+
+
+def test_a_worker_that_draws_the_token_of_a_dead_one_takes_its_claim(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that goes on from a snapshot draws the same again: what it holds itself is no life of another."""
+    written(tmp_path, "a")
+    drawn = itertools.chain([1, 1], itertools.count(2))  # the child draws its first one from a copy of this
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=next(drawn)))
+    assert ended(started(lambda: deliver(tmp_path, lambda message: strike_yourself(signal.SIGKILL)))) == -signal.SIGKILL
+    assert deliver(tmp_path, service.take) == 1
+    assert service.arrivals() == ["a"]
