@@ -86,6 +86,8 @@ nightly: $(VENV)/ready $(AGENTS)/ready $(NIGHTLY)/ready $(CREWAI)/ready  ## find
 	    $(AGENTS)/bin/python benchmarks/nightly.py langgraph --replays=$(REPLAYS) --busy=$$busy || status=$$?; \
 	    $(BIN)/python benchmarks/nightly.py replicas --busy=$$busy || status=$$?; \
 	done; \
+	ROLLPROOF_WHOLE=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS) || status=$$?; \
+	.ci/pythons || status=$$?; \
 	$(NIGHTLY)/bin/python -m pytest -q -n 2 tests/agents/nightly || status=$$?; \
 	$(CREWAI)/bin/python -m pytest -q -n 2 tests/agents/nightly || status=$$?; \
 	exit $$status
