@@ -12,9 +12,11 @@ from rollproof.runtime import Fenced, LeaseLost
 
 DONE, FAILED, LOST = 0, 1, 7
 """How a process ends: LOST is one that another had taken the run from."""
+AT_MOST_S = 60
+"""When a process that hangs is ended."""
 
 
-def started(work: Callable[[], object], at_most_s: int = 60) -> int:
+def started(work: Callable[[], object], at_most_s: int = 0) -> int:
     """Do the work in a child, which ends by a signal if it hangs; give its process id."""
     gc.freeze()  # a child that collects would copy the whole heap of the parent
     pid = os.fork()
@@ -23,7 +25,7 @@ def started(work: Callable[[], object], at_most_s: int = 60) -> int:
         return pid
     code = FAILED
     try:
-        signal.alarm(at_most_s)
+        signal.alarm(at_most_s or AT_MOST_S)
         work()
         code = DONE
     except (LeaseLost, Fenced):

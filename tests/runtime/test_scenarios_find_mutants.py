@@ -121,7 +121,11 @@ AT = [
      f"storage.bit_flip.1@{AGENT}:journal#3:before"),
 ]  # fmt: skip
 # several processes at once; no behaviour of its own; by hand or by rule, which no scenario does
-WITHOUT = {"alive", "locks"} | {"async_saga", "calls", "canonical", "files", "saga", "store"} | {"cli", "retention"}
+WITHOUT = (
+    {"alive", "locks"}
+    | {"async_saga", "calls", "canonical", "files", "messages", "saga", "store"}
+    | {"cli", "retention"}
+)
 
 
 def story(name: str) -> SimpleNamespace:
