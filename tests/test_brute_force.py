@@ -23,7 +23,7 @@ def both(agent: Any, folder: Path, **changed: Any) -> tuple[Exploration, Explora
     return closed, unmerged
 
 
-@pytest.mark.parametrize("name", [name for name in RIGHT if name not in WHOLE and is_tried(name, RIGHT, 3)])
+@pytest.mark.parametrize("name", [name for name in RIGHT if name not in WHOLE and is_tried(name, RIGHT, 5)])
 @pytest.mark.usefixtures("sampled")
 def test_every_crash_and_second_ones_of_a_right_agent(name: str, tmp_path: Path) -> None:
     """Nothing breaks; that closure finds nothing either, under any fault, is tested with the agents."""

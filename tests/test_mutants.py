@@ -67,7 +67,7 @@ def test_a_seeded_bug_is_reported_by_the_invariant_it_names(name: str, tmp_path:
     again = replayed(agent(name), tmp_path / "replayed", smallest.schedule, seed=seed)
     assert again.violations[0].invariants == smallest.invariants
     assert not again.drifted
-    if not is_tried(name, WRONG, 2):
+    if not is_tried(name, WRONG, 3):
         return
     others = {fault for finding in result.violations for fault in faults_of(finding)} - {f.name for f in tried(name)}
     if others or hasattr(agent(name), "FAULTS") or hasattr(agent(name), "DEPTH"):  # a finding shows its likeliest fault
