@@ -35,7 +35,12 @@ class Clerk:
         steps = [
             Step("reserve", lambda run: order("numbers", run), undo=lambda run: cancel("numbers", run)),
             Step("accept", accept, reads_only=True),
-            Step("register", lambda run: order("contracts", run), undo=lambda run: cancel("contracts", run)),
+            Step(
+                "register",
+                lambda run: order("contracts", run),
+                undo=lambda run: cancel("contracts", run),
+                repeatable=True,
+            ),
         ]
         return Saga(self.store, "contract", steps, companions=[self.outbox, alerts], person="ada")
 

@@ -90,7 +90,6 @@ AT = [
      "all_or_nothing", f"process.kill@{INVOICE}"),
     ("hand_over_a_contract", "progress", 'decision=str(entry.detail.get("decision", self.decision)),',
      "decision=self.decision,", "a_restart_obeys_the_person", REGISTERED),
-    ("hand_over_a_contract", "steps", '(f":{self.take}" if self.take else "")', '""', "all_or_nothing", REGISTERED),
     ("long_research", "carrier", "execution.only_forward or self._saga.resumes", "execution.only_forward",
      "a_restart_takes_nothing_back", STAGED),
     ("patient_client", "retry", "return status_of(error) in (401, 403)", "return False", "credential_hygiene",
@@ -123,7 +122,7 @@ AT = [
 # several processes at once; no behaviour of its own; by hand or by rule, which no scenario does
 WITHOUT = (
     {"alive", "locks"}
-    | {"async_saga", "calls", "canonical", "files", "messages", "saga", "store"}
+    | {"async_saga", "calls", "canonical", "files", "messages", "saga", "steps", "store"}
     | {"cli", "retention"}
 )
 
