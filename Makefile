@@ -9,7 +9,7 @@ NIGHTLY := .venv-nightly
 CREWAI := .venv-crewai
 RESULTS := allure-results
 # The scenarios that `make chaos` explores, together in less than a minute; `make chaos-all` explores all.
-CORE := publish_report invoice_and_its_file poison_message hand_over_a_contract
+CORE := publish_report invoice_and_its_file poison_message
 
 # Pytest's temporary folders, in memory where there is a GB of it: explorations save and restore them all the time.
 MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 {print "/dev/shm"}')
