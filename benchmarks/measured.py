@@ -179,5 +179,6 @@ class Measured:
 
     def _options(self, globs: str) -> Options:
         known = {fault.name: fault for fault in with_twins(Builtins().pytest_chaos_faults())}
-        chosen = tuple(fault for name, fault in known.items() if fnmatchcase(name, globs))
+        usual = [fault for fault in known.values() if fault.by_default]
+        chosen = tuple(fault for fault in usual if fnmatchcase(fault.name, globs))
         return Options(active=True, faults=chosen, known=known, invariants=tuple(Builtins().pytest_chaos_invariants()))

@@ -263,7 +263,10 @@ def warm(modules: Sequence[str]) -> None:
     known += [*locks.originals(), *pids.originals(), *programs.originals(), *forking.originals(), *reads.originals()]
     known.append(os.urandom)
     patching.early_bound({id(function): function for function in known})
-    gc.freeze()  # a collection in a child would copy all objects of its parent (60 ms)
+    # A collection in a child would copy all objects of its parent (60 ms); and what is free here, scattered over
+    # the heap, would be given back, page by page, by the collection at the end of each child (4 ms).
+    gc.collect()
+    gc.freeze()
 
 
 def _comes_as_signal(armed: Armed) -> bool:
@@ -304,7 +307,7 @@ def _type_name(kind: type) -> str:
 def _run(function: Callable[[], Any], gate: Gate, rest: Rest | None, order: Order) -> Ended:
     kind, value, error, trace, raised = "returned", b"", "", "", None
     traced, show, waits = gate.trace, order.show, order.goes_on
-    loaded = frozenset(sys.modules) if traced else frozenset()
+    loaded = len(sys.modules)  # a set of the names would touch, and so copy, a page for nearly each of them
     try:
         result = function()
         if inspect.isawaitable(result):

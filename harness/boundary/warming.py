@@ -15,12 +15,12 @@ from types import ModuleType
 from . import model_sdks
 
 _INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
-def late_modules(before: frozenset[str]) -> tuple[str, ...]:
-    """Return installed modules (none of the agent's own) that were imported since `before` was taken."""
-    new = [name for name in sys.modules if name not in before]
-    return tuple(name for name in new if _is_installed(sys.modules[name]))
+def late_modules(before: int) -> tuple[str, ...]:
+    """Return installed modules (none of the agent's own) that were imported since there were `before` modules."""
+    return tuple(name for name, module in list(sys.modules.items())[before:] if _is_installed(module))
 
 
 def import_modules(names: Iterable[str]) -> None:
@@ -39,4 +39,4 @@ def warm_caches() -> None:
 
 def _is_installed(module: ModuleType | None) -> bool:
     file = getattr(module, "__file__", None)
-    return isinstance(file, str) and file.startswith(_INSTALLED) and "rollproof" not in file
+    return isinstance(file, str) and file.startswith(_INSTALLED) and not file.startswith(_OURS)
