@@ -161,8 +161,9 @@ def test_no_signal_reaches_the_other_program(tmp_path: Path) -> None:
 )
 def test_which_selections_have_it(selected: str | None, tries: bool, pytester: pytest.Pytester) -> None:
     """Its own name, or its family's; all faults together are the usual ones."""
-    from rollproof.plugin.options import _joined, _selected
+    from rollproof.plugin.options import _selected
+    from rollproof.plugin.readers import globs
 
     config = pytester.parseconfigure("--chaos")
-    names = {fault.name for fault in _selected(config, _joined(selected, "here"), "here")}
+    names = {fault.name for fault in _selected(config, globs(selected, "here"), "here")}
     assert (REUSED in names) is tries

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from . import options
+from .table import SETTINGS
 
 if TYPE_CHECKING:
     from ..chaos import Chaos
@@ -40,8 +41,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check what was typed, before anything runs."""
     for name in ("chaos", "rollproof"):
-        settings = "faults, depth, budget, seed, reuse, first, epic, feature, story"
-        config.addinivalue_line("markers", f"{name}({settings}): settings of a test that explores")
+        config.addinivalue_line("markers", f"{name}({', '.join(SETTINGS)}): settings of a test that explores")
     others = [p for p in config.pluginmanager.get_plugins() if hasattr(p, "chaos")]
     if not any(type(other.chaos).__name__ == "FixtureFunctionDefinition" for other in others):
         from . import short_name

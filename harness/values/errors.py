@@ -1,7 +1,6 @@
 """How the harness tells a user that something was typed wrong, and one helper to name what is nearest."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 _SHOWN = 160
 
@@ -37,6 +36,8 @@ def shown(value: object) -> str:
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """Return up to `count` known names that look like `name`, best first; the first few where none does."""
+    from difflib import get_close_matches  # here: loading the plugin loads this module
+
     names = sorted(known)
     tail = name.rsplit(".", 1)[-1]
     by_tail = [n for n in names if get_close_matches(tail, [n.rsplit(".", 1)[-1]], 1, 0.75)]

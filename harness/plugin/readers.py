@@ -1,0 +1,136 @@
+"""What may stand behind an option, one function a form: each takes what was written and where, and returns the value.
+
+What was written is text from the command line or the ini file, anything from a mark, None where nothing was; ChaosError
+is raised for what cannot be meant.
+"""
+
+import os
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..values.errors import ChaosError, shown
+
+if TYPE_CHECKING:
+    from ..values.schedule import Schedule
+
+Reader = Callable[[Any, str], Any]
+_DIGITS = 100
+_WHOLE = re.compile(rf"\s*[+-]?[0-9]{{1,{_DIGITS}}}\s*")
+_SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+
+
+def _text(written: object) -> str:
+    """Return what was typed, or stands in a mark; "" for a number too long to be written."""
+    try:
+        return str(written)
+    except ValueError:
+        return ""
+
+
+def seed(written: object, place: str) -> int:
+    """Return a whole number, 0 where none was written."""
+    if written is not None and not _WHOLE.fullmatch(_text(written)):
+        hint = f"e.g. --chaos-seed=7, of up to {_DIGITS} digits"
+        raise ChaosError("bad-seed", f"{shown(written)} is no whole number ({place})", hint)
+    return int(_text(written)) if written is not None else 0
+
+
+def depth(written: object, place: str) -> int:
+    """Return 1, also where none was written, or 2."""
+    if written is not None and _text(written) not in ("1", "2"):
+        raise ChaosError("bad-depth", f"{shown(written)} is no depth ({place})", "1 or 2, e.g. --chaos-depth=2")
+    return int(_text(written or 1))
+
+
+def budget(written: object, place: str) -> float | None:
+    """Return seconds, more than 0, or None."""
+    try:
+        seconds = None if written is None else float(_text(written))
+    except ValueError:
+        seconds = 0.0
+    if seconds is not None and not 0 < seconds < float("inf"):
+        hint = "a number above 0, e.g. --chaos-budget=60"
+        raise ChaosError("bad-budget", f"not a number of seconds: {shown(written)} ({place})", hint)
+    return seconds
+
+
+def shard(written: str | None, place: str) -> tuple[int, int]:
+    """Return (K, N) of ``K/N`` with 1 <= K <= N; (1, 1) where nothing was written."""
+    match = _SHARD.fullmatch(written or "1/1")
+    part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
+    if 1 <= part <= parts:
+        return part, parts
+    raise ChaosError(
+        "bad-shard", f"{shown(written)} is no shard ({place})", "K/N with K from 1 to N, e.g. --chaos-shard=1/4"
+    )
+
+
+def globs(written: object, place: str) -> str:
+    """Return globs as one text with commas; written is such a text or a list of globs, in a mark."""
+    parts = ["*"] if written is None else [written] if isinstance(written, str) else written
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        raise ChaosError("bad-faults", f"{written!r} names no faults ({place})", 'e.g. faults="llm.*,process.kill"')
+    return ",".join(parts)
+
+
+def schedule(written: str | None, _: str) -> "Schedule | None":
+    """Return the schedule that a token stands for."""
+    if written is None:
+        return None
+    from ..values.schedule import Schedule
+
+    return Schedule.parse(written)
+
+
+def toxiproxy(written: str | None, _: str) -> str | None:
+    """Return the URL of a Toxiproxy server."""
+    if written is not None:
+        from ..network.api import parse
+
+        parse(written)
+    return written
+
+
+def file(written: str | None, place: str) -> str | None:
+    """Return the name of a file that can be written."""
+    if written is None:
+        return None
+    path = Path(written).absolute()
+    try:
+        folder = next(above for above in path.parents if above.exists())
+        longest = os.pathconf(folder, "PC_NAME_MAX")
+        fits = "\0" not in written and all(len(os.fsencode(part)) <= longest for part in path.parts)
+        fits = fits and not path.is_dir() and folder.is_dir()
+        fits = fits and os.access(path if path.exists() else folder, os.W_OK)
+    except (OSError, ValueError):  # e.g. all of the path is too long
+        fits = False
+    if not fits:
+        raise ChaosError(
+            "bad-file", f"{shown(written)} cannot be written ({place})", "name a file: --chaos-json=chaos.json"
+        )
+    return written
+
+
+def patterns(written: str | None, place: str) -> list[str]:
+    """Return name patterns, written with spaces between and quotes as in a shell."""
+    try:
+        return shlex.split(written or "")
+    except ValueError:
+        hint = "patterns with spaces between, a quote at both ends of one that has spaces: *.draft '*.in work'"
+        text = f"{shown(written)} has a quote that is not closed ({place})"
+        raise ChaosError("bad-leftovers", text, hint) from None
+
+
+def switch(name: str, when: str = "") -> Reader:
+    """Return the reader of a switch; `when` says where one turns it on."""
+
+    def read(written: object, place: str) -> bool:
+        if not isinstance(written, bool):
+            text = f"{written!r} is neither True nor False ({place})"
+            raise ChaosError(f"bad-{name}", text, f"{name}=True, {when}")
+        return written
+
+    return read

@@ -1,0 +1,95 @@
+"""Every option, a row each: its names, its help, its form and where it can be written.
+
+To add an option, add a row here, a reader in `readers` if its form is new, and a field of `values.options.Options`,
+which `options.of_item` fills.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from . import readers
+from .readers import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: ``--chaos-NAME`` and ``--rollproof-NAME``, ``chaos_NAME`` in the ini file, NAME in the mark.
+
+    Args:
+        name: with ``-`` between words.
+        metavar: how the help calls its value; None for a switch.
+        help: what it does.
+        read: turns what was written into the value.
+        alone: the value of the option that was typed without one; None if it needs one.
+        in_line: it can be typed.
+        in_ini: it can stand in the ini file.
+        in_mark: it can stand in the mark of a test.
+        is_path: its value is a path, which pytest takes for the name of a test before it knows the option.
+        explores: it says something about exploring alone, and is idle where nothing explores.
+    """
+
+    name: str
+    metavar: str | None
+    help: str
+    read: Reader
+    alone: str | None = None
+    in_line: bool = True
+    in_ini: bool = True
+    in_mark: bool = False
+    is_path: bool = False
+    explores: bool = True
+
+    @property
+    def dest(self) -> str:
+        """Where pytest keeps what was typed."""
+        return f"rollproof_{self.name.replace('-', '_')}"
+
+    @property
+    def ini(self) -> str:
+        """Its name in the ini file."""
+        return f"chaos_{self.name.replace('-', '_')}"
+
+    @property
+    def typed_as(self) -> dict[str, Any]:
+        """What argparse is told."""
+        if self.metavar is None:
+            return {"action": "store_true", "dest": self.dest, "default": False, "help": self.help}
+        settings = {"metavar": self.metavar, "dest": self.dest, "default": None, "help": self.help}
+        return settings if self.alone is None else {**settings, "nargs": "?", "const": self.alone}
+
+    @property
+    def kept_as(self) -> dict[str, Any]:
+        """What pytest is told of the ini option."""
+        return {"type": "bool", "default": False} if self.metavar is None else {"default": None}
+
+
+_FAULTS = "only these faults, e.g. 'llm.*,process.kill'"
+_DEPTH = "1: every single fault and any number of crashes; 2: also every second fault after a first"
+_BUDGET = "a limit for each exploration; what is left out is counted"
+_SERVER = "a Toxiproxy server that runs already, e.g. http://127.0.0.1:8474"
+_FIRST = "end each exploration at its first confirmed finding; pytest's -x does so, too"
+_REUSE = "one process carries out many schedules: for an agent that keeps nothing in memory from run to run"
+_LEFTOVERS = "further name patterns of locks, staging folders and temporary files"
+_first = readers.switch("first", "where one finding is enough")
+_reuse = readers.switch("reuse", "where the agent keeps nothing in memory from run to run")
+_brute = readers.switch("no-reduce")
+_list = readers.switch("list")
+
+OPTIONS = (
+    Option("faults", "GLOB,…", _FAULTS, readers.globs, in_mark=True),
+    Option("depth", "N", _DEPTH, readers.depth, in_mark=True),
+    Option("budget", "SECONDS", _BUDGET, readers.budget, in_mark=True),
+    Option("seed", "N", "seed of everything random (default 0)", readers.seed, in_mark=True, explores=False),
+    Option("replay", "TOKEN", "run just this schedule, truly", readers.schedule, explores=False),
+    Option("shard", "K/N", "the K-th of N disjoint parts, for a CI matrix", readers.shard),
+    Option("json", "FILE", "write the result as JSON", readers.file, is_path=True),
+    Option("toxiproxy", "URL", _SERVER, readers.toxiproxy, explores=False),
+    Option("no-reduce", None, "brute force, up to two crashes: nothing is merged", _brute),
+    Option("first", None, _FIRST, _first, in_mark=True),
+    Option("reuse", None, _REUSE, _reuse, in_mark=True),
+    Option("list", None, "list faults, invariants and twins", _list, in_ini=False, explores=False),
+    Option("leftovers", "PATTERN …", _LEFTOVERS, readers.patterns, in_line=False, explores=False),
+)
+BY_NAME = {option.name: option for option in OPTIONS}
+SETTINGS = (*(option.name for option in OPTIONS if option.in_mark), "epic", "feature", "story")
+"""What the mark takes; the last three are for the recovery report."""
