@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -284,8 +285,6 @@ class Chaos:
     def _exploration(
         self, run: _Function, recover: _Function, allow: "_Check | None", retry: bool, errors: _Errors, name: str
     ) -> Exploration:
-        from dataclasses import replace
-
         from .engine.explore import Explorer, NothingSelected
 
         label = self._label(name)

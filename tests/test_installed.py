@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder into which this project was installed from a copy of it."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
-    for name in ("harness", "faults", "invariants", "scenarios", "reports", "pyproject.toml", "README.md"):
+    for name in ("harness", "faults", "invariants", "scenarios", "reports", "pyproject.toml", "README.md", "LICENSE"):
         subprocess.run(["cp", "-r", str(ROOT / name), str(source)], check=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--target", str(target), str(source)], check=True)
@@ -29,6 +29,16 @@ def test_every_package_is_installed() -> None:
     names |= {f"rollproof.{name}" for name in ("faults", "invariants", "scenarios", "reports")}
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     assert set(packages) == names
+
+
+def test_the_metadata_is_whole(installed: Path) -> None:
+    """The licence goes with it, and a type checker finds the types."""
+    (folder,) = installed.glob("rollproof-*.dist-info")
+    told = (folder / "METADATA").read_text()
+    assert "License-Expression: Apache-2.0" in told
+    assert "Author: The Rollproof authors" in told
+    assert "Apache License" in (folder / "licenses" / "LICENSE").read_text()
+    assert (installed / "rollproof" / "py.typed").is_file()
 
 
 def test_a_project_with_folders_of_the_same_names_uses_the_fixture(installed: Path, tmp_path: Path) -> None:

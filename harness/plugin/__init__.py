@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ..values.errors import ChaosError
 from . import options
 from .table import SETTINGS
 
@@ -106,7 +107,6 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if not options.flag(config, "list"):
         return None
     from ..reports.terminal import listing
-    from ..values.errors import ChaosError
     from .installed import Builtins, installed_faults, installed_invariants
 
     config.pluginmanager.register(Builtins(), "rollproof-builtins")  # nothing is configured here
@@ -142,16 +142,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     result = yield
     made = item.stash.get(_chaos, None)
     if made is None and options.active(item.config) and options.is_marked(item.config, item):
-        from ..values.errors import ChaosError
-
         raise ChaosError(
             "not-explored",
             f"{item.nodeid} is marked as a chaos test and does not use the fixture",
             "take it as an argument, and end the test with chaos.explore(run=…)",
         )
     if made is not None and not made.explored:
-        from ..values.errors import ChaosError
-
         raise ChaosError(
             "not-explored",
             f"{item.nodeid} asked for chaos and explored nothing",

@@ -7,7 +7,7 @@ import pytest
 from rollproof.__main__ import main
 
 
-@pytest.mark.parametrize("name", ["report", "merge", "campaign", "new"])
+@pytest.mark.parametrize("name", ["report", "merge", "known", "campaign", "init", "new", "doctor", "demo", "explain"])
 def test_a_command_that_is_not_there_yet_says_what_to_do_until_then(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -29,3 +29,4 @@ def test_python_minus_m_says_how_to_explore() -> None:
     shown = subprocess.run([sys.executable, "-m", "rollproof", "--help"], capture_output=True, text=True, check=False)
     assert shown.returncode == 0
     assert "pytest --chaos" in shown.stdout
+    assert not [line for line in shown.stdout.splitlines() if line.startswith("  rollproof")], "none works yet"

@@ -1,0 +1,117 @@
+"""What the code imports: packages that are declared, and inside functions only where loading has to stay cheap."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CODE = ("harness", "faults", "invariants", "scenarios", "reports")
+# A package that has another name where it is installed from than where it is imported.
+DISTRIBUTIONS = {
+    "_pytest": "pytest",
+    "agents": "openai-agents",
+    "allure_commons": "allure-python-commons",
+    "allure_pytest": "allure-pytest",
+    "attr": "attrs",
+    "google.adk": "google-adk",
+    "google.genai": "google-genai",
+    "langgraph.checkpoint.sqlite": "langgraph-checkpoint-sqlite",
+    "pydantic_ai": "pydantic-ai-slim",
+    "time_machine": "time-machine",
+    "toxiproxy": "toxiproxy-python",
+    "workflows": "llama-index-workflows",
+}
+OURS = {"rollproof", "tests", "benchmarks", "noteagent"}  # the last is written by the test that imports it
+# Modules whose functions may import, and why; a whole room by its name.
+CHEAP_TO_LOAD = {
+    "harness/plugin": "every pytest loads it, also one that explores nothing",
+    "harness/chaos.py": "every test with the fixture loads it, also one that explores nothing and uses no twin",
+    "harness/engine/ordinary.py": "every test that explores nothing loads it, also one that uses no twin",
+    "harness/boundary/seams.py": "a test that explores nothing loads the seams of those twins alone that it declared",
+    "harness/boundary/ordinary.py": "asyncio is for agents that run in a loop",
+    "harness/boundary/clock.py": "asyncio is for agents that have loaded it",
+    "harness/boundary/callers.py": "anyio comes with the MCP SDK, of the extra mcp",
+    "harness/network/networks.py": "a relay needs neither a twin's server nor an authority, and they need an extra",
+    "harness/network/certificates.py": "trustme is of the extra network",
+    "harness/twins/fill.py": "Faker takes as long to load as all the rest",
+    "harness/values/errors.py": "every pytest loads it, and difflib is for those that typed something wrong",
+}
+
+
+def imports(path: Path) -> Iterator[tuple[str, ast.stmt]]:
+    """Yield the absolute name of each module of others that a file imports, with the statement."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module, node
+
+
+def distribution(module: str) -> str:
+    """Return the name under which the package of a module is installed."""
+    parts = module.split(".")
+    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((DISTRIBUTIONS[name] for name in names if name in DISTRIBUTIONS), parts[0])
+
+
+def declared() -> dict[str, set[str]]:
+    """Return the names of the packages that are declared: as dependencies ("") and for each extra."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = {"": project["dependencies"], **project["optional-dependencies"]}
+    return {group: {re.split(r"[^\w.-]", one)[0].lower() for one in listed} for group, listed in groups.items()}
+
+
+def scripts() -> set[str]:
+    """Return the modules that tests and benchmarks import by their name alone: their folder is on the path there."""
+    return {one.stem for one in (ROOT / "tests" / "runtime").glob("*.py")}
+
+
+@pytest.mark.parametrize("folder", [*CODE, "tests", "benchmarks"])
+def test_every_package_that_is_imported_is_declared(folder: str) -> None:
+    """Also one that comes with another today: it may leave, or change, with that other's next release."""
+    listed = set().union(*declared().values())
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for module, _ in imports(path):
+            name = module.partition(".")[0]
+            if name not in sys.stdlib_module_names | OURS | scripts():
+                assert distribution(module).lower() in listed, f"{path.relative_to(ROOT)} imports {module}"
+
+
+def test_a_user_gets_what_is_loaded_without_an_extra() -> None:
+    """The core imports what is a dependency; an extra's packages stand in the modules that this extra is for."""
+    groups = declared()
+    extras = {
+        "harness/twins/mail_server.py": "mail",
+        "harness/boundary/mcp_stdio.py": "mcp",
+        "harness/boundary/callers.py": "mcp",
+        "harness/network/served.py": "network",
+        "harness/network/certificates.py": "network",
+        "harness/boundary/respx_seam.py": "test",  # where httpx2 is installed, its pools are
+    }
+    for folder in ("harness", "faults", "invariants", "reports"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            shown = str(path.relative_to(ROOT))
+            listed = groups[""] | groups.get(extras.get(shown, ""), set())
+            for module, _ in imports(path):
+                if module.partition(".")[0] not in sys.stdlib_module_names | OURS:
+                    assert distribution(module).lower() in listed, f"{shown} imports {module}"
+
+
+def test_functions_import_only_where_loading_must_stay_cheap() -> None:
+    """Elsewhere a reader finds all of a module's imports at its top."""
+    inside: set[str] = set()
+    for folder in CODE:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+            within = (node for function in functions for node in ast.walk(function))
+            if any(isinstance(node, ast.Import | ast.ImportFrom) for node in within):
+                inside.add(str(path.relative_to(ROOT)))
+    reasons = {name: {one for one in inside if one == name or one.startswith(f"{name}/")} for name in CHEAP_TO_LOAD}
+    assert not inside - set().union(*reasons.values())
+    assert all(reasons.values()), "a reason for nothing"
