@@ -24,7 +24,6 @@ from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDe
 from allure_pytest.utils import allure_labels, allure_suite_labels, allure_title_path  # type: ignore[import-untyped]
 from attr import attrib, attrs, fields, has
 
-from ..values.errors import ChaosError
 from ..values.exploration import Cell, Exploration, Finding
 from ..values.replaying import ReplayCommand
 from ..values.schedule import Schedule
@@ -114,7 +113,7 @@ def _write_cell(report: _Report, cell: Cell) -> None:
     tags = [*cell.invariants, *(["duplicated_effect"] if finding and _is_duplicated(finding) else [])]
     times = f" ×{cell.count}" if cell.count > 1 else ""
     status = _STATUS.get(cell.verdict, Status.PASSED)
-    result = report.result(cell.schedule, _title(cell.schedule) + times, status, [cell.point])
+    result = report.result(cell.schedule, _title(cell.planned) + times, status, [cell.point])
     result.labels += [Label(name="tag", value=tag) for tag in tags]
     result.parameters.append(Parameter(name="schedules", value=str(cell.count), excluded=True))
     result.descriptionHtml = _cell_html(report, cell, finding)
@@ -151,15 +150,11 @@ def _message(finding: Finding) -> str:
     return "\n".join([*finding.diff[:_SHOWN_CHANGES], *([f"… and {more} more"] if more > 0 else []), finding.message])
 
 
-def _title(token: str) -> str:
+def _title(schedule: Schedule) -> str:
     """Return a schedule in words: ``http.timeout after http.post:host/mails#1``."""
-    try:
-        injections = Schedule.parse(token).injections
-    except ChaosError:
-        return token
     words = []
-    for one in injections:
-        fault = f"{one.fault}{one.variant and f'.{one.variant}'}{' (lasting)' if one.lasting else ''}"
+    for one in schedule.injections:
+        fault = f"{one.fault}{f'.{one.variant}' if one.variant else ''}{' (lasting)' if one.lasting else ''}"
         when = "in the middle of" if one.when == "middle" else one.when
         words.append(f"{fault} {when} {one.point}{' in recovery' if one.recovering else ''}")
     return ", then ".join(words)
@@ -220,7 +215,7 @@ def _is_duplicated(finding: Finding) -> bool:
 
 def _steps(report: _Report, cell: Cell, finding: Finding | None) -> list[TestStepResult]:
     """Tell a failure in four phases; what fails opens by itself."""
-    fault, judged = _step("[fault] " + _title(cell.schedule)), _judged(report, cell, finding)
+    fault, judged = _step("[fault] " + _title(cell.planned)), _judged(report, cell, finding)
     if finding is None or finding.schedule != cell.schedule:
         return [fault, judged]
     lives = [(role, lines) for role, lines in finding.phases if role not in ("fault", "invariants")]
@@ -269,7 +264,7 @@ def _cell_html(report: _Report, cell: Cell, finding: Finding | None) -> str:
         changes = [(name, _SIGNS.get(sign, sign), detail) for sign, name, detail in _changes(finding)]
         parts.append(_headed("Outside", _table(("what", "is wrong", "in detail"), changes)))
     if finding is not None and finding.schedule != cell.schedule:
-        smallest = escape(_title(finding.schedule))
+        smallest = escape(_title(finding.planned))
         parts.append(f"<p>As seen after <i>{smallest}</i>, the smallest schedule that fails so.</p>")
     verdicts = _table(("it must hold", "verdict"), _verdicts(report.exploration, cell))
     return "".join([*parts, _headed("Invariants", verdicts)])
@@ -278,7 +273,7 @@ def _cell_html(report: _Report, cell: Cell, finding: Finding | None) -> str:
 def _summary_html(explored: Exploration, notes: Sequence[tuple[str, str]]) -> str:
     parts = [f"<p>{escape(explored.statement)}</p>"]
     if explored.violations:
-        found = [(", ".join(f.invariants), _title(f.schedule), str(f.cells)) for f in explored.violations]
+        found = [(", ".join(f.invariants), _title(f.planned), str(f.cells)) for f in explored.violations]
         parts.append(_headed("Distinct failures", _table(("violated", "smallest schedule", "schedules"), found)))
     verdicts = [(name, _VACUOUS if worst == "vacuous" else worst) for name, worst in explored.verdicts.items()]
     worst = _table(("it must hold", "worst verdict"), verdicts)
@@ -312,8 +307,8 @@ def _kept(explored: Exploration) -> list[Cell]:
 
 def _cell_of(finding: Finding) -> Cell:
     """Return a cell for a finding that another schedule stands for in the table, so that its story is told."""
-    first = Schedule.parse(finding.schedule).injections[0]
-    return Cell(str(first.point), first.fault, "violated", finding.invariants, finding.schedule)
+    first = finding.planned.injections[0]
+    return Cell(str(first.point), first.fault, "violated", finding.invariants, finding.planned)
 
 
 def _write_summary(report: _Report, kept: Sequence[Cell]) -> None:
@@ -325,7 +320,7 @@ def _write_summary(report: _Report, kept: Sequence[Cell]) -> None:
     result.description = explored.statement
     result.descriptionHtml = _summary_html(explored, list(_notes(explored, kept)))
     if status != Status.PASSED:
-        failed = [f"{', '.join(f.invariants)}: {_title(f.schedule)}" for f in explored.violations]
+        failed = [f"{', '.join(f.invariants)}: {_title(f.planned)}" for f in explored.violations]
         result.statusDetails = StatusDetails(message="\n".join([*failed, *unjudged]))
     report.send(result, [("every cell", "csv", _csv(explored.cells))])
 

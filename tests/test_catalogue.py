@@ -48,7 +48,7 @@ def test_a_fault_has_a_name_a_sentence_and_a_token(fault: Fault) -> None:
     for when in fault.when:
         for lasting in (False, True):
             point = Point("file", "write", "shared/a b#.json", 3)
-            injection = Injection(fault.name, point, when, "2", lasting, recovering=lasting)
+            injection = Injection(fault.name, point, when, 2, lasting, recovering=lasting)
             assert Schedule.parse(str(injection)).injections == (injection,)
 
 

@@ -32,7 +32,7 @@ from ..network.serving import TwinServer
 from ..twins.credentials import shown
 from ..values.errors import ChaosError
 from ..values.history import Outcome
-from ..values.http import HttpRequest, HttpResponse, ModelAnswer
+from ..values.http import HttpRequest, HttpResponse
 from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Requested, Settle, Settled
 from ..values.places import Place
 from ..values.points import Doer, Effect, Flight, Point, When
@@ -353,10 +353,10 @@ class Attendant:
             self._lived.effects[point] = replace(seen, answer=answer)
             if armed is not None and isinstance(armed.strike, Say):
                 fault = self._executor.setting.known[armed.injection.fault]
-                variants = list(fault.strikes(Effect(point, 0, answer, when="after")))
-                index = int(armed.injection.variant or 1) - 1
-                if index < len(variants) and isinstance(variants[index], Say):
-                    said: ModelAnswer = variants[index].answer  # type: ignore[union-attr]
+                strikes = list(fault.strikes(Effect(point, 0, answer, when="after")))
+                strike = armed.injection.variant_of(strikes)
+                if isinstance(strike, Say):
+                    said = strike.answer
                     self._lived.said.append(str(said))
                     self._lived.changed_fields += changed_fields(answer, said)
                     return twin.write_answer(response, said)

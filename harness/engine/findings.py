@@ -138,7 +138,7 @@ class Findings:
 
     def table(self) -> tuple[Cell, ...]:
         """Return the aggregated rows in a stable order."""
-        return tuple(Cell(*cell, str(self.smallest[cell]), count) for cell, count in sorted(self.cells.items()))
+        return tuple(Cell(*cell, self.smallest[cell], count) for cell, count in sorted(self.cells.items()))
 
 
 def _key(schedule: Schedule, judgement: Judgement, symptoms: Symptoms) -> _Key:
@@ -180,7 +180,7 @@ def finding(
     schedule = failure.example[0] if failure.example is not None else failure.schedule
     return Finding(
         judgement.invariants,
-        str(schedule),
+        schedule,
         hidden("\n".join(dict.fromkeys(lines))),
         tuple(map(hidden, _both(*orders) if orders is not None else map(str, judgement.diff))),
         max(1, count),

@@ -83,7 +83,7 @@ def from_there_on(life: Lived, usual: Lived, injection: Injection) -> Sequence[S
 
 
 def _injection(point: Point, when: When, others: int) -> Injection:
-    return Injection(SWAP, point, when, "" if others == 1 else str(others))
+    return Injection(SWAP, point, when, 0 if others == 1 else others)
 
 
 def _in_flight(points: Sequence[Point], flights: Sequence[Flight], index: int) -> int:

@@ -37,7 +37,7 @@ def _injections(fault: Fault, effect: Effect) -> Iterator[tuple[Injection, Armed
             continue
         strikes = list(fault.strikes(replace(effect, when=when)))
         for number, strike in enumerate(strikes, 1):
-            variant = str(number) if len(strikes) > 1 else ""
+            variant = number if len(strikes) > 1 else 0
             for lasting in [False] * fault.once + [True] * fault.lasting:
                 injection = Injection(fault.name, effect.point, when, variant, lasting)
                 yield injection, Armed(0, injection, strike, fault.at, fault.outlives and lasting)
@@ -45,7 +45,7 @@ def _injections(fault: Fault, effect: Effect) -> Iterator[tuple[Injection, Armed
 
 def order(injection: Injection, position: int = 0) -> Armed:
     """Make an order ready."""
-    return Armed(position, injection, Hold(int(injection.variant or 1)), ())
+    return Armed(position, injection, Hold(injection.ordinal), ())
 
 
 def arm(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> list[Armed]:
@@ -69,19 +69,19 @@ def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effe
     fault = known[injection.fault]
     effect = replace(effects.get(injection.point, Effect(injection.point)), when=injection.when)
     strikes = list(fault.strikes(effect)) or list(fault.strikes(replace(effect, by="task")))
-    index = int(injection.variant or 1) - 1
     if not strikes and effect.answer is None and fault.name.startswith("llm."):
         # an answer that is not known before it comes: what it becomes is made then, from the same variant
         return Armed(position, injection, Say(ModelAnswer()), fault.at)
-    if strikes and index >= len(strikes):
-        text = f"{fault.name} has no variant {injection.variant} {injection.when} {injection.point} (--chaos-replay)"
-        count = len(strikes)
-        hint = f"it has {count} there: 1 to {count}" if count > 1 else "it has one there: type no number"
-        raise ChaosError("bad-token", text, hint)
     if not strikes:
         raise ChaosError(
             "drifted",
             f"{injection} does not strike: the fault-free run has no such point or no such answer there",
             "the agent changed since the token was printed: explore again without --chaos-replay",
         )
-    return Armed(position, injection, strikes[index], fault.at, fault.outlives and injection.lasting)
+    strike = injection.variant_of(strikes)
+    if strike is None:
+        text = f"{fault.name} has no variant {injection.variant} {injection.when} {injection.point} (--chaos-replay)"
+        count = len(strikes)
+        hint = f"it has {count} there: 1 to {count}" if count > 1 else "it has one there: type no number"
+        raise ChaosError("bad-token", text, hint)
+    return Armed(position, injection, strike, fault.at, fault.outlives and injection.lasting)

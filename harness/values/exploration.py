@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .causes import Cause
+from .schedule import Schedule
 
 _SHOWN = 3
 
@@ -24,11 +25,12 @@ def some_of(names: Iterable[str]) -> str:
 class Finding:
     """One cause of failures with its smallest schedule.
 
-    `cells` counts the schedules that fail in this way; `phases` tells the story for people: each a heading and lines.
+    `planned` is its smallest schedule. `cells` counts the schedules that fail in this way; `phases` tells the story for
+    people: each a heading and lines.
     """
 
     invariants: tuple[str, ...]
-    schedule: str
+    planned: Schedule
     message: str
     diff: tuple[str, ...] = ()
     cells: int = 1
@@ -36,6 +38,11 @@ class Finding:
     expected: str = ""
     actual: str = ""
     cause: Cause | None = None
+
+    @property
+    def schedule(self) -> str:
+        """The token of its smallest schedule."""
+        return str(self.planned)
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""
@@ -56,8 +63,13 @@ class Cell:
     fault: str
     verdict: str
     invariants: tuple[str, ...]
-    schedule: str
+    planned: Schedule
     count: int = 1
+
+    @property
+    def schedule(self) -> str:
+        """The token of the smallest schedule that it stands for."""
+        return str(self.planned)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """A schedule's text *is* the schedule: parse and print replay tokens."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import ChaosError, shown
 from .points import Point, When, unquoted
+from .strikes import Strike
 
 _INJECTION = re.compile(
     r"(?P<fault>[\w-]+\.[\w-]+)(?:\.(?P<variant>[\w-]+))?(?P<lasting>~lasting)?"
@@ -23,13 +25,14 @@ _SHAPE = "fault[.variant][~lasting]@[recover/]kind.verb:target[%task]#n[:before|
 class Injection:
     """One fault at one point.
 
-    `recovering` puts it into a recovery: the first one that no earlier injection of the schedule has ended.
+    `recovering` puts it into a recovery: the first one that no earlier injection of the schedule has ended. `variant`
+    is the number that the token names, from 1; 0 where it names none, which means the first.
     """
 
     fault: str
     point: Point
     when: When = "before"
-    variant: str = ""
+    variant: int = 0
     lasting: bool = False
     recovering: bool = False
 
@@ -38,6 +41,15 @@ class Injection:
         lasting = "~lasting" if self.lasting else ""
         stage = "recover/" if self.recovering else ""
         return f"{self.fault}{variant}{lasting}@{stage}{self.point}:{self.when}"
+
+    @property
+    def ordinal(self) -> int:
+        """The variant's number, from 1, whether it is named or not; of an order, how many others go first."""
+        return self.variant or 1
+
+    def variant_of(self, strikes: Sequence[Strike]) -> Strike | None:
+        """Return the strike that this variant is, of all those that a fault has at its point; None for no such one."""
+        return strikes[self.ordinal - 1] if self.ordinal <= len(strikes) else None
 
     def describe(self) -> str:
         """Return the injection as a sentence for people."""
@@ -96,4 +108,4 @@ def _parse_injection(part: str) -> Injection:
         raise ChaosError("bad-token", f"{shown(g['variant'])} is no variant of {g['fault']} (--chaos-replay)", hint)
     point = Point(g["kind"], g["verb"], unquoted(g["target"]), int(g["n"]), unquoted(g["task"] or ""))
     when: Any = g["when"] or "before"  # one of When, says the pattern
-    return Injection(g["fault"], point, when, g["variant"] or "", bool(g["lasting"]), bool(g["stage"]))
+    return Injection(g["fault"], point, when, int(g["variant"] or 0), bool(g["lasting"]), bool(g["stage"]))

@@ -9,6 +9,7 @@ import pytest
 from rollproof.reports.terminal import failure_text
 from rollproof.values.exploration import Exploration, Finding
 from rollproof.values.replaying import ReplayCommand
+from rollproof.values.schedule import Schedule
 
 from .projects import write_project, write_test
 
@@ -195,7 +196,8 @@ def test_only_the_first_findings_are_told(pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize(("found", "told"), [(6, "1 more violation "), (7, "2 more violations ")])
 def test_how_many_more_there_are(found: int, told: str) -> None:
     """One is told as one."""
-    findings = tuple(Finding(("no_leftovers",), f"process.kill@file.open:a#{n}:after", "left") for n in range(found))
+    schedules = [Schedule.parse(f"process.kill@file.open:a#{n}:after") for n in range(1, found + 1)]
+    findings = tuple(Finding(("no_leftovers",), schedule, "left") for schedule in schedules)
     text = failure_text(Exploration(violations=findings), ReplayCommand("test_it.py::test_it"))
     assert f"… and {told}(--chaos-json=FILE has all)" in text
 

@@ -14,6 +14,7 @@ WRITES = """
 import pytest
 from rollproof.reports import allure
 from rollproof.values.exploration import Cell, Exploration, Finding
+from rollproof.values.schedule import Schedule
 
 KEY = "sk-live-0123456789abcdef"
 SENT = "process.kill@http.post:api.mail.test/mails#1:after"
@@ -22,10 +23,11 @@ WORLD = '{"api.mail.test/mails": [{"to": "a"}], "shared": "dir", "shared/report.
 
 def cell(schedule=OPENED, verdict="violated", invariants=("no_leftovers",), count=1):
     point = schedule.partition("@")[2].rpartition(":")[0]
-    return Cell(point, "process.kill", verdict, invariants, schedule, count)
+    return Cell(point, "process.kill", verdict, invariants, Schedule.parse(schedule), count)
 
 def finding(schedule=OPENED, invariants=("no_leftovers",), diff=("+ agent/report.lock: file, 5 bytes",), **more):
-    return Finding(invariants, schedule, "\\n".join(f"{name}: that is wrong" for name in invariants), diff, **more)
+    wrong = "\\n".join(f"{name}: that is wrong" for name in invariants)
+    return Finding(invariants, Schedule.parse(schedule), wrong, diff, **more)
 
 def report(request, *cells, **more):
     explored = Exploration(test=request.node.nodeid, cells=cells, statement="7 points, 9 schedules", **more)
