@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .twins.mcp import McpTwin
     from .twins.replies import Replies
     from .twins.rest import RestTwin
+    from .values.events import Reader
     from .values.history import Invariant
     from .values.network import Network
     from .values.sources import Addressed, Twin, WorldSource
@@ -43,10 +44,9 @@ class Chaos:
         options: what was asked for.
         test: the test's id, for reports.
         tell: receives every finished exploration.
+        readers: are told what happens while one runs.
 
     Attributes:
-        progress: receives what says what is running, and how many processes ran so far.
-        found: receives what an exploration has found so far, at each confirmed finding.
         replay: the command that replays the test's schedules.
     """
 
@@ -55,10 +55,9 @@ class Chaos:
         options: Options,
         test: str = "",
         tell: Callable[[Exploration], None] = lambda result: None,
+        readers: "Sequence[Reader]" = (),
     ) -> None:
-        self._options, self._test, self._tell = options, test, tell
-        self.progress: Callable[[Callable[[], str], int], None] = lambda what, executions: None
-        self.found: Callable[[Exploration], None] = lambda result: None
+        self._options, self._test, self._tell, self._readers = options, test, tell, readers
         self._paths: list[arguments.DeclaredPath] = []
         self._services: list[WorldSource] = []
         self._twins: list[Twin] = []
@@ -287,20 +286,16 @@ class Chaos:
     ) -> Exploration:
         from .engine.explore import Explorer, NothingSelected
 
-        label = self._label(name)
-
-        def told(result: Exploration) -> Exploration:
-            return replace(result, test=self._test, name=name, label=label)
-
-        options, setting = self._options, self._setting(run, recover, allow, retry, errors)
+        options, label = self._options, self._label(name)
+        setting = self._setting(run, recover, allow, retry, errors)
         first = tuple(options.failed_before.get(label, ()))
-        explorer = Explorer(replace(setting, failed_before=first, found=lambda so_far: self.found(told(so_far))))
+        explorer = Explorer(replace(setting, test=self._test, name=name, label=label, failed_before=first))
         try:
             schedule = options.schedule
-            return told(explorer.replay(schedule) if schedule else explorer.explore(reduce=options.reduce))
+            return explorer.replay(schedule) if schedule else explorer.explore(reduce=options.reduce)
         except BaseException as problem:
             if explorer.partial is not None:
-                self._tell(told(explorer.partial))
+                self._tell(explorer.partial)
                 # pytest would show all that every function of ours was called with, which takes it minutes
                 raise problem.with_traceback(None) from None
             if not isinstance(problem, NothingSelected):
@@ -322,6 +317,7 @@ class Chaos:
     ) -> "Setting":
         from .engine.setting import Setting
         from .guard.guarding import guard
+        from .values.events import Printed, Reader
         from .world.checks import check_sources
         from .world.disk import Source
 
@@ -349,8 +345,7 @@ class Chaos:
             fronts=tuple(self._networks.fronts),
             proxies=self._networks.proxies,
             servers=tuple(self._networks.servers),
-            progress=self.progress,
-            shown=partial(print, end=""),
+            readers=(Reader((Printed,), lambda printed: print(printed.text, end="")), *self._readers),
             outlets=options.outlets(),
             first=options.first,
             depth=options.depth,

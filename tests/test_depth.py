@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rollproof.engine.statement import statement
+from rollproof.engine.statement import Ran, statement
 from rollproof.values.exploration import Exploration
 
 from .exploring import explored, options, replayed, two_folders
@@ -116,6 +116,6 @@ def test_the_statement_of_a_cut_exploration_does_not_claim_a_number_of_crashes()
     from rollproof.values.exploration import Exploration
 
     setting = Setting(lambda: None, lambda: None, (), (), (), SELECTED, {}, ())
-    text = statement(Exploration(skipped={"max_worlds": 58}), setting, cut_at=0, reduced=True)
+    text = statement(Exploration(skipped={"max_worlds": 58}), setting, Ran(cut_at=0, reduced=True))
     assert "not all of them (not closed)" in text
     assert "exhaustive" not in text

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rollproof.engine import judge
+from rollproof.engine import recovery
 
 from .exploring import breaks, explored, options
 from .test_mutants import agent, settings
@@ -61,7 +61,7 @@ def test_a_lease_that_is_never_let_run_out_accuses_who_respects_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Judged at once after a crash, an agent that leaves the work to a holder who is dead looks wrong."""
-    monkeypatch.setattr(judge, "_MAX_LEASES", -1)
+    monkeypatch.setattr(recovery, "_MAX_LEASES", -1)
     name = "right_lease_that_runs_out"
     assert explored(agent(name), tmp_path / "explored", **settings(name)).violations
 

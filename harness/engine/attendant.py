@@ -47,7 +47,7 @@ from .overseer import Overseer
 from .refusals import Refusals
 from .unseen import Unseen
 from .watching import Watch
-from .wires import Wires, in_order
+from .wires import Lookout, Wires, in_order
 
 _SHOWN_BYTES = 300
 
@@ -92,10 +92,11 @@ class Attendant:
         self._refused: set[str] = set()
         self._problem: ChaosError | None = None
         self._refusals = Refusals(lived)
-        self._unseen = Unseen(lived, executor.changed, executor.roots.values())
+        self._unseen = Unseen(lived, executor.worlds.changed, executor.outside.roots.values())
         self._fronts = {front.line: front for front in executor.setting.fronts}
         proxies = executor.setting.proxies
-        self._wires = Wires(lived, plan, earlier, self._look_at_wire, executor.limits.calls, proxies)
+        lookout = Lookout(executor.telling.reached, self._look_at_wire, self._tell_fired)
+        self._wires = Wires(lived, plan, earlier, lookout, executor.terms.limits.calls, proxies)
         self._servers = {server.line: server for server in executor.setting.servers}
         self._awaited: list[bool] = []
         self._unsettled: set[Channel] = set()
@@ -116,13 +117,13 @@ class Attendant:
         self._wires.prepare()
         tell(self._channel, order)
         budget = self._executor.deadline
-        watch = Watch(self._lived.pid, self._executor.patience_s, used=used)
+        watch = Watch(self._lived.pid, self._executor.terms.patience_s, used=used)
         while not self.told:
             interrupts.check()
             budget.check()
             left_s = watch.left_s()
             if left_s <= 0:
-                patience = f"no end after {self._executor.patience_s:.0f} s of real time"
+                patience = f"no end after {self._executor.terms.patience_s:.0f} s of real time"
                 beside = f", {watch.waited_s:.0f} s for a processor not counted" if watch.waited_s >= 1 else ""
                 self._lived.outcome = Outcome("hung", error=patience + beside)
                 break
@@ -132,7 +133,7 @@ class Attendant:
                 break
             except TimeoutError:
                 continue  # it may have waited for a processor: the watch knows
-        self._problem = self._problem or self._refusals.problem(self._executor.asked)
+        self._problem = self._problem or self._refusals.problem(self._executor.noticed.asked)
         if self._problem is not None:
             raise self._problem
 
@@ -161,7 +162,7 @@ class Attendant:
             self._unsettled.discard(server.line)
             return None
         reply = server.answer(asked, partial(self._serve_request, server.twin))
-        self._problem, server.problem = self._problem or server.problem, None
+        self._problem = self._problem or server.take_problem()
         return reply
 
     def _serve_request(self, twin: Twin, request: HttpRequest) -> HttpResponse:
@@ -190,6 +191,10 @@ class Attendant:
             if len(self._awaited) == len(self._fronts):
                 tell(self._channel, any(self._awaited))
         return None
+
+    def part(self) -> None:
+        """Let the process end where it would wait for another order."""
+        self.rests = False
 
     def follow(self, other: "Attendant") -> None:
         """Serve the same process as `other` did, which goes on: its connections are known."""
@@ -235,11 +240,15 @@ class Attendant:
         for struck in (armed.injection for armed in self._plan if armed.position in lived.struck):
             if struck.when == "middle":
                 sources, target = self._executor.setting.sources, struck.point.target
-                self._executor.cuts.learn_of_end(sources, end.disk, target, lived.pid)
+                self._executor.learned.cuts.learn_of_end(sources, end.disk, target, lived.pid)
         if lived.outcome.kind == "killed" and not self._kills:
             code = os.waitstatus_to_exitcode(status)
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             lived.outcome = Outcome("raised", error=f"the process {how}, which was not planned")
+        self._executor.telling.ended(lived, self.clock)
+
+    def _tell_fired(self, position: int, *, in_vain: bool = False) -> None:
+        self._executor.telling.fired(self._plan[position].injection, self.clock, in_vain=in_vain)
 
     def _put_in_order(self) -> None:
         """Put the points that relays saw among those of the process; between these two, one order is tried."""
@@ -261,6 +270,7 @@ class Attendant:
         if isinstance(message, Struck):
             self.clock = message.clock  # of a process that nobody looks at it may be the last word
             (lived.struck.discard if message.in_vain else lived.struck.add)(message.armed)
+            self._tell_fired(message.armed, in_vain=message.in_vain)
         elif isinstance(message, Noted):
             self._note(message)
         elif isinstance(message, Expecting):
@@ -283,6 +293,7 @@ class Attendant:
             self._places.append(reached.frames)
         point = Point(*reached[:5])
         self._points.append(point)
+        self._executor.telling.reached(point)
         self._lived.places[point] = self._places[reached.place]
 
     def _look(self, crossed: Crossed) -> bool:
@@ -302,7 +313,7 @@ class Attendant:
         lived = self._lived
         effect = lived.effects.get(point) or Effect(point, size, by=by)
         lived.effects[point] = replace(effect, reached=effect.reached | {when})
-        look_s = self._executor.look_s
+        look_s = self._executor.terms.look_s
         if look_s is not None and self._looked_s > look_s:
             lived.unseen, self._last = lived.unseen + 1, None
             return
@@ -313,7 +324,7 @@ class Attendant:
         self._unseen.look(self._last, world, point, when)
         if when != "before" and point.verb == "write" and self._last is not None:
             sources = self._executor.setting.sources
-            self._executor.cuts.learn(sources, self._last.disk, world.disk, self.clock, lived.pids)
+            self._executor.learned.cuts.learn(sources, self._last.disk, world.disk, self.clock, lived.pids)
         lived.sightings.append(Sighting(point, when, world))
         self._last = world
 
@@ -374,13 +385,13 @@ class Attendant:
         if response.status == 401:
             self._refused.add(credential)
         else:
-            self._executor.credentials.setdefault(label, (shown(request) or credential).encode())
+            self._executor.learned.credentials.setdefault(label, (shown(request) or credential).encode())
 
     def _note(self, noted: Noted) -> None:
         if noted.kind == "unbounded":
             self._lived.outcome, self._lived.stopped_at = Outcome("unbounded", error=noted.text), noted.place
         elif noted.kind == "name":
-            self._executor.names.add(noted.text)
+            self._executor.learned.names.add(noted.text)
         elif not self._refusals.heard(noted) and not self._unseen.heard(noted):
             getattr(self._lived, noted.kind).append(noted.text)
 

@@ -9,12 +9,13 @@ from itertools import islice
 from ..values.schedule import Schedule
 from .closure import Closure, Node
 from .confirming import Truly
-from .execute import Executor, Sample
+from .execute import Executor, How
 from .joining import Joining
 from .lens import Lens
 from .lives import Lived, Sighting
-from .observe import Baseline
 from .plan import crash
+from .reusing import Sample
+from .session import Baseline
 from .setting import Setting
 
 
@@ -58,21 +59,22 @@ class Audit:
     def used_processes(self) -> None:
         """Live a sample of what used processes lived again, in fresh ones: nothing may come otherwise."""
         with self._counted():
-            for sample in self.executor.samples:
+            for sample in self.executor.reusing.samples:
                 self._live_again(sample)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
         """Count the processes of the block as the audit's, also where the budget ends it."""
-        before = self.executor.executions
+        before = self.executor.telling.executions
         try:
             yield
         finally:
-            self.executions += self.executor.executions - before
+            self.executions += self.executor.telling.executions - before
 
     def _live_again(self, sample: Sample) -> None:
         used = sample.lived
-        fresh = self.executor.live(used.role, used.start, sample.stream, sample.plan, earlier=sample.earlier)
+        how = How(earlier=sample.earlier)
+        fresh = self.executor.live(used.role, used.start, sample.stream, sample.plan, how)
         # of a pid that was written half is left, and not known as one
         torn = any(armed.injection.when == "middle" for armed in sample.plan)
         if self._course(fresh, torn) != self._course(used, torn):

@@ -61,8 +61,7 @@ class Blame:
 
     def _made(self, life: Lived) -> Mapping[str, list[Made]]:
         """Return what each point of a process changed, by name; empty where nobody looked."""
-        if life.made is None:
-            life.made = {}
+        if not life.made:
             for name, made in self._changes(life):
                 life.made.setdefault(self._hidden(name), []).append(made)
         return life.made

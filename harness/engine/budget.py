@@ -1,6 +1,13 @@
-"""The time that an exploration may take: asked before each process, and while one runs."""
+"""The time that an exploration may take, asked before each process and while one runs; what one process may take."""
 
 import time
+from dataclasses import dataclass
+
+from ..boundary.armed import Limits
+from ..values.history import Role
+from ..values.real_time import FIRST_PROCESS_S
+
+UNLIMITED = Limits(calls=10_000, polls=10_000, effects=100_000)
 
 
 class OutOfTime(Exception):
@@ -30,3 +37,20 @@ class Deadline:
     def patience(self, seconds: float) -> float:
         """Return how long a process may take that would be waited for this long."""
         return seconds if self._until is None else max(0.0, min(seconds, self._until - time.monotonic()))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How much one process may do and take.
+
+    Attributes:
+        limits: of calls, polls and effects.
+        patience_s: for how long in real time it is waited for.
+        look_s: for how many seconds the outside is looked at meanwhile; None for no limit.
+        shown: roles of processes whose output is shown at once.
+    """
+
+    limits: Limits = UNLIMITED
+    patience_s: float = FIRST_PROCESS_S
+    look_s: float | None = None
+    shown: frozenset[Role] = frozenset()

@@ -8,21 +8,21 @@ CrashMonkey.
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
+from ..values.events import CrashStateFound
 from ..values.reads import NOTHING, Footprint, together
 from ..values.schedule import Injection, Schedule
 from .budget import OutOfTime
 from .growth import grown
 from .joining import Joining, with_all_after
-from .judge import Judge, Judgement
-from .lens import Lens
+from .judge import Judgement
 from .lives import Lived, Sighting, Snapshot
 from .orders import Tally
 from .plan import crash, order
-from .setting import Setting
+from .trials import Trials
 
 
 class Stage(IntEnum):
@@ -122,18 +122,15 @@ class Node:
 class Closure:
     """The distinct worlds and their recoveries; grows until nothing new appears.
 
-    Args:
-        check: raises OutOfTime where the budget is spent; there may be thousands of worlds to name.
-
     Attributes:
         growing: what grows with each restart and kept the closure from ending.
     """
 
-    def __init__(self, setting: Setting, judge: Judge, lens: Lens, check: Callable[[], None]) -> None:
-        self._setting, self._judge, self._lens = setting, judge, lens
-        self._joining = Joining(lens)
+    def __init__(self, trials: Trials) -> None:
+        self._trials, self._setting, self._lens = trials, trials.setting, trials.lens
+        self._joining = Joining(trials.lens)
         self._alike: dict[str, list[Node]] = {}
-        self._check, self._unfollowed = check, deque[Node]()
+        self._unfollowed = deque[Node]()
         self._work: list[tuple[Stage, int, str]] = []
         self._added = 0
         self.nodes: dict[str, Node] = {}
@@ -141,7 +138,6 @@ class Closure:
         self.growing: dict[str, None] = {}
         self.abandoned = 0
         self.tally = Tally()
-        self.concurrent = False
 
     @property
     def left_out(self) -> Counter[str]:
@@ -180,6 +176,7 @@ class Closure:
         node = self.nodes.get(key)
         if node is None:
             self.nodes[key] = Node(key, world, schedule, stage, follow, parent, left_by)
+            self._trials.events.tell(CrashStateFound(len(self.nodes), schedule))
             self._push(stage, key)
             return key
         if len(schedule.injections) < len(node.schedule.injections):
@@ -255,9 +252,10 @@ class Closure:
                 self._follow_too(twin)
             return
         crashes = self._setting.kill is not None
-        trace = crashes or self.concurrent or self._setting.depth > 1
-        lives = tuple(self._judge.recover(node.world, trace=trace))
-        node.judgement = self._judge.judge(lives, node.earlier)
+        concurrent = any(flight.others for flight in self._trials.baseline.first.flights)
+        trace = crashes or concurrent or self._setting.depth > 1
+        lives = tuple(self._trials.recovery.recover(node.world, trace=trace))
+        node.judgement = self._trials.judged(node.schedule, lives, node.earlier)
         node.lives = lives
         node.asked = together(life.footprint for life in node.judgement.executions)
         self._alike.setdefault(self._joining.weakest(node.world), []).append(node)
@@ -266,7 +264,7 @@ class Closure:
 
     def _twin_of(self, node: Node) -> Node | None:
         """Return a judged node that this one equals in all that was read after it, and in all that is judged."""
-        if self._judge.private_is_judged:
+        if self._trials.judge.private_is_judged:
             return None
         for other in self._alike.get(self._joining.weakest(node.world), ()):
             if other is not node and self._are_one(node, other, other.asked):
@@ -315,7 +313,7 @@ class Closure:
             node
             for node in joined
             if node.joined is not None
-            and (self._judge.private_is_judged or not self._are_one(node, node.joined, asked[node.joined.key]))
+            and (self._trials.judge.private_is_judged or not self._are_one(node, node.joined, asked[node.joined.key]))
         ]
         for node in apart:
             node.joined = node.judgement = node.orders = None
@@ -340,10 +338,11 @@ class Closure:
         node.orders = ()
         for injection in [i for life in node.lives for i in self.tally.plan(life)]:
             injection = replace(injection, recovering=True)
-            lives = tuple(self._judge.recover(node.world, trace=True, plan=(order(injection),)))
+            lives = tuple(self._trials.recovery.recover(node.world, trace=True, plan=(order(injection),)))
             self.also_read(node, lives)
             if self.tally.came(lives, in_recovery=True):
-                ordered = Ordered(injection, lives, self._judge.judge(lives))
+                schedule = node.schedule.then(injection)
+                ordered = Ordered(injection, lives, self._trials.judged(schedule, lives))
                 self.also_read(node, ordered.judgement.executions)
                 node.orders += (ordered,)
                 yield ordered
@@ -355,9 +354,10 @@ class Closure:
         node.followed = True
         if self._setting.kill is None:
             return
+        check = self._trials.executor.deadline.check
         stage = Stage.CRASH_IN_RECOVERY if node.stage == Stage.SINGLE and not node.orders else Stage.REST
         for between, sighting in node.seen:
-            self._check()
+            check()  # there may be thousands of worlds to name
             key = self._lens.identity(sighting.world)
             known = self.nodes.get(key)
             if known is not None:

@@ -110,10 +110,9 @@ class Confirming:
         judgement = failure.judgement
         came = self._truly(failure.schedule)
         truly, drifted = came.again if judgement.goes_on else came.judgement, came.drifted
-        failure.tried = failure.schedule
         if drifted or truly is None or truly.invariants != judgement.invariants:
             then = "it drifted" if drifted else f"{list(truly.invariants if truly is not None else ()) or 'nothing'}"
             where = " in the same process" if judgement.goes_on else ""
-            failure.unlike = f"{failure.schedule}: first {list(judgement.invariants)}{where}, then {then}"
+            failure.ended_otherwise(f"{failure.schedule}: first {list(judgement.invariants)}{where}, then {then}")
         else:
-            failure.example = failure.schedule, truly
+            failure.repeated(truly)

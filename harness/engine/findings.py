@@ -51,6 +51,14 @@ class Failure:
     tried: Schedule | None = None
     unlike: str = ""
 
+    def repeated(self, truly: Judgement) -> None:
+        """Say that its schedule was carried out once more, and ended so again."""
+        self.tried, self.example = self.schedule, (self.schedule, truly)
+
+    def ended_otherwise(self, unlike: str) -> None:
+        """Say that its schedule was carried out once more, and ended otherwise; an earlier example stays."""
+        self.tried, self.unlike = self.schedule, unlike
+
     @property
     def is_race(self) -> bool:
         """Whether no fault is needed: another order of the fault-free run ends differently."""

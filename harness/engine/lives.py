@@ -120,10 +120,22 @@ class Lived:
     late_modules: tuple[str, ...] = ()
     flights: tuple[Flight, ...] = ()
     footprint: Footprint = EVERYTHING
-    made: dict[str, list[Made]] | None = None
+    made: dict[str, list[Made]] = field(default_factory=dict)
     goes_on: bool = False
     called_again: list["Lived"] = field(default_factory=list)
     apart: bool = False
+
+    def came_early(self) -> None:
+        """Say that a lease was still live when this recovery ran, and that another one follows."""
+        self.role = "recover early"
+
+    def needs_another_process(self) -> None:
+        """Say that this process cannot be called again: something is left to do before its end."""
+        self.apart = True
+
+    def print(self, text: str) -> None:
+        """Keep what it printed."""
+        self.printed = text
 
     def execution(self) -> Execution:
         """Return what an invariant may know of this process."""

@@ -3,22 +3,22 @@
 import os
 import re
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..boundary.armed import Limits
 from ..values.errors import ChaosError
 from ..values.hosts import told_of
-from ..values.http import HttpRequest
 from ..values.points import canonical
 from ..values.trees import differing
 from ..values.world import Entry, World
 from ..world.compare import Masks, learn
-from .execute import Executor
-from .lens import Lens
+from .execute import Executor, How
 from .lives import BIRTH, FIRST_STREAM, Lived, Snapshot
+from .session import Baseline, Session
 from .setting import Setting
 from .unseen import nothing_seen
+from .worlds import Worlds
 
 _NUMBER = re.compile(rb"(?<!\d)\d{1,9}(?!\d)")
 _OTHER_LIFE_S = 400 * 86400 + 5 * 3600 + 43 * 60 + 21.734
@@ -26,39 +26,16 @@ _PRINTED_LINES = 50
 _THIRD_LIFE_S = 777 * 86400 + 11 * 3600 + 17 * 60 + 48.219
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """What a fault-free run does.
+def observe(setting: Setting, executor: Executor, *, rereads: bool) -> Session:
+    """Run the agent without a fault, and return what that teaches.
 
-    Attributes:
-        initial: the outside before.
-        first: the traced run that schedules are planned on.
-        others: further runs with other random streams, clocks and pids.
-        requests: what each twin was asked in the first run.
-        transient: canonical names of paths that come and go within a run.
+    With `rereads` it is a point where the agent reads what it wrote. Raises ChaosError where a fault-free run fails or
+    touches nothing: nothing can be explored then.
     """
-
-    initial: Snapshot
-    first: Lived
-    others: tuple[Lived, ...]
-    requests: tuple[tuple[HttpRequest, ...], ...]
-    transient: frozenset[str]
-
-    @property
-    def done(self) -> Snapshot:
-        """The outside after."""
-        return self.first.end
-
-
-def observe(setting: Setting, executor: Executor, lens: Lens) -> Baseline:
-    """Run the agent without a fault, and learn what is volatile.
-
-    Raises ChaosError where a fault-free run fails or touches nothing: nothing can be explored then.
-    """
-    initial = executor.first_world(BIRTH)
+    worlds, initial = executor.worlds, executor.first_world(BIRTH, rereads=rereads)
     for twin in setting.twins:
-        twin.requests = []
-    first = executor.live("run", initial, FIRST_STREAM, trace=True, show=True)
+        twin.requests[:] = []
+    first = executor.live("run", initial, FIRST_STREAM, how=How(trace=True, show=True))
     requests = tuple(tuple(twin.requests) for twin in setting.twins)
     _must_work(first)
     executor.warm(first)
@@ -71,30 +48,33 @@ def observe(setting: Setting, executor: Executor, lens: Lens) -> Baseline:
             "watch it: chaos.watch(source) with a WorldSource of the server's state, or chaos.network(name, source)",
         )
     others = [_another(executor, initial, first, 1, _OTHER_LIFE_S)]
-    lens.masks = _learn(lens, [first, *others])
-    if lens.masks.lines():
+    masks = _learn(worlds, [first, *others])
+    if masks.lines():
         others.append(_another(executor, initial, first, 2, _THIRD_LIFE_S))
-        lens.masks = _learn(lens, [first, *others])
-    lens.forget_identities()
-    ends = _numbers(lens.world(initial)) | _numbers(lens.world(first.end))
-    executor.processes.taken = ends | _numbers_between(lens, initial, first)
-    lives = [first, *others]
-    executor.limits = Limits(
+        masks = _learn(worlds, [first, *others])
+    taken = _numbers(worlds.world(initial)) | _numbers(worlds.world(first.end))
+    taken |= _numbers_between(worlds, initial, first)
+    baseline = Baseline(initial, first, tuple(others), requests, _transient(worlds, initial, first))
+    return Session(baseline, masks, _limits([first, *others]), taken, executor.learned)
+
+
+def _limits(lives: Sequence[Lived]) -> Limits:
+    """Return how much a process may do before it counts as endless."""
+    return Limits(
         calls=max(60, 12 * max(life.calls for life in lives)),
         polls=max(60, 12 * max(life.polls for life in lives)),
         effects=max(2000, 12 * max(len(life.points) for life in lives)),
     )
-    return Baseline(initial, first, tuple(others), requests, _transient(lens, initial, first))
 
 
-def _learn(lens: Lens, lives: list[Lived]) -> Masks:
-    return learn([lens.world(life.end) for life in lives])
+def _learn(worlds: Worlds, lives: list[Lived]) -> Masks:
+    return learn([worlds.world(life.end) for life in lives])
 
 
 def _another(executor: Executor, initial: Snapshot, first: Lived, number: int, later_s: float) -> Lived:
     if any(point.kind == "process" for point in first.points):
         _let_the_second_pass()
-    life = executor.live("run", replace(initial, clock=BIRTH + later_s), f"run/{number}", show=True)
+    life = executor.live("run", replace(initial, clock=BIRTH + later_s), f"run/{number}", how=How(show=True))
     _must_work(life)
     return life
 
@@ -114,11 +94,11 @@ def _numbers(world: World) -> frozenset[int]:
     )
 
 
-def _numbers_between(lens: Lens, initial: Snapshot, run: Lived) -> frozenset[int]:
+def _numbers_between(worlds: Worlds, initial: Snapshot, run: Lived) -> frozenset[int]:
     """Return the numbers in files that a run makes and does not leave, or changes once more."""
-    before, known = lens.world(initial), set[tuple[str, Entry]]()
+    before, known = worlds.world(initial), set[tuple[str, Entry]]()
     for sighting in run.sightings:
-        world = lens.world(sighting.world)
+        world = worlds.world(sighting.world)
         for old, new in ((before.entries, world.entries), (before.private_entries, world.private_entries)):
             known.update((path, entry) for path in differing(old, new) if (entry := new.get(path)) is not None)
     return frozenset().union(*(_numbers_of(*item) for item in known))
@@ -160,8 +140,8 @@ def _unwatched_hint(life: Lived) -> str:
     )
 
 
-def _transient(lens: Lens, initial: Snapshot, run: Lived) -> frozenset[str]:
-    before = lens.world(initial).entries
-    found = {p for s in run.sightings for p in differing(lens.world(s.world).entries, before)}
-    ends = {canonical(p) for world in (initial, run.end) for p in lens.world(world).entries}
+def _transient(worlds: Worlds, initial: Snapshot, run: Lived) -> frozenset[str]:
+    before = worlds.world(initial).entries
+    found = {p for s in run.sightings for p in differing(worlds.world(s.world).entries, before)}
+    ends = {canonical(p) for world in (initial, run.end) for p in worlds.world(world).entries}
     return frozenset({canonical(p) for p in found} - ends)

@@ -1,32 +1,28 @@
 """The part of the executor that serving a process needs."""
 
-from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from ..boundary.armed import Limits
-from ..world.cuts import Cuts
-from .budget import Deadline
+from .budget import Deadline, Terms
 from .lives import Snapshot
+from .noticed import Noticed
+from .outside import Outside
+from .session import Learned
 from .setting import Setting
+from .telling import Telling
+from .worlds import Worlds
 
 
 class Overseer(Protocol):
     """The executor, as the one that serves a process sees it."""
 
     setting: Setting
-    limits: Limits
-    patience_s: float
+    outside: Outside
+    worlds: Worlds
+    learned: Learned
+    noticed: Noticed
+    telling: Telling
+    terms: Terms
     deadline: Deadline
-    look_s: float | None
-    names: set[str]
-    asked: dict[str, None]
-    cuts: Cuts
-    credentials: dict[str, bytes]
-    changed: Callable[[Snapshot, Snapshot], list[str]]
-
-    @property
-    def roots(self) -> Mapping[str, str]:
-        """Absolute paths of the sources and their readable names."""
 
     def capture(self, clock: float, pids: frozenset[int] = ..., reused: frozenset[int] = ...) -> Snapshot:
         """Look at the outside as it is now."""

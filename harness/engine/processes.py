@@ -14,7 +14,6 @@ class Processes:
 
     Attributes:
         pid: of the process that was handed out last.
-        taken: pids that no process may have: the outside shows these numbers anyway.
     """
 
     def __init__(self, agent: Callable[[], child.Agent], started: Callable[[int], None]) -> None:
@@ -23,7 +22,11 @@ class Processes:
         self._resting: Channel | None = None
         self._dying = False
         self.pid = 0
-        self.taken: frozenset[int] = frozenset()
+        self._taken: frozenset[int] = frozenset()
+
+    def avoid(self, taken: frozenset[int]) -> None:
+        """Give no process one of these pids from now on: the outside shows these numbers anyway."""
+        self._taken = taken
 
     def make_way(self, pids: frozenset[int]) -> None:
         """Wait until the last process has gone, its locks and its pid with it, unless it is at rest.
@@ -50,7 +53,7 @@ class Processes:
             self._started(self._nursery.pid)
         for _ in range(_SENT_AWAY):
             self.pid, channel = self._nursery.child()
-            if self.pid not in self.taken and self.pid not in others:
+            if self.pid not in self._taken and self.pid not in others:
                 return channel, False
             channel.close()
             self._nursery.reap(self.pid)

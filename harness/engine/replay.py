@@ -8,11 +8,11 @@ from ..boundary.armed import Armed
 from ..values.schedule import Schedule
 from ..values.strikes import Kill
 from . import worker as workers
-from .execute import Executor
-from .judge import Judge, Judgement
-from .lives import FIRST_STREAM, Lived, Snapshot
+from .execute import How
+from .judge import Judgement
+from .lives import FIRST_STREAM, Lived
 from .plan import arm
-from .setting import Setting
+from .trials import Trials
 
 
 class Judged(NamedTuple):
@@ -28,72 +28,42 @@ class Judged(NamedTuple):
 
 
 def replay(
-    setting: Setting,
-    executor: Executor,
-    judge: Judge,
-    schedule: Schedule,
-    initial: Snapshot,
-    run: Lived,
-    *,
-    trace: bool = False,
-    worker: bool = True,
+    trials: Trials, schedule: Schedule, *, trace: bool = False, worker: bool = True
 ) -> tuple[list[Lived], list[str]]:
     """Run a schedule from the initial world through its last recovery.
 
     Args:
+        trace: whether the outside is looked at at every point.
         worker: whether the process is called again that an error leaves; see `worker`.
 
     Returns:
         The processes, and the injections that never struck (drifted).
     """
-    armed = arm(schedule, setting.known, run.effects)
+    recovery, baseline = trials.recovery, trials.baseline
+    armed = arm(schedule, trials.setting.known, baseline.first.effects)
     first = [a for a in armed if not a.injection.recovering]
-    then = workers.again(setting, judge, first) if worker and len(first) == len(armed) else None
-    life = executor.live("run", initial, FIRST_STREAM, _renumbered(first), trace=trace, again=then)
-    lives, drifted = [life, *outlasted(setting, judge, life, first)], _unstruck(first, life)
+    then = workers.again(trials, first) if worker and len(first) == len(armed) else None
+    how = How(trace=trace, again=then)
+    life = trials.executor.live("run", baseline.initial, FIRST_STREAM, _renumbered(first), how)
+    lives, drifted = [life, *recovery.outlasted(life, first)], _unstruck(first, life)
     for process in _recoveries([a for a in armed if a.injection.recovering]):
-        if not needs_recovery(setting, judge, lives[-1]):
+        if not recovery.is_needed(lives[-1]):
             drifted += [str(a.injection) for a in process]
             continue
-        lives += judge.recover(lives[-1].end, trace=trace, plan=_renumbered(process))
+        lives += recovery.recover(lives[-1].end, trace=trace, plan=_renumbered(process))
         drifted += _unstruck(process, lives[-1])
-        lives += outlasted(setting, judge, lives[-1], process)
-    if needs_recovery(setting, judge, lives[-1]):
-        lives += judge.recover(lives[-1].end, trace=trace)
+        lives += recovery.outlasted(lives[-1], process)
+    if recovery.is_needed(lives[-1]):
+        lives += recovery.recover(lives[-1].end, trace=trace)
     return lives, drifted
 
 
-def outlasted(setting: Setting, judge: Judge, life: Lived, plan: Sequence[Armed]) -> list[Lived]:
-    """Let the recovery after a process meet what struck in it and is not over; empty where nothing outlives it."""
-    left = [replace(a, begun=True) for i, a in enumerate(plan) if a.outlives and i in life.struck]
-    if not left or not needs_recovery(setting, judge, life):
-        return []
-    return judge.recover(life.end, trace=False, plan=_renumbered(left))
-
-
-def needs_recovery(setting: Setting, judge: Judge, life: Lived) -> bool:
-    """Say whether a service would start again after this: a crash, or an error that nobody handles."""
-    if life.outcome.kind == "returned":
-        return life.role == "recover" and not judge.is_over(life)
-    return life.outcome.kind != "raised" or life.role != "run" or setting.errors != "handled"
-
-
-def judged(
-    setting: Setting,
-    executor: Executor,
-    judge: Judge,
-    schedule: Schedule,
-    initial: Snapshot,
-    run: Lived,
-    *,
-    trace: bool = False,
-    worker: bool = True,
-) -> Judged:
+def judged(trials: Trials, schedule: Schedule, *, trace: bool = False, worker: bool = True) -> Judged:
     """Carry a schedule out and judge it; with `trace` the outside is looked at at every point."""
-    lives, drifted = replay(setting, executor, judge, schedule, initial, run, trace=trace, worker=worker)
-    judgement = judge.judge(lives)
-    plan = _renumbered(arm(schedule, setting.known, run.effects))
-    then = workers.judged(setting, executor, judge, lives[0], plan, judgement) if worker and not drifted else None
+    lives, drifted = replay(trials, schedule, trace=trace, worker=worker)
+    judgement = trials.judged(schedule, lives)
+    plan = _renumbered(arm(schedule, trials.setting.known, trials.baseline.first.effects))
+    then = workers.judged(trials, lives[0], plan, judgement) if worker and not drifted else None
     return Judged(judgement, drifted, then)
 
 

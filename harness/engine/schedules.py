@@ -12,19 +12,16 @@ from ..values.schedule import Injection, Schedule
 from . import worker
 from .budget import OutOfTime
 from .closure import Closure, Node, Stage
-from .execute import Executor
+from .execute import How
 from .families import Tried, breadth_first
 from .findings import FirstFound
-from .judge import Judge, Judgement
-from .lens import Lens
+from .judge import Judgement
 from .lives import FIRST_STREAM, Lived, Sighting, Tracing
-from .observe import Baseline
 from .orders import from_there_on, pair
 from .plan import CRASH, crash, errors, order
-from .replay import needs_recovery, outlasted
-from .setting import Setting
 from .singles import CrashState, SingleError, after, same_as_once, single_crashes
 from .tallying import Tallying
+from .trials import Trials
 
 _RACES_FIRST = 10
 """So many other orders of the fault-free run are carried out before any fault; the others follow after single ones."""
@@ -54,17 +51,13 @@ class Schedules:
         tried: how many of each family's single faults were tried.
     """
 
-    setting: Setting
-    executor: Executor
-    lens: Lens
-    judge: Judge
-    baseline: Baseline
+    trials: Trials
     closure: Closure
     tally: Tallying
+    tried: Tried
     between: Callable[[], None]
-    begin: Callable[[], None] = lambda: None
+    begin: Callable[[], None]
     skipped: Counter[str] = field(default_factory=Counter)
-    tried: Tried = field(default_factory=Tried)
     _stage: Stage = Stage.SINGLE
     _numbers: Counter[str] = field(default_factory=Counter)
     _once: dict[Injection, _Struck] = field(default_factory=dict)
@@ -83,8 +76,8 @@ class Schedules:
             Stage.REST: lambda: self._close_all(Stage.REST),
             Stage.SECOND_FAULT: self._second_faults,
         }
-        self.executor.working_on = self._working_on
-        self.closure.concurrent = any(flight.others for flight in self.baseline.first.flights)
+        telling = self.trials.executor.telling
+        telling.work_on(self._working_on)
         try:
             for stage, work in stages.items():
                 self._stage = stage
@@ -92,9 +85,10 @@ class Schedules:
         except FirstFound:
             self.skipped["first_finding"] += self._left()
             self.closure.abandon()
-        self.executor.working_on = lambda role: role
-        if self.executor.unseen and self.setting.kill is not None:
-            self.skipped["budget"] += self.executor.unseen
+        telling.work_on()
+        unseen = self.trials.executor.noticed.unseen
+        if unseen and self.trials.setting.kill is not None:
+            self.skipped["budget"] += unseen
         self.tally.count_recoveries(self.closure)
 
     def _left(self) -> int:
@@ -109,14 +103,14 @@ class Schedules:
 
     def _mine(self, kind: str) -> bool:
         """Say whether the next schedule of a kind belongs to this shard; each kind is numbered by itself."""
-        part, parts = self.setting.shard
+        part, parts = self.trials.setting.shard
         self._numbers[kind] += 1
         return self._numbers[kind] % parts == part % parts
 
     def _attempt(self, work: Callable[[], object], count: int = 1) -> None:
         """Do a piece of work, or count it as left out where the budget does not last."""
         try:
-            self.executor.deadline.check()
+            self.trials.executor.deadline.check()
             work()
         except OutOfTime:
             self.skipped["budget"] += count
@@ -142,14 +136,14 @@ class Schedules:
 
     def _singles(self) -> None:
         """Try every fault once, at depth 2 with all that it leaves for a second one."""
-        first = self.baseline.first
+        first = self.trials.baseline.first
         singles: list[CrashState | SingleError] = []
-        if self.setting.kill is not None:
+        if self.trials.setting.kill is not None:
             mine = [sighting for sighting in first.sightings if self._mine("crash")]
             singles += single_crashes(mine)
-        found = errors(first.points, first.effects, self.setting.faults)
+        found = errors(first.points, first.effects, self.trials.setting.faults)
         singles += [SingleError(armed) for _, armed in found if self._mine("error")]
-        self.tried.plan(singles, first.unseen if self.setting.kill is not None else 0)
+        self.tried.plan(singles, first.unseen if self.trials.setting.kill is not None else 0)
         self.begin()
         self._orders_of_run = [i for i in self.closure.tally.plan(first) if self._mine("order")]
         for injection in self._orders_of_run[:_RACES_FIRST]:  # all else is compared with what they end like
@@ -160,7 +154,7 @@ class Schedules:
     def _single(self, single: CrashState | SingleError) -> None:
         if isinstance(single, SingleError):
             struck = self._error((), single.armed)
-            if struck is not None and self.setting.depth > 1:
+            if struck is not None and self.trials.setting.depth > 1:
                 self._struck.append(struck)
             self.tried.judge(single)
             return
@@ -180,14 +174,14 @@ class Schedules:
             self.tally.count(schedule, once.judgement, once.node, once.again)
             return None
         struck = self._strike(schedule, (*first, replace(armed, position=len(first))))
-        lasts = self.setting.known[armed.injection.fault].lasting and not armed.injection.lasting
+        lasts = self.trials.setting.known[armed.injection.fault].lasting and not armed.injection.lasting
         if struck is not None and not first and lasts:
             self._once[armed.injection] = struck  # the lasting one comes next, and may do no more
         return struck
 
     def _strike(self, schedule: Schedule, plan: tuple[Armed, ...]) -> _Struck | None:
         follows = schedule.faults == 1
-        traced = follows and (self.setting.kill is not None or self.setting.depth > 1)
+        traced = follows and (self.trials.setting.kill is not None or self.trials.setting.depth > 1)
         relayed = any(armed.injection.point.kind in _STRUCK_BY_THE_PARENT for armed in plan)
         trace: Tracing = "once struck" if traced and not relayed else traced
         life = self._run(plan, trace)
@@ -197,23 +191,23 @@ class Schedules:
             else:
                 self.tally.drifted.append(str(schedule))
             return None
-        lives, node = [life, *outlasted(self.setting, self.judge, life, plan)], None
-        if needs_recovery(self.setting, self.judge, lives[-1]):
+        lives, node = [life, *self.trials.recovery.outlasted(life, plan)], None
+        if self.trials.recovery.is_needed(lives[-1]):
             stage = Stage.SINGLE if follows else Stage.SECOND_FAULT
             key = self.closure.add(lives[-1].end, schedule, stage, follow=follows, left_by=life)
             node = self.closure.settle(key)
             lives += node.recovery
-        judgement = self.judge.judge(lives)
-        again = worker.judged(self.setting, self.executor, self.judge, life, plan, judgement)
+        judgement = self.trials.judged(schedule, lives)
+        again = worker.judged(self.trials, life, plan, judgement)
         self.tally.count(schedule, judgement, node if follows else None, again)
-        if traced and self.setting.kill is not None:
+        if traced and self.trials.setting.kill is not None:
             self._crashes_after(schedule, plan[-1], life)
         return _Struck(plan[-1], life, judgement, node, again)
 
     def _run(self, plan: tuple[Armed, ...], trace: Tracing) -> Lived:
         """Let the run meet a plan; where an error leaves it, its process is called again."""
-        again = worker.again(self.setting, self.judge, plan)
-        return self.executor.live("run", self.baseline.initial, FIRST_STREAM, plan, trace=trace, again=again)
+        how = How(trace=trace, again=worker.again(self.trials, plan))
+        return self.trials.executor.live("run", self.trials.baseline.initial, FIRST_STREAM, plan, how)
 
     def _crashes_after(self, schedule: Schedule, armed: Armed, life: Lived) -> None:
         """Let the worlds join the closure that a crash after an error leaves, in its handlers or later."""
@@ -232,7 +226,7 @@ class Schedules:
         injection = armed.injection
         host = injection.point.target.partition("/")[0]
         name = f"{injection.fault}.{injection.variant}"
-        return name, injection.when, injection.point.kind, host, self.lens.identity(sighting.world)
+        return name, injection.when, injection.point.kind, host, self.trials.lens.identity(sighting.world)
 
     def _crashes_after_errors(self) -> None:
         self._close(Stage.CRASH_AFTER_AN_ERROR)
@@ -244,9 +238,9 @@ class Schedules:
         sighting = sightings[0]
         schedule = Schedule((armed.injection, crash(sighting, recovering=False)))
         begun = (replace(armed, position=0, begun=True),)
-        lives = self.judge.recover(sighting.world, trace=False, plan=begun)
+        lives = self.trials.recovery.recover(sighting.world, trace=False, plan=begun)
         node = self.closure.settle(self.closure.add(lives[-1].end, schedule, Stage.REST, follow=False))
-        judgement = self.judge.judge([*lives, *node.recovery])
+        judgement = self.trials.judged(schedule, [*lives, *node.recovery])
         for one in sightings:
             self.tally.count(Schedule((armed.injection, crash(one, recovering=False))), judgement)
 
@@ -271,44 +265,44 @@ class Schedules:
         if not self.closure.tally.came([life]):
             return
         lives = [life]
-        if needs_recovery(self.setting, self.judge, life):
+        if self.trials.recovery.is_needed(life):
             lives += self.closure.settle(self.closure.add(life.end, schedule, Stage.ORDER, left_by=life)).recovery
-        judgement = self.judge.judge(lives)
-        again = worker.judged(self.setting, self.executor, self.judge, life, plan, judgement)
+        judgement = self.trials.judged(schedule, lives)
+        again = worker.judged(self.trials, life, plan, judgement)
         self.tally.count(schedule, judgement, again=again)
         self._ordered.append((injection, life))
 
     def _within_order(self, injection: Injection, life: Lived) -> None:
         """Try every crash in a run that came in another order, and faults of the two that changed places."""
-        usual, plan, schedule = self.baseline.first, (order(injection),), Schedule((injection,))
-        if self.setting.kill is not None:
+        usual, plan, schedule = self.trials.baseline.first, (order(injection),), Schedule((injection,))
+        if self.trials.setting.kill is not None:
             for sighting in from_there_on(life, usual, injection):
                 crashed = schedule.then(crash(sighting, recovering=False))
                 key = self.closure.add(sighting.world, crashed, Stage.ORDER, left_by=life)
                 self.tally.reached(key, crashed)
         if injection.when == "before" and not injection.variant:
-            for _, armed in errors(pair(life, usual, injection), life.effects, self.setting.faults):
+            for _, armed in errors(pair(life, usual, injection), life.effects, self.trials.setting.faults):
                 self._error(plan, armed)
 
     def _second_faults(self) -> None:
         """Try every second fault: in the same run, and in the recovery from each world that one fault can leave."""
-        if self.setting.depth < 2:
+        if self.trials.setting.depth < 2:
             self._read_again()
             return
         for one in self._struck:
             points = after(one.life, one.armed.injection)
-            for _, armed in errors(points, one.life.effects, self.setting.faults):
+            for _, armed in errors(points, one.life.effects, self.trials.setting.faults):
                 self._attempt(partial(self._error, (one.armed,), armed))
         done: set[str] = set()
         while nodes := [node for node in self.closure.after_one_fault() if node.key not in done]:
             done.update(node.key for node in nodes)
             for node in nodes:
-                self._in_recovery(node, self.setting.faults)
+                self._in_recovery(node, self.trials.setting.faults)
             self._close_all(Stage.SECOND_FAULT)  # what is taken apart now has second faults of its own
 
     def _read_again(self) -> None:
         """Damage what a recovery from a crash reads: what was kept for a crash is read after one, and seldom before."""
-        faults = [fault for fault in self.setting.faults if fault.rereads]
+        faults = [fault for fault in self.trials.setting.faults if fault.rereads]
         for node in self.closure.after_one_fault() if faults else ():
             if node.schedule.injections[0].fault == CRASH:
                 self._in_recovery(node, faults)
@@ -335,16 +329,16 @@ class Schedules:
     def _fault_in_recovery(
         self, node: Node, schedule: Schedule, armed: Armed, came: list[tuple[Armed, Lived, Judgement]]
     ) -> None:
-        lives = self.judge.recover(node.world, trace=False, plan=(armed,))
+        lives = self.trials.recovery.recover(node.world, trace=False, plan=(armed,))
         if not lives[-1].struck:
             self.tally.drifted.append(str(schedule))
             return
         struck = lives[-1]
-        lives += outlasted(self.setting, self.judge, struck, (armed,))
+        lives += self.trials.recovery.outlasted(struck, (armed,))
         healthy = None
-        if not self.judge.is_over(lives[-1]):
+        if not self.trials.recovery.is_over(lives[-1]):
             healthy = self.closure.settle(self.closure.add(lives[-1].end, schedule, Stage.SECOND_FAULT, follow=False))
-        judgement = self.judge.judge([*lives, *(healthy.recovery if healthy is not None else ())])
+        judgement = self.trials.judged(schedule, [*lives, *(healthy.recovery if healthy is not None else ())])
         self.closure.also_read(node, judgement.executions, then=healthy)
         self.tally.count(schedule, judgement)
         came.append((armed, struck, judgement))

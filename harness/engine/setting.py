@@ -10,7 +10,7 @@ from ..network.fronts import FrontProcess
 from ..network.proxies import Proxies
 from ..network.serving import TwinServer
 from ..values.arguments import Errors
-from ..values.exploration import Exploration
+from ..values.events import Reader
 from ..values.faults import Fault
 from ..values.history import Invariant
 from ..values.network import Reach
@@ -25,6 +25,7 @@ class Setting:
     """Everything that an exploration depends on.
 
     Attributes:
+        test: the id of the test; `name` is what that calls the exploration, `label` what tells it apart from others.
         sources: watched and private paths.
         services: further external state, twins included.
         faults: those that were selected; `known` has all that are installed.
@@ -38,10 +39,8 @@ class Setting:
         fronts: the relays in front of services on real ports.
         proxies: what makes faults of the network that the relays leave to Toxiproxy.
         servers: what lets twins be reached on real ports.
-        progress: is told what is going on, for the terminal.
-        shown: is told what the processes of a replay print.
+        readers: are told what happens.
         outlets: descriptors of the terminal and its like, besides the standard ones.
-        found: is told what is confirmed so far, at each confirmed finding.
         first: whether one confirmed finding ends the exploration.
         root: the folder that files of the agent are named below.
         failed_before: what failed in the last session, and is carried out first.
@@ -67,10 +66,8 @@ class Setting:
     fronts: Sequence[FrontProcess] = ()
     proxies: Proxies | None = None
     servers: Sequence[TwinServer] = ()
-    progress: Callable[[Callable[[], str], int], None] = lambda what, executions: None
-    shown: Callable[[str], None] = lambda text: None
+    readers: Sequence[Reader] = ()
     outlets: Sequence[int] = ()
-    found: Callable[[Exploration], None] = lambda result: None
     root: Path | None = None
     guard: Callable[[], Guard] | None = None
     first: bool = False
@@ -84,6 +81,14 @@ class Setting:
     budget_s: float | None = None
     shard: tuple[int, int] = (1, 1)
     reuse: bool = False
+    test: str = ""
+    name: str = ""
+    label: str = ""
+
+    @property
+    def rereads(self) -> bool:
+        """Whether it is a point where an agent reads what it wrote."""
+        return any(fault.rereads for fault in self.faults)
 
     @property
     def reach(self) -> Reach:

@@ -1,6 +1,7 @@
 """Say what an exploration proved, and under which model; never "no bugs"."""
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from ..boundary.interrupts import Interrupted
 from ..values.exploration import Exploration, counted
@@ -22,34 +23,38 @@ _LEFT_OUT = {
 _SHOWN = 3
 
 
-def statement(
-    result: Exploration,
-    setting: Setting,
-    *,
-    cut_at: int,
-    reduced: bool,
-    audit: Audit | None = None,
-    reused: int = 0,
-    sampled: int = 0,
-) -> str:
-    """Return one paragraph: what was covered, how, and what is not known.
+class Ran(NamedTuple):
+    """How an exploration was carried out.
 
-    `cut_at` is the number of crashes after which no further one was tried, 0 where there was no such end; `reused` that
-    of runs and recoveries in a process that had carried out another schedule before, `sampled` of those that were lived
-    again in a fresh one.
+    Attributes:
+        cut_at: the number of crashes after which no further one was tried; 0 where there was no such end.
+        reduced: whether schedules were merged with others.
+        reused: how many runs and recoveries had a process that had carried out another schedule before.
+        sampled: how many of those were lived again in a fresh one.
     """
+
+    cut_at: int
+    reduced: bool
+    audit: Audit | None = None
+    reused: int = 0
+    sampled: int = 0
+
+
+def statement(result: Exploration, setting: Setting, ran: Ran) -> str:
+    """Return one paragraph: what was covered, how, and what is not known."""
+    audit, reduced = ran.audit, ran.reduced
     parts = [
         f"{result.points} points, {result.schedules} schedules judged in {result.executions} executions",
         f"{result.worlds} distinct worlds" if reduced else "no schedule merged with another",
-        _covered(result, setting, cut_at, reduced),
+        _covered(result, setting, ran.cut_at, reduced),
         counted(len(result.violations), "violation"),
         f"{_unseen(result.unintercepted)}, {len(result.drifted)} drifted, {len(result.masked)} masked",
     ]
     if audit is not None and audit.audited:
         more = f"in {counted(audit.executions, 'more execution')}, {audit.mismatches} ended otherwise"
         parts.append(f"{counted(audit.audited, 'merged schedule')} also run unmerged {more}")
-    if reused:
-        parts.append(f"{reused} in used processes, {sampled} of them again in fresh ones")
+    if ran.reused:
+        parts.append(f"{ran.reused} in used processes, {ran.sampled} of them again in fresh ones")
     if setting.retry and result.verdicts.get("clean_retry") == "vacuous":
         parts.append("nothing was rolled back, so running the task again after a rollback was not tried")
     parts += _beside(result, setting)

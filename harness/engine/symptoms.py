@@ -13,7 +13,7 @@ from .effects import Blamed
 from .judge import Judgement
 from .lens import Lens
 from .lives import OWN_PROCESSES, Lived
-from .observe import Baseline
+from .session import Baseline
 
 _ENDINGS = ("recovery_succeeds", "terminates")
 _SET = "all_or_nothing"  # it is compared with the nearer right end

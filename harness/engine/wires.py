@@ -8,6 +8,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from ..boundary.armed import Armed, Plan
 from ..boundary.nursery import end_group
@@ -21,13 +22,21 @@ from .lives import Lived
 Strikes = Disturb | Fail
 
 
+class Lookout(NamedTuple):
+    """Is told what comes: a point that is reached, each of its moments, the position of what strikes."""
+
+    reached: Callable[[Point], None]
+    look: Callable[[Point, When, int], None]
+    fired: Callable[[int], None]
+
+
 class Wires:
     """The points that the relays see in one process.
 
     Args:
         plan: what strikes; injections at other points are not looked at.
         earlier: points that are numbered on.
-        look: is called at each moment.
+        lookout: is told what comes.
         most: how many exchanges the process may have before it counts as endless.
         proxies: make what they can make; None where there is no network.
     """
@@ -37,12 +46,12 @@ class Wires:
         lived: Lived,
         plan: Sequence[Armed],
         earlier: Sequence[Point],
-        look: Callable[[Point, When, int], None],
+        lookout: Lookout,
         most: int,
         proxies: Proxies | None,
     ) -> None:
         self._proxies = proxies
-        self._lived, self._plan, self._look, self._most = lived, Plan(plan), look, most
+        self._lived, self._plan, self._lookout, self._most = lived, Plan(plan), lookout, most
         self._counts = Counter((p.kind, p.verb, p.target) for p in earlier if p.kind in ("net", "served"))
         self._announced: Counter[str] = Counter()
         self._connected_at: dict[str, Place] = {}
@@ -125,6 +134,7 @@ class Wires:
         self._counts[kind, verb, name] += 1
         point = Point(kind, verb, name, self._counts[kind, verb, name])
         self._lived.wired.append((self._lived.last, point))
+        self._lookout.reached(point)
         self._lived.places[point] = self._connected_at.get(name, ())
         if verb == "exchange":
             self.exchanges += 1
@@ -140,7 +150,7 @@ class Wires:
         self._open.add(key)
 
     def _strike(self, point: Point, when: When, size: int = 0) -> Strikes | None:
-        self._look(point, when, size)
+        self._lookout.look(point, when, size)
         armed = self._due(point, when)
         if armed is not None and isinstance(armed.strike, Kill):
             self._kill()
@@ -149,7 +159,11 @@ class Wires:
         return None
 
     def _due(self, point: Point, when: When) -> Armed | None:
-        return self._plan.due(point, when, lambda strike: True, self._lived.struck.add)
+        return self._plan.due(point, when, lambda strike: True, self._struck)
+
+    def _struck(self, position: int) -> None:
+        self._lived.struck.add(position)
+        self._lookout.fired(position)
 
     def _instead(self, strike: Fail) -> Disturb:
         """Return what happens to a connection where an error should come from the client's own system.

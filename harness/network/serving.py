@@ -56,6 +56,11 @@ class TwinServer(Side):
             response = HttpResponse(500, {"content-type": "text/plain"}, str(problem).encode())
         return Replied(asked.number, response)
 
+    def take_problem(self) -> ChaosError | None:
+        """Return what the harness could not answer since the last look, once."""
+        problem, self.problem = self.problem, None
+        return problem
+
     def answer_meanwhile(self) -> None:
         """Answer in a thread, until `stop` is called."""
         self._thread = threading.Thread(target=self._answer_all, daemon=True, name="rollproof-twin")

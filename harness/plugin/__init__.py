@@ -126,11 +126,9 @@ def rollproof(request: pytest.FixtureRequest) -> Iterator["Chaos"]:
     reporting = config.pluginmanager.get_plugin("rollproof-reporting")
     found: list[Exploration] = []
     item.stash[_explorations] = found
-    made = Chaos(options.of_item(config, item), item.nodeid, found.append)
-    if reporting is not None:
-        reporting.running = item, found
-        made.progress = reporting.progress(item.nodeid)
-        made.found = reporting.found(made.replay, found)
+    settings = options.of_item(config, item)
+    readers = () if reporting is None else reporting.readers(item, found, settings)
+    made = Chaos(settings, item.nodeid, found.append, readers)
     item.stash[_chaos] = made
     yield made
     made.close()

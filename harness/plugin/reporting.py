@@ -11,6 +11,8 @@ import pytest
 
 from ..boundary.interrupts import as_exceptions
 from ..reports import json_file, terminal
+from ..values.events import Found, ProcessEnded, Reader
+from ..values.options import Options
 from ..values.replaying import ReplayCommand
 from . import failed_before, options, workers
 from .replaying import replay_command
@@ -41,7 +43,17 @@ class Reporting:
         """Say what a run can be repeated with."""
         return f"chaos: exploring, seed {options.value(self._config, 'seed') or 0}"
 
-    def progress(self, nodeid: str) -> Callable[[Callable[[], str], int], None]:
+    def readers(self, item: pytest.Item, found: "list[Exploration]", settings: Options) -> tuple[Reader, ...]:
+        """Return what reads the events of a test that begins; `found` receives what it explored."""
+        self.running = item, found
+        replay = settings.replay or ReplayCommand.of_test(item.nodeid, settings.seed)
+        progress, tell = self._progress(item.nodeid), self._found(replay, found)
+        return (
+            Reader((ProcessEnded,), lambda ended: progress(ended.doing, ended.number)),
+            Reader((Found,), lambda confirmed: tell(confirmed.so_far)),
+        )
+
+    def _progress(self, nodeid: str) -> Callable[[Callable[[], str], int], None]:
         """Return what says how far an exploration is: a count, a rate, what is running and what is left.
 
         A live line where somebody watches; in a log, where every line is kept, and from a worker of pytest-xdist, one
@@ -72,7 +84,7 @@ class Reporting:
 
         return show
 
-    def found(self, replay: ReplayCommand, earlier: "list[Exploration]") -> "Callable[[Exploration], None]":
+    def _found(self, replay: ReplayCommand, earlier: "list[Exploration]") -> "Callable[[Exploration], None]":
         """Return what tells a finding as soon as it is confirmed: on the terminal the first one, in the file each.
 
         `replay` is the command for the test; `earlier` has what it explored before.

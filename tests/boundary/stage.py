@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rollproof.boundary.armed import Limits
-from rollproof.engine.execute import Executor
-from rollproof.engine.lens import Lens
+from rollproof.engine.execute import Executor, How
 from rollproof.engine.lives import BIRTH, FIRST_STREAM, Lived
 from rollproof.engine.plan import arm
 from rollproof.engine.setting import Setting
@@ -37,10 +36,9 @@ class Stage:
         services = (*self.twins, *self.services)
         setting = Setting(run, recover or run, sources, services, tuple(self.twins), (), options().known, ())
         executor = Executor(setting)
-        executor.patience_s = 20.0
-        Lens(setting, executor)  # databases are compared by rows
+        executor.agree(patience_s=20.0)
         if self.limits is not None:
-            executor.limits = self.limits
+            executor.agree(limits=self.limits)
         return executor
 
     def live(
@@ -54,9 +52,9 @@ class Stage:
             start = executor.capture(clock)
             plan: Sequence[Any] = ()
             if token:
-                effects = executor.live("run", start, stream, trace=True).effects
+                effects = executor.live("run", start, stream, how=How(trace=True)).effects
                 plan = arm(Schedule.parse(token), known, effects)
-            life = executor.live("run", start, stream, plan, trace=trace)
+            life = executor.live("run", start, stream, plan, How(trace=trace))
         finally:
             put_back()
         assert not token or life.struck, f"{token} did not strike: {list(map(str, life.points))}"

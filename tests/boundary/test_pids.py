@@ -121,7 +121,7 @@ def test_half_of_a_pid_is_dead_though_an_ancestor_has_that_number(stage: Stage) 
         lock.write_text(str(test))
         torn = executor.capture(BIRTH)
         told = executor.live("run", torn, FIRST_STREAM).outcome.value
-        executor.cuts.learn(executor.setting.sources, torn.disk, whole.disk, BIRTH, {int(f"{test}7")})
+        executor.learned.cuts.learn(executor.setting.sources, torn.disk, whole.disk, BIRTH, {int(f"{test}7")})
         told_of_half = executor.live("run", torn, FIRST_STREAM).outcome.value
     finally:
         put_back()
@@ -135,11 +135,11 @@ def test_half_of_a_pid_is_known_where_nobody_saw_the_whole(stage: Stage) -> None
         (stage.own / name).write_text(text)
     executor = stage.executor(lambda: None)
     left, sources = executor.capture(BIRTH).disk, executor.setting.sources
-    assert executor.cuts.torn_pids(left) == frozenset()
+    assert executor.learned.cuts.torn_pids(left) == frozenset()
     for target in ("own/lock", "own/lock.*", "own/log"):
-        executor.cuts.learn_of_end(sources, left, target, 16987)
-    assert set(executor.cuts.pids) == {("own/lock", b"pid 16"), ("own/lock.16987", b"16")}
-    assert executor.cuts.torn_pids(left) == {16}
+        executor.learned.cuts.learn_of_end(sources, left, target, 16987)
+    assert set(executor.learned.cuts.pids) == {("own/lock", b"pid 16"), ("own/lock.16987", b"16")}
+    assert executor.learned.cuts.torn_pids(left) == {16}
 
 
 FORMS: dict[str, Callable[[], str]] = {

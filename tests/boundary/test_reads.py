@@ -503,7 +503,6 @@ def test_a_killed_process_cannot_tell(asked: Stage) -> None:
 def test_a_process_that_is_used_again_starts_anew(asked: Stage) -> None:
     """What the run before asked for is not counted again, and a link leads where it leads now."""
     executor = asked.executor(lambda: (asked.shared / "l").read_text(), lambda: None)
-    executor.reuse = True
     put_back = executor.prepare()
     try:
         start = executor.capture(BIRTH)
@@ -511,10 +510,11 @@ def test_a_process_that_is_used_again_starts_anew(asked: Stage) -> None:
         (asked.shared / "l").symlink_to("d/e")
         changed = executor.capture(BIRTH)
         roles: tuple[tuple[Role, Snapshot], ...] = (("run", start), ("recover", start), ("run", changed))
-        lives = [executor.live(role, world, FIRST_STREAM) for role, world in roles]
+        with executor.reusing.switched(True):
+            lives = [executor.live(role, world, FIRST_STREAM) for role, world in roles]
     finally:
         put_back()
-    assert executor.reused > 0
+    assert executor.reusing.reused > 0
     assert [shown(life.footprint) for life in lives] == [
         {"l": CONTENT, "a": CONTENT},
         {},

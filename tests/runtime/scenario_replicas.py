@@ -24,7 +24,7 @@ from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,9 +33,9 @@ from replicas import SHORT_S, Struck
 from rollproof import Chaos, World
 from rollproof.boundary import respx_seam
 from rollproof.boundary.warming import warm_caches
-from rollproof.engine.lens import Lens
 from rollproof.engine.lives import Snapshot
 from rollproof.engine.setting import Setting
+from rollproof.engine.worlds import Worlds
 from rollproof.runtime import Outbox, Saga, UnfinishedRun
 from rollproof.values.http import HttpRequest, HttpResponse
 from rollproof.values.options import Options
@@ -101,10 +101,8 @@ class Story:
         """Give the outside as it is now, as an exploration sees it."""
         services = tuple(service.save() for service in self.setting.services)
         disk = Disk(self.setting.sources)
-        lens: Any = Lens(self.setting, SimpleNamespace())  # type: ignore[arg-type]
         try:
-            found: World = lens.world(Snapshot(disk.capture(), services, 0.0))
-            return found
+            return Worlds(self.setting, set()).world(Snapshot(disk.capture(), services, 0.0))
         finally:
             disk.close()
 

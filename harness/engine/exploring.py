@@ -1,0 +1,171 @@
+"""Explore what was observed: carry schedules out, collect what fails, confirm and audit it."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+
+from ..values.points import Point, When
+from ..values.schedule import Schedule
+from . import brute
+from .auditing import Audit
+from .budget import OutOfTime
+from .causes import Causes
+from .closure import Closure
+from .confirming import Confirming
+from .execute import Executor
+from .families import Tried
+from .findings import Findings
+from .lens import Lens
+from .plan import fits
+from .replay import Judged, judged
+from .schedules import Schedules
+from .session import Session
+from .sites import Sites
+from .symptoms import Diagnosis
+from .tallying import Tallying
+from .trials import trials
+
+
+class Exploring:
+    """Explores one session.
+
+    Args:
+        until: the moment of the real clock at which the budget is spent; None for none.
+        tell: is called each time a finding is confirmed.
+        merge: whether processes that are asked what comes after an end stand for all that start from one alike.
+
+    Attributes:
+        drifted: schedules whose fault was due and never struck.
+        skipped: how many schedules were left out, by the name of the rule.
+    """
+
+    def __init__(
+        self, executor: Executor, session: Session, until: float | None, tell: Callable[[], None], *, merge: bool = True
+    ) -> None:
+        setting, self._until = executor.setting, until
+        self.session, baseline = session, session.baseline
+        lens = Lens(setting, executor.worlds, session.learned, executor.outside.roots, session.masks)
+        self.trials = trials(executor, lens, baseline, merge=merge)
+        self.sites = Sites(executor.call)
+        for life in (baseline.first, *baseline.others):
+            self.sites.see(life)
+        moments = {(s.point, s.when): place for place, s in enumerate(baseline.first.sightings)}
+        self.findings = Findings(Diagnosis(lens, baseline).of, partial(_place, moments))
+        self.causes = Causes(self.sites, self.findings.size)
+        self.confirming = Confirming(self.findings, self.causes, self.truly, tell, first=setting.first)
+        self.audit = Audit(setting, executor, lens, partial(self.truly, worker=False))
+        self.drifted: list[str] = []
+        self.skipped: Mapping[str, int] = {}
+
+    def explore(self, closure: Closure, tried: Tried) -> None:
+        """Carry everything out that was selected, as far as the budget lasts, merging what no recovery tells apart."""
+        self._schedules(closure, tried)
+        self._within_budget(self.confirming.end, more=True)
+        if "first_finding" not in self.skipped:
+            self._within_budget(lambda: self._audit(closure))
+        self._end(tried)
+
+    def brute_force(self, tried: Tried) -> None:
+        """Carry everything out by itself, up to two crashes, as far as the budget lasts."""
+        if not self._within_budget(self._brute_force):
+            self.skipped = {"budget": 1}  # nobody knows how much is left
+        self._within_budget(self.confirming.end, more=True)
+        self._end(tried)
+
+    def replay(self, schedule: Schedule) -> Judged:
+        """Carry out just this schedule, truly, and note what comes of it."""
+        came = self.truly(schedule, trace=True)
+        self.drifted = came.drifted
+        if not came.drifted:
+            self.findings.add(schedule, came.judgement, again=came.again)
+        return came
+
+    def truly(self, schedule: Schedule, *, trace: bool = False, worker: bool = True) -> Judged:
+        """Carry a schedule out from the start and judge it, nothing remembered from before."""
+        known = self.trials
+        return judged(
+            trials(known.executor, known.lens, known.baseline, merge=False), schedule, trace=trace, worker=worker
+        )
+
+    def _within_budget(self, work: Callable[[], None], *, more: bool = False) -> bool:
+        """Do a piece of work as far as the budget lasts, with `more` a little longer; returns whether it ended."""
+        budget_s, deadline = self.trials.setting.budget_s, self.trials.executor.deadline
+        if budget_s is not None and self._until is not None:
+            later = max(self._until, time.monotonic()) + _confirming_s(budget_s)
+            deadline.set(later if more else self._until)
+        with suppress(OutOfTime):
+            work()
+            return True
+        return False
+
+    def _schedules(self, closure: Closure, tried: Tried) -> None:
+        executor, setting = self.trials.executor, self.trials.setting
+        tally = Tallying(self.trials.lens, self.findings, self.drifted)
+        schedules = Schedules(self.trials, closure, tally, tried, self._look, self._begin_with_what_failed)
+        with executor.reusing.switched(setting.reuse and not setting.reach):
+            self._within_budget(schedules.carry_out)
+        executor.processes.retire()
+        self.skipped = schedules.skipped
+
+    def _begin_with_what_failed(self) -> None:
+        """Carry out what failed in the last session; what still fails is confirmed, and told at once.
+
+        All else is dropped: what holds by now, what is not reached any more. It counts as nothing but executions.
+        """
+        setting, effects = self.trials.setting, self.trials.baseline.first.effects
+        with self.trials.executor.afresh(), suppress(OutOfTime):  # what follows asks for the time itself
+            for schedule in setting.failed_before:
+                if not fits(schedule, setting.known, effects):
+                    continue
+                judgement, drifted, again = self.truly(schedule, trace=True)
+                for end in (judgement, again) if not drifted else ():
+                    if end is not None and end.broken and not end.errors:
+                        self.findings.begin(schedule, end)
+                        self.confirming.look()
+
+    def _look(self) -> None:
+        """Confirm what was found since the last look, each in processes of its own."""
+        if self.confirming.has_new:
+            with self.trials.executor.afresh():
+                self.confirming.look()
+
+    def _end(self, tried: Tried) -> None:
+        """Say that a family of which nothing was tried was not explored, that is no pass; time is no more looked at."""
+        self.trials.executor.deadline.set(None)
+        if self.skipped.get("budget"):
+            for name, (count, planned) in tried.left_out().items():
+                if not count:
+                    self.findings.errors[_not_explored(name, planned)] = None
+        for text in self.confirming.unconfirmed():
+            self.findings.errors[text] = None
+
+    def _audit(self, closure: Closure) -> None:
+        try:
+            self.audit.equal_worlds(closure, self.trials.baseline)
+            self.audit.joined(closure)
+            self.audit.used_processes()
+        finally:
+            self.findings.errors.update(dict.fromkeys(self.audit.errors))
+
+    def _brute_force(self) -> None:
+        for schedule, judgement, again in brute.everything(self.trials, self.drifted):
+            self.findings.add(schedule, judgement, again=again)
+
+
+def _place(moments: Mapping[tuple[Point, When], int], schedule: Schedule) -> int:
+    """Return where in the fault-free run a schedule begins; one that begins elsewhere is behind all that do."""
+    first = schedule.injections[0]
+    return moments.get((first.point, first.when), len(moments))
+
+
+def _confirming_s(budget_s: float) -> float:
+    """Return for how long what was found may be carried out again when the budget is spent."""
+    return 1.0 + budget_s / 6
+
+
+def _not_explored(family: str, planned: int) -> str:
+    return (
+        f"not explored: 0 of {planned} {family} were tried, --chaos-budget ran out\n"
+        "give it more time (--chaos-budget=SECONDS) or less to try (--chaos-faults=GLOB,…; --chaos-shard=K/N)"
+    )

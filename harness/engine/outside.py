@@ -1,0 +1,88 @@
+"""The outside as an exploration looks at it and puts it back: what is watched and private, and the services."""
+
+from collections.abc import Callable, Mapping
+
+from ..boundary import interrupts
+from ..boundary.scope import Root
+from ..guard.guarding import Held
+from ..world.disk import Disk
+from .lives import Snapshot
+from .setting import Setting
+
+
+class Outside:
+    """Looks at the outside, and puts it back; a guardian does that where this process is ended.
+
+    Attributes:
+        sources: watched and private paths, as the agent's process needs them.
+        roots: absolute paths of the sources and their readable names.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting, self._disk = setting, Disk(setting.sources)
+        self.sources = [Root(str(s.path), s.name, s.private) for s in setting.sources]
+        self.roots: Mapping[str, str] = {root.path: root.name for root in self.sources}
+        self._held: Held | None = None
+        self._hold: Callable[[], Held] | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the sources."""
+        return tuple(self._disk.notes)
+
+    @property
+    def linked(self) -> tuple[str, ...]:
+        """Files outside that were written by the name they have inside."""
+        return tuple(self._disk.linked)
+
+    def capture(
+        self, clock: float, pids: frozenset[int] = frozenset(), reused: frozenset[int] = frozenset()
+    ) -> Snapshot:
+        """Look at the outside as it is now."""
+        with interrupts.shielded():
+            return Snapshot(self._disk.capture(), tuple(s.save() for s in self._setting.services), clock, pids, reused)
+
+    def restore(self, world: Snapshot) -> None:
+        """Put the outside back."""
+        with interrupts.shielded():
+            self._disk.restore(world.disk)
+            for service, state in zip(self._setting.services, world.services, strict=True):
+                service.restore(state)
+
+    def files(self, world: Snapshot) -> frozenset[str]:
+        """Return the names of all files in a snapshot."""
+        names = [source.name for source in self._setting.sources]
+        return frozenset(
+            f"{names[index]}/{path}" if path else names[index]
+            for (index, path), entry in world.disk.files.items()
+            if entry.kind == "file"
+        )
+
+    def hold(self, initial: Snapshot) -> None:
+        """Let a guardian know what is to be put back, whatever ends this process, until `release`."""
+        guard = self._setting.guard
+        if guard is not None:
+            self._hold = lambda: guard().hold(self._setting.sources, initial.disk)
+            self._held = self._hold()
+
+    def check(self) -> None:
+        """See to it that somebody guards, and that the record of what is put back is there."""
+        if self._held is not None:
+            if not self._held.stands and self._hold is not None:
+                self._held = self._held.taken_over_by(self._hold())
+            self._held.check()
+
+    def note(self, pid: int) -> None:
+        """Let the guardian know which process it has to wait for."""
+        if self._held is not None:
+            self._held.note(pid)
+
+    def release(self) -> None:
+        """Say that everything is where it belongs."""
+        if self._held is not None:
+            self._held.release()
+        self._held = self._hold = None
+
+    def close(self) -> None:
+        """Remove what is kept on disk; no snapshot can be used any more."""
+        self._disk.close()

@@ -1,0 +1,185 @@
+"""What came of an exploration, as the value that every report reads."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from ..values.errors import nearest
+from ..values.exploration import Exploration, Finding, counted
+from ..values.points import Point
+from ..values.schedule import Schedule
+from ..values.world import Diff
+from .causes import Group
+from .closure import Closure
+from .execute import Executor
+from .exploring import Exploring
+from .families import CRASHES, Tried
+from .findings import Failure, finding
+from .judge import Judgement
+from .naming import Naming
+from .replay import Judged
+from .statement import Ran, drift, interruption, statement
+
+
+class Results:
+    """Tells what is known by now.
+
+    Args:
+        began: the moment of the real clock at which the exploration began.
+    """
+
+    def __init__(self, executor: Executor, began: float) -> None:
+        self._executor, self._setting, self._began = executor, executor.setting, began
+
+    def whole(self, exploring: Exploring, closure: Closure, tried: Tried, *, reduced: bool) -> Exploration:
+        """Return the result of an exploration that came to its end."""
+        noticed, audit, first = self._executor.noticed, exploring.audit, exploring.session.baseline.first
+        result = self._judged(
+            exploring,
+            executions=self._executor.telling.executions - audit.executions,
+            worlds=len(closure.nodes) - len(closure.joined),
+            closed=self._is_closed(exploring, closure, tried, reduced),
+            skipped={**exploring.skipped, **closure.tally.skipped, **closure.left_out},
+            unintercepted=tuple(noticed.unintercepted),
+            unwatched=(*_still_there(noticed.unwatched), *self._executor.outside.linked),
+            concurrent=tuple(sorted({*noticed.concurrent, *closure.tally.fixed})),
+            orders=closure.tally.tried,
+            inside=tuple(sorted(noticed.inside)),
+            asked=tuple(noticed.asked),
+            unheld=tuple(sorted(noticed.unheld)),
+            unordered=tuple(sorted(noticed.unordered)),
+            not_explored=noticed.not_explored,
+            audited=audit.audited,
+            growing=tuple(closure.growing),
+            not_tried=tried.left_out(),
+            violations=self.violations(exploring),
+            flaky=tuple(exploring.confirming.flaky()),
+            result=first.outcome.value,
+        )
+        reusing = self._executor.reusing
+        ran = Ran(closure.cut_at_crashes, reduced, audit, reusing.reused, len(reusing.samples))
+        return replace(result, statement=statement(result, self._setting, ran))
+
+    def of_replay(self, exploring: Exploring, schedule: Schedule, came: Judged, *, elsewhere: bool) -> Exploration:
+        """Return what came of one schedule; `elsewhere` says that this run has no such point."""
+        points = exploring.session.baseline.first.points
+        groups = exploring.causes.groups(exploring.findings.failures.values())
+        found = [self._finding(exploring, one, one.failures[0], one.failures[0].judgement) for one in groups]
+        drifted = came.drifted
+        outcome = counted(len(found), "violation")
+        if drifted:
+            outcome = drift(schedule, came.judgement.executions, drifted)
+        if drifted and elsewhere:
+            outcome += f"; nearest: {', '.join(nearest(str(schedule.injections[0].point), map(str, points)))}"
+        return self._judged(
+            exploring,
+            schedules=1,
+            violations=tuple(found),
+            result=exploring.session.baseline.first.outcome.value,
+            elsewhere=elsewhere,
+            statement=f"replayed {schedule}: {outcome}",
+        )
+
+    def so_far(self, exploring: Exploring) -> Exploration:
+        """Return what is confirmed by now."""
+        violations, executions = self.violations(exploring), self._executor.telling.executions
+        return self.timed(
+            Exploration(
+                points=_count(exploring.session.baseline.first.points),
+                schedules=exploring.findings.schedules,
+                executions=executions,
+                violations=violations,
+                statement=f"{counted(len(violations), 'violation')} after {executions} executions; exploring on",
+            )
+        )
+
+    def interrupted(self, exploring: Exploring | None, problem: BaseException) -> Exploration:
+        """Return what was found until `problem` ended it.
+
+        A failure that was not confirmed yet is told as not judged; nothing is where it ended before anything was known.
+        """
+        noticed, why = self._executor.noticed, interruption(problem)
+        kept = {
+            "unintercepted": tuple(noticed.unintercepted),
+            "unwatched": _still_there(noticed.unwatched),
+            "not_explored": noticed.not_explored,
+            "interrupted": why,
+        }
+        executions = self._executor.telling.executions
+        if exploring is None:
+            result, seen = Exploration(executions=executions, **kept), []  # type: ignore[arg-type]
+        else:
+            seen = [f"{text}: interrupted" for text in exploring.confirming.unconfirmed()]
+            result = self._judged(
+                exploring,
+                skipped=exploring.skipped,
+                violations=self.violations(exploring),
+                flaky=tuple(exploring.confirming.flaky()),
+                errors=(*exploring.findings.errors, *seen),
+                **kept,
+            )
+        judged = f"{result.points} points, {result.schedules} schedules judged"
+        found = f"{counted(len(result.violations), 'violation')}, {len(seen)} more seen once"
+        text = f"interrupted by {why} after {executions} executions: {judged}, {found}"
+        return self.timed(replace(result, statement=text))
+
+    def timed(self, result: Exploration) -> Exploration:
+        """Return a result with what it is called and how long it took."""
+        setting, seconds = self._setting, time.monotonic() - self._began
+        return replace(result, test=setting.test, name=setting.name, label=setting.label, seconds=seconds)
+
+    def violations(self, exploring: Exploring) -> tuple[Finding, ...]:
+        """Return what is confirmed so far, one for each cause."""
+        return tuple(self._finding(exploring, *one) for one in exploring.confirming.confirmed())
+
+    def _judged(self, exploring: Exploring, **more: object) -> Exploration:
+        """Return what is told of all that was judged, and `more`."""
+        judged = {
+            "points": _count(exploring.session.baseline.first.points),
+            "schedules": exploring.findings.schedules,
+            "executions": self._executor.telling.executions,
+            "drifted": tuple(exploring.drifted),
+            "masked": exploring.session.masks.lines(),
+            "errors": tuple(exploring.findings.errors),
+            "cells": exploring.findings.table(),
+            "verdicts": dict(sorted(exploring.trials.judge.verdicts.items())),
+        }
+        return Exploration(**{**judged, **more})  # type: ignore[arg-type]
+
+    def _finding(self, exploring: Exploring, group: Group, failure: Failure, judgement: Judgement) -> Finding:
+        setting, lens, baseline = self._setting, exploring.trials.lens, exploring.session.baseline
+        naming = Naming(exploring.sites, setting.root, self._executor.call, baseline.first)
+        cause = naming.cause(group, failure)
+        return finding(
+            failure,
+            cause,
+            judgement,
+            reach=naming.reach(group, cause),
+            orders=_both_ways(exploring, judgement) if cause.way == "by order" else None,
+            count=sum(one.count for one in group.failures),
+            expected=lens.world(baseline.done),
+            actual=lens.world(judgement.end),
+            secrets=lens.credentials,
+            run_again=setting.run is setting.recover,
+        )
+
+    def _is_closed(self, exploring: Exploring, closure: Closure, tried: Tried, reduced: bool) -> bool:
+        whole = closure.closed and CRASHES not in tried.left_out() and not self._executor.noticed.unseen
+        whole = whole and not {"budget", "first_finding"} & exploring.skipped.keys()
+        return reduced and whole and self._setting.kill is not None and not exploring.drifted
+
+
+def _both_ways(exploring: Exploring, judgement: Judgement) -> tuple[Diff, Diff]:
+    """Return how the end of the fault-free run differs from another one, and the reverse."""
+    done, difference = exploring.session.baseline.done, exploring.trials.lens.difference
+    return difference(judgement.end, done), difference(done, judgement.end)
+
+
+def _count(points: Iterable[Point]) -> int:
+    """Count the points that touch the outside: a sleep does not."""
+    return sum(point.kind != "clock" for point in points)
+
+
+def _still_there(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({path for path in paths if Path(path).exists()}))

@@ -1,0 +1,51 @@
+"""Processes that carry out several schedules: how many lives they had, and a sample of these for the audit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..boundary.armed import Armed
+from ..values.points import Point
+from .lives import Lived
+
+_FIRST, _SAMPLED = 16, 64  # the first lives in used processes, and later one of so many, are lived again in fresh ones
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A life in a process that had carried out another schedule before, and what it was to meet."""
+
+    stream: str
+    plan: tuple[Armed, ...]
+    earlier: tuple[Point, ...]
+    lived: Lived
+
+
+class Reusing:
+    """Says whether a process may carry out another schedule.
+
+    Attributes:
+        on: whether one may.
+        reused: how many lives used processes had.
+        samples: a part of these.
+    """
+
+    def __init__(self) -> None:
+        self.on = False
+        self.reused = 0
+        self.samples: list[Sample] = []
+
+    @contextmanager
+    def switched(self, on: bool) -> Iterator[None]:
+        """Let it be so within the block."""
+        before, self.on = self.on, on
+        try:
+            yield
+        finally:
+            self.on = before
+
+    def count(self, used: Sample) -> None:
+        """Count a life in a used process; keep the first ones, and of the later ones each `_SAMPLED`th."""
+        self.reused += 1
+        if self.reused <= _FIRST or self.reused % _SAMPLED == 0:
+            self.samples.append(used)

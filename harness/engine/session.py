@@ -1,0 +1,66 @@
+"""What is known of the agent: what its fault-free runs taught, and what its later processes tell."""
+
+from dataclasses import dataclass, field
+
+from ..boundary.armed import Limits
+from ..values.http import HttpRequest
+from ..world.compare import Masks
+from ..world.cuts import Cuts
+from .lives import Lived, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What every process may tell more of; it is added to, and nothing is taken away.
+
+    Attributes:
+        names: of temporary files that were drawn.
+        credentials: that services accepted, by a readable label.
+        cuts: what a torn write left of generated values.
+    """
+
+    names: set[str] = field(default_factory=set)
+    credentials: dict[str, bytes] = field(default_factory=dict)
+    cuts: Cuts = field(default_factory=Cuts)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a fault-free run does.
+
+    Attributes:
+        initial: the outside before.
+        first: the traced run that schedules are planned on.
+        others: further runs with other random streams, clocks and pids.
+        requests: what each twin was asked in the first run.
+        transient: canonical names of paths that come and go within a run.
+    """
+
+    initial: Snapshot
+    first: Lived
+    others: tuple[Lived, ...]
+    requests: tuple[tuple[HttpRequest, ...], ...]
+    transient: frozenset[str]
+
+    @property
+    def done(self) -> Snapshot:
+        """The outside after."""
+        return self.first.end
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """All that `observe` found out; whoever comes after it reads this.
+
+    Attributes:
+        masks: what is volatile outside.
+        limits: how much a process may do before it counts as endless.
+        taken: pids that no process may have, since the outside shows these numbers anyway.
+        learned: what the fault-free runs told; later processes add to it.
+    """
+
+    baseline: Baseline
+    masks: Masks
+    limits: Limits
+    taken: frozenset[int]
+    learned: Learned

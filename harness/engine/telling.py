@@ -1,0 +1,64 @@
+"""Count the processes of an exploration, and tell what happens in them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from ..values.events import Events, FaultFired, PointReached, Printed, ProcessEnded, ProcessStarted, Reader
+from ..values.points import Point
+from ..values.schedule import Injection
+from .lives import BIRTH, Lived
+
+
+def _role(role: str) -> str:
+    return role
+
+
+class Telling:
+    """Tells the events of processes, one after the other; the last one that started is meant.
+
+    Attributes:
+        executions: how many processes have started.
+        tells_points: whether somebody wants to know of single points: there are many.
+    """
+
+    def __init__(self, readers: Iterable[Reader]) -> None:
+        self.events = Events(readers)
+        self.executions = 0
+        self.tells_points = self.events.wants(PointReached)
+        self._working_on: Callable[[str], str] = _role
+
+    def work_on(self, describe: Callable[[str], str] = _role) -> None:
+        """Let `describe` say from now on what is going on while a process of a role runs."""
+        self._working_on = describe
+
+    def started(self, lived: Lived) -> None:
+        """Count a process, and tell that it starts."""
+        self.executions += 1
+        if self.events.wants(ProcessStarted):
+            self.events.tell(ProcessStarted(self.executions, lived.role, _since(lived.start.clock), lived.goes_on))
+
+    def reached(self, point: Point) -> None:
+        """Tell that it reaches a point."""
+        if self.tells_points:
+            self.events.tell(PointReached(self.executions, point))
+
+    def fired(self, injection: Injection, clock: float, *, in_vain: bool = False) -> None:
+        """Tell that a planned injection has struck."""
+        if self.events.wants(FaultFired):
+            self.events.tell(FaultFired(self.executions, injection, _since(clock), in_vain))
+
+    def ended(self, lived: Lived, clock: float) -> None:
+        """Tell how it ended."""
+        if self.events.wants(ProcessEnded):
+            role, working_on = lived.role, self._working_on
+            outcome = replace(lived.outcome, value=None)
+            doing = lambda: working_on(role)  # noqa: E731
+            self.events.tell(ProcessEnded(self.executions, role, outcome, _since(clock), doing))
+
+    def printed(self, text: str) -> None:
+        """Tell what it has printed."""
+        self.events.tell(Printed(text))
+
+
+def _since(clock: float) -> float:
+    return clock - BIRTH

@@ -1,0 +1,60 @@
+"""Snapshots as the worlds that a person would see; remembered, since the same ones come again and again."""
+
+from collections.abc import Iterator, Mapping, Set
+from urllib.parse import urlsplit
+
+from ..values.points import canonical, hide_drawn
+from ..values.trees import differing
+from ..values.world import Collections, Row, World
+from ..world.describe import world_of
+from .lives import Snapshot
+from .setting import Setting
+
+
+class Worlds:
+    """Describes snapshots, and names what differs between two of them; knows no masks.
+
+    Args:
+        names: of temporary files that were drawn by now; may grow.
+    """
+
+    def __init__(self, setting: Setting, names: Set[str]) -> None:
+        self._setting, self._names = setting, names
+        self._known: dict[tuple[int, tuple[bytes, ...]], tuple[Snapshot, World]] = {}
+
+    def world(self, snapshot: Snapshot) -> World:
+        """Return what a person would see."""
+        key = (id(snapshot.disk), snapshot.services)
+        if key not in self._known:
+            resources: dict[str, list[Row]] = {}
+            for service, state in zip(self._setting.services, snapshot.services, strict=True):
+                resources.update(service.describe(state))
+            hosts = [f"{urlsplit(twin.base_url).netloc}/" for twin in self._setting.twins]
+            found = Collections(resources, hosts)
+            self._known[key] = (snapshot, world_of(self._setting.sources, snapshot.disk, found))
+        return self._known[key][1]
+
+    def changed(self, old: Snapshot, new: Snapshot) -> list[str]:
+        """Return the names of what a person would see changed, databases compared by rows; random parts replaced."""
+        if old.same_state(new):
+            return []
+        before, after = self.world(old), self.world(new)
+        if before == after:
+            return []
+        names = {canonical(hide_drawn(name, self._names)) for name in _changed(before, after)}
+        return sorted(names) or ["the outside"]
+
+
+def _changed(before: World, after: World) -> Iterator[str]:
+    """Yield the names of paths, databases and collections that differ."""
+    for old, new in ((before.entries, after.entries), (before.private_entries, after.private_entries)):
+        yield from (path for path in differing(old, new) if old.get(path) != new.get(path))
+    databases = (before.tables, after.tables), (before.private_tables, after.private_tables)
+    for was, now in (*databases, (before.schemas, after.schemas)):
+        yield from (name.partition(":")[0] for name in _unequal(was, now))
+    yield from _unequal(before.resources, after.resources)
+
+
+def _unequal(was: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
+    there, here = dict(was), dict(now)  # a short name would be found, too
+    return (name for name in {*there, *here} if there.get(name) != here.get(name))
