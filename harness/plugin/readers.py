@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..values.schedule import Schedule
 
 Reader = Callable[[Any, str], Any]
+TERMINAL = "-"  # instead of the name of a file
 _DIGITS = 100
 _WHOLE = re.compile(rf"\s*[+-]?[0-9]{{1,{_DIGITS}}}\s*")
 _SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
@@ -94,7 +95,7 @@ def toxiproxy(written: str | None, _: str) -> str | None:
     return written
 
 
-def file(written: str | None, place: str) -> str | None:
+def file(written: str | None, place: str, example: str = "--chaos-json=chaos.json") -> str | None:
     """Return the name of a file that can be written."""
     if written is None:
         return None
@@ -108,10 +109,19 @@ def file(written: str | None, place: str) -> str | None:
     except (OSError, ValueError):  # e.g. all of the path is too long
         fits = False
     if not fits:
-        raise ChaosError(
-            "bad-file", f"{shown(written)} cannot be written ({place})", "name a file: --chaos-json=chaos.json"
-        )
+        raise ChaosError("bad-file", f"{shown(written)} cannot be written ({place})", f"name a file: {example}")
     return written
+
+
+def trace(written: str | None, place: str) -> str | None:
+    """Return the name of a file that can be written, or ``-`` for the terminal.
+
+    A test is refused, which would be written over: it was meant as the next argument.
+    """
+    if written and (written.endswith(".py") or "::" in written):
+        hint = "write --chaos-trace=FILE, or the option behind the tests: pytest --chaos tests --chaos-trace"
+        raise ChaosError("bad-file", f"{shown(written)} is no file for a trace ({place})", hint)
+    return written if written == TERMINAL else file(written, place, "--chaos-trace=chaos.trace")
 
 
 def patterns(written: str | None, place: str) -> list[str]:

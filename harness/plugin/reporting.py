@@ -14,7 +14,7 @@ from ..reports import json_file, terminal
 from ..values.events import Found, ProcessEnded, Reader
 from ..values.options import Options
 from ..values.replaying import ReplayCommand
-from . import failed_before, options, workers
+from . import failed_before, options, tracing, workers
 from .replaying import replay_command
 
 if TYPE_CHECKING:
@@ -36,12 +36,14 @@ class Reporting:
         self._untold: list[dict[str, Any]] = []
         self._commands: dict[str, ReplayCommand] = {}
         self._not_written = ""
+        self._trace = tracing.reader(config, self._to_the_terminal)
         self.running: tuple[pytest.Item, list[Exploration]] | None = None
 
     @pytest.hookimpl
     def pytest_report_header(self) -> str:
         """Say what a run can be repeated with."""
-        return f"chaos: exploring, seed {options.value(self._config, 'seed') or 0}"
+        said = [f"chaos: exploring, seed {options.value(self._config, 'seed') or 0}"]
+        return "\n".join([*said, *filter(None, [tracing.said_of_workers(self._config)])])
 
     def readers(self, item: pytest.Item, found: "list[Exploration]", settings: Options) -> tuple[Reader, ...]:
         """Return what reads the events of a test that begins; `found` receives what it explored."""
@@ -49,6 +51,7 @@ class Reporting:
         replay = settings.replay or ReplayCommand.of_test(item.nodeid, settings.seed)
         progress, tell = self._progress(item.nodeid), self._found(replay, found)
         return (
+            *([] if self._trace is None else [self._trace]),
             Reader((ProcessEnded,), lambda ended: progress(ended.doing, ended.number)),
             Reader((Found,), lambda confirmed: tell(confirmed.so_far)),
         )
