@@ -4,9 +4,7 @@ import contextlib
 import os
 import pickle
 import signal
-import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -29,23 +27,20 @@ from ..boundary.channel import (
 )
 from ..network.fronts import FrontProcess, gone
 from ..network.serving import TwinServer
-from ..twins.credentials import shown
 from ..values.errors import ChaosError
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse
 from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Requested, Settle, Settled
 from ..values.places import Place
-from ..values.points import Doer, Effect, Flight, Point, When
+from ..values.points import Flight, Point, When
 from ..values.real_time import SERVICES_S
-from ..values.sources import Asking, Misanswering, Twin, twin_for
-from ..values.strikes import Kill, Misanswer, Respond, Say
-from . import keys
-from .answers import changed_fields, headers
-from .damages import Damages
-from .lives import Lived, Sighting, Snapshot
+from ..values.sources import Twin, twin_for
+from ..values.strikes import Kill
+from .answering import Answering, Asked
+from .lives import Lived, Snapshot
+from .looking import Look, Looking
 from .overseer import Overseer
 from .refusals import Refusals
-from .unseen import Unseen
 from .watching import Watch
 from .wires import Lookout, Wires, in_order
 
@@ -83,16 +78,14 @@ class Attendant:
         trace: bool,
         earlier: Sequence[Point] = (),
     ) -> None:
-        self._executor, self._lived, self._channel, self._plan, self._trace = executor, lived, channel, plan, trace
-        self._last = lived.start if trace else None  # None before the first look at a process that is not traced yet
-        self.clock, self._looked_s, self.damages = lived.start.clock, 0.0, Damages()
+        self._executor, self._lived, self._channel, self._plan = executor, lived, channel, plan
+        self.clock, self.looking = lived.start.clock, Looking(executor, lived, trace=trace)
+        self._answering = Answering(executor, lived)
         self.told = self.rests = self.waits = self.leaves = False
         self._points: list[Point] = []
         self._places: list[Place] = []
-        self._refused: set[str] = set()
         self._problem: ChaosError | None = None
         self._refusals = Refusals(lived)
-        self._unseen = Unseen(lived, executor.worlds.changed, executor.outside.roots.values())
         self._fronts = {front.line: front for front in executor.setting.fronts}
         proxies = executor.setting.proxies
         lookout = Lookout(executor.telling.reached, self._look_at_wire, self._tell_fired)
@@ -169,9 +162,7 @@ class Attendant:
         """Let a twin act at a point that only its server sees."""
         verb = twin.verb(request)
         point, armed = self._wires.requested(verb, twin.target(request)) if verb else (None, None)
-        response = self._treated(twin, request, point, armed)
-        self._watch_credentials(request, response)
-        return response
+        return self._answering.answer(Asked(twin, request, point, armed, self.clock))
 
     def _hear(self, front: FrontProcess, message: object) -> object:
         """Answer a relay."""
@@ -199,7 +190,7 @@ class Attendant:
     def follow(self, other: "Attendant") -> None:
         """Serve the same process as `other` did, which goes on: its connections are known."""
         self._wires.follow(other._wires)
-        self._unseen.follow(other._unseen)
+        self.looking.follow(other.looking)
 
     def settle(self) -> None:
         """Let what the process left on its connections come to its end."""
@@ -236,7 +227,7 @@ class Attendant:
         if lived.wired:
             self._put_in_order()
         if self.told:
-            self._unseen.look(self._last, end)
+            self.looking.end(end)
         for struck in (armed.injection for armed in self._plan if armed.position in lived.struck):
             if struck.when == "middle":
                 sources, target = self._executor.setting.sources, struck.point.target
@@ -281,9 +272,9 @@ class Attendant:
             self.clock = message.clock
             tell(self._channel, self._wires.connecting(message.name, message.place))
         elif isinstance(message, Damaged):
-            self.damages.add(message)
+            self.looking.damages.add(message)
         elif isinstance(message, Started):
-            self._unseen.started(message)
+            self.looking.unseen.started(message)
         elif isinstance(message, Ended):
             self._end(message)
         return None
@@ -299,34 +290,11 @@ class Attendant:
     def _look(self, crossed: Crossed) -> bool:
         self.clock = crossed.clock
         self._lived.last = crossed.point
-        self._see(crossed.point, crossed.when, crossed.size, crossed.by)
+        self.looking.see(Look(crossed.point, crossed.when, self.clock, crossed.size, crossed.by))
         return True
 
     def _look_at_wire(self, point: Point, when: When, size: int) -> None:
-        if self._trace:
-            self._see(point, when, size)
-            if when == "after" and size > 1:  # it can be cut, though nobody looks there
-                effect = self._lived.effects[point]
-                self._lived.effects[point] = replace(effect, size=size, reached=effect.reached | {"middle"})
-
-    def _see(self, point: Point, when: When, size: int, by: Doer = "main") -> None:
-        lived = self._lived
-        effect = lived.effects.get(point) or Effect(point, size, by=by)
-        lived.effects[point] = replace(effect, reached=effect.reached | {when})
-        look_s = self._executor.terms.look_s
-        if look_s is not None and self._looked_s > look_s:
-            lived.unseen, self._last = lived.unseen + 1, None
-            return
-        began = time.monotonic()
-        with self.damages.whole():
-            world = self._executor.capture(self.clock, lived.pids, lived.start.reused)
-        self._looked_s += time.monotonic() - began
-        self._unseen.look(self._last, world, point, when)
-        if when != "before" and point.verb == "write" and self._last is not None:
-            sources = self._executor.setting.sources
-            self._executor.learned.cuts.learn(sources, self._last.disk, world.disk, self.clock, lived.pids)
-        lived.sightings.append(Sighting(point, when, world))
-        self._last = world
+        self.looking.see_wire(Look(point, when, self.clock, size))
 
     def _act(self, act: Act) -> HttpResponse | Refused:
         self.clock = act.clock
@@ -334,65 +302,21 @@ class Attendant:
         assert twin is not None
         armed = self._plan[act.armed] if act.armed is not None else None
         try:
-            response = self._treated(twin, act.request, act.point, armed)
+            response = self._answering.answer(Asked(twin, act.request, act.point, armed, self.clock))
         except ChaosError as problem:
             self._problem = self._problem or problem
             return Refused(problem.code, problem.message, problem.hint)
-        self._watch_credentials(act.request, response)
         if response.status >= 400:
             said = response.body[:_SHOWN_BYTES].decode(errors="replace")
             self._lived.refused = f"{act.request.method} {act.request.url}: {response.status} {said}"
         return response
-
-    def _treated(self, twin: Twin, request: HttpRequest, point: Point | None, armed: Armed | None) -> HttpResponse:
-        """Return what a twin answers to a request, in its own way or in the way of a fault."""
-        if armed is not None and isinstance(armed.strike, Respond):
-            return twin.refuse(request, armed.strike.status, headers(armed.strike, self.clock))
-        if armed is not None and isinstance(armed.strike, Misanswer) and isinstance(twin, Misanswering):
-            return twin.misanswer(request, armed.strike.how)
-        response = twin.handle(request)
-        self._lived.sent += keys.sent(twin, request, point, response)
-        return self._say(twin, request, point, response, armed) if point is not None else response
-
-    def _say(
-        self, twin: Twin, request: HttpRequest, point: Point, response: HttpResponse, armed: Armed | None
-    ) -> HttpResponse:
-        answer = twin.read_answer(response)
-        if answer is not None:
-            answer = twin.with_what_was_asked(request, answer) if isinstance(twin, Asking) else answer
-            seen = self._lived.effects.get(point, Effect(point))
-            self._lived.effects[point] = replace(seen, answer=answer)
-            if armed is not None and isinstance(armed.strike, Say):
-                fault = self._executor.setting.known[armed.injection.fault]
-                strikes = list(fault.strikes(Effect(point, 0, answer, when="after")))
-                strike = armed.injection.variant_of(strikes)
-                if isinstance(strike, Say):
-                    said = strike.answer
-                    self._lived.said.append(str(said))
-                    self._lived.changed_fields += changed_fields(answer, said)
-                    return twin.write_answer(response, said)
-                if point == armed.injection.point:  # a lasting fault struck there; a later answer has no such part
-                    self._lived.struck.discard(armed.position)
-        return response
-
-    def _watch_credentials(self, request: HttpRequest, response: HttpResponse) -> None:
-        credential = request.headers.get("authorization") or request.headers.get("x-api-key", "")
-        if not credential:
-            return
-        label = f"the credential for {request.host}"
-        if credential in self._refused:
-            self._lived.resent[label] += 1
-        if response.status == 401:
-            self._refused.add(credential)
-        else:
-            self._executor.learned.credentials.setdefault(label, (shown(request) or credential).encode())
 
     def _note(self, noted: Noted) -> None:
         if noted.kind == "unbounded":
             self._lived.outcome, self._lived.stopped_at = Outcome("unbounded", error=noted.text), noted.place
         elif noted.kind == "name":
             self._executor.learned.names.add(noted.text)
-        elif not self._refusals.heard(noted) and not self._unseen.heard(noted):
+        elif not self._refusals.heard(noted) and not self.looking.unseen.heard(noted):
             getattr(self._lived, noted.kind).append(noted.text)
 
     def _end(self, ended: Ended) -> None:

@@ -152,7 +152,7 @@ class Executor:
         attendant = self._attended(order, lived, channel, how, used=used)
         status = self._part(attendant, attendant.lived, channel)
         attendant.settle()
-        attendant.damages.put_back()
+        attendant.looking.damages.put_back()
         attendant.close(status, self.capture(attendant.clock, lived.pids, attendant.reused))
         for one in (lived, *lived.called_again):
             self.noticed.add(one)
@@ -206,7 +206,7 @@ class Executor:
         if not apart and (attendant.leaves or self.setting.reach):
             first.needs_another_process()
         while not first.apart and attendant.waits:
-            attendant.damages.put_back()
+            attendant.looking.damages.put_back()
             attendant.close(0, self.capture(attendant.clock, first.pids, first.start.reused))
             start = again(attendant.lived)
             if start is None:
