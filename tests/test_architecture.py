@@ -1,6 +1,7 @@
 """What ARCHITECTURE.md promises of the code: directions of imports, sizes, free to load."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,94 @@ def test_modules_and_functions_stay_small(path: Path) -> None:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert (node.end_lineno or 0) - node.lineno <= MAX_FUNCTION or node.name in EXCEPTIONS, node.name
+
+
+# Whose fields a module may set, though it neither defines nor makes the object, with its reason.
+FILLED = {
+    "attendant": ("Lived", "what is known of a process is filled by those who serve it"),
+    "looking": ("Lived", "what is known of a process is filled by those who serve it"),
+    "answering": ("Lived", "what is known of a process is filled by those who serve it"),
+}
+
+
+def functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Return all functions below a node."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def fields(tree: ast.AST, *names: str) -> set[str]:
+    """Return the fields of the dataclasses in a module that are not frozen; of those of these names where some are."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and (not names or node.name in names):
+            declared = [d for d in map(ast.unparse, node.decorator_list) if d.startswith("dataclass")]
+            if declared and "frozen=True" not in declared[0]:
+                found |= {ast.unparse(s.target) for s in node.body if isinstance(s, ast.AnnAssign)}
+    return found
+
+
+def assigned(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.Attribute]:
+    """Return the attributes that a function assigns to, but for its own object's and those of what it has just made."""
+    made = {
+        ast.unparse(target)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        for target in node.targets
+        if isinstance(node.value.func, ast.Name) and node.value.func.id[:1].isupper()
+    }
+    attributes = [n for n in ast.walk(function) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)]
+    return [attribute for attribute in attributes if ast.unparse(attribute.value) not in {"self", *made}]
+
+
+@pytest.mark.parametrize("path", modules("engine"), ids=lambda path: path.stem)
+def test_nobody_assigns_to_anothers_attribute(path: Path) -> None:
+    """What the engine learns is returned, or its owner is asked to keep it: nobody's attributes are a blackboard."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    owned = fields(tree)
+    if path.stem in FILLED:
+        lives = ast.parse((FOLDERS["engine"] / "lives.py").read_text(encoding="utf-8"))
+        owned |= fields(lives, FILLED[path.stem][0])
+    foreign = [a for function in functions(tree) for a in assigned(function) if a.attr not in owned]
+    assert [f"line {a.lineno}: {ast.unparse(a)}" for a in foreign] == []
+    assert not [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == "setattr"]
+
+
+def test_assigning_to_anothers_attribute_is_seen() -> None:
+    """The check sees what it is for, and lets pass what an object does to itself or to what it has just made."""
+    body = ("self.a = 1", "mine = Made()", "mine.b = 2", "other.c, other.d = 3, 4", "other.e.f += 5")
+    (function,) = functions(ast.parse(f"def f(self, other): {'; '.join(body)}"))
+    assert sorted(ast.unparse(attribute) for attribute in assigned(function)) == ["other.c", "other.d", "other.e.f"]
+    assert len(FILLED) <= 5
+
+
+def way_of_a_schedule() -> list[tuple[str, str]]:
+    """Return the files and functions of the drawing in ARCHITECTURE, in its order."""
+    drawn = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("## The way of a schedule")[2]
+    lines = drawn.partition("\n## ")[0].splitlines()
+    return [(file, name) for file, name in re.findall(r"^ {4}(\S+\.py) +(\S+) ", "\n".join(lines), re.MULTILINE)]
+
+
+def called(function: ast.AST) -> set[str]:
+    """Return the bare names of what a function calls."""
+    calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return {ast.unparse(callee).rpartition(".")[2] for callee in calls}
+
+
+def test_the_way_of_a_schedule_is_drawn_as_it_is() -> None:
+    """Every function of the drawing is there, and is called in one that stands above it."""
+    way, above = way_of_a_schedule(), set[str]()
+    table = (ROOT / "harness" / "plugin" / "table.py").read_text(encoding="utf-8")
+    assert len(way) > 20
+    for number, (file, name) in enumerate(way):
+        of, _, bare = name.rpartition(".")
+        tree: ast.AST = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+        if of:
+            tree = next(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == of)
+        (function,) = [one for one in functions(tree) if one.name == bare]
+        asked_for_by_the_test = number == 0 or name == "Chaos.explore"
+        in_the_table = file == "harness/plugin/readers.py" and f"readers.{bare}" in table
+        assert asked_for_by_the_test or in_the_table or bare in above, f"{file} {name} is called in none above it"
+        above |= called(function)
 
 
 def test_loading_the_plugin_is_free() -> None:

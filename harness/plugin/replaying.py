@@ -9,10 +9,8 @@ import pytest
 from _pytest.config.findpaths import determine_setup
 
 from ..values.replaying import ReplayCommand
-from ..values.schedule import Schedule
 from . import options
 
-_schedule = pytest.StashKey[Schedule]()
 _DECIDING = ("plugins", "override_ini", "noconftest", "importmode", "pythonwarnings", "disable_plugin_autoload")
 _PATHS = {"inifilename": "--config-file", "rootdir": "--rootdir", "confcutdir": "--confcutdir"}
 """Options of pytest itself without which a session is another one; all others choose, show or trace tests."""
@@ -32,14 +30,6 @@ def replay_command(item: pytest.Item, seed: int) -> ReplayCommand:
     further += _to_the_same_root(config, path)
     switch = "--rollproof" if "--chaos" in options.taken(config) else "--chaos"
     return ReplayCommand(path + colons + within, switch, _ours(config, "replay"), tuple(further))
-
-
-def schedule_of(config: pytest.Config) -> Schedule | None:
-    """Return the schedule of ``--chaos-replay``, read once a session; raises ChaosError for what is no token."""
-    typed = options.value(config, "replay")
-    if typed is not None and _schedule not in config.stash:
-        config.stash[_schedule] = Schedule.parse(typed)
-    return config.stash.get(_schedule, None)
 
 
 def _without_group(nodeid: str) -> str:
