@@ -5,7 +5,7 @@ not. Times are replaced by how they stand to the clock. In doubt two worlds stay
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -23,6 +23,8 @@ NOTHING_CUT = Cuts()
 NONE_DRAWN: Set[str] = frozenset()
 NONE_REUSED: Set[int] = frozenset()
 _AGES_S = (10, 60, 600, 3600, 86400)
+_STAMP_DIGITS = 16
+"""So many digits has a time in microseconds from 2001 on; one in milliseconds has fewer."""
 _CACHED, _CACHED_BYTES = 4096, 128 << 20
 
 
@@ -118,11 +120,15 @@ class _Renaming:
         self._clock, self._pids, self._reused = clock, pids, reused
         self._names: dict[str, int] = {}
         self._moments: list[float] = []
+        self._stamps: list[float] = []
 
-    def order(self) -> list[int]:
-        """Return how the times stand to each other: a recovery may ask which of two is the later one."""
-        ranks = {moment: rank for rank, moment in enumerate(sorted(set(self._moments)))}
-        return [ranks[moment] for moment in self._moments]
+    def order(self) -> list[list[int]]:
+        """Return how the times stand to each other: a recovery may ask which of two is the later one.
+
+        Stamps are compared with stamps only. Each process that takes a job up draws one, so its place among the times
+        of a log differs with the event after which the job was last taken up, and nobody compares a token with a date.
+        """
+        return [_ranks(moments) for moments in (self._moments, self._stamps)]
 
     def name(self, slot: Slot) -> str:
         """Return how a slot reads, whoever filled it."""
@@ -132,7 +138,7 @@ class _Renaming:
         if text.isdigit() and len(text) < 8:
             if int(text) in self._pids:
                 return self._renamed("pid that runs" if int(text) in self._reused else "pid", text)
-        elif (relation := self._relation(moment_of_text(text, self._clock, NEAR_S))) is not None:
+        elif (relation := self._relation(text, moment_of_text(text, self._clock, NEAR_S))) is not None:
             return relation
         return self._renamed("value", text) if kind == "hidden" else text
 
@@ -142,14 +148,24 @@ class _Renaming:
         value = text.replace("-", "").lower() if shape == "uuid" else text
         return f"<{shape} {self._names.setdefault(value, len(self._names))}>"
 
-    def _relation(self, moment: float | None) -> str | None:
+    def _relation(self, text: str, moment: float | None) -> str | None:
         if moment is None:
             return None
-        self._moments.append(moment)
+        (self._stamps if _is_stamp(text) else self._moments).append(moment)
         age_s = self._clock - moment
         if age_s < 0:
             return f"<in {sum(-age_s >= limit for limit in _AGES_S)}>"  # each restart is later: seconds never close
         return f"<past {sum(age_s >= limit for limit in _AGES_S)}>"
+
+
+def _is_stamp(text: str) -> bool:
+    """Say whether a time is a whole number of micro- or nanoseconds: a fencing token or a version, made to rise."""
+    return text.isdigit() and len(text) >= _STAMP_DIGITS
+
+
+def _ranks(moments: Sequence[float]) -> list[int]:
+    ranks = {moment: rank for rank, moment in enumerate(sorted(set(moments)))}
+    return [ranks[moment] for moment in moments]
 
 
 class _Pieces:

@@ -136,6 +136,29 @@ def test_times_are_seen_from_the_clock(write):
     assert at(30) != at(-30)
 
 
+@pytest.mark.parametrize("write", [lambda m: str(int(m * 1e6)), lambda m: str(int(m * 1e9))])
+def test_stamps_are_ordered_among_themselves(write):
+    """Which of two fencing tokens is the higher one counts, and which time of a log was before it is nothing."""
+
+    def at(token: float, other: str) -> str:
+        return name(text(f"token {write(NOW + token)} beside {other}"))
+
+    assert at(-5, iso(NOW - 4)) == at(-3, iso(NOW - 4))
+    assert at(-5, write(NOW - 4)) != at(-3, write(NOW - 4)) == at(-2, write(NOW - 3))
+    assert at(-5, write(NOW - 4)) != at(-4, write(NOW - 4))
+    assert at(-5, iso(NOW - 4)) != at(-20, iso(NOW - 4))
+
+
+@pytest.mark.parametrize("write", [iso, str, lambda m: str(int(m * 1000))])
+def test_times_are_ordered_in_any_notation(write):
+    """Which of two times is the later one counts, also where one is a text and the other a number."""
+
+    def at(one: float, other: float) -> str:
+        return name(text(f"began {write(NOW + one)} ended {iso(NOW + other)}"))
+
+    assert at(-5, -4) == at(-4, -3) != at(-3, -4)
+
+
 def test_numbers_that_are_no_times_count():
     """Amounts, counters, and times of another age."""
     assert name(text("total 12345678")) != name(text("total 12345679"))
