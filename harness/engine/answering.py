@@ -7,10 +7,10 @@ from ..boundary.armed import Armed
 from ..twins.credentials import shown
 from ..values.http import HttpRequest, HttpResponse
 from ..values.points import Effect, Point
-from ..values.sources import Asking, Misanswering, Twin
+from ..values.sources import Asking, Misanswering, ModelService, Twin
 from ..values.strikes import Misanswer, Respond, Say
 from . import keys
-from .answers import changed_fields, headers
+from .answers import changed_fields, refusal
 from .lives import Lived
 from .overseer import Overseer
 
@@ -42,7 +42,7 @@ class Answering:
         """Return what a twin answers to a request, in its own way or in the way of a fault."""
         twin, request, armed = asked.twin, asked.request, asked.armed
         if armed is not None and isinstance(armed.strike, Respond):
-            return twin.refuse(request, armed.strike.status, headers(armed.strike, asked.clock))
+            return refusal(twin, request, armed.strike, asked.clock)
         if armed is not None and isinstance(armed.strike, Misanswer) and isinstance(twin, Misanswering):
             return twin.misanswer(request, armed.strike.how)
         response = twin.handle(request)
@@ -52,15 +52,17 @@ class Answering:
     def _said(self, asked: Asked, point: Point, response: HttpResponse) -> HttpResponse:
         """Return an answer of a model, with other words where a fault puts them into its mouth."""
         twin, request, armed = asked.twin, asked.request, asked.armed
-        answer = twin.read_answer(response)
-        if answer is None:
+        seen = replace(self._lived.effects.get(point, Effect(point)), request=request)
+        self._lived.effects[point] = seen
+        answer = twin.read_answer(response) if isinstance(twin, ModelService) else None
+        if not isinstance(twin, ModelService) or answer is None:
             return response
         answer = twin.with_what_was_asked(request, answer) if isinstance(twin, Asking) else answer
-        seen = self._lived.effects.get(point, Effect(point))
         self._lived.effects[point] = replace(seen, answer=answer)
         if armed is not None and isinstance(armed.strike, Say):
             fault = self._executor.setting.known[armed.injection.fault]
-            strike = armed.injection.variant_of(list(fault.strikes(Effect(point, 0, answer, when="after"))))
+            met = Effect(point, 0, answer, when="after", request=request)
+            strike = armed.injection.variant_of(list(fault.strikes(met)))
             if isinstance(strike, Say):
                 self._lived.said.append(str(strike.answer))
                 self._lived.changed_fields += changed_fields(answer, strike.answer)

@@ -1,11 +1,12 @@
-"""What a fault makes of an answer: the fields of a model's that are others now, the headers of a refusal."""
+"""What a fault makes of an answer: the fields of a model's that are others now, the answer of a refusal."""
 
 import json
 from collections.abc import Iterator, Mapping
 from email.utils import formatdate
 from typing import Any
 
-from ..values.http import ModelAnswer
+from ..values.http import HttpRequest, HttpResponse, ModelAnswer
+from ..values.sources import Twin
 from ..values.strikes import Respond
 
 
@@ -50,8 +51,19 @@ def _differing(was: Any, now: Any, name: str) -> Iterator[str]:
         yield name or "the whole text"
 
 
-def headers(strike: Respond, now: float) -> Mapping[str, str]:
-    """Return the headers of a refusal; `now` is the time that its date counts from."""
+def refusal(twin: Twin, request: HttpRequest, strike: Respond, now: float) -> HttpResponse:
+    """Return the error that a service answers with; `now` is the time that a date in it counts from."""
+    headers, body = _headers(strike, now), strike.body
+    if body is None:
+        return twin.refuse(request, strike.status, headers, strike.reason)
+    if isinstance(body, bytes):
+        return HttpResponse(strike.status, headers, body)
+    if isinstance(body, str):
+        return HttpResponse(strike.status, {"content-type": "text/plain; charset=utf-8", **headers}, body.encode())
+    return HttpResponse.of_json(strike.status, body, headers)
+
+
+def _headers(strike: Respond, now: float) -> Mapping[str, str]:
     if not strike.retry_date_s:
         return strike.headers
     return {**strike.headers, "retry-after": formatdate(now + strike.retry_date_s, usegmt=True)}

@@ -92,9 +92,9 @@ def write_answer(response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
     return _written(_message(response), replace(answer, streamed=said.streamed), kept(response.headers))
 
 
-def refuse(request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
+def refuse(request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
     """Answer with the provider's error of that status."""
-    return error(request, status, "", headers)
+    return error(request, status, reason, headers)
 
 
 def _written(head: Mapping[str, Any], answer: ModelAnswer, headers: dict[str, str]) -> HttpResponse:

@@ -94,10 +94,10 @@ class ModelTwin:
         complaint = wire.complaint(request)
         return complaint or wire.say(request, self._answer(wire.question(request)), f"{self._run}/", self._now())
 
-    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with an error in the provider's own wording."""
         wire = self._wires.get(self._path(request)) or next(iter(self._wires.values()))
-        return wire.refuse(request, status, headers)
+        return wire.refuse(request, status, headers, reason)
 
     def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
         """Return what the model said in `response`, or None where it said nothing."""

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
-from ..values.http import HttpRequest, HttpResponse, ModelAnswer
+from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
 from . import addresses
 from .credentials import bearer
@@ -117,11 +117,11 @@ class McpTwin:
             return _error(message, _PARSE_ERROR, "The body is no JSON-RPC message", 400)
         return self._answer(message) if "id" in message else HttpResponse(202)
 
-    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with an error of the HTTP server before the tools, without acting."""
         challenge = {"www-authenticate": 'Bearer error="invalid_token"'} if status == 401 else {}
         return HttpResponse.of_json(
-            status, {"error": f"The request failed with status {status}."}, challenge | dict(headers)
+            status, {"error": reason or f"The request failed with status {status}."}, challenge | dict(headers)
         )
 
     def misanswer(self, request: HttpRequest, how: str) -> HttpResponse:
@@ -140,14 +140,6 @@ class McpTwin:
         if how == "wrong result":
             return _result(message, self._tools.spoiled(_parameters(message).get("name"), _result_in(response)))
         return HttpResponse(200, {"content-type": "text/event-stream"}, b": working\n\n")  # and then it ends
-
-    def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
-        """Return None: this is no model."""
-        return None
-
-    def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
-        """Return `response` as it is: this is no model."""
-        return response
 
     def _initialize(self, message: Row) -> HttpResponse:
         self._opened += 1

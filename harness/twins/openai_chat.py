@@ -97,9 +97,9 @@ def write_answer(response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
     return _written(_completion(response), replace(answer, streamed=said.streamed), kept(response.headers))
 
 
-def refuse(request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
+def refuse(request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
     """Answer with the provider's error of that status."""
-    return error(status, "", headers, request)
+    return error(status, reason, headers, request)
 
 
 def _written(head: Mapping[str, Any], answer: ModelAnswer, headers: dict[str, str]) -> HttpResponse:

@@ -109,9 +109,9 @@ class Responses:
         head["id"] = f"resp_{digest(head['id'], repr(answer))[:48]}"
         return self._written(head, before, answer, kept(response.headers))
 
-    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with the provider's error of that status."""
-        return error(status, "", headers, request)
+        return error(status, reason, headers, request)
 
     def _before(self, document: Mapping[str, Any]) -> list[Any]:
         return self._conversations.get(document.get("previous_response_id") or "", [])

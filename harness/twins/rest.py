@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
-from ..values.http import HttpRequest, HttpResponse, ModelAnswer
+from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
 from . import addresses
 from .credentials import bearer, shown
@@ -121,22 +121,14 @@ class RestTwin:
         except _Refused as refused:
             return refused.answer
 
-    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with an error in the service's own wording, without acting."""
         if status != 401:
-            return error(status, "", headers)
+            return error(status, reason, headers)
         if shown(request):
-            return error(401, "", {"www-authenticate": 'Bearer error="invalid_token"', **headers})
+            return error(401, reason, {"www-authenticate": 'Bearer error="invalid_token"', **headers})
         missing = "Missing credentials: send them as 'Authorization: Bearer TOKEN'."
-        return error(401, missing, {"www-authenticate": "Bearer", **headers})
-
-    def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
-        """Return None: this is no model."""
-        return None
-
-    def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
-        """Return `response` as it is: this is no model."""
-        return response
+        return error(401, reason or missing, {"www-authenticate": "Bearer", **headers})
 
     def _place(self, request: HttpRequest) -> Place:
         if not f"{request.path}/".startswith(f"{self._base_path}/"):

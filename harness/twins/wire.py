@@ -50,7 +50,7 @@ class Wire(Protocol):
         """Return `response` saying `answer` instead, streamed if it was; what says nothing comes back as it is."""
         ...
 
-    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with the provider's error of that status."""
         ...
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import Literal
 
+from .http import HttpRequest
+
 _RANDOM_PART = re.compile(
     r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
     r"|(?<![0-9a-zA-Z])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,}(?![0-9a-zA-Z])"
@@ -112,10 +114,11 @@ class Flight:
 class Effect:
     """What a fault may know of the point it strikes.
 
-    `size` is the number of bytes of a write or of a request over a real connection; `answer` what a model said there in
-    the fault-free run; `by` who was at it: the main thread, a task of asyncio that awaits it, another thread that a
-    task awaits the result of (aiosqlite), or another thread. `when` is the moment to strike; `reached` has those that
-    were seen (an effect that failed has no after), and is empty where nobody looked.
+    `size` is the number of bytes of a write or of a request over a real connection; `request` what the agent asked a
+    twin there in the run without this fault, None where it asked none; `answer` what a model said to it; `by` who was
+    at it: the main thread, a task of asyncio that awaits it, another thread that a task awaits the result of
+    (aiosqlite), or another thread. `when` is the moment to strike; `reached` has those that were seen (an effect that
+    failed has no after), and is empty where nobody looked.
     """
 
     point: Point
@@ -124,3 +127,4 @@ class Effect:
     by: Doer = "main"
     when: When = "before"
     reached: frozenset[When] = frozenset()
+    request: HttpRequest | None = None

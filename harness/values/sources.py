@@ -35,11 +35,15 @@ class Addressed(WorldSource, Protocol):
     address: str
 
 
-class Twin(WorldSource, Protocol):
-    """A stateful stand-in of an outside service below `base_url`; it outlives the agent's process."""
+@runtime_checkable
+class Service(WorldSource, Protocol):
+    """A twin: a stateful stand-in of an outside service below `base_url`. It outlives the agent's process.
 
-    base_url: str
-    kind: str  # "http", "llm" for a model, "mcp" for tools, "stdio" for those of a subprocess
+    What it answers depends on its state and on `vary` alone: from the same state the same request gets the same answer.
+    """
+
+    base_url: str  # without a slash at its end
+    kind: str  # of its points: "http", "llm" for a model, "mcp" for tools, "stdio" for those of a subprocess
     requests: list[HttpRequest]  # a log for the test, no part of the state
 
     def vary(self, run: int) -> None:
@@ -55,16 +59,24 @@ class Twin(WorldSource, Protocol):
         ...
 
     def target(self, request: HttpRequest) -> str:
-        """Return the point's target, ids of resources canonicalised: ``api.mail.test/mails/*``."""
+        """Return the point's target, host first, ids of resources canonicalised: ``api.mail.test/mails/*``."""
         ...
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Act on a request and answer it."""
         ...
 
-    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str]) -> HttpResponse:
-        """Answer with an error in the service's own wording, without acting."""
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
+        """Answer with an error in the service's own form, without acting; `reason` is its sentence, or ""."""
         ...
+
+
+Twin = Service
+
+
+@runtime_checkable
+class ModelService(Service, Protocol):
+    """A twin of a model's provider: of its wire format, what a model says is read and written as a `ModelAnswer`."""
 
     def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
         """Return what a model said in `response`, or None where it said nothing."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from .http import ModelAnswer
 
@@ -30,14 +30,21 @@ class Disconnect:
 
 @dataclass(frozen=True, slots=True)
 class Respond:
-    """The service answers with an error of its own wording, and does nothing.
+    """The service answers with an error, and does nothing.
 
-    `retry_date_s`, where it is not 0, adds a Retry-After that names the date so many seconds from then.
+    Attributes:
+        status: of the answer.
+        headers: of the answer, besides those that its body needs; names in lower case.
+        retry_date_s: where it is not 0, adds a Retry-After that names the date so many seconds from then.
+        reason: the sentence of the error, in the form in which the service words its errors; "" for its usual one.
+        body: the whole body, where the form differs too: a JSON document, text or bytes. None: the service's own form.
     """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     retry_date_s: float = 0.0
+    reason: str = ""
+    body: Mapping[str, Any] | str | bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

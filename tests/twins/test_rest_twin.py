@@ -252,11 +252,6 @@ def test_what_is_read_can_be_changed_without_harm(twin: RestTwin) -> None:
     assert twin.resources("mails")[0]["to"] == ["a"]
 
 
-def test_it_is_no_model() -> None:
-    """It says nothing and cannot be made to."""
-    assert RestTwin(BASE).read_answer(HttpResponse(200)) is None
-
-
 class AgainstADict(RuleBasedStateMachine):
     """The service behaves as a dict does, and putting any earlier state back brings back just that dict."""
 
