@@ -1,10 +1,41 @@
-"""The result as JSON, in the contract's form."""
+"""The result as JSON, in version 1 of the contract's form: a writer like any other."""
 
 import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from rollproof.values.errors import ChaosError
+from rollproof.values.report import Report, ReportedExploration, Writer
+
+_SINCE_2 = ("known", "resolved", "cells")
+_WHERE_ANY = ("name", "label", "interrupted", "not_explored", "notes")
+_OF_VIOLATIONS = ("invariants", "schedule", "message", "diff", "cause")
+
+
+def writer(folder: os.PathLike[str], path: str) -> Writer:
+    """Return what writes to `path`, as seen from `folder`, wherever a test has gone meanwhile."""
+
+    def write_json(report: Report) -> None:
+        try:
+            found = [version_1(exploration) for exploration in report["explorations"]]
+            write(os.path.join(folder, path), report["seed"], found)
+        except (OSError, ValueError) as problem:
+            why = getattr(problem, "strerror", None) or problem
+            text = f"the result could not be written to {path}: {why} (--chaos-json)"
+            raise ChaosError("not-written", text) from None
+
+    return write_json
+
+
+def version_1(exploration: ReportedExploration) -> dict[str, Any]:
+    """Return an exploration as version 1 has it: without what version 2 adds, and without some keys that are empty."""
+    label = exploration["label"] if exploration["label"] != exploration["name"] else ""
+    found: dict[str, Any] = {**exploration, "label": label}
+    violations = [{key: v[key] for key in _OF_VIOLATIONS if v[key] is not None} for v in found["violations"]]
+    kept = {key: value for key, value in found.items() if key not in _SINCE_2 and (value or key not in _WHERE_ANY)}
+    return {**kept, "violations": violations}
 
 
 def write(path: str, seed: int, explorations: Sequence[dict[str, Any]]) -> None:

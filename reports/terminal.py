@@ -1,8 +1,7 @@
 """What a tired engineer reads: a statement for each exploration, and for each violation what to look at and paste."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import indent
-from typing import Any
 
 import pytest
 from rollproof.values.causes import Cause
@@ -10,6 +9,7 @@ from rollproof.values.exploration import Exploration, Finding, counted
 from rollproof.values.faults import Fault
 from rollproof.values.history import Invariant
 from rollproof.values.replaying import ReplayCommand
+from rollproof.values.report import ReportedExploration
 
 _SHOWN_DIFFERENCES = 8
 _SHOWN_FINDINGS = 5
@@ -119,19 +119,18 @@ def _under(text: str, column: int) -> str:
     return f"\n{'':{column}}".join(text.splitlines())
 
 
-def summary(explorations: Sequence[dict[str, Any]], commands: Mapping[str, ReplayCommand]) -> list[str]:
-    """Return the lines at the end of a session; `commands` has how each interrupted test is replayed."""
+def summary(explorations: Sequence[ReportedExploration]) -> list[str]:
+    """Return the lines at the end of a session."""
     lines = []
     for result in explorations:
-        label = result.get("label") or result.get("name")
+        label = result["label"] or result["name"]
         lines.append(f"{result['test']}{f' [{label}]' if label else ''} ({result['seconds']:.1f} s)")
-        lines += [f"{NOT_EXPLORED}{text}" for text in result.get("not_explored", ())]
+        lines += [f"{NOT_EXPLORED}{text}" for text in result["not_explored"]]
         lines.append(indent(result["statement"], "  "))
-        lines += [f"  note: {note}" for note in result.get("notes", ())]
-        if result.get("interrupted"):  # no failure of the test tells it
-            command = commands.get(result["test"]) or ReplayCommand(result["test"])
+        lines += [f"  note: {note}" for note in result["notes"]]
+        if result["interrupted"]:  # no failure of the test tells it
             for found in result["violations"][:_SHOWN_FINDINGS]:
-                lines.append(f"  {', '.join(found['invariants'])} broken: {command.of(found['schedule'])}")
+                lines.append(f"  {', '.join(found['invariants'])} broken: {found['replay']}")
             shown = result["errors"][:_SHOWN_FINDINGS]
             hidden = len(result["errors"]) - len(shown)
             lines += [f"  could not be judged: {_under(error, 4)}" for error in shown]

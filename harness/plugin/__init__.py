@@ -33,7 +33,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Let others add faults and invariants."""
+    """Let others add to what is installed."""
     from . import newhooks
 
     pluginmanager.add_hookspecs(newhooks)
@@ -167,10 +167,11 @@ def pytest_runtest_makereport(
         report.longrepr = f"{call.excinfo.value}\n\n{report.location[0]}:{(report.location[1] or 0) + 1}: {item.name}"
     if call.when != "call" or _explorations not in item.stash:
         return report
+    from ..values.report import reported
+
     explorations = item.stash[_explorations]
     replay = item.stash[_chaos].replay
-    report.rollproof = [exploration.as_json() for exploration in explorations]  # type: ignore[attr-defined]
-    report.rollproof_command = replay.as_words()  # type: ignore[attr-defined]
+    report.rollproof = [reported(exploration, replay) for exploration in explorations]  # type: ignore[attr-defined]
     for exploration in explorations:
         for finding in exploration.violations:
             report.user_properties.append(("chaos.replay", replay.of(finding.schedule)))

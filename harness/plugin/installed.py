@@ -1,4 +1,4 @@
-"""What is installed: our own faults and invariants come in through the same hooks as anybody's."""
+"""What is installed: our own faults, invariants and writers come in through the same hooks as anybody's."""
 
 import pkgutil
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,8 @@ import pytest
 from ..values.errors import ChaosError
 from ..values.faults import Fault, with_twins
 from ..values.history import Invariant
+from ..values.report import Writer
+from . import options
 
 _T = TypeVar("_T")
 
@@ -27,6 +29,14 @@ class Builtins:
     def pytest_chaos_invariants(self) -> Iterable[Invariant]:
         """Return every invariant of ``rollproof.invariants``."""
         return _declared("rollproof.invariants", Invariant)
+
+    @pytest.hookimpl
+    def pytest_chaos_writers(self, config: pytest.Config) -> Iterable[Writer]:
+        """Return the writer of ``--chaos-json``."""
+        from ..reports import json_file
+
+        path = options.value(config, "json")
+        return [json_file.writer(config.invocation_params.dir, path)] if path else []
 
 
 def _declared(package: str, kind: type[_T]) -> list[_T]:
@@ -48,6 +58,11 @@ def installed_invariants(config: pytest.Config) -> list[Invariant]:
     found = list(chain.from_iterable(config.hook.pytest_chaos_invariants()))
     _refuse_doubles("invariant", [invariant.name for invariant in found])
     return sorted(found, key=lambda invariant: invariant.name)
+
+
+def installed_writers(config: pytest.Config) -> list[Writer]:
+    """Return what writes the result of a session."""
+    return list(chain.from_iterable(config.hook.pytest_chaos_writers(config=config)))
 
 
 def _refuse_doubles(kind: str, names: Sequence[str]) -> None:

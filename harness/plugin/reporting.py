@@ -1,20 +1,24 @@
-"""Write what was explored: the terminal while it runs and at its end, JSON, Allure."""
+"""Tell what was explored: the terminal while it runs and at its end, Allure, and every writer that is installed."""
 
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..boundary.interrupts import as_exceptions
-from ..reports import json_file, terminal
+from ..reports import terminal
+from ..values.errors import ChaosError
 from ..values.events import Found, ProcessEnded, Reader
 from ..values.options import Options
 from ..values.replaying import ReplayCommand
+from ..values.report import Report, ReportedExploration, Writer, reported
 from . import failed_before, options, tracing, workers
+from .installed import installed_writers
 from .replaying import replay_command
 
 if TYPE_CHECKING:
@@ -30,14 +34,13 @@ class Reporting:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._results: list[dict[str, Any]] = []
+        self._results: list[ReportedExploration] = []
         self._shown = 0.0
         self._workers: list[Any] = []
-        self._untold: list[dict[str, Any]] = []
-        self._commands: dict[str, ReplayCommand] = {}
-        self._not_written = ""
+        self._untold: list[ReportedExploration] = []
+        self._not_written: dict[int, str] = {}
         self._trace = tracing.reader(config, self._to_the_terminal)
-        self.running: tuple[pytest.Item, list[Exploration]] | None = None
+        self.running: tuple[pytest.Item, list[Exploration], ReplayCommand] | None = None
 
     @pytest.hookimpl
     def pytest_report_header(self) -> str:
@@ -47,8 +50,8 @@ class Reporting:
 
     def readers(self, item: pytest.Item, found: "list[Exploration]", settings: Options) -> tuple[Reader, ...]:
         """Return what reads the events of a test that begins; `found` receives what it explored."""
-        self.running = item, found
         replay = settings.replay or ReplayCommand.of_test(item.nodeid, settings.seed)
+        self.running = item, found, replay
         progress, tell = self._progress(item.nodeid), self._found(replay, found)
         return (
             *([] if self._trace is None else [self._trace]),
@@ -88,7 +91,7 @@ class Reporting:
         return show
 
     def _found(self, replay: ReplayCommand, earlier: "list[Exploration]") -> "Callable[[Exploration], None]":
-        """Return what tells a finding as soon as it is confirmed: on the terminal the first one, in the file each.
+        """Return what tells a finding as soon as it is confirmed: the terminal the first one, the writers each.
 
         `replay` is the command for the test; `earlier` has what it explored before.
         """
@@ -97,8 +100,7 @@ class Reporting:
         def tell(so_far: "Exploration") -> None:
             if hasattr(self._config, "workerinput"):
                 return
-            results = [exploration.as_json() for exploration in (*earlier, so_far)]
-            self._write_json([*self._results, *results])
+            self._write([*self._results, *(reported(exploration, replay) for exploration in (*earlier, so_far))])
             if len(earlier) not in told and self._reporter is not None:
                 told.add(len(earlier))
                 self._between_lines(terminal.first_finding(so_far, replay))
@@ -156,16 +158,14 @@ class Reporting:
         """Take over what a test explored, wherever it ran."""
         if found := getattr(report, "rollproof", []):
             self._results += found
-            self._commands[report.nodeid] = ReplayCommand.of_words(report.rollproof_command)
-            self._write_json(self._results)
+            self._write(self._results)
 
     @pytest.hookimpl
     def pytest_keyboard_interrupt(self) -> None:
         """Take over what a test explored until it was interrupted: it gets no report."""
         if self.running is not None:
-            item, explorations = self.running
-            self._untold = [exploration.as_json() for exploration in explorations]
-            self._commands[item.nodeid] = replay_command(item, int(options.value(self._config, "seed") or 0))
+            item, explorations, replay = self.running
+            self._untold = [reported(exploration, replay) for exploration in explorations]
             self._results += self._untold
             self.explored(item, explorations)
 
@@ -185,7 +185,7 @@ class Reporting:
         """Print a statement for each exploration, and where the result could not be written."""
         if self._results:
             terminalreporter.section("chaos")
-            for line in terminal.summary(self._results, self._commands):
+            for line in terminal.summary(self._results):
                 missed = line.startswith(terminal.NOT_EXPLORED)
                 terminalreporter.line(line, yellow=missed, bold=missed)
         where = self._config.getoption("allure_report_dir", None)
@@ -193,35 +193,41 @@ class Reporting:
             config = Path(terminal.__file__).with_name("allurerc.mjs")
             page = f"npx allure@3 generate --config {config} {where}"
             terminalreporter.line(f"recovery report: {where}; as one page: {page}")
-        if self._not_written:
-            terminalreporter.line(self._not_written, red=True)
+        for line in self._not_written.values():
+            terminalreporter.line(line, red=True)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, object, object]:
-        """Write the JSON result of the whole session, when its workers have ended."""
+        """Let the result of the whole session be written, when its workers have ended."""
         if exitstatus == pytest.ExitCode.INTERRUPTED:
             workers.interrupt(self._workers)
             if hasattr(self._config, "workerinput"):
-                self._config.workeroutput.update(workers.to_tell(self._untold, self._commands))  # type: ignore[attr-defined]
+                self._config.workeroutput["rollproof"] = self._untold  # type: ignore[attr-defined]
         result = yield
         self._results += workers.left_untold(self._workers)
-        self._commands |= workers.commands(self._workers)
-        self._write_json(self._results)
-        if self._not_written and self._reporter is None:  # nobody else would tell it
-            self._to_the_terminal(f"{self._not_written}\n")
+        self._write(self._results)
+        for line in self._not_written.values() if self._reporter is None else ():  # nobody else would tell it
+            self._to_the_terminal(f"{line}\n")
         if not hasattr(self._config, "workerinput") and options.value(self._config, "replay") is None:
             failed_before.keep(self._config, self._results)
         return result
 
-    def _write_json(self, results: list[dict[str, Any]]) -> None:
-        """Replace the JSON result as a whole; only the controller does. What prevents it costs the session a line."""
-        path = options.value(self._config, "json")
-        if not path or hasattr(self._config, "workerinput"):
-            return
-        try:
-            where = os.path.join(self._config.invocation_params.dir, path)  # wherever a test has gone meanwhile
-            json_file.write(where, int(options.value(self._config, "seed") or 0), results)
-            self._not_written = ""
-        except (OSError, ValueError) as problem:
-            why = getattr(problem, "strerror", None) or problem
-            self._not_written = f"chaos: the result could not be written to {path}: {why} (--chaos-json)"
+    @cached_property
+    def _writers(self) -> Sequence[Writer]:
+        """What is installed, asked for when all plugins are there; a worker of pytest-xdist writes nothing."""
+        return [] if hasattr(self._config, "workerinput") else installed_writers(self._config)
+
+    def _write(self, results: list[ReportedExploration]) -> None:
+        """Hand the whole result to each writer. What prevents one of them costs the session a line, and no other."""
+        seed = int(options.value(self._config, "seed") or 0)
+        report: Report = {"version": 2, "seed": seed, "explorations": list(results)}
+        for number, writer in enumerate(self._writers):
+            try:
+                writer(report)
+                self._not_written.pop(number, None)
+            except ChaosError as problem:
+                self._not_written[number] = f"chaos: {problem.message}"
+            except Exception as problem:  # a writer of somebody else's
+                name = getattr(writer, "__qualname__", type(writer).__qualname__)
+                text = f"{type(problem).__name__}: {problem}"
+                self._not_written[number] = f"chaos: the result could not be written by {name}: {text}"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..boundary import interrupts
-from ..values.replaying import ReplayCommand
+from ..values.report import ReportedExploration
 
 
 def interrupt(nodes: Iterable[Any]) -> None:
@@ -24,25 +24,10 @@ def interrupt(nodes: Iterable[Any]) -> None:
                 os.kill(pid, number)
 
 
-def to_tell(results: list[dict[str, Any]], commands: dict[str, ReplayCommand]) -> dict[str, Any]:
-    """Return what a worker sends at its end: what was interrupted, and how it is replayed."""
-    return {
-        "rollproof": results,
-        "rollproof-commands": {test: command.as_words() for test, command in commands.items()},
-    }
-
-
-def left_untold(nodes: Iterable[Any]) -> list[dict[str, Any]]:
+def left_untold(nodes: Iterable[Any]) -> list[ReportedExploration]:
     """Return what was explored by tests that were interrupted in a worker: they got no report."""
     outputs = [getattr(node, "workeroutput", None) or {} for node in nodes]
     return [result for output in outputs for result in output.get("rollproof", [])]
-
-
-def commands(nodes: Iterable[Any]) -> dict[str, ReplayCommand]:
-    """Return how these tests are replayed, by their ids."""
-    outputs = [getattr(node, "workeroutput", None) or {} for node in nodes]
-    sent = [output.get("rollproof-commands", {}) for output in outputs]
-    return {test: ReplayCommand.of_words(words) for one in sent for test, words in one.items()}
 
 
 def _pid(node: Any) -> int:

@@ -1,7 +1,6 @@
 """The command that carries one schedule of a test out again, as a person pastes it."""
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -24,16 +23,6 @@ class ReplayCommand:
     def of_test(cls, test: str, seed: int) -> "ReplayCommand":
         """Return the command where nothing is known of a session but the seed."""
         return cls(test, further=(f"--chaos-seed={seed}",) if seed else ())
-
-    def as_words(self) -> list[str]:
-        """Return it as plain words, for another process; `of_words` reads them."""
-        return [self.test, self.switch, self.option, *self.further]
-
-    @classmethod
-    def of_words(cls, words: Sequence[str]) -> "ReplayCommand":
-        """Read what `as_words` returned."""
-        test, switch, option, *further = words
-        return cls(test, switch, option, tuple(further))
 
     def of(self, schedule: str) -> str:
         """Return the whole command line, quoted for a shell."""

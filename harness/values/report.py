@@ -1,0 +1,222 @@
+"""The result of a session as plain data: version 2 of the JSON result, which every writer is handed.
+
+It keeps all keys of version 1. What nothing fills yet is empty: "", [], {} or None.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
+from typing import Any, Literal, TypedDict, cast
+
+from .causes import Cause
+from .exploration import Cell, Exploration, Finding
+from .replaying import ReplayCommand
+
+_LINE = re.compile(r":\d+$")
+_OF_CHANCE = ("missing", "torn", "not the same")
+"""How something is half done depends on where the process died: it is one cause in any of these ways."""
+
+
+class ReportedCause(TypedDict):
+    """Which promise is broken in which way, by which effect of the agent, and where in its code that is made."""
+
+    promise: str
+    way: str
+    effect: str
+    file: str
+    line: int
+    function: str
+    statement: str
+    exception: str
+
+
+class Cure(TypedDict):
+    """A change of the agent that was tried against the cause, and what came of it."""
+
+    tried: str
+    outcome: str
+
+
+class Step(TypedDict):
+    """One step of the story of a schedule: in which process, at which point and phase, how it went, where in the code.
+
+    `at_s` is the virtual time, in seconds since the first process began.
+    """
+
+    life: str
+    point: str
+    phase: str
+    outcome: str
+    file: str
+    line: int
+    at_s: float
+
+
+class States(TypedDict):
+    """The outside by readable names: before the run, when the fault struck, at the end, and as it should be there."""
+
+    before: dict[str, Any]
+    fault: dict[str, Any]
+    end: dict[str, Any]
+    right: dict[str, Any]
+
+
+class Also(TypedDict):
+    """Further schedules that fail for the same cause: some of them, and how many there are."""
+
+    schedules: list[str]
+    number: int
+
+
+class ReportedViolation(TypedDict):
+    """One cause of failures, with its smallest schedule.
+
+    `id` is that of test, cause and place: the same in each run, and after edits elsewhere in the code.
+    """
+
+    id: str
+    invariants: list[str]
+    schedule: str
+    message: str
+    diff: list[str]
+    title: str
+    sentence: str
+    cause: ReportedCause | None
+    severity: Literal["", "blocker", "critical", "normal", "minor"]
+    kind: str
+    cure: Cure
+    story: list[Step]
+    states: States
+    also: Also
+    replay: str
+
+
+class ReportedCell(TypedDict):
+    """One row of the table: a point, a fault, a verdict, an example, and how many schedules it stands for."""
+
+    point: str
+    fault: str
+    verdict: str
+    invariants: list[str]
+    schedule: str
+    count: int
+
+
+class ReportedExploration(TypedDict):
+    """What one call of `chaos.explore` found. `label` tells it apart from others of its test.
+
+    `not_tried` has families of faults, and how many of each were tried; `known` and `resolved` have ids of violations.
+    """
+
+    test: str
+    name: str
+    label: str
+    interrupted: str
+    points: int
+    schedules: int
+    executions: int
+    worlds: int
+    closed: bool
+    skipped: dict[str, int]
+    drifted: int
+    unintercepted: int
+    unwatched: list[str]
+    masked: list[str]
+    audited: int
+    seconds: float
+    statement: str
+    verdicts: dict[str, str]
+    violations: list[ReportedViolation]
+    flaky: list[str]
+    errors: list[str]
+    not_explored: list[str]
+    notes: list[str]
+    known: list[str]
+    resolved: list[str]
+    not_tried: dict[str, str]
+    cells: list[ReportedCell]
+
+
+class Report(TypedDict):
+    """All that a session explored so far."""
+
+    version: Literal[2]
+    seed: int
+    explorations: list[ReportedExploration]
+
+
+Writer = Callable[[Report], object]
+"""Writes the whole of a report anew, leaving it as it is: it comes at each confirmed finding, and at the end."""
+
+
+def reported(exploration: Exploration, replay: ReplayCommand) -> ReportedExploration:
+    """Return an exploration in the form of version 2; `replay` is the command for its test."""
+    found = {
+        **exploration.as_json(),
+        "name": exploration.name,
+        "label": exploration.label,
+        "interrupted": exploration.interrupted,
+        "not_explored": list(exploration.not_explored),
+        "notes": list(exploration.notes),
+        "violations": list(_violations(exploration, replay)),
+        "known": [],
+        "resolved": [],
+        "cells": [_cell(cell) for cell in exploration.cells],
+    }
+    return cast(ReportedExploration, found)
+
+
+def _violations(exploration: Exploration, replay: ReplayCommand) -> Iterator[ReportedViolation]:
+    seen: dict[str, int] = {}
+    for finding in exploration.violations:
+        id = violation_id(exploration.test, finding)
+        seen[id] = seen.get(id, 0) + 1
+        yield _violation(finding, id if seen[id] == 1 else f"{id}-{seen[id]}", replay)
+
+
+def violation_id(test: str, finding: Finding) -> str:
+    """Return twelve hexadecimal digits of a test, a cause and its place: file, function and text of the statement."""
+    cause = finding.cause
+    parts = _told_apart_by(cause) if cause is not None else finding.invariants
+    return sha256("\0".join((test, *parts)).encode(errors="surrogateescape")).hexdigest()[:12]
+
+
+def _told_apart_by(cause: Cause) -> Iterable[str]:
+    way = "half done" if cause.way in _OF_CHANCE else cause.way
+    exception, _, _ = cause.exception.partition(" at ")
+    callers = [_LINE.sub("", caller) for caller in cause.callers]
+    place = (cause.file, cause.function, cause.statement, *callers)
+    promise = "" if cause.effect or exception else cause.promise  # with an effect, one bug breaks several
+    return promise, way, cause.effect, exception, cause.raising, *place, *(["unchecked"] if cause.unchecked else [])
+
+
+def _violation(finding: Finding, id: str, replay: ReplayCommand) -> ReportedViolation:
+    cause, schedule = finding.cause, str(finding.schedule)
+    return {
+        "id": id,
+        "invariants": list(finding.invariants),
+        "schedule": schedule,
+        "message": finding.message,
+        "diff": list(finding.diff),
+        "title": "",
+        "sentence": "",
+        "cause": cast(ReportedCause, cause.as_json()) if cause is not None else None,
+        "severity": "",
+        "kind": "",
+        "cure": {"tried": "", "outcome": ""},
+        "story": [],
+        "states": {"before": {}, "fault": {}, "end": {}, "right": {}},
+        "also": {"schedules": [], "number": finding.cells - 1},
+        "replay": replay.of(schedule),
+    }
+
+
+def _cell(cell: Cell) -> ReportedCell:
+    return {
+        "point": cell.point,
+        "fault": cell.fault,
+        "verdict": cell.verdict,
+        "invariants": list(cell.invariants),
+        "schedule": str(cell.schedule),
+        "count": cell.count,
+    }
