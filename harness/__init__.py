@@ -1,4 +1,7 @@
-"""Rollproof: chaos-testing of agent recovery. Public names, loaded when they are first used."""
+"""Rollproof: chaos-testing of agent recovery. Public names, loaded when they are first used.
+
+`rollproof.testing` has a contract test for each kind of extension.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -11,39 +14,123 @@ if TYPE_CHECKING:
     from .values.exploration import Exploration as Exploration
     from .values.faults import Fault as Fault
     from .values.faults import fault as fault
+    from .values.history import Execution as Execution
     from .values.history import History as History
     from .values.history import Invariant as Invariant
+    from .values.history import Outcome as Outcome
     from .values.history import Violation as Violation
     from .values.history import invariant as invariant
+    from .values.http import HttpRequest as HttpRequest
+    from .values.http import HttpResponse as HttpResponse
+    from .values.http import ModelAnswer as ModelAnswer
+    from .values.http import ToolCall as ToolCall
+    from .values.points import Effect as Effect
+    from .values.points import Point as Point
+    from .values.report import Report as Report
+    from .values.report import ReportedExploration as ReportedExploration
+    from .values.report import ReportedViolation as ReportedViolation
+    from .values.report import Writer as Writer
+    from .values.sources import ModelService as ModelService
+    from .values.sources import Service as Service
     from .values.sources import WorldSource as WorldSource
+    from .values.strikes import Damage as Damage
+    from .values.strikes import Deliver as Deliver
+    from .values.strikes import Disconnect as Disconnect
+    from .values.strikes import Disturb as Disturb
+    from .values.strikes import Exit as Exit
+    from .values.strikes import Fail as Fail
+    from .values.strikes import Kill as Kill
+    from .values.strikes import Misanswer as Misanswer
+    from .values.strikes import Respond as Respond
+    from .values.strikes import Say as Say
+    from .values.strikes import Strike as Strike
+    from .values.world import Change as Change
+    from .values.world import Entry as Entry
+    from .values.world import Row as Row
     from .values.world import World as World
 
 _HOMES = {
+    "Change": "values.world",
     "Chaos": "chaos",
     "ChaosError": "values.errors",
+    "Damage": "values.strikes",
+    "Deliver": "values.strikes",
+    "Disconnect": "values.strikes",
+    "Disturb": "values.strikes",
+    "Effect": "values.points",
+    "Entry": "values.world",
+    "Execution": "values.history",
+    "Exit": "values.strikes",
     "Exploration": "values.exploration",
+    "Fail": "values.strikes",
     "Fault": "values.faults",
     "Fill": "twins.fill",
     "History": "values.history",
+    "HttpRequest": "values.http",
+    "HttpResponse": "values.http",
     "Invariant": "values.history",
+    "Kill": "values.strikes",
+    "Misanswer": "values.strikes",
+    "ModelAnswer": "values.http",
+    "ModelService": "values.sources",
+    "Outcome": "values.history",
+    "Point": "values.points",
+    "Report": "values.report",
+    "ReportedExploration": "values.report",
+    "ReportedViolation": "values.report",
+    "Respond": "values.strikes",
+    "Row": "values.world",
+    "Say": "values.strikes",
+    "Service": "values.sources",
+    "Strike": "values.strikes",
+    "ToolCall": "values.http",
     "Violation": "values.history",
     "World": "values.world",
     "WorldSource": "values.sources",
+    "Writer": "values.report",
     "fault": "values.faults",
     "fill": "twins.fill",
     "invariant": "values.history",
 }
 __all__ = [
+    "Change",
     "Chaos",
     "ChaosError",
+    "Damage",
+    "Deliver",
+    "Disconnect",
+    "Disturb",
+    "Effect",
+    "Entry",
+    "Execution",
+    "Exit",
     "Exploration",
+    "Fail",
     "Fault",
     "Fill",
     "History",
+    "HttpRequest",
+    "HttpResponse",
     "Invariant",
+    "Kill",
+    "Misanswer",
+    "ModelAnswer",
+    "ModelService",
+    "Outcome",
+    "Point",
+    "Report",
+    "ReportedExploration",
+    "ReportedViolation",
+    "Respond",
+    "Row",
+    "Say",
+    "Service",
+    "Strike",
+    "ToolCall",
     "Violation",
     "World",
     "WorldSource",
+    "Writer",
     "fault",
     "fill",
     "invariant",

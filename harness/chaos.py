@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .reports.terminal import fail_where_needed
 from .values import arguments
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from .values.events import Reader
     from .values.history import Invariant
     from .values.network import Network
-    from .values.sources import Addressed, Twin, WorldSource
+    from .values.sources import Service, Twin, WorldSource
     from .values.world import World
 
     _Check = Callable[[World], object]
+    _Service = TypeVar("_Service", bound=Service)
 
 _Function = Callable[[], Any]
 _Errors = arguments.Errors
@@ -79,23 +80,16 @@ class Chaos:
     ) -> None:
         """Declare external state: a directory, a file, an SQLite file, or an object with the `WorldSource` protocol.
 
-        All of it is put back again and again. A home, the project, or a folder with a virtual environment in it is
-        refused, unless `anything` says that this is meant.
+        An object that `pytest_chaos_sources` of a plugin knows, such as the client of a store, is a source too. All of
+        it is put back again and again. A home, the project, or a folder with a virtual environment in it is refused,
+        unless `anything` says that this is meant.
         """
         if isinstance(source, (str, os.PathLike)):
             self._add(source, name, ignore, private=False, anything=anything)
             return
-        from .values.sources import WorldSource
-
-        if not isinstance(source, WorldSource):
-            raise arguments.no_source(source)
-        if name is not None or ignore or anything:
-            raise ChaosError(
-                "bad-source",
-                f"{type(source).__name__} is a WorldSource: name=, ignore= and anything= are for paths",
-                "let its describe() give the names and leave out what does not count",
-            )
-        self._services.append(source)
+        found = arguments.source_of(source, self._options.sources)
+        arguments.check_for_paths(found, name, ignore, anything)
+        self._services.append(found)
         self._late = "watch"
 
     def private(self, path: Any, *, ignore: Sequence[str] = (), anything: bool = False) -> None:
@@ -112,7 +106,7 @@ class Chaos:
 
         twins = [ModelTwin(replies, base_url=url) for url in ([base_url] if base_url else PROVIDERS)]
         for twin in twins:
-            self._add_twin(twin)
+            self._add_twin(twin, "llm")
         self._environment.update(default_credentials())
         return twins[0]
 
@@ -123,7 +117,7 @@ class Chaos:
         from .twins.rest import RestTwin
 
         twin = RestTwin(base_url, token=token, settled=settled, seed=self._options.seed)
-        self._add_twin(twin)
+        self._add_twin(twin, "api")
         if token is not None:
             self._secrets[f"the token of {base_url}"] = token.encode()
         return twin
@@ -145,10 +139,19 @@ class Chaos:
 
         others = {t.base_url for t in self._twins if getattr(t, "command", ()) != tuple(command or ())}
         twin = declared(tools, base_url, command, token, self._options.seed, others)
-        self._add_twin(twin)
+        self._add_twin(twin, "mcp")
         if token is not None:
             self._secrets[f"the token of {base_url}"] = token.encode()
         return twin
+
+    @overload
+    def twin(self, twin: str, /, *args: Any, **named: Any) -> Any: ...
+    @overload
+    def twin(self, twin: "_Service", /) -> "_Service": ...
+    def twin(self, twin: Any, /, *args: Any, **named: Any) -> Any:
+        """Declare a twin of one's own, a `Service`, or what `pytest_chaos_twins` has by this name; returns it."""
+        self._add_twin(made := arguments.twin_of(twin, self._options.twins, args, named), "twin")
+        return made
 
     def mailbox(self, name: str = "mail.test", *, login: tuple[str, str] | None = None) -> "Mailbox":
         """Declare a mailbox behind a real SMTP server that the agent knows as `name`, and return it.
@@ -176,14 +179,15 @@ class Chaos:
         self._hosts.keep_away(host)
         self._late = "offline"
 
-    def network(self, name: str, upstream: "str | Addressed") -> "Network":
+    def network(self, name: str, upstream: object) -> "Network":
         """Declare a server that the test runs at `upstream` (``host:port``), of any protocol; returns where to find it.
 
         The agent is pointed there: ``.host``, ``.port``, ``.url``. With ``--chaos`` a relay stands there, and every
         connection and every exchange with the server is a point; without, it is the server's own address. What the
-        server keeps has to be watched, by a path or a `WorldSource`; `upstream` may be a `WorldSource` with an
-        ``address``, which is watched then.
+        server keeps has to be watched, by a path or a `WorldSource`; `upstream` may be what `watch` takes for one, with
+        an ``address``: it is watched then.
         """
+        upstream = upstream if isinstance(upstream, str) else arguments.source_of(upstream, self._options.sources)
         network, self._late = self._networks.network(name, upstream), "network"
         if not isinstance(upstream, str) and upstream not in self._services:
             self.watch(upstream)
@@ -377,12 +381,12 @@ class Chaos:
         self._paths.append((arguments.path_of(path), name, private, arguments.patterns(ignore), anything))
         self._late = "private" if private else "watch"
 
-    def _add_twin(self, twin: Any) -> None:
+    def _add_twin(self, twin: "Twin", call: str) -> None:
         if any(t.base_url == twin.base_url for t in self._twins):
             raise ChaosError("twice", f"{twin.base_url} has a twin already", "declare each service once")
         self._twins.append(twin)
         self._services.append(twin)
-        self._late = {"http": "api", "llm": "llm"}.get(twin.kind, "mcp")
+        self._late = call
         self._own_requests.begin()
 
     def _all_secrets(self) -> dict[str, bytes]:

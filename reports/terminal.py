@@ -1,6 +1,7 @@
 """What a tired engineer reads: a statement for each exploration, and for each violation what to look at and paste."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from inspect import getdoc
 from textwrap import indent
 
 import pytest
@@ -10,6 +11,7 @@ from rollproof.values.faults import Fault
 from rollproof.values.history import Invariant
 from rollproof.values.replaying import ReplayCommand
 from rollproof.values.report import ReportedExploration
+from rollproof.values.sources import ServiceMaker
 
 _SHOWN_DIFFERENCES = 8
 _SHOWN_FINDINGS = 5
@@ -143,7 +145,7 @@ def summary(explorations: Sequence[ReportedExploration]) -> list[str]:
     return lines
 
 
-def listing(faults: Iterable[Fault], invariants: Iterable[Invariant]) -> str:
+def listing(faults: Iterable[Fault], invariants: Iterable[Invariant], twins: Mapping[str, ServiceMaker]) -> str:
     """Return what is installed, one line each."""
     lines = ["faults:"]
     lines += [f"  {f.name:<28} {f.doc}{'' if f.by_default else ' (only where it is selected)'}" for f in faults]
@@ -155,4 +157,6 @@ def listing(faults: Iterable[Fault], invariants: Iterable[Invariant]) -> str:
         f"  {'chaos.mailbox':<28} A mailbox behind a real SMTP server.",
         f"  {'chaos.mcp':<28} A server of tools (MCP), over HTTP or as a subprocess of the agent.",
     ]
+    for name, maker in twins.items():
+        lines.append(f"  {f'chaos.twin({name!r})':<28} {(getdoc(maker) or '').partition(chr(10))[0]}".rstrip())
     return "\n".join(lines)

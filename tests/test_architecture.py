@@ -21,6 +21,7 @@ ROOMS = {
     "invariants": {"values"},
     "reports": {"values"},
     "runtime": set(),
+    "testing": {"values"},
     "chaos": {"values", "engine", "world", "twins", "boundary", "network", "reports", "guard"},
     "plugin": {"values", "chaos", "reports", "network", "guard", "boundary"},
 }

@@ -107,11 +107,11 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if not options.flag(config, "list"):
         return None
     from ..reports.terminal import listing
-    from .installed import Builtins, installed_faults, installed_invariants
+    from .installed import Builtins, installed_faults, installed_invariants, installed_twins
 
     config.pluginmanager.register(Builtins(), "rollproof-builtins")  # nothing is configured here
     try:
-        print(listing(installed_faults(config).values(), installed_invariants(config)))
+        print(listing(installed_faults(config).values(), installed_invariants(config), installed_twins(config)))
     except ChaosError as problem:
         raise pytest.UsageError(str(problem)) from None
     return 0

@@ -12,6 +12,7 @@ from ..values.errors import ChaosError
 from ..values.faults import Fault, with_twins
 from ..values.history import Invariant
 from ..values.report import Writer
+from ..values.sources import Recognizer, ServiceMaker
 from . import options
 
 _T = TypeVar("_T")
@@ -58,6 +59,18 @@ def installed_invariants(config: pytest.Config) -> list[Invariant]:
     found = list(chain.from_iterable(config.hook.pytest_chaos_invariants()))
     _refuse_doubles("invariant", [invariant.name for invariant in found])
     return sorted(found, key=lambda invariant: invariant.name)
+
+
+def installed_sources(config: pytest.Config) -> list[Recognizer]:
+    """Return what makes sources of objects that are watched."""
+    return list(chain.from_iterable(config.hook.pytest_chaos_sources()))
+
+
+def installed_twins(config: pytest.Config) -> dict[str, ServiceMaker]:
+    """Return what makes twins, by name; a second one of a name is refused."""
+    found = list(chain.from_iterable(twins.items() for twins in config.hook.pytest_chaos_twins()))
+    _refuse_doubles("twin", [name for name, _ in found])
+    return dict(sorted(found))
 
 
 def installed_writers(config: pytest.Config) -> list[Writer]:

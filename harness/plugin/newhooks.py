@@ -3,7 +3,7 @@
 An implementation names only the arguments that it needs, as with every hook of pytest.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..values.faults import Fault
     from ..values.history import Invariant
     from ..values.report import Writer
-    from ..values.sources import Service, WorldSource
+    from ..values.sources import Recognizer, ServiceMaker
 
 
 def pytest_chaos_faults() -> "Iterable[Fault]":
@@ -25,7 +25,7 @@ def pytest_chaos_invariants() -> "Iterable[Invariant]":
     return ()
 
 
-def pytest_chaos_sources() -> "Iterable[Callable[[object], WorldSource | None]]":
+def pytest_chaos_sources() -> "Iterable[Recognizer]":
     """Return functions that make a `WorldSource` of what a test watches: a client of a store, a connection.
 
     Each is asked about every object that is handed to ``chaos.watch`` or ``chaos.network`` and is neither a path nor a
@@ -34,7 +34,7 @@ def pytest_chaos_sources() -> "Iterable[Callable[[object], WorldSource | None]]"
     return ()
 
 
-def pytest_chaos_twins() -> "Mapping[str, Callable[..., Service]]":
+def pytest_chaos_twins() -> "Mapping[str, ServiceMaker]":
     """Return what makes twins, by name: ``chaos.twin("ledger", …)`` calls the one of that name with the same arguments.
 
     The first line of its docstring is shown by ``--chaos-list``. A name is given once.

@@ -154,14 +154,15 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     """Return the settings of one test: what was typed, else its mark, else the ini file."""
     from ..values.leftovers import LEFTOVER_NAMES
     from ..values.options import Options
+    from .installed import installed_faults, installed_invariants, installed_sources, installed_twins
 
     marked = _marked(config, item)
     read = partial(_read, config, marked)
+    sources, twins = partial(installed_sources, config), partial(installed_twins, config)
     if not active(config):
-        return Options(seed=read("seed"))
+        return Options(seed=read("seed"), sources=sources, twins=twins)
     from .capturing import outlets
     from .failed_before import failed_before
-    from .installed import installed_faults, installed_invariants
     from .replaying import replay_command
 
     faults = _selected(config, read("faults"), _written(config, marked, "faults")[1])
@@ -186,6 +187,8 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         failed_before=failed_before(config, item.nodeid, [fault.name for fault in faults]),
         outlets=partial(outlets, config),
         replay=replay_command(item, read("seed")),
+        sources=sources,
+        twins=twins,
     )
 
 

@@ -2,11 +2,12 @@
 
 import inspect
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from .errors import ChaosError, shown
+from .errors import ChaosError, nearest, shown
+from .sources import Recognizer, Service, ServiceMaker, WorldSource
 
 Errors = Literal["recover", "restart", "worker", "handled"]
 DeclaredPath = tuple[Path, str | None, bool, tuple[str, ...], bool]
@@ -69,6 +70,42 @@ def no_source(source: Any) -> ChaosError:
         f"{source!r} is neither a path nor a WorldSource",
         "watch a folder, a file or an SQLite file by its path",
     )
+
+
+def source_of(source: object, known: Callable[[], Iterable[Recognizer]]) -> WorldSource:
+    """Return what is watched as a source: itself, or what the first of those that are `known` makes of it."""
+    if isinstance(source, WorldSource):
+        return source
+    for recognize in known():
+        if (found := recognize(source)) is not None:
+            return found
+    raise no_source(source)
+
+
+def check_for_paths(source: WorldSource, name: str | None, ignore: Sequence[str], anything: bool) -> None:
+    """Raise ChaosError where a source was given what says something of paths alone."""
+    if name is not None or ignore or anything:
+        raise ChaosError(
+            "bad-source",
+            f"{type(source).__name__} is a WorldSource: name=, ignore= and anything= are for paths",
+            "let its describe() give the names and leave out what does not count",
+        )
+
+
+def twin_of(
+    twin: object, known: Callable[[], Mapping[str, ServiceMaker]], args: Sequence[Any], named: Mapping[str, Any]
+) -> Service:
+    """Return a twin of one's own: itself, or what is `known` by this name and made of further arguments."""
+    if isinstance(twin, str):
+        makers = known()
+        if twin not in makers:
+            hint = f"nearest: {', '.join(near)}" if (near := nearest(twin, makers)) else "no plugin has any"
+            raise ChaosError("unknown-twin", f"no twin is called {shown(twin)}", f"{hint}\nall: pytest --chaos-list")
+        twin = makers[twin](*args, **named)
+    if not isinstance(twin, Service):
+        hint = "it has the methods of rollproof.Service; rollproof.testing.check_twin says which are not right"
+        raise ChaosError("bad-twin", f"{shown(twin)} is no twin", hint)
+    return twin
 
 
 def path_of(source: Any) -> Path:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .history import Invariant
     from .replaying import ReplayCommand
     from .schedule import Schedule
+    from .sources import Recognizer, ServiceMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Options:
     `failed_before` has for each exploration, by its label, what failed in the last session and is tried first.
     `outlets` has the descriptors by which the session writes to the terminal, besides the standard ones.
     `replay` is how its schedules are replayed; None where nobody can start the test by its id.
+    `sources` and `twins` say, when they are needed, what plugins know of objects that are watched and of twins.
     """
 
     active: bool = False
@@ -47,3 +49,5 @@ class Options:
     failed_before: "Mapping[str, Sequence[Schedule]]" = field(default_factory=dict)
     outlets: "Callable[[], Sequence[int]]" = tuple
     replay: "ReplayCommand | None" = None
+    sources: "Callable[[], Sequence[Recognizer]]" = tuple
+    twins: "Callable[[], Mapping[str, ServiceMaker]]" = dict

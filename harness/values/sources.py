@@ -1,6 +1,6 @@
 """What the harness asks of anything whose state is part of the outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from .http import HttpRequest, HttpResponse, ModelAnswer
@@ -26,6 +26,10 @@ class WorldSource(Protocol):
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return what is live in `state`, by readable names."""
         ...
+
+
+Recognizer = Callable[[object], WorldSource | None]
+"""Makes a source of what a test watches, such as the client of a store; None where it does not know it."""
 
 
 @runtime_checkable
@@ -72,6 +76,7 @@ class Service(WorldSource, Protocol):
 
 
 Twin = Service
+ServiceMaker = Callable[..., Service]
 
 
 @runtime_checkable
