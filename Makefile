@@ -95,6 +95,9 @@ nightly: $(VENV)/ready $(AGENTS)/ready $(NIGHTLY)/ready $(CREWAI)/ready  ## find
 test-pythons:  ## run the core of it on each newer Python that can be had
 	.ci/pythons
 
+# Packages of strangers, and their project: each folder has modules of its own.
+DOORS := $(wildcard tests/doors/packages/*) tests/doors/project
+SPACE := $(subst ,, )
 lint: $(VENV)/ready  ## ruff and mypy strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
@@ -102,6 +105,7 @@ lint: $(VENV)/ready  ## ruff and mypy strict
 	ln -s $(CURDIR)/harness/* $(CURDIR)/faults $(CURDIR)/invariants $(CURDIR)/scenarios $(CURDIR)/reports $(VENV)/typed/rollproof/
 	MYPYPATH=$(VENV)/typed $(BIN)/python -m mypy -p rollproof
 	MYPYPATH=$(VENV)/typed $(BIN)/python -m mypy tests/typing
+	MYPYPATH=$(VENV)/typed:$(subst $(SPACE),:,$(DOORS)) $(BIN)/python -m mypy --explicit-package-bases $(DOORS)
 
 toxiproxy: TOXIPROXY := github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0
 toxiproxy: export PATH := $(PATH):/usr/local/go/bin
