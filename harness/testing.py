@@ -98,17 +98,14 @@ def _check_sentence(name: str, doc: str) -> None:
     assert doc.endswith("."), f"{name}: the first line of its docstring is a sentence: {doc!r}"
 
 
-def check_invariant(
-    invariant: Invariant | Callable[[World], object], *, catches: _Case, leaves_alone: _Case, sentence: bool = True
-) -> None:
+def check_invariant(invariant: Invariant | Callable[[World], object], *, catches: _Case, leaves_alone: _Case) -> None:
     """Check an invariant: its name, its sentence, that it is broken in one case and holds, not vacuously, in another.
 
-    A case is a world, or a pair of a world and a history. `invariant` may be a function for `chaos.invariant`, too;
-    with ``sentence=False`` it needs no docstring.
+    A case is a world, or a pair of a world and a history. A function for `chaos.invariant` can be checked, too.
     """
     checked = invariant if isinstance(invariant, Invariant) else of_function(invariant)
     assert checked.name.isidentifier(), f"{checked.name!r}: a name reads after 'it must hold that', with _ for spaces"
-    if sentence:
+    if checked is invariant:
         _check_sentence(checked.name, checked.doc)
     found = _found(checked, catches)
     assert found, f"{checked.name} holds where it is to be broken"
@@ -123,13 +120,16 @@ def check_invariant(
 
 
 def _found(invariant: Invariant, case: _Case) -> list[Violation]:
-    """Return how the invariant is broken in a case; one raises AssertionError instead where it is a test's own function."""
+    """Return how the invariant is broken in a case; a test's own function raises AssertionError instead."""
     world, history = case if isinstance(case, tuple) else (case, NO_HISTORY)
     assert invariant.applies(world, history), f"{invariant.name} has nothing to judge there: it is vacuous"
     try:
-        return list(invariant.check(world, history))
+        found = list(invariant.check(world, history))
     except AssertionError as broken:
         return [Violation(str(broken) or type(broken).__name__)]
+    wrong = [one for one in found if not isinstance(one, Violation)]
+    assert not wrong, f"{invariant.name} yields {wrong}, which is no Violation"
+    return found
 
 
 def world(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rollproof.values.points import Effect, Point
 from rollproof.values.report import Report
 from rollproof.values.strikes import Fail, Respond, Strike
 
+NUMBERS = count()
 GOOD, BAD = world({"shared/a": b"x"}), world({"shared/a": b""})
 MAIL = HttpRequest("POST", "https://api.mail.test/mails", {"content-type": "application/json"}, b'{"to": "a"}')
 
@@ -47,7 +49,7 @@ def fault_yielding(*strikes: Any) -> Fault:
         (fault_yielding("kill"), "which is no action"),
         (fault_yielding(Fail(OSError(lambda: None))), "cannot be sent"),
         (fault_yielding(Respond(400, body={"a": {1}})), "is no JSON"),
-        (replace(slow, strikes=lambda effect, other=iter(range(99)): [Fail(OSError(next(other)))]), "never chooses"),
+        (replace(slow, strikes=lambda effect: [Fail(OSError(next(NUMBERS)))]), "never chooses"),
     ],
 )
 def test_a_wrong_fault(wrong: Fault, said: str) -> None:
@@ -74,6 +76,7 @@ def test_a_fault_that_is_for_other_points() -> None:
             "is to hold: always",
         ),
         (replace(nothing_empty, applies=lambda after, history: False), "vacuous"),
+        (replace(nothing_empty, check=lambda after, history: ["a"]), "which is no Violation"),
         (replace(nothing_empty, check=lambda after, history: [Violation("")]), "does not say what is wrong"),
     ],
 )
@@ -148,7 +151,7 @@ def test_a_wrong_source(name: str, wrong: Callable[..., Any], said: str) -> None
         ("recall", lambda self, state: {}, "leaves out what describe"),
         (
             "handle",
-            lambda self, request, ids=iter(range(99)): _other_each_time(self, request, next(ids)),
+            lambda self, request: _other_each_time(self, request, next(NUMBERS)),
             "another answer",
         ),
     ],

@@ -3,12 +3,15 @@
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rollproof.testing import check_fault, check_invariant, world
 
 HERE = Path(__file__).parent
 PACKAGES, PROJECT = HERE / "packages", HERE / "project"
@@ -63,3 +66,18 @@ def test_to_add_something_takes_one_file(package: Path) -> None:
     """The table in CONTRIBUTING says so: one small module, and what makes a package of it."""
     (module,) = package.glob("*.py")
     assert module.read_text().count("\n") <= 70
+
+
+BLOCKS = re.findall(r"```python\n(.*?)```", (HERE.parents[1] / "CONTRIBUTING.md").read_text(), re.DOTALL)
+
+
+def test_what_contributing_shows_is_run() -> None:
+    """A block of it is a part of a package that was used above, or is checked here."""
+    packaged = "".join(path.read_text() for path in MODULES)
+    alone: dict[str, Any] = {}
+    for block in BLOCKS:
+        if block not in packaged:
+            exec(block, alone)
+    check_fault(alone["read_only"])
+    check_invariant(alone["no_empty_files"], catches=world({"a": b""}), leaves_alone=world({"a": b"x"}))
+    assert len(BLOCKS) == 6

@@ -1,12 +1,43 @@
 """The public API as a user types it; checked by mypy, never run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rollproof import Chaos, Exploration, History, Violation, World, fault, invariant
-from rollproof.values.points import Effect
-from rollproof.values.strikes import Fail, Strike
+from rollproof import (
+    Change,
+    Chaos,
+    ChaosError,
+    Damage,
+    Deliver,
+    Disconnect,
+    Disturb,
+    Effect,
+    Exit,
+    Exploration,
+    Fail,
+    History,
+    HttpRequest,
+    HttpResponse,
+    Kill,
+    Misanswer,
+    ModelAnswer,
+    ModelService,
+    Point,
+    Report,
+    Respond,
+    Row,
+    Say,
+    Service,
+    Strike,
+    Violation,
+    World,
+    WorldSource,
+    Writer,
+    fault,
+    invariant,
+)
+from rollproof.testing import check_fault, check_invariant, check_source, check_twin, check_writer, world
 
 
 async def agent() -> str:
@@ -63,4 +94,87 @@ def slow(effect: Effect) -> Iterator[Strike]:
 @invariant("nothing_empty")
 def nothing_empty(after: World, history: History) -> Iterator[Violation]:
     """Nothing is empty."""
-    yield from (Violation(path) for path, content in after.files.items() if not content)
+    yield from (Violation(path, (Change("~", path),)) for path, content in after.files.items() if not content)
+
+
+@fault("mine.anything", at=("http", "llm.chat", "net.*"), when=("before", "after"), lasting=True)
+def anything(effect: Effect) -> Iterator[Strike]:
+    """Every action there is."""
+    asked, point = effect.request, effect.point
+    if asked is not None and isinstance(effect.answer, ModelAnswer):
+        yield Say(effect.answer.with_text(f"{asked.method} {asked.url} {len(asked.body)} {point.kind}"))
+    yield Respond(409, {"retry-after": "1"}, reason="There is one already.")
+    yield Respond(418, body={"error": ["teapot"]})
+    yield Respond(418, body=b"short and stout")
+    yield from (Kill(), Disconnect("reset"), Exit(1), Deliver(copies=2), Misanswer("forgets"))
+    yield from (Disturb("slow", seconds=2.0), Damage("flipped", 0.5))
+
+
+class Shop:
+    """A twin."""
+
+    base_url, kind = "https://shop.test", "http"
+
+    def __init__(self) -> None:
+        self.requests: list[HttpRequest] = []
+
+    def save(self) -> bytes:
+        """Return the state."""
+        return b""
+
+    def restore(self, state: bytes) -> None:
+        """Put a state back."""
+
+    def describe(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Tell a state."""
+        return {}
+
+    recall = describe
+
+    def vary(self, run: int) -> None:
+        """Do nothing."""
+
+    def verb(self, request: HttpRequest) -> str:
+        """Return one word."""
+        return "buy"
+
+    def target(self, request: HttpRequest) -> str:
+        """Return the host."""
+        return request.host
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """Sell."""
+        return HttpResponse.of_json(200, {"sold": True})
+
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
+        """Sell nothing."""
+        return HttpResponse(status, headers, reason.encode())
+
+
+def the_doors(chaos: Chaos, model: ModelService, path: Path) -> None:
+    """Declare what is one's own, and check it."""
+    shop: Shop = chaos.twin(Shop())
+    service: Service = shop
+    source: WorldSource = service
+    chaos.watch(source)
+    chaos.network("store", object())
+    named: Shop = chaos.twin("shop", where="here")
+    request = HttpRequest("POST", named.base_url)
+    check_twin(model, request, changes=False)
+    check_twin(shop, request)
+    check_source(source, lambda: shop.handle(request))
+    check_fault(slow, Effect(Point("file", "write", "a"), size=3))
+    check_fault(anything)
+    check_invariant(nothing_empty, catches=world({"a": b""}), leaves_alone=(world(tables={"a.db:t": []}), HISTORY))
+
+    def write(report: Report) -> None:
+        for exploration in report["explorations"]:
+            for violation in exploration["violations"]:
+                path.write_text(f"{violation['id']} {violation['cause'] and violation['cause']['line']}")
+        raise ChaosError("no-place", "there is no place")
+
+    writer: Writer = write
+    check_writer(writer, path.read_bytes)
+
+
+HISTORY = History((), World(), World(), (), ())
