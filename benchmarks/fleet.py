@@ -56,7 +56,7 @@ class Struck(Store):
             yield
         self._count += 1  # one that waits for its lock does not count
 
-    def apart(self) -> Store:
+    def new_connection(self) -> Store:
         """Give what the thread that renews the lease uses."""
         return Store(self.path, busy_s=60)
 

@@ -12,7 +12,7 @@ which module it is, and what it is:
     Run               steps         what an act is given: ids, goal, variables, idempotency key, fencing token
     Refused           steps         raised by an act: for sure nothing happened outside
     NeedsPerson       steps         raised by an act: no further without a person
-    Companion         execution     a part that takes part in the transitions of a run, such as the outbox
+    Companion         definition    a part that takes part in the transitions of a run, such as the outbox
     Outcome           carrier       what became of a run, and what it knew last
     Status            progress      running, undoing, with a person, stuck, rolled back, completed
     Event             progress      the transitions between them
@@ -111,7 +111,7 @@ from .carrier import CheckpointDamaged, Outcome, UnfinishedRun, UnknownRun, Wron
 from .checkpoints import Checkpoint, Checkpoints, Kept, Restored
 from .contents import BucketContents, ContentLost, Contents, FolderContents
 from .dead_letters import DeadLetter, DeadLetters, UnknownLetter
-from .execution import Companion
+from .definition import Companion
 from .fencing import Fence, Fenced
 from .handover import Alerts
 from .history import Ledger

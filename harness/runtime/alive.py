@@ -26,9 +26,8 @@ import fcntl
 import os
 import struct
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from .canonical import sha256
 
@@ -41,7 +40,7 @@ _FLOCK = "hhqqi0q"
 """The layout of `struct flock`: type, whence, start, length, process."""
 
 
-class Alive:
+class Alive(AbstractContextManager["Alive"]):
     """What this process holds, and what others do, for one database; each object is a holder of its own."""
 
     def __init__(self, database: Path) -> None:
@@ -51,14 +50,8 @@ class Alive:
         self._handle: int | None = None
         self._held: set[int | str] = set()
 
-    def __enter__(self) -> Self:
-        """Hold nothing yet."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Let go of all tokens: whoever looks finds that nobody works under them."""
+    def __exit__(self, *error: object) -> None:
+        """Let go of all tokens: another process then finds that nobody works under them."""
         self.close()
 
     def close(self) -> None:

@@ -32,8 +32,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .calls import Awaited
-from .carrier import Carrier, Definition, Outcome
+from .calls import AsyncioInvoker
+from .carrier import Carrier, Outcome
+from .definition import Definition
 from .progress import Decision, Progress, Status
 from .reconcile import Difference
 
@@ -45,48 +46,48 @@ class AsyncSaga(Definition):
 
     async def run(self, goal: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Take every step, and give what the agent knows at the end; returning means that everything is done."""
-        calls = Awaited()
-        return await calls.to_its_end(Carrier(self, calls).run(goal, variables))
+        invoker = AsyncioInvoker()
+        return await invoker.to_its_end(Carrier(self, invoker).run(goal, variables))
 
     async def recover(self) -> Status | None:
         """Settle the runs that earlier processes left unfinished; None when there is none."""
-        calls = Awaited()
-        return await calls.to_its_end(Carrier(self, calls).recover())
+        invoker = AsyncioInvoker()
+        return await invoker.to_its_end(Carrier(self, invoker).recover())
 
     async def resume(self, run: str) -> Status:
         """Go on with one run that a process left, forward, whatever `after_crash` says."""
-        calls = Awaited()
-        return await calls.to_its_end(Carrier(self, calls).resume(run))
+        invoker = AsyncioInvoker()
+        return await invoker.to_its_end(Carrier(self, invoker).resume(run))
 
     async def roll_back(self, run: str) -> Status:
         """Undo one run, also one that is complete: as long as none of its steps is irreversible."""
-        calls = Awaited()
-        return await calls.to_its_end(Carrier(self, calls).roll_back(run))
+        invoker = AsyncioInvoker()
+        return await invoker.to_its_end(Carrier(self, invoker).roll_back(run))
 
     async def requeue(self, run: str) -> Status:
         """Let a stuck run be undone again: the cause of its dead letters is mended."""
-        calls = Awaited()
-        return await calls.to_its_end(Carrier(self, calls).requeue(run))
+        invoker = AsyncioInvoker()
+        return await invoker.to_its_end(Carrier(self, invoker).requeue(run))
 
     async def hand_over(self, run: str, person: str, reason: str) -> Status:
         """Give an unfinished run to a person; until it is handed back no process of the agent touches anything."""
-        calls = Awaited()
-        return await calls.to_its_end(Carrier(self, calls).hand_over(run, person, reason))
+        invoker = AsyncioInvoker()
+        return await invoker.to_its_end(Carrier(self, invoker).hand_over(run, person, reason))
 
     async def hand_back(self, run: str, decision: Decision, learned: Mapping[str, Any] | None = None) -> Status:
         """Give a run back to the agent, which carries it to the end that the person decided on."""
-        calls = Awaited()
-        return await calls.to_its_end(Carrier(self, calls).hand_back(run, decision, learned))
+        invoker = AsyncioInvoker()
+        return await invoker.to_its_end(Carrier(self, invoker).hand_back(run, decision, learned))
 
     async def differences(self, run: str) -> list[Difference]:
         """Ask the outside about every step that can look, and give those about which the run's events are wrong."""
-        calls = Awaited()
-        return await calls.to_its_end(Carrier(self, calls).differences(run))
+        invoker = AsyncioInvoker()
+        return await invoker.to_its_end(Carrier(self, invoker).differences(run))
 
     def runs(self) -> list[Progress]:
         """Give where each run of this saga is, oldest first."""
-        return Carrier(self, Awaited()).runs()
+        return Carrier(self, AsyncioInvoker()).runs()
 
     def outcome(self, run: str) -> Outcome:
         """Give what became of a run, and what it knew last: after a crash what `run` would have returned."""
-        return Carrier(self, Awaited()).outcome(run)
+        return Carrier(self, AsyncioInvoker()).outcome(run)

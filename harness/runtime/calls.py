@@ -1,8 +1,8 @@
 """How the functions of a step are called: at once, or awaited on an event loop; all else is the same for both.
 
-The parts that carry a run are written once, as coroutines. `Direct` never suspends one, so `finished` gets its result
-without any loop; `Awaited` lets an event loop go on with other things while a step waits. Nothing here is shared, by
-processes or by tasks: each call of a saga has its own.
+The parts that carry a run are written once, as coroutines. `BlockingInvoker` never suspends one, so `run_blocking` gets
+its result without any loop; `AsyncioInvoker` lets an event loop go on with other things while a step waits. Nothing
+here is shared, by processes or by tasks: each call of a saga has its own invoker.
 """
 
 from __future__ import annotations
@@ -18,24 +18,27 @@ from .steps import Run
 T = TypeVar("T")
 
 
-class Calls(Protocol):
-    """What calls the functions of steps."""
+class Invoker(Protocol):
+    """Calls the functions of steps, waits, and does what blocks, for one call of a saga."""
 
     async def act(self, work: Callable[[Run], Any], run: Run) -> Any:
-        """Take a step, unless it is wished that none is taken any more."""
+        """Take a step; a call that was cancelled takes none any more."""
 
     async def call(self, work: Callable[[Run], Any], run: Run) -> Any:
-        """Undo a step, or look at it; nothing but its end stops this."""
+        """Undo a step, or look at it, to its end; cancelling does not stop this."""
+
+    async def block(self, work: Callable[[], T]) -> T:
+        """Do work that blocks and uses no `Store`, to its end; cancelling does not stop this."""
 
     async def pause(self, seconds: float) -> None:
         """Wait before an undo is tried again."""
 
     async def wait(self, seconds: float) -> None:
-        """Wait for somebody else before anything is begun."""
+        """Wait for another process before anything is begun; cancelling ends this."""
 
 
-class Direct:
-    """Calls functions that are no coroutine functions."""
+class BlockingInvoker:
+    """Calls plain functions in the caller's thread, and blocks it."""
 
     async def act(self, work: Callable[[Run], Any], run: Run) -> Any:
         """Take a step."""
@@ -55,6 +58,10 @@ class Direct:
             raise TypeError(f"step {run.step!r} returned a {kind} and did nothing: AsyncSaga waits for those")
         return result
 
+    async def block(self, work: Callable[[], T]) -> T:
+        """Do the work in this thread."""
+        return work()
+
     async def pause(self, seconds: float) -> None:
         """Wait, and let nothing else happen in this thread."""
         time.sleep(seconds)
@@ -65,8 +72,8 @@ class Direct:
             time.sleep(seconds)
 
 
-class Awaited:
-    """Calls functions of either kind on the event loop that runs; for one call of an `AsyncSaga`."""
+class AsyncioInvoker:
+    """Calls plain and coroutine functions on the running event loop; for one call of an `AsyncSaga`."""
 
     def __init__(self) -> None:
         """Begin with nothing under way."""
@@ -84,6 +91,10 @@ class Awaited:
         """Call a function to its end."""
         result = work(run)
         return await result if inspect.isawaitable(result) else result
+
+    async def block(self, work: Callable[[], T]) -> T:
+        """Do the work in another thread, and let other tasks go on; only the end of the loop stops the wait for it."""
+        return await asyncio.to_thread(work)
 
     async def pause(self, seconds: float) -> None:
         """Wait, and let other tasks go on."""
@@ -129,10 +140,10 @@ class Awaited:
             self._acting.cancel()
 
 
-def finished(work: Coroutine[Any, Any, T]) -> T:
-    """Give the result of work that never suspends, as it is with `Direct`."""
+def run_blocking(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never suspends, as none does with a `BlockingInvoker`, and give its result."""
     try:
         work.send(None)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
-    raise AssertionError("work that was called directly suspended")
+    raise AssertionError("a coroutine suspended, and there is no event loop")

@@ -20,10 +20,12 @@ is kept there before a row points to it; a row that was never committed leaves a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from .calls import Invoker
 from .canonical import canonical, sha256
 from .contents import ContentLost, Contents
 from .store import Storage, StoreError
@@ -68,6 +70,11 @@ class Checkpoints:
         """Use the database of `store`, and `contents` for the bodies; nothing is opened or written."""
         self._store, self._contents = store, contents
 
+    @property
+    def in_contents(self) -> bool:
+        """Whether bodies are kept in contents, so that `keep` and `restored` can block for long."""
+        return self._contents is not None
+
     def keep(self, checkpoint: Checkpoint) -> Kept:
         """Keep a body in the contents, if there are any, before the transaction in which it is saved.
 
@@ -96,9 +103,20 @@ class Checkpoints:
             StoreError: One is kept in contents, and none are given.
             Exception: What the contents raise where they cannot tell whether one is damaged.
         """
-        damaged: list[int] = []
+        return self.restored(self.rows(run))
+
+    def rows(self, run: str) -> list[tuple[Any, ...]]:
+        """Read the rows of a run for `restored`, newest first; this is the part of `load` that uses the database."""
         query = "SELECT version, body, sha256 FROM checkpoints WHERE run = ? ORDER BY version DESC"
-        for version, body, checksum in self._store.read(query, run):
+        return self._store.read(query, run)
+
+    def restored(self, rows: Sequence[tuple[Any, ...]]) -> Restored:
+        """Give the newest of some rows that is whole, and say which ones are not, as `load`.
+
+        It uses the contents and no database, so it may be called in another thread than the store's.
+        """
+        damaged: list[int] = []
+        for version, body, checksum in rows:
             whole = self._from_contents(checksum) if body == IN_CONTENTS else body
             if whole is not None and sha256(whole) == checksum:
                 return Restored(Checkpoint(**json.loads(whole)), tuple(damaged))
@@ -113,3 +131,16 @@ class Checkpoints:
             return self._contents.get(digest)
         except ContentLost:
             return None
+
+
+async def keep(checkpoints: Checkpoints, memory: Checkpoint, invoker: Invoker) -> Kept:
+    """Keep what an agent knows, as `Checkpoints.keep`; contents may be far away, and block no event loop."""
+    return (
+        await invoker.block(partial(checkpoints.keep, memory)) if checkpoints.in_contents else checkpoints.keep(memory)
+    )
+
+
+async def load(checkpoints: Checkpoints, run: str, invoker: Invoker) -> Restored:
+    """Give what an agent knew last, as `Checkpoints.load`; contents may be far away, and block no event loop."""
+    restore = partial(checkpoints.restored, checkpoints.rows(run))
+    return await invoker.block(restore) if checkpoints.in_contents else restore()

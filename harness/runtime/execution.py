@@ -16,12 +16,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from .alive import Alive
-from .calls import Calls
-from .checkpoints import Checkpoint, Checkpoints
+from .calls import Invoker
+from .checkpoints import Checkpoint, Checkpoints, keep, load
 from .dead_letters import DeadLetter, DeadLetters
+from .definition import Terms
 from .journal import Journal
 from .locks import PERSON_S, Lease, LeaseLost, Leases
 from .progress import Decision, Event, Progress, Status, current
@@ -38,28 +39,15 @@ _ancestors: list[None] = []
 os.register_at_fork(after_in_child=lambda: _ancestors.append(None))
 
 
-class Companion(Protocol):
-    """A part that takes part in the transitions of a run, inside their transactions."""
-
-    def follow(self, run: str, event: Event) -> None:
-        """Do what belongs to this transition."""
-
-
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """The numbers of a saga.
+class _Known:
+    """What this process knows to be stored of its run; the thread that renews the lease reads it too.
 
-    `undo_tries` at an undo are one pass; after `undo_passes` passes, each in a process of its own or asked for by
-    `recover`, the undo is a dead letter. `act_passes` recoveries may fail at an act that must go forward; then the run
-    goes to `person`, who is also told of one that is stuck.
+    It is replaced as a whole: that thread sees no lease beside the progress of another moment.
     """
 
-    lease_s: float = 300.0
-    undo_tries: int = 3
-    undo_passes: int = 3
-    act_passes: int = 10
-    companions: tuple[Companion, ...] = ()
-    person: str = "operator"
+    progress: Progress
+    lease: Lease
 
 
 class Execution:
@@ -74,21 +62,29 @@ class Execution:
         lease: Lease,
         alive: Alive,
         memory: Checkpoint,
-        calls: Calls,
-        terms: Terms = Terms(),
+        invoker: Invoker,
+        terms: Terms,
     ) -> None:
         """Carry a run from where it stands, under a lease that `alive` holds; nothing is written."""
         self._store, self._checkpoints = store, checkpoints
         self._steps = {step.name: step for step in steps}
         self._order = [step.name for step in steps]
-        self._lease, self._alive = lease, alive
+        self._known, self._alive = _Known(progress, lease), alive
         self._memory = memory
-        self._calls = calls
+        self._invoker = invoker
         self._forks = len(_ancestors)
         self._terms = terms
         self._attempting = ("", "")
         self._refused = False
-        self.progress = progress
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands."""
+        return self._known.progress
+
+    @property
+    def _lease(self) -> Lease:
+        return self._known.lease
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -98,7 +94,8 @@ class Execution:
     @property
     def renewable(self) -> Lease | None:
         """The lease as long as there is work to do; that of a run that waits for a person needs no renewal."""
-        return self._lease if self.progress.status.ours else None
+        known = self._known  # read once: this is asked by the thread that renews
+        return known.lease if known.progress.status.ours else None
 
     @property
     def is_in_child(self) -> bool:
@@ -128,8 +125,8 @@ class Execution:
         step, found = self._step, await self.look(self._step.name)
         if found is None and step.undo and not step.repeatable:
             self._check()
-            await self._calls.call(step.undo, self._view(step.name))
-            self._record(Event.RETAKEN, step.name)
+            await self._invoker.call(step.undo, self._view(step.name))
+            await self._record(Event.RETAKEN, step.name)
         if found is None or found.reality is Reality.ABSENT:
             return await self.forward()
         if found.reality is Reality.FOREIGN:
@@ -143,7 +140,7 @@ class Execution:
             problem = await self._try_undo(name)
             if problem is not None:
                 raise problem
-            self._record(Event.REWOUND, name)
+            await self._record(Event.REWOUND, name)
 
     async def back(self, reason: str) -> None:
         """Undo what may have happened, last step first, and end the run; started again it goes on where it stopped.
@@ -156,21 +153,21 @@ class Execution:
             Exception: What the undo raised; the run stays unfinished.
         """
         if self.progress.status in (Status.RUNNING, Status.COMPLETED):
-            self._record(Event.ABANDONED, reason=reason)
+            await self._record(Event.ABANDONED, reason=reason)
         for name in reversed(self.progress.entered):
             problem = None if self._given_up(name) else await self._try_undo(name)
             if problem is not None and is_refused_key(problem):
                 raise problem
             if problem is not None:
-                self._record(Event.UNDO_FAILED, name, error=type(problem).__name__)
+                await self._record(Event.UNDO_FAILED, name, error=type(problem).__name__)
                 if not self._given_up(name):
                     raise problem
             elif not self._given_up(name):
-                self._record(Event.UNDONE, name)
+                await self._record(Event.UNDONE, name)
         if self.progress.entered:
-            self._give_up()
+            await self._give_up()
         else:
-            self._record(Event.ROLLED_BACK)
+            await self._record(Event.ROLLED_BACK)
 
     async def settle(self, error: BaseException) -> Status:
         """Bring a run that an error stopped to an end, as a new process would: by what is stored, not by what we think.
@@ -182,7 +179,7 @@ class Execution:
             LeaseLost: Another process has it in hand.
             BaseException: The cause lasts. The run stays unfinished, and keeps its lease, until recovery settles it.
         """
-        self._read_again()
+        await self._read_again()
         self._refused = isinstance(error, Refused)
         if self.only_forward and not self.progress.status.final:
             if not isinstance(error, Exception):
@@ -194,15 +191,15 @@ class Execution:
                 error.add_note(f"run {self.progress.run} is stuck: not all of it could be undone; see its dead letters")
         return self.progress.status
 
-    def hand_over(self, person: str, reason: str) -> None:
+    async def hand_over(self, person: str, reason: str) -> None:
         """Give the run to a person; from this transition on the agent touches nothing."""
-        self._read_again()
-        self._record(Event.HANDED_OVER, person=person, reason=reason)
+        await self._read_again()
+        await self._record(Event.HANDED_OVER, person=person, reason=reason)
 
-    def hand_back(self, decision: Decision, learned: Mapping[str, Any]) -> None:
+    async def hand_back(self, decision: Decision, learned: Mapping[str, Any]) -> None:
         """Take the run back from a person, with what they decided and what the agent has to know now."""
         memory = self._remembering(self.progress.entered[-1], learned)
-        self._record(Event.HANDED_BACK, memory=memory if learned else None, decision=decision)
+        await self._record(Event.HANDED_BACK, memory=memory if learned else None, decision=decision)
         self._memory = memory
 
     async def irreversibly_done(self) -> bool:
@@ -213,7 +210,7 @@ class Execution:
         found = await self.look(entered) if self._steps[entered].irreversible else None
         return found is not None and found.reality is Reality.PRESENT
 
-    def fail(self, error: Exception) -> bool:
+    async def fail(self, error: Exception) -> bool:
         """Count a recovery that had to go forward and could not; after the last one the run goes to a person.
 
         One that a revoked key stopped does not count.
@@ -223,19 +220,19 @@ class Execution:
         """
         if is_refused_key(error):
             return False
-        self._read_again()
+        await self._read_again()
         step = self.progress.entered[-1]
-        self._record(Event.ACT_FAILED, step, error=type(error).__name__)
+        await self._record(Event.ACT_FAILED, step, error=type(error).__name__)
         if not self._given_up(step, self._terms.act_passes):
             return False
-        self.hand_over(
+        await self.hand_over(
             self._terms.person, f"{step} must be done and failed {self._terms.act_passes} times: {type(error).__name__}"
         )
         return True
 
-    def requeue(self) -> None:
+    async def requeue(self) -> None:
         """Let a stuck run be undone again, its dead letters with it."""
-        self._record(Event.REQUEUED)
+        await self._record(Event.REQUEUED)
 
     @property
     def _step(self) -> Step:
@@ -261,7 +258,7 @@ class Execution:
         """Take the step that is entered, and give what it learned."""
         self._check()
         step = self._step
-        return learned_by(step.name, await self._calls.act(step.act, self._view(step.name)))
+        return learned_by(step.name, await self._invoker.act(step.act, self._view(step.name)))
 
     async def look(self, name: str, *, held: bool = True) -> Found | None:
         """Ask the outside whether a step happened; None where the step cannot.
@@ -272,32 +269,34 @@ class Execution:
         if look and held:
             self._check()
         elif look:
-            return found_by(name, await self._calls.call(look, replace(self._view(name), check=lambda: None)))
-        return found_by(name, await self._calls.call(look, self._view(name))) if look else None
+            return found_by(name, await self._invoker.call(look, replace(self._view(name), check=lambda: None)))
+        return found_by(name, await self._invoker.call(look, self._view(name))) if look else None
 
-    def _give_up(self) -> None:
-        """Leave the run stuck, its lock with it, and let a person know."""
-        left = ", ".join(self.progress.entered)
+    async def _give_up(self) -> None:
+        """Leave the run stuck, its lock with it, and let a person know which undo failed with which error."""
+        letters = [each for each in DeadLetters(self._store).all() if each.run == self.progress.run]
+        errors = {letter.step: letter.reason for letter in letters if letter.kind == "undo"}
+        left = ", ".join(f"{name} ({errors[name]})" for name in self.progress.entered)
         reason = f"{left} could not be undone, and the lock {self._lease.name!r} is kept"
-        self._record(Event.GAVE_UP, person=self._terms.person, reason=reason)
+        await self._record(Event.GAVE_UP, person=self._terms.person, reason=reason)
         _log.error("run %s is stuck: %s; requeue or dismiss its dead letters", self.progress.run, reason)
 
     async def _finish(self, learned: Mapping[str, Any]) -> None:
         """Take up what the entered step learned, and go on from the one after it."""
         while following := self._order[self._order.index(self.progress.entered[-1]) + 1 :][:1]:
             memory = self._remembering(following[0], learned)
-            self._record(Event.ENTERED, following[0], memory if learned else None)
+            await self._record(Event.ENTERED, following[0], memory if learned else None)
             self._memory = memory
             learned = await self._act()
         self._memory = self._remembering(self.progress.entered[-1], learned)
-        self._record(Event.COMPLETED, memory=self._memory if learned else None)
+        await self._record(Event.COMPLETED, memory=self._memory if learned else None)
 
     async def _try_undo(self, name: str) -> Exception | None:
         """Undo one step, in some tries, or in one where no other call will work; give what the last one raised."""
         undo, problem = self._steps[name].undo, None
         for number in range(self._terms.undo_tries if undo else 0):
             if number:
-                await self._calls.pause(FIRST_PAUSE_S * 2 ** (number - 1))
+                await self._invoker.pause(FIRST_PAUSE_S * 2 ** (number - 1))
             try:
                 await self._undo_what_is_there(name, undo)
                 return None
@@ -305,9 +304,17 @@ class Execution:
                 raise
             except Exception as error:
                 problem = error
+                self._tell_of_undo(name, error)
                 if classify(error) is Verdict.STOP:
                     break
         return problem
+
+    def _tell_of_undo(self, name: str, error: Exception) -> None:
+        """Log that an undo failed; the text of its error, which may hold secrets, only where DEBUG is asked for."""
+        details = error if _log.isEnabledFor(logging.DEBUG) else None
+        _log.warning(
+            "run %s: the undo of %s failed: %s", self.progress.run, name, type(error).__name__, exc_info=details
+        )
 
     async def _undo_what_is_there(self, name: str, undo: Undo | None) -> None:
         found = await self.look(name)
@@ -317,7 +324,7 @@ class Execution:
             )
         if undo is not None and (found is None or found.reality is Reality.PRESENT):
             self._check()
-            await self._calls.call(undo, self._view(name))
+            await self._invoker.call(undo, self._view(name))
 
     def _given_up(self, name: str, passes: int = 0) -> bool:
         return self.progress.failed.count(name) >= (passes or self._terms.undo_passes)
@@ -325,11 +332,11 @@ class Execution:
     def _remembering(self, position: str, learned: Mapping[str, Any]) -> Checkpoint:
         return Checkpoint(self._memory.goal, position, {**self._memory.variables, **learned})
 
-    def _record(self, event: Event, step: str = "", memory: Checkpoint | None = None, **detail: str) -> None:
+    async def _record(self, event: Event, step: str = "", memory: Checkpoint | None = None, **detail: str) -> None:
         """Make one transition: the event, a changed memory, and at the end of the run its lease, all or nothing."""
         self._attempting = (event, step)
         journal, leases = Journal(self._store), Leases(self._store)
-        kept = self._checkpoints.keep(memory) if memory is not None else None
+        kept = await keep(self._checkpoints, memory, self._invoker) if memory is not None else None
         with self._store.transaction():
             self._check()
             self._refuse_unknown(current(journal, self.progress.run), self.progress.seq)
@@ -341,7 +348,7 @@ class Execution:
             for companion in self._terms.companions:
                 companion.follow(progress.run, event)
             lease = self._leased(leases, progress, event)
-        self.progress, self._lease = progress, lease
+        self._known = _Known(progress, lease)
 
     def _leased(self, leases: Leases, progress: Progress, event: Event) -> Lease:
         """Release the lease with the end of the run, pass it on with its owner, keep it while there is work."""
@@ -363,14 +370,15 @@ class Execution:
         if event is Event.REQUEUED:
             letters.remove_run(progress.run, "undo")
 
-    def _read_again(self) -> None:
+    async def _read_again(self) -> None:
         """Learn where the run stands after an error, which may have come from a commit that did happen."""
         stored = current(Journal(self._store), self.progress.run)
         if stored.last != self._attempting:
             self._refuse_unknown(stored, self.progress.seq)
-        self.progress = stored
+        self._known = replace(self._known, progress=stored)
         if not stored.status.final:
-            self._memory = self._checkpoints.load(stored.run).checkpoint or self._memory
+            restored = await load(self._checkpoints, stored.run, self._invoker)
+            self._memory = restored.checkpoint or self._memory
 
     def _refuse_unknown(self, stored: Progress, known: int) -> None:
         if stored.seq != known:

@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .journal import Entry, Journal
+from .journal import START, Entry, Journal, JournalBroken
 from .store import Storage
 
 ROLLED_BACK_TO = "rolled_back_to"
@@ -49,6 +49,7 @@ class Ledger:
         """
         self._store, self._fold, self._initial = store, fold, initial
         self.name = name
+        self._link, self._verified = START, list[Entry]()  # the last event that was verified, and ours up to it
 
     @property
     def version(self) -> int:
@@ -78,12 +79,13 @@ class Ledger:
     def state(self, at: int | None = None) -> Any:
         """Replay the events up to a version, the newest if None.
 
+        The journal is verified behind the last event that this object verified before; `Journal.verify` follows all.
+
         Raises:
             JournalBroken: Somebody changed the journal; no state is told on its word.
             UnknownPoint: There is no such version.
         """
-        Journal(self._store).refuse_broken()
-        events = self._events()
+        events = self._verified_events()
         at = len(events) if at is None else at
         if not 0 <= at <= len(events):
             raise UnknownPoint(f"{self.name!r} has versions 0 to {len(events)}, not {at}")
@@ -98,6 +100,18 @@ class Ledger:
     def _append(self, event: str, detail: Mapping[str, Any]) -> int:
         Journal(self._store).append(self.name, event, **detail)
         return self.version
+
+    def _verified_events(self) -> list[Entry]:
+        """Give the events once the journal is verified; those that were verified before must be as they were then."""
+        journal = Journal(self._store)
+        if not journal.has(self._link):
+            self._link, self._verified = START, []
+        link = journal.refuse_broken_after(self._link)
+        events = list(journal.entries(self.name, before=link.seq + 1))
+        if events[: len(self._verified)] != self._verified:
+            raise JournalBroken(f"{self._store.path}: an event of {self.name!r} is not as it was when it was verified")
+        self._link, self._verified = link, events
+        return events
 
     def _events(self) -> list[Entry]:
         return list(Journal(self._store).entries(self.name))

@@ -27,7 +27,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from .canonical import canonical, sha256
 from .store import Storage
@@ -36,6 +36,20 @@ GENESIS = "0" * 64
 """What stands in the place of the hash before the first entry."""
 FORGOTTEN = "forgotten"
 """The event of a row that stands for entries that were forgotten: its own, and all back to the one it names."""
+
+
+_ROWS = "SELECT seq, run, event, detail, at, hash FROM journal WHERE seq >= {} ORDER BY seq"
+
+
+class Link(NamedTuple):
+    """One event of the chain, by its number and its hash, which covers every event before it."""
+
+    seq: int
+    hash: str
+
+
+START = Link(0, GENESIS)
+"""What is ahead of the first event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +133,28 @@ class Journal:
             since: Runs; the chain is followed from the first event of any of them. From the start if not given. One
                 that is forgotten, by any process at any moment, has none.
         """
-        before, expected, rows = self._since(since)
-        for seq, run, event, detail, at, stored in rows:
-            try:
-                entry = Entry(seq, run, event, json.loads(detail), at)
-            except ValueError:
-                return Break(seq, f"event {seq} ({event}) of run {run} is not JSON")
-            start = _start(seq, detail) if event == FORGOTTEN else seq
-            if start is None:
-                return Break(seq, f"event {seq} stands for forgotten ones, and does not say from which on")
-            if start != expected:
-                return Break(expected, f"event {expected} is missing")
-            if event != FORGOTTEN and entry.linked(before) != stored:
-                return Break(seq, f"event {seq} ({event}) of run {run} does not match its hash")
-            before, expected = stored, seq + 1
-        return None
+        return _first_break(*self._since(since))
+
+    def refuse_broken_after(self, known: Link) -> Link:
+        """Make sure that every event behind a link that was verified is as it was written; give the last link.
+
+        Where `known` is no longer in the journal, every event is verified: its transaction was taken back, or it and
+        the one after it are forgotten.
+
+        Raises:
+            JournalBroken: An event is not as it was written; it is named.
+        """
+        rows = self._store.read(_ROWS.format("?"), known.seq)
+        if known != START:
+            if not rows or Link(rows[0][0], rows[0][-1]) != known:
+                return self.refuse_broken_after(START)
+            rows = rows[1:]
+        self._refuse(_first_break(known.hash, known.seq + 1, rows))
+        return Link(rows[-1][0], rows[-1][-1]) if rows else known
+
+    def has(self, link: Link) -> bool:
+        """Return whether a link is in the journal still."""
+        return link == START or bool(self._store.read("SELECT 1 FROM journal WHERE seq = ? AND hash = ?", *link))
 
     def refuse_broken(self, since: Iterable[str] | None = None) -> None:
         """Make sure that every event is as it was written, as `verify`.
@@ -141,7 +162,9 @@ class Journal:
         Raises:
             JournalBroken: One is not; it is named.
         """
-        broken = self.verify(since)
+        self._refuse(self.verify(since))
+
+    def _refuse(self, broken: Break | None) -> None:
         if broken is not None:
             raise JournalBroken(f"{self._store.path}: {broken.reason}; the events before it are sound")
 
@@ -170,16 +193,33 @@ class Journal:
 
         They are read by one statement, which sees one state of the journal: a run may be forgotten at any moment.
         """
-        query = "SELECT seq, run, event, detail, at, hash FROM journal WHERE seq >= {} ORDER BY seq"
         if since is None:
-            return GENESIS, 1, self._store.read(query.format(1))
+            return GENESIS, 1, self._store.read(_ROWS.format(1))
         runs = list(since)
         first = f"SELECT min(+seq) FROM journal WHERE run IN ({', '.join('?' * len(runs))}) AND event != ?"
-        rows = self._store.read(query.format(f"({first}) - 1"), *runs, FORGOTTEN)
+        rows = self._store.read(_ROWS.format(f"({first}) - 1"), *runs, FORGOTTEN)
         before = GENESIS
         if rows and (rows[0][1] not in runs or rows[0][2] == FORGOTTEN):
             before = rows.pop(0)[-1]
         return before, rows[0][0] if rows else 1, rows
+
+
+def _first_break(before: str, expected: int, rows: Iterable[tuple[Any, ...]]) -> Break | None:
+    """Follow the chain through rows; `before` is the hash ahead of them, `expected` the number of the first event."""
+    for seq, run, event, detail, at, stored in rows:
+        try:
+            entry = Entry(seq, run, event, json.loads(detail), at)
+        except ValueError:
+            return Break(seq, f"event {seq} ({event}) of run {run} is not JSON")
+        start = _start(seq, detail) if event == FORGOTTEN else seq
+        if start is None:
+            return Break(seq, f"event {seq} stands for forgotten ones, and does not say from which on")
+        if start != expected:
+            return Break(expected, f"event {expected} is missing")
+        if event != FORGOTTEN and entry.linked(before) != stored:
+            return Break(seq, f"event {seq} ({event}) of run {run} does not match its hash")
+        before, expected = stored, seq + 1
+    return None
 
 
 def _start(seq: int, detail: str) -> int | None:

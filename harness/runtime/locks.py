@@ -37,8 +37,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -186,13 +186,13 @@ def is_abandoned(lease: Lease, alive: Alive) -> bool:
     return lease.expires_at <= time.time() or alive.is_held(lease.token) is False
 
 
-async def patiently(
+async def take_when_free(
     store: Storage, take: Callable[[], T], patience_s: float, pause: Callable[[float], Awaitable[None]]
 ) -> T:
-    """Do something that takes a lease in a transaction, waiting by `pause` as long as somebody else holds it.
+    """Call `take`, which takes a lease, in a transaction; wait and try again as long as another process holds it.
 
     Raises:
-        LeaseHeld: Somebody held it for longer than `patience_s` seconds.
+        LeaseHeld: Another process held it for longer than `patience_s` seconds.
     """
     until, pause_s = time.time() + patience_s, FIRST_PAUSE_S
     for looks in count():
@@ -210,37 +210,67 @@ async def patiently(
     raise AssertionError("count() never ends")
 
 
-@contextmanager
-def renewing(store: Storage, lease: Callable[[], Lease | None], lasts_s: float) -> Iterator[None]:
+@asynccontextmanager
+async def renewing(
+    store: Storage,
+    lease: Callable[[], Lease | None],
+    lasts_s: float,
+    block: Callable[[Callable[[], None]], Awaitable[None]],
+) -> AsyncIterator[None]:
     """Renew a lease in a thread of its own while the block works, however long one step of it takes.
 
     Args:
         store: Its database, of which the thread opens a connection of its own when it first renews.
         lease: Gives the lease as it is by then, None where there is nothing to renew. When it is lost the thread ends;
-            who acts finds out by `check`.
+            the thread that acts finds out by `check`.
         lasts_s: How long it lasts without being renewed, in seconds.
+        block: Does what blocks: it waits for a renewal that is under way when the block ends.
     """
-    ended = threading.Event()
-
-    def beat() -> None:
-        with store.apart() as own:
-            while not ended.wait(lasts_s / BEATS):
-                held = lease()
-                if held is None:
-                    continue
-                try:
-                    with own.transaction():
-                        Leases(own).renew(held, lasts_s)
-                except LeaseLost:
-                    if held == lease():  # else it was passed on meanwhile, by the thread that acts
-                        return
-                except Exception as error:  # the next beat tries again, and the end of the lease is what counts
-                    _log.warning("the lease of run %s could not be renewed: %s", held.holder, type(error).__name__)
-
-    thread = threading.Thread(target=beat, name="rollproof-renews-lease", daemon=True)
+    thread = _Renewing(store, lease, lasts_s)
     thread.start()
     try:
         yield
     finally:
-        ended.set()
-        thread.join()
+        thread.ended.set()
+        if thread.busy:  # it may wait for another process that writes, for as long as the store does
+            await block(thread.join)
+        else:
+            thread.join()
+
+
+class _Renewing(threading.Thread):
+    """Renews a lease until `ended` is set, or the lease is lost.
+
+    `busy` says that a renewal is under way. It is set before `ended` is looked at: a thread that set `ended` and then
+    finds it false knows that none begins any more.
+    """
+
+    def __init__(self, store: Storage, lease: Callable[[], Lease | None], lasts_s: float) -> None:
+        """Take what `renewing` was given; nothing is opened."""
+        super().__init__(name="rollproof-renews-lease", daemon=True)
+        self._store, self._lease, self._lasts_s = store, lease, lasts_s
+        self.ended, self.busy = threading.Event(), False
+
+    def run(self) -> None:
+        """Renew the lease `BEATS` times within its length."""
+        with self._store.new_connection() as own:
+            while not self.ended.wait(self._lasts_s / BEATS):
+                self.busy = True
+                is_over = self.ended.is_set() or self._is_lost(own)
+                self.busy = False
+                if is_over:
+                    return
+
+    def _is_lost(self, own: Storage) -> bool:
+        """Renew the lease once; true where it is lost."""
+        held = self._lease()
+        if held is None:
+            return False
+        try:
+            with own.transaction():
+                Leases(own).renew(held, self._lasts_s)
+        except LeaseLost:
+            return held == self._lease()  # else it was passed on meanwhile, by the thread that acts
+        except Exception as error:  # the next beat tries again, and the end of the lease is what counts
+            _log.warning("the lease of run %s could not be renewed: %s", held.holder, type(error).__name__)
+        return False

@@ -39,8 +39,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .journal import Entry, Journal
-from .locks import Leases
-from .store import Storage
+from .locks import Lease
 
 
 class Event(StrEnum):
@@ -215,7 +214,7 @@ def current(journal: Journal, run: str) -> Progress:
     return progress_of(run, journal.entries(run))
 
 
-def unfinished(store: Storage) -> list[Progress]:
-    """Give the runs that an agent has to settle, of any saga, in the order in which somebody last took them up."""
-    runs = [current(Journal(store), lease.holder) for lease in Leases(store).all()]
+def unfinished(journal: Journal, leases: Iterable[Lease]) -> list[Progress]:
+    """Give the runs of some leases that an agent has to settle, of any saga, in the order of the leases."""
+    runs = [current(journal, lease.holder) for lease in leases]
     return [run for run in runs if run.status.ours and run.seq]

@@ -35,7 +35,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .calls import Direct, finished
+from .calls import BlockingInvoker, run_blocking
 from .canonical import sha256
 from .files import AnyPath
 from .saga import Saga
@@ -59,7 +59,7 @@ class Finding:
         return f"{self.kind:12} error {self.when} {self.step}" + (f": {self.detail}" if self.detail else "")
 
 
-class Struck(Exception):
+class InjectedError(Exception):
     """The error that a rehearsal raises where it strikes."""
 
 
@@ -200,10 +200,10 @@ class _Trial:
         """Run up to the place, fail there, roll back, and undo everything once more; give what raised, if anything."""
         undos = {step.name: step.undo for step in steps}
         with Store(self.copy.parent / "rehearsal.db") as store:
-            saga = Saga(store, "rehearsal", [self._struck(step) for step in steps], undo_tries=1)
+            saga = Saga(store, "rehearsal", [self._failing(step) for step in steps], undo_tries=1)
             try:
                 saga.run(goal, variables)
-            except Struck:
+            except InjectedError:
                 others = [run for run in reversed(self.acted) if run.step != self.name]
                 return _again([(run, undo) for run in others if (undo := undos[run.step])])
             except Exception as error:
@@ -230,7 +230,7 @@ class _Trial:
             return Finding(self.name, self.when, "wrong", ", ".join(differing))
         return Finding(self.name, self.when, "right")
 
-    def _struck(self, step: Step) -> Step:
+    def _failing(self, step: Step) -> Step:
         """Give a step that fails where it is struck, and whose undo is looked at; without one it passes for reading."""
         here = step.name == self.name
 
@@ -239,13 +239,13 @@ class _Trial:
                 self.before = described(self.copy)
                 self.reached = self.when == "before"
             if self.reached:
-                raise Struck
+                raise InjectedError
             learned = step.act(run)
             self.acted.append(run)
             if here:
                 self.changed = self.left = _differing(self.before, described(self.copy))
                 self.reached = True
-                raise Struck
+                raise InjectedError
             return learned
 
         def undo(run: Run) -> None:
@@ -271,7 +271,7 @@ def _again(undos: Sequence[tuple[Run, Undo]]) -> str:
     """Undo what is undone already, which must be fine."""
     for run, undo in undos:
         try:
-            finished(Direct().call(undo, run))
+            run_blocking(BlockingInvoker().call(undo, run))
         except Exception as error:
             return f"repeating the undo of {run.step}: {type(error).__name__}: {error}"
     return ""

@@ -35,8 +35,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .calls import Direct, finished
-from .carrier import Carrier, Definition, Outcome
+from .calls import BlockingInvoker, run_blocking
+from .carrier import Carrier, Outcome
+from .definition import Definition
 from .progress import Decision, Progress, Status
 from .reconcile import Difference
 
@@ -56,7 +57,7 @@ class Saga(Definition):
             BaseException: What went wrong; all is undone, unless a second error says why it could not be, which is for
                 `recover` to mend then.
         """
-        return finished(self._carrier.run(goal, variables))
+        return run_blocking(self._carrier.run(goal, variables))
 
     def recover(self) -> Status | None:
         """Settle the runs that earlier processes left unfinished; None when there is none.
@@ -75,11 +76,11 @@ class Saga(Definition):
             LeaseHeld: Another process is still working on one.
             Exception: What an undo raised; call again. After `undo_passes` of that it is given up, the run is `STUCK`.
         """
-        return finished(self._carrier.recover())
+        return run_blocking(self._carrier.recover())
 
     def resume(self, run: str) -> Status:
         """Go on with one run that a process left, forward, whatever `after_crash` says."""
-        return finished(self._carrier.resume(run))
+        return run_blocking(self._carrier.resume(run))
 
     def roll_back(self, run: str) -> Status:
         """Undo one run, also one that is complete: as long as none of its steps is irreversible.
@@ -87,18 +88,18 @@ class Saga(Definition):
         Raises:
             WrongState: It is past the point of no return, or there is nothing to undo.
         """
-        return finished(self._carrier.roll_back(run))
+        return run_blocking(self._carrier.roll_back(run))
 
     def requeue(self, run: str) -> Status:
         """Let a stuck run be undone again: the cause of its dead letters is mended."""
-        return finished(self._carrier.requeue(run))
+        return run_blocking(self._carrier.requeue(run))
 
     def hand_over(self, run: str, person: str, reason: str) -> Status:
         """Give an unfinished run to a person; until it is handed back no process of the agent touches anything.
 
         It is taken from a process that works on it, too, whose next act or transition is refused.
         """
-        return finished(self._carrier.hand_over(run, person, reason))
+        return run_blocking(self._carrier.hand_over(run, person, reason))
 
     def hand_back(self, run: str, decision: Decision, learned: Mapping[str, Any] | None = None) -> Status:
         """Give a run back to the agent, which carries it to the end that the person decided on.
@@ -112,11 +113,11 @@ class Saga(Definition):
             WrongState: It cannot be rolled back, since an irreversible step before the one that asked was taken, or
                 the one that asked looked and was.
         """
-        return finished(self._carrier.hand_back(run, decision, learned))
+        return run_blocking(self._carrier.hand_back(run, decision, learned))
 
     def differences(self, run: str) -> list[Difference]:
         """Ask the outside about every step that can look, and give those about which the run's events are wrong."""
-        return finished(self._carrier.differences(run))
+        return run_blocking(self._carrier.differences(run))
 
     def runs(self) -> list[Progress]:
         """Give where each run of this saga is, oldest first; the ids of those that are not final are for `recover`.
@@ -137,4 +138,4 @@ class Saga(Definition):
 
     @property
     def _carrier(self) -> Carrier:
-        return Carrier(self, Direct())
+        return Carrier(self, BlockingInvoker())

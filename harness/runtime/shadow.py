@@ -26,11 +26,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .calls import finished
+from .calls import run_blocking
 from .canonical import canonical, sha256
 from .carrier import settle_all
-from .execution import Companion
+from .definition import Companion
 from .journal import Journal
+from .locks import Leases
 from .plan import Action, Plan, Tool, refuse_wrong_tools
 from .progress import Event, Status, unfinished
 from .saga import Saga
@@ -147,12 +148,16 @@ class PlannedAgent:
 
     def recover(self) -> Status | None:
         """Settle what an earlier process left unfinished, as `Saga.recover`; one that cannot be keeps up no other."""
-        plans = [run.saga for run in unfinished(self._store) if run.saga.startswith(PREFIX)]
+        plans = [
+            run.saga
+            for run in unfinished(Journal(self._store), Leases(self._store).all())
+            if run.saga.startswith(PREFIX)
+        ]
 
         async def settle(plan: str) -> Status | None:
             return self.saga(plan.removeprefix(PREFIX)).recover()
 
-        return finished(settle_all(settle, plans))
+        return run_blocking(settle_all(settle, plans))
 
     def saga(self, digest: str) -> Saga:
         """Give the saga of a plan, for what is done by hand: rolling back, handing over."""

@@ -28,8 +28,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from .files import AnyPath
 
@@ -84,7 +83,7 @@ class Storage(Protocol):
     def read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Read rows; a table that was never written has none."""
 
-    def apart(self) -> AbstractContextManager[Storage]:
+    def new_connection(self) -> AbstractContextManager[Storage]:
         """Give another connection to the same database, for another thread; it is closed with the block."""
 
 
@@ -92,7 +91,7 @@ class StoreError(Exception):
     """The database cannot be used as it is, or was used in a way that could lose something."""
 
 
-class Store:
+class Store(AbstractContextManager["Store"]):
     """The database of one agent, opened when it is first needed and closed at the end of the `with` block."""
 
     def __init__(self, path: AnyPath, *, busy_s: float = 5.0) -> None:
@@ -107,13 +106,7 @@ class Store:
         self._busy_s = busy_s
         self._connection: sqlite3.Connection | None = None
 
-    def __enter__(self) -> Self:
-        """Open nothing yet."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the connection, which discards a transaction that is still open."""
         self.close()
 
@@ -123,7 +116,7 @@ class Store:
         if connection is not None:
             connection.close()
 
-    def apart(self) -> Store:
+    def new_connection(self) -> Store:
         """Give another connection to the same database, for another thread."""
         return Store(self.path, busy_s=self._busy_s)
 
@@ -204,7 +197,7 @@ class Store:
             raise
         except sqlite3.ProgrammingError as error:
             raise StoreError(
-                f"a Store belongs to the thread that opened it; another takes store.apart() ({error})"
+                f"a Store belongs to the thread that opened it; another takes store.new_connection() ({error})"
             ) from error
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{self.path} is no SQLite database ({error}); was another file meant?") from error

@@ -44,7 +44,7 @@ class Struck(Store):
             if here and self.after:
                 self._strike()
 
-    def apart(self) -> Store:
+    def new_connection(self) -> Store:
         """Give what the thread that renews the lease uses."""
         return Renewing(self.path)
 

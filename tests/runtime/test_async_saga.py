@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import pytest
 from mutation import mutated
 from processes import DONE, ended, started
 from rollproof.runtime import AsyncSaga, Decision, Found, Leases, NeedsPerson, Reality, Run, Saga, Status, Step, Store
+from rollproof.runtime.calls import AsyncioInvoker
+from rollproof.runtime.canonical import sha256
 from rollproof.runtime.journal import Journal
+from rollproof.runtime.locks import Lease, renewing
 from rollproof.runtime.progress import all_runs
 
 
@@ -221,20 +226,119 @@ def test_a_saga_that_is_not_asynchronous_awaits_nothing(store: Store) -> None:
     assert status(store) is Status.ROLLED_BACK
 
 
-MUTANTS: list[tuple[str, str, Callable[[Store], None]]] = [
-    ("            self._acting.cancel()\n", "            pass\n",
+class SlowContents:
+    """Contents that somebody else lets go on, as a bucket's service does."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.entered, self.goes_on = threading.Event(), threading.Event()
+
+    def put(self, content: bytes) -> str:
+        """Keep a content, once somebody lets it."""
+        if self.kept:  # the first is what the run begins with
+            self.entered.set()
+            assert self.goes_on.wait(60)
+        digest = sha256(content)
+        self.kept[digest] = content
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """Give a content."""
+        return self.kept[digest]
+
+
+def test_other_tasks_go_on_while_a_checkpoint_is_kept(store: Store) -> None:
+    """A bucket takes long: meanwhile the loop does what else there is, here what the bucket waits for."""
+
+    async def story() -> dict[str, Any]:
+        outside, contents = Outside(), SlowContents()
+        steps = [Step(name, outside.act, undo=outside.undo) for name in ("a", "b")]
+        run = asyncio.create_task(AsyncSaga(store, "s", steps, contents=contents).run("goal", {}))
+        await asyncio.to_thread(contents.entered.wait, 60)
+        contents.goes_on.set()
+        return await run
+
+    assert asyncio.run(story()) == {"a": 1, "b": 2}
+
+
+def test_cancelling_while_a_checkpoint_is_kept_undoes_what_was_done(store: Store) -> None:
+    """What is being kept is kept to its end; then no other step begins, and all is undone."""
+
+    async def story() -> None:
+        outside, contents = Outside(), SlowContents()
+        steps = [Step(name, outside.act, undo=outside.undo) for name in ("a", "b")]
+        task = asyncio.create_task(AsyncSaga(store, "s", steps, contents=contents).run("goal", {}))
+        await asyncio.to_thread(contents.entered.wait, 60)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+        contents.goes_on.set()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert outside.said == ["undone a"]
+        assert outside.there == []
+        assert status(store) is Status.ROLLED_BACK
+
+    asyncio.run(story())
+
+
+class WaitingStore(Store):
+    """A store whose second connection waits in its transaction, as for another process that writes."""
+
+    entered, goes_on = threading.Event(), threading.Event()
+
+    def new_connection(self) -> Store:
+        """Give the connection that waits."""
+        return Waiting(self.path)
+
+
+class Waiting(Store):
+    """Its second connection."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Wait, once somebody knows that it does."""
+        WaitingStore.entered.set()
+        assert WaitingStore.goes_on.wait(60)
+        with super().transaction():
+            yield
+
+
+def test_other_tasks_go_on_while_a_renewal_comes_to_its_end(tmp_path: Path) -> None:
+    """A run ends while its lease is being renewed behind a process that writes: the loop is not held by that."""
+    WaitingStore.entered.clear()
+    WaitingStore.goes_on.clear()
+
+    async def story() -> None:
+        lease = Lease("drive", "run-1", 1, 0.0)
+        with WaitingStore(tmp_path / "agent.db") as waiting:
+            async with renewing(waiting, lambda: lease, 0.003, AsyncioInvoker().block):
+                await asyncio.to_thread(WaitingStore.entered.wait, 60)
+                asyncio.get_running_loop().call_soon(WaitingStore.goes_on.set)
+
+    asyncio.run(story())
+
+
+MUTANTS: list[tuple[str, str, str, Callable[[Store], None]]] = [
+    ("checkpoints", "await invoker.block(partial(checkpoints.keep, memory))", "checkpoints.keep(memory)",
+     test_other_tasks_go_on_while_a_checkpoint_is_kept),
+    ("locks", "await block(thread.join)", "thread.join()",
+     lambda store: test_other_tasks_go_on_while_a_renewal_comes_to_its_end(store.path.parent)),
+    ("calls", "            self._acting.cancel()\n", "            pass\n",
      lambda store: test_cancelling_undoes_and_is_not_stopped_by_cancelling_again(store, 1)),
-    ("            raise asyncio.CancelledError\n        result =", "            pass\n        result =",
+    ("calls", "            raise asyncio.CancelledError\n        result =", "            pass\n        result =",
      test_an_act_that_ends_in_spite_of_being_cancelled_is_the_last),
-    ("await asyncio.shield(task)", "await task",
+    ("calls", "await asyncio.shield(task)", "await task",
      lambda store: test_cancelling_undoes_and_is_not_stopped_by_cancelling_again(store, 5)),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "check"), MUTANTS, ids=["goes on", "another act", "undo is stopped"])
-def test_a_mutant_is_noticed(old: str, new: str, check: Callable[[Store], None], store: Store) -> None:
-    """Cancellation that stops nothing, that lets other steps begin, or that stops what is being undone."""
-    with mutated("calls", old, new):
+@pytest.mark.parametrize(
+    ("module", "old", "new", "check"), MUTANTS, ids=["keeping", "renewing", "goes on", "another act", "undo is stopped"]
+)
+def test_a_mutant_is_noticed(module: str, old: str, new: str, check: Callable[[Store], None], store: Store) -> None:
+    """What holds the loop; a cancellation that stops nothing, lets other steps begin, or stops what is being undone."""
+    with mutated(module, old, new):
         assert ended(started(lambda: check(store), at_most_s=2)) != DONE
 
 

@@ -7,6 +7,7 @@ import smtplib
 import socket
 import urllib.error
 from collections.abc import Iterator
+from contextlib import suppress
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from rollproof.runtime import (
     Budget,
     BudgetSpent,
+    Entry,
     Journal,
     JournalBroken,
     KeyRefused,
@@ -300,3 +302,62 @@ def test_a_ledger_on_a_broken_journal_tells_no_state(store: Store) -> None:
         ledger.state()
     with pytest.raises(JournalBroken), store.transaction():
         ledger.roll_back_to(0)
+
+
+def test_a_ledger_verifies_what_is_new(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a journal that grows each event is followed once, and also behind them a broken one is told."""
+    followed: list[int] = []
+    linked = Entry.linked
+    monkeypatch.setattr(Entry, "linked", lambda entry, before: followed.append(entry.seq) or linked(entry, before))
+    ledger = Ledger(store, "l", total, 0)
+    for n in range(1, 4):
+        with store.transaction():
+            ledger.append("added", n=n)
+            Journal(store).append("another", "noted")
+        followed.clear()
+        assert ledger.state() == n * (n + 1) // 2
+        assert followed == [2 * n - 1, 2 * n]
+    with store.transaction():
+        Journal(store).append("another", "noted")
+        store.write("UPDATE journal SET event = 'denied' WHERE seq = 7")
+    with pytest.raises(JournalBroken, match="event 7"):
+        ledger.state()
+
+
+def test_what_a_ledger_verified_before_must_be_as_it_was(store: Store) -> None:
+    """An event of it that somebody changes afterwards tells no state, though it is not followed again."""
+    ledger = Ledger(store, "l", total, 0)
+    with store.transaction():
+        ledger.append("added", n=1)
+        Journal(store).append("another", "noted")
+    assert ledger.state() == 1
+    with store.transaction():
+        store.write("UPDATE journal SET detail = ? WHERE seq = 1", '{"n":1000}')
+    with pytest.raises(JournalBroken, match="an event of 'l' is not as it was"):
+        ledger.state()
+
+
+def test_a_ledger_forgets_what_a_transaction_took_back(store: Store) -> None:
+    """What it verified in a transaction that failed is not looked for afterwards; another event has its number."""
+    ledger = Ledger(store, "l", total, 0)
+    with suppress(TimeoutError), store.transaction():
+        ledger.append("added", n=1)
+        assert ledger.state() == 1
+        raise TimeoutError
+    with store.transaction():
+        ledger.append("added", n=5)
+    assert ledger.state() == 5
+
+
+def test_a_ledger_goes_on_where_the_last_event_it_knew_is_forgotten(store: Store) -> None:
+    """The rows of others behind its own are merged into one by forgetting, and the state is told still."""
+    ledger, journal = Ledger(store, "l", total, 0), Journal(store)
+    with store.transaction():
+        ledger.append("added", n=1)
+        journal.append("over", "noted")
+    assert ledger.state() == 1
+    with store.transaction():
+        journal.append("over", "noted")
+        journal.forget("over")
+        ledger.append("added", n=2)
+    assert ledger.state() == 3

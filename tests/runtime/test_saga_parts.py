@@ -122,8 +122,8 @@ def test_a_person_is_told_of_a_stuck_run(store: Store, clock: Any, caplog: pytes
         saga.run("goal", {})
     (message,) = outbox.messages()
     assert message.body["person"] == "ada"
-    assert message.body["reason"] == "a could not be undone, and the lock 's' is kept"
-    assert any("is stuck: a could not be undone" in record.message for record in caplog.records)
+    assert message.body["reason"] == "a (RuntimeError) could not be undone, and the lock 's' is kept"
+    assert any("is stuck: a (RuntimeError) could not be undone" in record.message for record in caplog.records)
     dismiss = shlex.split(message.body["dismiss"])
     assert subprocess.run(dismiss, capture_output=True, text=True, check=True).stdout.startswith("dismissed")
     assert Leases(store).all() == []
