@@ -1,7 +1,8 @@
 """A saga whose steps may be coroutine functions, for agents that live on an event loop.
 
 Several processes, and several tasks of one, are as `saga` says: each call is a holder of its own. Between its
-transactions, which are short and block, the loop goes on with other things.
+transactions, which are short and block, the loop goes on with other things. Checkpoints in `contents` are kept and read
+in another thread.
 
     import asyncio
     from rollproof.runtime import AsyncSaga, Step, Store
@@ -50,7 +51,7 @@ class AsyncSaga(Definition):
         return await invoker.to_its_end(Carrier(self, invoker).run(goal, variables))
 
     async def recover(self) -> Status | None:
-        """Settle the runs that earlier processes left unfinished; None when there is none."""
+        """Settle the runs that earlier processes left unfinished, as `Saga.recover`; None when there is none."""
         invoker = AsyncioInvoker()
         return await invoker.to_its_end(Carrier(self, invoker).recover())
 
@@ -88,6 +89,7 @@ class AsyncSaga(Definition):
         """Give where each run of this saga is, oldest first."""
         return Carrier(self, AsyncioInvoker()).runs()
 
-    def outcome(self, run: str) -> Outcome:
+    async def outcome(self, run: str) -> Outcome:
         """Give what became of a run, and what it knew last: after a crash what `run` would have returned."""
-        return Carrier(self, AsyncioInvoker()).outcome(run)
+        invoker = AsyncioInvoker()
+        return await invoker.to_its_end(Carrier(self, invoker).outcome(run))

@@ -178,10 +178,11 @@ class Carrier:
         """Give where each run of this saga is, oldest first."""
         return [progress for progress in all_runs(self._journal) if progress.saga == self._saga.name]
 
-    def outcome(self, run: str) -> Outcome:
+    async def outcome(self, run: str) -> Outcome:
         """Give what became of a run, and what it knew last."""
         self._journal.refuse_broken([run])
-        restored, progress = self._checkpoints.load(run), self._find(run)  # in this order: it can be forgotten between
+        restored = await load(self._checkpoints, run, self._invoker)
+        progress = self._find(run)  # in this order: it can be forgotten between
         if restored.damaged or restored.checkpoint is None:
             raise CheckpointDamaged(
                 f"run {run} is {progress.status}, and what it knew last is damaged (checkpoint {restored.damaged}); "

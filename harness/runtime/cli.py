@@ -36,7 +36,7 @@ from .journal import Journal, JournalBroken
 from .locks import Leases
 from .messages import Message, State
 from .outbox import Outbox
-from .progress import Decision, Progress, all_runs, is_transition, progress_of
+from .progress import Decision, Progress, Status, all_runs, current, is_transition, progress_of
 from .rehearsal import rehearse
 from .retention import Retention
 from .shadow import PlannedAgent
@@ -99,7 +99,8 @@ def _show(store: Store, given: argparse.Namespace, out: TextIO) -> int:
         detail = " ".join(f"{name}={_short(value)}" for name, value in entry.detail.items())
         print(f"{entry.seq:6} {entry.at} {mark} {entry.event:12} {detail}".rstrip(), file=out)
     for message in Outbox(store).messages(run):
-        print(f"outbox {message.key} {message.state} to {message.topic}{_tried(message)}", file=out)
+        damaged = ", damaged" if message.damaged else ""
+        print(f"outbox {message.key} {message.state} to {message.topic}{_tried(message)}{damaged}", file=out)
     for letter in DeadLetters(store).all():
         if letter.run == run:
             print(f"dead   {letter.key} ({letter.kind}): {letter.reason}", file=out)
@@ -129,8 +130,9 @@ def _dead_letters(store: Store, given: argparse.Namespace, out: TextIO) -> int:
 
 def _requeue(store: Store, given: argparse.Namespace, out: TextIO) -> int:
     letter = DeadLetters(store).find(given.key)
-    if letter.kind == "irreversible":
-        raise CannotDo(f"{letter.key} was sent and cannot be taken back; when it is settled by hand: dead-letters "
+    if letter.kind in ("irreversible", "damaged"):
+        why = "was sent and cannot be taken back" if letter.kind == "irreversible" else "is not as it was written"
+        raise CannotDo(f"{letter.key} {why}; when it is settled by hand: dead-letters "
                        f"{letter.key} --dismiss --by NAME")  # fmt: skip
     if letter.kind == "message":
         Outbox(store).requeue(letter.key)
@@ -157,6 +159,10 @@ def _resume(store: Store, given: argparse.Namespace, out: TextIO) -> int:
 
 def _recover(store: Store, given: argparse.Namespace, out: TextIO) -> int:
     print(f"settled: {_agent(store, given).recover() or 'nothing was left'}", file=out)
+    for lease in Leases(store).all():
+        progress = current(Journal(store), lease.holder)
+        if progress.status in (Status.WITH_PERSON, Status.STUCK):
+            print(f"run {progress.run} is {progress.status}: a person settles it; see show", file=out)
     return 0
 
 

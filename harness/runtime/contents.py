@@ -2,7 +2,7 @@
 
 Several processes may put and get, the same contents too, and `FolderContents.clean` may run beside them: a content
 appears under its name whole, by one rename or one request, and putting it twice is putting it once. What is read is
-compared with its hash. Nothing deletes a content: whoever did could not know that another process, which was just told
+compared with its hash. An `AsyncSaga` calls `put` and `get` in other threads. Nothing deletes a content: whoever did could not know that another process, which was just told
 that it is kept, is not about to point to it.
 
     from pathlib import Path

@@ -37,7 +37,8 @@ class DeadLetter:
 
     Attributes:
         key: what it is: `RUN:STEP:undo`, or the key of a message, which is often `RUN:STEP`.
-        kind: `undo`, `message`, or `irreversible` (it was sent, and cannot be taken back).
+        kind: `undo`, `message`, `irreversible` (it was sent, and cannot be taken back), or `damaged` (a message that
+            is not as it was written, and was not sent).
         input: what is needed to try it again, JSON.
         reason: the class of the last error; never its text, which carries secrets. Of what is irreversible `Sent`, or
             `MaybeSent`.

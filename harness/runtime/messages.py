@@ -42,6 +42,8 @@ class Message:
         refused: how many of the tries failed with an error that will not pass.
         late: the tokens of claims that ran out, whose workers live and may still send it.
         failing_since: when the first try failed with an error that may pass; 0 where none did, or it is sent.
+        damaged: whether its row is not as it was written; it is never sent, and its body is `{"text": …}`, as it was
+            found.
     """
 
     key: str
@@ -57,6 +59,11 @@ class Message:
     refused: int = 0
     failing_since: float = 0.0
     late: str = ""
+    damaged: bool = False
+
+
+class MessageDamaged(Exception):
+    """The row of a message is not as it was written: the message was not sent."""
 
 
 class Undelivered(Exception):

@@ -50,11 +50,16 @@ What a failure means `classify` says:
   Retry-After says. It is given up when it has failed for `give_up_after_s`, and `max_attempts` times.
 - It will not pass (422, a bug in the worker): the message is due at once, and given up after `max_attempts` of these.
 - Nothing will work (401): `deliver` stops, and nothing is counted.
+
+A message whose row is not as it was written (its hash says so) is never sent. That counts as an error that will not
+pass; the dead letter that it becomes is of the kind `damaged`, and cannot be requeued.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
+import logging
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -63,17 +68,19 @@ from functools import partial
 from typing import Any
 
 from .alive import Alive
-from .canonical import canonical
+from .canonical import canonical, sha256
 from .dead_letters import DeadLetter, DeadLetters, UnknownLetter
-from .messages import Message, Send, State, Undelivered
+from .messages import Message, MessageDamaged, Send, State, Undelivered
 from .progress import Event
 from .retry import Verdict, classify, pause_s
 from .steps import Run
 from .store import Storage
 
+_log = logging.getLogger("rollproof.runtime")
 CANCEL = ":cancel"
 """What the key of a cancellation has behind the key of its message."""
-_COLUMNS = "key, run, topic, body, state, attempts, cancels, behind, owner, due_at, refused, failing_since, late"
+_COLUMNS = """key, run, topic, body, state, attempts, cancels, behind, owner, due_at, refused, failing_since, late,
+    sha256"""
 _OPEN = "state IN ('ready', 'sending')"
 _FREE = f"""NOT EXISTS (SELECT 1 FROM outbox AS first WHERE first.key = message.behind AND first.{_OPEN})
     AND NOT EXISTS (SELECT 1 FROM outbox AS first WHERE first.{_OPEN} AND first.topic = message.topic
@@ -100,13 +107,15 @@ class Outbox:
             store: The database.
             max_attempts: After how many tries with an error that will not pass a message is given up.
             give_up_after_s: For how long a message fails at least, with errors that may pass, before it is given up.
-            claim_s: How long a worker has for one message: more than the time limits of its sender.
+            claim_s: How long a worker has for one message: more than the time limits of its sender. One that takes
+                longer is joined by another worker, which sends the message beside it, under the same key.
             first_s: The longest pause after the first failure that may pass; doubled each time.
             most_s: The longest of these pauses, where Retry-After asks for no longer one.
         """
         self._store, self._alive = store, Alive(store.path)
         self._max_attempts, self._give_up_after_s, self._claim_s = max_attempts, give_up_after_s, claim_s
         self._first_s, self._most_s = first_s, most_s
+        self._told = set[str]()  # topics of which the log says that nothing has them
 
     def add(
         self,
@@ -179,18 +188,20 @@ class Outbox:
         """
         due = self._due(send)
         if not due:
+            self._tell_of_unknown(send)
             return 0
-        token, keys, sent, problems = _token(due.values()), iter(due), 0, list[Exception]()
+        token, rows, sent, problems = _token(due.values()), iter(due), 0, list[Exception]()
         record: Callable[[], bool] = bool
         with Alive(self._store.path) as alive:
             alive.hold(token)  # before a claim can be seen, and until the last one is recorded
             while True:
                 with self._store.transaction():  # the end of one and the claim of the next: half as many
                     sent += record()
-                    message = self._claim(keys, token)
+                    message = self._claim(rows, token, send)
                 if message is None:
                     break
                 try:
+                    _refuse_damaged(message)
                     send[message.topic](message)
                     record = partial(self._sent, message)
                 except Exception as error:
@@ -219,8 +230,10 @@ class Outbox:
 
         A message that is added meanwhile wakes nobody: a worker that goes on for ever waits again.
         """
+        topics = list(topics)
         due_at = self.next_due(topics)
         if due_at is None:
+            self._tell_of_unknown(topics)
             return False
         time.sleep(max(0.0, min(look_s, due_at - time.time())))
         return True
@@ -240,34 +253,44 @@ class Outbox:
                 self._put(_buried(letter))
 
     def _put(self, message: Message) -> None:
-        put = f"INSERT OR IGNORE INTO outbox ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, 0, ?, ?, '', 0, 0, 0, '')"
+        put = f"INSERT OR IGNORE INTO outbox ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, 0, ?, ?, '', 0, 0, 0, '', ?)"
         body = canonical(dict(message.body))
         given = (message.key, message.run, message.topic, body, message.state, message.cancels, message.behind)
-        self._store.write(put, *given)
+        self._store.write(put, *given, _hash(message.key, message.run, message.topic, body, message.cancels,
+                                             message.behind))  # fmt: skip
 
-    def _due(self, topics: Iterable[str]) -> dict[str, str]:
-        """Give the keys of what may be due now, in order, each with its owner; the claim of each looks again."""
+    def _due(self, topics: Iterable[str]) -> dict[int, str]:
+        """Give the rows of what may be due now, in order, each with its owner; the claim of each looks again."""
         chosen, now = tuple(topics), time.time()
-        query = f"SELECT key, owner, due_at FROM outbox WHERE {_among(chosen)} AND (due_at <= ? OR owner > '')"
+        query = f"SELECT rowid, owner, due_at FROM outbox WHERE {_among(chosen)} AND (due_at <= ? OR owner > '')"
         rows = self._store.read(f"{query} ORDER BY rowid", *chosen, now)
-        return {key: owner for key, owner, due_at in rows if due_at <= now or self._is_abandoned(owner)}
+        return {row: owner for row, owner, due_at in rows if due_at <= now or self._is_abandoned(owner)}
 
-    def _claim(self, keys: Iterator[str], token: str) -> Message | None:
+    def _claim(self, rows: Iterator[int], token: str, topics: Iterable[str]) -> Message | None:
         """Make the next message that can be had this worker's for `claim_s`; None where there is no more."""
-        query = f"SELECT {_COLUMNS} FROM outbox AS message WHERE key = ? AND {_OPEN} AND {_FREE}"
-        for key in keys:
-            for message in map(_message, self._store.read(query, key)):
+        chosen = tuple(topics)
+        query = f"SELECT {_COLUMNS} FROM outbox AS message WHERE rowid = ? AND {_among(chosen)} AND {_FREE}"
+        for row in rows:
+            for message in map(_message, self._store.read(query, row, *chosen)):
                 if message.due_at <= time.time() or self._is_abandoned(message.owner):
                     late = " ".join(filter(self._alive.is_held, f"{message.late} {message.owner}".split()))
                     deadline = time.time() + self._claim_s
-                    update = "UPDATE outbox SET state = ?, owner = ?, due_at = ?, late = ? WHERE key = ?"
-                    self._store.write(update, State.SENDING, token, deadline, late, key)
+                    update = "UPDATE outbox SET state = ?, owner = ?, due_at = ?, late = ? WHERE rowid = ?"
+                    self._store.write(update, State.SENDING, token, deadline, late, row)
                     return replace(message, state=State.SENDING, owner=token, due_at=deadline, late=late)
         return None
 
     def _is_abandoned(self, owner: str) -> bool:
         """Say whether the worker that made a claim is proven dead."""
         return owner != "" and self._alive.is_held(owner) is False
+
+    def _tell_of_unknown(self, topics: Iterable[str]) -> None:
+        """Log, once for each, a topic that no waiting message has and that looks like one that some have."""
+        waiting = {topic for (topic,) in self._store.read(f"SELECT DISTINCT topic FROM outbox WHERE {_OPEN}")}
+        for topic in set(topics) - waiting - self._told:
+            for meant in difflib.get_close_matches(topic, waiting - set(topics), 1):
+                self._told.add(topic)
+                _log.warning("no message has the topic %r that is delivered; some have %r, and wait", topic, meant)
 
     def _is_open(self, key: str) -> bool:
         """Say whether the message with this key is still to be sent."""
@@ -292,8 +315,8 @@ class Outbox:
             given_up, due_at = False, now + pause
         if given_up and verdict is not Verdict.STOP:
             deleted = self._store.write("DELETE FROM outbox WHERE key = ? AND owner = ?", message.key, message.owner)
-            if deleted and not self._is_open(message.key + CANCEL):
-                self._bury(message, "message", type(error).__name__, attempts)
+            if deleted and (message.damaged or not self._is_open(message.key + CANCEL)):
+                self._bury(message, "damaged" if message.damaged else "message", type(error).__name__, attempts)
         else:
             update = """UPDATE outbox SET attempts = ?, refused = ?, failing_since = ?, owner = '', due_at = ?
                 WHERE key = ? AND owner = ?"""
@@ -317,7 +340,10 @@ class Outbox:
         if message.behind:
             return
         key = message.key + CANCEL
-        if not message.cancels:
+        if message.damaged:
+            self._bury(message, "damaged", MessageDamaged.__name__, attempts)
+            self._store.write("DELETE FROM outbox WHERE key = ?", message.key)
+        elif not message.cancels:
             self._bury(message, "irreversible", "Sent" if message.state is State.SENT else "MaybeSent", attempts)
             update = "UPDATE outbox SET state = ?, owner = '', due_at = 0 WHERE key = ?"
             self._store.write(update, State.SENT, message.key)
@@ -328,6 +354,8 @@ class Outbox:
     def _bury(self, message: Message, kind: str, reason: str, attempts: int) -> None:
         names = ("topic", "body", "cancels", "behind")
         content = {name: getattr(message, name) for name in names}
+        if kind == "damaged":
+            _log.error("message %s of run %s is damaged, and is a dead letter now", message.key, message.run)
         DeadLetters(self._store).add(DeadLetter(message.key, message.run, kind, content, reason, attempts))
 
 
@@ -343,6 +371,21 @@ def _among(topics: Sequence[str]) -> str:
     return f"{_OPEN} AND topic IN ({', '.join('?' * len(topics))})"
 
 
+def _refuse_damaged(message: Message) -> None:
+    """Make sure that a message is as it was written.
+
+    Raises:
+        MessageDamaged: It is not.
+    """
+    if message.damaged:
+        raise MessageDamaged(f"message {message.key!r} is not as it was written, and was not sent")
+
+
+def _hash(*text: str) -> str:
+    """Give the SHA-256 of what a message is: its key, run, topic, body, cancellation, and what it follows."""
+    return sha256(canonical(text).encode(errors="surrogatepass"))
+
+
 def _buried(letter: DeadLetter) -> Message:
     """Give the message that a dead letter was."""
     topic, body, cancels, behind = (letter.input[name] for name in ("topic", "body", "cancels", "behind"))
@@ -350,5 +393,7 @@ def _buried(letter: DeadLetter) -> Message:
 
 
 def _message(row: tuple[Any, ...]) -> Message:
-    key, run, topic, body, state, *rest = row
-    return Message(key, run, topic, json.loads(body), State(state), *rest)
+    key, run, topic, body, state, attempts, cancels, behind, *rest, stored = row
+    damaged = _hash(key, run, topic, body, cancels, behind) != stored
+    content = {"text": body} if damaged else json.loads(body)
+    return replace(Message(key, run, topic, content, State(state), attempts, cancels, behind, *rest), damaged=damaged)

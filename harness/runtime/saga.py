@@ -63,6 +63,8 @@ class Saga(Definition):
         """Settle the runs that earlier processes left unfinished; None when there is none.
 
         One that another process is working on is waited for, up to `patience_s`; most end meanwhile, and are not ours.
+        A run that is with a person, or stuck, is not for the agent to settle, and None says nothing of it: the status
+        of each in `runs()` does. It goes on by `hand_back`, or by `requeue`.
 
         Returns:
             What became of the last one (of each: `outcome`): `COMPLETED` if it was past the point of no return, or is
@@ -134,7 +136,7 @@ class Saga(Definition):
             JournalBroken: Somebody changed the journal.
             CheckpointDamaged: What it knew last is damaged; older knowledge is no outcome.
         """
-        return self._carrier.outcome(run)
+        return run_blocking(self._carrier.outcome(run))
 
     @property
     def _carrier(self) -> Carrier:

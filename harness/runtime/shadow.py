@@ -35,6 +35,7 @@ from .locks import Leases
 from .plan import Action, Plan, Tool, refuse_wrong_tools
 from .progress import Event, Status, unfinished
 from .saga import Saga
+from .steps import coroutine_of
 from .store import Storage
 
 PREFIX = "plan-"
@@ -81,9 +82,16 @@ class PlannedAgent:
         """Name the tools that plans are made of; nothing is opened or written.
 
         Raises:
-            TypeError: They are no tools.
+            TypeError: They are no tools, or one is a coroutine function.
         """
         refuse_wrong_tools(tools)
+        for name, tool in tools.items():
+            part = coroutine_of(tool)
+            if part:
+                raise TypeError(
+                    f"tool {name!r}: {part} is a coroutine function, which a PlannedAgent does not await; carry "
+                    "the plan out with AsyncSaga(store, name, plan.steps(tools))"
+                )
         self._store, self._tools, self._lock = store, dict(tools), lock
         self._companions = tuple(companions)
 

@@ -139,12 +139,20 @@ def refuse_coroutines(steps: Iterable[Step]) -> None:
         TypeError: One has an `async def`; it would be called, and never carried out.
     """
     for step in steps:
-        for part in ("act", "undo", "look"):
-            value = getattr(step, part)
-            while isinstance(value, functools.partial):
-                value = value.func
-            if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004
-                raise TypeError(f"step {step.name!r}: {part} is a coroutine function; AsyncSaga waits for those")
+        part = coroutine_of(step)
+        if part:
+            raise TypeError(f"step {step.name!r}: {part} is a coroutine function; AsyncSaga waits for those")
+
+
+def coroutine_of(step: object) -> str:
+    """Return which of `act`, `undo` and `look` of a step or tool is a coroutine function; empty where none is."""
+    for part in ("act", "undo", "look"):
+        value = getattr(step, part)
+        while isinstance(value, functools.partial):
+            value = value.func
+        if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004
+            return part
+    return ""
 
 
 def refuse_renamed(steps: Sequence[Step], progress: Progress, database: object) -> None:

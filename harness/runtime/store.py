@@ -32,7 +32,7 @@ from typing import Any, Protocol
 
 from .files import AnyPath
 
-VERSION = 2
+VERSION = 3
 """What `PRAGMA user_version` says in a database of this layout."""
 
 TABLES = {
@@ -45,7 +45,7 @@ TABLES = {
     "outbox": "key TEXT PRIMARY KEY, run TEXT NOT NULL, topic TEXT NOT NULL, body TEXT NOT NULL, "
     "state TEXT NOT NULL, attempts INTEGER NOT NULL, cancels TEXT NOT NULL, behind TEXT NOT NULL, "
     "owner TEXT NOT NULL, due_at REAL NOT NULL, refused INTEGER NOT NULL, failing_since REAL NOT NULL, "
-    "late TEXT NOT NULL",
+    "late TEXT NOT NULL, sha256 TEXT NOT NULL",
     "dead_letters": "key TEXT PRIMARY KEY, run TEXT NOT NULL, kind TEXT NOT NULL, input TEXT NOT NULL, "
     "reason TEXT NOT NULL, attempts INTEGER NOT NULL",
     "moves": "place TEXT PRIMARY KEY, staged TEXT NOT NULL, sha256 TEXT NOT NULL",

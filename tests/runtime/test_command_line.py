@@ -238,7 +238,7 @@ def test_a_database_of_a_newer_version_is_refused(project: Path, capsys: Any) ->
     with closing(sqlite3.connect("agent.db")) as database:
         database.execute("PRAGMA user_version = 9")
     before = Path("agent.db").read_bytes()
-    assert "agent.db has layout 9, this release knows up to 2; use a newer one" in refused(capsys, "list", "agent.db")
+    assert "agent.db has layout 9, this release knows up to 3; use a newer one" in refused(capsys, "list", "agent.db")
     assert Path("agent.db").read_bytes() == before
 
 
@@ -330,3 +330,32 @@ def test_a_message_that_failed_says_when_it_is_tried_again(project: Path, clock:
         with pytest.raises(Undelivered):
             outbox.deliver({"mail": send})
     assert f"outbox {run}:intend sending to mail, tried 1 times, next in 90 s" in said("show", "agent.db", run)[1]
+
+
+def test_recovery_says_which_runs_wait_for_a_person(project: Path) -> None:
+    """They are not the agent's to settle, so nothing else would say that they are there."""
+    run = run_agent(ask=True)
+    code, text = said("recover", "agent.db", "--agent", "noteagent:saga")
+    waits = f"run {run} is with_person: a person settles it; see show"
+    assert (code, text) == (0, f"settled: nothing was left\n{waits}\n")
+
+
+def test_a_damaged_message_is_shown_and_not_requeued(project: Path, capsys: Any) -> None:
+    """Whoever looks sees it before it was ever tried, and what was found in its row when it is a dead letter."""
+    with Store(Path("agent.db")) as store:
+        outbox = Outbox(store, max_attempts=1)
+
+        def intend(run: Any) -> None:
+            with store.transaction():
+                outbox.add(run, run.key, "mail", {"to": "ada"})
+
+        Saga(store, "s", [Step("intend", intend, reads_only=True)], companions=[outbox]).run("g", {})
+        run = all_runs(Journal(store))[-1].run
+        with store.transaction():
+            store.write("UPDATE outbox SET body = 'x'")
+        assert f"outbox {run}:intend ready to mail, damaged" in said("show", "agent.db", run)[1]
+        with pytest.raises(Undelivered):
+            outbox.deliver({"mail": lambda message: None})
+    key = f"{run}:intend"
+    assert "is not as it was written; when it is settled by hand" in refused(capsys, "requeue", "agent.db", key)
+    assert '"body": {"text": "x"}' in said("dead-letters", "agent.db", key)[1]

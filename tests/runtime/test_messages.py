@@ -32,6 +32,7 @@ from rollproof.runtime import (
     Step,
     Store,
     Undelivered,
+    UnknownLetter,
     Versions,
 )
 from rollproof.runtime.audit import BadSignature, deliver_signed, signature, verify
@@ -206,6 +207,48 @@ def test_what_cannot_be_taken_back_is_not_sent_after_its_run_is_abandoned(store:
     end(store, outbox, Event.ABANDONED)
     assert outbox.deliver({"mail": lambda message: sent.append(message.key)}) == 0
     assert [(letter.key, letter.reason) for letter in DeadLetters(store).all()] == [("k1", "MaybeSent")]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("body", '{"to":"eve"}'), ("body", "{"), ("run", "q"), ("cancels", "{}"), ("sha256", "0")]
+)
+def test_a_damaged_message_is_never_sent(store: Store, column: str, value: str) -> None:
+    """It counts as an error that will not pass, and ends as a dead letter for a person; the others are sent."""
+    sent: list[str] = []
+    outbox = written(store, at_once=True, attempts=2)
+    with store.transaction():
+        store.write(f"UPDATE outbox SET {column} = ? WHERE key = 'k1'", value)
+    for _ in range(2):
+        with pytest.raises(Undelivered, match="message 'k1' is not as it was written, and was not sent"):
+            outbox.deliver({"mail": lambda message: sent.append(message.key)})
+    assert sent == ["k2"]
+    (letter,) = DeadLetters(store).all()
+    assert (letter.key, letter.kind, letter.reason) == ("k1", "damaged", "MessageDamaged")
+    assert letter.input["body"] == {"text": value if column == "body" else '{"to":"k1"}'}
+    with pytest.raises(UnknownLetter, match="'k1' is damaged: no message that could be sent again"):
+        outbox.requeue("k1")
+
+
+def test_what_is_damaged_of_an_abandoned_run_is_reported(store: Store) -> None:
+    """Whether it was sent is known, what takes it back is not: no cancellation goes out."""
+    sent: list[str] = []
+    outbox = written(store, at_once=True, cancel={"no": 1})
+    outbox.deliver({"mail": lambda message: sent.append(message.key)})
+    with store.transaction():
+        store.write("UPDATE outbox SET cancels = '{}' WHERE key = 'k1'")
+    end(store, outbox, Event.ABANDONED)
+    outbox.deliver({"mail": lambda message: sent.append(message.key)})
+    assert sent == ["k1", "k2", "k2:cancel"]
+    assert [(letter.key, letter.kind) for letter in DeadLetters(store).all()] == [("k1", "damaged")]
+
+
+def test_a_topic_that_looks_misspelt_is_said_once(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing waits for it, and something for one that is nearly so; a topic that is another is not spoken of."""
+    outbox = written(store, at_once=True)
+    sends = {"mial": lambda message: None, "courier": lambda message: None}
+    assert [outbox.deliver(sends), outbox.deliver(sends), outbox.wait(sends)] == [0, 0, False]
+    said = "no message has the topic 'mial' that is delivered; some have 'mail', and wait"
+    assert [record.message for record in caplog.records] == [said]
 
 
 def test_messages_of_other_topics_are_left_to_their_worker(store: Store) -> None:

@@ -251,5 +251,6 @@ def test_a_worker_reads_what_is_due_and_nothing_that_was_sent(tmp_path: Path) ->
         ]
     database.close()
     assert len(plans) > 5
-    assert [plan for plan in plans if plan[0].startswith("SCAN")] == []
+    scans = {plan[0] for plan in plans if plan[0].startswith("SCAN")}
+    assert scans <= {"SCAN outbox USING INDEX outbox_1"}  # of what is open alone
     assert [plan for plan in plans if "rowid<" in plan[0]] == []

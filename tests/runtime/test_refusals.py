@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from rollproof.runtime import (
+    AsyncSaga,
     Decision,
     Fence,
     FileTransactions,
@@ -368,3 +370,30 @@ def test_a_version_in_a_folder_that_is_not_there_is_refused(tmp_path: Path, stor
     versions.save("sub/a", b"1")
     versions.save("sub/a", b"2")
     assert (tmp_path / "files" / "sub" / "a").read_bytes() == b"2"
+
+
+@pytest.mark.parametrize("part", ["act", "undo", "look"])
+def test_a_tool_that_is_a_coroutine_function_is_refused(store: Store, part: str) -> None:
+    """Before anything is proposed; the same plan can be carried out by an AsyncSaga."""
+
+    async def later(run: Run, given: Any) -> Any:
+        raise AssertionError("never called")
+
+    parts = {"act": lambda run, given: None, "undo": lambda run, given: None, part: later}
+    tools = {"a": Tool("a", parameters={}, **parts)}
+    with pytest.raises(
+        TypeError, match=f"tool 'a': {part} is a coroutine function, which a PlannedAgent does not await"
+    ):
+        PlannedAgent(store, tools)
+
+
+def test_a_plan_with_coroutine_functions_is_carried_out_by_an_async_saga(store: Store, tmp_path: Path) -> None:
+    """As the refusal says."""
+
+    async def add(run: Run, given: Any) -> dict[str, int]:
+        return {"sum": given["n"] + 1}
+
+    tools = {"add": Tool("add", add, {"n": int}, reads_only=True)}
+    text = '{"goal": "g", "steps": [{"tool": "add", "arguments": {"n": 2}}]}'
+    plan = read_plan(text, "stop", tools, Rules(tmp_path))
+    assert asyncio.run(AsyncSaga(store, "plan", plan.steps(tools)).run(plan.goal, {})) == {"sum": 3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import subprocess
 from pathlib import Path
@@ -107,6 +108,18 @@ def test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs(store: St
     assert lease is not None
     with pytest.raises(UnfinishedRun, match="is stuck; requeue its dead letters"):
         saga.run("another", {})
+
+
+@pytest.mark.parametrize(("level", "text"), [(logging.WARNING, False), (logging.DEBUG, True)])
+def test_the_log_says_which_undo_failed(
+    store: Store, clock: Any, caplog: pytest.LogCaptureFixture, level: int, text: bool
+) -> None:
+    """With the kind of its error; with the text, which may hold secrets, only where DEBUG is asked for."""
+    with caplog.at_level(level, "rollproof.runtime"):
+        stuck(store, [], [True])
+    first = caplog.records[0]
+    assert first.message == f"run {only_run(store)}: the undo of c failed: RuntimeError"
+    assert (bool(first.exc_info), "a secret" in caplog.text) == (text, text)
 
 
 def test_a_person_is_told_of_a_stuck_run(store: Store, clock: Any, caplog: pytest.LogCaptureFixture) -> None:
