@@ -17,8 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from rollproof.runtime import (
@@ -37,34 +36,22 @@ from rollproof.runtime import (
 )
 from rollproof.runtime.progress import all_runs
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "runtime"))
+
+from processes import started
+from replicas import SignallingStore
+
 LEASE_S = 1.0
+AT_MOST_S = 86_400
+"""When a process is ended: not before its work is."""
 STEPS = ("plan", "write", "index")
 KINDS = ("error before", "error after", "kill", "pause")
-
-
-class Struck(Store):
-    """A store whose process meets its fault before its transaction number `at`."""
-
-    at, kind, _count = 0, "", 0
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Do everything in the block, or nothing of it."""
-        if self._count + 1 == self.at:
-            os.kill(os.getpid(), signal.SIGKILL if self.kind == "kill" else signal.SIGSTOP)
-        with super().transaction():
-            yield
-        self._count += 1  # one that waits for its lock does not count
-
-    def new_connection(self) -> Store:
-        """Give what the thread that renews the lease uses."""
-        return Store(self.path, busy_s=60)
 
 
 class Agent:
     """Puts a file for each step on the drive, and wants one mail for each run."""
 
-    def __init__(self, root: Path, number: int, store: "Struck") -> None:
+    def __init__(self, root: Path, number: int, store: Store) -> None:
         self.drive, self.store, self.number = root / "drive", store, number
         self.outbox = Outbox(store)
         self.kind = ""
@@ -97,7 +84,7 @@ class Agent:
 
 def work(root: Path, number: int, given: argparse.Namespace) -> None:
     """Be one agent until its share of the runs has been begun; what died before is settled first."""
-    with Struck(root / "agent.db", busy_s=60) as store:
+    with SignallingStore(root / "agent.db", busy_s=60) as store:
         agent = Agent(root, number, store)
         share = given.runs // given.agents
         notes = root / f"begun-{number}"
@@ -105,6 +92,8 @@ def work(root: Path, number: int, given: argparse.Namespace) -> None:
             notes.write_text(str(turn + 1))
             dice = random.Random(f"{given.seed} {number} {turn}")
             agent.kind = dice.choice(KINDS) if dice.random() < given.faulty else ""
+            SignallingStore.at, SignallingStore.after = 0, False
+            SignallingStore.sign = signal.SIGKILL if agent.kind == "kill" else signal.SIGSTOP
             one_run(agent, dice.randint(2, 7) if agent.kind in ("kill", "pause") else 0)
             if turn in (share // 10, share - 1):
                 tell(root, f"agent {turn * 10 // share} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}")
@@ -112,17 +101,16 @@ def work(root: Path, number: int, given: argparse.Namespace) -> None:
 
 
 def one_run(agent: Agent, at: int) -> None:
-    """Settle what was left, and run, struck at a transaction; again where the neighbour of the lock left something."""
-    agent.store.at = 0
+    """Settle what was left, and run, signalled at a transaction; again where the neighbour of the lock left some."""
     neighbour = Agent(agent.drive.parent, agent.number ^ 1, agent.store)
     while True:
         with suppress(LeaseLost):
             agent.saga().recover()
         try:
-            agent.store.at, agent.store.kind, agent.store._count = at, agent.kind, 0
+            SignallingStore.at, SignallingStore.count = at, 0
             agent.saga().run("a report", {})
         except UnfinishedRun:
-            agent.store.at = 0
+            SignallingStore.at = 0
             with suppress(LeaseLost):
                 neighbour.saga().recover()
             continue
@@ -156,27 +144,12 @@ def tell(root: Path, line: str) -> None:
         told.write(f"{line}\n")
 
 
-def started(what: Callable[[], None]) -> int:
-    """Start a process; its errors are printed, and end it."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        what()
-        code = 0
-    except BaseException as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-    finally:
-        os._exit(code)
-
-
 def supervised(root: Path, given: argparse.Namespace) -> Counter[str]:
     """Keep agents and workers alive until the runs are done; count what became of processes."""
     count: Counter[str] = Counter()
     jobs = {("agent", number): lambda number=number: work(root, number, given) for number in range(given.agents)}
     jobs |= {("worker", number): lambda number=number: deliver(root, number, given) for number in range(given.workers)}
-    living = {started(job): name for name, job in jobs.items()}
+    living = {started(job, AT_MOST_S): name for name, job in jobs.items()}
     asleep: list[tuple[float, int]] = []
     while living:
         pid, status = os.waitpid(-1, os.WUNTRACED | os.WNOHANG)
@@ -192,7 +165,7 @@ def supervised(root: Path, given: argparse.Namespace) -> Counter[str]:
             elif os.WEXITSTATUS(status):
                 count[f"{name[0]} failed"] += 1
             if status:
-                living[started(jobs[name])] = name
+                living[started(jobs[name], AT_MOST_S)] = name
             elif not any(kind == "agent" for kind, _ in living.values()):
                 (root / "done").touch()
         for due in [each for each in asleep if each[0] <= time.monotonic()]:
@@ -204,7 +177,7 @@ def supervised(root: Path, given: argparse.Namespace) -> Counter[str]:
 
 def judged(root: Path, given: argparse.Namespace) -> list[str]:
     """Compare the outside with the journal: give what is wrong, and print what there is."""
-    with Struck(root / "agent.db") as store:
+    with Store(root / "agent.db") as store:
         for number in range(given.agents):
             Agent(root, number, store).saga().recover()
         runs = {each.run: each.status for each in all_runs(Journal(store))}

@@ -115,22 +115,13 @@ class Rereading:
 
     def _opening(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
-        def opened(
-            file: Any,
-            mode: str = "r",
-            buffering: int = -1,
-            encoding: str | None = None,
-            errors: str | None = None,
-            newline: str | None = None,
-            closefd: bool = True,
-            opener: Any = None,
-        ) -> Any:
+        def opened(file: Any, mode: str = "r", *others: Any, **named: Any) -> Any:
             reads = self.on and isinstance(mode, str) and not set(mode) - set("rbt") and self._is_fresh(file)
             name = self._scope.name(file, follow=True) if reads and self._is_own(file) else None
             damage = None if name is None else self._passed("file", name)
             if damage is not None:
                 self._damage(file, damage)
-            return original(file, mode, buffering, encoding, errors, newline, closefd, opener)
+            return original(file, mode, *others, **named)
 
         return opened
 

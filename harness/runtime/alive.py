@@ -41,7 +41,7 @@ _FLOCK = "hhqqi0q"
 
 
 class Alive(AbstractContextManager["Alive"]):
-    """What this process holds, and what others do, for one database; each object is a holder of its own."""
+    """The tokens that this process holds for one database, and those of others; each object is a holder of its own."""
 
     def __init__(self, database: Path) -> None:
         """Name the database; the file beside it is made when a token is first held."""
@@ -77,7 +77,7 @@ class Alive(AbstractContextManager["Alive"]):
                 raise
 
     def is_held(self, token: int | str) -> bool | None:
-        """Say whether a living process holds a token; None where the system cannot tell."""
+        """Return whether a living process holds a token; None where the system cannot tell."""
         if _GET is None:
             return None
         if token in self._held:

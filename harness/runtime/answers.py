@@ -30,13 +30,13 @@ from .canonical import canonical
 from .schema import Schema
 
 TEXT_ENDS = ("stop", "completed", "end_turn", "stop_sequence")
-"""How a text ends that is all of an answer: OpenAI's chat and responses, Anthropic's end and the end we asked for."""
+"""Reasons to finish of a complete text: OpenAI's chat and responses, Anthropic's end and its stop sequence."""
 TOOL_ENDS = (*TEXT_ENDS, "tool_calls", "function_call", "tool_use")
-"""How the arguments of a tool end; `stop` if the model had to call it. A text that ends so is no answer yet."""
+"""Reasons to finish of a tool's arguments; `stop` if the model had to call it. A text that ends so is no answer yet."""
 
 
 class AnswerRejected(Exception):
-    """The answer is not used, none of it; `reasons` says all that is wrong with it."""
+    """The answer is discarded whole; `reasons` has every reason."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
         """Keep the reasons, of which there is at least one."""
@@ -50,7 +50,7 @@ class Buffer:
     def __init__(
         self, schema: Mapping[str, Any], *, max_characters: int = 100_000, ends: Collection[str] = TEXT_ENDS
     ) -> None:
-        """Say what the answer must be; `ends` are the reasons to finish of one that is complete.
+        """Begin an answer that must fit the schema; `ends` are the reasons to finish of a complete one.
 
         Raises:
             ValueError: The schema is not one that `Schema` can check.
@@ -76,7 +76,7 @@ class Buffer:
         pieces.append(piece)
 
     def take(self, finish_reason: str | None) -> Any:
-        """Give the value of the whole answer; either way the buffer is done with.
+        """Return the value of the whole answer; either way the buffer is done with.
 
         Args:
             finish_reason: Why the model stopped, in its provider's words; None if the stream broke off.
@@ -105,7 +105,7 @@ class Buffer:
 def read_answer(
     text: str | None, finish_reason: str | None, schema: Mapping[str, Any], *, max_characters: int = 100_000
 ) -> Any:
-    """Give the value of an answer that came in one piece; no text (a refusal has none) is as an empty one.
+    """Return the value of an answer that came in one piece; no text (a refusal has none) is as an empty one.
 
     Raises:
         AnswerRejected: It is discarded.
@@ -133,5 +133,5 @@ def _no_number(text: str) -> Any:
 
 
 def _without_content(error: Exception) -> str:
-    """Say what is wrong; an error of encoding would quote what it could not encode."""
+    """Return the text of an error without the answer, which an encoding error would quote."""
     return "half of a surrogate pair" if isinstance(error, UnicodeEncodeError) else str(error)

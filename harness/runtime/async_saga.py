@@ -46,7 +46,7 @@ class AsyncSaga(Definition):
     _awaits = True
 
     async def run(self, goal: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Take every step, and give what the agent knows at the end; returning means that everything is done."""
+        """Take every step, and return the variables at the end; returning means that everything is done."""
         invoker = AsyncioInvoker()
         return await invoker.to_its_end(Carrier(self, invoker).run(goal, variables))
 
@@ -56,12 +56,12 @@ class AsyncSaga(Definition):
         return await invoker.to_its_end(Carrier(self, invoker).recover())
 
     async def resume(self, run: str) -> Status:
-        """Go on with one run that a process left, forward, whatever `after_crash` says."""
+        """Go on forward with one run that a process left, whatever `after_crash` says."""
         invoker = AsyncioInvoker()
         return await invoker.to_its_end(Carrier(self, invoker).resume(run))
 
     async def roll_back(self, run: str) -> Status:
-        """Undo one run, also one that is complete: as long as none of its steps is irreversible."""
+        """Undo one run, also a complete one, as long as none of its steps is irreversible."""
         invoker = AsyncioInvoker()
         return await invoker.to_its_end(Carrier(self, invoker).roll_back(run))
 
@@ -71,12 +71,12 @@ class AsyncSaga(Definition):
         return await invoker.to_its_end(Carrier(self, invoker).requeue(run))
 
     async def hand_over(self, run: str, person: str, reason: str) -> Status:
-        """Give an unfinished run to a person; until it is handed back no process of the agent touches anything."""
+        """Hand an unfinished run over to a person; until it is handed back no process of the agent touches anything."""
         invoker = AsyncioInvoker()
         return await invoker.to_its_end(Carrier(self, invoker).hand_over(run, person, reason))
 
     async def hand_back(self, run: str, decision: Decision, learned: Mapping[str, Any] | None = None) -> Status:
-        """Give a run back to the agent, which carries it to the end that the person decided on."""
+        """Hand a run back to the agent, which carries it to the end that the person decided on."""
         invoker = AsyncioInvoker()
         return await invoker.to_its_end(Carrier(self, invoker).hand_back(run, decision, learned))
 
@@ -86,10 +86,10 @@ class AsyncSaga(Definition):
         return await invoker.to_its_end(Carrier(self, invoker).differences(run))
 
     def runs(self) -> list[Progress]:
-        """Give where each run of this saga is, oldest first."""
+        """Return the state of each run of this saga, oldest first."""
         return Carrier(self, AsyncioInvoker()).runs()
 
     async def outcome(self, run: str) -> Outcome:
-        """Give what became of a run, and what it knew last: after a crash what `run` would have returned."""
+        """Return the state of a run and its last variables; after a crash those that `run` would have returned."""
         invoker = AsyncioInvoker()
         return await invoker.to_its_end(Carrier(self, invoker).outcome(run))

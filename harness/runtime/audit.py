@@ -45,7 +45,7 @@ from .versions import GONE, Versions
 CREATED, UPDATED, DELETED = "created", "updated", "deleted"
 TOPIC = "webhook"
 TOLERANCE_S = 300.0
-"""How old a signature may be when it arrives, in seconds; what is replayed later is refused."""
+"""The highest age of a signature when it arrives, in seconds; a message that is replayed later is refused."""
 
 Post = Callable[[str, bytes, Mapping[str, str]], int]
 """Posts a body with headers to an address, and gives the status code; raises where there was no answer."""
@@ -75,13 +75,13 @@ class WebhookRefused(Exception):
     """
 
     def __init__(self, address: str, status: int) -> None:
-        """Keep who answered what."""
+        """Keep the address and the status that it answered."""
         super().__init__(f"{address} answered {status}")
         self.status_code = None if status in (401, 403) else status
 
 
 class BadSignature(Exception):
-    """A message is not from who it says, was changed on its way, or is too old."""
+    """The signature of a message does not match, or the message is too old."""
 
 
 class AuditTrail:
@@ -110,7 +110,7 @@ class AuditTrail:
                 yield Change(entry.seq, entry.run, entry.event, **detail, at=entry.at)
 
     def undo(self, run: str, files: Versions) -> int:
-        """Take back what a run changed, last first, and say how many changes that were.
+        """Take back the changes of a run, last first, and return how many there were.
 
         What is taken back is a change too, which names the one that it undoes; so it can be repeated after a crash.
 
@@ -145,7 +145,7 @@ def post_with_urllib(address: str, body: bytes, headers: Mapping[str, str]) -> i
 
 
 def deliver_signed(secrets: Mapping[str, Secret], post: Post = post_with_urllib) -> Send:
-    """Give the function that tells webhooks, for `Outbox.deliver({TOPIC: …})`.
+    """Return the function that tells webhooks, for `Outbox.deliver({TOPIC: …})`.
 
     Args:
         secrets: The secret of each address; it is used, and written down nowhere.
@@ -176,7 +176,7 @@ def signature(secret: Secret, key: str, moment: str, body: bytes) -> str:
 
 
 def verify(secret: Secret, headers: Mapping[str, str], body: bytes) -> None:
-    """Make sure that a message is ours, unchanged and new: what a receiver does.
+    """Make sure that a message is ours, unchanged and new; the receiver calls this.
 
     `headers` may be written in any case, as servers give them, or be the environment of WSGI.
 
@@ -198,7 +198,7 @@ def verify(secret: Secret, headers: Mapping[str, str], body: bytes) -> None:
 
 
 def _key(secret: Secret) -> bytes:
-    """Give the bytes that a secret stands for; no error shows them."""
+    """Return the bytes that a secret stands for; no error shows them."""
     key = secret.encode() if isinstance(secret, str) else secret
     if key.startswith(b"whsec_"):
         try:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Invoker(Protocol):
-    """Calls the functions of steps, waits, and does what blocks, for one call of a saga."""
+    """Calls the functions of steps, waits, and does blocking work, for one call of a saga."""
 
     async def act(self, work: Callable[[Run], Any], run: Run) -> Any:
         """Take a step; a call that was cancelled takes none any more."""
@@ -134,7 +134,7 @@ class AsyncioInvoker:
             self._acting = None
 
     def _cancel(self) -> None:
-        """Stop the act that is under way, and take no other; what is being undone goes on."""
+        """Stop the act that is under way, and take no other; an undo that is under way goes on."""
         self._cancelled = True
         if self._acting is not None:
             self._acting.cancel()

@@ -19,7 +19,7 @@ def canonical(value: Any) -> str:
 
 
 def variables(given: Any, whose: str) -> dict[str, Any]:
-    """Give variables as a restart would read them back: text names, JSON values.
+    """Return variables as a restart would read them back: text names, JSON values.
 
     Raises:
         TypeError: They are no mapping, or one of them is not JSON; it is named, and so is `whose` they are.
@@ -41,5 +41,5 @@ def variables(given: Any, whose: str) -> dict[str, Any]:
 
 
 def sha256(content: bytes | str) -> str:
-    """Give the SHA-256 of some content as 64 hexadecimal digits; text is hashed as UTF-8."""
+    """Return the SHA-256 of some content as 64 hexadecimal digits; text is hashed as UTF-8."""
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()

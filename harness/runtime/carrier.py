@@ -1,4 +1,4 @@
-"""What `Saga` and `AsyncSaga` do, written once: take a run up, carry it forward or back, and settle what was left.
+"""The methods of `Saga` and `AsyncSaga`, written once: take a run up, carry it forward or back, settle unfinished runs.
 
 With several processes: see `saga`. The methods are coroutines that suspend only where their `Invoker` does.
 """
@@ -27,15 +27,15 @@ from .steps import NeedsPerson, refuse_renamed
 T = TypeVar("T")
 States = tuple[Status, ...]
 Work = Callable[[Execution, Restored], Awaitable[None]]
-"""What is done with a run that was taken up, and with what it remembers."""
+"""Work on a run that was taken up, with its checkpoint."""
 
 
 class UnfinishedRun(Exception):
-    """An earlier run has the lock and is neither done nor undone; its text says what settles it."""
+    """An earlier run has the lock and is neither done nor undone; the text says how to settle it."""
 
 
 class CheckpointDamaged(Exception):
-    """A run must go forward and what it knew last is damaged; older knowledge could do the wrong thing."""
+    """A run must go forward and its newest checkpoint is damaged; an older one could do the wrong thing."""
 
 
 class UnknownRun(LookupError):
@@ -48,7 +48,7 @@ class WrongState(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a run, and what it knew last; that is all that it learned once it is `COMPLETED`."""
+    """The state of a run and its last variables, which are its result once it is `COMPLETED`."""
 
     run: str
     status: Status
@@ -66,7 +66,7 @@ class _Taken:
 
 
 async def settle_all(settle: Callable[[T], Awaitable[Status | None]], runs: Sequence[T]) -> Status | None:
-    """Settle each, so that one that cannot be keeps up no other; give what became of the last.
+    """Settle each run, also behind one that fails; return the state of the last.
 
     Raises:
         Exception: The first that one of them raised, when all were tried.
@@ -92,7 +92,7 @@ class Carrier:
         self._checkpoints = Checkpoints(saga.store, saga.contents)
 
     async def run(self, goal: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Take every step, and give what the agent knows at the end; returning means that everything is done."""
+        """Take every step, and return the variables at the end; returning means that everything is done."""
         variables = as_variables(variables, f"the variables of {self._saga.name!r}")
         with Alive(self._store.path) as alive:
             memory = Checkpoint(goal, self._saga.steps[0].name, variables)
@@ -117,11 +117,11 @@ class Carrier:
         return await settle_all(self._settle, sorted(runs, key=lambda run: run.run not in free))
 
     async def resume(self, run: str) -> Status:
-        """Go on with one run that a process left, forward, whatever `after_crash` says."""
+        """Go on forward with one run that a process left, whatever `after_crash` says."""
         return await self._by_hand(run, (Status.RUNNING,), self._go_on)
 
     async def roll_back(self, run: str) -> Status:
-        """Undo one run, also one that is complete: as long as none of its steps is irreversible."""
+        """Undo one run, also a complete one, as long as none of its steps is irreversible."""
 
         async def undo(execution: Execution, restored: Restored) -> None:
             if execution.only_forward:
@@ -140,7 +140,7 @@ class Carrier:
         return await self._by_hand(run, (Status.STUCK,), again)
 
     async def hand_over(self, run: str, person: str, reason: str) -> Status:
-        """Give an unfinished run to a person; until it is handed back no process of the agent touches anything."""
+        """Hand an unfinished run over to a person; until it is handed back no process of the agent touches anything."""
 
         async def give(execution: Execution, restored: Restored) -> None:
             await execution.hand_over(person, reason)
@@ -148,7 +148,7 @@ class Carrier:
         return await self._by_hand(run, (Status.RUNNING,), give, by_force=True)
 
     async def hand_back(self, run: str, decision: Decision, learned: Mapping[str, Any] | None = None) -> Status:
-        """Give a run back to the agent, which carries it to the end that the person decided on."""
+        """Hand a run back to the agent, which carries it to the end that the person decided on."""
 
         decision, learned = Decision(decision), as_variables(learned or {}, f"what run {run} is to know now")
 
@@ -175,11 +175,11 @@ class Carrier:
         return list(differences({name: belief(progress, name, order) for name in looks}, looks))
 
     def runs(self) -> list[Progress]:
-        """Give where each run of this saga is, oldest first."""
+        """Return the state of each run of this saga, oldest first."""
         return [progress for progress in all_runs(self._journal) if progress.saga == self._saga.name]
 
     async def outcome(self, run: str) -> Outcome:
-        """Give what became of a run, and what it knew last."""
+        """Return the state of a run and its last variables."""
         self._journal.refuse_broken([run])
         restored = await load(self._checkpoints, run, self._invoker)
         progress = self._find(run)  # in this order: it can be forgotten between
@@ -216,7 +216,7 @@ class Carrier:
         return self._execution(Progress(run).after(entry), lease, alive, Restored(memory, ()))
 
     def _refuse_unfinished(self, run: str, lock: str, alive: Alive) -> None:
-        """Let no run work on what another left half done: that one's lease, expired or not, is for who settles it."""
+        """Refuse to start while an earlier run has the lock: its lease, even an expired one, stays until recovery."""
         lease = self._leases.find(lock)
         if lease is None or lease.holder == run:
             return
@@ -233,7 +233,7 @@ class Carrier:
     async def _settle(self, progress: Progress) -> Status | None:
         """Bring one unfinished run to its end: forward if it may not go back, back otherwise.
 
-        Where another process did that meanwhile, give what became of it; None where it is forgotten already.
+        Where another process did that meanwhile, return the state that it left; None if the run is forgotten already.
         """
 
         async def settle(execution: Execution, restored: Restored) -> None:
@@ -275,7 +275,7 @@ class Carrier:
                 raise
 
     async def _by_hand(self, run: str, states: States, work: Work, *, by_force: bool = False) -> Status:
-        """Do what a person asks of a run, if it is in a state in which that makes sense."""
+        """Do what a person asked for, if the run is in one of some states."""
         self._journal.refuse_broken([run])
         self._refuse_state(self._find(run), states)
         with Alive(self._store.path) as alive:
@@ -293,7 +293,7 @@ class Carrier:
         return _Taken(progress, lease, alive)
 
     async def _work_on(self, taken: _Taken, work: Work) -> Status:
-        """Do some work on a run that was taken up; give what became of it."""
+        """Do some work on a run that was taken up; return its state afterwards."""
         run = taken.progress.run
         restored = await load(self._checkpoints, run, self._invoker)  # in no transaction: contents can be far away
         execution = self._execution(taken.progress, taken.lease, taken.alive, restored)
@@ -317,7 +317,7 @@ class Carrier:
             raise WrongState(f"run {progress.run} is {progress.status}; this needs one that is {wanted}")
 
     def _is_in_work(self, run: str, alive: Alive) -> bool:
-        """Say whether a process that lives is doing what a person asked of a run: a second one waits for it."""
+        """Return whether a living process works on a run at a person's request; a second one waits for it."""
         lease = self._leases.of(run)
         return lease is not None and bool(alive.is_held(lease.token))
 

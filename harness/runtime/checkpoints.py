@@ -1,4 +1,4 @@
-"""What an agent knows in the middle of its work: its goal, its place in the plan, its variables.
+"""Checkpoints: goal, place in the plan and variables of a run when it entered a step.
 
 With several processes: a checkpoint is saved in the transaction that enters a step, under the run's lease, so journal
 and checkpoint never disagree and no two processes save one version. Older versions of a run stay, so a damaged one
@@ -31,7 +31,7 @@ from .contents import ContentLost, Contents
 from .store import Storage, StoreError
 
 IN_CONTENTS = "in contents"
-"""What a row has for the body of a checkpoint that is kept in contents: no JSON, so no body."""
+"""The body in the row of a checkpoint whose real body is kept in contents; it is no JSON, so no body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A checkpoint that is ready to be pointed to: what its row has, and the SHA-256 of its body."""
+    """A checkpoint that is ready to be saved: the body for its row, and the SHA-256 of the real body."""
 
     body: str
     sha256: str
@@ -97,7 +97,7 @@ class Checkpoints:
         return last + 1
 
     def load(self, run: str) -> Restored:
-        """Give the newest checkpoint that is whole, and say which ones are not.
+        """Return the newest whole checkpoint, and the versions of the damaged ones after it.
 
         Raises:
             StoreError: One is kept in contents, and none are given.
@@ -111,7 +111,7 @@ class Checkpoints:
         return self._store.read(query, run)
 
     def restored(self, rows: Sequence[tuple[Any, ...]]) -> Restored:
-        """Give the newest of some rows that is whole, and say which ones are not, as `load`.
+        """Return the newest whole checkpoint of some rows, and the versions of the damaged ones, as `load`.
 
         It uses the contents and no database, so it may be called in another thread than the store's.
         """
@@ -124,7 +124,7 @@ class Checkpoints:
         return Restored(None, tuple(damaged))
 
     def _from_contents(self, digest: str) -> bytes | None:
-        """Give a body from the contents; None where it is lost."""
+        """Return a body from the contents; None where it is lost."""
         if self._contents is None:
             raise StoreError(f"{self._store.path} has checkpoints in contents; give it the same contents=")
         try:
@@ -134,13 +134,13 @@ class Checkpoints:
 
 
 async def keep(checkpoints: Checkpoints, memory: Checkpoint, invoker: Invoker) -> Kept:
-    """Keep what an agent knows, as `Checkpoints.keep`; contents may be far away, and block no event loop."""
+    """Keep a checkpoint, as `Checkpoints.keep`; contents may be far away, and block no event loop."""
     return (
         await invoker.block(partial(checkpoints.keep, memory)) if checkpoints.in_contents else checkpoints.keep(memory)
     )
 
 
 async def load(checkpoints: Checkpoints, run: str, invoker: Invoker) -> Restored:
-    """Give what an agent knew last, as `Checkpoints.load`; contents may be far away, and block no event loop."""
+    """Return the newest checkpoint, as `Checkpoints.load`; contents may be far away, and block no event loop."""
     restore = partial(checkpoints.restored, checkpoints.rows(run))
     return await invoker.block(restore) if checkpoints.in_contents else restore()

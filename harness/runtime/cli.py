@@ -1,4 +1,4 @@
-"""The command line of the runtime: look at the runs of an agent, and do by hand what must be done by hand.
+"""The command line of the runtime: look at the runs of an agent, and settle runs by hand.
 
 Looking is safe while agents work on the database; what acts takes the lease of its run, as every process does.
 
@@ -46,7 +46,7 @@ Command = Callable[[Store, argparse.Namespace, TextIO], int]
 
 
 class CannotDo(Exception):
-    """What was asked for cannot be done; the text says why and what can."""
+    """The command cannot be carried out; the text says why, and which one can."""
 
 
 def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
@@ -280,7 +280,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _variables(text: str) -> dict[str, Any]:
-    """Read what the command line gives as variables."""
+    """Read the variables of a command line, which are a JSON object."""
     try:
         found = json.loads(text)
     except ValueError as error:
@@ -310,7 +310,7 @@ def _function(name: str) -> Any:
 
 
 def _known(store: Store, run: str) -> str:
-    """Give the one run whose id begins so."""
+    """Return the only run whose id begins with a text."""
     runs = [progress.run for progress in all_runs(Journal(store), _sound(store))]
     found = [each for each in runs if each == run] or [each for each in runs if each.startswith(run)]
     if len(found) != 1:
@@ -319,7 +319,7 @@ def _known(store: Store, run: str) -> str:
 
 
 def _sound(store: Store) -> int | None:
-    """Give the number of the first event that cannot be believed; None where all can."""
+    """Return the number of the first event that cannot be believed; None where all can."""
     broken = Journal(store).verify()
     return broken.seq if broken else None
 

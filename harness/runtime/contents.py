@@ -1,9 +1,9 @@
-"""Contents by their hash: what was kept once is there for good, and never another.
+"""Contents by their hash: a content that was kept stays for good, and is never replaced by another.
 
 Several processes may put and get, the same contents too, and `FolderContents.clean` may run beside them: a content
 appears under its name whole, by one rename or one request, and putting it twice is putting it once. What is read is
-compared with its hash. An `AsyncSaga` calls `put` and `get` in other threads. Nothing deletes a content: whoever did could not know that another process, which was just told
-that it is kept, is not about to point to it.
+compared with its hash. An `AsyncSaga` calls `put` and `get` in other threads. Nothing deletes a content:
+another process, which was just told that it is kept, may be about to point to it.
 
     from pathlib import Path
     from rollproof.runtime import Checkpoints, FolderContents, Store
@@ -38,10 +38,10 @@ class Contents(Protocol):
     """A store of immutable contents."""
 
     def put(self, content: bytes) -> str:
-        """Keep a content, durably, and give its SHA-256; one that is damaged is kept anew."""
+        """Keep a content durably, and return its SHA-256; a damaged one is kept anew."""
 
     def get(self, digest: str) -> bytes:
-        """Give the content of a SHA-256; raises `ContentLost`."""
+        """Return the content of a SHA-256; raises `ContentLost`."""
 
 
 class FolderContents:
@@ -62,7 +62,7 @@ class FolderContents:
         return digest
 
     def get(self, digest: str) -> bytes:
-        """Give a content, compared with its hash.
+        """Return a content, compared with its hash.
 
         Raises:
             ContentLost: It is not there, or not what was kept.
@@ -75,7 +75,7 @@ class FolderContents:
         return _checked(content, digest, self._folder / digest)
 
     def clean(self) -> None:
-        """Delete what is unfinished; a process that is still writing it notices, and writes it anew."""
+        """Delete unfinished files; a process that is still writing one notices, and writes it anew."""
         for path in sorted(self._folder.glob("*.part")):
             path.unlink(missing_ok=True)
 
@@ -97,7 +97,7 @@ class Client(Protocol):
         """Keep an object, whole or not at all."""
 
     def get_object(self, *, Bucket: str, Key: str) -> Any:
-        """Give `{"Body": …}`, a stream to be read once."""
+        """Return `{"Body": …}`, a stream to be read once."""
 
 
 class BucketContents:
@@ -107,7 +107,7 @@ class BucketContents:
     """
 
     def __init__(self, client: Client, bucket: str, prefix: str = "") -> None:
-        """Name a bucket that exists, and what the names of the contents begin with; nothing is asked."""
+        """Name a bucket that exists, and a prefix for the names of the contents; nothing is requested."""
         self._client, self._bucket, self._prefix = client, bucket, prefix
 
     def put(self, content: bytes) -> str:
@@ -121,7 +121,7 @@ class BucketContents:
         return digest
 
     def get(self, digest: str) -> bytes:
-        """Give a content, compared with its hash.
+        """Return a content, compared with its hash.
 
         Raises:
             ContentLost: It is not there, or not what was kept.
@@ -139,13 +139,13 @@ class BucketContents:
 
 
 def _refuse_no_digest(digest: str) -> None:
-    """Make sure that a name which somebody damaged leads nowhere else."""
+    """Make sure that a digest is a SHA-256: a damaged one must not be a path to another file."""
     if not re.fullmatch("[0-9a-f]{64}", digest):
         raise ContentLost(f"{digest!r} is no SHA-256, so no content has it")
 
 
 def _code_of(error: Exception) -> str:
-    """Give the code of an error of S3 as boto3 has it; a 404 alone would not tell a missing bucket from a content."""
+    """Return the code of an error of S3 as boto3 has it; a 404 alone would not tell a missing bucket from a content."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 

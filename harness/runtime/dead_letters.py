@@ -1,4 +1,4 @@
-"""Dead letters: what failed after all its tries, with what somebody needs to see why, and to try it again.
+"""Dead letters: undos and messages that failed after all their tries, with the reason, and the input to try them again.
 
 Each change is part of a transaction: processes take turns, and a letter is requeued or dismissed once.
 
@@ -54,7 +54,7 @@ class DeadLetter:
 
     @property
     def step(self) -> str:
-        """The step whose undo it is; the key of a message names none for sure."""
+        """The step of an undo; the key of a message need not name one."""
         return self.key.removeprefix(f"{self.run}:").removesuffix(":undo")
 
 
@@ -70,22 +70,22 @@ class DeadLetters:
         self._store = store
 
     def add(self, letter: DeadLetter) -> None:
-        """Keep one inside the open transaction; one that is there already is replaced."""
+        """Keep a letter inside the open transaction; it replaces an earlier one with the same key."""
         put = "INSERT OR REPLACE INTO dead_letters (key, run, kind, input, reason, attempts) VALUES (?, ?, ?, ?, ?, ?)"
         body = canonical(dict(letter.input))
         self._store.write(put, letter.key, letter.run, letter.kind, body, letter.reason, letter.attempts)
 
     def all(self) -> list[DeadLetter]:
-        """Give all of them, by key."""
+        """Return all of them, by key."""
         rows = self._store.read("SELECT key, run, kind, input, reason, attempts FROM dead_letters ORDER BY key")
         return [DeadLetter(key, run, kind, json.loads(body), *rest) for key, run, kind, body, *rest in rows]
 
     def __contains__(self, key: str) -> bool:
-        """Say whether there is one with this key."""
+        """Return whether there is one with this key."""
         return bool(self._store.read("SELECT 1 FROM dead_letters WHERE key = ?", key))
 
     def find(self, key: str) -> DeadLetter:
-        """Give one by its key.
+        """Return one by its key.
 
         Raises:
             UnknownLetter: There is none; the keys that there are stand in the message.
@@ -96,7 +96,7 @@ class DeadLetters:
         return letters[key]
 
     def dismiss(self, key: str, by_whom: str) -> None:
-        """Let a person put one away that is settled by hand: its row goes, the journal keeps who did it."""
+        """Delete a letter that a person settled by hand; the journal keeps by whom."""
         letter, journal, leases = self.find(key), Journal(self._store), Leases(self._store)
         said = {"letter": key, "by": by_whom, "reason": letter.reason}
         if letter.kind == "undo":

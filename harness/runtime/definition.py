@@ -1,4 +1,4 @@
-"""What makes a saga, checked when it is made: its steps, its numbers, and the parts that follow its transitions.
+"""The definition of a saga, checked when it is made: its steps, its numbers, and the parts that follow its transitions.
 
 Values: each process makes its own, with the same name and the same steps.
 """
@@ -20,7 +20,7 @@ class Companion(Protocol):
     """A part that takes part in the transitions of a run, inside their transactions."""
 
     def follow(self, run: str, event: Event) -> None:
-        """Do what belongs to this transition."""
+        """Take part in a transition, inside its transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Terms:
 
 
 class Definition:
-    """What makes a saga: its steps and its terms."""
+    """The steps and the terms of a saga."""
 
     _awaits = False
 
@@ -97,7 +97,7 @@ class Definition:
 
 
 def _refuse_wrong(store: Any, name: Any, after_crash: str, companions: Any, contents: Any) -> None:
-    """Refuse what would be met only when something has happened already."""
+    """Refuse arguments whose error would show only after something has happened."""
     if not hasattr(store, "transaction"):
         raise TypeError(f"the store is {store!r}; give an open one: with Store('agent.db') as store: Saga(store, ...)")
     if after_crash not in ("roll_back", "resume"):

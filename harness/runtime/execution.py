@@ -35,15 +35,15 @@ FIRST_PAUSE_S = 0.1
 """How long to wait before an undo is tried again; doubled each time."""
 _log = logging.getLogger("rollproof.runtime")
 _ancestors: list[None] = []
-"""One for each fork between the process that imported this and the one that runs: a child is told from its parent."""
+"""An entry for each fork between the process that imported this and the running one, to tell child from parent."""
 os.register_at_fork(after_in_child=lambda: _ancestors.append(None))
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What this process knows to be stored of its run; the thread that renews the lease reads it too.
+    """The progress and the lease of a run as this process last stored them; the renewing thread reads them.
 
-    It is replaced as a whole: that thread sees no lease beside the progress of another moment.
+    It is replaced as a whole: the thread sees no lease beside the progress of another moment.
     """
 
     progress: Progress
@@ -51,7 +51,7 @@ class _Known:
 
 
 class Execution:
-    """A run in the hands of this process; `progress` is what it knows to be stored."""
+    """A run that this process carries; `progress` is its state as this process last stored or read it."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Execution:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """What the agent knows by now."""
+        """The variables by now."""
         return dict(self._memory.variables)
 
     @property
@@ -99,7 +99,7 @@ class Execution:
 
     @property
     def is_in_child(self) -> bool:
-        """Whether this process was forked from the one that took the run up, which carries it alone."""
+        """Whether this process is a fork of the process that took the run up; only that one carries it."""
         return len(_ancestors) != self._forks
 
     @property
@@ -110,7 +110,7 @@ class Execution:
         return running and any(self._steps[name].irreversible for name in possible)
 
     async def forward(self) -> None:
-        """Act from the step that is entered to the last, and complete the run."""
+        """Act from the entered step to the last, and complete the run."""
         await self._finish(await self._act())
 
     async def resume(self) -> None:
@@ -134,7 +134,7 @@ class Execution:
         return await self._finish(found.learned)
 
     async def rewind(self) -> None:
-        """Undo the steps after the one that the memory in hand was saved for: newer memory is damaged."""
+        """Undo the steps after the last whole checkpoint: newer checkpoints are damaged."""
         while self._memory.position in self.progress.entered[:-1]:
             name = self.progress.entered[-1]
             problem = await self._try_undo(name)
@@ -143,7 +143,7 @@ class Execution:
             await self._record(Event.REWOUND, name)
 
     async def back(self, reason: str) -> None:
-        """Undo what may have happened, last step first, and end the run; started again it goes on where it stopped.
+        """Undo each step that may have happened, last first, and end the run; called again it goes on where it stopped.
 
         An undo that keeps failing ends this pass, since what was done before it may be needed to take it back. After
         the last pass it is a dead letter, the rest is undone without it, and the run is stuck. A pass that a revoked
@@ -170,7 +170,7 @@ class Execution:
             await self._record(Event.ROLLED_BACK)
 
     async def settle(self, error: BaseException) -> Status:
-        """Bring a run that an error stopped to an end, as a new process would: by what is stored, not by what we think.
+        """Bring a run that an error stopped to an end, as a new process would: by the stored state.
 
         One thing we know better: an act that `Refused` was tried for the first time, so its step has a way back. A
         later refusal is none, since the try before may have got through.
@@ -192,18 +192,18 @@ class Execution:
         return self.progress.status
 
     async def hand_over(self, person: str, reason: str) -> None:
-        """Give the run to a person; from this transition on the agent touches nothing."""
+        """Hand the run over to a person; from this transition on the agent touches nothing."""
         await self._read_again()
         await self._record(Event.HANDED_OVER, person=person, reason=reason)
 
     async def hand_back(self, decision: Decision, learned: Mapping[str, Any]) -> None:
-        """Take the run back from a person, with what they decided and what the agent has to know now."""
+        """Take the run back from a person, with their decision and further variables."""
         memory = self._remembering(self.progress.entered[-1], learned)
         await self._record(Event.HANDED_BACK, memory=memory if learned else None, decision=decision)
         self._memory = memory
 
     async def irreversibly_done(self) -> bool:
-        """Say whether an irreversible step is known to be taken: the one that is entered, only if it can look."""
+        """Return whether an irreversible step is known to be taken; the entered one is known only if it can look."""
         *done, entered = self.progress.entered
         if any(self._steps[name].irreversible for name in done):
             return True
@@ -245,7 +245,7 @@ class Execution:
         return Run(self.progress.run, step, memory.goal, known, self._lease.token, take, self._check, terms)
 
     def _check(self) -> None:
-        """Make sure that no other process has taken the run up since, and that this is no child of the one that has.
+        """Make sure that no other process has taken the run up since, and that this process is no fork of its holder.
 
         Raises:
             LeaseLost: Nothing may be touched any more.
@@ -255,7 +255,7 @@ class Execution:
         Leases(self._store).check(self._lease)
 
     async def _act(self) -> Mapping[str, Any]:
-        """Take the step that is entered, and give what it learned."""
+        """Take the entered step, and return its variables."""
         self._check()
         step = self._step
         return learned_by(step.name, await self._invoker.act(step.act, self._view(step.name)))
@@ -282,7 +282,7 @@ class Execution:
         _log.error("run %s is stuck: %s; requeue or dismiss its dead letters", self.progress.run, reason)
 
     async def _finish(self, learned: Mapping[str, Any]) -> None:
-        """Take up what the entered step learned, and go on from the one after it."""
+        """Save the variables of the entered step, and take the steps after it."""
         while following := self._order[self._order.index(self.progress.entered[-1]) + 1 :][:1]:
             memory = self._remembering(following[0], learned)
             await self._record(Event.ENTERED, following[0], memory if learned else None)
@@ -292,7 +292,7 @@ class Execution:
         await self._record(Event.COMPLETED, memory=self._memory if learned else None)
 
     async def _try_undo(self, name: str) -> Exception | None:
-        """Undo one step, in some tries, or in one where no other call will work; give what the last one raised."""
+        """Undo one step, in several tries unless no call will work; return the last error, None if it is undone."""
         undo, problem = self._steps[name].undo, None
         for number in range(self._terms.undo_tries if undo else 0):
             if number:
@@ -371,7 +371,7 @@ class Execution:
             letters.remove_run(progress.run, "undo")
 
     async def _read_again(self) -> None:
-        """Learn where the run stands after an error, which may have come from a commit that did happen."""
+        """Read the stored state after an error, which may have come from a commit that did happen."""
         stored = current(Journal(self._store), self.progress.run)
         if stored.last != self._attempting:
             self._refuse_unknown(stored, self.progress.seq)

@@ -39,11 +39,11 @@ FENCE = ".fence"
 
 
 class Fenced(Exception):
-    """A newer owner has written: whoever sees this lost the lease and must touch nothing any more."""
+    """A newer owner has written; this process lost the lease and must touch nothing any more."""
 
 
 class Fence:
-    """A folder whose files are written under the token of a lease."""
+    """A folder that takes files only under the newest token of a lease."""
 
     def __init__(self, folder: AnyPath, staging: AnyPath) -> None:
         """Name a folder, and one beside it for unfinished files and the fence itself, the same for all its writers."""
@@ -76,7 +76,7 @@ class Fence:
             inside(self._folder, name).unlink(missing_ok=True)
 
     def clean(self, token: int) -> None:
-        """Delete what writers with older tokens, and this one before it died, have left unfinished."""
+        """Delete unfinished files of writers with this or an older token."""
         for path in sorted(self._staging.glob("*.staged")):
             if int(path.stem) <= token:
                 path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ AnyPath = str | os.PathLike[str]
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Write a file that nobody looks at yet, and wait until it survives a loss of power."""
+    """Write a file that has no reader yet, and wait until it survives a loss of power."""
     with open(path, "wb") as file:
         file.write(content)
         file.flush()
@@ -38,7 +38,7 @@ def replace_durably(source: Path, target: Path) -> None:
 
 
 def hash_of(path: Path) -> str | None:
-    """Give the SHA-256 of a file's content; None where there is no file."""
+    """Return the SHA-256 of a file's content; None where there is no file."""
     try:
         return sha256(path.read_bytes())
     except FileNotFoundError:
@@ -77,12 +77,12 @@ def refuse_two_file_systems(one: Path, other: Path) -> None:
 
 
 def on_one_file_system(one: Path, other: Path) -> bool:
-    """Say whether a rename from one folder to the other can be atomic."""
+    """Return whether a rename from one folder to the other can be atomic."""
     return one.stat().st_dev == other.stat().st_dev
 
 
 def inside(folder: Path, name: str) -> Path:
-    """Give the path of `name` below a folder.
+    """Return the path of `name` below a folder.
 
     Raises:
         ValueError: It is absolute, or leads out of the folder.

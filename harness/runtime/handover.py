@@ -54,7 +54,7 @@ TOPIC = "alert"
 
 
 def owner_of(entries: Iterable[Entry]) -> str:
-    """Give the owner of a run by its events, oldest first: `agent`, or the person who has it."""
+    """Return the owner of a run by its events, oldest first: `agent`, or the name of a person."""
     owner = AGENT
     for entry in entries:
         if entry.event == Event.HANDED_OVER:
@@ -95,7 +95,7 @@ class Alerts:
         self._outbox.add(f"alert:{run}", f"{run}:alert:{entry.seq}", TOPIC, body, at_once=True)
 
     def _commands(self, run: str, person: str, *, stuck: bool) -> dict[str, str]:
-        """Give what to type to look at a run and to settle it, as it can be pasted into a shell of this machine."""
+        """Return the commands that show a run and settle it, to be pasted into a shell of this machine."""
 
         def command(name: str, *words: str) -> str:
             database = str(self._store.path.absolute())
@@ -111,7 +111,7 @@ class Alerts:
 
 
 def _answers(said: Mapping[str, Any]) -> str:
-    """Say what can be done, each with its command, in the folder in which the agent runs."""
+    """Return the text of an alert with each answer and its command, which works in the agent's folder."""
     if "requeue" in said:
         by_hand = said["dismiss"].replace("\n", "\n    ")
         return (

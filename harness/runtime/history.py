@@ -102,7 +102,7 @@ class Ledger:
         return self.version
 
     def _verified_events(self) -> list[Entry]:
-        """Give the events once the journal is verified; those that were verified before must be as they were then."""
+        """Verify the journal, and return the events; events that were verified before must be as they were then."""
         journal = Journal(self._store)
         if not journal.has(self._link):
             self._link, self._verified = START, []

@@ -1,4 +1,4 @@
-"""What happened, in order, and never changed afterwards.
+"""The journal: events in their order, never changed afterwards.
 
 An event is appended inside a transaction, so processes take turns, and the numbers have no gap.
 
@@ -33,7 +33,7 @@ from .canonical import canonical, sha256
 from .store import Storage
 
 GENESIS = "0" * 64
-"""What stands in the place of the hash before the first entry."""
+"""The hash ahead of the first entry."""
 FORGOTTEN = "forgotten"
 """The event of a row that stands for entries that were forgotten: its own, and all back to the one it names."""
 
@@ -49,7 +49,7 @@ class Link(NamedTuple):
 
 
 START = Link(0, GENESIS)
-"""What is ahead of the first event."""
+"""The link ahead of the first event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Entry:
     at: str
 
     def linked(self, before: str) -> str:
-        """Give the hash of this entry behind the entry whose hash is `before`."""
+        """Return the hash of this entry; `before` is the hash of the entry ahead of it."""
         body = {"seq": self.seq, "run": self.run, "event": self.event, "detail": self.detail, "at": self.at}
         return sha256(before + canonical(body))
 
@@ -77,7 +77,7 @@ class Break:
 
 
 class JournalBroken(Exception):
-    """The journal was changed by somebody; nothing may be undone or repeated on its word."""
+    """The journal is not as it was written; nothing may be undone or repeated on its word."""
 
 
 class Journal:
@@ -103,7 +103,7 @@ class Journal:
         return entry
 
     def _last(self) -> tuple[int, str]:
-        """Give number and hash of the last event, compared with the one before it."""
+        """Return number and hash of the last event, compared with the one before it."""
         query = "SELECT seq, run, event, detail, at, hash FROM journal ORDER BY seq DESC LIMIT 2"
         rows = self._store.read(query)
         if not rows:
@@ -181,7 +181,7 @@ class Journal:
             self._store.write(update, FORGOTTEN, canonical({"first": first}), last)
 
     def _forgotten(self, where: str, value: int) -> tuple[int, int] | None:
-        """Give the last and the first of the events that a row stands for, if it is one that says so."""
+        """Return the last and the first event that a row stands for; None if it stands for no forgotten ones."""
         query = f"SELECT seq, detail FROM journal WHERE {where} AND event = ?"
         for seq, detail in self._store.read(query, value, FORGOTTEN):
             start = _start(seq, detail)
@@ -189,7 +189,7 @@ class Journal:
         return None
 
     def _since(self, since: Iterable[str] | None) -> tuple[str, int, list[tuple[Any, ...]]]:
-        """Give the rows of the chain to follow, the number of the first event, and the hash ahead of it.
+        """Return the rows of the chain to follow, the number of the first event, and the hash ahead of it.
 
         They are read by one statement, which sees one state of the journal: a run may be forgotten at any moment.
         """
@@ -223,7 +223,7 @@ def _first_break(before: str, expected: int, rows: Iterable[tuple[Any, ...]]) ->
 
 
 def _start(seq: int, detail: str) -> int | None:
-    """Give the first event that a row of forgotten ones stands for; None where it does not say so."""
+    """Return the first event that a row of forgotten ones stands for; None where it does not say so."""
     try:
         said = json.loads(detail)
     except ValueError:

@@ -62,7 +62,7 @@ _log = logging.getLogger("rollproof.runtime")
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right of a run to work on what `name` stands for, until `expires_at` (seconds since 1970)."""
+    """The right of a run to work under the lock `name`, until `expires_at` (seconds since 1970)."""
 
     name: str
     holder: str
@@ -74,7 +74,7 @@ class LeaseHeld(Exception):
     """Another run or process holds the lease, and it has not expired yet."""
 
     def __init__(self, lease: Lease) -> None:
-        """Keep the lease that is in the way."""
+        """Keep the other one's lease."""
         until = datetime.fromtimestamp(lease.expires_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         super().__init__(
             f"{lease.name!r} is held by run {lease.holder} until {until}, or longer while its process works"
@@ -83,7 +83,7 @@ class LeaseHeld(Exception):
 
 
 class LeaseLost(Exception):
-    """Another process went on in our place: whoever sees this must touch nothing any more, not even to undo."""
+    """Another process has taken the run up; this one must touch nothing any more, not even to undo."""
 
 
 class Leases:
@@ -94,21 +94,21 @@ class Leases:
         self._store = store
 
     def find(self, name: str) -> Lease | None:
-        """Give the lease as it stands, expired or not; None when it is free."""
+        """Return the lease as it stands, expired or not; None when it is free."""
         rows = self._store.read(f"SELECT {_COLUMNS} FROM leases WHERE name = ?", name)
         return Lease(*rows[0]) if rows else None
 
     def of(self, holder: str) -> Lease | None:
-        """Give the lease that a run holds, expired or not."""
+        """Return the lease that a run holds, expired or not."""
         rows = self._store.read(f"SELECT {_COLUMNS} FROM leases WHERE holder = ?", holder)
         return Lease(*rows[0]) if rows else None
 
     def all(self) -> list[Lease]:
-        """Give every lease that is held or expired, in the order of their tokens."""
+        """Return every lease, also expired ones, in the order of their tokens."""
         return [Lease(*row) for row in self._store.read(f"SELECT {_COLUMNS} FROM leases ORDER BY token")]
 
     def take(self, name: str, holder: str, lasts_s: float, alive: Alive, *, by_force: bool = False) -> Lease:
-        """Take a lease inside the open transaction, with a new token, if it is free or nobody works under it any more.
+        """Take a lease inside the open transaction, with a new token, if it is free or its holder is dead or late.
 
         Args:
             name: What it protects.
@@ -126,7 +126,7 @@ class Leases:
         return self._put(Lease(name, holder, self._new_token(alive), time.time() + lasts_s))
 
     def check(self, lease: Lease) -> Lease:
-        """Make sure that the lease is still ours, and give it as it stands; expired, but wanted by nobody, will do.
+        """Make sure that the lease is still ours, and return it as stored; an expired one that no other took will do.
 
         Raises:
             LeaseLost: It is gone, or in other hands.
@@ -141,7 +141,7 @@ class Leases:
         return found
 
     def renew(self, lease: Lease, lasts_s: float) -> Lease:
-        """Let a lease that is ours last `lasts_s` from now, inside the open transaction.
+        """Let our lease last `lasts_s` from now, inside the open transaction.
 
         Raises:
             LeaseLost: It is gone, or in other hands.
@@ -149,7 +149,7 @@ class Leases:
         return self._put(replace(self.check(lease), expires_at=time.time() + lasts_s))
 
     def pass_on(self, lease: Lease, lasts_s: float, alive: Alive | None) -> Lease:
-        """Give the lease of a run to another owner of the run: whoever still has the old token is fenced off.
+        """Pass the lease of a run on to another owner of the run; the old token is refused from then on.
 
         Args:
             lease: As it was.
@@ -159,7 +159,7 @@ class Leases:
         return self._put(replace(lease, token=self._new_token(alive), expires_at=time.time() + lasts_s))
 
     def release(self, lease: Lease) -> None:
-        """Free the lease inside the open transaction; somebody else's stays."""
+        """Free the lease inside the open transaction; one with another token stays."""
         self._store.write("DELETE FROM leases WHERE name = ? AND token = ?", lease.name, lease.token)
 
     def _put(self, lease: Lease) -> Lease:
@@ -168,7 +168,7 @@ class Leases:
         return lease
 
     def _new_token(self, alive: Alive | None) -> int:
-        """Give a token above every one before; a process that works under it is known to before others can see it.
+        """Return a token above every one before; a process that works under it is known to before others can see it.
 
         A clock that is set back gives no lower one; and it is a time, not a count, so that taking a run up again and
         again leaves the database as it was but for times.
@@ -182,7 +182,7 @@ class Leases:
 
 
 def is_abandoned(lease: Lease, alive: Alive) -> bool:
-    """Say whether nobody works under a lease: it is expired, or its holder is proved dead."""
+    """Return whether a lease is expired, or its holder proved dead."""
     return lease.expires_at <= time.time() or alive.is_held(lease.token) is False
 
 
@@ -246,7 +246,7 @@ class _Renewing(threading.Thread):
     """
 
     def __init__(self, store: Storage, lease: Callable[[], Lease | None], lasts_s: float) -> None:
-        """Take what `renewing` was given; nothing is opened."""
+        """Take the arguments of `renewing`; nothing is opened."""
         super().__init__(name="rollproof-renews-lease", daemon=True)
         self._store, self._lease, self._lasts_s = store, lease, lasts_s
         self.ended, self.busy = threading.Event(), False

@@ -1,4 +1,4 @@
-"""What an outbox holds and says: a message with its state, and that some did not get through.
+"""The messages of an outbox with their states, and the errors about them.
 
 Values; what several workers do with them stands in `outbox`.
 
@@ -81,4 +81,4 @@ class Undelivered(Exception):
 
 
 Send = Callable[[Message], None]
-"""Who delivers the messages of a topic: it raises where it failed."""
+"""The function that delivers the messages of a topic; it raises where it failed."""

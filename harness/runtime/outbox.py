@@ -78,14 +78,14 @@ from .store import Storage
 
 _log = logging.getLogger("rollproof.runtime")
 CANCEL = ":cancel"
-"""What the key of a cancellation has behind the key of its message."""
+"""The suffix of a cancellation's key, behind the key of its message."""
 _COLUMNS = """key, run, topic, body, state, attempts, cancels, behind, owner, due_at, refused, failing_since, late,
     sha256"""
 _OPEN = "state IN ('ready', 'sending')"
 _FREE = f"""NOT EXISTS (SELECT 1 FROM outbox AS first WHERE first.key = message.behind AND first.{_OPEN})
     AND NOT EXISTS (SELECT 1 FROM outbox AS first WHERE first.{_OPEN} AND first.topic = message.topic
         AND first.owner > '' AND first.run = message.run AND +first.rowid < message.rowid)"""
-"""Of an open row `message`: the one that it follows is settled, and no earlier one of its run and topic is claimed."""
+"""True of an open row `message` if the one it follows is settled and no earlier one of its run and topic is claimed."""
 
 
 class Outbox:
@@ -127,7 +127,7 @@ class Outbox:
         at_once: bool = False,
         cancel: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write an intention inside the open transaction; one with this key that is there already stays as it is.
+        """Add a message inside the open transaction; an earlier one with the same key stays as it is.
 
         That holds for a dead letter, too: it is tried again when somebody requeues it.
 
@@ -164,12 +164,12 @@ class Outbox:
             self._withdraw(run)
 
     def messages(self, run: str | None = None) -> list[Message]:
-        """Give the messages of one run, or all, in the order in which they were added."""
+        """Return the messages of one run, or all, in the order in which they were added."""
         query = f"SELECT {_COLUMNS} FROM outbox WHERE ? IS NULL OR run = ? ORDER BY rowid"
         return [_message(row) for row in self._store.read(query, run, run)]
 
     def deliver(self, send: Mapping[str, Send]) -> int:
-        """Send once what is due, in order, and say how many got through: the work of a worker.
+        """Send each due message once, in order, and return how many got through; a worker calls this.
 
             while outbox.wait(send):
                 try:
@@ -260,7 +260,7 @@ class Outbox:
                                              message.behind))  # fmt: skip
 
     def _due(self, topics: Iterable[str]) -> dict[int, str]:
-        """Give the rows of what may be due now, in order, each with its owner; the claim of each looks again."""
+        """Return the rows that may be due now, in order, each with its owner; the claim of each checks again."""
         chosen, now = tuple(topics), time.time()
         query = f"SELECT rowid, owner, due_at FROM outbox WHERE {_among(chosen)} AND (due_at <= ? OR owner > '')"
         rows = self._store.read(f"{query} ORDER BY rowid", *chosen, now)
@@ -281,11 +281,11 @@ class Outbox:
         return None
 
     def _is_abandoned(self, owner: str) -> bool:
-        """Say whether the worker that made a claim is proven dead."""
+        """Return whether the worker that made a claim is proven dead."""
         return owner != "" and self._alive.is_held(owner) is False
 
     def _tell_of_unknown(self, topics: Iterable[str]) -> None:
-        """Log, once for each, a topic that no waiting message has and that looks like one that some have."""
+        """Log each topic once that no open message has, if open messages have one that looks like it."""
         waiting = {topic for (topic,) in self._store.read(f"SELECT DISTINCT topic FROM outbox WHERE {_OPEN}")}
         for topic in set(topics) - waiting - self._told:
             for meant in difflib.get_close_matches(topic, waiting - set(topics), 1):
@@ -293,7 +293,7 @@ class Outbox:
                 _log.warning("no message has the topic %r that is delivered; some have %r, and wait", topic, meant)
 
     def _is_open(self, key: str) -> bool:
-        """Say whether the message with this key is still to be sent."""
+        """Return whether the message with this key is still to be sent."""
         return bool(self._store.read(f"SELECT 1 FROM outbox WHERE key = ? AND {_OPEN}", key))
 
     def _sent(self, message: Message) -> bool:
@@ -324,7 +324,7 @@ class Outbox:
         return False
 
     def _withdraw(self, run: str) -> None:
-        """Delete what was not sent; take back what may have been, dead letters too. Cancellations stay."""
+        """Delete unsent messages; take back those that may have been sent, also dead letters. Cancellations stay."""
         delete = "DELETE FROM outbox WHERE run = ? AND state IN (?, ?) AND behind = ''"
         self._store.write(delete, run, State.HELD, State.READY)
         for message in self.messages(run):
@@ -336,7 +336,7 @@ class Outbox:
                 self._take_back(_buried(letter), letter.attempts)
 
     def _take_back(self, message: Message, attempts: int) -> None:
-        """Let its cancellation follow a message; where there is none, send it no more and report it."""
+        """Add the cancellation of a message; a message that has none is sent no more, and reported as a dead letter."""
         if message.behind:
             return
         key = message.key + CANCEL
@@ -360,7 +360,7 @@ class Outbox:
 
 
 def _token(owners: Collection[str]) -> str:
-    """Draw a token that no owner has: a machine that goes on from a snapshot draws what it drew before."""
+    """Draw a token that no owner has: a machine that goes on from a snapshot draws the same numbers again."""
     while (token := uuid.uuid4().hex) in owners:
         pass
     return token
@@ -382,12 +382,12 @@ def _refuse_damaged(message: Message) -> None:
 
 
 def _hash(*text: str) -> str:
-    """Give the SHA-256 of what a message is: its key, run, topic, body, cancellation, and what it follows."""
+    """Return the SHA-256 of key, run, topic, body, cancellation and `behind` of a message."""
     return sha256(canonical(text).encode(errors="surrogatepass"))
 
 
 def _buried(letter: DeadLetter) -> Message:
-    """Give the message that a dead letter was."""
+    """Return the message that a dead letter was."""
     topic, body, cancels, behind = (letter.input[name] for name in ("topic", "body", "cancels", "behind"))
     return Message(letter.key, letter.run, topic, body, State.SENDING, letter.attempts, cancels, behind)
 

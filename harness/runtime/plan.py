@@ -36,7 +36,7 @@ from .steps import Run, Step, UnknownStep
 
 Arguments = Mapping[str, Any]
 KINDS = (str, int, float, bool, list, dict)
-"""What an argument can be in JSON."""
+"""The types of an argument in JSON."""
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
@@ -55,11 +55,11 @@ SCHEMA: Mapping[str, Any] = {
     "required": ["goal", "steps"],
     "additionalProperties": False,
 }
-"""The form of a plan, as a model that is asked for one can be told it."""
+"""The JSON Schema of a plan, for the prompt of a model."""
 
 
 class PlanRejected(AnswerRejected):
-    """The plan is not carried out, none of it; `reasons` says all that is wrong with it."""
+    """The plan is refused whole; `reasons` has every reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a plan may be.
+    """The limits of a plan.
 
     Attributes:
         workspace: The folder that no path leaves, links followed.
@@ -124,12 +124,12 @@ class Plan:
     digest: str = field(default="", compare=False)
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as it was written."""
+        """Return it as it was written."""
         steps = [{"tool": action.tool, "arguments": dict(action.arguments)} for action in self.actions]
         return {"goal": self.goal, "steps": steps}
 
     def steps(self, tools: Mapping[str, Tool]) -> list[Step]:
-        """Give the steps of a saga that carries it out.
+        """Return the steps of a saga that carries it out.
 
         Raises:
             UnknownStep: A tool that it uses is gone; nothing was done.
@@ -194,7 +194,7 @@ def _refuse_wrong_rules(rules: Rules) -> None:
 
 
 def _against_rules(plan: Plan, tools: Mapping[str, Tool], rules: Rules) -> Iterator[str]:
-    """Yield what is wrong with what a plan wants."""
+    """Yield the reasons against a plan by the rules and the tools."""
     if len(plan.actions) > rules.max_steps:
         yield f"{len(plan.actions)} steps, and {rules.max_steps} are allowed"
     for number, action in enumerate(plan.actions, 1):

@@ -1,4 +1,4 @@
-"""Where a run is: a fold over its events, and nothing that is stored beside them.
+"""The state of a run: a fold over its events, and nothing that is stored beside them.
 
 Any process may ask, and sees a run as its last transition left it; only the one that has the run's lease makes another.
 
@@ -84,12 +84,12 @@ class Status(StrEnum):
 
     @property
     def ours(self) -> bool:
-        """Whether the agent has work to do on the run; one that is with a person it must not touch."""
+        """Whether the agent has work to do on the run; it must not touch a run that is with a person."""
         return self in (Status.RUNNING, Status.UNDOING)
 
 
 class Decision(StrEnum):
-    """What a person wants of a run that they hand back."""
+    """The decision of a person about a run that they hand back."""
 
     GO_ON = "go_on"
     ROLL_BACK = "roll_back"
@@ -144,7 +144,7 @@ class Progress:
     last: tuple[str, str] = ("", "")
 
     def after(self, entry: Entry) -> Progress:
-        """Give the state after one more event."""
+        """Return the state after one more event."""
         event, step = Event(entry.event), str(entry.detail.get("step", ""))
         entered, begun, failed = self._steps_after(event, step)
         return replace(
@@ -162,13 +162,13 @@ class Progress:
         )
 
     def _status_after(self, event: Event, entered: tuple[str, ...]) -> Status:
-        """Give the state after an event; what is dismissed while others are being undone stops nobody."""
+        """Return the status after an event; dismissing one letter while other steps are being undone changes none."""
         if event is not Event.DISMISSED:
             return STATUS_AFTER[event]
         return Status.ROLLED_BACK if self.status is Status.STUCK and not entered else self.status
 
     def _steps_after(self, event: Event, step: str) -> tuple[tuple[str, ...], ...]:
-        """Give `entered`, `begun` and `failed` after an event; what is requeued is undone again from its end."""
+        """Return `entered`, `begun` and `failed` after an event; a requeued run is undone again from its last step."""
         entered, begun, failed = self.entered, self.begun, self.failed
         match event:
             case Event.STARTED | Event.ENTERED:
@@ -187,7 +187,7 @@ class Progress:
 
 
 def is_transition(entry: Entry) -> bool:
-    """Say whether an event moves its run on; the journal holds others too: changes of files, dismissed messages."""
+    """Return whether an event moves its run on; the journal holds others too: changes of files, dismissed messages."""
     return entry.event in _TRANSITIONS and (entry.event != Event.DISMISSED or "step" in entry.detail)
 
 
@@ -201,7 +201,7 @@ def progress_of(run: str, entries: Iterable[Entry]) -> Progress:
 
 
 def all_runs(journal: Journal, before: int | None = None) -> list[Progress]:
-    """Give every run that was ever started, oldest first, by the events up to `before` if given."""
+    """Return every run that was ever started, oldest first, by the events up to `before` if given."""
     runs: dict[str, Progress] = {}
     for entry in journal.entries(before=before):
         if is_transition(entry):
@@ -210,11 +210,11 @@ def all_runs(journal: Journal, before: int | None = None) -> list[Progress]:
 
 
 def current(journal: Journal, run: str) -> Progress:
-    """Give where a run stands by its events, of which a run that never began has none."""
+    """Return the state of a run by its events; a run that never began has none, and `seq` 0."""
     return progress_of(run, journal.entries(run))
 
 
 def unfinished(journal: Journal, leases: Iterable[Lease]) -> list[Progress]:
-    """Give the runs of some leases that an agent has to settle, of any saga, in the order of the leases."""
+    """Return the runs of some leases that an agent has to settle, of any saga, in the order of the leases."""
     runs = [current(journal, lease.holder) for lease in leases]
     return [run for run in runs if run.status.ours and run.seq]

@@ -1,4 +1,4 @@
-"""Belief and reality: what the agent thinks happened, against what is.
+"""Belief and reality: the journal's state of each step against the state outside.
 
 A look changes nothing, so any process may ask.
 
@@ -39,7 +39,7 @@ from .progress import Progress, Status
 
 
 class Reality(StrEnum):
-    """What a look found."""
+    """The answer of a look."""
 
     ABSENT = "absent"
     PRESENT = "present"
@@ -47,7 +47,7 @@ class Reality(StrEnum):
 
 
 class Belief(StrEnum):
-    """What the journal says about a step."""
+    """The journal's state of a step."""
 
     NOT_BEGUN = "not begun"
     MAYBE = "maybe"
@@ -64,7 +64,7 @@ class Found:
 
     @staticmethod
     def of(expected: str, actual: str | None) -> Found:
-        """Compare a hash or an id with what is outside; None there means that nothing is."""
+        """Compare the expected hash or id with the actual one outside; None there means that there is none."""
         if actual is None:
             return Found(Reality.ABSENT)
         return Found(Reality.PRESENT if actual == expected else Reality.FOREIGN)
@@ -83,11 +83,11 @@ class Difference:
 
 
 class ForeignState(Exception):
-    """Something that is not ours is where a step's effect would be; nothing was touched."""
+    """Another one's effect is in the place of a step's; nothing was touched."""
 
 
 def belief(progress: Progress, step: str, order: list[str]) -> Belief:
-    """Give what the events of a run say about one of its steps; `order` are the names of all its steps."""
+    """Return the belief about one step by the events of its run; `order` are the names of all its steps."""
     if step in progress.entered:
         last = progress.status is not Status.COMPLETED and step == progress.entered[-1]
         return Belief.MAYBE if last else Belief.DONE
@@ -96,7 +96,7 @@ def belief(progress: Progress, step: str, order: list[str]) -> Belief:
 
 
 def differences(beliefs: Mapping[str, Belief], looks: Mapping[str, Reality]) -> Iterator[Difference]:
-    """Yield the steps that are not as the agent believes; one that may have happened agrees with either."""
+    """Yield the steps whose belief and reality differ; `MAYBE` agrees with absent and present."""
     right = {
         Belief.NOT_BEGUN: (Reality.ABSENT,),
         Belief.MAYBE: (Reality.ABSENT, Reality.PRESENT),

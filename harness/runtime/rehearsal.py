@@ -14,9 +14,9 @@ each needs a folder of its own for the copies: the later one deletes what it fin
     found = [str(finding) for finding in rehearse(Path("data"), Path("."), steps_for)]
     assert found == ["right        error before note", "wrong        error after note: note.txt"]
 
-The copy is struck once at each place where a rollback can be asked for: an error before, and one after each step's act.
-Then the undos run backward, twice. The undo of the step that was struck is judged by itself, by what was there before
-its act, so a bad one hides none behind it; then all of them together, by the original. A step without an undo is
+An error is raised once at each place where a rollback can be asked for: before and after each step's act. Then the
+undos run backward, twice. The undo of the failing step is judged by itself, by the data before its act, so a bad one
+hides none behind it; then all of them together, by the original. A step without an undo is
 `missing` one, unless it says `reads_only` and changed nothing.
 
 The original is only ever opened for reading; what the steps are given is the folder of the copy. Links in it that lead
@@ -48,7 +48,7 @@ StepsFor = Callable[[Path], Sequence[Step]]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came of one place: `kind` is `right`, `missing`, `wrong`, `raised` or `irreversible`."""
+    """The finding about one place: `kind` is `right`, `missing`, `wrong`, `raised` or `irreversible`."""
 
     step: str
     when: str
@@ -60,7 +60,7 @@ class Finding:
 
 
 class InjectedError(Exception):
-    """The error that a rehearsal raises where it strikes."""
+    """The error that a rehearsal raises in a step."""
 
 
 def rehearse(
@@ -112,7 +112,7 @@ def rehearse(
 
 
 def described(data: Path) -> dict[str, str]:
-    """Say what is at a path: hashes of files and of the rows of databases, `/` for folders, `->` for links, by name."""
+    """Return a description of the data at a path, by name: hashes of files and rows, `/` folders, `->` links."""
     paths = [data] if data.is_file() else sorted(path for path in data.rglob("*"))
     found = {}
     for path in paths:
@@ -156,13 +156,13 @@ def _copied(original: Path, place: Path) -> Path:
 
 
 def _special(folder: str, names: list[str]) -> list[str]:
-    """Give those entries of a folder that cannot be copied."""
+    """Return those entries of a folder that cannot be copied."""
     paths = [Path(folder, name) for name in names]
     return [path.name for path in paths if not (path.is_symlink() or path.is_dir() or path.is_file())]
 
 
 def _keep_links_inside(copy: Path, original: Path) -> None:
-    """Let links into the original lead into the copy, and refuse those that lead out of it."""
+    """Point links into the original to the copy, and refuse links that lead out of it."""
     links = [path for path in copy.rglob("*") if path.is_symlink()]
     for link in links:
         within = _within(original, os.readlink(link))
@@ -179,13 +179,13 @@ def _keep_links_inside(copy: Path, original: Path) -> None:
 
 
 def _within(data: Path, target: str) -> Path | None:
-    """Give the path below the data that an absolute target means; None where it is another's, or relative."""
+    """Return the path below the data that an absolute target means; None where it is another's, or relative."""
     roots = [root for root in (data.absolute(), data.resolve()) if Path(target).is_relative_to(root)]
     return Path(target).relative_to(roots[0]) if roots else None
 
 
 class _Trial:
-    """One error at one place, and what came of the undo of the step that it struck."""
+    """An error at one place, and the outcome of the undo of its step."""
 
     def __init__(self, name: str, when: str, copy: Path) -> None:
         """Name the step, and the copy that it works on."""
@@ -197,7 +197,7 @@ class _Trial:
         self.left: list[str] = []
 
     def run(self, steps: Sequence[Step], goal: str, variables: dict[str, Any]) -> str:
-        """Run up to the place, fail there, roll back, and undo everything once more; give what raised, if anything."""
+        """Run up to the place, fail there, roll back, undo everything once more; return the error's text, or none."""
         undos = {step.name: step.undo for step in steps}
         with Store(self.copy.parent / "rehearsal.db") as store:
             saga = Saga(store, "rehearsal", [self._failing(step) for step in steps], undo_tries=1)
@@ -211,7 +211,7 @@ class _Trial:
         return "the step was never reached"
 
     def judged(self, step: Step) -> Finding | None:
-        """Say what is wrong with the undo of the struck step itself; None where nothing is."""
+        """Return the finding about the undo of the failing step itself; None if it is right."""
         if self.raised:
             return Finding(self.name, self.when, "raised", self.raised)
         if step.undo:
@@ -223,7 +223,7 @@ class _Trial:
         return Finding(self.name, self.when, "missing", f"{says}{changed}" or "changed nothing: say reads_only=True")
 
     def together(self, raised: str, differing: list[str], sound: bool) -> Finding:
-        """Judge the rollback as a whole; what goes wrong in it is said once, at the first step that it shows at."""
+        """Judge the rollback as a whole; a fault of it is reported once, at the first step that shows it."""
         if raised and (sound or not self.reached):
             return Finding(self.name, self.when, "raised", raised)
         if differing and sound:
@@ -231,7 +231,7 @@ class _Trial:
         return Finding(self.name, self.when, "right")
 
     def _failing(self, step: Step) -> Step:
-        """Give a step that fails where it is struck, and whose undo is looked at; without one it passes for reading."""
+        """Return a step that fails at the place, and whose undo is watched; without an undo it counts as reading."""
         here = step.name == self.name
 
         def act(run: Run) -> Any:
@@ -268,7 +268,7 @@ class _Trial:
 
 
 def _again(undos: Sequence[tuple[Run, Undo]]) -> str:
-    """Undo what is undone already, which must be fine."""
+    """Undo steps a second time, which must be fine; return the text of the first error."""
     for run, undo in undos:
         try:
             run_blocking(BlockingInvoker().call(undo, run))

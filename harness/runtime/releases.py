@@ -42,7 +42,7 @@ CURRENT = "current"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What a run must remember to go either way.
+    """The variables of a run that it needs to publish and to withdraw.
 
     Attributes:
         digest: of its set's manifest.
@@ -72,7 +72,7 @@ class Releases:
             return ""
 
     def fill(self, files: Mapping[str, bytes]) -> Release:
-        """Write the whole set into the workspace; give what `publish` and `withdraw` need.
+        """Write the whole set into the workspace; return the `Release` for `publish` and `withdraw`.
 
         Raises:
             StagingError: It could not be moved to its place; said before anything is written.
@@ -98,7 +98,7 @@ class Releases:
         self.discard()
 
     def withdraw(self, release: Release) -> None:
-        """Show the set before again, and take ours back into the workspace; one that was never shown is fine.
+        """Show the set before again, and take ours back into the workspace; a set that was never shown is fine.
 
         Raises:
             StagingError: Somebody changed the set, or deleted the one before; nothing is done.
@@ -116,13 +116,13 @@ class Releases:
             sync_folder(self.folder)
 
     def discard(self) -> None:
-        """Delete the workspace and what was prepared beside it; gone is fine."""
+        """Delete the workspace and the prepared link beside it; gone is fine."""
         self._pointer.unlink(missing_ok=True)
         if self.workspace.exists():
             shutil.rmtree(self.workspace)
 
     def prune(self, keep: int = 3) -> None:
-        """Delete all but the newest sets; the one that is shown always stays."""
+        """Delete all but the newest sets; the shown one always stays."""
         sets = [path for path in self.folder.iterdir() if (path / MANIFEST).exists() and not path.is_symlink()]
         sets.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in [each for each in sets if each.name != self.shown][max(0, keep - 1) :]:

@@ -1,4 +1,4 @@
-"""How much of what is over is kept: a database does not grow for ever, and no run costs more than the first ones.
+"""Retention: runs that are over are forgotten by rule, so that neither a database nor the cost of a run grows.
 
 With several processes: forgetting is part of the transaction that ends a run, so it happens once, or not at all.
 
@@ -27,9 +27,9 @@ from .progress import Event, Status, all_runs, current
 from .store import Storage
 
 _AT_ONCE = 10
-"""How many runs one that ends forgets at most: a rule that became stricter costs no single run much."""
+"""The number of runs at most that the end of one run forgets: a stricter rule costs no single run much."""
 _OF_RUN = "run IN (?, 'audit:' || ?, 'alert:' || ?)"
-"""Which messages are of a run: those of its steps, of the audit trail, and its alerts."""
+"""The messages of a run in SQL: those of its steps, of the audit trail, and its alerts."""
 
 
 class Retention:
@@ -51,7 +51,7 @@ class Retention:
         self._store, self._runs, self._days = store, runs, days
 
     def follow(self, run: str, event: Event) -> None:
-        """Learn that a run is over, and forget what is beyond the rule; one that is rolled back later is not over."""
+        """Note that a run is over, and forget runs beyond the rule; a run that is rolled back later is not over."""
         if event is Event.ABANDONED:
             self._store.write("DELETE FROM ended WHERE run = ?", run)
         elif event in (Event.COMPLETED, Event.ROLLED_BACK):
@@ -59,7 +59,7 @@ class Retention:
             self._forget(_AT_ONCE)
 
     def apply(self) -> int:
-        """Forget all that is beyond the rule now, also runs that ended without this companion; say how many runs."""
+        """Forget every run beyond the rule, also runs that ended without this companion; return how many."""
         with self._store.transaction():
             for progress in all_runs(Journal(self._store)):
                 if progress.status.over:
@@ -89,21 +89,21 @@ class Retention:
         return len(forgotten)
 
     def _is_over(self, run: str) -> bool:
-        """Say whether a run that ended is over still; one that a saga without this companion rolls back is not."""
+        """Return whether a run that ended is over still; a saga without this companion may be rolling it back."""
         over = current(Journal(self._store), run).status.over
         if not over:
             self._store.write("DELETE FROM ended WHERE run = ?", run)
         return over
 
     def _forget_sent(self, most: int | None) -> None:
-        """Delete what was sent of runs that are forgotten, those first that were not looked at for longest."""
+        """Delete the sent messages of forgotten runs, first of those that were not looked at for longest."""
         query = "SELECT run FROM ended WHERE seq < 0 ORDER BY seq DESC LIMIT ?"
         for (run,) in self._store.read(query, -1 if most is None else most):
             _forget_messages(self._store, run)
 
 
 def forget(store: Storage, run: str) -> None:
-    """Delete what is known of a run that is over, inside the open transaction.
+    """Delete events, checkpoints and sent messages of a run that is over, inside the open transaction.
 
     Raises:
         ValueError: It is not over.
@@ -117,7 +117,7 @@ def forget(store: Storage, run: str) -> None:
 
 
 def _forget_messages(store: Storage, run: str) -> None:
-    """Delete what was sent; where something was not yet, the run stays in `ended`, below 0, for a later look."""
+    """Delete the sent messages of a run; if others are left, the run stays in `ended`, below 0, for a later look."""
     store.write(f"DELETE FROM outbox WHERE {_OF_RUN} AND state = 'sent'", run, run, run)
     (lowest,) = (store.read("SELECT min(seq) FROM ended") or [(0,)])[0]
     store.write("DELETE FROM ended WHERE run = ?", run)

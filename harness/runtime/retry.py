@@ -1,4 +1,4 @@
-"""Fail fast, retry, or roll back: what kind of error it is decides, and budgets bound all of it.
+"""Fail fast, retry, or roll back: the kind of the error decides, and budgets bound all of it.
 
 A `Budget` in memory is that of one process. One that is kept in a store is one for all processes of its run, and of two
 that want the last attempt one gets it.
@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 BOUNDED = ("attempts", "tokens", "cents")
 USED = "used"
-"""The event of the journal that says what a kept budget has used."""
+"""The event of the journal with the amounts that a kept budget has used."""
 
 PASSING_NAMES = ("Timeout", "ConnectionError", "TransportError", "gaierror",
                  "IncompleteRead", "ChunkedEncodingError", "ClientPayloadError", "ServerDisconnected")  # fmt: skip
@@ -53,7 +53,7 @@ PASSING_NAMES = ("Timeout", "ConnectionError", "TransportError", "gaierror",
 
 
 class Verdict(StrEnum):
-    """What to do about an error."""
+    """The reactions to an error."""
 
     RETRY = "retry"
     ROLL_BACK = "roll_back"
@@ -72,13 +72,13 @@ class KeyRefused(Exception):
     """A key was refused earlier in this run, by another process; the call was not made."""
 
     def __init__(self, credential: str, status_code: int | None) -> None:
-        """Keep whose key it is, and with which HTTP status it was refused."""
+        """Keep the name of the key, and the HTTP status of its refusal."""
         super().__init__(f"the key for {credential} was refused ({status_code}) before; nothing was sent")
         self.status_code = status_code
 
 
 def status_of(error: BaseException) -> int | None:
-    """Give the HTTP status that an error carries, as HTTP clients and model SDKs do; None where it has none."""
+    """Return the HTTP status that an error carries, as HTTP clients and model SDKs do; None where it has none."""
     response = getattr(error, "response", None)
     names = ((error, "status_code"), (response, "status_code"), (error, "status"), (error, "code"))
     found = (getattr(holder, name, None) for holder, name in names)
@@ -86,12 +86,12 @@ def status_of(error: BaseException) -> int | None:
 
 
 def is_refused_key(error: BaseException) -> bool:
-    """Say whether the caller's key is to blame, and not what was asked for: once the key works, the same call does."""
+    """Return whether the caller's key is to blame, and not the request: once the key works, the same call does."""
     return status_of(error) in (401, 403)
 
 
 def classify(error: BaseException) -> Verdict:
-    """Say what to do about an error; one of unknown kind is rolled back, never tried again."""
+    """Return the verdict on an error; one of unknown kind is rolled back, never tried again."""
     if isinstance(error, BudgetSpent | LoopNoticed) or not isinstance(error, Exception):
         return Verdict.STOP
     status = status_of(error)
@@ -112,7 +112,7 @@ def classify(error: BaseException) -> Verdict:
 
 @dataclass
 class Budget:
-    """What all calls of one run may use together; what is None is not bounded.
+    """The bounds of all calls of one run together; None is no bound.
 
     In memory, keep one for a run. With `store` and `run` what was used stands in the journal, written before each call
     is made: after a crash a new one for the same run goes on where the one before stopped, and nothing is given back.
@@ -136,7 +136,7 @@ class Budget:
     _seq: int = field(default=0, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse a store without a run, which nobody would find again."""
+        """Refuse a store without a run: the budget could not be found again."""
         if (self.store is None) != (not self.run):
             raise ValueError("a budget that is kept needs both: Budget(..., store=store, run=run.id)")
 
@@ -169,7 +169,7 @@ class Budget:
             raise self._refused[credential]
 
     def use(self, **amounts: float) -> None:
-        """Count what was used: `attempts`, `tokens`, `cents`.
+        """Count used amounts: `attempts`, `tokens`, `cents`.
 
         Raises:
             ValueError: Something else was; no budget bounds it.
@@ -227,7 +227,7 @@ class Budget:
         Journal(self.store).append(self.run, USED, **detail)
 
     def _read(self) -> None:
-        """Take up what is in the journal by now; what a transaction took back is none of it."""
+        """Count the new events of the journal; those of a transaction that was taken back are not there."""
         query = "SELECT seq, detail FROM journal WHERE run = ? AND event = ? AND seq > ? ORDER BY seq"
         for seq, detail in () if self.store is None else self.store.read(query, self.run, USED, self._seq):
             self._count(json.loads(detail))
@@ -246,7 +246,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How one call is tried: at most `attempts` times, with pauses of up to `first_s`, doubled, at most `most_s`."""
+    """The tries of one call: at most `attempts` times, with pauses of up to `first_s`, doubled, at most `most_s`."""
 
     attempts: int = 4
     first_s: float = 0.5
@@ -298,7 +298,7 @@ def pause_s(error: BaseException, attempt: int, first_s: float, most_s: float) -
 
 
 def retry_after_s(error: BaseException) -> float | None:
-    """Give what Retry-After asks for, in seconds from now, as a number or as a date; None where it asks nothing."""
+    """Return the pause of a Retry-After header, a number or a date, in seconds from now; None where there is none."""
     headers = getattr(getattr(error, "response", None), "headers", None) or getattr(error, "headers", None) or {}
     text = str(headers.get("retry-after") or headers.get("Retry-After") or "").strip()
     try:

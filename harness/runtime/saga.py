@@ -46,7 +46,7 @@ class Saga(Definition):
     """A named list of steps over one store. Make it anew in each process, with the same name and the same steps."""
 
     def run(self, goal: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Take every step, and give what the agent knows at the end; returning means that everything is done.
+        """Take every step, and return the variables at the end; returning means that everything is done.
 
         Raises:
             UnfinishedRun: A run that a process left, or that waits for a person, is in the way; said at once.
@@ -81,11 +81,11 @@ class Saga(Definition):
         return run_blocking(self._carrier.recover())
 
     def resume(self, run: str) -> Status:
-        """Go on with one run that a process left, forward, whatever `after_crash` says."""
+        """Go on forward with one run that a process left, whatever `after_crash` says."""
         return run_blocking(self._carrier.resume(run))
 
     def roll_back(self, run: str) -> Status:
-        """Undo one run, also one that is complete: as long as none of its steps is irreversible.
+        """Undo one run, also a complete one, as long as none of its steps is irreversible.
 
         Raises:
             WrongState: It is past the point of no return, or there is nothing to undo.
@@ -97,14 +97,14 @@ class Saga(Definition):
         return run_blocking(self._carrier.requeue(run))
 
     def hand_over(self, run: str, person: str, reason: str) -> Status:
-        """Give an unfinished run to a person; until it is handed back no process of the agent touches anything.
+        """Hand an unfinished run over to a person; until it is handed back no process of the agent touches anything.
 
         It is taken from a process that works on it, too, whose next act or transition is refused.
         """
         return run_blocking(self._carrier.hand_over(run, person, reason))
 
     def hand_back(self, run: str, decision: Decision, learned: Mapping[str, Any] | None = None) -> Status:
-        """Give a run back to the agent, which carries it to the end that the person decided on.
+        """Hand a run back to the agent, which carries it to the end that the person decided on.
 
         Args:
             run: One that is with a person.
@@ -122,14 +122,14 @@ class Saga(Definition):
         return run_blocking(self._carrier.differences(run))
 
     def runs(self) -> list[Progress]:
-        """Give where each run of this saga is, oldest first; the ids of those that are not final are for `recover`.
+        """Return the state of each run of this saga, oldest first; those that are not final are for `recover`.
 
         A step knows the id of its run, `Run.id`, and may note it where somebody will ask for the outcome.
         """
         return self._carrier.runs()
 
     def outcome(self, run: str) -> Outcome:
-        """Give what became of a run, and what it knew last: after a crash what `run` would have returned.
+        """Return the state of a run and its last variables; after a crash those that `run` would have returned.
 
         Raises:
             UnknownRun: There is none; the last ones stand in the message.

@@ -27,13 +27,13 @@ TYPES: Mapping[str, Callable[[Any], bool]] = {
     "array": lambda value: isinstance(value, list),
     "object": lambda value: isinstance(value, dict),
 }
-"""What a type of JSON Schema is among the values that `json` gives."""
+"""The types of JSON Schema, each with its test of a value that `json` returned."""
 NOTES = ("title", "description", "default", "examples")
-"""Keywords that say something to a reader, and check nothing."""
+"""Keywords for readers, which check nothing."""
 
 
 class Schema:
-    """A schema that is understood whole."""
+    """A schema of which every keyword is known."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         """Take a schema as JSON Schema writes it.
@@ -47,12 +47,12 @@ class Schema:
         self.document = dict(document)
 
     def problems(self, value: Any) -> Iterator[str]:
-        """Yield what is wrong with a value, and where; what the value holds is not quoted."""
+        """Yield the problems of a value, each with its place; the value itself is not quoted."""
         return _problems(self.document, value, "$")
 
 
 def same(one: Any, other: Any) -> bool:
-    """Say whether two JSON values are equal: 1 and 1.0 are, 1 and true are not."""
+    """Return whether two JSON values are equal: 1 and 1.0 are, 1 and true are not."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, list) and isinstance(other, list):
@@ -115,7 +115,7 @@ def _items(wanted: Any, schema: Any, value: Any, at: str) -> Iterator[str]:
 
 
 def _limit(of: Callable[[Any], Any], fits: Callable[[Any, Any], bool], words: str) -> Callable[..., Iterator[str]]:
-    """Make the check of a limit; `of` gives what is limited of a value, None where the limit is not about it."""
+    """Make the check of a limit; `of` returns the number that is limited, None for a value that the limit ignores."""
 
     def check(wanted: Any, schema: Any, value: Any, at: str) -> Iterator[str]:
         found = of(value)
@@ -188,7 +188,7 @@ KEYWORDS: Mapping[str, tuple[Callable[[Any], bool], Callable[..., Iterator[str]]
     "exclusiveMinimum": (_is_number, _limit(_number, lambda found, wanted: found > wanted, "not more than")),
     "exclusiveMaximum": (_is_number, _limit(_number, lambda found, wanted: found < wanted, "not less than")),
 }
-"""For each keyword what may stand behind it, and what it checks."""
+"""Each keyword, with the test of its own value, and its check."""
 
 
 def _problems(schema: Mapping[str, Any], value: Any, at: str) -> Iterator[str]:
@@ -198,7 +198,7 @@ def _problems(schema: Mapping[str, Any], value: Any, at: str) -> Iterator[str]:
 
 
 def _misuses(schema: Any, at: str) -> Iterator[str]:
-    """Yield what in a schema is not understood, and where."""
+    """Yield the keywords of a schema that are unknown or wrong, each with its place."""
     if not isinstance(schema, Mapping):
         yield f"{at} is no schema, which is an object"
         return

@@ -1,4 +1,4 @@
-"""Shadow mode: what a plan would do, and how each step would be taken back, before any of it is done.
+"""Shadow mode: the effects of a plan and their rollbacks are listed and approved before any of it is done.
 
 Of several processes that carry out one approval one does; the others get `NotApproved`.
 
@@ -52,7 +52,7 @@ class Approval(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A plan in shadow: `lines` say what each step would do, and what its rollback would do."""
+    """A proposed plan: `lines` describe the effect and the rollback of each step."""
 
     digest: str
     state: Approval
@@ -61,7 +61,7 @@ class Proposal:
 
 
 class NotApproved(Exception):
-    """The plan may not run: nobody approved it, or its approval was used."""
+    """The plan may not run: it is not approved, or its approval was used."""
 
 
 class UnknownPlan(LookupError):
@@ -96,7 +96,7 @@ class PlannedAgent:
         self._companions = tuple(companions)
 
     def propose(self, plan: Plan) -> Proposal:
-        """Log what a plan would do; only its own database is written."""
+        """Log the effects of a plan; only its own database is written."""
         body = canonical(plan.as_json())
         put = "INSERT OR REPLACE INTO approvals (plan, body, state, by_whom) VALUES (?, ?, ?, '')"
         with self._store.transaction():
@@ -105,7 +105,7 @@ class PlannedAgent:
         return self.proposal(plan.digest)
 
     def proposal(self, digest: str) -> Proposal:
-        """Give a proposal by its digest.
+        """Return a proposal by its digest.
 
         Raises:
             UnknownPlan: There is none.
@@ -116,7 +116,7 @@ class PlannedAgent:
         raise UnknownPlan(f"no plan {digest!r} was proposed; there are {[each.digest for each in self.proposals()]}")
 
     def proposals(self) -> list[Proposal]:
-        """Give all proposals."""
+        """Return all proposals."""
         rows = self._store.read("SELECT plan, body, state, by_whom FROM approvals ORDER BY rowid")
         return [
             Proposal(digest, Approval(state), tuple(would_do(_plan(body), self._tools)), by_whom)
@@ -155,7 +155,7 @@ class PlannedAgent:
         return self._saga(digest, body).run(_plan(body).goal, {})
 
     def recover(self) -> Status | None:
-        """Settle what an earlier process left unfinished, as `Saga.recover`; one that cannot be keeps up no other."""
+        """Settle the unfinished runs of earlier processes, as `Saga.recover`, also behind one that fails."""
         plans = [
             run.saga
             for run in unfinished(Journal(self._store), Leases(self._store).all())
@@ -168,7 +168,7 @@ class PlannedAgent:
         return run_blocking(settle_all(settle, plans))
 
     def saga(self, digest: str) -> Saga:
-        """Give the saga of a plan, for what is done by hand: rolling back, handing over."""
+        """Return the saga of a plan, to roll back or hand over a run by hand."""
         return self._saga(digest, self._body(digest))
 
     def _saga(self, digest: str, body: str) -> Saga:
@@ -205,7 +205,7 @@ class _Use:
 
 
 def would_do(plan: Plan, tools: Mapping[str, Tool]) -> list[str]:
-    """Say what each step would do, and what its rollback would do."""
+    """Return a line for each step with its effect and its rollback."""
     lines = []
     for number, action in enumerate(plan.actions, 1):
         tool = tools.get(action.tool)

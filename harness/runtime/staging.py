@@ -44,7 +44,7 @@ class Staging:
     """The workspace of one run, and the folder that its files become."""
 
     def __init__(self, workspace: AnyPath, target: AnyPath) -> None:
-        """Name a workspace that belongs to this run alone, and a target whose parent exists; nothing is touched."""
+        """Name a workspace of this run alone, and a target whose parent exists; nothing is touched."""
         self.workspace, self.target = Path(workspace), Path(target)
 
     def fill(self, files: Mapping[str, bytes]) -> str:
@@ -97,7 +97,7 @@ class Staging:
             sync_folder(self.target.parent)
 
     def discard(self) -> None:
-        """Delete the workspace as a whole, whatever is in it; one that is gone is fine."""
+        """Delete the workspace with all its files; gone is fine."""
         if self.workspace.exists():
             shutil.rmtree(self.workspace)
 
@@ -137,7 +137,7 @@ def check_set(folder: Path, digest: str) -> None:
 
 
 def _found(folder: Path) -> tuple[dict[str, str], set[str]]:
-    """Give the hash of each file below a folder, by its name in the set, and the names of whatever else is there."""
+    """Return the hash of each file below a folder, by its name in the set, and the names of all other entries."""
     hashes, others = {}, set()
     for at, folders, names in os.walk(folder):
         for path in (Path(at, name) for name in [*folders, *names]):
@@ -150,12 +150,12 @@ def _found(folder: Path) -> tuple[dict[str, str], set[str]]:
 
 
 def _folders(names: Collection[str]) -> set[str]:
-    """Give the folders that names lie in, those around them included."""
+    """Return the folders that names lie in, those around them included."""
     return {str(folder) for name in names for folder in PurePosixPath(name).parents} - {"."}
 
 
 def _impossible(names: Collection[str]) -> Iterator[str]:
-    """Yield why names cannot be in one set, on any file system: also on one that folds capitals or forms of accents."""
+    """Yield the reasons why names cannot be in one set on every file system, also on one that folds case or accents."""
     for name in sorted(names):
         if any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name or name == MANIFEST:
             yield f"{name!r} cannot be staged: names are as 'index.html' or 'css/site.css', and {MANIFEST!r} is ours"
@@ -168,7 +168,7 @@ def _impossible(names: Collection[str]) -> Iterator[str]:
 
 
 def _folded(name: str) -> str:
-    """Give a name as the file system that tells the fewest apart sees it: no case, no form of accents, no ignorables.
+    """Return a name as the least distinguishing file system sees it: no case, no form of accents, no ignorables.
 
     This is Unicode's caseless matching (D145), as macOS and ext4 with `casefold` have it.
     """

@@ -1,4 +1,4 @@
-"""What an agent is made of, for the runtime: steps, each with the way back, and what a step may say.
+"""Steps, each with its way back, and the exceptions that an act may raise.
 
 Steps are plain values. One process at a time carries a run; after a crash another one may repeat a step (see `saga`).
 
@@ -47,7 +47,7 @@ class NeedsPerson(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What an act or an undo is given: which run, which step of it, what the agent knows, and its fencing token.
+    """The argument of an act, an undo and a look: run, step, variables, and fencing token.
 
     `take` counts how often the step was undone to be taken anew. `check` raises `LeaseLost` where another process has
     taken the run up meanwhile: an act of many parts calls it before each, and touches nothing after it raised.
@@ -77,7 +77,7 @@ Learned = Mapping[str, Any] | None
 Act = Callable[[Run], Learned | Awaitable[Learned]]
 Undo = Callable[[Run], Awaitable[None] | None]
 Look = Callable[[Run], Found | Awaitable[Found]]
-"""What a step is made of; coroutine functions in an `AsyncSaga`."""
+"""The functions of a step; coroutine functions in an `AsyncSaga`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Step:
 
 
 def checked_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """Give the steps of a saga, once it is sure that they make one.
+    """Return the steps of a saga, once it is sure that they make one.
 
     Raises:
         TypeError: Something among them is no `Step`.
@@ -175,7 +175,7 @@ def refuse_renamed(steps: Sequence[Step], progress: Progress, database: object) 
 
 
 def learned_by(step: str, result: Any) -> dict[str, Any]:
-    """Give the variables that an act returned.
+    """Return the variables that an act returned.
 
     Raises:
         TypeError: It returned something else.
@@ -184,7 +184,7 @@ def learned_by(step: str, result: Any) -> dict[str, Any]:
 
 
 def found_by(step: str, found: Any) -> Found:
-    """Give the answer of a look.
+    """Return the answer of a look.
 
     Raises:
         TypeError: It is none that can be told.

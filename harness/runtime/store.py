@@ -33,7 +33,7 @@ from typing import Any, Protocol
 from .files import AnyPath
 
 VERSION = 3
-"""What `PRAGMA user_version` says in a database of this layout."""
+"""The `PRAGMA user_version` of a database of this layout."""
 
 TABLES = {
     "journal": "seq INTEGER PRIMARY KEY, run TEXT NOT NULL, event TEXT NOT NULL, detail TEXT NOT NULL, "
@@ -62,7 +62,7 @@ INDEXES = {
     "dead_letters": ("dead_letters (run)",),
     "ended": ("ended (seq)",),
 }
-"""What finds a few rows of a table that only grows."""
+"""The indexes of tables that only grow."""
 
 _WRITTEN = re.compile(r"(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM) (\w+)", re.IGNORECASE)
 
@@ -72,7 +72,7 @@ class Storage(Protocol):
 
     @property
     def path(self) -> Path:
-        """Where it is, for messages and for the file beside it that proves who lives (see `alive`)."""
+        """The path, for messages and for the file beside it with the proofs of life (see `alive`)."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Do everything in the block, or nothing of it."""
@@ -84,7 +84,7 @@ class Storage(Protocol):
         """Read rows; a table that was never written has none."""
 
     def new_connection(self) -> AbstractContextManager[Storage]:
-        """Give another connection to the same database, for another thread; it is closed with the block."""
+        """Return another connection to the same database, for another thread; it is closed with the block."""
 
 
 class StoreError(Exception):
@@ -95,7 +95,7 @@ class Store(AbstractContextManager["Store"]):
     """The database of one agent, opened when it is first needed and closed at the end of the `with` block."""
 
     def __init__(self, path: AnyPath, *, busy_s: float = 5.0) -> None:
-        """Name the file, whose folder exists; wait `busy_s` seconds for another process that is writing.
+        """Name the file, whose folder exists; `busy_s` is how long to wait for another process's transaction.
 
         Raises:
             StoreError: It would not outlive the process: `:memory:`.
@@ -107,7 +107,7 @@ class Store(AbstractContextManager["Store"]):
         self._connection: sqlite3.Connection | None = None
 
     def __exit__(self, *error: object) -> None:
-        """Close the connection, which discards a transaction that is still open."""
+        """Close the connection, which discards an open transaction."""
         self.close()
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class Store(AbstractContextManager["Store"]):
             connection.close()
 
     def new_connection(self) -> Store:
-        """Give another connection to the same database, for another thread."""
+        """Return another connection to the same database, for another thread."""
         return Store(self.path, busy_s=self._busy_s)
 
     @contextmanager

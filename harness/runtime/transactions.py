@@ -1,4 +1,4 @@
-"""Database work and file work that end together: what the database has committed drives the moves of the files.
+"""Database work and file work that end together: committed rows drive the moves of the files.
 
 One process at a time works on a staging folder, since the next one settles what the one before has left: let it hold a
 lease. Readers need none.
@@ -47,7 +47,7 @@ from .store import Storage
 
 
 class TransactionError(Exception):
-    """The files cannot follow the database; what is wrong stands in the text."""
+    """The files cannot follow the database; the text says why."""
 
 
 class Work:
@@ -101,7 +101,7 @@ class FileTransactions:
             self.settle()
 
     def settle(self) -> None:
-        """Bring the files to where the database is: move what is committed, delete what is not."""
+        """Bring the files to the state of the database: make committed moves, delete staged files without one."""
         moves = self._store.read("SELECT place, staged, sha256 FROM moves ORDER BY place")
         for place, staged, digest in moves:
             self._carry_out(inside(self._folder, place), staged, digest)

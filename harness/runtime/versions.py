@@ -61,14 +61,14 @@ class Version:
 
 
 class Trail(Protocol):
-    """Somebody who keeps what was changed."""
+    """A part that keeps every change of a file."""
 
     def changed(self, run: str, name: str, before: str, after: str) -> None:
         """Keep one change inside the open transaction; hashes as in `Version`."""
 
 
 class ChangedElsewhere(Exception):
-    """The file is not as its last version says: somebody else changed it, and nothing was overwritten."""
+    """Another program changed the file since its last version; nothing was overwritten."""
 
 
 class UnknownVersion(LookupError):
@@ -97,7 +97,7 @@ class Versions:
         self._folder, self._staging = Path(folder), Path(staging)
 
     def checked(self, check: Callable[[], None]) -> Versions:
-        """Give the same files for the holder of a lease; `check` is such as `Run.check`."""
+        """Return the same files for the holder of a lease; `check` is such as `Run.check`."""
         return Versions(self._store, self._contents, self._folder, self._staging, self._trail, check)
 
     def save(self, name: str, content: bytes, run: str = "") -> Version:
@@ -118,7 +118,7 @@ class Versions:
         return self._point(name, GONE, run)
 
     def put_back(self, name: str, digest: str, run: str = "") -> None:
-        """Point to a content by its hash, or to `GONE`; what is so already stays as it is.
+        """Point to a content by its hash, or to `GONE`; makes no version if the newest one is the same.
 
         Raises:
             ContentLost: It is gone or damaged; nothing was changed.
@@ -135,7 +135,7 @@ class Versions:
             self._point(name, digest, run)
 
     def restore(self, name: str, number: int, run: str = "") -> Version:
-        """Point to an earlier version; restoring what is the newest already makes no version.
+        """Point to an earlier version; makes no version if the newest one is the same.
 
         Args:
             name: The file.
@@ -151,12 +151,12 @@ class Versions:
         return (self.history(name) or [Version(name, 0, GONE, run)])[-1]
 
     def history(self, name: str) -> list[Version]:
-        """Give all versions of a file, oldest first."""
+        """Return all versions of a file, oldest first."""
         query = "SELECT name, version, sha256, run FROM versions WHERE name = ? ORDER BY version"
         return [Version(*row) for row in self._store.read(query, name)]
 
     def content(self, name: str, number: int) -> bytes:
-        """Give the content of one version.
+        """Return the content of one version.
 
         Raises:
             UnknownVersion: The file never had it, or it is one without a file.
@@ -168,7 +168,7 @@ class Versions:
         return self._contents.get(digest)
 
     def settle(self) -> None:
-        """Delete what was left unfinished, and bring every file to its newest version.
+        """Delete unfinished files, and bring every file to its newest version.
 
         In this order, or a process that dies here again and again leaves more each time.
         """
@@ -179,7 +179,7 @@ class Versions:
                 self._follow(name, self._newest(name))
 
     def _point(self, name: str, digest: str, run: str) -> Version:
-        """Let the list point to a content that is kept; this is the moment that counts. Then the file follows."""
+        """Commit a version with a content that is kept, then write the file; from the commit on the change counts."""
         with self._store.transaction():
             self._check()
             before, number = self._newest(name), self._add(name, digest, run)
@@ -189,7 +189,7 @@ class Versions:
         return Version(name, number, digest, run)
 
     def _follow(self, name: str, digest: str) -> None:
-        """Let the file be what the newest version says."""
+        """Write the file as its newest version is."""
         place = inside(self._folder, name)
         if (hash_of(place) or GONE) == digest:
             return
@@ -205,7 +205,7 @@ class Versions:
         replace_durably(staged, place)
 
     def _adopt(self, name: str) -> None:
-        """Take a file that was there before us as its first version; refuse one that changed behind our back."""
+        """Make a file without versions its own first version; refuse a file that another program changed."""
         refuse_two_file_systems(self._staging, self._folder)
         found = hash_of(inside(self._folder, name)) or GONE
         if not self.history(name):
@@ -218,7 +218,7 @@ class Versions:
             raise ChangedElsewhere(f"{name} is not as version {len(self.history(name))} says; somebody changed it")
 
     def _is_ours(self, name: str) -> bool:
-        """Say whether the file is as its newest version, or did not follow yet from the one before, after a crash."""
+        """Return whether the file is as its newest version, or after a crash still as the one before."""
         found = hash_of(inside(self._folder, name)) or GONE
         return found in [GONE, *(version.sha256 for version in self.history(name))][-2:]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import builtins
 import errno
-import gc
 import os
 import shutil
 import signal
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import DONE, FAILED, ended, started
 
 WRITES = ("BEGIN", "INSERT", "DELETE", "CREATE", "PRAGMA USER_VERSION =", "COMMIT")
 
@@ -114,21 +114,13 @@ class _GatedFile:
 
 def in_child(work: Callable[[], Any], at: int = 0, kind: str = "") -> str:
     """Do the work in a forked child, and tell how it ended: `returned`, `raised`, or `killed`."""
-    gc.freeze()  # a child that collects would copy the whole heap of the parent
-    pid = os.fork()
-    if pid != 0:
-        gc.unfreeze()
-    else:
-        code = 1
-        try:
-            GATE.at, GATE.kind = at, kind
-            install()
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    return {0: "returned", 256: "raised", signal.SIGKILL: "killed"}[status]
+
+    def gated() -> None:
+        GATE.at, GATE.kind = at, kind
+        install()
+        work()
+
+    return {DONE: "returned", FAILED: "raised", -signal.SIGKILL: "killed"}[ended(started(gated))]
 
 
 def _content(path: Path) -> Any:

@@ -66,6 +66,6 @@ def awakened(pid: int) -> int:
     return ended(pid)
 
 
-def strike_yourself(number: signal.Signals) -> None:
+def signal_itself(number: int) -> None:
     """Send a signal to this process: SIGSTOP pauses it, SIGKILL ends it."""
     os.kill(os.getpid(), number)

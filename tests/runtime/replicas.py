@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from processes import DONE, ended, started
+from processes import DONE, ended, signal_itself, started
 from rollproof.runtime import Journal, Run, Saga, Status, Step, Store, UnfinishedRun
 from rollproof.runtime.progress import all_runs
 
@@ -20,11 +20,12 @@ STEPS = ("a", "b", "c")
 REPLICAS_THAT_DIE = 1
 
 
-class Struck(Store):
+class SignallingStore(Store):
     """A store whose process sends itself a signal before, or just after, its transaction number `at` (from 1).
 
-    All are counted that the process begins, but for the renewals of a lease. None of those is under way when the signal
-    comes: a process that is stopped in the middle of a transaction keeps everybody from the database.
+    Those that succeed are counted, over all stores of the process, but for the renewals of a lease. None of those is
+    under way when the signal comes: a process that is stopped in the middle of a transaction keeps everybody from the
+    database.
     """
 
     at, after, sign, count = 0, True, signal.SIGKILL, 0
@@ -33,33 +34,31 @@ class Struck(Store):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do everything in the block, or nothing of it."""
-        Struck.count += 1
-        here = Struck.count == self.at
+        here = SignallingStore.count + 1 == self.at
         if here and not self.after:
-            self._strike()
-        try:
-            with super().transaction():
-                yield
-        finally:
-            if here and self.after:
-                self._strike()
+            self._signal()
+        with super().transaction():
+            yield
+        SignallingStore.count += 1
+        if here and self.after:
+            self._signal()
 
     def new_connection(self) -> Store:
         """Give what the thread that renews the lease uses."""
-        return Renewing(self.path)
+        return Renewing(self.path, busy_s=self._busy_s)
 
-    def _strike(self) -> None:
+    def _signal(self) -> None:
         with self.renewing:
-            os.kill(os.getpid(), self.sign)
+            signal_itself(self.sign)
 
 
 class Renewing(Store):
-    """What the thread that renews the lease of a `Struck` process uses."""
+    """What the thread that renews the lease of a `SignallingStore` process uses."""
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do everything in the block, or nothing of it."""
-        with Struck.renewing, super().transaction():
+        with SignallingStore.renewing, super().transaction():
             yield
 
 
@@ -91,7 +90,7 @@ class Agent:
 
     def serve(self, at: int = 0, after: bool = True, sign: int = signal.SIGKILL) -> None:
         """Be a service that starts: settle what was left, then do some work; again where somebody died meanwhile."""
-        with Struck(self.own / "agent.db") as store:
+        with SignallingStore(self.own / "agent.db") as store:
             store.at, store.after, store.sign = at, after, signal.Signals(sign)
             for _ in range(REPLICAS_THAT_DIE + 1):
                 self.saga(store).recover()
@@ -135,10 +134,10 @@ def transitions(agent: Agent) -> int:
     reading, writing = os.pipe()
 
     def count() -> None:
-        with Struck(agent.own / "agent.db") as store:
+        with SignallingStore(agent.own / "agent.db") as store:
             agent.saga(store).recover()
             agent.saga(store).run("goal", {})
-            os.write(writing, bytes([Struck.count]))
+            os.write(writing, bytes([SignallingStore.count]))
 
     assert ended(started(count)) == DONE
     os.close(writing)

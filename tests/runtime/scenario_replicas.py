@@ -29,7 +29,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from processes import started
-from replicas import SHORT_S, Struck
+from replicas import SHORT_S, SignallingStore
 from rollproof import Chaos, World
 from rollproof.boundary import respx_seam
 from rollproof.boundary.warming import warm_caches
@@ -217,7 +217,7 @@ class Replica:
                 work()
             except Exception as error:
                 ending, text = type(error).__name__, str(error)
-            os.write(telling, json.dumps([ending, Struck.count, text]).encode())
+            os.write(telling, json.dumps([ending, SignallingStore.count, text]).encode())
 
         self.pid = started(live)
         os.close(waiting)
@@ -225,10 +225,10 @@ class Replica:
 
     @staticmethod
     def _prepare(story: Story, port: int, strike: Strike | None, short: bool) -> None:
-        Struck.count = 0
+        SignallingStore.count = 0
         if strike is not None:
-            Struck.at, Struck.after, Struck.sign = strike.at, strike.after, strike.sign
-        story.module.Store = Struck  # type: ignore[attr-defined]
+            SignallingStore.at, SignallingStore.after, SignallingStore.sign = strike.at, strike.after, strike.sign
+        story.module.Store = SignallingStore  # type: ignore[attr-defined]
         if short:
             Saga.__init__.__kwdefaults__["lease_s"] = SHORT_S
             Outbox.__init__.__kwdefaults__["claim_s"] = SHORT_S

@@ -4,74 +4,45 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from mutation import mutated
 from processes import DONE, FAILED, LOST, ended, started, stopped
-from replicas import SHORT_S, Agent, Struck, together, transitions
+from replicas import SHORT_S, Agent, SignallingStore, together, transitions
 from rollproof.runtime import Decision, LeaseHeld, NeedsPerson, Run, Store, UnfinishedRun
 
 REPEATS = int(os.environ.get("ROLLPROOF_REPEATS", "1"))
 """How often each of these is done, for a look that is longer than CI's."""
 
 
-def starts_at_once(root: Path, number: int = 3) -> None:
-    """Replicas that start at once, settle what was left and work: nobody takes a run from one that lives."""
+def kill_one(root: Path, at: int, after: bool) -> tuple[int, int, int]:
+    """Kill one replica at a transition while another waits for it; give how each ended, and how many runs are done."""
     agent = Agent(root)
-    assert together(number, agent.serve) == [DONE] * number
-    assert agent.done() == number
+    first, second = started(lambda: agent.serve(at, after)), started(agent.serve)
+    return ended(first), ended(second), agent.done()
 
 
-def one_is_killed(root: Path, at: int, after: bool) -> None:
-    """One replica is killed at a transition while another waits for it: that one settles the run at once, and works."""
-    agent = Agent(root)
-    first = started(lambda: agent.serve(at, after))
-    second = started(agent.serve)
-    assert ended(first) == -signal.SIGKILL
-    assert ended(second) == DONE
-    assert agent.done() in (1, 2)  # two where the first died after its last transition
+def pause_one(root: Path, at: int, after: bool) -> tuple[int, int, set[str]]:
+    """Pause one replica for longer than its lease while another settles its run, and let it wake up.
 
-
-def one_is_paused(root: Path, at: int, after: bool) -> None:
-    """One replica is paused for longer than its lease; another settles its run; it wakes up and touches nothing."""
+    Returns:
+        How it ended, how many runs are done, and which files of the other's it took away.
+    """
     agent = Agent(root, lease_s=SHORT_S)
     first = started(lambda: agent.serve(at, after, signal.SIGSTOP))
     assert stopped(first)
     assert ended(started(agent.serve)) == DONE
     before = agent.left
     os.kill(first, signal.SIGCONT)
-    code = ended(first)
-    assert code in (DONE, LOST)
-    assert agent.done() == (2 if code == DONE else 1)
-    assert set(before) <= set(agent.left)
+    return ended(first), agent.done(), set(before) - set(agent.left)
 
 
-def a_long_step_keeps_its_run(root: Path) -> None:
-    """A step takes longer than the lease, which is renewed meanwhile: whoever wants to recover the run cannot."""
-
-    def look(run: Run) -> None:
-        if run.step == "b":
-            assert ended(started(lambda: refused(Agent(root, lease_s=SHORT_S)))) == DONE
-
-    agent = Agent(root, lease_s=SHORT_S, between=look)
-    assert ended(started(agent.serve)) == DONE
-    assert agent.done() == 1
-
-
-def refused(agent: Agent) -> None:
-    """Try to recover a run that lives, for longer than its lease was when it was taken."""
+def refuse(agent: Agent) -> None:
+    """Try to recover a run that lives, for longer than its lease was when it was taken, and be refused."""
     with Store(agent.own / "agent.db") as store, pytest.raises(LeaseHeld):
         agent.saga(store, patience_s=3 * SHORT_S).recover()
-
-
-def who_comes_after_a_crash_is_told(root: Path) -> None:
-    """A run does not wait for the lease of a process that died: it says at once what settles that one's run."""
-    agent = Agent(root)
-    assert ended(started(lambda: agent.serve(at=2))) == -signal.SIGKILL
-    with Store(agent.own / "agent.db") as store, pytest.raises(UnfinishedRun, match=r"call recover\(\) of 's'"):
-        agent.saga(store).run("goal", {})
 
 
 class Asking(Agent):
@@ -85,14 +56,75 @@ class Asking(Agent):
 
     def hand_back(self, run: str, at: int = 0, patience_s: float = 60.0) -> None:
         """Do what the person does, and be stopped at a transition of it."""
-        with Struck(self.own / "agent.db") as store:
+        with SignallingStore(self.own / "agent.db") as store:
             store.at, store.sign = at, signal.SIGSTOP
             self.saga(store, patience_s).hand_back(run, Decision.GO_ON, {"accepted": True})
 
 
-def one_hand_back_waits_for_another(root: Path) -> None:
-    """A run is handed back twice: the second time it is in the hands of a process that lives, and stays there."""
-    agent = Asking(root)
+def each_transition(root: Path) -> Iterator[tuple[Path, int, bool]]:
+    """Yield a folder, the number of a transaction, and whether the signal comes after it: both for each of one run."""
+    (root / "counted").mkdir()
+    for at in range(1, transitions(Agent(root / "counted")) + 1):
+        for after in (False, True):
+            folder = root / f"{at}-{after}"
+            folder.mkdir()
+            yield folder, at, after
+
+
+@pytest.mark.parametrize("repeat", range(REPEATS))
+def test_replicas_that_start_at_once_take_nothing_from_each_other(tmp_path: Path, repeat: int) -> None:
+    """Three processes, one lock: three runs, one after the other, all complete."""
+    agent = Agent(tmp_path)
+    assert together(3, agent.serve) == [DONE] * 3
+    assert agent.done() == 3
+
+
+@pytest.mark.parametrize("repeat", range(REPEATS))
+def test_a_replica_that_is_killed_is_settled_by_one_that_waits(tmp_path: Path, repeat: int) -> None:
+    """At each of its transitions, before and after; both runs are done where it died after its last transition."""
+    for place in each_transition(tmp_path):
+        assert kill_one(*place) in [(-signal.SIGKILL, DONE, 1), (-signal.SIGKILL, DONE, 2)], place
+
+
+AWAKE = [(DONE, 2, set()), (LOST, 1, set())]
+"""What comes of a replica that was paused: its run was still its own, or is another's; it took away nothing."""
+
+
+@pytest.mark.parametrize("repeat", range(REPEATS))
+def test_a_replica_that_is_paused_loses_its_run(tmp_path: Path, repeat: int) -> None:
+    """At each of its transitions, before and after: another settles its run, and it touches nothing when it wakes."""
+    for place in each_transition(tmp_path):
+        assert pause_one(*place) in AWAKE, place
+
+
+def test_a_replica_that_is_paused_behind_its_first_step_loses_its_run(tmp_path: Path) -> None:
+    """The second transition alone: the first step is done, and entered is the one after it."""
+    assert pause_one(tmp_path, 2, True) in AWAKE
+
+
+def test_a_step_that_lasts_longer_than_the_lease_keeps_it(tmp_path: Path) -> None:
+    """The lease is renewed meanwhile: another process that wants to recover the run cannot."""
+
+    def look(run: Run) -> None:
+        if run.step == "b":
+            assert ended(started(lambda: refuse(Agent(tmp_path, lease_s=SHORT_S)))) == DONE
+
+    agent = Agent(tmp_path, lease_s=SHORT_S, between=look)
+    assert ended(started(agent.serve)) == DONE
+    assert agent.done() == 1
+
+
+def test_a_run_after_a_crash_is_told_what_to_do(tmp_path: Path) -> None:
+    """At once, not after the lease, of fifty minutes here."""
+    agent = Agent(tmp_path)
+    assert ended(started(lambda: agent.serve(at=2))) == -signal.SIGKILL
+    with Store(agent.own / "agent.db") as store, pytest.raises(UnfinishedRun, match=r"call recover\(\) of 's'"):
+        agent.saga(store).run("goal", {})
+
+
+def test_a_run_is_handed_back_by_one_process(tmp_path: Path) -> None:
+    """The second time it is in the hands of a process that lives, and stays there."""
+    agent = Asking(tmp_path)
     with Store(agent.own / "agent.db") as store:
         with pytest.raises(NeedsPerson):
             agent.saga(store).run("goal", {})
@@ -108,72 +140,21 @@ def one_hand_back_waits_for_another(root: Path) -> None:
     assert agent.done() == 1
 
 
-@pytest.mark.parametrize("repeat", range(REPEATS))
-def test_replicas_that_start_at_once_take_nothing_from_each_other(tmp_path: Path, repeat: int) -> None:
-    """Three processes, one lock: three runs, one after the other, all complete."""
-    starts_at_once(tmp_path)
-
-
-@pytest.mark.parametrize("repeat", range(REPEATS))
-def test_a_replica_that_is_killed_is_settled_by_one_that_waits(tmp_path: Path, repeat: int) -> None:
-    """At each of its transitions, before and after."""
-    at_each_transition(tmp_path, one_is_killed)
-
-
-@pytest.mark.parametrize("repeat", range(REPEATS))
-def test_a_replica_that_is_paused_loses_its_run(tmp_path: Path, repeat: int) -> None:
-    """At each of its transitions, before and after: what it wakes up to is another's, or still its own."""
-    at_each_transition(tmp_path, one_is_paused)
-
-
-def test_a_step_that_lasts_longer_than_the_lease_keeps_it(tmp_path: Path) -> None:
-    """Nobody recovers a run whose process works."""
-    a_long_step_keeps_its_run(tmp_path)
-
-
-def test_a_run_after_a_crash_is_told_what_to_do(tmp_path: Path) -> None:
-    """Not after the lease, of fifty minutes here."""
-    who_comes_after_a_crash_is_told(tmp_path)
-
-
-def test_a_run_is_handed_back_by_one_process(tmp_path: Path) -> None:
-    """Of two that a person told to go on one does, and is not disturbed."""
-    one_hand_back_waits_for_another(tmp_path)
-
-
-def at_each_transition(root: Path, check: Callable[[Path, int, bool], None]) -> None:
-    """Do a check with a strike before and after each transaction of the first replica."""
-    for at in range(1, count(root) + 1):
-        for after in (False, True):
-            folder = root / f"{at}-{after}"
-            folder.mkdir()
-            check(folder, at, after)
-
-
-def count(root: Path) -> int:
-    """Count the transitions of one run."""
-    (root / "counted").mkdir()
-    return transitions(Agent(root / "counted"))
-
-
-def last_transition(check: Callable[[Path, int, bool], None]) -> Callable[[Path], None]:
-    """Strike only behind the second transition: the first step is done, and entered is the one after it."""
-    return lambda root: check(root, 2, True)
-
-
 # what the runtime did wrong, or would, and which of these notices: module, what stands there, what the mutant has
 MUTANTS = [
-    ("locks", "alive.is_held(lease.token) is False", "True", a_long_step_keeps_its_run),
+    ("locks", "alive.is_held(lease.token) is False", "True", test_a_step_that_lasts_longer_than_the_lease_keeps_it),
     ("locks", "return lease.expires_at <= time.time() or", "return lease.expires_at <= time.time() and",
-     last_transition(one_is_paused)),
-    ("locks", "            alive.hold(token)\n", "            pass\n", a_long_step_keeps_its_run),
+     test_a_replica_that_is_paused_behind_its_first_step_loses_its_run),
+    ("locks", "            alive.hold(token)\n", "            pass\n",
+     test_a_step_that_lasts_longer_than_the_lease_keeps_it),
     ("locks", "token = max(int(time.time() * 1e6), rows[0][0] + 1 if rows else 0)",
-     "token = rows[0][0] if rows else 1", last_transition(one_is_paused)),
-    ("execution", "        Leases(self._store).check(self._lease)\n", "        pass\n", last_transition(one_is_paused)),
-    ("locks", "if held is None:", "if True:", a_long_step_keeps_its_run),
+     "token = rows[0][0] if rows else 1", test_a_replica_that_is_paused_behind_its_first_step_loses_its_run),
+    ("execution", "        Leases(self._store).check(self._lease)\n", "        pass\n",
+     test_a_replica_that_is_paused_behind_its_first_step_loses_its_run),
+    ("locks", "if held is None:", "if True:", test_a_step_that_lasts_longer_than_the_lease_keeps_it),
     ("carrier", "progress.status.ours or self._is_in_work(run, alive)", "progress.status.ours",
-     one_hand_back_waits_for_another),
-    ("carrier", "not earlier.seq or (earlier", "True or (earlier", who_comes_after_a_crash_is_told),
+     test_a_run_is_handed_back_by_one_process),
+    ("carrier", "not earlier.seq or (earlier", "True or (earlier", test_a_run_after_a_crash_is_told_what_to_do),
 ]  # fmt: skip
 
 
@@ -210,7 +191,7 @@ def test_a_database_with_two_names_has_one_proof_of_life(tmp_path: Path) -> None
             os.chdir(tmp_path)
             by_link = Agent(tmp_path / "real", lease_s=SHORT_S)
             by_link.own = link
-            assert ended(started(lambda: refused(by_link))) == DONE
+            assert ended(started(lambda: refuse(by_link))) == DONE
 
     (tmp_path / "real").mkdir(exist_ok=True)
     agent = Agent(tmp_path / "real", between=look)

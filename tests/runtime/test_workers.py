@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import awakened, ended, paused, started, strike_yourself
+from processes import awakened, ended, paused, signal_itself, started
 from rollproof.runtime import Event, Outbox, Store, Undelivered
 from rollproof.runtime.alive import Alive
 from rollproof.runtime.messages import Message, State
@@ -56,7 +56,7 @@ def paused_worker(root: Path, then: Sender) -> AbstractContextManager[int]:
     """Give the process id of a worker that is paused when it is about to send its first message."""
 
     def send(message: Message) -> None:
-        strike_yourself(signal.SIGSTOP)
+        signal_itself(signal.SIGSTOP)
         then(message)
 
     return paused(lambda: deliver(root, send))
@@ -133,7 +133,7 @@ def test_a_worker_that_is_killed_is_replaced_at_once(
     def send(message: Message) -> None:
         if arrived:
             service.take(message)
-        strike_yourself(signal.SIGKILL)
+        signal_itself(signal.SIGKILL)
 
     assert ended(started(lambda: deliver(tmp_path, send))) == -signal.SIGKILL
     assert deliver(tmp_path, service.take) == 2
@@ -146,7 +146,7 @@ def test_without_a_proof_of_death_the_deadline_counts(
     """Where the system has no lock that ends with its process, a message waits for the deadline of its claim."""
     monkeypatch.setattr(Alive, "is_held", lambda self, token: None)
     written(tmp_path, "a")
-    assert ended(started(lambda: deliver(tmp_path, lambda message: strike_yourself(signal.SIGKILL)))) == -signal.SIGKILL
+    assert ended(started(lambda: deliver(tmp_path, lambda message: signal_itself(signal.SIGKILL)))) == -signal.SIGKILL
     with Store(tmp_path / "agent.db") as store:
         assert Outbox(store).next_due({"mail"}) == clock.now + 60
     clock.now += 59
@@ -276,6 +276,6 @@ def test_a_worker_that_draws_the_token_of_a_dead_one_takes_its_claim(
     written(tmp_path, "a")
     drawn = itertools.chain([1, 1], itertools.count(2))  # the child draws its first one from a copy of this
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=next(drawn)))
-    assert ended(started(lambda: deliver(tmp_path, lambda message: strike_yourself(signal.SIGKILL)))) == -signal.SIGKILL
+    assert ended(started(lambda: deliver(tmp_path, lambda message: signal_itself(signal.SIGKILL)))) == -signal.SIGKILL
     assert deliver(tmp_path, service.take) == 1
     assert service.arrivals() == ["a"]

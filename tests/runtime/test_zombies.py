@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from processes import LOST, awakened, started, stopped, strike_yourself
+from processes import LOST, awakened, signal_itself, started, stopped
 from rollproof.runtime import Fence, Leases, Run, Saga, Status, Step, Store
 
 LEASE_S = 0.2
@@ -14,7 +14,7 @@ LEASE_S = 0.2
 
 def stop() -> None:
     """Pause this process until somebody lets it go on."""
-    strike_yourself(signal.SIGSTOP)
+    signal_itself(signal.SIGSTOP)
 
 
 def saga(store: Store, shared: Path, between: Callable[[], None]) -> Saga:

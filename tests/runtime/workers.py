@@ -11,7 +11,7 @@ from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
-from processes import awakened, ended, paused, started, strike_yourself
+from processes import awakened, ended, paused, signal_itself, started
 from rollproof.runtime import Event, Outbox, Store, Undelivered
 from rollproof.runtime.messages import Message, State
 from rollproof.runtime.outbox import CANCEL
@@ -79,7 +79,7 @@ def _deliver(root: Path, service: Service, seed: float, pausing: bool, pauses_at
 
     def send(message: Message) -> None:
         if next(tries) == pauses_at:
-            strike_yourself(signal.SIGSTOP)
+            signal_itself(signal.SIGSTOP)
         if draw.random() < 0.15:
             raise ConnectionError
         service.take(message)
