@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 from rollproof.values.faults import fault
+from rollproof.values.media import medium_of
 from rollproof.values.points import Effect
 from rollproof.values.strikes import Fail, Kill, Strike
 
@@ -20,7 +21,7 @@ def pid_reused(effect: Effect) -> Iterator[Strike]:
 
     Not tried unless selected: a lock that trusts a pid is common, and its users accept that it can be stuck.
     """
-    if effect.point.kind != "clock":
+    if medium_of(effect.point.kind).touches_outside:
         yield Kill(pid_reused=True)
 
 
@@ -30,11 +31,7 @@ def interrupt(effect: Effect) -> Iterator[Strike]:
 
     After a write is before what comes next: a buffer knows that its bytes went out before it lets a signal through.
     """
-    if (
-        effect.by in ("main", "task")
-        and effect.point.kind != "clock"
-        and (effect.when, effect.point.verb) != ("after", "write")
-    ):
+    if effect.by in ("main", "task") and medium_of(effect.point.kind).interrupts(effect.point.verb, effect.when):
         yield Fail(KeyboardInterrupt())
 
 
@@ -44,8 +41,5 @@ def cancel(effect: Effect) -> Iterator[Strike]:
 
     A statement that a thread carries out for a task (aiosqlite) and a call of a tool are carried out all the same.
     """
-    sleeps = effect.point.kind == "clock" and effect.when == "before"
-    called = effect.point.kind == "stdio" or (effect.point.kind == "mcp" and effect.by == "task")
-    carried_out = effect.by == "awaited" or called
-    if sleeps or (effect.when == "after" if carried_out else effect.by == "task"):
+    if medium_of(effect.point.kind).cancels(effect.by, effect.when):
         yield Fail(asyncio.CancelledError())

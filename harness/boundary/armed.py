@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..values.faults import matches
-from ..values.points import ANSWERED, Point, When
+from ..values.media import medium_of
+from ..values.points import Point, When
 from ..values.schedule import Injection
 from ..values.strikes import Strike
 
@@ -29,10 +30,11 @@ class Armed:
         origin = self.injection.point
         if not matches(self.at, point):
             return False
-        if origin.kind in ANSWERED:
-            return point.target.partition("/")[0] == origin.target.partition("/")[0]
-        if origin.kind in ("process", "net"):
-            return point.kind == origin.kind and point.target == origin.target
+        match medium_of(origin.kind).lasts_for:
+            case "host":
+                return point.target.partition("/")[0] == origin.target.partition("/")[0]
+            case "target":
+                return point.kind == origin.kind and point.target == origin.target
         return point.kind == origin.kind
 
 

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from ..values.errors import exits_well
+from ..values.media import medium_of
 from ..values.network import Reach
 from ..values.places import Place, Raised
 from ..values.points import Point, canonical, hide_drawn
 from ..values.sources import Twin
-from ..values.strikes import Disturb, Fail
+from ..values.strikes import Disturb, Fail, Strike
 from . import (
     clock,
     ending,
@@ -269,10 +270,13 @@ def warm(modules: Sequence[str]) -> None:
     gc.freeze()
 
 
+def _is_ctrl_c(strike: Strike) -> bool:
+    return isinstance(strike, Fail) and type(strike.error) is KeyboardInterrupt
+
+
 def _comes_as_signal(armed: Armed) -> bool:
     """Say whether the parent will press Ctrl-C here: at a point that this process does not see."""
-    strike = armed.strike
-    return armed.injection.point.kind == "net" and isinstance(strike, Fail) and type(strike.error) is KeyboardInterrupt
+    return not medium_of(armed.injection.point.kind).in_process and _is_ctrl_c(armed.strike)
 
 
 def _tell_end(gate: Gate, text: str) -> None:

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from copy import copy
 from typing import Any, NoReturn
 
-from ..values.points import ANSWERED, Flight, Point, When
+from ..values.media import medium_of
+from ..values.points import Flight, Point, When
 from ..values.real_time import FLIGHT_S
 from ..values.strikes import AHEAD, Fail, Hold, Kill, Strike
 from .armed import Armed, Limits, Plan
@@ -200,7 +201,7 @@ class Gate:
             self.note("concurrent", "programs")
         if self.tick() and not within():
             self.settled()
-        if kind in ANSWERED:
+        if medium_of(kind).answered:
             self.calls += 1
         if self.calls > self.limits.calls or len(self.points) - self._uncounted > self.limits.effects:
             self.overrun()

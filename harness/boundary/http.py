@@ -12,6 +12,7 @@ from typing import Any, NoReturn, Protocol
 
 from ..values.errors import ChaosError, Permitted
 from ..values.http import HttpRequest, HttpResponse
+from ..values.media import medium_of
 from ..values.network import Reach
 from ..values.points import Point
 from ..values.sources import Twin, twin_for
@@ -23,7 +24,6 @@ from .gate import Crossing, Gate
 from .transport import TransportFault
 
 CLIENTS = ("httpx", "httpx2")
-CALLED = ("mcp", "stdio")  # kinds of points of servers of tools
 Answer = Callable[[HttpRequest], HttpResponse]
 Later = Callable[[HttpRequest], Awaitable[HttpResponse]]
 Refuse = Callable[[HttpRequest], NoReturn]
@@ -101,7 +101,7 @@ class Exchange:
         try:
             return crossing.moment("after")
         except asyncio.CancelledError:
-            if crossing.point.kind not in CALLED or not callers.cancel_caller(request):
+            if not medium_of(crossing.point.kind).cancels_caller or not callers.cancel_caller(request):
                 raise
             return None
 

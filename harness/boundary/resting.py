@@ -12,10 +12,9 @@ import sys
 import threading
 import weakref
 
+from ..values.media import medium_of
 from .gate import Gate
 
-_ALONE = frozenset({"file", "sqlite", "http", "llm", "clock"})
-"""Kinds of points that leave nothing behind where no descriptor does: no process, no socket, no task."""
 _DESCRIPTORS, _THREADS = "/dev/fd", "/proc/self/task"  # of this process; the second on Linux only
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
@@ -33,7 +32,7 @@ class Rest:
         gate = self._gate
         with gate.quiet():
             same = not gate.lingers and _state() == self._before
-        return same and all(point.kind in _ALONE for point in gate.points)
+        return same and all(medium_of(point.kind).leaves_clean for point in gate.points)
 
 
 def _state() -> object:

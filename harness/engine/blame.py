@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..values.media import medium_of
 from ..values.points import Point, canonical, hide_drawn
 from ..values.schedule import Injection
 from ..values.trees import differing
@@ -115,7 +116,7 @@ def _statement(life: Lived, point: Point, name: str) -> Blamed:
     """
     earlier = life.points[: life.points.index(point)] if point in life.points else ()
     place = life.places.get(point, ())
-    if point.kind == "sqlite":
+    if medium_of(point.kind).commits:
         point = next((one for one in (point, *reversed(earlier)) if one.target == name), point)
     elif point.verb == "write" and place:
         opened = (one for one in reversed(earlier) if one.verb == "open" and one.target == point.target)
@@ -148,7 +149,9 @@ def _roughly(made: Sequence[Made], change: Change) -> Blamed | None:
 def _by_target(life: Lived, change: Change) -> Blamed | None:
     """Return the last point of a process that by its target may have made a change."""
     wrong = _READING + (() if change.sign == "-" else _REMOVING)
-    points = [point for point in reversed(life.points) if point.kind != "clock" and point.verb not in wrong]
+    points = [
+        point for point in reversed(life.points) if medium_of(point.kind).touches_outside and point.verb not in wrong
+    ]
     name = canonical(change.name)
     same = [point for point in points if canonical(point.target) == name]
     near = [p for p in points if p.target.startswith(f"{name}/") or name.startswith((f"{p.target}/", f"{p.target}:"))]

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from ..values.history import Violation
 from ..values.http import HttpRequest, HttpResponse
+from ..values.media import medium_of
 from ..values.points import Point
 from ..values.sources import Twin
 from .lives import Lived, Sent
@@ -23,7 +24,12 @@ def sent(twin: Twin, request: HttpRequest, point: Point | None, response: HttpRe
 
     A question to a model or the call of a tool creates nothing that has a key.
     """
-    if point is None or twin.kind != "http" or request.method.upper() != "POST" or response.status >= 400:
+    if (
+        point is None
+        or not medium_of(twin.kind).takes_keys
+        or request.method.upper() != "POST"
+        or response.status >= 400
+    ):
         return
     header = next((name for name in _HEADERS if request.headers.get(name.lower())), "")
     yield Sent(point, header, request.headers.get(header.lower(), ""))

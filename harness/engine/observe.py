@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..boundary.armed import Limits
 from ..values.errors import ChaosError
 from ..values.hosts import told_of
+from ..values.media import medium_of
 from ..values.points import canonical
 from ..values.trees import differing
 from ..values.world import Entry, World
@@ -39,7 +40,7 @@ def observe(setting: Setting, executor: Executor, *, rereads: bool) -> Session:
     requests = tuple(tuple(twin.requests) for twin in setting.twins)
     _must_work(first)
     executor.warm(first)
-    if not any(p.kind != "clock" for p in first.points):
+    if not any(medium_of(p.kind).touches_outside for p in first.points):
         raise nothing_seen(first, _unwatched_hint(first))
     if not setting.sources and not setting.services:
         raise ChaosError(
@@ -72,7 +73,7 @@ def _learn(worlds: Worlds, lives: list[Lived]) -> Masks:
 
 
 def _another(executor: Executor, initial: Snapshot, first: Lived, number: int, later_s: float) -> Lived:
-    if any(point.kind == "process" for point in first.points):
+    if any(medium_of(point.kind).runs_programs for point in first.points):
         _let_the_second_pass()
     life = executor.live("run", replace(initial, clock=BIRTH + later_s), f"run/{number}", how=How(show=True))
     _must_work(life)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from ..values.media import medium_of
 from ..values.points import Flight, Point, When, Who
 from ..values.schedule import SWAP, Injection
 from .lives import Lived, Sighting
@@ -57,7 +58,7 @@ def other_orders(life: Lived) -> tuple[tuple[Injection, ...], set[str]]:
     found: dict[Injection, None] = {}
     fixed = set()
     for index, flight in enumerate(life.flights):
-        if life.points[index].kind == "clock":
+        if not medium_of(life.points[index].kind).touches_outside:
             continue  # a sleep is no effect
         count = _in_flight(life.points, life.flights, index)
         place = _holdable(life.points, life.flights, index) if count else None
@@ -93,7 +94,8 @@ def _in_flight(points: Sequence[Point], flights: Sequence[Flight], index: int) -
         return 0
     others: set[Who] = set()
     for point, later in zip(points[index + 1 :], flights[index + 1 :], strict=True):
-        other = flight.beside(later.who) if later.who != flight.who and point.kind != "clock" else None
+        touches = later.who != flight.who and medium_of(point.kind).touches_outside
+        other = flight.beside(later.who) if touches else None
         if other is not None:
             others.add(other)
     return len(others)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..values.errors import nearest
 from ..values.exploration import Exploration, Finding, counted
+from ..values.media import medium_of
 from ..values.points import Point
 from ..values.schedule import Schedule
 from ..values.world import Diff
@@ -178,7 +179,7 @@ def _both_ways(exploring: Exploring, judgement: Judgement) -> tuple[Diff, Diff]:
 
 def _count(points: Iterable[Point]) -> int:
     """Count the points that touch the outside: a sleep does not."""
-    return sum(point.kind != "clock" for point in points)
+    return sum(medium_of(point.kind).touches_outside for point in points)
 
 
 def _still_there(paths: Iterable[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from functools import partial
 
 from ..boundary.armed import Armed
 from ..values.faults import Fault
+from ..values.media import medium_of
 from ..values.points import Point
 from ..values.schedule import Injection, Schedule
 from . import worker
@@ -25,8 +26,6 @@ from .trials import Trials
 
 _RACES_FIRST = 10
 """So many other orders of the fault-free run are carried out before any fault; the others follow after single ones."""
-_STRUCK_BY_THE_PARENT = ("net", "served")
-"""Kinds of points: the process does not know when something strikes there."""
 
 
 @dataclass(slots=True)
@@ -182,7 +181,7 @@ class Schedules:
     def _strike(self, schedule: Schedule, plan: tuple[Armed, ...]) -> _Struck | None:
         follows = schedule.faults == 1
         traced = follows and (self.trials.setting.kill is not None or self.trials.setting.depth > 1)
-        relayed = any(armed.injection.point.kind in _STRUCK_BY_THE_PARENT for armed in plan)
+        relayed = not all(medium_of(armed.injection.point.kind).in_process for armed in plan)
         trace: Tracing = "once struck" if traced and not relayed else traced
         life = self._run(plan, trace)
         if len(life.struck) < len(plan):

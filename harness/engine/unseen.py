@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from ..boundary.channel import Noted, Started
 from ..values.errors import ChaosError
 from ..values.exploration import some_of
+from ..values.media import medium_of
 from ..values.places import Place, line_of
 from ..values.points import Point, When, canonical
 from ..values.proc_stat import ProcStat, proc_stat
 from .lives import Lived, Snapshot
-
-_OF_TWO_PATHS = ("link", "rename", "replace", "symlink")
 
 
 @dataclass(slots=True)
@@ -71,7 +70,7 @@ class Unseen:
         anything else than the effect's target is that process's.
         """
         names = [] if before is None else self._changed(before, after)
-        if point is not None and point.kind == "process" and when == "after":
+        if point is not None and medium_of(point.kind).runs_programs and when == "after":
             if names:
                 self._lived.inside.append(str(point))
                 self._by(names, [_Process(0, self._lived.places.get(point, ())), *self._processes])
@@ -110,10 +109,11 @@ class Unseen:
 
     def _is_of(self, point: Point, name: str) -> bool:
         """Return whether a point's own effect can have changed the file or service of this name."""
-        if point.kind == "file" and point.verb not in _OF_TWO_PATHS:
+        medium = medium_of(point.kind)
+        if medium.changes == "target" and point.verb not in medium.moves:
             target = canonical(point.target)
             return name == target or name.startswith(f"{target}/")
-        return point.kind in ("file", "sqlite") or name.partition("/")[0] not in self._on_disk
+        return medium.changes != "services" or name.partition("/")[0] not in self._on_disk
 
     def _is_alive(self, pid: int) -> bool:
         """Return whether a process runs, or has left one of its own behind.

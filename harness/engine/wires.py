@@ -13,6 +13,9 @@ from typing import NamedTuple
 from ..boundary.armed import Armed, Plan
 from ..boundary.nursery import end_group
 from ..network.proxies import Proxies, Toxic, toxic_for
+from ..values.media import medium_of
+from ..values.media.net import NET
+from ..values.media.served import SERVED
 from ..values.network import GoOn, Moment, Network
 from ..values.places import Place
 from ..values.points import Effect, Point, When
@@ -52,7 +55,7 @@ class Wires:
     ) -> None:
         self._proxies = proxies
         self._lived, self._plan, self._lookout, self._most = lived, Plan(plan), lookout, most
-        self._counts = Counter((p.kind, p.verb, p.target) for p in earlier if p.kind in ("net", "served"))
+        self._counts = Counter((p.kind, p.verb, p.target) for p in earlier if not medium_of(p.kind).in_process)
         self._announced: Counter[str] = Counter()
         self._connected_at: dict[str, Place] = {}
         self._at: dict[tuple[str, int], Point] = {}
@@ -75,7 +78,7 @@ class Wires:
     def connecting(self, name: str, place: Place) -> Strikes | None:
         """The process itself says that it is about to connect: a client in Python, whose connect can really fail."""
         self._connected_at[name] = place  # of what is exchanged no more is known
-        point = self._arrive("net", "connect", name)
+        point = self._arrive(NET.kind, "connect", name)
         strike = self._strike(point, "before")
         if strike is None:
             self._announced[name] += 1
@@ -89,9 +92,9 @@ class Wires:
         if moment.when == "before":
             if moment.verb == "connect" and self._announced[name]:
                 self._announced[name] -= 1
-                self._at[key] = Point("net", "connect", name, self._counts["net", "connect", name])
+                self._at[key] = Point(NET.kind, "connect", name, self._counts[NET.kind, "connect", name])
                 return GoOn(moment.number, via=self._detour(network, key))
-            self._at[key] = self._arrive("net", moment.verb, name)
+            self._at[key] = self._arrive(NET.kind, moment.verb, name)
             self._note_company(key)
         else:
             self._open.discard(key)
@@ -126,7 +129,7 @@ class Wires:
 
         Where an agent can die is what relays see; this is another moment only for the answer.
         """
-        point = self._arrive("served", verb, target)
+        point = self._arrive(SERVED.kind, verb, target)
         self._lived.effects.setdefault(point, Effect(point, by="thread"))
         return point, self._due(point, "before") or self._due(point, "after")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from .errors import ChaosError, unknown_fault
+from .media import media
 from .points import Effect, Point, When
 from .schedule import SWAP, Injection
 from .strikes import Strike
@@ -49,19 +50,20 @@ class Fault:
         return matches(self.at, effect.point)
 
     def at_kind(self, kind: str, family: str = "") -> "Fault":
-        """Return the twin of an ``http.*`` fault at another kind of point that HTTP carries.
+        """Return the twin of a fault, such as an ``http.*`` one, at another kind of point that the same seam carries.
 
         It is called ``family.*``, or where there is no other family ``kind.*``.
         """
-        at = tuple(glob.replace("http.", f"{kind}.", 1) for glob in self.at)
-        return replace(self, name=f"{family or kind}." + self.name.removeprefix("http."), at=at)
+        own, _, what = self.name.partition(".")
+        at = tuple(glob.replace(f"{own}.", f"{kind}.", 1) for glob in self.at)
+        return replace(self, name=f"{family or kind}.{what}", at=at)
 
 
 def with_twins(found: Iterable[Fault]) -> list[Fault]:
-    """Return these faults, and each ``http.*`` one also as it appears at the points of models and of tools."""
+    """Return these faults, and those of a medium also under the kinds that share them: ``http.*`` at models, tools."""
     faults = list(found)
-    http = [fault for fault in faults if fault.name.startswith("http.")]
-    return [*faults, *(fault.at_kind(kind) for kind in ("llm", "mcp") for fault in http)]
+    heirs = [(medium.kind, f"{medium.faults_of}.") for medium in media().values() if medium.faults_of]
+    return [*faults, *(fault.at_kind(kind) for kind, own in heirs for fault in faults if fault.name.startswith(own))]
 
 
 def matches(globs: Iterable[str], point: Point) -> bool:

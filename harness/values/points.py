@@ -30,10 +30,6 @@ ANY_TASK = -1
 When = Literal["before", "middle", "after"]
 
 
-ANSWERED = ("http", "llm", "mail", "mcp", "served", "stdio")
-"""Kinds of points at which somebody else answers; a target begins with its host, and so does what a fault lasts for."""
-
-
 def canonical(path: str) -> str:
     """Replace the random parts of a path (uuids, hex, times, long numbers, tempfile names) by ``*``."""
     return _RANDOM_PART.sub("*", path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
+from .media.file import FILE
 from .points import Point
 
 Aspect = Literal["content", "size", "time", "presence", "listing"]
@@ -65,7 +66,8 @@ class Footprint:
     @property
     def named(self) -> tuple[Read, ...]:
         """The first reads, in their order; not all of them where there are many."""
-        return tuple(Read(Point("file", verb, target, n), path, aspect) for verb, target, n, path, aspect in self.first)
+        kind = FILE.kind
+        return tuple(Read(Point(kind, verb, target, n), path, aspect) for verb, target, n, path, aspect in self.first)
 
     def reads(self, path: str, aspect: Aspect) -> bool:
         """Say whether the process could see another `aspect` of `path`.

@@ -1,0 +1,18 @@
+"""Connections to mailboxes and mails; carried by `boundary.mail` and the server of `twins.mail_server`."""
+
+from ..strikes import Deliver, Disconnect, Fail, Hold, Kill
+from .medium import AROUND, Ability, Medium
+
+MAIL = Medium(
+    "mail",
+    verbs={"connect": AROUND, "send": AROUND},
+    abilities=(
+        Ability(Kill, ("*:before", "*:after")),
+        Ability(Fail, ("*:before", "*:after")),
+        Ability(Hold, ("*:before",)),
+        Ability(Disconnect, ("connect:before",)),
+        Ability(Deliver, ("send:before", "send:after")),
+    ),
+    answered=True,
+    lasts_for="host",
+)

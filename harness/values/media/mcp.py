@@ -1,0 +1,18 @@
+"""Messages to twins of servers of tools, over HTTP."""
+
+from ..strikes import Misanswer
+from .http import REQUESTS
+from .medium import AROUND, Ability, Medium
+
+TOOLS = dict.fromkeys(("call", "initialize", "list"), AROUND)
+
+MCP = Medium(
+    "mcp",
+    verbs=TOOLS,
+    abilities=(*REQUESTS, Ability(Misanswer, ("*:before", "*:after"))),
+    answered=True,
+    lasts_for="host",
+    cancelled={"task": ("after",), "awaited": ("after",)},  # the call is carried out all the same
+    cancels_caller=True,
+    faults_of="http",
+)

@@ -1,0 +1,23 @@
+"""Requests to twins on real ports, as their server sees them; carried by the parent.
+
+Where an agent can die is what relays see (`net`); this is another point only for the answer.
+"""
+
+from ..strikes import Misanswer, Respond, Say
+from .http import METHODS
+from .mcp import TOOLS
+from .medium import AROUND, Ability, Medium
+
+SERVED = Medium(
+    "served",
+    verbs={**METHODS, **TOOLS, "chat": AROUND},
+    abilities=(
+        Ability(Respond, ("*:before",)),
+        Ability(Say, ("chat:after",)),
+        *(Ability(Misanswer, (f"{verb}:before", f"{verb}:after")) for verb in TOOLS),
+    ),
+    answered=True,
+    lasts_for="host",
+    uninterrupted=("*",),
+    in_process=False,
+)

@@ -1,0 +1,20 @@
+"""Messages to twins of servers of tools that an agent starts as a subprocess, over its pipes."""
+
+from ..strikes import Fail, Hold, Kill, Misanswer
+from .mcp import TOOLS
+from .medium import Ability, Medium
+
+STDIO = Medium(
+    "stdio",
+    verbs=TOOLS,
+    abilities=(
+        Ability(Kill, ("*:before", "*:after")),
+        Ability(Fail, ("*:before", "*:after")),
+        Ability(Hold, ("*:before",)),
+        Ability(Misanswer, ("*:before", "*:after")),
+    ),
+    answered=True,
+    lasts_for="host",
+    cancelled=dict.fromkeys(("main", "task", "awaited", "thread"), ("after",)),
+    cancels_caller=True,
+)
