@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .values.http import HttpResponse as HttpResponse
     from .values.http import ModelAnswer as ModelAnswer
     from .values.http import ToolCall as ToolCall
+    from .values.media.medium import Ability as Ability
+    from .values.media.medium import Medium as Medium
     from .values.points import Effect as Effect
     from .values.points import Point as Point
     from .values.report import Report as Report
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from .values.world import World as World
 
 _HOMES = {
+    "Ability": "values.media.medium",
     "Change": "values.world",
     "Chaos": "chaos",
     "ChaosError": "values.errors",
@@ -70,6 +73,7 @@ _HOMES = {
     "HttpResponse": "values.http",
     "Invariant": "values.history",
     "Kill": "values.strikes",
+    "Medium": "values.media.medium",
     "Misanswer": "values.strikes",
     "ModelAnswer": "values.http",
     "ModelService": "values.sources",
@@ -93,6 +97,7 @@ _HOMES = {
     "invariant": "values.history",
 }
 __all__ = [
+    "Ability",
     "Change",
     "Chaos",
     "ChaosError",
@@ -113,6 +118,7 @@ __all__ = [
     "HttpResponse",
     "Invariant",
     "Kill",
+    "Medium",
     "Misanswer",
     "ModelAnswer",
     "ModelService",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ..boundary.armed import Armed
 from ..twins.credentials import shown
 from ..values.http import HttpRequest, HttpResponse
+from ..values.legality import actions
 from ..values.points import Effect, Point
 from ..values.sources import Asking, Misanswering, ModelService, Twin
 from ..values.strikes import Misanswer, Respond, Say
@@ -62,7 +63,7 @@ class Answering:
         if armed is not None and isinstance(armed.strike, Say):
             fault = self._executor.setting.known[armed.injection.fault]
             met = Effect(point, 0, answer, when="after", request=request)
-            strike = armed.injection.variant_of(list(fault.strikes(met)))
+            strike = armed.injection.variant_of(actions(fault, met))
             if isinstance(strike, Say):
                 self._lived.said.append(str(strike.answer))
                 self._lived.changed_fields += changed_fields(answer, strike.answer)

@@ -7,6 +7,7 @@ from ..boundary.armed import Armed
 from ..values.errors import ChaosError
 from ..values.faults import Fault, check_injection
 from ..values.http import ModelAnswer
+from ..values.legality import actions
 from ..values.points import Effect, Point
 from ..values.schedule import SWAP, Injection, Schedule
 from ..values.strikes import Hold, Say
@@ -35,7 +36,7 @@ def _injections(fault: Fault, effect: Effect) -> Iterator[tuple[Injection, Armed
     for when in fault.when:
         if (when == "middle" and effect.size < 2) or (effect.reached and when not in effect.reached):
             continue
-        strikes = list(fault.strikes(replace(effect, when=when)))
+        strikes = actions(fault, replace(effect, when=when))
         for number, strike in enumerate(strikes, 1):
             variant = number if len(strikes) > 1 else 0
             for lasting in [False] * fault.once + [True] * fault.lasting:
@@ -68,7 +69,7 @@ def _armed(position: int, injection: Injection, known: Mapping[str, Fault], effe
         return order(injection, position)
     fault = known[injection.fault]
     effect = replace(effects.get(injection.point, Effect(injection.point)), when=injection.when)
-    strikes = list(fault.strikes(effect)) or list(fault.strikes(replace(effect, by="task")))
+    strikes = actions(fault, effect) or actions(fault, replace(effect, by="task"))
     if not strikes and effect.answer is None and fault.name.startswith("llm."):
         # an answer that is not known before it comes: what it becomes is made then, from the same variant
         return Armed(position, injection, Say(ModelAnswer()), fault.at)

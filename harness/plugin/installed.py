@@ -11,6 +11,8 @@ import pytest
 from ..values.errors import ChaosError
 from ..values.faults import Fault, with_twins
 from ..values.history import Invariant
+from ..values.legality import check_fault
+from ..values.media import use
 from ..values.report import Writer
 from ..values.sources import Recognizer, ServiceMaker
 from . import options
@@ -47,10 +49,23 @@ def _declared(package: str, kind: type[_T]) -> list[_T]:
     return [value for module in modules for value in vars(module).values() if isinstance(value, kind)]
 
 
+def is_ours(fault: Fault) -> bool:
+    """Return whether a fault comes with Rollproof."""
+    return fault.strikes.__module__.startswith("rollproof.faults.")
+
+
 def installed_faults(config: pytest.Config) -> dict[str, Fault]:
-    """Return all faults by name, each ``http.*`` one as ``llm.*`` and ``mcp.*`` too; a second one is refused."""
-    found = with_twins(chain.from_iterable(config.hook.pytest_chaos_faults()))
+    """Return all faults by name, each ``http.*`` one as ``llm.*`` and ``mcp.*`` too.
+
+    A second one of a name is refused, and one that cannot happen where it is declared. Media are known from here on.
+    """
+    use(chain.from_iterable(config.hook.pytest_chaos_media()))
+    declared = list(chain.from_iterable(config.hook.pytest_chaos_faults()))
+    found = with_twins(declared)
     _refuse_doubles("fault", [fault.name for fault in found])
+    for fault in declared:
+        if not is_ours(fault):  # those that come with Rollproof are checked by its tests
+            check_fault(fault)
     return {fault.name: fault for fault in sorted(found, key=lambda fault: fault.name)}
 
 

@@ -11,6 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from ..values.faults import Fault
     from ..values.history import Invariant
+    from ..values.media.medium import Medium
     from ..values.report import Writer
     from ..values.sources import Recognizer, ServiceMaker
 
@@ -50,4 +51,9 @@ def pytest_chaos_writers(config: pytest.Config) -> "Iterable[Writer]":
     affair of its own option, which `config` has. What it raises costs the session one line, in its own words where that
     is a `ChaosError`.
     """
+    return ()
+
+
+def pytest_chaos_media() -> "Iterable[Medium]":
+    """Return media, made with ``rollproof.Medium``: kinds of points whose effects a plugin brings to the gate."""
     return ()

@@ -106,6 +106,7 @@ def idle(config: pytest.Config) -> list[str]:
 
 def check(config: pytest.Config) -> None:
     """Refuse what cannot be meant, before anything runs, also where nothing explores; raises pytest.UsageError."""
+    from ..values.legality import OF_DECLARATIONS
     from ..values.real_time import check_patience
     from .installed import installed_invariants
 
@@ -117,6 +118,9 @@ def check(config: pytest.Config) -> None:
         if read["replay"] is not None:
             _check_replay(config, read["replay"])
     except ChaosError as problem:
+        if problem.code in OF_DECLARATIONS:
+            print(problem)  # not typed but declared: told where a wrong test is told, once
+            raise pytest.UsageError from None
         raise pytest.UsageError(str(problem)) from None
 
 

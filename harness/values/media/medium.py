@@ -39,8 +39,9 @@ class Ability:
 
     def covers(self, action: Strike, verb: str, when: When) -> bool:
         """Return whether just this action, with its attributes, can be carried out at this phase of this verb."""
-        values = all(_is_one_of(getattr(action, name), known) for name, known in self.only.items())
-        return isinstance(action, self.action) and self.is_at(verb, when) and values
+        if not isinstance(action, self.action) or not self.is_at(verb, when):
+            return False
+        return all(_is_one_of(getattr(action, name), known) for name, known in self.only.items())
 
 
 def _is_one_of(value: object, known: tuple[object, ...]) -> bool:
