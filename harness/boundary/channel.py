@@ -7,7 +7,7 @@ import socket
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..values.http import HttpRequest
 from ..values.places import Place, Raised
@@ -69,11 +69,15 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """The planned injection at this position has struck; an order may turn out to have been `in_vain`."""
+    """What became of the planned injection at this position.
+
+    It is "due" when its point and phase are there, and "fired" when its action was carried out, which only the one that
+    did so says. An order may turn out to have been held "in vain".
+    """
 
     armed: int
     clock: float
-    in_vain: bool = False
+    stage: Literal["due", "fired", "in vain"] = "fired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Connecting:
-    """The process is about to connect to the relay of this name; the reply is a `Disturb` or None."""
+    """The process is about to connect to the relay of this name; the reply is an `Armed` or None."""
 
     name: str
     clock: float

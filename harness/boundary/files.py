@@ -248,7 +248,7 @@ def _torn_write(gate: Gate, name: str, data: memoryview, write: Callable[[memory
             _touch(gate, fd)
         armed = crossing.moment("middle")
         if armed is not None and isinstance(armed.strike, Fail):
-            gate.owed[name, fd] = len(data) - done, copy(armed.strike.error)
+            gate.owe(name, fd, len(data) - done, armed)
             return done
     with gate.quiet():
         done += write(data[done:])

@@ -12,21 +12,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from typing import Any, NoReturn
 
 from ..values.media import medium_of
 from ..values.points import Flight, Point, When
 from ..values.real_time import FLIGHT_S
-from ..values.strikes import AHEAD, Fail, Hold, Kill, Strike
+from ..values.strikes import Fail, Hold, Strike
 from .armed import Armed, Limits, Plan
 from .brief import within
-from .channel import Channel, Crossed, Expecting, Noted, Reached, Struck
-from .companions import Companions, doer
+from .channel import Channel, Expecting, Noted, Reached, Struck
+from .companions import Companions
+from .crossing import Crossing
 from .flying import Flying
 from .footprint import Recorder
 from .holding import Holding, Wait
 from .places import Places
-from .tearing import middle_of
 from .turns import Turns
 
 _real_kill, _real_getpid, _real_exit = os.kill, os.getpid, os._exit
@@ -37,6 +38,10 @@ def _others(armed: Armed) -> int:
     return armed.strike.others
 
 
+def _is_no_hold(wanted: Callable[[Strike], bool], strike: Strike) -> bool:
+    return wanted(strike) and not isinstance(strike, Hold)
+
+
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Let a Ctrl-C wait: an answer of the parent that is half read could not be found again."""
@@ -45,44 +50,6 @@ def _undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class Crossing:
-    """One passage through the gate."""
-
-    __slots__ = ("gate", "point", "size")
-
-    def __init__(self, gate: "Gate", point: Point, size: int) -> None:
-        self.gate, self.point, self.size = gate, point, size
-
-    def moment(self, when: When, *, looks: bool = True) -> Armed | None:
-        """Let the parent look, then strike: die, raise, or return what only the caller can carry out."""
-        gate = self.gate
-        if gate.trace and looks:
-            with gate.inside():
-                gate.channel.ask(Crossed(self.point, when, gate.now(), self.size, doer(gate.awaits)))
-        ahead = AHEAD if when == "after" else ()
-        armed = gate.due(self.point, when, lambda strike: not isinstance(strike, ahead))
-        if armed is None:
-            return None
-        if isinstance(armed.strike, Kill):
-            gate.die()
-        if isinstance(armed.strike, Fail) and when != "middle":
-            raise copy(armed.strike.error)
-        return armed
-
-    def changed_answer(self) -> Armed | None:
-        """Return what makes the other side do or say something else here; to be asked before it acts."""
-        return self.gate.due(self.point, "after", lambda strike: isinstance(strike, AHEAD))
-
-    @property
-    def tears(self) -> bool:
-        """Whether a write must be made in two parts here."""
-        return self.size > 1 and (self.gate.trace or self.gate.expects(self.point, "middle"))
-
-    def first_part(self, data: memoryview) -> memoryview:
-        """Return what of a write reaches the disk before its middle."""
-        return data[: middle_of(data, _real_getpid())]
 
 
 class Gate:
@@ -103,6 +70,7 @@ class Gate:
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._plan = Plan(())
         self.owed: dict[tuple[str, int], tuple[int, BaseException]] = {}
+        self._due: set[int] = set()  # positions of what nobody has carried out yet
         self.programs: dict[object, Crossing] = {}
         self.recorder = Recorder()
         self._local = threading.local()
@@ -128,6 +96,7 @@ class Gate:
         self.points, self.flights = [], []
         self.calls = self.polls = self._uncounted = 0
         self.owed.clear()
+        self._due.clear()
         self.places.begin()
         self.recorder = Recorder()
         self._counts = Counter((p.kind, p.verb, p.target, p.task) for p in earlier)
@@ -333,14 +302,15 @@ class Gate:
         came: list[bool] = []
         spent = len(self._plan.spent)
         counts = self.calls, self.polls, self._uncounted - len(self.points)
-        self.channel.tell(Struck(armed.position, self.now()))
+        self._comes(armed.position)
+        self.fired(armed)
         try:
             yield came
         finally:
             # what others do while somebody is held is no sign of a run without end
             self.calls, self.polls, self._uncounted = *counts[:2], counts[2] + len(self.points)
             if not any(came) and len(self._plan.spent) == spent:
-                self.channel.tell(Struck(armed.position, self.now(), in_vain=True))
+                self.channel.tell(Struck(armed.position, self.now(), "in vain"))
 
     def _held(self, point: Point, when: When) -> Armed | None:
         """Return what the plan says about others that go first here, once."""
@@ -359,15 +329,30 @@ class Gate:
             self.overrun()
 
     def due(self, point: Point, when: When, wanted: Callable[[Strike], bool]) -> Armed | None:
-        """Return what strikes at this moment: a planned injection once, a lasting one again and again."""
-        armed = self._plan.due(
-            point,
-            when,
-            lambda strike: wanted(strike) and not isinstance(strike, Hold),
-            lambda position: self.channel.tell(Struck(position, self.now())),
-        )
+        """Return what strikes at this moment: a planned injection once, a lasting one again and again.
+
+        Whoever carries it out says so: `fired`, or for what a twin does, the parent. That it is due proves nothing.
+        """
+        wants = partial(_is_no_hold, wanted)
+        armed = self._plan.due(point, when, wants, self._comes)
         self.trace = self.trace or (armed is not None and self.trace_once_struck)
         return armed
+
+    def _comes(self, position: int) -> None:
+        self._due.add(position)
+        self.channel.tell(Struck(position, self.now(), "due"))
+
+    def fired(self, armed: Armed | None) -> None:
+        """Say that an action was carried out that was due; for who does it, and nobody else."""
+        if armed is not None and armed.position in self._due:
+            self._due.discard(armed.position)
+            self.channel.tell(Struck(armed.position, self.now()))
+
+    def owe(self, name: str, fd: int, left: int, armed: Armed) -> None:
+        """Keep the error that the rest of a write meets, so many bytes; the first part was all that was written."""
+        assert isinstance(armed.strike, Fail)
+        self.owed[name, fd] = left, copy(armed.strike.error)
+        self.fired(armed)
 
     def expects(self, point: Point, when: When) -> bool:
         """Say whether something would strike at this moment, without striking."""

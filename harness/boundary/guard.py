@@ -18,7 +18,7 @@ from ..values.points import canonical
 from ..values.sources import Twin
 from ..values.strikes import Disturb, Fail
 from . import unheld
-from .channel import Connecting
+from .channel import Connecting, Struck
 from .gate import Gate
 from .reads import CONTENT, Reads
 from .scope import Scope, database_path
@@ -149,7 +149,11 @@ class Guard:
     def _connecting(self, network: str) -> None:
         """Tell the parent, and fail as the system would where the parent says so."""
         with self._gate.quiet(), self._gate.inside():
-            strike = self._gate.channel.ask(Connecting(network, self._gate.now(), self._gate.places.current()))
+            armed = self._gate.channel.ask(Connecting(network, self._gate.now(), self._gate.places.current()))
+            if armed is None:
+                return
+            self._gate.channel.tell(Struck(armed.position, self._gate.now()))
+        strike = armed.strike
         if isinstance(strike, Fail):
             raise copy(strike.error)
         if isinstance(strike, Disturb):

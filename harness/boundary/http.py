@@ -20,7 +20,8 @@ from ..values.strikes import Disconnect
 from . import callers, http_client, respx_seam
 from .armed import Armed
 from .channel import Act, Refused
-from .gate import Crossing, Gate
+from .crossing import Crossing
+from .gate import Gate
 from .transport import TransportFault
 
 CLIENTS = ("httpx", "httpx2")
@@ -87,12 +88,14 @@ class Exchange:
         crossing = self._gate.arrive(*_place(twin, request))
         before = crossing.moment("before")
         if before is not None and isinstance(before.strike, Disconnect):
+            self._gate.fired(before)
             raise TransportFault(before.strike.reason)
         changed = before or crossing.changed_answer()
         act = Act(crossing.point, request, self._gate.now(), changed.position if changed else None)
         response = self._asked(act)
         after = self._answered(crossing, request) if before is None else None
         if after is not None and isinstance(after.strike, Disconnect):
+            self._gate.fired(after)
             raise TransportFault(after.strike.reason)
         return response
 

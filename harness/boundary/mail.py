@@ -15,8 +15,14 @@ from dataclasses import asdict
 from typing import Any
 
 from ..values.strikes import Deliver, Disconnect
+from .armed import Armed
 from .gate import Gate
 
+_FAILING: Mapping[str, Callable[[], OSError]] = {
+    "refused": lambda: ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"),
+    "timeout": lambda: TimeoutError("timed out"),
+    "reset": lambda: ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+}
 Address = tuple[str, int]
 _addresses: dict[str, Address] = {}
 _gates: list[Gate] = []
@@ -77,8 +83,9 @@ def _dialled(plain: Callable[..., Any]) -> Callable[..., Any]:
         with gate.my_turn("mail", "connect", name) if gate else nullcontext():
             crossing = gate.arrive("mail", "connect", name) if gate else None
             armed = crossing.moment("before") if crossing else None
-            if armed is not None and isinstance(armed.strike, Disconnect):
-                raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+            if gate and armed is not None and isinstance(armed.strike, Disconnect):
+                gate.fired(armed)
+                raise _FAILING[armed.strike.reason]()
             with gate.quiet() if gate else nullcontext():
                 connected = socket.create_connection(_addresses[name], timeout)
             if crossing:
@@ -101,8 +108,12 @@ def _sent(plain: Callable[..., Any]) -> Callable[..., Any]:
                 with gate.quiet():
                     if armed is not None:
                         self.docmd("XFAULT", json.dumps(asdict(deliver)))
-                    answer = plain(self, *args, **kwargs)
+                    try:
+                        answer = plain(self, *args, **kwargs)
+                    finally:
+                        _confirm(self, gate, armed)
             except smtplib.SMTPServerDisconnected:
+                gate.fired(armed)
                 if deliver.hangs_up and deliver.copies:
                     crossing.moment("after")
                 raise
@@ -110,6 +121,12 @@ def _sent(plain: Callable[..., Any]) -> Callable[..., Any]:
             return answer
 
     return send
+
+
+def _confirm(client: Any, gate: Gate, armed: Armed | None) -> None:
+    """Let the server say whether it treated the mail as it was told to; one that has hung up has."""
+    if armed is not None and (client.sock is None or client.docmd("XFAULT")[1] == b"done"):
+        gate.fired(armed)
 
 
 def _in_the_clear(plain: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,8 +19,10 @@ from ..values.points import canonical
 from ..values.real_time import PROGRAM_ENDS_S
 from ..values.strikes import Exit
 from . import patching
+from .armed import Armed
 from .channel import Started
-from .gate import Crossing, Gate
+from .crossing import Crossing
+from .gate import Gate
 
 _SHELL = "/bin/sh"
 _SERVER = "rollproof.network.stdio"  # the module that stands in for a server of tools
@@ -56,7 +58,7 @@ class Programs:
             code = None
             try:
                 armed = crossing.moment("before")
-                code = armed.strike.code if armed is not None and isinstance(armed.strike, Exit) else None
+                code = self._code(armed)
             except FileNotFoundError:
                 if not shell:
                     raise
@@ -81,7 +83,14 @@ class Programs:
         """Pass with the end of a program."""
         with self._gate.my_turn("process", "end", crossing.point.target):
             armed = crossing.moment("after")
-        return armed.strike.code if armed is not None and isinstance(armed.strike, Exit) else None
+        return self._code(armed)
+
+    def _code(self, armed: Armed | None) -> int | None:
+        """Return the code that a fault lets a program end with, from now on certain; None for its own."""
+        if armed is None or not isinstance(armed.strike, Exit):
+            return None
+        self._gate.fired(armed)
+        return armed.strike.code
 
     def at_work(self) -> bool:
         """Say whether one goes on by itself: it has not ended, and does not wait for what the agent tells it."""

@@ -15,8 +15,11 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
+from ..values.media.file import FILE
+from ..values.media.sqlite import SQLITE
 from ..values.strikes import Damage
 from . import patching
+from .armed import Armed
 from .channel import Damaged
 from .gate import Gate
 from .scope import Scope, is_sqlite_side_file
@@ -57,10 +60,11 @@ class Rereading:
     def query(self, cursor: Any, target: str) -> None:
         """Pass before a query of a database; its first row with a text or blob may come damaged."""
         if id(cursor.connection) in self._own:
-            damage = self._passed("sqlite", target)
+            armed, damage = self._passed(SQLITE.kind, target)
             plain = getattr(cursor.row_factory, "plain", cursor.row_factory)  # of a cursor that had a query before
             cursor.row_factory = self._rows(target, damage, plain)
             cursor.row_factory.plain = plain
+            self._gate.fired(armed)
 
     def _rows(self, target: str, damage: Damage | None, factory: Callable[..., Any] | None) -> Callable[..., Any]:
         """Return what makes the rows of a query: as they are, but for what is damaged, from now on or already."""
@@ -107,20 +111,22 @@ class Rereading:
         self._files.add(known)
         return fresh
 
-    def _passed(self, kind: str, target: str) -> Damage | None:
-        """Pass a point, and return what is damaged there."""
+    def _passed(self, kind: str, target: str) -> tuple[Armed | None, Damage | None]:
+        """Pass a point, and return what is damaged there, and by what of the plan."""
         with self._gate.my_turn(kind, "read", target):
             armed = self._gate.arrive(kind, "read", target).moment("before")
-        return armed.strike if armed is not None and isinstance(armed.strike, Damage) else None
+        damage = armed.strike if armed is not None and isinstance(armed.strike, Damage) else None
+        return (armed if damage is not None else None), damage
 
     def _opening(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def opened(file: Any, mode: str = "r", *others: Any, **named: Any) -> Any:
             reads = self.on and isinstance(mode, str) and not set(mode) - set("rbt") and self._is_fresh(file)
             name = self._scope.name(file, follow=True) if reads and self._is_own(file) else None
-            damage = None if name is None else self._passed("file", name)
+            armed, damage = (None, None) if name is None else self._passed(FILE.kind, name)
             if damage is not None:
                 self._damage(file, damage)
+                self._gate.fired(armed)
             return original(file, mode, *others, **named)
 
         return opened

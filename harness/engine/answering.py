@@ -43,8 +43,10 @@ class Answering:
         """Return what a twin answers to a request, in its own way or in the way of a fault."""
         twin, request, armed = asked.twin, asked.request, asked.armed
         if armed is not None and isinstance(armed.strike, Respond):
+            self._fires(asked, armed)
             return refusal(twin, request, armed.strike, asked.clock)
         if armed is not None and isinstance(armed.strike, Misanswer) and isinstance(twin, Misanswering):
+            self._fires(asked, armed)
             return twin.misanswer(request, armed.strike.how)
         response = twin.handle(request)
         self._lived.sent += keys.sent(twin, request, asked.point, response)
@@ -65,12 +67,18 @@ class Answering:
             met = Effect(point, 0, answer, when="after", request=request)
             strike = armed.injection.variant_of(actions(fault, met))
             if isinstance(strike, Say):
+                self._fires(asked, armed)
                 self._lived.said.append(str(strike.answer))
                 self._lived.changed_fields += changed_fields(answer, strike.answer)
                 return twin.write_answer(response, strike.answer)
             if point == armed.injection.point:  # a lasting fault struck there; a later answer has no such part
-                self._lived.struck.discard(armed.position)
+                self._lived.declines(armed.position)
         return response
+
+    def _fires(self, asked: Asked, armed: Armed) -> None:
+        if armed.position in self._lived.due:  # what lasts from an earlier process is none of this plan's
+            self._executor.telling.fired(armed.injection, asked.clock)
+        self._lived.fires(armed.position)
 
     def _watch_credentials(self, request: HttpRequest, response: HttpResponse) -> None:
         credential = request.headers.get("authorization") or request.headers.get("x-api-key", "")

@@ -30,7 +30,7 @@ from ..network.serving import TwinServer
 from ..values.errors import ChaosError
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse
-from ..values.network import Ask, Awaited, Begin, Closed, Moment, Replied, Requested, Settle, Settled
+from ..values.network import Ask, Awaited, Begin, Carried, Closed, Moment, Replied, Requested, Settle, Settled
 from ..values.places import Place
 from ..values.points import Flight, Point, When
 from ..values.real_time import SERVICES_S
@@ -175,8 +175,8 @@ class Attendant:
             return reply
         if isinstance(message, Settled):
             self._unsettled.discard(front.line)
-        if isinstance(message, Closed):
-            self._wires.closed(front.network.name, message.connection)
+        if isinstance(message, (Carried, Closed)):
+            self._wires.told(front.network.name, message)
         if isinstance(message, Awaited):
             self._awaited.append(message.busy)
             if len(self._awaited) == len(self._fronts):
@@ -260,8 +260,9 @@ class Attendant:
             return self._act(message)
         if isinstance(message, Struck):
             self.clock = message.clock  # of a process that nobody looks at it may be the last word
-            (lived.struck.discard if message.in_vain else lived.struck.add)(message.armed)
-            self._tell_fired(message.armed, in_vain=message.in_vain)
+            lived.hear(message)
+            if message.stage != "due":
+                self._tell_fired(message.armed, in_vain=message.stage == "in vain")
         elif isinstance(message, Noted):
             self._note(message)
         elif isinstance(message, Expecting):

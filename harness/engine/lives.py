@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..boundary.channel import Struck
 from ..values.history import Execution, Outcome, Role
 from ..values.places import Place
 from ..values.points import Effect, Flight, Point, When
@@ -71,6 +72,7 @@ class Lived:
         unheld: what could reach the network and is not held back from it.
         started: the lines that started other processes; `written` what one of such lines' processes changed.
         said: what models said where a fault put words into their mouths; `changed_fields` what of it was changed.
+        due: positions of what was planned and whose point and phase came; `struck` of these, what was carried out.
         sent: what can have created something at a twin.
         stopped_at: where in the agent's code it went on without end.
         refused: the last request to a twin that it refused, and how.
@@ -95,6 +97,7 @@ class Lived:
     effects: dict[Point, Effect] = field(default_factory=dict)
     last: Point | None = None
     wired: list[tuple[Point | None, Point]] = field(default_factory=list)
+    due: set[int] = field(default_factory=set)
     struck: set[int] = field(default_factory=set)
     resent: Counter[str] = field(default_factory=Counter)
     unintercepted: list[str] = field(default_factory=list)
@@ -136,6 +139,30 @@ class Lived:
     def print(self, text: str) -> None:
         """Keep what it printed."""
         self.printed = text
+
+    def hear(self, struck: Struck) -> None:
+        """Keep what became of an injection of the plan."""
+        if struck.stage == "due":
+            self.due.add(struck.armed)
+        elif struck.stage == "fired":
+            self.fires(struck.armed)
+        else:
+            self.declines(struck.armed)
+
+    def fires(self, position: int) -> None:
+        """Keep that the action was carried out that was due; what lasts from an earlier process strikes no more."""
+        if position in self.due:
+            self.struck.add(position)
+
+    def declines(self, position: int) -> None:
+        """Keep that an action turned out to be impossible where it was due."""
+        self.due.discard(position)
+        self.struck.discard(position)
+
+    @property
+    def unconfirmed(self) -> set[int]:
+        """The positions of what was due in a process that came to its end, and what nobody carried out."""
+        return self.due - self.struck if self.outcome.kind in ("returned", "raised") else set()
 
     def execution(self) -> Execution:
         """Return what an invariant may know of this process."""

@@ -1,7 +1,9 @@
 """What the statement must say of all processes: what nobody intercepts, watches, orders, or looks into."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ..values.schedule import Injection
 from .lives import Lived
 from .unseen import not_explored
 
@@ -16,6 +18,7 @@ class Noticed:
     Attributes:
         written: by the lines that start processes, what these changed.
         unseen: how often nobody looked, for want of time.
+        unconfirmed: an error of the harness for each fault that was due and did not happen.
     """
 
     unintercepted: _Lines = field(default_factory=dict)
@@ -27,6 +30,12 @@ class Noticed:
     unordered: _Lines = field(default_factory=dict)
     written: dict[tuple[str, ...], _Lines] = field(default_factory=dict)
     unseen: int = 0
+    unconfirmed: _Lines = field(default_factory=dict)
+
+    def confirm(self, missing: Iterable[Injection]) -> None:
+        """Take note of faults that were due in a process and that nobody carried out."""
+        for injection in missing:
+            self.unconfirmed[f"{injection} was due, and nothing carried it out: an error of Rollproof"] = None
 
     def add(self, lived: Lived) -> None:
         """Take note of one process."""

@@ -28,7 +28,7 @@ class Refusals:
             self._looked_up.setdefault(host, line)
         elif noted.kind == "unseen":
             self._forbidden = self._forbidden or unseen_client(host, line)
-        elif noted.kind == "forbidden" or not self._lived.struck:
+        elif noted.kind == "forbidden" or not self._lived.due:
             self._forbidden = self._forbidden or _error(host, line)
         return True
 

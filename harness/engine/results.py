@@ -126,9 +126,11 @@ class Results:
         return self.timed(replace(result, statement=text))
 
     def timed(self, result: Exploration) -> Exploration:
-        """Return a result with what it is called and how long it took."""
+        """Return a result with what it is called, how long it took, and the faults that nobody carried out."""
         setting, seconds = self._setting, time.monotonic() - self._began
-        return replace(result, test=setting.test, name=setting.name, label=setting.label, seconds=seconds)
+        errors = (*result.errors, *self._executor.noticed.unconfirmed)
+        named = {"test": setting.test, "name": setting.name, "label": setting.label}
+        return replace(result, **named, seconds=seconds, errors=errors)
 
     def violations(self, exploring: Exploring) -> tuple[Finding, ...]:
         """Return what is confirmed so far, one for each cause."""

@@ -16,13 +16,11 @@ from ..network.proxies import Proxies, Toxic, toxic_for
 from ..values.media import medium_of
 from ..values.media.net import NET
 from ..values.media.served import SERVED
-from ..values.network import GoOn, Moment, Network
+from ..values.network import Carried, Closed, GoOn, Moment, Network
 from ..values.places import Place
 from ..values.points import Effect, Point, When
-from ..values.strikes import Disturb, Fail, Kill
+from ..values.strikes import Disturb, Fail, Kill, Strike
 from .lives import Lived
-
-Strikes = Disturb | Fail
 
 
 class Lookout(NamedTuple):
@@ -60,13 +58,14 @@ class Wires:
         self._connected_at: dict[str, Place] = {}
         self._at: dict[tuple[str, int], Point] = {}
         self._open: set[tuple[str, int]] = set()
+        self._under_way: dict[tuple[str, int], tuple[Lived, int]] = {}  # what relays were told to do
         self.exchanges = 0
         self.killed = self.endless = False
 
     def follow(self, other: "Wires") -> None:
         """Know the connections of the same process that others had seen to; what disturbed them is over."""
         self._announced, self._connected_at = other._announced, other._connected_at
-        self._at, self._open = other._at, other._open
+        self._at, self._open, self._under_way = other._at, other._open, other._under_way
         if self._proxies is not None:
             self._proxies.clear()
 
@@ -75,14 +74,14 @@ class Wires:
         if self._proxies is not None and any(map(_toxic, self._plan.armed)):
             self._proxies.start()
 
-    def connecting(self, name: str, place: Place) -> Strikes | None:
+    def connecting(self, name: str, place: Place) -> Armed | None:
         """The process itself says that it is about to connect: a client in Python, whose connect can really fail."""
         self._connected_at[name] = place  # of what is exchanged no more is known
         point = self._arrive(NET.kind, "connect", name)
-        strike = self._strike(point, "before")
-        if strike is None:
+        armed = self._strike(point, "before")
+        if armed is None:
             self._announced[name] += 1
-        return strike
+        return armed
 
     def reached(self, network: Network, moment: Moment) -> GoOn:
         """A connection stands still at a moment; returns how it goes on."""
@@ -99,9 +98,10 @@ class Wires:
         else:
             self._open.discard(key)
         point = self._at[key]
-        strike = self._strike(point, moment.when, moment.size)
-        if isinstance(strike, Fail):
-            strike = self._instead(strike)
+        armed, strike = self._strike(point, moment.when, moment.size), None
+        if armed is not None:
+            self._under_way[name, moment.number] = self._lived, armed.position
+            strike = armed.strike if isinstance(armed.strike, Disturb) else self._instead(armed.strike)
         share = self._cut_at(point) if moment.when == "before" else 0.0
         if strike is not None:
             self._open.discard(key)
@@ -118,7 +118,18 @@ class Wires:
         toxic = toxic_for(strike, self._at[key], when)
         return toxic is not None and self._proxies is not None and self._proxies.strike(key, toxic)
 
-    def closed(self, name: str, connection: int) -> None:
+    def told(self, name: str, message: Carried | Closed) -> None:
+        """A relay says what became of a strike, or that a connection is over."""
+        if isinstance(message, Closed):
+            self._closed(name, message.connection)
+            return
+        lived, position = self._under_way.pop((name, message.number))
+        if message.done:
+            self._fires(lived, position)
+        else:
+            lived.declines(position)
+
+    def _closed(self, name: str, connection: int) -> None:
         """A connection has ended; nothing is unanswered on it any more. One of TLS may end before it was one."""
         if (name, connection) not in self._at and self._announced[name]:
             self._announced[name] -= 1
@@ -152,28 +163,30 @@ class Wires:
             self._lived.concurrent.append("connections")
         self._open.add(key)
 
-    def _strike(self, point: Point, when: When, size: int = 0) -> Strikes | None:
+    def _strike(self, point: Point, when: When, size: int = 0) -> Armed | None:
+        """Kill, or return what the relay or the process itself carries out, which says when it did."""
         self._lookout.look(point, when, size)
         armed = self._due(point, when)
         if armed is not None and isinstance(armed.strike, Kill):
             self._kill()
+            self._fires(self._lived, armed.position)
         elif armed is not None and isinstance(armed.strike, (Disturb, Fail)):
-            return armed.strike
+            return armed
         return None
 
     def _due(self, point: Point, when: When) -> Armed | None:
-        return self._plan.due(point, when, lambda strike: True, self._struck)
+        return self._plan.due(point, when, lambda strike: True, self._lived.due.add)
 
-    def _struck(self, position: int) -> None:
-        self._lived.struck.add(position)
+    def _fires(self, lived: Lived, position: int) -> None:
+        lived.fires(position)
         self._lookout.fired(position)
 
-    def _instead(self, strike: Fail) -> Disturb:
+    def _instead(self, strike: Strike) -> Disturb:
         """Return what happens to a connection where an error should come from the client's own system.
 
         Who presses Ctrl-C interrupts all processes of the agent, while they wait.
         """
-        if isinstance(strike.error, KeyboardInterrupt):
+        if isinstance(strike, Fail) and isinstance(strike.error, KeyboardInterrupt):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._lived.pid, signal.SIGINT)
             return Disturb("silent")

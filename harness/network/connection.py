@@ -30,9 +30,10 @@ class Over(Exception):
 
 
 class Connection:
-    """Relays one connection. `ask` tells the parent of a moment and waits; with `tls` the client's side is encrypted.
+    """Relays one connection.
 
-    Its handshake is over before anything is looked at: to the agent it is a part of connecting.
+    `ask` tells the parent of a moment and waits, `carried` of a strike that is carried out. With `tls` the client's
+    side is encrypted; its handshake is over before anything is looked at: to the agent it is a part of connecting.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Connection:
         number: int,
         client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         ask: Question,
+        carried: Callable[[int], None],
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.number, self._ask, self._tls = number, ask, tls
+        self.number, self._ask, self._carried, self._tls = number, ask, carried, tls
         self._from_client, self._to_client = client
         self._socket = self._to_client.get_extra_info("socket")  # TLS forgets it when the client is gone
         self._from_server: asyncio.StreamReader | None = None
@@ -113,6 +115,7 @@ class Connection:
                 await self._let_server_notice()
             raise Over
         if said.strike is not None:
+            self._carried(said.number)  # from here on nothing can keep it from happening
             await self._strike(said.strike, when, said.made)
         return said
 

@@ -13,7 +13,7 @@ import ssl
 import sys
 from typing import Literal
 
-from ..values.network import Ask, Awaited, Begin, Closed, GoOn, Moment, Settle, Settled
+from ..values.network import Ask, Awaited, Begin, Carried, Closed, GoOn, Moment, Settle, Settled
 from ..values.points import When
 from ..values.real_time import CLOSING_S
 from .connection import Connection
@@ -36,7 +36,7 @@ class Front:
         self._number += 1
         if self._tls is not None:
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # the first bytes are for TLS
-        connection = Connection(self._number, (reader, writer), self._ask, self._tls)
+        connection = Connection(self._number, (reader, writer), self._ask, self._carried, self._tls)
         task = asyncio.create_task(connection.relay(*self.upstream))
         self._open[task] = connection
         task.add_done_callback(self._closed)
@@ -47,6 +47,8 @@ class Front:
             waiting = self._waiting.pop(message.number, None)
             if waiting is not None and not waiting.done():
                 waiting.set_result(message)
+            elif message.strike is not None:
+                self._carried(message.number, done=False)
         elif isinstance(message, Begin):
             self._always = None
         elif isinstance(message, Settle):
@@ -63,6 +65,9 @@ class Front:
         self._waiting[number] = asyncio.get_running_loop().create_future()
         self._parent.tell(Moment(number, connection.number, verb, when, size))
         return await self._waiting[number]
+
+    def _carried(self, number: int, *, done: bool = True) -> None:
+        self._parent.tell(Carried(number, done))
 
     async def _settle(self, dead: bool) -> None:
         """Let connections end by themselves for a moment, then end them."""

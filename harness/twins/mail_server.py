@@ -63,6 +63,7 @@ class Server(SMTP):
     def __init__(self, deliveries: Deliveries, login: list[str] | None, connected: "set[Server]") -> None:
         self._deliveries, self._login, self.open = deliveries, login, connected
         self.treatment: dict[str, Any] = {}
+        self.did = False  # whether the last mail was treated as it was told
         super().__init__(
             self,
             enable_SMTPUTF8=True,
@@ -85,8 +86,11 @@ class Server(SMTP):
         super().connection_lost(error)
 
     async def smtp_XFAULT(self, argument: str) -> None:
-        """Take how the next mail of this connection is treated."""
-        self.treatment = json.loads(argument)
+        """Take how the next mail of this connection is treated; without an argument, say whether that was done."""
+        if not argument:
+            await self.push("250 done" if self.did else "250 not yet")
+            return
+        self.treatment, self.did = json.loads(argument), False
         await self.push("250 OK")
 
     async def handle_RCPT(
@@ -94,8 +98,8 @@ class Server(SMTP):
     ) -> str:
         """Accept a recipient, or refuse it as was said."""
         refused = self.treatment.get("refuses")
-        if refused == "recipients" or (refused == "recipient" and not self.treatment.get("did")):
-            self.treatment["did"] = True
+        if refused == "recipients" or (refused == "recipient" and not self.did):
+            self.did = True
             return str(self.treatment["reply"])
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
@@ -103,7 +107,8 @@ class Server(SMTP):
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Deliver a mail, or do with it what was said."""
         treatment, self.treatment = self.treatment, {}
-        if treatment.get("refuses") == "content":
+        refused, self.did = bool(treatment.get("refuses")) and not self.did, True
+        if refused:  # the content, or recipients that a client had named before it was told
             return str(treatment["reply"])
         assert isinstance(envelope.content, bytes)
         for _ in range(treatment.get("copies", 1)):

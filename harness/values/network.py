@@ -94,6 +94,17 @@ class GoOn:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """What a relay made of the strike that it was told with the `GoOn` of this number.
+
+    It is not `done` where the connection was over by then.
+    """
+
+    number: int
+    done: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """A connection has ended."""
 
