@@ -15,10 +15,11 @@ import traceback
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any, NoReturn
 
 from ..values.errors import exits_well
-from ..values.media import medium_of
+from ..values.media import media, medium_of
 from ..values.network import Reach
 from ..values.places import Place, Raised
 from ..values.points import Point, canonical, hide_drawn
@@ -163,6 +164,10 @@ class Boundary:
         locks.install()
         locks.schedule(self._gate.turns)
         ending.install(self._gate, lambda text: _tell_end(self._gate, text))
+        for medium in media().values():
+            if medium.adapter:
+                module, _, function = medium.adapter.partition(":")
+                getattr(import_module(module), function)(self._gate)
         guard.install()
 
     def live(self, channel: Channel) -> NoReturn:

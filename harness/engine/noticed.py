@@ -35,7 +35,8 @@ class Noticed:
     def confirm(self, missing: Iterable[Injection]) -> None:
         """Take note of faults that were due in a process and that nobody carried out."""
         for injection in missing:
-            self.unconfirmed[f"{injection} was due, and nothing carried it out: an error of Rollproof"] = None
+            text = f"{injection} was due and not carried out: an error of Rollproof, not of the agent"
+            self.unconfirmed[text] = None
 
     def add(self, lived: Lived) -> None:
         """Take note of one process."""

@@ -80,9 +80,10 @@ def _check_actions(fault: Fault, places: Sequence[_Place]) -> None:
             if medium.can(action, verb, when):
                 possible = True
                 continue
-            refused = refused or _bad_action(fault, action, (medium, verb, when))
+            problem = _bad_action(fault, action, (medium, verb, when))
             if not _is_for_any_kind(fault, Point(medium.kind, verb, "x")):
-                raise refused
+                raise problem
+            refused = refused or problem
     if refused is not None and not possible:
         raise refused
 

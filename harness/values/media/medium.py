@@ -1,7 +1,7 @@
 """A medium is one kind of point, as a value: whatever the harness must know of it is looked up here.
 
-An adapter in `boundary` (or, for what only relays see, in `engine`) brings an agent's effects to the gate; all others
-ask the medium and never compare kinds.
+An adapter in `boundary` (or, for what only relays see, in `engine`) brings an agent's effects to the gate; everything
+else asks the medium and never compares kinds.
 """
 
 from collections.abc import Iterator, Mapping
@@ -70,6 +70,8 @@ class Medium:
         commits: whether a change shows only with a later effect, such as the commit of a transaction.
         takes_keys: whether a POST can create what an idempotency key tells apart.
         faults_of: the kind whose faults come here too, under the name of this kind; "" for none.
+        adapter: ``package.module:function`` of a plugin, called with the `Gate` once in the process that those of the
+            agent are forked from; it puts the gate before the effects of this medium. "" for those of Rollproof.
     """
 
     kind: str
@@ -89,6 +91,7 @@ class Medium:
     commits: bool = False
     takes_keys: bool = False
     faults_of: str = ""
+    adapter: str = ""
 
     def can(self, action: Strike, verb: str, when: When) -> bool:
         """Return whether this action can be carried out at this phase of this verb."""

@@ -1,0 +1,228 @@
+"""What a medium says it can carry out is carried out: each action at each phase changes how a small agent fares."""
+
+import asyncio
+import smtplib
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from typing import Any
+
+import httpx
+import pytest
+from rollproof.boundary import http, mcp_stdio
+from rollproof.boundary import mail as post
+from rollproof.boundary.armed import Armed
+from rollproof.engine.lives import BIRTH, FIRST_STREAM, Lived
+from rollproof.twins.llm import ModelTwin
+from rollproof.twins.mailbox import Mailbox
+from rollproof.twins.mcp import declared
+from rollproof.twins.rest import RestTwin
+from rollproof.values.http import ModelAnswer
+from rollproof.values.media import media, medium_of
+from rollproof.values.points import Point, When
+from rollproof.values.schedule import Injection
+from rollproof.values.strikes import (
+    Damage,
+    Deliver,
+    Disconnect,
+    Exit,
+    Fail,
+    Hold,
+    Kill,
+    Misanswer,
+    Respond,
+    Say,
+    Strike,
+)
+
+from .stage import Stage
+
+SAMPLES: dict[type[Strike], Strike] = {
+    Kill: Kill(),
+    Fail: Fail(RuntimeError("it fails")),
+    Disconnect: Disconnect("reset"),
+    Respond: Respond(503),
+    Say: Say(ModelAnswer("something else")),
+    Exit: Exit(3),
+    Deliver: Deliver(refuses="content", reply="554 5.7.1 no"),
+    Misanswer: Misanswer("tool error"),
+    Damage: Damage("flipped", 0.5),
+}
+KEY = {"authorization": "Bearer sk-test-0123456789abcdef"}
+ASKED = {"model": "m", "messages": [{"role": "user", "content": "question"}]}
+TOOLS = {"book": lambda seat: f"booked {seat}"}
+COMMAND = ("npx", "-y", "@travel/server")
+
+
+def writes_and_reads(stage: Stage) -> str:
+    """Keep something in a file, and read it again."""
+    path = stage.own / "kept"
+    path.write_bytes(b"0123456789")
+    return path.read_bytes().decode()
+
+
+def keeps_rows(stage: Stage) -> list[Any]:
+    """Keep a row in a database, and read it again."""
+    with closing(sqlite3.connect(stage.own / "a.db")) as database:
+        database.execute("CREATE TABLE kept (text)")
+        database.execute("INSERT INTO kept VALUES ('0123456789')")
+        database.commit()
+        return database.execute("SELECT text FROM kept").fetchall()
+
+
+def posts(stage: Stage) -> int:
+    """Ask a service for something."""
+    return httpx.post("https://api.mail.test/mails", json={"to": "ann"}).status_code
+
+
+def asks(stage: Stage) -> Any:
+    """Ask a model."""
+    return httpx.post("https://api.openai.com/v1/chat/completions", json=ASKED, headers=KEY).text
+
+
+def runs_a_program(stage: Stage) -> int:
+    """Run a program that changes nothing."""
+    return subprocess.run(["true"], check=False).returncode
+
+
+def sleeps(stage: Stage) -> str:
+    """Sleep."""
+
+    async def sleep() -> str:
+        await asyncio.sleep(1)
+        return "slept"
+
+    return asyncio.run(sleep())
+
+
+def mails(stage: Stage) -> str:
+    """Send a mail."""
+    with smtplib.SMTP("mail.test", 25, timeout=10) as server:
+        server.sendmail("a@mail.test", ["b@mail.test"], "Subject: hello\n\nHello.")
+    return "sent"
+
+
+async def in_a_session(url: str) -> Any:
+    """Call a tool: of the server at a URL, or of the one that a command starts."""
+    from mcp import ClientSession, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+    from mcp.client.streamable_http import streamable_http_client
+
+    server = StdioServerParameters(command=COMMAND[0], args=list(COMMAND[1:]))
+    opened: Any = streamable_http_client(url) if url else stdio_client(server)
+    async with opened as streams, ClientSession(*streams[:2]) as session:
+        await session.initialize()
+        return str(await session.call_tool("book", {"seat": "1a"}))
+
+
+def calls_a_tool(stage: Stage) -> Any:
+    """Call a tool over HTTP."""
+    return asyncio.run(in_a_session("https://tools.test/mcp"))
+
+
+def calls_a_subprocess(stage: Stage) -> Any:
+    """Call a tool of a subprocess."""
+    return asyncio.run(in_a_session(""))
+
+
+AGENTS: dict[str, Callable[[Stage], Any]] = {
+    "clock": sleeps,
+    "file": writes_and_reads,
+    "http": posts,
+    "llm": asks,
+    "mail": mails,
+    "mcp": calls_a_tool,
+    "process": runs_a_program,
+    "sqlite": keeps_rows,
+    "stdio": calls_a_subprocess,
+}
+
+
+@pytest.fixture
+def outside(stage: Stage) -> Iterator[Stage]:
+    """An outside with a service, a model, tools of both kinds and a mailbox."""
+    server = declared(TOOLS, None, COMMAND, None, 0)
+    stage.twins += [RestTwin("https://api.mail.test"), ModelTwin({"question": "answer"}), server]
+    stage.twins.append(declared(TOOLS, "https://tools.test/mcp", None, None, 0))
+    mailbox = Mailbox("mail.test")
+    stage.services.append(mailbox)
+    undo = [post.install({mailbox.name: (mailbox.host, mailbox.port)})]
+    undo.append(mcp_stdio.install({server.command: server.base_url}, http.carried))
+    yield stage
+    for step in undo:
+        step()
+    mailbox.close()
+
+
+def test_media_without_an_agent_here_are_those_of_real_connections() -> None:
+    """Every other one is tried below; these are in ``tests/network/test_carried_out.py``."""
+    assert media().keys() - AGENTS.keys() == {"net", "served"}
+
+
+def pairs(life: Lived, kind: str) -> dict[tuple[type[Strike], When], tuple[Point, Strike]]:
+    """Return one place for each action and phase that a medium says it can carry out.
+
+    Others that go first (`Hold`) need two who are in flight: see ``test_orders.py``.
+    """
+    found: dict[tuple[type[Strike], When], tuple[Point, Strike]] = {}
+    medium = medium_of(kind)
+    for point in (point for point in life.points if point.kind == kind):
+        for when in medium.verbs[point.verb]:
+            for action in medium.actions_at(point.verb, when):
+                reached = (
+                    life.effects[point].reached if point in life.effects else ("before",)
+                )  # nobody looks at sleeps
+                if action is not Hold and when in reached:
+                    found[action, when] = point, SAMPLES[action]
+    return found
+
+
+@pytest.mark.parametrize("kind", AGENTS)
+def test_what_a_medium_can_do_is_done(outside: Stage, kind: str) -> None:
+    """An agent fares otherwise under each action at each phase, and whoever carries it out says so."""
+    executor = outside.executor(lambda: AGENTS[kind](outside))
+    executor.rereads = True
+    put_back = executor.prepare()
+    try:
+        start = executor.first_world(BIRTH)
+        usual = executor.live("run", start, FIRST_STREAM, trace=True)
+        assert usual.outcome.kind == "returned", usual.outcome
+        tried = pairs(usual, kind)
+        declared_here = {
+            (ability.action, when)
+            for ability in medium_of(kind).abilities
+            for verb, phases in medium_of(kind).verbs.items()
+            for when in phases
+            if ability.is_at(verb, when) and ability.action is not Hold
+        }
+        assert tried.keys() == declared_here
+        for (action, when), (point, strike) in tried.items():
+            name = "llm.refusal" if action is Say else "process.kill"  # a model's words are the fault's
+            plan = [Armed(0, Injection(name, point, when), strike, (f"{kind}.*",))]
+            life = executor.live("run", start, FIRST_STREAM, plan)
+            assert life.struck == {0}, f"{action.__name__} {when} {point}"
+            fared = [(one.outcome.kind, one.outcome.value, one.outcome.error) for one in (usual, life)]
+            assert fared[0] != fared[1], f"{action.__name__} {when} {point}"
+        assert executor.unconfirmed == {}
+    finally:
+        put_back()
+        executor.close()
+
+
+def test_what_no_adapter_carries_out_is_an_error_of_the_harness(outside: Stage) -> None:
+    """A program's exit at a file: the plan was wrong, nothing happens, and nobody says that it did."""
+    executor = outside.executor(lambda: AGENTS["file"](outside))
+    put_back = executor.prepare()
+    try:
+        start = executor.first_world(BIRTH)
+        usual = executor.live("run", start, FIRST_STREAM, trace=True)
+        plan = [Armed(0, Injection("process.kill", usual.points[0]), Exit(3), ("file.*",))]
+        life = executor.live("run", start, FIRST_STREAM, plan)
+        assert life.due == {0}
+        assert life.struck == set()
+        assert [text for text in executor.unconfirmed if "due and not carried out" in text]
+    finally:
+        put_back()
+        with suppress(OSError):
+            executor.close()
