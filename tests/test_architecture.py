@@ -208,6 +208,58 @@ def test_the_way_of_a_schedule_is_drawn_as_it_is() -> None:
         above |= called(function)
 
 
+# Where a kind of point may be written out: its medium, and what brings the effects of that medium to the gate.
+ADAPTERS = {
+    "clock": {"clock"},
+    "file": {"files"},
+    "sqlite": {"sqlite"},
+    "mail": {"mail"},
+    "process": {"programs"},
+    "http": {"rest"},
+    "llm": {"llm"},
+    "mcp": {"mcp"},
+    "stdio": {"mcp"},
+}
+
+
+def kinds_written(path: Path, kinds: set[str]) -> set[str]:
+    """Return the kinds of points that a module compares with, or passes to the gate or to a point, as text."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Compare) and _is_kind_of_a_point(node.left):
+            parts = [one for place in node.comparators for one in ast.walk(place)]
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in _NAMING:
+            parts = list(node.args[:1])
+        elif isinstance(node, ast.Assign) and any(getattr(one, "id", "") == "kind" for one in node.targets):
+            parts = [node.value]
+        else:
+            continue
+        found |= {one.value for one in parts if isinstance(one, ast.Constant) and one.value in kinds}
+    return found
+
+
+_NAMING = {"Point", "arrive", "crossing", "flight", "my_turn", "depart", "mine", "medium_of", "_arrive", "_passed"}
+
+
+def _is_kind_of_a_point(node: ast.expr) -> bool:
+    owner = getattr(node, "value", None)
+    name = getattr(owner, "id", getattr(owner, "attr", ""))
+    return (
+        isinstance(node, ast.Attribute) and node.attr == "kind" and name in ("p", "point", "origin", "medium", "twin")
+    )
+
+
+@pytest.mark.parametrize("room", ["values", "boundary", "engine", "network", "twins", "chaos", "plugin", "reports"])
+def test_a_kind_of_point_is_written_in_its_own_medium_only(room: str) -> None:
+    """All others ask the medium: a new one is a file of `values.media`, and changes none of them."""
+    from rollproof.values.media import media
+
+    kinds = set(media())
+    for path in modules(room):
+        allowed = {kind for kind in kinds if path.stem in ADAPTERS.get(kind, set()) or path.parent.name == "media"}
+        assert kinds_written(path, kinds) <= allowed, path
+
+
 def test_loading_the_plugin_is_free() -> None:
     """Importing the plugin imports no Hypothesis, no twin, no SDK, no HTTP client."""
     heavy = ("hypothesis", "rollproof.twins", "rollproof.engine", "httpx", "respx", "openai", "faker", "sqlite3")

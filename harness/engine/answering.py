@@ -57,22 +57,20 @@ class Answering:
         twin, request, armed = asked.twin, asked.request, asked.armed
         seen = replace(self._lived.effects.get(point, Effect(point)), request=request)
         self._lived.effects[point] = seen
-        answer = twin.read_answer(response) if isinstance(twin, ModelService) else None
-        if not isinstance(twin, ModelService) or answer is None:
-            return response
-        answer = twin.with_what_was_asked(request, answer) if isinstance(twin, Asking) else answer
-        self._lived.effects[point] = replace(seen, answer=answer)
-        if armed is not None and isinstance(armed.strike, Say):
-            fault = self._executor.setting.known[armed.injection.fault]
-            met = Effect(point, 0, answer, when="after", request=request)
-            strike = armed.injection.variant_of(actions(fault, met))
-            if isinstance(strike, Say):
-                self._fires(asked, armed)
-                self._lived.said.append(str(strike.answer))
-                self._lived.changed_fields += changed_fields(answer, strike.answer)
-                return twin.write_answer(response, strike.answer)
-            if point == armed.injection.point:  # a lasting fault struck there; a later answer has no such part
-                self._lived.declines(armed.position)
+        if isinstance(twin, ModelService) and (answer := twin.read_answer(response)) is not None:
+            answer = twin.with_what_was_asked(request, answer) if isinstance(twin, Asking) else answer
+            self._lived.effects[point] = replace(seen, answer=answer)
+            if armed is not None and isinstance(armed.strike, Say):
+                fault = self._executor.setting.known[armed.injection.fault]
+                met = Effect(point, 0, answer, when="after", request=request)
+                strike = armed.injection.variant_of(actions(fault, met))
+                if isinstance(strike, Say):
+                    self._fires(asked, armed)
+                    self._lived.said.append(str(strike.answer))
+                    self._lived.changed_fields += changed_fields(answer, strike.answer)
+                    return twin.write_answer(response, strike.answer)
+        if armed is not None and isinstance(armed.strike, Say) and point == armed.injection.point:
+            self._lived.declines(armed.position)  # no answer, or one without such a part; a lasting fault struck before
         return response
 
     def _fires(self, asked: Asked, armed: Armed) -> None:

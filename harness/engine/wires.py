@@ -123,7 +123,7 @@ class Wires:
         if isinstance(message, Closed):
             self._closed(name, message.connection)
             return
-        lived, position = self._under_way.pop((name, message.number))
+        lived, position = self._under_way.pop((name, message.number), (self._lived, -1))
         if message.done:
             self._fires(lived, position)
         else:
@@ -178,8 +178,9 @@ class Wires:
         return self._plan.due(point, when, lambda strike: True, self._lived.due.add)
 
     def _fires(self, lived: Lived, position: int) -> None:
+        if position in lived.due:
+            self._lookout.fired(position)
         lived.fires(position)
-        self._lookout.fired(position)
 
     def _instead(self, strike: Strike) -> Disturb:
         """Return what happens to a connection where an error should come from the client's own system.
@@ -196,7 +197,9 @@ class Wires:
         """Return the share of the request that goes on before a fault in its middle strikes; 0 where none will."""
         for armed in self._plan.armed:
             if armed.injection.point == point and armed.injection.when == "middle":
-                return armed.strike.share if isinstance(armed.strike, Disturb) else 0.5
+                return (
+                    armed.strike.share if isinstance(armed.strike, Disturb) else 0.0
+                ) or 0.5  # a middle, in any case
         return 0.0
 
     def _kill(self) -> None:
