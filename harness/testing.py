@@ -13,6 +13,7 @@ from .values.exploration import Cell, Exploration, Finding
 from .values.faults import Fault
 from .values.history import History, Invariant, Violation, of_function
 from .values.http import Asked, HttpRequest, HttpResponse, ModelAnswer, ToolCall
+from .values.media import media
 from .values.points import Effect, Point
 from .values.replaying import ReplayCommand
 from .values.report import Report, ReportedExploration, Writer, reported
@@ -24,17 +25,6 @@ from .values.world import Change, Entry, Row, World
 NO_HISTORY = History((), World(), World(), (), ())
 """The history of a schedule in which no process ran: enough for an invariant that looks at the world alone."""
 
-_VERBS = {
-    "file": ("open", "write", "replace", "remove", "mkdir", "read"),
-    "sqlite": ("insert", "commit", "read"),
-    "http": ("post",),
-    "process": ("run",),
-    "llm": ("chat",),
-    "mail": ("connect", "send"),
-    "mcp": ("initialize", "list", "call"),
-    "net": ("connect", "exchange"),
-    "served": ("post", "chat"),
-}
 _ANSWERS = (
     ModelAnswer('{"a": "one"}', asked=Asked({"properties": {"a": {"enum": ["one"]}}})),
     ModelAnswer('{"a": [1, 2], "b": "c"}'),
@@ -45,11 +35,12 @@ _Case = World | tuple[World, History]
 
 def sample_effects() -> Iterator[Effect]:
     """Yield effects of each kind of points, of the main thread and of a task, with several answers of a model."""
-    for kind, verbs in _VERBS.items():
-        for verb in verbs:
+    for medium in media().values():
+        for verb in medium.verbs:
             for answer in _ANSWERS:
-                yield Effect(Point(kind, verb, "shared/a.json"), 100, answer)
-                yield Effect(Point(kind, verb, "shared/a.json"), 100, answer, "task")
+                point = Point(medium.kind, verb, "shared/a.json")
+                yield Effect(point, 100, answer)
+                yield Effect(point, 100, answer, "task")
 
 
 def check_fault(fault: Fault, *effects: Effect) -> None:

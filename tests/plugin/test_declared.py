@@ -121,3 +121,19 @@ def test_a_medium_of_ones_own(pytester: pytest.Pytester) -> None:
     (found,) = json.loads((pytester.path / "out.json").read_text())["explorations"]
     assert [v["schedule"] for v in found["violations"]] == ["queue.full@queue.push:jobs#1:before"]
     assert found["errors"] == []
+
+
+def test_an_adapter_that_promises_too_much(pytester: pytest.Pytester) -> None:
+    """A medium says that its adapter can lose a connection, which it does not: an error, and never a fault survived."""
+    can = "abilities=(Ability(Kill, ('*',)), Ability(Disconnect, ('push:before',))),"
+    medium = OWN_MEDIUM["queue_medium"].replace("import Fail, Kill", "import Disconnect, Kill")
+    before = 'abilities=(Ability(Kill, ("*",)), Ability(Fail, ("*:before", "*:after"))),'
+    conftest = OWN_MEDIUM["conftest"].replace("import Fail", "import Disconnect")
+    conftest = conftest.replace('Fail(OSError("the queue is full"))', 'Disconnect("reset")')
+    wrong = OWN_MEDIUM | {"queue_medium": medium.replace(before, can), "conftest": conftest}
+    pytester.makepyfile(**wrong)
+    result = pytester.runpytest_subprocess("--chaos", "--chaos-faults=queue.*", "--chaos-json=out.json")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    (found,) = json.loads((pytester.path / "out.json").read_text())["explorations"]
+    assert [error for error in found["errors"] if "queue.full@queue.push:jobs#1:before was due and not" in error]
+    assert found["schedules"] == 0

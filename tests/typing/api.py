@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rollproof import (
+    Ability,
     Change,
     Chaos,
     ChaosError,
@@ -20,6 +21,7 @@ from rollproof import (
     HttpRequest,
     HttpResponse,
     Kill,
+    Medium,
     Misanswer,
     ModelAnswer,
     ModelService,
@@ -89,6 +91,9 @@ def test_with_everything(chaos: Chaos, tmp_path: Path) -> None:
 def slow(effect: Effect) -> Iterator[Strike]:
     """The disk is slow."""
     yield Fail(TimeoutError())
+
+
+QUEUE = Medium("queue", {"push": ("before", "after")}, (Ability(Fail, ("*:before",)),), adapter="mine.queue:install")
 
 
 @invariant("nothing_empty")

@@ -25,7 +25,7 @@ from rollproof.values.strikes import (
     Strike,
 )
 
-from tests.exploring import options
+from .exploring import options
 
 PHASES: tuple[When, ...] = ("before", "middle", "after")
 ACTIONS: list[Strike] = [
