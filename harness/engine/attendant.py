@@ -89,7 +89,7 @@ class Attendant:
         self._fronts = {front.line: front for front in executor.setting.fronts}
         proxies = executor.setting.proxies
         lookout = Lookout(executor.telling.reached, self._look_at_wire, self._tell_fired)
-        self._wires = Wires(lived, plan, earlier, lookout, executor.terms.limits.calls, proxies)
+        self._wires = Wires(lived, plan, earlier, lookout, executor.allowance.terms.limits.calls, proxies)
         self._servers = {server.line: server for server in executor.setting.servers}
         self._awaited: list[bool] = []
         self._unsettled: set[Channel] = set()
@@ -109,14 +109,14 @@ class Attendant:
             tell(line, Begin())
         self._wires.prepare()
         tell(self._channel, order)
-        budget = self._executor.deadline
-        watch = Watch(self._lived.pid, self._executor.terms.patience_s, used=used)
+        budget = self._executor.allowance.deadline
+        watch = Watch(self._lived.pid, self._executor.allowance.terms.patience_s, used=used)
         while not self.told:
             interrupts.check()
             budget.check()
             left_s = watch.left_s()
             if left_s <= 0:
-                patience = f"no end after {self._executor.terms.patience_s:.0f} s of real time"
+                patience = f"no end after {self._executor.allowance.terms.patience_s:.0f} s of real time"
                 beside = f", {watch.waited_s:.0f} s for a processor not counted" if watch.waited_s >= 1 else ""
                 self._lived.outcome = Outcome("hung", error=patience + beside)
                 break
@@ -126,7 +126,7 @@ class Attendant:
                 break
             except TimeoutError:
                 continue  # it may have waited for a processor: the watch knows
-        self._problem = self._problem or self._refusals.problem(self._executor.noticed.asked)
+        self._problem = self._problem or self._refusals.problem(self._executor.learned.noticed.asked)
         if self._problem is not None:
             raise self._problem
 

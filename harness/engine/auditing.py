@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ..values.schedule import Schedule
-from .closure import Closure, Node
+from .closure import Closure
 from .confirming import Truly
 from .execute import Executor, How
 from .joining import Joining
 from .lens import Lens
 from .lives import Lived, Sighting
+from .nodes import Node
 from .plan import crash
 from .reusing import Sample
 from .session import Baseline
@@ -42,7 +43,7 @@ class Audit:
         """Audit crashes that leave equal worlds: they break what their twin broke, and nothing else."""
         if self.setting.kill is None:
             return
-        self.executor.deadline.check()
+        self.executor.allowance.deadline.check()
         dice = random.Random(self.setting.seed)
         sightings = list(baseline.first.sightings)
         dice.shuffle(sightings)
@@ -52,7 +53,7 @@ class Audit:
 
     def joined(self, closure: Closure) -> None:
         """Audit crash states that differ in what nobody reads: their ends are judged equal, too."""
-        merged = [(node.schedule, node) for node in closure.joined]
+        merged = [(node.schedule, node) for node in closure.merging.joined]
         for schedule, node in self._sample(merged, self.setting.audit_joined):
             self._compare(schedule, node, whole=True)
 

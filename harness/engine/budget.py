@@ -1,7 +1,8 @@
 """The time that an exploration may take, asked before each process and while one runs; what one process may take."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..boundary.armed import Limits
 from ..values.history import Role
@@ -54,3 +55,14 @@ class Terms:
     patience_s: float = FIRST_PROCESS_S
     look_s: float | None = None
     shown: frozenset[Role] = frozenset()
+
+
+class Allowance:
+    """What is agreed by now: the terms of each process, and the deadline of all."""
+
+    def __init__(self) -> None:
+        self.terms, self.deadline = Terms(), Deadline()
+
+    def agree(self, **terms: Any) -> None:
+        """Change the terms of every process from now on; see `Terms`."""
+        self.terms = replace(self.terms, **terms)

@@ -18,9 +18,8 @@ from ..values.points import Point, drawn_in
 from ..values.schedule import SWAP
 from ..values.strikes import Damage
 from .attendant import Attendant
-from .budget import Deadline, Terms
+from .budget import Allowance
 from .lives import FIRST_STREAM, Lived, Snapshot, Tracing
-from .noticed import Noticed
 from .outside import Outside
 from .processes import Processes
 from .reusing import Reusing, Sample
@@ -55,41 +54,33 @@ class How:
 _PLAINLY = How()
 
 
+def _born(role: Role, start: Snapshot, plan: Sequence[Armed], pid: int) -> Lived:
+    """Return what is known of a process before it does anything."""
+    planned = sum(armed.injection.fault != SWAP for armed in plan)
+    misread = any(isinstance(armed.strike, Damage) for armed in plan)
+    return Lived(role, start, pid=pid, pids=start.pids | {pid}, planned=planned, misread=misread)
+
+
 class Executor:
     """Forks children, answers them, and looks at the outside for them.
 
     Attributes:
         call: where the test starts the exploration.
         learned: what processes told, to be known of all later ones.
-        noticed: what the statement must say of them.
-        terms: what a process may do and take, as agreed by now.
+        allowance: what a process may do and take, as agreed by now, and how long all may take.
     """
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.call = calling(sys._getframe(1))
         self.outside = Outside(setting)
-        self.learned, self.noticed = Learned(), Noticed()
+        self.learned = Learned()
         self.worlds = Worlds(setting, self.learned.names)
         self.telling = Telling(setting.readers)
-        self.terms, self.deadline = Terms(), Deadline()
+        self.allowance = Allowance()
         self.reusing = Reusing()
         self.processes = Processes(self._agent, self.outside.note)
         self._printed = Printed()
-        self._given: frozenset[str] | None = None
-
-    def agree(self, **terms: object) -> None:
-        """Change what a process may do and take from now on; see `Terms`."""
-        self.terms = replace(self.terms, **terms)  # type: ignore[arg-type]
-
-    def first_world(self, clock: float, *, rereads: bool) -> Snapshot:
-        """Look at the outside before the first process; what is there then is not what the agent wrote.
-
-        With `rereads` it is a point where an agent reads what it wrote.
-        """
-        found = self.capture(clock)
-        self._given = self.outside.files(found) if rereads else None
-        return found
 
     def prepare(self) -> Callable[[], None]:
         """Get ready to fork; returns what puts this process back."""
@@ -143,11 +134,11 @@ class Executor:
         Raises ChaosError where the agent asked for something that the harness cannot answer, OutOfTime where the budget
         is spent.
         """
-        self.deadline.check()
+        self.allowance.deadline.check()
         self._begin(start, stream)
         order = self._order(role, start, stream, plan, how)
         channel, used = self.processes.next(order.torn_pids | start.reused)
-        lived = self._born(role, start, plan)
+        lived = _born(role, start, plan, self.processes.pid)
         self.telling.started(lived)
         attendant = self._attended(order, lived, channel, how, used=used)
         status = self._part(attendant, attendant.lived, channel)
@@ -156,17 +147,17 @@ class Executor:
         attendant.close(status, self.capture(attendant.clock, lived.pids, attendant.reused))
         self.noticed.confirm(plan[position].injection for position in sorted(lived.unconfirmed))
         for one in (lived, *lived.called_again):
-            self.noticed.add(one)
+            self.learned.noticed.add(one)
         if used:
             self.reusing.count(Sample(stream, tuple(plan), how.earlier, lived))
         return lived
 
     def _order(self, role: Role, start: Snapshot, stream: str, plan: Sequence[Armed], how: How) -> child.Order:
-        begins = (role, tuple(plan), self.terms.limits, f"{self.setting.seed}/{stream}", start.clock)
+        begins = (role, tuple(plan), self.allowance.terms.limits, f"{self.setting.seed}/{stream}", start.clock)
         return child.Order(
             *begins,
             how.trace is True,
-            how.show or role in self.terms.shown,
+            how.show or role in self.allowance.terms.shown,
             start.pids,
             how.earlier,
             self.reusing.on,
@@ -174,16 +165,9 @@ class Executor:
             drawn=self._drawn_in(start),
             torn_pids=self.learned.cuts.torn_pids(start.disk),
             reused_pids=start.reused,
-            given=self._given,
+            given=self.outside.given,
             stays=how.again is not None,
         )
-
-    def _born(self, role: Role, start: Snapshot, plan: Sequence[Armed]) -> Lived:
-        """Return what is known of a process before it does anything."""
-        pid = self.processes.pid
-        planned = sum(armed.injection.fault != SWAP for armed in plan)
-        misread = any(isinstance(armed.strike, Damage) for armed in plan)
-        return Lived(role, start, pid=pid, pids=start.pids | {pid}, planned=planned, misread=misread)
 
     def _attended(self, order: child.Order, lived: Lived, channel: Channel, how: How, *, used: bool) -> Attendant:
         """Serve a process until it has ended or rests; returns who attended it last."""
@@ -212,7 +196,7 @@ class Executor:
             start = again(attendant.lived)
             if start is None:
                 break
-            self.deadline.check()
+            self.allowance.deadline.check()
             lived = Lived("recover", start, pids=first.pids, pid=first.pid, goes_on=True)
             earlier = tuple(point for life in first.called_again for point in life.points)
             following = Attendant(self, lived, channel, (), order.trace, earlier)
@@ -256,6 +240,6 @@ class Executor:
         status = 0 if attendant.told and not others else self.processes.bury()
         if printed := self._printed.take():
             lived.print(printed)
-            if lived.role in self.terms.shown:
+            if lived.role in self.allowance.terms.shown:
                 self.telling.printed(printed)
         return status

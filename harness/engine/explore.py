@@ -97,10 +97,10 @@ class Explorer:
 
     def _observe(self, *, merge: bool = True, rereads: bool = False) -> Exploring:
         budget_s, began = self.setting.budget_s, time.monotonic()
-        self.executor.agree(look_s=None if budget_s is None else budget_s * _SHARE_OF_FIRST_RUN)
+        self.executor.allowance.agree(look_s=None if budget_s is None else budget_s * _SHARE_OF_FIRST_RUN)
         session = observe(self.setting, self.executor, rereads=rereads or self.setting.rereads)
         self.executor.processes.avoid(session.taken)
-        self.executor.agree(
+        self.executor.allowance.agree(
             limits=session.limits,
             look_s=None if budget_s is None else budget_s * _SHARE_OF_PROCESS,
             patience_s=max(PROCESS_S, FIRST_RUNS * (time.monotonic() - began)),
@@ -135,7 +135,7 @@ class Explorer:
     def _replay(self, schedule: Schedule) -> Exploration:
         exploring = self._observe(rereads=any(injection.point.verb == "read" for injection in schedule.injections))
         elsewhere = schedule.injections[0].point not in exploring.session.baseline.first.points
-        self.executor.agree(shown=frozenset() if elsewhere else OWN_PROCESSES)
+        self.executor.allowance.agree(shown=frozenset() if elsewhere else OWN_PROCESSES)
         came = exploring.replay(schedule)
         return self._results.of_replay(exploring, schedule, came, elsewhere=elsewhere)
 

@@ -17,6 +17,7 @@ from .execute import Executor
 from .families import Tried
 from .findings import Findings
 from .lens import Lens
+from .pace import Pace
 from .plan import fits
 from .replay import Judged, judged
 from .schedules import Schedules
@@ -90,7 +91,7 @@ class Exploring:
 
     def _within_budget(self, work: Callable[[], None], *, more: bool = False) -> bool:
         """Do a piece of work as far as the budget lasts, with `more` a little longer; returns whether it ended."""
-        budget_s, deadline = self.trials.setting.budget_s, self.trials.executor.deadline
+        budget_s, deadline = self.trials.setting.budget_s, self.trials.executor.allowance.deadline
         if budget_s is not None and self._until is not None:
             later = max(self._until, time.monotonic()) + _confirming_s(budget_s)
             deadline.set(later if more else self._until)
@@ -102,11 +103,12 @@ class Exploring:
     def _schedules(self, closure: Closure, tried: Tried) -> None:
         executor, setting = self.trials.executor, self.trials.setting
         tally = Tallying(self.trials.lens, self.findings, self.drifted)
-        schedules = Schedules(self.trials, closure, tally, tried, self._look, self._begin_with_what_failed)
+        pace = Pace(self.trials, closure, tally, self._look)
+        schedules = Schedules(pace, tried, self._begin_with_what_failed)
         with executor.reusing.switched(setting.reuse and not setting.reach):
             self._within_budget(schedules.carry_out)
         executor.processes.retire()
-        self.skipped = schedules.skipped
+        self.skipped = pace.skipped
 
     def _begin_with_what_failed(self) -> None:
         """Carry out what failed in the last session; what still fails is confirmed, and told at once.
@@ -132,7 +134,7 @@ class Exploring:
 
     def _end(self, tried: Tried) -> None:
         """Say that a family of which nothing was tried was not explored, that is no pass; time is no more looked at."""
-        self.trials.executor.deadline.set(None)
+        self.trials.executor.allowance.deadline.set(None)
         if self.skipped.get("budget"):
             for name, (count, planned) in tried.left_out().items():
                 if not count:

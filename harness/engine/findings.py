@@ -160,30 +160,36 @@ def is_race(schedule: Schedule, judgement: Judgement) -> bool:
     return alone and judgement.executions[0].outcome.kind == "returned" and "all_or_nothing" in judgement.invariants
 
 
-def finding(
-    failure: Failure,
-    cause: Cause,
-    judgement: Judgement,
-    *,
-    reach: str,
-    orders: tuple[Diff, Diff] | None,
-    count: int,
-    expected: World,
-    actual: World,
-    secrets: Mapping[str, bytes],
-    run_again: bool,
-) -> Finding:
-    """Turn a confirmed failure into what reports show; no secret stands in it.
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is told of a failure besides what came of its schedule.
 
-    `reach` says where else a crash ends so, `count` how many schedules do; `run_again` that recovery is the run started
-    again. Of two orders that end differently `orders` has how the usual one does, seen from the other, and the reverse.
+    Attributes:
+        reach: where else a crash ends so; "" where there is no such place.
+        orders: of two orders that end differently how the usual one does, seen from the other, and the reverse.
+        count: how many schedules end so.
+        expected: the right outside, and `actual` the one that was found.
+        secrets: what must stand nowhere.
+        run_again: whether recovery is the run started again.
     """
-    hidden = hiding(secrets)
+
+    reach: str
+    orders: tuple[Diff, Diff] | None
+    count: int
+    expected: World
+    actual: World
+    secrets: Mapping[str, bytes]
+    run_again: bool
+
+
+def finding(failure: Failure, cause: Cause, judgement: Judgement, beside: Beside) -> Finding:
+    """Turn a confirmed failure into what reports show; no secret stands in it."""
+    hidden, orders, run_again = hiding(beside.secrets), beside.orders, beside.run_again
     broken = [f"{name}: {v.message if orders is None or not v.diff else _RACE}" for name, v in judgement.broken]
     lines = list(broken)
     lines += keys.told(((violation, judgement.processes(violation)) for _, violation in judgement.broken), hidden)
     lines += [_what_is_not_checked(cause)] if cause.unchecked else []
-    lines += [reach] if reach else []
+    lines += [beside.reach] if beside.reach else []
     lines += [_in_which_process(judgement, run_again)] if judgement.goes_on else []
     schedule = failure.example[0] if failure.example is not None else failure.schedule
     return Finding(
@@ -191,12 +197,12 @@ def finding(
         schedule,
         hidden("\n".join(dict.fromkeys(lines))),
         tuple(map(hidden, _both(*orders) if orders is not None else map(str, judgement.diff))),
-        max(1, count),
+        max(1, beside.count),
         tuple(
             (heading, tuple(map(hidden, story))) for heading, story in _phases(schedule, judgement, broken, run_again)
         ),
-        hidden(_document(expected)),
-        hidden(_document(actual)),
+        hidden(_document(beside.expected)),
+        hidden(_document(beside.actual)),
         cause.hiding(hidden),
     )
 

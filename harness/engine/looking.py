@@ -45,7 +45,7 @@ class Looking:
         lived, point, when = self._lived, look.point, look.when
         effect = lived.effects.get(point) or Effect(point, look.size, by=look.by)
         lived.effects[point] = replace(effect, reached=effect.reached | {when})
-        look_s = self._executor.terms.look_s
+        look_s = self._executor.allowance.terms.look_s
         if look_s is not None and self._looked_s > look_s:
             lived.unseen, self._last = lived.unseen + 1, None
             return

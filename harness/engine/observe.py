@@ -33,7 +33,7 @@ def observe(setting: Setting, executor: Executor, *, rereads: bool) -> Session:
     With `rereads` it is a point where the agent reads what it wrote. Raises ChaosError where a fault-free run fails or
     touches nothing: nothing can be explored then.
     """
-    worlds, initial = executor.worlds, executor.first_world(BIRTH, rereads=rereads)
+    worlds, initial = executor.worlds, executor.outside.first(BIRTH, rereads=rereads)
     for twin in setting.twins:
         twin.requests[:] = []
     first = executor.live("run", initial, FIRST_STREAM, how=How(trace=True, show=True))

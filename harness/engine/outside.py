@@ -16,12 +16,15 @@ class Outside:
     Attributes:
         sources: watched and private paths, as the agent's process needs them.
         roots: absolute paths of the sources and their readable names.
+        given: files that were there before the first process, which reads what others wrote there; None where no such
+            read is a point.
     """
 
     def __init__(self, setting: Setting) -> None:
         self._setting, self._disk = setting, Disk(setting.sources)
         self.sources = [Root(str(s.path), s.name, s.private) for s in setting.sources]
         self.roots: Mapping[str, str] = {root.path: root.name for root in self.sources}
+        self.given: frozenset[str] | None = None
         self._held: Held | None = None
         self._hold: Callable[[], Held] | None = None
 
@@ -49,14 +52,20 @@ class Outside:
             for service, state in zip(self._setting.services, world.services, strict=True):
                 service.restore(state)
 
-    def files(self, world: Snapshot) -> frozenset[str]:
-        """Return the names of all files in a snapshot."""
+    def first(self, clock: float, *, rereads: bool) -> Snapshot:
+        """Look at the outside before the first process; what is there then is not what the agent wrote.
+
+        With `rereads` it is a point where an agent reads what it wrote.
+        """
+        found = self.capture(clock)
         names = [source.name for source in self._setting.sources]
-        return frozenset(
+        files = {
             f"{names[index]}/{path}" if path else names[index]
-            for (index, path), entry in world.disk.files.items()
+            for (index, path), entry in found.disk.files.items()
             if entry.kind == "file"
-        )
+        }
+        self.given = frozenset(files) if rereads else None
+        return found
 
     def hold(self, initial: Snapshot) -> None:
         """Let a guardian know what is to be put back, whatever ends this process, until `release`."""

@@ -2,9 +2,8 @@
 
 from typing import Protocol
 
-from .budget import Deadline, Terms
+from .budget import Allowance
 from .lives import Snapshot
-from .noticed import Noticed
 from .outside import Outside
 from .session import Learned
 from .setting import Setting
@@ -19,10 +18,8 @@ class Overseer(Protocol):
     outside: Outside
     worlds: Worlds
     learned: Learned
-    noticed: Noticed
     telling: Telling
-    terms: Terms
-    deadline: Deadline
+    allowance: Allowance
 
     def capture(self, clock: float, pids: frozenset[int] = ..., reused: frozenset[int] = ...) -> Snapshot:
         """Look at the outside as it is now."""

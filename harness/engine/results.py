@@ -16,7 +16,7 @@ from .closure import Closure
 from .execute import Executor
 from .exploring import Exploring
 from .families import CRASHES, Tried
-from .findings import Failure, finding
+from .findings import Beside, Failure, finding
 from .judge import Judgement
 from .naming import Naming
 from .replay import Judged
@@ -35,13 +35,13 @@ class Results:
 
     def whole(self, exploring: Exploring, closure: Closure, tried: Tried, *, reduced: bool) -> Exploration:
         """Return the result of an exploration that came to its end."""
-        noticed, audit, first = self._executor.noticed, exploring.audit, exploring.session.baseline.first
+        noticed, audit, first = self._executor.learned.noticed, exploring.audit, exploring.session.baseline.first
         result = self._judged(
             exploring,
             executions=self._executor.telling.executions - audit.executions,
-            worlds=len(closure.nodes) - len(closure.joined),
+            worlds=len(closure.nodes) - len(closure.merging.joined),
             closed=self._is_closed(exploring, closure, tried, reduced),
-            skipped={**exploring.skipped, **closure.tally.skipped, **closure.left_out},
+            skipped={**exploring.skipped, **closure.tally.skipped, **closure.rules.left_out},
             unintercepted=tuple(noticed.unintercepted),
             unwatched=(*_still_there(noticed.unwatched), *self._executor.outside.linked),
             concurrent=tuple(sorted({*noticed.concurrent, *closure.tally.fixed})),
@@ -52,14 +52,14 @@ class Results:
             unordered=tuple(sorted(noticed.unordered)),
             not_explored=noticed.not_explored,
             audited=audit.audited,
-            growing=tuple(closure.growing),
+            growing=tuple(closure.rules.growing),
             not_tried=tried.left_out(),
             violations=self.violations(exploring),
             flaky=tuple(exploring.confirming.flaky()),
             result=first.outcome.value,
         )
         reusing = self._executor.reusing
-        ran = Ran(closure.cut_at_crashes, reduced, audit, reusing.reused, len(reusing.samples))
+        ran = Ran(closure.rules.cut_at_crashes, reduced, audit, reusing.reused, len(reusing.samples))
         return replace(result, statement=statement(result, self._setting, ran))
 
     def of_replay(self, exploring: Exploring, schedule: Schedule, came: Judged, *, elsewhere: bool) -> Exploration:
@@ -100,7 +100,7 @@ class Results:
 
         A failure that was not confirmed yet is told as not judged; nothing is where it ended before anything was known.
         """
-        noticed, why = self._executor.noticed, interruption(problem)
+        noticed, why = self._executor.learned.noticed, interruption(problem)
         kept = {
             "unintercepted": tuple(noticed.unintercepted),
             "unwatched": _still_there(noticed.unwatched),
@@ -154,10 +154,7 @@ class Results:
         setting, lens, baseline = self._setting, exploring.trials.lens, exploring.session.baseline
         naming = Naming(exploring.sites, setting.root, self._executor.call, baseline.first)
         cause = naming.cause(group, failure)
-        return finding(
-            failure,
-            cause,
-            judgement,
+        beside = Beside(
             reach=naming.reach(group, cause),
             orders=_both_ways(exploring, judgement) if cause.way == "by order" else None,
             count=sum(one.count for one in group.failures),
@@ -166,9 +163,10 @@ class Results:
             secrets=lens.credentials,
             run_again=setting.run is setting.recover,
         )
+        return finding(failure, cause, judgement, beside)
 
     def _is_closed(self, exploring: Exploring, closure: Closure, tried: Tried, reduced: bool) -> bool:
-        whole = closure.closed and CRASHES not in tried.left_out() and not self._executor.noticed.unseen
+        whole = closure.closed and CRASHES not in tried.left_out() and not self._executor.learned.noticed.unseen
         whole = whole and not {"budget", "first_finding"} & exploring.skipped.keys()
         return reduced and whole and self._setting.kill is not None and not exploring.drifted
 

@@ -7,6 +7,7 @@ from ..values.http import HttpRequest
 from ..world.compare import Masks
 from ..world.cuts import Cuts
 from .lives import Lived, Snapshot
+from .noticed import Noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +18,13 @@ class Learned:
         names: of temporary files that were drawn.
         credentials: that services accepted, by a readable label.
         cuts: what a torn write left of generated values.
+        noticed: what the statement must say of them.
     """
 
     names: set[str] = field(default_factory=set)
     credentials: dict[str, bytes] = field(default_factory=dict)
     cuts: Cuts = field(default_factory=Cuts)
+    noticed: Noticed = field(default_factory=Noticed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Schedules of one fault, as values: each crash state that the run can leave, and each error at each of its points."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -35,6 +36,19 @@ class SingleError:
     def fault(self) -> str:
         """The name of the fault."""
         return self.armed.injection.fault
+
+
+class Share:
+    """The part of all schedules that is tried here: the K-th of N, each kind of schedules numbered by itself."""
+
+    def __init__(self, shard: tuple[int, int]) -> None:
+        self._part, self._parts = shard
+        self._numbers: Counter[str] = Counter()
+
+    def has_next(self, kind: str) -> bool:
+        """Say whether the next schedule of a kind belongs to it."""
+        self._numbers[kind] += 1
+        return self._numbers[kind] % self._parts == self._part % self._parts
 
 
 def single_crashes(sightings: Sequence[Sighting]) -> list[CrashState]:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..values.schedule import Injection, Schedule
-from .closure import Closure, Node
+from .closure import Closure
 from .findings import Findings
 from .judge import Judgement
 from .lens import Lens
+from .nodes import Node
 from .plan import crash
 
 

@@ -36,9 +36,9 @@ class Stage:
         services = (*self.twins, *self.services)
         setting = Setting(run, recover or run, sources, services, tuple(self.twins), (), options().known, ())
         executor = Executor(setting)
-        executor.agree(patience_s=20.0)
+        executor.allowance.agree(patience_s=20.0)
         if self.limits is not None:
-            executor.agree(limits=self.limits)
+            executor.allowance.agree(limits=self.limits)
         return executor
 
     def live(

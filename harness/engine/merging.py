@@ -1,0 +1,72 @@
+"""Crash states that are one to all who came to them: who joins whom, and who is taken apart again."""
+
+from collections.abc import Iterator, Mapping
+
+from ..values.reads import Footprint
+from .joining import Joining, with_all_after
+from .nodes import Node
+from .trials import Trials
+
+
+class Merging:
+    """Finds the recovery that stands for another one.
+
+    Args:
+        nodes: the crash states that are known, by identity; grows.
+    """
+
+    def __init__(self, trials: Trials, nodes: Mapping[str, Node]) -> None:
+        self._judge, self._lens, self._nodes = trials.judge, trials.lens, nodes
+        self._joining = Joining(trials.lens)
+        self._alike: dict[str, list[Node]] = {}
+
+    def add(self, node: Node) -> None:
+        """Let a node that was recovered from stand for others."""
+        self._alike.setdefault(self._joining.weakest(node.world), []).append(node)
+
+    def twin_of(self, node: Node) -> Node | None:
+        """Return a judged node that this one equals in all that was read after it, and in all that is judged."""
+        if self._judge.private_is_judged:
+            return None
+        for other in self._alike.get(self._joining.weakest(node.world), ()):
+            if other is not node and self._are_one(node, other, other.asked):
+                return other
+        return None
+
+    def _are_one(self, node: Node, other: Node, footprint: Footprint) -> bool:
+        fingerprint = self._joining.fingerprint
+        return fingerprint(node.world, footprint) == fingerprint(other.world, footprint)
+
+    @property
+    def joined(self) -> list[Node]:
+        """The nodes that joined another one."""
+        return [node for node in self._nodes.values() if node.joined is not None]
+
+    def take_apart(self) -> list[Node]:
+        """Separate joined nodes from their twin where a later process read something in which the two differ."""
+        joined = self.joined
+        if not joined:
+            return []
+        self._joining.forget()
+        own = {key: node.asked for key, node in self._nodes.items() if node.joined is None}
+        following = {key: [*self._following(self._nodes[key])] for key in own if self._nodes[key].followed}
+        asked = with_all_after(own, following)
+        for key, footprint in asked.items():
+            self._nodes[key].reads(footprint)  # who is taken apart does not join the same one again
+        apart = [
+            node
+            for node in joined
+            if node.joined is not None
+            and (self._judge.private_is_judged or not self._are_one(node, node.joined, asked[node.joined.key]))
+        ]
+        for node in apart:
+            node.leave()
+        return apart
+
+    def _following(self, node: Node) -> Iterator[str]:
+        """Yield the keys of the nodes that a crash or a fault in this recovery leads to."""
+        yield from ((self._nodes[key].joined or self._nodes[key]).key for key in node.then)
+        for _, sighting in node.seen:
+            after = self._nodes.get(self._lens.identity(sighting.world))
+            if after is not None:
+                yield (after.joined or after).key

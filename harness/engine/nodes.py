@@ -1,0 +1,137 @@
+"""Crash states, and what came of recovering from each; when they are tried."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from ..values.reads import NOTHING, Footprint, together
+from ..values.schedule import Injection, Schedule
+from .judge import Judgement
+from .lives import Lived, Sighting, Snapshot
+
+
+class Stage(IntEnum):
+    """What is tried before what: breadth first, so that a budget is spent on what is likeliest."""
+
+    SINGLE = 1
+    CRASH_IN_RECOVERY = 2
+    CRASH_AFTER_AN_ERROR = 3
+    ORDER = 4
+    REST = 5
+    SECOND_FAULT = 6
+
+    @property
+    def text(self) -> str:
+        """What is being tried, for people."""
+        return _STAGES[self]
+
+
+_STAGES = {
+    Stage.SINGLE: "single faults",
+    Stage.CRASH_IN_RECOVERY: "crashes in recovery",
+    Stage.CRASH_AFTER_AN_ERROR: "crashes after an error",
+    Stage.ORDER: "other orders",
+    Stage.REST: "further crashes",
+    Stage.SECOND_FAULT: "second faults",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A recovery whose effects came in another order, and what came of it."""
+
+    injection: Injection
+    lives: tuple[Lived, ...]
+    judgement: Judgement
+
+
+@dataclass(slots=True)
+class Node:
+    """A distinct world that a recovery starts from, and what came of it.
+
+    Attributes:
+        schedule: a smallest that leads here.
+        stage: the earliest in which it is recovered from.
+        follow: whether a crash in its recovery is tried too.
+        parent: from whose recovery it came; None for one that a run left.
+        left_by: the run that left it, where that was not the fault-free one.
+        followed: whether what a crash in its recovery leaves has been looked through.
+        then: keys of the nodes that faults in its recovery lead to.
+        joined: the node whose recovery stands for this one's: no process read anything in which the two differ.
+        asked: what the processes read that came of it: its recovery, and those that judging needed.
+    """
+
+    key: str
+    world: Snapshot
+    schedule: Schedule
+    stage: Stage = Stage.SINGLE
+    follow: bool = True
+    parent: "Node | None" = None
+    left_by: Lived | None = None
+    followed: bool = False
+    then: set[str] = field(default_factory=set)
+    joined: "Node | None" = None
+    asked: Footprint = NOTHING
+    lives: tuple[Lived, ...] = ()
+    judgement: Judgement | None = None
+    orders: tuple[Ordered, ...] | None = None
+
+    @property
+    def recovery(self) -> tuple[Lived, ...]:
+        """The processes that recovered from it, or from the node that it joined."""
+        return self.joined.lives if self.joined is not None else self.lives
+
+    @property
+    def earlier(self) -> tuple[Lived, ...]:
+        """The processes that led here, but for a fault-free run that crashed."""
+        before = (*self.parent.earlier, *self.parent.recovery) if self.parent is not None else ()
+        return before if self.left_by is None else (*before, self.left_by)
+
+    @property
+    def sightings(self) -> list[Sighting]:
+        """What was seen in its recovery, in every process of it."""
+        return [sighting for life in self.lives for sighting in life.sightings]
+
+    @property
+    def seen(self) -> list[tuple[tuple[Injection, ...], Sighting]]:
+        """What was seen in its recovery in every order, and the order."""
+        usual: list[tuple[tuple[Injection, ...], Sighting]] = [((), sighting) for sighting in self.sightings]
+        orders = self.orders or ()
+        others = [((o.injection,), sighting) for o in orders for life in o.lives for sighting in life.sightings]
+        return usual + others
+
+    def is_left_by(self, schedule: Schedule) -> None:
+        """Say that a smaller schedule leads here."""
+        self.schedule = schedule
+
+    def comes_at(self, stage: Stage) -> None:
+        """Say that it is recovered from earlier than was planned."""
+        self.stage = stage
+
+    def is_followed(self) -> None:
+        """Say that a crash in its recovery is tried too."""
+        self.follow = True
+
+    def was_looked_through(self) -> None:
+        """Say that what a crash in its recovery leaves is known."""
+        self.followed = True
+
+    def recovered(self, lives: tuple[Lived, ...], judgement: Judgement) -> None:
+        """Keep what came of it."""
+        self.lives, self.judgement = lives, judgement
+        self.asked = together(life.footprint for life in judgement.executions)
+
+    def reads(self, asked: Footprint) -> None:
+        """Keep what is read by all processes that came of it."""
+        self.asked = asked
+
+    def reorder(self, ordered: Ordered | None = None) -> None:
+        """Keep that its recovery came in another order, or that such orders are tried from now on."""
+        self.orders = (*(self.orders or ()), *(() if ordered is None else (ordered,)))
+
+    def join(self, other: "Node") -> None:
+        """Let the recovery from another one stand for this one's."""
+        self.joined, self.judgement = other, other.judgement
+
+    def leave(self) -> None:
+        """Wait to be recovered from again: a later process read something in which the two differ."""
+        self.joined = self.judgement = self.orders = None

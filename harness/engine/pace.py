@@ -1,0 +1,59 @@
+"""Do one piece of work after the other, as far as the budget lasts, and look at what was found after each."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .budget import OutOfTime
+from .closure import Closure
+from .nodes import Node, Stage
+from .tallying import Tallying
+from .trials import Trials
+
+
+@dataclass(slots=True)
+class Pace:
+    """Does work, and counts what the budget leaves out.
+
+    Attributes:
+        between: is called after each piece, to look at what was found; ends it all by raising FirstFound.
+        skipped: how many schedules were left out, by the name of the rule.
+    """
+
+    trials: Trials
+    closure: Closure
+    tally: Tallying
+    between: Callable[[], None]
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def attempt(self, work: Callable[[], object], count: int = 1) -> None:
+        """Do a piece of work, or count it as left out where the budget does not last."""
+        try:
+            self.trials.executor.allowance.deadline.check()
+            work()
+        except OutOfTime:
+            self.skipped["budget"] += count
+        else:
+            self.between()
+
+    def close(self, until: Stage) -> None:
+        """Recover from all worlds that wait for this stage, or leave all out where the budget does not last."""
+        try:
+            for node in self.closure.run(until):
+                self.tally.found(node)
+                self.between()
+                if until >= Stage.ORDER:
+                    self.reorder(node)
+        except OutOfTime:
+            self.skipped["budget"] += self.closure.abandon()
+
+    def close_all(self, until: Stage) -> None:
+        """Recover from all that waits, and from what turns out to be told apart by a later read."""
+        self.close(until)
+        while self.closure.take_apart():
+            self.close(until)
+
+    def reorder(self, node: Node) -> None:
+        """Recover from a world once more for each other order of effects in its recovery."""
+        for ordered in self.closure.reorder(node):
+            self.tally.count(node.schedule.then(ordered.injection), ordered.judgement)

@@ -1,0 +1,62 @@
+"""Which crash states are not recovered from, by which rule: a closure must come to its end."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from .growth import grown
+from .lives import Snapshot
+from .nodes import Node
+from .trials import Trials
+
+_TOO_MANY_CRASHES = "max_crashes"
+
+
+class Rules:
+    """Decides it, and remembers what was left out.
+
+    Args:
+        nodes: the crash states that are known, by identity; grows.
+
+    Attributes:
+        growing: what grows with each restart and kept the closure from ending.
+    """
+
+    def __init__(self, trials: Trials, nodes: Mapping[str, Node]) -> None:
+        self._setting, self._lens, self._nodes = trials.setting, trials.lens, nodes
+        self._left_out: dict[str, str] = {}
+        self.growing: dict[str, None] = {}
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """How many worlds were not recovered from, by the name of the rule; the number of crashes is none."""
+        left = self._left_out.items()
+        return Counter(rule for key, rule in left if key not in self._nodes and rule != _TOO_MANY_CRASHES)
+
+    @property
+    def cut_at_crashes(self) -> int:
+        """After how many crashes no further one was tried; 0 where there was no such end."""
+        cut = any(rule == _TOO_MANY_CRASHES and key not in self._nodes for key, rule in self._left_out.items())
+        return self._setting.max_crashes if cut else 0
+
+    def leave_out(self, key: str, node: Node, world: Snapshot) -> bool:
+        """Say whether a world is not recovered from that a crash in a recovery leaves; remember it then."""
+        rule = self._rule_against(node, world)
+        if rule:
+            self._left_out[key] = rule
+        return bool(rule)
+
+    def _rule_against(self, node: Node, world: Snapshot) -> str:
+        """Return the rule by which a world is not recovered from that a crash in this recovery leaves; "" for none."""
+        if node.schedule.faults >= self._setting.max_crashes:
+            return _TOO_MANY_CRASHES
+        if len(self._nodes) >= self._setting.max_worlds:
+            return "max_worlds"
+        many = len(self._nodes) >= self._setting.many_worlds
+        if many and node.schedule.faults > 1 and node.judgement is not None and node.judgement.broken:
+            return "after_a_failure"  # it is only made worse: with each crash more is left of what is left already
+        if many and node.parent is not None and node.parent.parent is not None:
+            worlds = [self._lens.world(one) for one in (node.parent.parent.world, node.parent.world, node.world, world)]
+            things = grown(worlds)
+            self.growing.update(dict.fromkeys(things))
+            return "grows" if things else ""
+        return ""
