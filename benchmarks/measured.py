@@ -15,8 +15,10 @@ from rollproof.chaos import Chaos
 from rollproof.engine import brute
 from rollproof.engine import replay as replaying
 from rollproof.engine.explore import Explorer
+from rollproof.engine.exploring import Exploring
 from rollproof.engine.lives import BIRTH
 from rollproof.engine.plan import arm, crash, errors
+from rollproof.engine.trials import Trials
 from rollproof.plugin.installed import Builtins
 from rollproof.values.exploration import Exploration
 from rollproof.values.faults import with_twins
@@ -40,17 +42,17 @@ class Measured:
 
     def crash_closure(self) -> tuple[Exploration, float, int]:
         """Explore crashes; returns the result, its seconds, and how many executions were its audit's."""
-        audit, counts = Explorer._audit, []
+        audit, counts = Exploring._audit, []
 
-        def counted(explorer: Explorer, *args: Any) -> None:
-            audit(explorer, *args)
-            counts.append(explorer.audit.executions)
+        def counted(exploring: Exploring, *args: Any) -> None:
+            audit(exploring, *args)
+            counts.append(exploring.audit.executions)
 
-        Explorer._audit = counted  # type: ignore[method-assign]
+        Exploring._audit = counted  # type: ignore[method-assign]
         try:
             result, seconds = self.explore("process.kill")
         finally:
-            Explorer._audit = audit  # type: ignore[method-assign]
+            Exploring._audit = audit  # type: ignore[method-assign]
         return result, seconds, counts[0]
 
     def explore(self, faults: str = "*", depth: int = 1) -> tuple[Exploration, float]:
@@ -65,11 +67,11 @@ class Measured:
         one: list[Schedule] = []
         two: list[Schedule] = []
 
-        def collect(explorer: Explorer) -> None:
-            for sighting in explorer.baseline.first.sightings:
+        def collect(trials: Trials) -> None:
+            for sighting in trials.baseline.first.sightings:
                 first = Schedule((crash(sighting, recovering=False),))
                 one.append(first)
-                life = explorer.judge.restart("recover", sighting.world, trace=True)
+                life = trials.recovery.restart("recover", sighting.world, trace=True)
                 two.extend(first.then(crash(inner, recovering=True)) for inner in life.sightings)
 
         self._with_explorer(collect)
@@ -79,16 +81,15 @@ class Measured:
         """Return how many schedules of one fault and of one more in its recovery there are, and a sample of them."""
         found: list[tuple[int, list[Schedule]]] = []
 
-        def collect(explorer: Explorer) -> None:
-            setting = replace(explorer.setting, depth=2)
-            first = explorer.baseline.first
+        def collect(trials: Trials) -> None:
+            setting, first = replace(trials.setting, depth=2), trials.baseline.first
             schedules = [Schedule((crash(sighting, recovering=False),)) for sighting in first.sightings]
             schedules += [
                 Schedule((injection,)) for injection, _ in errors(first.points, first.effects, setting.faults)
             ]
             total, pool = len(schedules), list(schedules)
             for schedule in schedules:
-                lives, missed = self._replay(explorer, schedule, trace=True)
+                lives, missed = replaying.replay(trials, schedule, trace=True)
                 if missed or len(lives) == 1:
                     continue
                 doubles = [*brute.second_faults(setting, lives[1:], schedule)]
@@ -103,13 +104,14 @@ class Measured:
         """Carry schedules out, each truly and from the start; returns processes, seconds and what broke."""
         spent: list[tuple[int, float, set[tuple[str, ...]]]] = []
 
-        def carry_out(explorer: Explorer) -> None:
-            before, began = explorer.executor.executions, time.monotonic()
+        def carry_out(trials: Trials) -> None:
+            telling = trials.executor.telling
+            before, began = telling.executions, time.monotonic()
             broken = set()
             for schedule in schedules:
-                lives, _ = self._replay(explorer, schedule)
-                broken.add(explorer.judge.judge(lives).invariants)
-            spent.append((explorer.executor.executions - before, time.monotonic() - began, broken - {()}))
+                lives, _ = replaying.replay(trials, schedule)
+                broken.add(trials.judged(schedule, lives).invariants)
+            spent.append((telling.executions - before, time.monotonic() - began, broken - {()}))
 
         self._with_explorer(carry_out)
         return spent[0]
@@ -144,25 +146,18 @@ class Measured:
 
         self._with_explorer(live, self._folder, observe=False)
 
-    def _replay(self, explorer: Explorer, schedule: Schedule, *, trace: bool = False) -> Any:
-        baseline, setting = explorer.baseline, explorer.setting
-        return replaying.replay(
-            setting, explorer.executor, explorer.judge, schedule, baseline.initial, baseline.first, trace=trace
-        )
-
     def _with_explorer(self, work: Any, folder: Path | None = None, *, observe: bool = True) -> None:
-        """Give `work` an explorer that has observed the agent, instead of letting it explore."""
+        """Give `work` the trials of an agent that was observed, or else the explorer, instead of letting it explore."""
         kept = Explorer.explore
 
         def explore(explorer: Explorer, *, reduce: bool = True) -> Exploration:
             def within() -> Exploration:
-                if observe:
-                    explorer._observe(merge=False)
-                work(explorer)
+                work(explorer._observe(merge=False).trials)
                 return Exploration()
 
             if not observe:
-                return within()
+                work(explorer)
+                return Exploration()
             return explorer._within(within)
 
         Explorer.explore = explore  # type: ignore[method-assign]

@@ -120,6 +120,99 @@ def test_modules_and_functions_stay_small(path: Path) -> None:
             assert (node.end_lineno or 0) - node.lineno <= MAX_FUNCTION or node.name in EXCEPTIONS, node.name
 
 
+MAX_METHODS, MAX_ATTRIBUTES, MAX_PARAMETERS = 15, 10, 6
+# What may be larger, with its reason.
+LARGE = {
+    "Chaos": "the fixture: a method for each thing that a test can declare",
+    "Gate": "the one place that every effect passes: the wrappers call it by these names",
+    "Attendant": "one method for each message of a process, its relays and the twins' servers",
+    "Wires": "one method for each moment of a connection",
+    "Lived": "the record of a process, filled while that runs",
+}
+# What is larger and has no reason: methods, attributes or parameters, as many as there are; none may get more.
+OWED = {
+    "methods": {
+        "harness/runtime/execution.py Execution": 31,
+        "harness/runtime/carrier.py Carrier": 24,
+        "harness/twins/rest.py RestTwin": 23,
+        "harness/network/connection.py Connection": 20,
+        "harness/plugin/reporting.py Reporting": 20,
+        "harness/boundary/guard.py Guard": 18,
+        "harness/runtime/outbox.py Outbox": 18,
+        "harness/boundary/turns.py Turns": 17,
+        "harness/twins/mcp.py McpTwin": 17,
+        "harness/runtime/versions.py Versions": 16,
+    },
+    "attributes": {
+        "harness/network/connection.py Connection": 20,
+        "harness/engine/nodes.py Node": 14,
+        "harness/network/embedded/link.py Stage": 13,
+        "harness/runtime/execution.py Execution": 13,
+        "harness/runtime/retry.py Budget": 13,
+        "harness/twins/mcp.py McpTwin": 13,
+        "harness/boundary/child.py Boundary": 12,
+        "harness/network/embedded/proxy.py Proxy": 12,
+    },
+    "parameters": {
+        "harness/runtime/carrier.py Definition.__init__": 13,
+        "harness/boundary/reads.py _asking": 9,
+        "harness/runtime/execution.py Execution.__init__": 9,
+        "harness/boundary/child.py _ended": 8,
+        "harness/boundary/files.py opened": 8,
+        "harness/boundary/rereading.py Rereading.opened": 8,
+        "harness/world/identity.py identity": 8,
+        "harness/boundary/files.py _layers": 7,
+        "harness/boundary/files.py _simple": 7,
+        "harness/boundary/reads.py _naming": 7,
+        "harness/values/faults.py fault": 7,
+        "harness/world/scanning.py Scanner._enter": 7,
+    },
+}
+
+
+def attributes(node: ast.ClassDef) -> set[str]:
+    """Return what an object keeps and changes; a frozen dataclass or a protocol is a record, and may have any number."""
+    declared = " ".join(map(ast.unparse, [*node.decorator_list, *node.bases]))
+    found = set()
+    if "dataclass" in declared and "frozen=True" not in declared:
+        found = {ast.unparse(statement.target) for statement in node.body if isinstance(statement, ast.AnnAssign)}
+    stores = [n for n in ast.walk(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)]
+    return found | {store.attr for store in stores if ast.unparse(store.value) == "self"}
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return how many parameters a function has, the object itself not counted."""
+    named = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    return sum(argument.arg not in ("self", "cls") for argument in named)
+
+
+def too_large(kind: str) -> dict[str, int]:
+    """Return what is larger than it should be of all that is in `harness`, and how large it is."""
+    found = {}
+    for path in sorted((ROOT / "harness").rglob("*.py")):
+        tree, where = ast.parse(path.read_text(encoding="utf-8")), path.relative_to(ROOT).as_posix()
+        classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        within = {id(one): f"{node.name}." for node in classes for one in functions(node)}
+        for node in classes if kind != "parameters" else ():
+            methods = sum(isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) for one in node.body)
+            count, most = (methods, MAX_METHODS) if kind == "methods" else (len(attributes(node)), MAX_ATTRIBUTES)
+            if count > most and node.name not in LARGE:
+                found[f"{where} {node.name}"] = count
+        for function in functions(tree) if kind == "parameters" else ():
+            if parameters(function) > MAX_PARAMETERS:
+                found[f"{where} {within.get(id(function), '')}{function.name}"] = parameters(function)
+    return found
+
+
+@pytest.mark.parametrize("kind", OWED)
+def test_classes_and_signatures_stay_small(kind: str) -> None:
+    """What was too large before this was measured gets no larger, and is taken from the list when it is small."""
+    found, owed = too_large(kind), OWED[kind]
+    assert {name: count for name, count in found.items() if count > owed.get(name, 0)} == {}
+    assert owed.keys() - found.keys() == set(), "small by now: take it from the list"
+    assert len(LARGE) <= 5
+
+
 # Whose fields a module may set, though it neither defines nor makes the object, with its reason.
 FILLED = {
     "attendant": ("Lived", "what is known of a process is filled by those who serve it"),
