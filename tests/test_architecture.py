@@ -171,7 +171,7 @@ OWED = {
 
 
 def attributes(node: ast.ClassDef) -> set[str]:
-    """Return what an object keeps and changes; a frozen dataclass or a protocol is a record, and may have any number."""
+    """Return what an object keeps and changes; a frozen dataclass or a protocol is a record, of any size."""
     declared = " ".join(map(ast.unparse, [*node.decorator_list, *node.bases]))
     found = set()
     if "dataclass" in declared and "frozen=True" not in declared:

@@ -29,8 +29,8 @@ class Closure:
 
     Attributes:
         nodes: them, by identity.
-        rules: tell which are not recovered from.
-        merging: tells which are one to whoever comes to them.
+        rules: which of them are not recovered from.
+        merging: which of them no process can tell apart.
     """
 
     def __init__(self, trials: Trials) -> None:

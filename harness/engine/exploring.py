@@ -34,7 +34,7 @@ class Exploring:
     Args:
         until: the moment of the real clock at which the budget is spent; None for none.
         tell: is called each time a finding is confirmed.
-        merge: whether processes that are asked what comes after an end stand for all that start from one alike.
+        merge: whether the processes that follow an end are started once for each distinct end.
 
     Attributes:
         drifted: schedules whose fault was due and never struck.

@@ -1,4 +1,4 @@
-"""Crash states that are one to all who came to them: who joins whom, and who is taken apart again."""
+"""Crash states that no process can tell apart: one recovery stands for all, until a later read separates them."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +9,7 @@ from .trials import Trials
 
 
 class Merging:
-    """Finds the recovery that stands for another one.
+    """Finds the node whose recovery stands for another node's.
 
     Args:
         nodes: the crash states that are known, by identity; grows.

@@ -1,4 +1,4 @@
-"""What the statement must say of all processes: what nobody intercepts, watches, orders, or looks into."""
+"""The gaps that the statement must name: effects that nobody intercepts, watches, orders, or looks into."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _OF_A_PROCESS = ("unintercepted", "unwatched", "concurrent", "inside", "asked", 
 
 @dataclass(slots=True)
 class Noticed:
-    """Collects it, each thing once, in the order in which it was noticed.
+    """Collects the gaps of all processes, each once, in the order in which they were noticed.
 
     Attributes:
         written: by the lines that start processes, what these changed.

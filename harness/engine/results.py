@@ -1,4 +1,4 @@
-"""What came of an exploration, as the value that every report reads."""
+"""Build the result of an exploration, the value that every report reads."""
 
 import time
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from .statement import Ran, drift, interruption, statement
 
 
 class Results:
-    """Tells what is known by now.
+    """Builds the result from what is known by now.
 
     Args:
         began: the moment of the real clock at which the exploration began.

@@ -12,7 +12,7 @@ _TOO_MANY_CRASHES = "max_crashes"
 
 
 class Rules:
-    """Decides it, and remembers what was left out.
+    """Decides which crash states are left out, and remembers them.
 
     Args:
         nodes: the crash states that are known, by identity; grows.

@@ -1,4 +1,4 @@
-"""What is known of the agent: what its fault-free runs taught, and what its later processes tell."""
+"""What is known of the agent: the results of its fault-free runs, and what later processes add."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ from .noticed import Noticed
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What every process may tell more of; it is added to, and nothing is taken away.
+    """Facts that any process can add to; none is removed.
 
     Attributes:
         names: of temporary files that were drawn.
@@ -53,13 +53,13 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """All that `observe` found out; whoever comes after it reads this.
+    """The result of `observe`; everything after it reads this value.
 
     Attributes:
         masks: what is volatile outside.
         limits: how much a process may do before it counts as endless.
         taken: pids that no process may have, since the outside shows these numbers anyway.
-        learned: what the fault-free runs told; later processes add to it.
+        learned: facts from the fault-free runs; later processes add to them.
     """
 
     baseline: Baseline

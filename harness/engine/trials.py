@@ -1,4 +1,4 @@
-"""What it takes to carry schedules out: where processes run, what follows them, and who judges what comes of them."""
+"""The parts that carry a schedule out: the executor runs processes, recovery what follows them, the judge judges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from .setting import Setting
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """The parts that every schedule goes through, in this order: `executor`, `recovery`, `judge`."""
+    """A schedule goes through `executor`, `recovery` and `judge`, in this order; the others are read."""
 
     setting: Setting
     lens: Lens

@@ -1,4 +1,4 @@
-"""What happens in an exploration, as values: the engine tells them in their order, and every writer reads the same."""
+"""Events of an exploration, as values: the engine tells each as it happens, and all writers read the same ones."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -116,7 +116,7 @@ class Reader:
 
 
 class Events:
-    """Tells each event to those who read its type. What nobody `wants` need not be made."""
+    """Tells each event to the readers of its type. An event that no reader `wants` need not be made."""
 
     def __init__(self, readers: Iterable[Reader] = ()) -> None:
         self._reads: dict[type, list[Callable[[Any], object]]] = {}
