@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import DONE, FAILED, ended, started
+from processes import DONE, FAILED, LOST, ended, started
 
 WRITES = ("BEGIN", "INSERT", "DELETE", "CREATE", "PRAGMA USER_VERSION =", "COMMIT")
 
@@ -120,7 +120,7 @@ def in_child(work: Callable[[], Any], at: int = 0, kind: str = "") -> str:
         install()
         work()
 
-    return {DONE: "returned", FAILED: "raised", -signal.SIGKILL: "killed"}[ended(started(gated))]
+    return {DONE: "returned", FAILED: "raised", LOST: "raised", -signal.SIGKILL: "killed"}[ended(started(gated))]
 
 
 def _content(path: Path) -> Any:

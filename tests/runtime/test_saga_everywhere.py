@@ -169,6 +169,7 @@ def test_every_single_fault_ends_before_or_after(agent: Agent, explorer: Any, ch
             assert judge.look() == judge.after, (kind, at)
 
 
+@pytest.mark.parametrize("agent", [Agent], indirect=True)  # from its states recovery goes forward and back
 def test_recovery_survives_its_own_death(agent: Agent, explorer: Any, child: Any) -> None:
     """After every kill or error in `run`, recovery is struck at each of its points, and comes to its end at last."""
     judge, points = Judge(explorer, child, agent), explorer.points(agent.run)
