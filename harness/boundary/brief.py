@@ -1,7 +1,8 @@
 """Locks for a few steps. A signal handler, or a finalizer, that comes within them must not wait for another thread."""
 
-import _thread
 import threading
+
+from .adapters.python_threads import plain_rlock
 
 _local = threading.local()
 
@@ -12,7 +13,7 @@ class Brief:
     __slots__ = ("_lock",)
 
     def __init__(self) -> None:
-        self._lock = _thread.RLock()  # Python's own, whoever else is given another one
+        self._lock = plain_rlock()  # Python's own, whoever else is given another one
 
     def __enter__(self) -> None:
         _local.depth = getattr(_local, "depth", 0) + 1

@@ -7,16 +7,17 @@ import asyncio
 import gc
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import AsyncGeneratorType, CoroutineType, FrameType
 from typing import Any
 
 from ..values.http import HttpRequest
+from .adapters import mcp_sdk
+from .adapters.python_asyncio import running_loop
 
 _CLIENTS = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2", "mcp", "rollproof", "websockets"})
 _FRAMES, _AWAITED = ("cr_frame", "ag_frame", "gi_frame"), ("cr_await", "ag_await", "gi_yieldfrom")
 _AWAITABLE = (AsyncGeneratorType, CoroutineType)
-_SENDING = ("send_raw_request", "send_request")  # of the MCP SDK since 2.0, and before
 
 
 def cancel_caller(request: HttpRequest) -> bool:
@@ -24,10 +25,10 @@ def cancel_caller(request: HttpRequest) -> bool:
 
     Returns False where the task that runs now makes the call itself. Where nobody can be found, nothing happens.
     """
-    if asyncio._get_running_loop() is None:
+    if running_loop() is None:
         return True
     message = json.loads(request.body)
-    waiting = [task for task in asyncio.all_tasks() if any(_awaits(frame, message) for frame in frames_of(task))]
+    waiting = [task for task in asyncio.all_tasks() if any(mcp_sdk.awaits(frame, message) for frame in frames_of(task))]
     if waiting:
         min(waiting, key=_distance).cancel()
     return bool(waiting) or library_alone()
@@ -76,12 +77,3 @@ def frames_of(task: "asyncio.Task[Any]") -> Iterator[FrameType]:
             awaited = next(filter(None, (getattr(awaited, name, None) for name in _AWAITED)), None)
         else:  # a step of an async generator, or what awaits a coroutine for C code: they say nothing of it
             awaited = next((one for one in gc.get_referents(awaited) if isinstance(one, _AWAITABLE)), None)
-
-
-def _awaits(frame: FrameType, message: Mapping[str, Any]) -> bool:
-    """Say whether the SDK waits in this frame for the answer to this message; other sessions use its number too."""
-    if package_of(frame) != "mcp" or frame.f_code.co_name not in _SENDING:
-        return False
-    known = frame.f_locals
-    same = known.get("request_id") == message.get("id") and known.get("method", message["method"]) == message["method"]
-    return same and known.get("out_params", message.get("params")) == message.get("params")

@@ -1,7 +1,6 @@
 """One agent process: install the boundary, run the function, say how it ended, leave nothing behind in the parent."""
 
 import asyncio
-import atexit
 import contextvars
 import gc
 import inspect
@@ -12,8 +11,8 @@ import signal
 import sys
 import threading
 import traceback
-import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, NoReturn
@@ -26,6 +25,7 @@ from ..values.points import Point, canonical, hide_drawn
 from ..values.sources import Twin
 from ..values.strikes import Disturb, Fail, Strike
 from . import (
+    adapters,
     clock,
     ending,
     entropy,
@@ -47,6 +47,7 @@ from . import (
     unheld,
     warming,
 )
+from .adapters import python_exit, python_threads
 from .armed import Armed, Limits
 from .channel import Channel, Ended
 from .detaching import detach
@@ -136,6 +137,7 @@ class Boundary:
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
+        self._unsupported = adapters.failures()  # before anything stands in the place of what is probed
         self._outlets = printing.outlets(agent.outlets)
         self._pids: frozenset[int] = frozenset()
         self._time = clock.Clock()
@@ -214,8 +216,20 @@ class Boundary:
             self._rest = Rest(self._gate)
         self._gate.begin(channel, order.plan, order.limits, order.earlier, trace=order.trace)
         self._gate.trace_once_struck, self._gate.drawn = order.trace_once_struck, set(order.drawn)
+        self._tell_unsupported()
         self._rereading.know(order.given)
         self._earlier_pids.know(order.torn_pids, order.reused_pids)
+
+    def _tell_unsupported(self) -> None:
+        """Tell the parent what cannot be done with the libraries that are there, and what turns out so later."""
+
+        def note(text: str) -> None:
+            with suppress(OSError):  # in a process that the agent forked
+                self._gate.note("unsupported", text)
+
+        for text in self._unsupported:
+            note(text)
+        adapters.listeners[:] = [note]
 
     def _carry_out(self, order: Order | None, channel: Channel) -> Ended:
         """Run the agent once."""
@@ -349,8 +363,8 @@ def _exit(*, finish: bool = True) -> str:
     """Do what Python does before a process ends, or let only act what nobody holds; returns what failed there."""
     try:
         if finish:
-            threading._shutdown()  # type: ignore[attr-defined]
-            atexit._run_exitfuncs()
+            python_threads.wait_for_others()
+            python_exit.carry_out()
         gc.collect()  # finalizers of what nobody holds act now
     except BaseException as problem:
         return f"\nat exit: {problem!r}"
@@ -362,8 +376,7 @@ def _leaves() -> bool:
     current = threading.current_thread()
     if any(thread is not current and not thread.daemon for thread in threading.enumerate()):
         return True
-    finalizers = weakref.finalize._registry.values()  # type: ignore[attr-defined]
-    return atexit._ncallbacks() > 1 or any(finalizer.atexit for finalizer in finalizers)
+    return python_exit.is_anything_left()
 
 
 async def _await(awaitable: Any) -> Any:

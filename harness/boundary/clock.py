@@ -9,17 +9,16 @@ the same for their schedulers). A loop that only looks at the clock again and ag
 import asyncio
 import functools
 import math
-import queue
-import subprocess
+import selectors
 import threading
 import time
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import time_machine
 
 from . import callers, companions, patching
+from .adapters import python_processes, python_threads, time_machine_clock
 from .brief import Brief
 from .gate import Gate
 from .idleness import Idleness
@@ -54,7 +53,7 @@ class Clock:
         self._now = 0.0
         self._travel = time_machine.travel(self._now, tick=False)
         self._traveller = self._travel.start()
-        self._traveller.__class__ = _counting(self.read)
+        time_machine_clock.count_reads(self._traveller, self.read)
         self._reads = 0
         self._lock = Brief()
         self._idleness = Idleness()
@@ -138,17 +137,6 @@ class Clock:
 companions.goes_on_by_itself(Clock.wait_until)
 
 
-def _counting(read: Callable[[], None]) -> type[time_machine.Traveller]:
-    class Counting(time_machine.Traveller):
-        """Says when it is asked for the time."""
-
-        def time_ns(self) -> int:
-            read()
-            return super().time_ns()
-
-    return Counting
-
-
 def install(gate: Gate, clock: Clock, program_at_work: Callable[[], bool]) -> None:
     """Make waiting free and time virtual. For a child process: there is no way back."""
     clock.watch(gate, program_at_work)
@@ -173,13 +161,12 @@ def install(gate: Gate, clock: Clock, program_at_work: Callable[[], bool]) -> No
         "monotonic_ns": monotonic_ns,
         "perf_counter_ns": monotonic_ns,
     }
-    subprocess.time = SimpleNamespace(**vars(time))  # type: ignore[attr-defined]  # another process lives in real time
+    python_processes.keep_real_time()
     for name, replacement in replacements.items():
         patching.replace(time, name, functools.partial(_instead, replacement))
     for name, replacement in (("clock_gettime", monotonic), ("clock_gettime_ns", monotonic_ns)):
         patching.replace(time, name, functools.partial(_by_id, replacement))
-    for module, name in ((threading, "_time"), (queue, "time")):
-        setattr(module, name, monotonic)
+    python_threads.tell_time(monotonic)
     _virtual_threads(gate, clock)
     _virtual_asyncio(gate, clock)
 
@@ -202,9 +189,8 @@ def nothing_happens(seconds: float) -> bool:
 
 def _virtual_threads(gate: Gate, clock: Clock) -> None:
     """Timed waits of threads: conditions (and with them events, queues, futures, semaphores) and joins."""
-    condition: Any = threading.Condition
     thread: Any = threading.Thread
-    wait_by_lock, join = condition.wait, thread.join
+    join = thread.join
 
     def timed(timeout: float, happens: Callable[[float], bool]) -> bool:
         if clock.wait_until(clock.now() + max(0.0, timeout), happens):
@@ -212,22 +198,14 @@ def _virtual_threads(gate: Gate, clock: Clock) -> None:
         gate.poll()
         return False
 
-    def wait(self: Any, timeout: float | None = None) -> bool:
-        if timeout is None or timeout > 0 or not self._is_owned():
-            return bool(wait_by_lock(self, timeout))
-        saved = self._release_save()  # nobody can notify it: a look whether others go on meanwhile
-        try:
-            return timed(0, nothing_happens)
-        finally:
-            self._acquire_restore(saved)
-
     def join_(self: Any, timeout: float | None = None) -> None:
         if timeout is None:
             join(self)
         else:
             timed(timeout, lambda seconds: join(self, seconds) or not self.is_alive())
 
-    condition.wait, thread.join = wait, join_
+    python_threads.at_a_glance(lambda: timed(0, nothing_happens))
+    thread.join = join_
 
 
 def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
@@ -249,9 +227,10 @@ def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
     loop_class: Any = asyncio.selector_events.BaseSelectorEventLoop
     construct = loop_class.__init__
 
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        construct(self, *args, **kwargs)
-        select = self._selector.select
+    def init(self: Any, selector: Any = None) -> None:
+        selector = selectors.DefaultSelector() if selector is None else selector
+        construct(self, selector)
+        select = selector.select
 
         def virtual_select(timeout: float | None = None) -> Any:
             if timeout is None or timeout <= 0:
@@ -266,6 +245,6 @@ def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
                 gate.poll()
             return events
 
-        self._selector.select = virtual_select
+        selector.select = virtual_select
 
     loop_class.__init__ = init

@@ -6,7 +6,6 @@ moment may.
 """
 
 import asyncio
-import dis
 import functools
 import inspect
 import itertools
@@ -16,12 +15,14 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import thread
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType
 from typing import Any
 
 from ..values.places import Frame, line_of
 from ..values.points import ANY_TASK, Doer, Who
+from .adapters import aiosqlite, anyio_tasks, python_threads
+from .adapters.python_asyncio import collecting, running_loop, waits_for_tasks
+from .adapters.python_bytecode import stands_at_a_lock
 from .locks import Want
 from .places import calling
 
@@ -41,7 +42,7 @@ class Companions:
 
     def me(self) -> Who:
         """Return who is running now."""
-        task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
+        task = asyncio.current_task() if running_loop() is not None else None
         return self.number(threading.current_thread()), 0 if task is None else self._tasks.of(task)
 
     def others(self, wanted: Wanted) -> frozenset[Who]:
@@ -50,7 +51,7 @@ class Companions:
         frames = sys._current_frames()
         threads = [t for t in threading.enumerate() if t is not current and t.ident in frames]
         found = {(self.number(t), ANY_TASK) for t in threads if not _waits(frames[t.ident or 0], wanted(t.ident))}
-        if asyncio._get_running_loop() is not None:
+        if running_loop() is not None:
             own, mine = self.number(current), asyncio.current_task()
             found |= {(own, self._tasks.of(t)) for t in asyncio.all_tasks() if t is not mine and not _depends(t)}
         return frozenset(found)
@@ -73,8 +74,7 @@ def doer(awaits: bool) -> Doer:
     current = threading.current_thread()
     if current is threading.main_thread():
         return "task" if awaits else "main"
-    works_for = getattr(getattr(current, "_target", None), "__module__", "")
-    return "awaited" if works_for == "aiosqlite.core" else "thread"
+    return "awaited" if aiosqlite.works_for_a_task(current) else "thread"
 
 
 class _Numbers:
@@ -103,14 +103,7 @@ def _at_a_lock(code: CodeType, instruction: int) -> bool:
     """Say whether code stands where it enters a block or calls ``acquire``: a thread rests there for a lock."""
     if code.co_filename.startswith(_HERE) or code in _WAIT:
         return False
-    before = ""
-    for one in dis.get_instructions(code):
-        if one.offset == instruction:
-            enters = one.opname == "BEFORE_WITH" or (one.opname == "CALL" and before in ("__enter__", "acquire"))
-            return enters
-        if one.opname.startswith("LOAD_") and one.opname not in ("LOAD_CONST", "LOAD_FAST"):
-            before = str(one.argrepr).rpartition(" ")[2].strip("()")
-    return False
+    return stands_at_a_lock(code, instruction)
 
 
 def _callers(frame: FrameType | None) -> Iterator[FrameType]:
@@ -130,15 +123,15 @@ _GO_ON = _codes(threading.Semaphore.acquire)
 _SELECTORS = (selectors.EpollSelector, selectors.PollSelector, selectors.SelectSelector)
 _WAIT = _codes(
     threading.Thread.join,
-    getattr(threading.Thread, "_wait_for_tstate_lock", None),  # until Python 3.12
-    thread._worker,  # at a queue that was made before
+    python_threads.joining,
+    python_threads.worker,  # at a queue that was made before
     *(selector.select for selector in _SELECTORS),
 )
 """Code that waits, in C, for the end of a thread, for events of a loop, or for work."""
 _DEPEND = _codes(
     *(kind.wait for kind in (asyncio.Event, asyncio.Condition, asyncio.Barrier)),
     *(asyncio.Queue.get, asyncio.wait_for, asyncio.to_thread, asyncio.TaskGroup.__aexit__),
-    asyncio.tasks._wait,  # type: ignore[attr-defined]
+    collecting,
 )
 """Code in which a task waits for what other tasks or threads must do first."""
 
@@ -148,18 +141,12 @@ def goes_on_by_itself(function: Callable[..., Any]) -> None:
     _GO_ON.update(_codes(function))
 
 
-@functools.cache
-def _of_anyio(module: ModuleType | None) -> set[CodeType]:
-    return set() if module is None else _codes(module.TaskGroup.__aexit__)
-
-
 def _depends(task: "asyncio.Task[Any]") -> bool:
     """Say whether a task waits for what other tasks or threads must do first."""
-    waits_for = getattr(task, "_fut_waiter", None)
-    if isinstance(waits_for, (asyncio.Task, asyncio.tasks._GatheringFuture)):  # type: ignore[attr-defined]
+    if waits_for_tasks(task):
         return True
     coroutine: Any = task.get_coro()
     while getattr(coroutine, "cr_await", None) is not None and hasattr(coroutine.cr_await, "cr_code"):
         coroutine = coroutine.cr_await
     code = getattr(coroutine, "cr_code", None)
-    return code in _DEPEND or code in _of_anyio(sys.modules.get("anyio._backends._asyncio"))
+    return code in _DEPEND or anyio_tasks.waits_for_its_group(code)

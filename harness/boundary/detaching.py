@@ -1,15 +1,12 @@
 """What a forked process shares with the one that it was forked from, and does not keep."""
 
-import asyncio
-import atexit
 import ctypes
 import gc
 import os
 import signal
 import sys
-import weakref
 
-from . import locks
+from .adapters import python_asyncio, python_exit, python_threads
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
@@ -33,9 +30,7 @@ def detach() -> None:
     end_with_parent()
     os.setpgid(0, 0)
     gc.enable()
-    weakref.finalize._registry.clear()  # type: ignore[attr-defined]
-    atexit._clear()
-    atexit.register(weakref.finalize._exitfunc)  # type: ignore[attr-defined]
-    weakref.finalize._registered_with_atexit = True  # type: ignore[attr-defined]
-    asyncio._set_running_loop(None)
-    locks.keep_internals_plain()
+    python_exit.forget_all()
+    python_asyncio.leave_running_loop()
+    if python_threads.LOCKS.works:
+        python_threads.keep_internals_plain()

@@ -4,11 +4,10 @@ import hashlib
 import os
 import random
 import sys
-import tempfile
-import uuid
 from typing import Any
 
 from . import patching
+from .adapters import python_random
 
 _real_seed = random.Random.seed
 
@@ -39,14 +38,12 @@ def install() -> Stream:
     """Feed `random`, `uuid`, ``os.urandom`` and `secrets` from one stream, which `begin` starts."""
     stream = Stream()
     patching.replace(os, "urandom", lambda original: stream.take)
-    random._urandom = stream.take  # type: ignore[attr-defined]
+    python_random.draw_from(stream.take)
 
     def seed(self: random.Random, a: Any = None, version: int = 2) -> None:
         _real_seed(self, int.from_bytes(stream.take(16), "big") if a is None else a, version)
 
     random.Random.seed = seed  # type: ignore[method-assign]
-    for name in ("_generate_time_safe", "_UuidCreate"):
-        setattr(uuid, name, None)
     return stream
 
 
@@ -54,8 +51,7 @@ def begin(stream: Stream, key: str) -> None:
     """Start over with the random numbers of this key, those of numpy's global generator too."""
     stream.begin(key)
     random.seed(int.from_bytes(stream.take(16), "big"))
-    tempfile._name_sequence = None  # type: ignore[attr-defined]
-    uuid._last_timestamp = None  # type: ignore[attr-defined]
+    python_random.forget()
     numpy = sys.modules.get("numpy")
     if numpy is not None and hasattr(numpy, "random"):
         numpy.random.seed(int.from_bytes(stream.take(4), "big"))

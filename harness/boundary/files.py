@@ -4,13 +4,10 @@ Real ``BufferedWriter`` and ``TextIOWrapper`` objects stand over a ``FileIO`` su
 is a point when it reaches the operating system.
 """
 
-import _io
 import builtins
 import functools
 import io
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
@@ -18,6 +15,7 @@ from typing import Any
 
 from ..values.strikes import Fail
 from . import patching
+from .adapters import python_files, python_random
 from .gate import Gate
 from .reads import CONTENT, Reads
 from .scope import Scope, is_sqlite_side_file, path_of_descriptor
@@ -65,27 +63,15 @@ def install(gate: Gate, scope: Scope, reads: Reads) -> None:
     watched_file = _file_class(gate, scope, reads)
     opened = _open(gate, scope, reads, watched_file, builtins.open)
     patching.replace(builtins, "open", lambda original: opened)
-    for module in (io, _io):
-        setattr(module, "open", opened)  # noqa: B010
-    for name in [n for n in vars(shutil) if n.startswith("_USE_CP_")]:
-        setattr(shutil, name, False)
-    _note_temporary_names(gate)
+    python_files.open_with(opened)
+    python_files.copy_by_writing()
 
-
-def _note_temporary_names(gate: Gate) -> None:
-    names = getattr(tempfile, "_RandomNameSequence", None)
-    if names is None:
-        return
-    following = names.__next__
-
-    def noted(self: Any) -> str:
-        name: str = following(self)
+    def drawn(name: str) -> None:
         if gate.active:
             gate.drawn.add(name)
             gate.note("name", name)
-        return name
 
-    names.__next__ = noted
+    python_random.on_temporary_name(drawn)
 
 
 def _simple(

@@ -3,9 +3,7 @@
 The parent is told which they are and which line of the agent starts them, so that what they change is theirs.
 """
 
-import _posixsubprocess
 import functools
-import multiprocessing.popen_fork
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from . import patching
+from .adapters import python_processes
 from .channel import Started
 from .gate import Gate
 
@@ -29,9 +28,10 @@ def install(gate: Gate) -> None:
     """Tell of each process that is started. For a child process: there is no way back."""
     for name in ("fork", "forkpty"):
         patching.replace(os, name, lambda original: _fork(gate, original))
-    patching.replace(_posixsubprocess, "fork_exec", lambda original: _fork_exec(gate, original))
-    popen: Any = multiprocessing.popen_fork.Popen
-    popen.__init__ = _popen(gate, popen.__init__)
+    module = python_processes.fork_exec()
+    if module is not None:
+        patching.replace(module, "fork_exec", lambda original: _fork_exec(gate, original))
+    python_processes.watch_fork_server(functools.partial(_by_fork_server, gate))
 
 
 def _told(gate: Gate, start: Callable[[], Any], pid_of: Callable[[Any], int]) -> Any:
@@ -80,14 +80,9 @@ def _helps(frame: FrameType | None) -> bool:
     return False
 
 
-def _popen(gate: Gate, original: Callable[..., None]) -> Callable[..., None]:
+def _by_fork_server(gate: Gate, start: Callable[[], None], pid: Callable[[], int]) -> None:
     """See the processes that a fork server starts for the agent."""
-
-    @functools.wraps(original)
-    def init(self: Any, process: Any) -> None:
-        if self.method == "forkserver" and gate.active:
-            _told(gate, lambda: original(self, process), lambda _: int(self.pid))
-        else:
-            original(self, process)
-
-    return init
+    if gate.active:
+        _told(gate, start, lambda _: pid())
+    else:
+        start()

@@ -19,6 +19,7 @@ from ..values.media import medium_of
 from ..values.points import Flight, Point, When
 from ..values.real_time import FLIGHT_S
 from ..values.strikes import Fail, Hold, Strike
+from .adapters.python_asyncio import running_loop
 from .armed import Armed, Limits, Plan
 from .brief import within
 from .channel import Channel, Expecting, Noted, Reached, Struck
@@ -251,7 +252,7 @@ class Gate:
 
     async def depart(self, kind: str, verb: str, target: str) -> None:
         """Let other tasks go on as they do while a request is on its way; longer where the plan says so."""
-        if asyncio._get_running_loop() is None:
+        if running_loop() is None:
             return
         if len(asyncio.all_tasks()) > 1:
             await asyncio.sleep(0)
@@ -259,7 +260,7 @@ class Gate:
 
     async def land(self) -> None:
         """Let other tasks go on, where the plan says so, while an answer is on its way."""
-        if asyncio._get_running_loop() is not None:
+        if running_loop() is not None:
             await self._let_others_come(self._local.point, "after")
 
     def _next_point(self, kind: str, verb: str, target: str) -> Point:
@@ -268,7 +269,7 @@ class Gate:
 
     def _flight(self) -> Flight:
         """Say who is here, and who else could be."""
-        loops = asyncio._get_running_loop() is not None
+        loops = running_loop() is not None
         who, others = self._companions.me(), self._companions.others(self.turns.wants)
         return Flight(who, others, "task" if self.awaits else "" if loops else "thread")
 

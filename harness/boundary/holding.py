@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Callable
 
 from ..values.points import Who
+from .adapters.python_threads import plain_lock
 from .brief import Brief
-from .locks import plain_lock
 
 _PATIENCE_S = 5.0  # in virtual time
 Wait = Callable[[float, Callable[[float], bool]], bool]

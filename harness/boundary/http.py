@@ -18,6 +18,7 @@ from ..values.points import Point
 from ..values.sources import Twin, twin_for
 from ..values.strikes import Disconnect
 from . import callers, http_client, respx_seam
+from .adapters import python_asyncio
 from .armed import Armed
 from .channel import Act, Refused
 from .crossing import Crossing
@@ -128,7 +129,7 @@ async def _deadlines_first(request: Any) -> None:
         loop: Any = asyncio.get_running_loop()
         patience_s = (request.extensions.get("timeout") or {}).get("read") or _FOR_EVER_S
         until = loop.time() + patience_s
-        if any(not timer.cancelled() and timer.when() < until for timer in loop._scheduled):
+        if python_asyncio.ends_before(loop, until):
             await _sleep(patience_s)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import h11
 
 from ..values.http import HttpRequest, HttpResponse
+from .adapters import python_http, urllib3_connections
 from .transport import TransportFault
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -172,8 +173,7 @@ def _standard_library(answer: Answer, permits: Permits) -> Callable[[], None]:
                 plain(self)
                 return
             self.sock = Line(scheme, self.host, self.port, answer, _connection_refused)
-            if self._tunnel_host:
-                self._tunnel()
+            python_http.through_proxy(self)
 
         return connect
 
@@ -191,34 +191,17 @@ def _standard_library(answer: Answer, permits: Permits) -> Callable[[], None]:
 
 
 def _urllib3(answer: Answer, permits: Permits) -> Callable[[], None]:
-    module: Any = import_module("urllib3.connection")
     exceptions: Any = import_module("urllib3.exceptions")
-    wrap, dial = module._ssl_wrap_socket_and_match_hostname, module.HTTPConnection._new_conn
 
-    def new_conn(self: Any) -> Any:
-        if permits(self.host, self.port):
-            return dial(self)
+    def connect(connection: Any, scheme: str, dial: Callable[[], Any]) -> Any:
+        if permits(connection.host, connection.port):
+            return dial()
 
         def refused() -> Exception:
             text = f"Failed to establish a new connection: {_connection_refused()}"
-            error: Exception = exceptions.NewConnectionError(self, text)
+            error: Exception = exceptions.NewConnectionError(connection, text)
             return error
 
-        scheme = "https" if isinstance(self, module.HTTPSConnection) else "http"
-        return Line(scheme, self.host, self.port or _DEFAULT_PORTS[scheme], answer, refused)
+        return Line(scheme, connection.host, connection.port or _DEFAULT_PORTS[scheme], answer, refused)
 
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if isinstance(kwargs.get("sock"), Line):
-            return module._WrappedAndVerifiedSocket(socket=kwargs["sock"], is_verified=True)
-        return wrap(*args, **kwargs)
-
-    undo = [
-        _replaced(module.HTTPConnection, "_new_conn", new_conn),
-        _replaced(module, "_ssl_wrap_socket_and_match_hostname", wrapped),
-    ]
-
-    def uninstall() -> None:
-        for step in undo:
-            step()
-
-    return uninstall
+    return urllib3_connections.connect_by(connect, lambda sock: isinstance(sock, Line))

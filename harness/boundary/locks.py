@@ -5,10 +5,7 @@ runs at a time, and which one finds a lock free is no matter of luck. A wait tha
 is free costs none. Kin: the schedulers of CHESS, loom and shuttle.
 """
 
-import _queue
-import _thread
 import queue
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,9 +14,9 @@ from types import GenericAlias, ModuleType
 from typing import Any, ClassVar, Protocol
 
 from . import patching
+from .adapters import python_threads
+from .adapters.python_threads import PlainQueue, plain_lock, plain_rlock
 
-plain_lock, plain_rlock, PlainQueue = _thread.allocate_lock, _thread.RLock, _queue.SimpleQueue
-"""Python's own, for the harness itself."""
 _NEVER = -1
 
 
@@ -87,16 +84,6 @@ def install() -> None:
         patching.replace(module, name, partial(_instead, ours))
 
 
-def keep_internals_plain() -> None:
-    """Give `threading` Python's own locks for itself: a turn asks it for the living threads, and would wait for itself.
-
-    For a forked process: each fork makes these locks anew.
-    """
-    for name, make in (("_active_limbo_lock", plain_rlock), ("_shutdown_locks_lock", plain_lock)):
-        if hasattr(threading, name):  # the second one until Python 3.12
-            setattr(threading, name, make())
-
-
 def schedule(scheduler: Scheduler) -> None:
     """Let `scheduler` wake the threads of this process. For a process of the agent: there is no way back."""
     _schedulers[:] = [scheduler]
@@ -117,19 +104,19 @@ def _obtain(want: Want, timeout_s: float) -> bool:
     return _schedulers[0].obtain(want, None if timeout_s == _NEVER else timeout_s)
 
 
-class _Ordered:
-    """A lock whose waiting threads are woken by the scheduler; `_plain` is Python's own, which keeps the owner."""
+class _Ordered(python_threads.Forked):
+    """A lock whose waiting threads are woken by the scheduler; `plain` is Python's own, which keeps the owner."""
 
-    __slots__ = ("__weakref__", "_plain")
+    __slots__ = ("__weakref__", "plain")
     _make: ClassVar[Callable[[], Any]]
     _signal = False
 
     def __init__(self) -> None:
-        self._plain = type(self)._make()
+        self.plain = type(self)._make()
 
     def acquire(self, blocking: bool = True, timeout: float = _NEVER) -> bool:
         """Take the lock; returns False where it is held, for `timeout` seconds if the caller waits."""
-        plain = self._plain
+        plain = self.plain
         if not blocking or (timeout != _NEVER and timeout <= 0):
             return bool(plain.acquire(blocking, timeout))
         take, wait = partial(plain.acquire, False), partial(plain.acquire, True)
@@ -137,7 +124,7 @@ class _Ordered:
 
     def release(self) -> None:
         """Give the lock back."""
-        self._plain.release()
+        self.plain.release()
         _changed()
 
     def locked(self) -> bool:
@@ -147,8 +134,9 @@ class _Ordered:
     def _free(self) -> bool:
         raise NotImplementedError
 
-    def _at_fork_reinit(self) -> None:
-        self._plain = type(self)._make()
+    def made_anew(self) -> None:
+        """Be a new lock that nobody has."""
+        self.plain = type(self)._make()
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -157,10 +145,10 @@ class _Ordered:
         self.release()
 
     def __reduce__(self) -> Any:
-        raise TypeError(f"cannot pickle {type(self._plain).__qualname__!r} object")
+        raise TypeError(f"cannot pickle {type(self.plain).__qualname__!r} object")
 
     def __repr__(self) -> str:
-        return repr(self._plain)
+        return repr(self.plain)
 
 
 class Lock(_Ordered):
@@ -170,7 +158,7 @@ class Lock(_Ordered):
     _make = staticmethod(plain_lock)
 
     def _free(self) -> bool:
-        return not self._plain.locked()
+        return not self.plain.locked()
 
 
 class Signal(Lock):
@@ -183,30 +171,18 @@ class Signal(Lock):
     _signal = True
 
 
-class RLock(_Ordered):
+class RLock(_Ordered, python_threads.ForCondition):
     """Stands for ``threading.RLock``."""
 
     __slots__ = ()
     _make = staticmethod(plain_rlock)
 
     def _free(self) -> bool:
-        return repr(self._plain).startswith("<unlocked")  # it has no ``locked`` before Python 3.14
+        return repr(self.plain).startswith("<unlocked")  # it has no ``locked`` before Python 3.14
 
-    def _is_owned(self) -> bool:
-        return bool(self._plain._is_owned())
-
-    def _release_save(self) -> Any:
-        state = self._plain._release_save()
+    def given_back(self) -> None:
+        """Let a thread that waits go on."""
         _changed()
-        return state
-
-    def _acquire_restore(self, state: Any) -> None:
-        self.acquire()
-        for _ in range(state[0] - 1):
-            self._plain.acquire()
-
-    def _recursion_count(self) -> int:
-        return int(self._plain._recursion_count())
 
 
 class SimpleQueue:
@@ -269,13 +245,11 @@ class SimpleQueue:
 
 
 _ORIGINALS = {
-    (threading, "Lock"): threading.Lock,
-    (threading, "_allocate_lock"): threading._allocate_lock,  # type: ignore[attr-defined]
-    (threading, "RLock"): threading.RLock,
-    (queue, "SimpleQueue"): queue.SimpleQueue,
+    (module, name): getattr(module, name) for module, name in python_threads.replaceable() if hasattr(module, name)
 }
 
 
 def _replacements() -> Iterator[tuple[ModuleType, str, type]]:
-    ours = (Lock, Signal, RLock, SimpleQueue)  # ``threading._allocate_lock`` makes what each wait of a condition needs
-    yield from ((module, name, kind) for (module, name), kind in zip(_ORIGINALS, ours, strict=True))
+    if python_threads.LOCKS.works:
+        for (module, name), kind in zip(_ORIGINALS, (Lock, Signal, RLock, SimpleQueue), strict=True):
+            yield module, name, kind

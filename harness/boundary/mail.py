@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..values.strikes import Deliver, Disconnect
+from .adapters import python_smtp
 from .armed import Armed
 from .gate import Gate
 
@@ -42,10 +43,8 @@ def install(mailboxes: Mapping[str, Address]) -> Callable[[], None]:
     """Lead mail for these hosts to where their servers are; returns what puts `smtplib` back."""
     _addresses.update(mailboxes)
     client: Any = smtplib.SMTP
-    secure: Any = smtplib.SMTP_SSL
     replaced = [
-        (client, "_get_socket", _dialled(client._get_socket)),
-        (secure, "_get_socket", _dialled(secure._get_socket)),
+        *python_smtp.connecting(_dialled),
         (client, "sendmail", _sent(client.sendmail)),
         (client, "data", _sent(client.data)),
         (client, "starttls", _in_the_clear(client.starttls)),
@@ -74,11 +73,11 @@ def _gate() -> Gate | None:
 
 
 def _dialled(plain: Callable[..., Any]) -> Callable[..., Any]:
-    def _get_socket(self: Any, host: str, port: int, timeout: Any) -> Any:
+    def dial(self: Any, host: str, port: int, timeout: Any) -> Any:
         name = _mailbox(host, port)
         if not name:
             return plain(self, host, port, timeout)
-        self._rollproof_mailbox = name
+        self.rollproof_mailbox = name
         gate = _gate()
         with gate.my_turn("mail", "connect", name) if gate else nullcontext():
             crossing = gate.arrive("mail", "connect", name) if gate else None
@@ -92,12 +91,12 @@ def _dialled(plain: Callable[..., Any]) -> Callable[..., Any]:
                 crossing.moment("after")
             return connected
 
-    return _get_socket
+    return dial
 
 
 def _sent(plain: Callable[..., Any]) -> Callable[..., Any]:
     def send(self: Any, *args: Any, **kwargs: Any) -> Any:
-        name, gate = getattr(self, "_rollproof_mailbox", ""), _gate()
+        name, gate = getattr(self, "rollproof_mailbox", ""), _gate()
         if not name or gate is None:
             return plain(self, *args, **kwargs)
         with gate.my_turn("mail", "send", name):
@@ -131,7 +130,7 @@ def _confirm(client: Any, gate: Gate, armed: Armed | None) -> None:
 
 def _in_the_clear(plain: Callable[..., Any]) -> Callable[..., Any]:
     def starttls(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not getattr(self, "_rollproof_mailbox", ""):
+        if not getattr(self, "rollproof_mailbox", ""):
             return plain(self, *args, **kwargs)
         self.ehlo_or_helo_if_needed()
         self.helo_resp = self.ehlo_resp = None

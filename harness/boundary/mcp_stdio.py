@@ -4,8 +4,7 @@ The SDK's client runs unmodified above its pipes; no process is started, so time
 """
 
 import math
-from collections.abc import Callable, Mapping
-from importlib import import_module
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.util import find_spec
 from itertools import count
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import anyio
 
 from ..values.http import HttpRequest, HttpResponse
+from .adapters import mcp_sdk
 from .transport import TransportFault
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -64,18 +64,15 @@ def install(commands: Mapping[Command, str], answer: Answer) -> Callable[[], Non
     """Let the twins at these URLs stand in for these commands; returns what puts the SDK back."""
     if not commands or find_spec("mcp") is None:
         return lambda: None
-    module: Any = import_module("mcp.client.stdio")
-    plain, numbers = module._create_platform_compatible_process, count(1)
+    numbers = count(1)
 
-    async def started(command: str, args: list[str], *rest: Any, **how: Any) -> Any:
-        url = commands.get((command, *args))
-        if url is None:
-            return await plain(command, args, *rest, **how)
-        return Process(url, f"process-{next(numbers)}", answer)
+    def instead(plain: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def started(command: str, args: list[str], *rest: Any, **how: Any) -> Any:
+            url = commands.get((command, *args))
+            if url is None:
+                return await plain(command, args, *rest, **how)
+            return Process(url, f"process-{next(numbers)}", answer)
 
-    module._create_platform_compatible_process = started
+        return started
 
-    def uninstall() -> None:
-        module._create_platform_compatible_process = plain
-
-    return uninstall
+    return mcp_sdk.start_by(instead)

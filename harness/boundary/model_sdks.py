@@ -4,12 +4,13 @@ Only what the agent has loaded is asked, through a transport that answers by its
 """
 
 import contextlib
-import importlib
 import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from .adapters import model_sdks as adapter
 
 _SAID = {"role": "assistant", "content": "x"}
 _CALL = {"id": "x", "type": "function", "function": {"name": "x", "arguments": "{}"}}
@@ -82,8 +83,7 @@ def warm() -> None:
 
 
 def _ask(sdk: str, client: str, call: Callable[[Any, bool], Any], answer: Any, event: Mapping[str, Any]) -> None:
-    base: Any = importlib.import_module(f"{sdk}._base_client")
-    http: Any = getattr(base, "httpx2", None) or base.httpx
+    http: Any = adapter.http_library(sdk)
     name = f"event: {event['type']}\n" if "type" in event else ""
     bodies = {
         False: ("application/json", json.dumps(answer)),

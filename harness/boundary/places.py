@@ -18,6 +18,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from ..values.places import Frame, Place
+from .adapters.python_asyncio import running_loop
 from .callers import frames_of, package_of
 
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
@@ -160,7 +161,7 @@ class Places:
 
     def _without_own_calls(self) -> Place:
         """Return the place of an effect that a library makes by itself: whose it is, or who handed it over."""
-        task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
+        task = asyncio.current_task() if running_loop() is not None else None
         thread = threading.current_thread()
         if task is not None or thread is not threading.main_thread():
             waiting = self._awaiting(task, {*_packages(sys._getframe(1))})

@@ -4,8 +4,6 @@ What a program does in between is its own affair and not looked at; the statemen
 watched. One that nobody waits for has no after, and is told.
 """
 
-import asyncio.base_subprocess
-import asyncio.unix_events
 import os
 import shlex
 import subprocess
@@ -19,6 +17,7 @@ from ..values.points import canonical
 from ..values.real_time import PROGRAM_ENDS_S
 from ..values.strikes import Exit
 from . import patching
+from .adapters import python_asyncio
 from .armed import Armed
 from .channel import Started
 from .crossing import Crossing
@@ -113,7 +112,7 @@ def install(gate: Gate) -> Programs:
     """Put the gate before every program. For a child process: there is no way back."""
     programs = Programs(gate)
     _popen(gate, programs)
-    _asyncio(gate, programs)
+    python_asyncio.watch_programs(gate.awaiting, programs.ended)
     patching.replace(os, "system", lambda original: _system(gate, programs, original))
     for name in ("posix_spawn", "posix_spawnp"):
         patching.replace(os, name, lambda original: _spawn(gate, programs, original))
@@ -179,32 +178,6 @@ def _popen(gate: Gate, programs: Programs) -> None:
         return ended(self)
 
     popen.__init__, popen.wait, popen.poll = init, waited, polled
-
-
-def _asyncio(gate: Gate, programs: Programs) -> None:
-    transport: Any = asyncio.base_subprocess.BaseSubprocessTransport
-    events: Any = asyncio.unix_events
-    unix = events._UnixSubprocessTransport
-    plain, exited, start = transport._wait, transport._process_exited, unix._start
-
-    def started(self: Any, *args: Any, **kwargs: Any) -> None:
-        with gate.awaiting():
-            start(self, *args, **kwargs)
-
-    def process_exited(self: Any, returncode: int) -> None:
-        self._program = self._proc  # which is gone when the transport is closed
-        exited(self, returncode)
-
-    async def wait(self: Any) -> Any:
-        await plain(self)
-        with gate.awaiting():
-            code = programs.ended(self._program)
-        if code is not None:
-            self._returncode = self._program.returncode = code
-        return self._returncode
-
-    transport._process_exited, unix._start = process_exited, started
-    transport._wait = wait
 
 
 def _system(gate: Gate, programs: Programs, original: Callable[[Any], int]) -> Callable[[Any], int]:

@@ -5,19 +5,16 @@ asks is known by the caller's code object, the very one of the library.
 """
 
 import functools
-import glob
 import os
-import pathlib
-import posixpath
-import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import CodeType, FrameType
+from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Any, NamedTuple
 
 from ..values.reads import Aspect
 from . import listing, patching
+from .adapters.python_paths import ASKERS, ON_BEHALF, WALKERS
 from .gate import Gate
 from .scope import Scope, database_of, path_of_descriptor, real_path
 
@@ -65,59 +62,6 @@ def originals() -> list[object]:
     """Return the functions that agents may have imported by name."""
     names = [*(name for name, *_ in _ASKING), *(name for name, *_ in _NAMING), *_MOVING, *_OTHERS]
     return [getattr(os, name) for name in names if hasattr(os, name)]
-
-
-def _codes(owner: Any, *names: str) -> Iterator[CodeType]:
-    """Yield the code of functions of a module or class, and of the functions within; of all functions without names."""
-    held = vars(owner)
-    for name in names or held:
-        function = held.get(name)
-        yield from _with_inner(getattr(getattr(function, "__func__", function), "__code__", None))
-
-
-def _with_inner(code: object) -> Iterator[CodeType]:
-    if isinstance(code, CodeType):
-        yield code
-        for constant in code.co_consts:
-            yield from _with_inner(constant)
-
-
-_WALKERS = frozenset(
-    (
-        *_codes(os, "walk", "_walk", "fwalk", "_fwalk", "_fwalk_walk"),
-        *_codes(shutil, "rmtree", "_rmtree_safe_fd", "_rmtree_safe_fd_step", "_rmtree_unsafe", "_rmtree_islink"),
-        *_codes(glob, "_iterdir"),
-        *(code for name in ("_Globber", "_GlobberBase") if hasattr(glob, name) for code in _codes(getattr(glob, name))),
-        *(code for kind in pathlib.Path.__mro__ for code in _codes(kind, "_scandir")),
-        # from 3.14 on a path keeps what the listing said of it
-        *(c for kind in pathlib.Path.__mro__ if not hasattr(pathlib.Path, "info") for c in _codes(kind, "iterdir")),
-    )
-)
-"""They look at which names there are, of what kind, and no further: of ``stat`` at the identity alone."""
-_WHETHER = ("exists", "isfile", "isdir", "islink", "lexists", "ismount", "samefile", "sameopenfile")
-_PATH_KINDS = (
-    "is_dir",
-    "is_file",
-    "is_symlink",
-    "is_mount",
-    "is_socket",
-    "is_fifo",
-    "is_block_device",
-    "is_char_device",
-)
-_PATH_WHETHER = ("exists", *_PATH_KINDS, "samefile", "resolve")
-_ASKERS: Mapping[CodeType, tuple[Aspect, ...]] = {
-    **dict.fromkeys(_WALKERS, _PRESENCE),
-    **dict.fromkeys(_codes(posixpath, *_WHETHER, "realpath", "_joinrealpath"), _PRESENCE),
-    **dict.fromkeys((c for kind in pathlib.Path.__mro__ for c in _codes(kind, *_PATH_WHETHER)), _PRESENCE),
-    **dict.fromkeys(_codes(shutil, "copyfile", "copymode", "_samefile"), _PRESENCE),
-    **dict.fromkeys(_codes(posixpath, "getsize"), _SIZE),
-    **dict.fromkeys(_codes(posixpath, "getmtime", "getatime", "getctime"), ("time",)),
-}
-_ON_BEHALF = frozenset(
-    (*(code for kind in pathlib.Path.__mro__ for code in _codes(kind, "stat", "lstat")), *_codes(shutil, "_stat"))
-)
-"""They ask ``os.stat`` for their own caller."""
 
 
 class _Place(NamedTuple):
@@ -183,7 +127,7 @@ class Reads:
         while frame is not None and frame.f_globals is vars(listing):
             frame = frame.f_back
         found = self._place(path, None, follow=True).found
-        if scans and found is not None and (frame is None or frame.f_code not in _WALKERS):
+        if scans and found is not None and (frame is None or frame.f_code not in WALKERS):
             self._gate.recorder.scan(found[0])
 
     def linked(self, folder: Any, link: "os.DirEntry[Any]") -> None:
@@ -260,9 +204,9 @@ def _is_folder(path: str) -> bool:
 
 def _asked_by(frame: FrameType | None) -> tuple[Aspect, ...]:
     """Return what a caller of ``os.stat`` wants to know."""
-    while frame is not None and frame.f_code in _ON_BEHALF:
+    while frame is not None and frame.f_code in ON_BEHALF:
         frame = frame.f_back
-    return _STATUS if frame is None else _ASKERS.get(frame.f_code, _STATUS)
+    return _STATUS if frame is None else ASKERS.get(frame.f_code, _STATUS)
 
 
 def install(gate: Gate, reads: Reads) -> None:

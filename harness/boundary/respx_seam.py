@@ -16,18 +16,24 @@ from importlib.util import find_spec
 from typing import Any
 
 import httpx
-from respx.mocks import HTTPCoreMocker, Mocker
-from respx.models import AllMockedAssertionError, PassThrough, Route
-from respx.router import Router
 
 from ..values.errors import Permitted
 from ..values.http import HttpRequest, HttpResponse
+from .adapters.respx_mocks import (
+    ROUTING,
+    AllMockedAssertionError,
+    HTTPCoreMocker,
+    Mocker,
+    PassThrough,
+    Route,
+    Router,
+)
 
 Answer = Callable[[HttpRequest], HttpResponse]
 Later = Callable[[HttpRequest], Awaitable[HttpResponse]]
 Answers = Callable[[str], bool]
 
-if find_spec("httpcore2") and "httpcore2" not in Mocker.registry:
+if ROUTING.works and find_spec("httpcore2") and "httpcore2" not in Mocker.registry:
     import httpcore2
 
     class Httpcore2Mocker(HTTPCoreMocker):
@@ -63,6 +69,8 @@ def install(answer: Answer, later: Later | None = None, answers: Answers | None 
     raise goes to the client library as it is. With `answers`, only what that accepts is answered; for all else it is as
     if nothing were installed.
     """
+    if not ROUTING.works:
+        return lambda: None
     mockers = [Mocker.registry[name] for name in ("httpcore", "httpcore2") if name in Mocker.registry]
     seams = [
         (mocker, _Answering(answer, later, mocker) if answers is None else _AnsweringSome(answer, answers, mocker))

@@ -4,15 +4,14 @@ What outlives a run is looked at: descriptors, threads, what is to be done at ex
 What an agent keeps in its own objects cannot be seen: who asks for reuse says that it keeps nothing.
 """
 
-import atexit
 import os
 import signal
 import socket
 import sys
 import threading
-import weakref
 
 from ..values.media import medium_of
+from .adapters import python_exit
 from .gate import Gate
 
 _DESCRIPTORS, _THREADS = "/dev/fd", "/proc/self/task"  # of this process; the second on Linux only
@@ -44,7 +43,7 @@ def _state() -> object:
         list(map(signal.getsignal, signal.valid_signals())),
         signal.pthread_sigmask(signal.SIG_BLOCK, ()),
         list(map(signal.getitimer, _TIMERS)),
-        (atexit._ncallbacks(), len(weakref.finalize._registry)),  # type: ignore[attr-defined]
+        python_exit.registered() or object(),  # where nobody knows, a process is never as before
         (len(sys.modules), len(sys.path), socket.getdefaulttimeout(), mask),
     )
 

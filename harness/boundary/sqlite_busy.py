@@ -5,38 +5,22 @@ affair. Ours has the same delays in virtual time: it comes back when nothing els
 Python does not offer the handler, so SQLite itself is asked, through ctypes.
 """
 
-import _sqlite3
-import ctypes
-import functools
 import re
 import sqlite3
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
+from .adapters import python_sqlite
 from .clock import Clock, nothing_happens
 from .gate import Gate
 
 _DELAYS_MS = (1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100)
 """Of SQLite's own handler; the last one again and again."""
-_TESTED = sys.implementation.name == "cpython" and (3, 11) <= sys.version_info[:2] <= (3, 14)
 _TIMEOUT = re.compile(
     r"\s*pragma\s+(?:\w+\.)?busy_timeout\s*(?P<set>[=(]\s*['\"]?(?P<ms>[+-]?\d+).*)?;?\s*$",
     re.IGNORECASE | re.DOTALL,
 )
-_HANDLER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
-
-
-@functools.cache
-def _busy_handler() -> Any:
-    """Return SQLite's function that sets the handler; None where it is not to be had."""
-    try:
-        function = ctypes.CDLL(getattr(_sqlite3, "__file__", None)).sqlite3_busy_handler
-    except (OSError, AttributeError):
-        return None
-    function.argtypes = (ctypes.c_void_p, _HANDLER, ctypes.c_void_p)
-    return function if _TESTED else None
 
 
 class Raising(threading.local):
@@ -65,18 +49,14 @@ class BusyHandler:
         self._timeouts_ms: dict[int, int] = {}
         self._begun: dict[int, int] = {}  # at which try the wait of a connection began
         self.raising = Raising()
-        self._callback = _HANDLER(self._busy)
+        self._callback = python_sqlite.HANDLER(self._busy)
 
     def install(self, connection: sqlite3.Connection, timeout_ms: int) -> None:
         """Let `connection` wait so long, 0 not at all, in virtual time."""
-        set_handler, known = _busy_handler(), id(connection)
-        if set_handler is None:
+        if python_sqlite.set_busy_handler(connection, self._callback):
+            self._timeouts_ms[id(connection)] = timeout_ms
+        else:
             self._gate.left_to_the_machine("locks of SQLite")
-            return
-        self._timeouts_ms[known] = timeout_ms
-        # the first field of Python's object is SQLite's own one
-        database = ctypes.c_void_p.from_address(known + object.__basicsize__)
-        set_handler(database, self._callback, known)
 
     def forget(self, connection: sqlite3.Connection) -> None:
         """Know nothing of a connection that is new: an earlier one may have had its id."""

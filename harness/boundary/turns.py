@@ -10,7 +10,6 @@ A signal handler, or a finalizer, may have effects while its own thread waits he
 thread. A handler that waits for another thread to have effects waits for ever there.
 """
 
-import _thread
 import asyncio
 import functools
 import queue
@@ -20,9 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
+from .adapters import python_threads
+from .adapters.python_asyncio import running_loop
+from .adapters.python_threads import PlainQueue
 from .brief import Brief, within
 from .holding import Holding, Wait
-from .locks import PlainQueue, Want
+from .locks import Want
 
 _Key = tuple[bool, int, tuple[str, ...], int]
 
@@ -170,7 +172,7 @@ class Turns:
 
         Counted are those, too, that `threading` did not start.
         """
-        threads = 1 + _thread._count()  # which leaves the main one out
+        threads = 1 + python_threads.started()
         return threads > len({*self._candidates, threading.get_ident()})
 
     def _take(self, own: int, place: tuple[str, ...]) -> None:
@@ -291,7 +293,7 @@ def install(turns: Turns, active: Callable[[], bool], begins: Callable[[threadin
         return start
 
     def of_another(loop: Any, *args: Any) -> bool:
-        return loop._thread_id not in (None, threading.get_ident())
+        return loop.is_running() and running_loop() is not loop
 
     threading.Thread.start = settled(numbered(threading.Thread.start))  # type: ignore[method-assign]
     ThreadPoolExecutor.submit = settled(ThreadPoolExecutor.submit)  # type: ignore[method-assign]

@@ -145,7 +145,7 @@ class Executor:
         attendant.settle()
         attendant.looking.damages.put_back()
         attendant.close(status, self.capture(attendant.clock, lived.pids, attendant.reused))
-        self.noticed.confirm(plan[position].injection for position in sorted(lived.unconfirmed))
+        self.learned.noticed.confirm(plan[position].injection for position in sorted(lived.unconfirmed))
         for one in (lived, *lived.called_again):
             self.learned.noticed.add(one)
         if used:

@@ -8,7 +8,7 @@ from .lives import Lived
 from .unseen import not_explored
 
 _Lines = dict[str, None]
-_OF_A_PROCESS = ("unintercepted", "unwatched", "concurrent", "inside", "asked", "unheld", "unordered")
+_OF_A_PROCESS = ("unintercepted", "unwatched", "concurrent", "inside", "asked", "unheld", "unordered", "unsupported")
 
 
 @dataclass(slots=True)
@@ -28,6 +28,7 @@ class Noticed:
     asked: _Lines = field(default_factory=dict)
     unheld: _Lines = field(default_factory=dict)
     unordered: _Lines = field(default_factory=dict)
+    unsupported: _Lines = field(default_factory=dict)
     written: dict[tuple[str, ...], _Lines] = field(default_factory=dict)
     unseen: int = 0
     unconfirmed: _Lines = field(default_factory=dict)
@@ -48,5 +49,6 @@ class Noticed:
 
     @property
     def not_explored(self) -> tuple[str, ...]:
-        """Which of the agent's lines start processes that change what is watched, and what."""
-        return tuple(sorted(not_explored(lines, names) for lines, names in self.written.items()))
+        """Which of the agent's lines start processes that change what is watched, and what; what is not supported."""
+        lines = sorted(not_explored(lines, names) for lines, names in self.written.items())
+        return (*lines, *sorted(self.unsupported))

@@ -79,6 +79,7 @@ class Results:
             violations=tuple(found),
             result=exploring.session.baseline.first.outcome.value,
             elsewhere=elsewhere,
+            not_explored=tuple(sorted(self._executor.learned.noticed.unsupported)),
             statement=f"replayed {schedule}: {outcome}",
         )
 
@@ -128,7 +129,7 @@ class Results:
     def timed(self, result: Exploration) -> Exploration:
         """Return a result with what it is called, how long it took, and the faults that nobody carried out."""
         setting, seconds = self._setting, time.monotonic() - self._began
-        errors = (*result.errors, *self._executor.noticed.unconfirmed)
+        errors = (*result.errors, *self._executor.learned.noticed.unconfirmed)
         named = {"test": setting.test, "name": setting.name, "label": setting.label}
         return replace(result, **named, seconds=seconds, errors=errors)
 

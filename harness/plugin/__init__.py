@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _chaos = pytest.StashKey["Chaos"]()
 _explorations = pytest.StashKey[list["Exploration"]]()
-_put_back_before = pytest.StashKey[list[str]]()
+_to_say = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,10 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser
+) -> Generator[None, object, object]:
     """Register ``--chaos`` and its companions when all plugins are there, or stand back where one of them has it."""
     result = yield
-    options.register_short_names(early_config)
+    options.register_short_names(early_config, parser)
     return result
 
 
@@ -56,8 +58,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if idle := options.idle(config):
         text = f"{', '.join(idle)} without --chaos: nothing is explored"
         config.issue_config_time_warning(pytest.PytestConfigWarning(text), 2)
-    put_back = _put_back(config)
+    to_say = _put_back(config)
     if options.active(config):
+        from ..boundary.adapters import session_failures
         from ..boundary.locks import make_ours
         from .reporting import Reporting
         from .timeouts import Timeouts
@@ -65,7 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(make_ours())  # before tests, and with them agents, are imported
         config.pluginmanager.register(Reporting(config), "rollproof-reporting")
         config.pluginmanager.register(Timeouts(), "rollproof-timeouts")
-    config.stash[_put_back_before] = put_back
+        to_say += session_failures()
+    config.stash[_to_say] = to_say
 
 
 def _put_back(config: pytest.Config) -> list[str]:
@@ -79,8 +83,8 @@ def _put_back(config: pytest.Config) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what was put back, where there is no header."""
-    for line in config.stash.get(_put_back_before, []) if terminalreporter.verbosity < 0 else ():
+    """Say what was put back, and what is left out, where there is no header."""
+    for line in config.stash.get(_to_say, []) if terminalreporter.verbosity < 0 else ():
         terminalreporter.line(f"chaos: {line}", yellow=True)
 
 
@@ -96,8 +100,8 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say where we stand back, and what was put back."""
-    names, lines = options.taken(config), config.stash.get(_put_back_before, [])
+    """Say where we stand back, what was put back, and what is left out."""
+    names, lines = options.taken(config), config.stash.get(_to_say, [])
     ours = f"rollproof: {', '.join(names)} of another plugin; ours: --rollproof, its fixture and mark rollproof"
     return [*([ours] if names else []), *(f"chaos: {line}" for line in lines)]
 

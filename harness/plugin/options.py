@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..boundary.adapters import pytest_session
 from ..values.errors import ChaosError, nearest, shown, unknown_fault
 from .table import BY_NAME, OPTIONS, SETTINGS
 
@@ -35,9 +36,9 @@ def register(parser: pytest.Parser) -> None:
             _add(group, f"--chaos-{option.name}", **option.typed_as)
 
 
-def register_short_names(config: pytest.Config) -> None:
+def register_short_names(config: pytest.Config, parser: pytest.Parser) -> None:
     """Add ``--chaos…``, once all plugins are loaded, wherever no other one has the name; note what is taken."""
-    group = config._parser.getgroup("chaos")
+    group = parser.getgroup("chaos")
     taken = [] if _add(group, "--chaos", action="store_true", dest="rollproof", help="explore") else ["--chaos"]
     for option in OPTIONS:
         short = f"--chaos-{option.name}"
@@ -61,7 +62,7 @@ def _add(group: Any, name: str, **settings: Any) -> bool:
 
 
 def _add_ini(parser: pytest.Parser, name: str, text: str, **settings: Any) -> None:
-    if name not in parser._inidict:
+    if not pytest_session.has_ini(parser, name):
         parser.addini(name, text, **settings)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _pytest.config.findpaths import determine_setup
 
+from ..boundary.adapters import pytest_session
 from ..values.replaying import ReplayCommand
 from . import options
 
@@ -46,7 +46,7 @@ def _ours(config: pytest.Config, name: str) -> str:
 def _deciding(config: pytest.Config) -> Iterator[list[str]]:
     """Yield the words of each typed option that makes the session what it is."""
     started = config.invocation_params.dir
-    groups = {option.dest: group.name for group in config._parser._groups for option in group.options}
+    groups = pytest_session.groups(config)
     for action, words in _typed(config):
         dest, group = action.dest, groups.get(action.dest, "general")
         if dest in _PATHS:
@@ -61,14 +61,11 @@ def _deciding(config: pytest.Config) -> Iterator[list[str]]:
 
 def _typed(config: pytest.Config) -> Iterator[tuple[argparse.Action, list[str]]]:
     """Yield each option that was typed, with its words."""
-    parser = config._parser.optparser
-    left = parser._read_args_from_files([str(word) for word in config.invocation_params.args])
+    left, option_of = pytest_session.typed(config)
     while left and (word := left.pop(0)) != "--":
         name, equals, _ = word.partition("=")
         is_short = word[:1] == "-" and word[1:2] != "-"
-        action = parser._option_string_actions.get(name) or (
-            parser._option_string_actions.get(word[:2]) if is_short else None
-        )
+        action = option_of(name) or (option_of(word[:2]) if is_short else None)
         if action is None:
             continue
         glued = is_short and len(name) > 2 and name not in action.option_strings
@@ -102,18 +99,10 @@ def _to_the_same_root(config: pytest.Config, path: str) -> Iterator[str]:
 
 def _found(config: pytest.Config, path: str) -> tuple[Path | None, Path | None]:
     """Return the root and the ini file that pytest finds from one file alone, with what was typed here."""
-    typed = config.option
     try:
-        root, ini, *_ = determine_setup(
-            inifile=typed.inifilename,
-            override_ini=typed.override_ini,
-            args=[path],
-            rootdir_cmd_arg=typed.rootdir,
-            invocation_dir=config.invocation_params.dir,
-        )
+        return pytest_session.root_and_ini(config, path)
     except (pytest.UsageError, pytest.fail.Exception):
         return None, Path()  # an ini file that cannot be read, and that this session did not meet
-    return root, ini
 
 
 def _from(started: Path, path: object) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..boundary.adapters import pytest_session
 from ..boundary.interrupts import as_exceptions
 from ..reports import terminal
 from ..values.errors import ChaosError
@@ -115,7 +116,7 @@ class Reporting:
     def _between_lines(self, lines: "list[str]") -> None:
         """Write whole lines in the middle of the line that pytest is writing, and begin that one again after them."""
         before = f"{'':<{_WIDTH}}\r" if self._shown else "\n"
-        self._overwrite(before + "".join(f"{line}\n" for line in lines) + self._writer._current_line)
+        self._overwrite(before + "".join(f"{line}\n" for line in lines) + pytest_session.current_line(self._writer))
         self._shown = 0.0
 
     @property
@@ -125,7 +126,7 @@ class Reporting:
 
     @property
     def _writer(self) -> Any:
-        return self._reporter._tw
+        return self._config.get_terminal_writer()
 
     def _overwrite(self, text: str) -> None:
         """Write over the line that pytest is writing, which does not know of it."""
@@ -140,7 +141,7 @@ class Reporting:
     def _restore_line(self) -> None:
         """Put back what pytest had written there."""
         if self._shown:
-            self._overwrite(f"{'':<{_WIDTH}}\r{self._writer._current_line}")
+            self._overwrite(f"{'':<{_WIDTH}}\r{pytest_session.current_line(self._writer)}")
             self._shown = 0.0
 
     def explored(self, item: pytest.Item, explorations: "list[Exploration]") -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..boundary import interrupts
+from ..boundary.adapters import execnet_workers
 from ..values.report import ReportedExploration
 
 
@@ -18,7 +19,7 @@ def interrupt(nodes: Iterable[Any]) -> None:
     """
     number = signal.SIGINT if interrupts.interrupted() else signal.SIGTERM  # Ctrl-C is no business of `interrupts` here
     for node in nodes:
-        pid = _pid(node)
+        pid = execnet_workers.pid(node) if execnet_workers.POPEN.works else 0
         if pid and not getattr(node, "workeroutput", None):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -28,10 +29,3 @@ def left_untold(nodes: Iterable[Any]) -> list[ReportedExploration]:
     """Return what was explored by tests that were interrupted in a worker: they got no report."""
     outputs = [getattr(node, "workeroutput", None) or {} for node in nodes]
     return [result for output in outputs for result in output.get("rollproof", [])]
-
-
-def _pid(node: Any) -> int:
-    """Return the pid of a worker on this machine; 0 for one elsewhere."""
-    popen = getattr(getattr(getattr(node, "gateway", None), "_io", None), "popen", None)
-    local = getattr(getattr(node, "gateway", None), "spec", None)
-    return popen.pid if popen is not None and getattr(local, "popen", False) else 0

@@ -91,7 +91,8 @@ class Exploration:
         asked: hosts that nobody declared, and the agent's line, where it only looked, was refused, and went on.
         unheld: what could reach the network and is not held back from it: programs, native code, Unix sockets.
         unordered: what was left to the machine: locks that are Python's own, and what took long in real time.
-        not_explored: which lines start processes that change what is watched, and what.
+        not_explored: which lines start processes that change what is watched, and what; what cannot be tried with the
+            versions of libraries that are there.
         growing: what grows with each restart, so that further crashes were not tried.
         not_tried: families of faults of which some were left out: how many were tried, of how many.
         notes: what a user should know of what was watched: that it is large, what of it is left alone.

@@ -1,0 +1,63 @@
+"""All private names of other libraries and of Python that Rollproof uses, one module for each library.
+
+Each says which versions were tested, probes whether the names do what is relied on, and is what everybody else uses
+them through. A part that fails is not used, and the statement says what is not tried.
+"""
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+
+from .part import Adapter, listeners
+
+__all__ = ["every", "failures", "listeners", "session_failures"]
+
+_OF_PYTHON = (
+    "python_asyncio",
+    "python_bytecode",
+    "python_exit",
+    "python_files",
+    "python_http",
+    "python_paths",
+    "python_processes",
+    "python_random",
+    "python_smtp",
+    "python_sqlite",
+    "python_threads",
+)
+_OF_LIBRARIES = {
+    "aiosqlite": "aiosqlite",
+    "anyio_tasks": "anyio",
+    "mcp_sdk": "mcp",
+    "model_sdks": "openai anthropic",
+    "respx_mocks": "respx",
+    "time_machine_clock": "time_machine",
+    "urllib3_connections": "urllib3",
+}
+"""Modules of this package, and whose being loaded makes them matter."""
+_OF_SESSION = {"execnet_workers": "execnet", "pytest_session": "pytest"}
+
+
+def every() -> list[Adapter]:
+    """Return all adapters, those of libraries that are not installed, too."""
+    return [_adapter(name) for name in (*_OF_PYTHON, *_OF_LIBRARIES, *_OF_SESSION)]
+
+
+def failures() -> list[str]:
+    """Probe what Python and the libraries that are loaded are used for; returns what a statement has to say."""
+    return _failures(dict.fromkeys(_OF_PYTHON, "sys") | _OF_LIBRARIES)
+
+
+def session_failures() -> list[str]:
+    """Probe what pytest's session is used for; returns what its user has to know."""
+    return _failures(_OF_SESSION)
+
+
+def _failures(names: Mapping[str, str]) -> list[str]:
+    loaded = [name for name, libraries in names.items() if any(one in sys.modules for one in libraries.split())]
+    return [told for name in loaded for told in _adapter(name).failures()]
+
+
+def _adapter(name: str) -> Adapter:
+    adapter: Adapter = import_module(f".{name}", __name__).ADAPTER
+    return adapter

@@ -1,0 +1,25 @@
+"""anyio: where a task waits for those of its group.
+
+Where nobody knows it, such a task counts as able to go first: orders with it cannot come, and say so.
+"""
+
+import functools
+import sys
+from types import CodeType, ModuleType
+
+from .part import Adapter
+
+ADAPTER = Adapter("anyio", "4.3", "5")
+_MODULE = "anyio._backends._asyncio"
+GROUPS = ADAPTER.part("", f"{_MODULE}:TaskGroup.__aexit__")
+
+
+def waits_for_its_group(code: CodeType | None) -> bool:
+    """Return whether this is the code in which a task waits for those of its group."""
+    return code is not None and code is _leaving(sys.modules.get(_MODULE))
+
+
+@functools.cache
+def _leaving(module: ModuleType | None) -> CodeType | None:
+    group = getattr(module, "TaskGroup", None)
+    return getattr(getattr(group, "__aexit__", None), "__code__", None)

@@ -1,0 +1,18 @@
+"""The SDKs of model providers: which HTTP library each stands on.
+
+Where nobody knows it, each process builds the schemas of its first answer by itself, which takes 60 ms.
+"""
+
+from types import ModuleType
+
+from .part import Adapter, found
+
+ADAPTER = Adapter("openai", "1.0", "4")
+CLIENTS = ADAPTER.part("", "openai._base_client?", "anthropic._base_client?")
+
+
+def http_library(sdk: str) -> ModuleType | None:
+    """Return the HTTP library that an SDK stands on, None where nobody knows."""
+    base = found(f"{sdk}._base_client")
+    library: ModuleType | None = getattr(base, "httpx2", None) or getattr(base, "httpx", None)
+    return library

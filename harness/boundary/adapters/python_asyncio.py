@@ -1,0 +1,112 @@
+"""asyncio: which loop runs, what a task waits for, and the programs that a loop starts.
+
+3.14: all names are there. The waiters of `BaseSubprocessTransport._wait` are woken when the pipes are closed, too, not
+only when the program has ended. `asyncio.all_tasks` keeps one list for each thread, which we never see.
+3.15: child watchers and policies go; none of these names does.
+"""
+
+import asyncio
+import asyncio.base_subprocess
+import asyncio.unix_events
+from collections.abc import Callable
+from inspect import iscoroutinefunction
+from typing import Any
+
+from .part import Adapter, find, found
+
+ADAPTER = Adapter("Python", "3.11", "3.14")
+
+
+def _public_running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+running_loop: Callable[[], asyncio.AbstractEventLoop | None] = (
+    found("asyncio:_get_running_loop") or _public_running_loop
+)
+"""Return the loop that runs in this thread, None where none does; at each point, and without an exception."""
+
+LEAVING = ADAPTER.part("agents of tests that are coroutines themselves are not tried", "asyncio:_set_running_loop")
+
+
+def leave_running_loop() -> None:
+    """Forget the loop that ran where this process was forked."""
+    if LEAVING.works:
+        find("asyncio:_set_running_loop")(None)
+
+
+def _has_waiter() -> bool:
+    return hasattr(asyncio.Task, "_fut_waiter")
+
+
+# Where nobody knows what tasks wait for, more of them count as able to go first: these orders cannot come, and say so.
+WAITING = ADAPTER.part(
+    "", "asyncio:_get_running_loop", "asyncio.tasks:_wait", "asyncio.tasks:_GatheringFuture", probe=_has_waiter
+)
+
+
+def waits_for_tasks(task: "asyncio.Task[Any]") -> bool:
+    """Return whether a task waits for another one, or for several that were gathered."""
+    return isinstance(getattr(task, "_fut_waiter", None), _TASKS)
+
+
+_TASKS = tuple(kind for kind in (asyncio.Task, found("asyncio.tasks:_GatheringFuture")) if kind is not None)
+collecting = found("asyncio.tasks:_wait")
+"""The function in which ``asyncio.wait`` waits for its tasks; None where nobody knows it."""
+
+TIMERS = ADAPTER.part(
+    "which ends first, a deadline of the agent's own or a client's, is not tried",
+    "asyncio:BaseEventLoop#_scheduled",
+    probe=lambda: iscoroutinefunction(asyncio.sleep),
+)
+
+
+def ends_before(loop: Any, moment: float) -> bool:
+    """Return whether a timer of this loop ends before a moment."""
+    return TIMERS.works and any(not timer.cancelled() and timer.when() < moment for timer in loop._scheduled)
+
+
+_TRANSPORT = "asyncio.base_subprocess:BaseSubprocessTransport"
+PROGRAMS = ADAPTER.part(
+    "faults at the end of programs that asyncio starts are not tried",
+    f"{_TRANSPORT}._wait",
+    f"{_TRANSPORT}._process_exited(returncode)",
+    f"{_TRANSPORT}#_proc",
+    f"{_TRANSPORT}#_returncode",
+    "asyncio.unix_events:_UnixSubprocessTransport._start",
+    probe=lambda: iscoroutinefunction(find(f"{_TRANSPORT}._wait")),
+)
+
+
+def watch_programs(starting: Callable[[], Any], ended: Callable[[Any], int | None]) -> None:
+    """Enter `starting` around what starts a program; the exit code is what `ended` makes of it, None for its own.
+
+    For a child process: there is no way back.
+    """
+    if not PROGRAMS.works:
+        return
+    transport: Any = asyncio.base_subprocess.BaseSubprocessTransport
+    unix: Any = find("asyncio.unix_events:_UnixSubprocessTransport")
+    plain, exited, start = transport._wait, transport._process_exited, unix._start
+
+    def started(self: Any, *args: Any, **kwargs: Any) -> None:
+        with starting():
+            start(self, *args, **kwargs)
+
+    def process_exited(self: Any, returncode: int) -> None:
+        self._program = self._proc  # which is gone when the transport is closed
+        exited(self, returncode)
+
+    async def wait(self: Any) -> Any:
+        await plain(self)
+        with starting():
+            code = ended(self._program)
+        if code is not None:
+            self._returncode = self._program.returncode = code
+        return self._returncode
+
+    transport._process_exited, unix._start = process_exited, started
+    transport._wait = wait

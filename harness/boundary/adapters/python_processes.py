@@ -1,0 +1,53 @@
+"""subprocess and multiprocessing: what starts processes and is told to no audit hook, and the clock that they live by.
+
+3.14: `multiprocessing` starts its processes by the fork server unless it is told otherwise; that is seen as before.
+3.15: known of nothing.
+"""
+
+import multiprocessing.popen_fork
+import subprocess
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from .part import Adapter, find
+
+ADAPTER = Adapter("Python", "3.11", "3.14")
+FORKING = ADAPTER.part(
+    "processes of multiprocessing that are no plain forks are not seen",
+    "_posixsubprocess:fork_exec",
+    "multiprocessing.popen_fork:Popen.method",
+    "multiprocessing.popen_fork:Popen.__init__(process_obj)",
+    "multiprocessing.util:spawnv_passfds",
+)
+CLOCK = ADAPTER.part("timeouts of subprocess are told in virtual time", "subprocess:time")
+
+
+def fork_exec() -> Any:
+    """Return the module whose ``fork_exec`` starts a fresh interpreter or a server; None where that is not known."""
+    return find("_posixsubprocess") if FORKING.works else None
+
+
+def watch_fork_server(told: Callable[[Callable[[], None], Callable[[], int]], None]) -> None:
+    """Call `told` with what starts a process by a fork server, and what then returns its pid.
+
+    For a child process: there is no way back.
+    """
+    popen: Any = multiprocessing.popen_fork.Popen
+    original = popen.__init__
+
+    def init(self: Any, process: Any) -> None:
+        if self.method == "forkserver":
+            told(lambda: original(self, process), lambda: int(self.pid))
+        else:
+            original(self, process)
+
+    if FORKING.works:
+        popen.__init__ = init
+
+
+def keep_real_time() -> None:
+    """Let `subprocess` wait in real time, in which other processes live. For a child process: there is no way back."""
+    if CLOCK.works:
+        subprocess.time = SimpleNamespace(**vars(time))  # type: ignore[attr-defined]
