@@ -38,9 +38,9 @@ _OF_LIBRARIES = {
 _OF_SESSION = {"execnet_workers": "execnet", "pytest_session": "pytest"}
 
 
-def every() -> list[Adapter]:
-    """Return all adapters, those of libraries that are not installed, too."""
-    return [_adapter(name) for name in (*_OF_PYTHON, *_OF_LIBRARIES, *_OF_SESSION)]
+def every() -> dict[str, Adapter]:
+    """Return all adapters by the name of their module, those of libraries that are not installed, too."""
+    return {name: _adapter(name) for name in (*_OF_PYTHON, *_OF_LIBRARIES, *_OF_SESSION)}
 
 
 def failures() -> list[str]:

@@ -11,7 +11,11 @@ from .part import Adapter
 
 ADAPTER = Adapter("anyio", "4.3", "5")
 _MODULE = "anyio._backends._asyncio"
-GROUPS = ADAPTER.part("", f"{_MODULE}:TaskGroup.__aexit__")
+GROUPS = ADAPTER.part(
+    "",
+    f"{_MODULE}:TaskGroup.__aexit__",
+    costs="tasks that wait for others count as able to go first: these orders cannot come, which is counted",
+)
 
 
 def waits_for_its_group(code: CodeType | None) -> bool:

@@ -8,7 +8,12 @@ from types import ModuleType
 from .part import Adapter, found
 
 ADAPTER = Adapter("openai", "1.0", "4")
-CLIENTS = ADAPTER.part("", "openai._base_client?", "anthropic._base_client?")
+CLIENTS = ADAPTER.part(
+    "",
+    "openai._base_client?",
+    "anthropic._base_client?",
+    costs="each process builds the schemas of its first answer by itself, which takes 60 ms",
+)
 
 
 def http_library(sdk: str) -> ModuleType | None:

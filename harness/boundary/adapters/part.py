@@ -27,15 +27,22 @@ class Part:
 
     Attributes:
         loses: what the statement says where the part fails, with the library and its version for ``{library}``; ""
-            where all is tried all the same, with more executions, or where the gate tells it where it matters.
+            where all is tried all the same, or where it is told otherwise: `costs` says which.
         names: as the module says.
         strictly: whether versions outside the tested range are not tried, since no probe could tell what they do.
     """
 
     def __init__(
-        self, adapter: "Adapter", loses: str, names: tuple[str, ...], probe: Callable[[], object], *, strictly: bool
+        self,
+        adapter: "Adapter",
+        loses: str,
+        names: tuple[str, ...],
+        probe: Callable[[], object],
+        *,
+        costs: str,
+        strictly: bool,
     ) -> None:
-        self.adapter, self.loses, self.names, self.strictly = adapter, loses, names, strictly
+        self.adapter, self.loses, self.names, self.costs, self.strictly = adapter, loses, names, costs, strictly
         self._probe = probe
         self._failure: str | None = None
 
@@ -103,9 +110,16 @@ class Adapter:
         self.library, self.since, self.below = library, since, below
         self.parts: list[Part] = []
 
-    def part(self, loses: str, *names: str, probe: Callable[[], object] = lambda: True, strictly: bool = False) -> Part:
+    def part(
+        self,
+        loses: str,
+        *names: str,
+        probe: Callable[[], object] = lambda: True,
+        costs: str = "",
+        strictly: bool = False,
+    ) -> Part:
         """Declare a part; see `Part` for the arguments."""
-        self.parts.append(Part(self, loses, names, probe, strictly=strictly))
+        self.parts.append(Part(self, loses, names, probe, costs=costs, strictly=strictly))
         return self.parts[-1]
 
     def failures(self) -> Iterator[str]:
@@ -139,7 +153,7 @@ def find(name: str) -> Any:
     assert parts is not None, name
     known: Any = _module(parts["module"])
     for step in (parts["path"] or "").split(".") if parts["path"] else ():
-        if not hasattr(known, step):
+        if not (any(step in vars(kind) for kind in known.__mro__) if isinstance(known, type) else hasattr(known, step)):
             raise Changed(f"{parts['module']}.{parts['path']} is missing")
         known = getattr(known, step)
     for inner, codes in ((parts["attribute"], _methods(known)), (parts["local"], _code(known))):

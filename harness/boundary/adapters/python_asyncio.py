@@ -1,8 +1,8 @@
 """asyncio: which loop runs, what a task waits for, and the programs that a loop starts.
 
-3.14: all names are there. The waiters of `BaseSubprocessTransport._wait` are woken when the pipes are closed, too, not
-only when the program has ended. `asyncio.all_tasks` keeps one list for each thread, which we never see.
-3.15: child watchers and policies go; none of these names does.
+3.14: all names are there. The public child watchers are gone. Who waits for a program whose pipes were never connected
+is woken in `BaseSubprocessTransport._try_finish`, too, which ends the same `_wait`.
+3.15: not known.
 """
 
 import asyncio
@@ -38,13 +38,13 @@ def leave_running_loop() -> None:
         find("asyncio:_set_running_loop")(None)
 
 
-def _has_waiter() -> bool:
-    return hasattr(asyncio.Task, "_fut_waiter")
-
-
-# Where nobody knows what tasks wait for, more of them count as able to go first: these orders cannot come, and say so.
 WAITING = ADAPTER.part(
-    "", "asyncio:_get_running_loop", "asyncio.tasks:_wait", "asyncio.tasks:_GatheringFuture", probe=_has_waiter
+    "",
+    "asyncio:_get_running_loop",
+    "asyncio.tasks:_wait",
+    "asyncio.tasks:_GatheringFuture",
+    "asyncio:Task._fut_waiter",
+    costs="tasks that wait for others count as able to go first: these orders cannot come, which is counted",
 )
 
 

@@ -2,7 +2,7 @@
 
 3.13: `dis` shows a method's name otherwise, so its value is asked; arguments by name have a call of their own.
 3.14: ``BEFORE_WITH`` is no more; a block is entered by a plain call of ``__enter__``, which is known here.
-3.15: known of nothing.
+3.15: not known.
 """
 
 import dis

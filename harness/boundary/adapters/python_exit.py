@@ -1,6 +1,6 @@
 """atexit and weakref.finalize: what a process has registered to be done at its end.
 
-3.14, 3.15: the names are there, and do what they did.
+3.14: the names are there, and do what they did. 3.15: not known.
 """
 
 import atexit

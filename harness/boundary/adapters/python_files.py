@@ -2,7 +2,7 @@
 
 3.14: `pathlib.Path.copy` calls ``os.copy_file_range`` and ``os.sendfile`` through `pathlib._os`, at which a copy is one
 point without a middle; where the file system can clone a file (Btrfs, XFS) it does so by an ``ioctl``, which nobody
-sees coming. `shutil` calls ``os.copy_file_range``, too, and can be told not to.
+sees coming. `shutil` calls ``os.copy_file_range``, too, and can be told not to. 3.15: not known.
 """
 
 import io

@@ -5,6 +5,7 @@ asks is known by the caller's code object. A name that is missing costs time and
 counts as read whole, and worlds count as two that are one.
 
 3.14: a path keeps what the listing of its folder said of it (`Path.info`); `glob` has no `_Globber` any more.
+3.15: not known.
 """
 
 import glob
@@ -86,4 +87,5 @@ ASKING = ADAPTER.part(
     *(f"glob:{name}?" for name in ("_iterdir", *_GLOBBERS)),
     "posixpath:_joinrealpath?",
     "pathlib:Path._scandir?",
+    costs="worlds count as two that are one, and are followed both",
 )

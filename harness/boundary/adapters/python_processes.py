@@ -1,7 +1,8 @@
 """subprocess and multiprocessing: what starts processes and is told to no audit hook, and the clock that they live by.
 
 3.14: `multiprocessing` starts its processes by the fork server unless it is told otherwise; that is seen as before.
-3.15: known of nothing.
+3.15: ``Popen.wait`` with a timeout waits for the kernel (a pidfd, gh-83069) instead of sleeping again and again. Both
+are real time.
 """
 
 import multiprocessing.popen_fork

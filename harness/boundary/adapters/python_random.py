@@ -1,7 +1,7 @@
 """random, tempfile and uuid: where random numbers come from, and what is drawn of them.
 
 3.14: `uuid.uuid6` and `uuid.uuid7` remember what they drew last, too (`_last_timestamp_v6`, `_last_timestamp_v7`,
-`_last_counter_v7`); all that begins so is forgotten. 3.15: known of nothing.
+`_last_counter_v7`); all that begins so is forgotten. 3.15: not known.
 """
 
 import random

@@ -1,6 +1,6 @@
 """smtplib: how a client connects.
 
-3.14, 3.15: known of nothing that changes it.
+3.14: nothing changes it. 3.15: not known.
 """
 
 import smtplib

@@ -1,8 +1,8 @@
 """sqlite3: the handle of SQLite's own in a connection, and its busy handler, which Python does not offer.
 
 The handle is the first field of the connection object in C. Reading it from a Python where it is another one would read
-any memory: no probe could tell, so the versions decide. 3.14 has it there (`Modules/_sqlite/connection.h`); 3.15 is not
-known. Where it cannot be used, the gate says so at the first connection: locks of SQLite are left to the machine.
+any memory: no probe could tell, so the versions decide. Where it cannot be used, the gate says so at the first
+connection: locks of SQLite are left to the machine. 3.14 has it there. 3.15: not known.
 """
 
 import ctypes
@@ -21,7 +21,13 @@ def _is_there() -> bool:
     return sys.implementation.name == "cpython" and _set_handler() is not None
 
 
-BUSY = ADAPTER.part("", "_sqlite3:Connection", probe=lambda: _is_there(), strictly=True)
+BUSY = ADAPTER.part(
+    "",
+    "_sqlite3:Connection",
+    probe=lambda: _is_there(),
+    costs="at a connection: left to the machine are locks of SQLite",
+    strictly=True,
+)
 
 
 @functools.cache

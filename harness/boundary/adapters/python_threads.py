@@ -2,7 +2,7 @@
 
 3.13: joins and the locks of dying threads went to C (`_shutdown_locks_lock`, `_wait_for_tstate_lock` are no more).
 3.14: `RLock.locked` is there, and a condition asks its lock for it. A build without the GIL was not tried.
-3.15: known of nothing that changes these names.
+3.15: not known.
 """
 
 import _thread
@@ -23,8 +23,13 @@ worker = found("concurrent.futures.thread:_worker")
 joining = found("threading:Thread._wait_for_tstate_lock")
 """Functions in which threads wait for work and, until Python 3.12, for a thread's end; None where nobody knows them."""
 
-# Without it threads count as able to go on that wait for work: their orders cannot come, and say so.
-WAITING = ADAPTER.part("", "_queue:SimpleQueue", "concurrent.futures.thread:_worker(work_queue)")
+WAITING = ADAPTER.part(
+    "",
+    "_queue:SimpleQueue",
+    "concurrent.futures.thread:_worker(work_queue)",
+    "threading:Thread._wait_for_tstate_lock?",
+    costs="threads that wait for work count as able to go first: these orders cannot come, which is counted",
+)
 COUNTING = ADAPTER.part("which threads native code starts is not known: they may act beside others", "_thread:_count")
 ENDING = ADAPTER.part("what threads do at the end of a process is not tried", "threading:_shutdown")
 

@@ -1,6 +1,6 @@
 """time-machine: who asks for the time, which its own traveller does not say.
 
-Before 3.0 the class has another name. 3.14: it is built for that, and its functions in C are the same.
+Before 3.0 the class has another name.
 """
 
 from collections.abc import Callable
