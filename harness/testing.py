@@ -240,7 +240,8 @@ def sample_report(explorations: int = 2) -> Report:
 
 
 def _exploration(test: str) -> ReportedExploration:
-    token, effect = "process.kill@http.post:api.mail.test/mails#1:after", "http.post:api.mail.test/mails"
+    effect = "http.post:api.mail.test/mails"
+    token = Schedule.parse(f"process.kill@{effect}#1:after")
     causes = (
         Cause("all_or_nothing", "twice", effect, "agent.py", 12, "send", "mail(“Grüße”)"),
         Cause("recovery_succeeds", "raised", exception="OSError"),

@@ -130,8 +130,8 @@ class Results:
         """Return a result with what it is called, how long it took, and the faults that nobody carried out."""
         setting, seconds = self._setting, time.monotonic() - self._began
         errors = (*result.errors, *self._executor.learned.noticed.unconfirmed)
-        named = {"test": setting.test, "name": setting.name, "label": setting.label}
-        return replace(result, **named, seconds=seconds, errors=errors)
+        result = replace(result, test=setting.test, name=setting.name, label=setting.label)
+        return replace(result, seconds=seconds, errors=errors)
 
     def violations(self, exploring: Exploring) -> tuple[Finding, ...]:
         """Return what is confirmed so far, one for each cause."""
