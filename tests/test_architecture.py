@@ -353,6 +353,54 @@ def test_a_kind_of_point_is_written_in_its_own_medium_only(room: str) -> None:
         assert kinds_written(path, kinds) <= allowed, path
 
 
+# Private by name, and documented: of os, sys, named tuples and ctypes.
+DOCUMENTED = {"_exit", "_getframe", "_current_frames", "_replace", "_name"}
+ASKING = {"getattr", "setattr", "hasattr", "delattr", "replace"}
+
+
+def own_names(tree: ast.Module) -> set[str]:
+    """Return the names that a module defines itself."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self":
+            found.add(node.attr)
+    return found
+
+
+def private_names(tree: ast.Module) -> set[str]:
+    """Return the private names that a module asks of objects, or imports, and does not define itself."""
+    asked: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            asked.add(node.attr)
+        elif isinstance(node, ast.Import):
+            asked |= {part for alias in node.names for part in alias.name.split(".")}
+        elif isinstance(node, ast.ImportFrom):
+            asked |= {part for alias in node.names for part in (*(node.module or "").split("."), alias.name)}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ASKING:
+            asked |= {a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)}
+    private = {name for name in asked if name[:1] == "_" and name[1:2] not in ("", "_") and name.isidentifier()}
+    return private - own_names(tree) - DOCUMENTED
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_private_names_of_others_stand_in_the_adapters(room: str) -> None:
+    """Everybody else uses what stands there: a name that a release takes away is missed in one place."""
+    for path in modules(room):
+        if path.parent.name != "adapters":
+            assert private_names(ast.parse(path.read_text(encoding="utf-8"))) == set(), path
+
+
+def test_private_names_are_seen() -> None:
+    """However they are asked for."""
+    code = "import _io\nfrom a._b import _c\na._d\ngetattr(a, '_e')\nself._f = self._f\nos._exit\nself._g"
+    assert private_names(ast.parse(code)) == {"_io", "_b", "_c", "_d", "_e", "_g"}
+
+
 def test_loading_the_plugin_is_free() -> None:
     """Importing the plugin imports no Hypothesis, no twin, no SDK, no HTTP client."""
     heavy = ("hypothesis", "rollproof.twins", "rollproof.engine", "httpx", "respx", "openai", "faker", "sqlite3")

@@ -317,6 +317,8 @@ class Attendant:
             self._lived.outcome, self._lived.stopped_at = Outcome("unbounded", error=noted.text), noted.place
         elif noted.kind == "name":
             self._executor.learned.names.add(noted.text)
+        elif noted.kind == "unsupported":
+            self._executor.learned.noticed.unsupported[noted.text] = None
         elif not self._refusals.heard(noted) and not self.looking.unseen.heard(noted):
             getattr(self._lived, noted.kind).append(noted.text)
 

@@ -71,6 +71,8 @@ class Explorer:
                     self._end(put_back, initial)
                     if not isinstance(problem, (ChaosError, NothingSelected)):  # that is told as an error
                         self.partial = self._results.interrupted(self.exploring, problem)
+                if isinstance(problem, ChaosError):
+                    problem.add_to_hint(sorted(self.executor.learned.noticed.unsupported))
                 raise
             self.partial = result = replace(self._results.timed(result), notes=self.executor.outside.notes)
             with interrupts.shielded():

@@ -69,7 +69,6 @@ class Lived:
         unseen: how often nobody looked, for want of time.
         asked: hosts that nobody declared, with the agent's line, where it only looked and was refused.
         unordered: what was left to the machine.
-        unsupported: what cannot be done with the versions of libraries that are there.
         unheld: what could reach the network and is not held back from it.
         started: the lines that started other processes; `written` what one of such lines' processes changed.
         said: what models said where a fault put words into their mouths; `changed_fields` what of it was changed.
@@ -108,7 +107,6 @@ class Lived:
     asked: list[str] = field(default_factory=list)
     unheld: list[str] = field(default_factory=list)
     unordered: list[str] = field(default_factory=list)
-    unsupported: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
     written: dict[tuple[str, ...], dict[str, None]] = field(default_factory=dict)
     unseen: int = 0

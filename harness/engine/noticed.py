@@ -8,7 +8,7 @@ from .lives import Lived
 from .unseen import not_explored
 
 _Lines = dict[str, None]
-_OF_A_PROCESS = ("unintercepted", "unwatched", "concurrent", "inside", "asked", "unheld", "unordered", "unsupported")
+_OF_A_PROCESS = ("unintercepted", "unwatched", "concurrent", "inside", "asked", "unheld", "unordered")
 
 
 @dataclass(slots=True)
@@ -18,6 +18,7 @@ class Noticed:
     Attributes:
         written: by the lines that start processes, what these changed.
         unseen: how often nobody looked, for want of time.
+        unsupported: what cannot be done with the versions of libraries that are there.
         unconfirmed: an error of the harness for each fault that was due and did not happen.
     """
 

@@ -117,7 +117,7 @@ def _must_work(life: Lived) -> None:
         text = life.outcome.traceback or life.outcome.error
         printed = "\nit printed last:\n" + "\n".join(_last_lines(life.printed)) if life.printed.strip() else ""
         refused = f"\nthe last request that a twin refused: {life.refused}" if life.refused else ""
-        refused += "".join(f"\n{line}" for line in (*told_of(life.asked), *dict.fromkeys(life.unsupported)))
+        refused += "".join(f"\n{line}" for line in told_of(life.asked))
         raise ChaosError(
             "fails-without-a-fault",
             f"{what} ({life.outcome.error or life.outcome.kind}): nothing was explored",

@@ -20,6 +20,10 @@ class ChaosError(Exception):
         self.message = message
         self.hint = hint
 
+    def add_to_hint(self, lines: Iterable[str]) -> None:
+        """Say more behind the hint, a line each."""
+        self.hint = "\n".join(filter(None, (self.hint, *lines)))
+
     def __str__(self) -> str:
         first, *rest = [*self.message.splitlines(), *self.hint.splitlines()]
         return "\n".join([f"chaos: {first}", *(f"       {line}" for line in rest), f"       [{self.code}]"])

@@ -15,9 +15,12 @@ from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import pytest
+import urllib3
 from rollproof.boundary import adapters
+from rollproof.boundary.adapters import urllib3_connections
 from rollproof.boundary.adapters.listing import listing
-from rollproof.boundary.adapters.part import Adapter, Part, find
+from rollproof.boundary.adapters.part import Adapter, Changed, Part, find
+from rollproof.values.errors import ChaosError
 
 from ..exploring import causes, explored, only
 from ..test_architecture import ROOT
@@ -179,6 +182,38 @@ def test_no_verdict_changes(tmp_path: Path) -> None:
     bare = explored(agent, tmp_path / "without", **only("process.kill"))
     assert causes(bare) == causes(usual) != []
     assert [cell.verdict for cell in bare.cells] == [cell.verdict for cell in usual.cells]
+
+
+def test_a_part_that_is_first_used_in_the_middle_of_a_run_is_told(tmp_path: Path) -> None:
+    """Its library was imported there: nobody could probe it before."""
+
+    def probe() -> None:
+        raise Changed("all is new")
+
+    part = Adapter("pytest", "9", "10").part("what comes late is not tried", probe=probe)
+
+    def run(shared: Path) -> None:
+        if not part.works:
+            _replaced_at_once(shared)
+
+    result = explored(_agent(run), tmp_path / "e", **only("process.kill"))
+    assert result.not_explored == ("what comes late is not tried: all is new",)
+    assert "exhaustive" not in result.statement
+
+
+def test_a_run_that_fails_for_want_of_a_name_says_so(tmp_path: Path) -> None:
+    """No twin answers its client: the error is nobody's who reads the agent."""
+    part = urllib3_connections.CONNECTING
+
+    def explore(chaos: Any, folder: Path) -> None:
+        chaos.watch(folder)
+        chaos.api("https://orders.example")
+        chaos.explore(run=lambda: urllib3.request("GET", "https://orders.example/orders/1", retries=False))
+
+    part.fail("was renamed")
+    with pytest.raises(ChaosError) as error:
+        explored(SimpleNamespace(explore=explore), tmp_path / "e")
+    assert part.told in str(error.value)
 
 
 # What a release would do: the names are others in the library's own source, wherever it uses them.

@@ -29,11 +29,11 @@ COPYING = ADAPTER.part(
 
 def open_with(opened: Callable[..., Any]) -> None:
     """Let this function open files under every name of `open`. For a child process: there is no way back."""
-    io.open = opened  # type: ignore[assignment]
+    io.open = opened
     if OPEN.works:
         import _io
 
-        _io.open = opened  # type: ignore[assignment]
+        _io.open = opened
 
 
 def copy_by_writing() -> None:
