@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 from ..values.points import Who
+from ..values.rare import rare
 from .adapters.python_threads import plain_lock
 from .brief import Brief
 
@@ -62,6 +63,7 @@ class Holding:
         with self._lock:
             holds = list(self._holds)
         for hold in holds:
+            rare("who is held is let go, for others cannot come")
             hold.end()
         return bool(holds)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..values.proc_stat import proc_stat
+from ..values.rare import rare
 from ..values.real_time import COMPUTING_S, PROGRAM_S, SETTLING_CPU_S, SETTLING_S
 from .brief import Brief
 
@@ -56,6 +57,7 @@ class Waiting:
         if self._quiet_looks >= _LOOKS and idleness.expecting():
             self._quiet_looks = 0
         if self._quiet_looks < _LOOKS and _real_process_time() - self._computed_s > COMPUTING_S:
+            rare("a wait ends beside a thread that computes")
             idleness.decided(f"a wait beside a thread that computes for more than {COMPUTING_S:g} s")
             return True
         return self._quiet_looks >= _LOOKS
@@ -66,6 +68,7 @@ class Waiting:
     def _is_over_beside_a_program(self) -> bool:
         waited_s = _real_monotonic() - self._began
         if self._seconds > PROGRAM_S and waited_s >= PROGRAM_S:
+            rare("a wait ends beside a program")
             self._idleness.decided(f"a wait of more than {PROGRAM_S:g} s beside a program")
             return True
         return waited_s >= self._seconds
@@ -158,6 +161,7 @@ class Idleness:
             if ticks - used.setdefault(task, ticks) > SETTLING_CPU_S * _TICKS_PER_S
         }
         if restless:
+            rare("an order is decided beside a thread that computes")
             self.decided(f"an order beside a thread that computes for more than {SETTLING_CPU_S:g} s")
         self._restless |= restless
         return not self.others_inside() and computing.keys() <= self._restless

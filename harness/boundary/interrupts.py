@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from ..values.rare import rare
+
 _ENDING = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else ()
 _ALSO = (signal.SIGINT, signal.SIGALRM) if sys.platform != "win32" else ()
 """Their handlers raise what interrupts already: Ctrl-C, and a timeout of pytest-timeout."""
@@ -51,6 +53,7 @@ class _Interrupts:
         if self.interrupted:
             return
         if self.shields:
+            rare("a signal waits for the end of what is half done")
             self.waiting = number
         else:
             self.deliver(number, frame)
@@ -115,6 +118,7 @@ def check() -> None:
     An exception that comes in a finalizer, or in a callback of the garbage collector, is swallowed there.
     """
     if _now.raised:
+        rare("an interruption that somebody swallowed comes again")
         number = _now.interrupted
         raise Interrupted(_now.said or signal.Signals(number).name) if number in _ENDING else KeyboardInterrupt
 
@@ -123,6 +127,7 @@ def interrupt(why: str) -> bool:
     """Interrupt the main thread from another one; returns False where it would end this process at once."""
     if not _now.previous or _now.came:
         return False
+    rare("another thread interrupts an exploration")
     _now.said = why
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
     return True

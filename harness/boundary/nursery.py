@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from ..values.errors import ChaosError
+from ..values.rare import rare
 from ..values.real_time import DYING_S
 from . import memory
 from .channel import Channel
@@ -69,6 +70,7 @@ class Nursery:
             try:
                 status = self._control.recv(_NUMBER.size)
             except TimeoutError:
+                rare("a process that did not end is killed")
                 end_group(pid)
                 status = b""
             self._control.settimeout(None)
@@ -123,6 +125,7 @@ def _end_orphans(spare: int) -> None:
         if not orphans:
             return
         for pid in orphans:
+            rare("an orphan of an agent is ended")
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):  # waited for already, when a signal came
@@ -151,6 +154,7 @@ def _going() -> Iterator[None]:
 
 
 def _gone() -> ChaosError:
+    rare("the process that agents are forked from has ended")
     return ChaosError(
         "nursery-gone",
         "the process that agents are forked from has ended",

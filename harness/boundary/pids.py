@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..values.proc_stat import proc_stat
+from ..values.rare import rare
 from . import patching
 from .another_program import OF_PROCESS, EarlierPids
 from .gate import Gate
@@ -99,8 +100,10 @@ def _signalling(
     def signalling(pid: Any, *args: Any, **kwargs: Any) -> Any:
         reused = pid in earlier.reused
         if reused and original.__name__ == "kill":
+            rare("a signal to a pid that is used again reaches nobody")
             return None  # it reaches nobody: the other program is made up
         if reused or is_dead(pid):
+            rare("a signal to a process that is dead by rule is refused")
             raise ProcessLookupError(_NO_SUCH_PROCESS, os.strerror(_NO_SUCH_PROCESS))
         return original(pid, *args, **kwargs)
 

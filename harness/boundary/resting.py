@@ -11,6 +11,7 @@ import sys
 import threading
 
 from ..values.media import medium_of
+from ..values.rare import rare
 from .adapters import python_exit
 from .gate import Gate
 
@@ -31,6 +32,8 @@ class Rest:
         gate = self._gate
         with gate.quiet():
             same = not gate.lingers and _state() == self._before
+        if not same:
+            rare("a process is not as before and carries out nothing more")
         return same and all(medium_of(point.kind).leaves_clean for point in gate.points)
 
 

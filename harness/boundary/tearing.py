@@ -2,6 +2,8 @@
 
 import re
 
+from ..values.rare import rare
+
 _PID_DIGITS = 7  # the longest that Linux has
 _LARGE_BYTES = 1 << 16
 
@@ -14,6 +16,7 @@ def middle_of(data: memoryview, pid: int) -> int:
     """
     half = len(data) // 2
     if len(data) > _LARGE_BYTES:
+        rare("a large write is torn")
         return half
     digits = str(pid).encode()
     found = [match.start() for match in re.finditer(rb"(?<!\d)%b(?!\d)" % digits, data)]
@@ -24,5 +27,6 @@ def middle_of(data: memoryview, pid: int) -> int:
         if half <= widened:
             return half - longer * number
         if half < widened + _PID_DIGITS:
+            rare("a pid is torn in its half")
             return start + max(1, len(digits) // 2)
     return half - longer * len(found)

@@ -33,6 +33,7 @@ from ..values.http import HttpRequest, HttpResponse
 from ..values.network import Ask, Awaited, Begin, Carried, Closed, Moment, Replied, Requested, Settle, Settled
 from ..values.places import Place
 from ..values.points import Flight, Point, When
+from ..values.rare import rare
 from ..values.real_time import SERVICES_S
 from ..values.sources import Twin, twin_for
 from ..values.strikes import Kill
@@ -116,6 +117,7 @@ class Attendant:
             budget.check()
             left_s = watch.left_s()
             if left_s <= 0:
+                rare("a process hangs and is given up")
                 patience = f"no end after {self._executor.allowance.terms.patience_s:.0f} s of real time"
                 beside = f", {watch.waited_s:.0f} s for a processor not counted" if watch.waited_s >= 1 else ""
                 self._lived.outcome = Outcome("hung", error=patience + beside)
@@ -233,6 +235,7 @@ class Attendant:
                 sources, target = self._executor.setting.sources, struck.point.target
                 self._executor.learned.cuts.learn_of_end(sources, end.disk, target, lived.pid)
         if lived.outcome.kind == "killed" and not self._kills:
+            rare("a process ends in a way that nothing planned")
             code = os.waitstatus_to_exitcode(status)
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             lived.outcome = Outcome("raised", error=f"the process {how}, which was not planned")

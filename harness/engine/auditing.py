@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
+from ..values.rare import rare
 from ..values.schedule import Schedule
 from .closure import Closure
 from .confirming import Truly
@@ -79,6 +80,7 @@ class Audit:
         # of a pid that was written half is left, and not known as one
         torn = any(armed.injection.when == "middle" for armed in sample.plan)
         if self._course(fresh, torn) != self._course(used, torn):
+            rare("a used process goes otherwise than a fresh one")
             struck = ", ".join(str(armed.injection) for armed in sample.plan) or "no fault"
             text = f"{used.role} with {struck} goes otherwise in a fresh process"
             hint = "perhaps the agent keeps something in memory: explore without --chaos-reuse"
@@ -104,6 +106,7 @@ class Audit:
                 self._mismatch(schedule, "ends with another outside", merged.invariants)
 
     def _mismatch(self, schedule: Schedule, came: str, invariants: tuple[str, ...]) -> None:
+        rare("a merged schedule ends otherwise by itself")
         self.mismatches += 1
         stood = f"the schedule that stood for it {f'breaks {list(invariants)}' if invariants else 'breaks nothing'}"
         self.errors += (f"{schedule} by itself {came}, and {stood}: --chaos-no-reduce merges nothing",)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..values.events import CrashStateFound
+from ..values.rare import rare
 from ..values.reads import together
 from ..values.schedule import Schedule
 from .budget import OutOfTime
@@ -120,6 +121,7 @@ class Closure:
                     try:
                         self._recover(self.nodes[key])
                     except OutOfTime:
+                        rare("the budget is spent while a crash state waits")
                         heapq.heappush(self._work, item)
                         raise
                     yield self.nodes[key]
@@ -165,6 +167,7 @@ class Closure:
         """
         apart = self.merging.take_apart()
         for node in apart:
+            rare("crash states that were joined are taken apart")
             self._push(node.stage, node.key)
         return bool(apart)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from ..values.rare import rare
 from ..values.schedule import Schedule
 from .budget import OutOfTime
 from .causes import Causes, Group
@@ -53,6 +54,7 @@ class Confirming:
             try:
                 confirmed = self._confirm_one(group)
             except OutOfTime:
+                rare("the budget is spent while a failure is confirmed")
                 continue  # it is confirmed at the end, or told to be unconfirmed
             if confirmed:
                 self._found()
@@ -111,6 +113,7 @@ class Confirming:
         came = self._truly(failure.schedule)
         truly, drifted = came.again if judgement.goes_on else came.judgement, came.drifted
         if drifted or truly is None or truly.invariants != judgement.invariants:
+            rare("a failure does not repeat")
             then = "it drifted" if drifted else f"{list(truly.invariants if truly is not None else ()) or 'nothing'}"
             where = " in the same process" if judgement.goes_on else ""
             failure.ended_otherwise(f"{failure.schedule}: first {list(judgement.invariants)}{where}, then {then}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..values.history import Execution, History, Violation
 from ..values.points import Point
+from ..values.rare import rare
 from ..values.schedule import Injection
 from ..values.world import Diff, World
 from ..world.compare import matches_value
@@ -112,6 +113,7 @@ class Judge:
             except AssertionError as problem:
                 found = [Violation(str(problem).partition("\n")[0] or f"{invariant.name} does not hold")]
             except Exception as problem:
+                rare("an invariant fails and is unknown")
                 errors.append(f"invariant {invariant.name} failed: {type(problem).__name__}: {problem}")
                 self._verdict(invariant.name, "unknown")
                 continue

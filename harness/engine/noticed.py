@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ..values.rare import rare
 from ..values.schedule import Injection
 from .lives import Lived
 from .unseen import not_explored
@@ -43,6 +44,10 @@ class Noticed:
     def add(self, lived: Lived) -> None:
         """Take note of one process."""
         self.unseen += lived.unseen
+        if lived.unseen:
+            rare("a look at the outside is left out for want of time")
+        if lived.outcome.kind == "unbounded":
+            rare("a process without end is stopped")
         for name in _OF_A_PROCESS:
             getattr(self, name).update(dict.fromkeys(getattr(lived, name)))
         for lines, names in lived.written.items():

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ..values.media import medium_of
 from ..values.points import Flight, Point, When, Who
+from ..values.rare import rare
 from ..values.schedule import SWAP, Injection
 from .lives import Lived, Sighting
 
@@ -40,6 +41,7 @@ class Tally:
         self.fixed |= fixed
         most = MAX_ORDERS if life.role == "run" else max(0, MAX_ORDERS_IN_RECOVERY - self.in_recovery)
         if planned[most:]:
+            rare("more orders are possible than are tried")
             self.skipped["max_orders"] += len(planned[most:])
         return planned[:most]
 
@@ -49,6 +51,7 @@ class Tally:
         self.in_recovery += in_recovery
         self.tried += struck
         if not struck:
+            rare("an order is held in vain")
             self.skipped["held_in_vain"] += 1
         return struck
 

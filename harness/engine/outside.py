@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from ..boundary import interrupts
 from ..boundary.scope import Root
 from ..guard.guarding import Held
+from ..values.rare import rare
 from ..world.disk import Disk
 from .lives import Snapshot
 from .setting import Setting
@@ -78,6 +79,7 @@ class Outside:
         """See to it that somebody guards, and that the record of what is put back is there."""
         if self._held is not None:
             if not self._held.stands and self._hold is not None:
+                rare("a record that was removed is written again")
                 self._held = self._held.taken_over_by(self._hold())
             self._held.check()
 

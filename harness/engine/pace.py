@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ..values.rare import rare
 from .budget import OutOfTime
 from .closure import Closure
 from .nodes import Node, Stage
@@ -32,6 +33,7 @@ class Pace:
             self.trials.executor.allowance.deadline.check()
             work()
         except OutOfTime:
+            rare("the budget is spent before a schedule")
             self.skipped["budget"] += count
         else:
             self.between()

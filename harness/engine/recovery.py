@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ..boundary.armed import Armed
 from ..values.history import Role
 from ..values.points import Point
+from ..values.rare import rare
 from ..world.leases import live_leases
 from .execute import Again, Executor, How
 from .joining import Joining
@@ -118,6 +119,7 @@ class Recovery:
         until = self._leased_until(life.end)
         if until is None:
             return None
+        rare("a recovery waits for a lease to run out")
         life.came_early()
         return replace(life.end, clock=until + 1.0)
 

@@ -9,6 +9,7 @@ from ..values.errors import nearest
 from ..values.exploration import Exploration, Finding, counted
 from ..values.media import medium_of
 from ..values.points import Point
+from ..values.rare import rare
 from ..values.schedule import Schedule
 from ..values.world import Diff
 from .causes import Group
@@ -101,6 +102,7 @@ class Results:
 
         A failure that was not confirmed yet is told as not judged; nothing is where it ended before anything was known.
         """
+        rare("an exploration is interrupted")
         noticed, why = self._executor.learned.noticed, interruption(problem)
         kept = {
             "unintercepted": tuple(noticed.unintercepted),

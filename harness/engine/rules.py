@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from ..values.rare import rare
 from .growth import grown
 from .lives import Snapshot
 from .nodes import Node
@@ -50,13 +51,17 @@ class Rules:
         if node.schedule.faults >= self._setting.max_crashes:
             return _TOO_MANY_CRASHES
         if len(self._nodes) >= self._setting.max_worlds:
+            rare("the number of crash states is limited")
             return "max_worlds"
         many = len(self._nodes) >= self._setting.many_worlds
         if many and node.schedule.faults > 1 and node.judgement is not None and node.judgement.broken:
+            rare("no crash is tried after a failure")
             return "after_a_failure"  # it is only made worse: with each crash more is left of what is left already
         if many and node.parent is not None and node.parent.parent is not None:
             worlds = [self._lens.world(one) for one in (node.parent.parent.world, node.parent.world, node.world, world)]
             things = grown(worlds)
             self.growing.update(dict.fromkeys(things))
+            if things:
+                rare("what grows with each restart is cut")
             return "grows" if things else ""
         return ""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from ..values.rare import rare
 from .families import Tried, breadth_first
 from .findings import FirstFound
 from .nodes import Stage
@@ -47,6 +48,7 @@ class Schedules:
                 self._stage = stage
                 work()
         except FirstFound:
+            rare("an exploration ends at its first finding")
             self._pace.skipped["first_finding"] += self._left()
             self._closure.abandon()
         telling.work_on()

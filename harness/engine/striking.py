@@ -6,6 +6,7 @@ from functools import partial
 
 from ..boundary.armed import Armed
 from ..values.media import medium_of
+from ..values.rare import rare
 from ..values.schedule import Injection, Schedule
 from . import worker
 from .execute import How
@@ -44,6 +45,7 @@ class Striking:
         schedule = Schedule((*(one.injection for one in first), armed.injection))
         once = self._once.pop(replace(armed.injection, lasting=False), None) if armed.injection.lasting else None
         if once is not None and not first and same_as_once(armed, once.armed, once.life):
+            rare("a lasting fault does no more than a single one")
             self._tally.count(schedule, once.judgement, once.node, once.again)
             return None
         struck = self._strike(schedule, (*first, replace(armed, position=len(first))))
@@ -62,6 +64,7 @@ class Striking:
             if schedule.faults < len(plan):
                 self._closure.tally.skipped["held_in_vain"] += 1
             else:
+                rare("a planned fault is not reached")
                 self._tally.drifted.append(str(schedule))
             return None
         lives, node = [life, *self._trials.recovery.outlasted(life, plan)], None

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+from ..values.rare import rare
+
 
 class Watch:
     """Watches a process of the agent, and what it starts, from now on.
@@ -28,6 +30,8 @@ class Watch:
         if left_s <= 0:
             waited_s = max((_waited_s(pid) for pid in _group(self._pid)), default=0.0)
             more_s = max(0.0, waited_s - self._granted_s)
+            if more_s:
+                rare("waiting for a processor is no time of a process")
             self._until, self._granted_s, left_s = self._until + more_s, self._granted_s + more_s, left_s + more_s
         return left_s
 

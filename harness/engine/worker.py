@@ -9,6 +9,7 @@ Kin: the workers of Celery, RQ and arq, which catch what a task raises and take 
 from collections.abc import Sequence
 
 from ..boundary.armed import Armed
+from ..values.rare import rare
 from ..values.schedule import Schedule
 from ..values.strikes import Fail, Kill
 from .execute import Again, How
@@ -37,6 +38,7 @@ def called_again(trials: Trials, life: Lived, plan: Sequence[Armed], *, trace: b
     is looked at at every point.
     """
     if life.apart or (trace and life.called_again):
+        rare("a run is repeated to be called again")
         plan = tuple(plan)
         how = How(trace=trace, again=again(trials, plan), apart=True)
         life = trials.executor.live("run", life.start, FIRST_STREAM, plan, how)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..values.errors import ChaosError
+from ..values.rare import rare
 from . import record
 from .guardian import end_processes
 from .session import CLEARLY_LATER_NS, Session, sessions_in
@@ -22,6 +23,7 @@ def _put_back(session: Session, place: Path) -> Iterator[str]:
             return
         with session.locked() as there:
             if there:
+                rare("a session puts back what another one left")
                 end_processes(session)
                 for kept in session.kept():
                     yield from _put_back_one(session, kept, place)
@@ -29,6 +31,7 @@ def _put_back(session: Session, place: Path) -> Iterator[str]:
     except FileNotFoundError:
         return  # its guardian, or another session, was here first
     except (OSError, ChaosError, ValueError, KeyError, TypeError) as problem:
+        rare("a record that cannot be put back is kept")
         before = f"how it lay before: {session.folder} (remove that when you have looked)"
         yield f"what a killed session changed could not be put back: {problem}; {before}"
 

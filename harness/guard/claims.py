@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
 
 from ..values.errors import ChaosError
+from ..values.rare import rare
 
 _PATIENCE_S, _LOOK_EVERY_S = 1.0, 0.02
 """Who is just ending, or has forked a process this moment, is waited for."""
@@ -37,6 +38,7 @@ def _claim(path: str) -> socket.socket | None:
     until = time.monotonic() + _PATIENCE_S
     while (claim := _bound(name)) is None:
         if time.monotonic() > until:
+            rare("a folder that another session explores is refused")
             raise ChaosError(
                 "in-use",
                 f"{path} is explored by another session, or by another worker of this one",

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..values.owners import Owner
+from ..values.rare import rare
 from . import record
 from .session import BEAT_S, Session
 
@@ -33,6 +34,7 @@ def main(folder: Path, lives_with: Owner | None) -> None:
             _wait(session, lives_with)
             end_processes(session)
             for kept in session.kept():
+                rare("a guardian puts a record back")
                 record.put_back(kept)
             session.remove()
 
@@ -46,6 +48,7 @@ def _wait(session: Session, lives_with: Owner | None) -> None:
             with suppress(OSError):
                 record.tidy(session.records)
         if lives_with is not None and not lives_with.lives:
+            rare("a guardian ends a worker whose controller is gone")
             with suppress(ProcessLookupError):
                 os.kill(owner.pid, signal.SIGKILL)
             watched = _Watched(owner)
@@ -87,6 +90,7 @@ def _end_family(process: Owner) -> None:
     """End a process and all that it started, what came first first."""
     if not process.lives:
         return
+    rare("a guardian ends a process that did not end")
     with suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGSTOP)
     for child in _children(process.pid):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..values.errors import ChaosError
 from ..values.owners import Owner, remove_temporary_folders, temporary_places
+from ..values.rare import rare
 from ..world.raw import DiskState, Source
 from . import record
 from .places import places
@@ -87,6 +88,7 @@ class Guard:
     def check(self) -> None:
         """Start the guardian again where it has ended: somebody who killed it may kill this process later."""
         if not self.guardian.lives and self.stands:
+            rare("a guardian that was killed is started again")
             os.close(self._line)
             self._start()
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..values.contents import Stored
 from ..values.errors import ChaosError
+from ..values.rare import rare
 from ..world import contents as stored
 from ..world.disk import Disk
 from ..world.raw import SIBLINGS, DiskState, Key, Place, RawEntry, Source
@@ -65,6 +66,7 @@ def put_back(folder: Path, until_ns: int | None = None, copies: Path | None = No
         wanted, left = _without_later(disk, before, until_ns)
     disk.restore(wanted)
     if left and copies is not None:
+        rare("a file that somebody changed later is left alone")
         _write_copies(copies, disk, before, left)
     remove(folder)
     return [str(source.path) for source in disk.sources], [disk.path_of(key, before.files) for key in left]

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
 from ..values.network import Network
+from ..values.rare import rare
 from .side import LOOPBACK, Side
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def check(name: str, taken: Collection[str]) -> None:
 
 def gone(name: str) -> ChaosError:
     """Return the error for a relay that has ended."""
+    rare("a relay has ended that was killed")
     return ChaosError(
         "front-gone", f"the server or relay of {name!r} has ended", "was it killed? nothing after that could be judged"
     )

@@ -16,6 +16,7 @@ import sys
 import time
 from urllib.parse import quote
 
+from ..values.rare import rare
 from .orphans import first_to_end, killed_with_parent
 
 _PATIENCE_S = 10.0
@@ -57,6 +58,7 @@ def remove(host: str, port: int, prefix: str) -> None:
         server.request("GET", "/proxies")
         for name in json.load(server.getresponse()):
             if name.startswith(prefix):
+                rare("a proxy of a process that is gone is removed")
                 server.request("DELETE", f"/proxies/{quote(name, safe='')}")
                 server.getresponse().read()
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import Self
 
 from ..values.errors import ChaosError
+from ..values.rare import rare
 
 HOST = "127.0.0.1"
 _START_S, _END_S = 20.0, 10.0
@@ -63,6 +64,7 @@ class Helper:
         line = self._output.readline() if ready else b""
         if line.strip().isdigit():
             return int(line)
+        rare("a Toxiproxy server does not start")
         complaint = self._complaint()
         self.end()
         raise ChaosError("toxiproxy-start", f"the Toxiproxy server did not start: {complaint}")

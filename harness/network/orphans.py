@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 
+from ..values.rare import rare
+
 _LOOK_EVERY_S = 0.2
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
@@ -39,6 +41,7 @@ def end_with(parent: int) -> None:
 
     def wait() -> None:
         first_to_end(parent)
+        rare("a side process ends with its parent")
         os._exit(0)
 
     threading.Thread(target=wait, name="end-with-parent", daemon=True).start()

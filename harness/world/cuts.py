@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from ..values.contents import Content, is_large
+from ..values.rare import rare
 from .disk import DiskState, Source
 from .moments import NEAR_S, moment_of_text
 from .pieces import SLOT, UNCUT, Cut
@@ -54,6 +55,7 @@ class Cuts:
                 if cut.of_pid:
                     self._note_pid(sources, key, before.held, cut.size)
                 elif cut.size:
+                    rare("a volatile value is torn")
                     self.values[before.held] = cut.size
                     self.contents.add(before.held)
 
@@ -67,6 +69,7 @@ class Cuts:
         for key, entry in left.files.items():
             named = entry.kind == "file" and fnmatchcase(_name(sources, key), re.sub(r"[\[\]?]", "?", target))
             if named and not is_large(entry.held) and ends.search(entry.content):
+                rare("half of a pid is left that nobody saw whole")
                 self._note_pid(sources, key, entry.held, len(half))
 
     def _note_pid(self, sources: Sequence[Source], key: Key, content: Content, size: int) -> None:

@@ -11,6 +11,7 @@ from typing import cast
 
 from ..values.contents import Stored
 from ..values.errors import ChaosError
+from ..values.rare import rare
 from ..values.trees import Tree
 from .contents import Contents
 from .folders import Folders
@@ -71,6 +72,7 @@ class Disk:
         everything else was.
         """
         if state.places not in ((), self.places):
+            rare("a state is put back where its sources were")
             Disk(self.sources, state.places).restore(state)
             self._forget()
             return
@@ -84,6 +86,7 @@ class Disk:
                 replacing.run()
                 if replacing.failed:
                     self._forget()
+                    rare("a source cannot be put back")
                     raise _not_put_back(replacing.failed)
                 self._scanner.adopt(wanted, changed)
                 self._remember(replacing, folders, wanted, changed)
@@ -135,6 +138,7 @@ class Disk:
         else:
             replacing.plan(path, there, goal, in_place=groups.outside(key))
         if groups.lost(key):
+            rare("a hard link to the outside is lost")
             self.notes[f"{path} had another name (hard link) outside: it is lost"] = None
 
     def _plan_other(self, replacing: Replacing, path: str, there: RawEntry | None, goal: RawEntry) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from ..values.errors import ChaosError
+from ..values.rare import rare
 from .raw import Place
 
 _ONLY_TO_GO_ON = getattr(os, "O_PATH", os.O_RDONLY)  # neither opens for reading nor needs the right to
@@ -104,6 +105,7 @@ def change_mode(name: str, mode: int, folder: int) -> None:
 
 def moved(folder: str) -> ChaosError:
     """Return the error for a folder that is another one now, or gone."""
+    rare("a folder above a source was moved")
     return ChaosError(
         "moved",
         f"{folder} is no longer the folder that was declared: nothing below it was read or put back",

@@ -11,6 +11,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 
 from ..values.errors import ChaosError
+from ..values.rare import rare
 from ..values.trees import Tree
 from .contents import Contents, is_fixed
 from .folders import Folders, change_mode, moved
@@ -230,6 +231,7 @@ class Scanner:
             except OSError as error:
                 if not scan.forced:
                     raise unreadable(path, error) from error
+                rare("what cannot be read is removed to be put back")
                 scan.strays.append(path)
                 return ""
             if known is not None and _is_same(entry, known[2]):
