@@ -19,8 +19,8 @@ def marks(folder: Path = ROOT / "harness") -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "rare":
                 (name,) = node.args
-                assert isinstance(name, ast.Constant) and isinstance(name.value, str), f"{path}:{node.lineno}"
-                yield name.value, f"{path.relative_to(folder.parent)}:{node.lineno}"
+                assert isinstance(name, ast.Constant), f"{path}:{node.lineno}"
+                yield str(name.value), f"{path.relative_to(folder.parent)}:{node.lineno}"
 
 
 def main(reached: Path) -> int:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.sizes import imported, largest_cycle
+
 ROOT = Path(__file__).parent.parent
 CODE = ("harness", "faults", "invariants", "scenarios", "reports")
 # A package that has another name where it is installed from than where it is imported.
@@ -100,6 +102,11 @@ def test_a_user_gets_what_is_loaded_without_an_extra() -> None:
             for module, _ in imports(path):
                 if module.partition(".")[0] not in sys.stdlib_module_names | OURS:
                     assert distribution(module).lower() in listed, f"{shown} imports {module}"
+
+
+def test_there_is_no_import_cycle() -> None:
+    """Not by way of imports in functions either: a reader can begin at the bottom."""
+    assert not largest_cycle(imported())
 
 
 def test_functions_import_only_where_loading_must_stay_cheap() -> None:

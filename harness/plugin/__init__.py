@@ -8,7 +8,7 @@ import pytest
 
 from ..values.errors import ChaosError
 from . import options
-from .table import SETTINGS
+from .table import SETTINGS, taken
 
 if TYPE_CHECKING:
     from ..chaos import Chaos
@@ -101,7 +101,7 @@ def pytest_unconfigure() -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say where we stand back, what was put back, and what is left out."""
-    names, lines = options.taken(config), config.stash.get(_to_say, [])
+    names, lines = taken(config), config.stash.get(_to_say, [])
     ours = f"rollproof: {', '.join(names)} of another plugin; ours: --rollproof, its fixture and mark rollproof"
     return [*([ours] if names else []), *(f"chaos: {line}" for line in lines)]
 

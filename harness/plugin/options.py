@@ -12,14 +12,12 @@ import pytest
 
 from ..boundary.adapters import pytest_session
 from ..values.errors import ChaosError, nearest, shown, unknown_fault
-from .table import BY_NAME, OPTIONS, SETTINGS
+from .table import BY_NAME, OPTIONS, SETTINGS, note_taken, taken
 
 if TYPE_CHECKING:
     from ..values.faults import Fault
     from ..values.options import Options
     from ..values.schedule import Schedule
-
-_taken = pytest.StashKey[list[str]]()
 
 
 def register(parser: pytest.Parser) -> None:
@@ -39,17 +37,12 @@ def register(parser: pytest.Parser) -> None:
 def register_short_names(config: pytest.Config, parser: pytest.Parser) -> None:
     """Add ``--chaos…``, once all plugins are loaded, wherever no other one has the name; note what is taken."""
     group = parser.getgroup("chaos")
-    taken = [] if _add(group, "--chaos", action="store_true", dest="rollproof", help="explore") else ["--chaos"]
+    others = [] if _add(group, "--chaos", action="store_true", dest="rollproof", help="explore") else ["--chaos"]
     for option in OPTIONS:
         short = f"--chaos-{option.name}"
         if option.in_line and not option.is_path and not _add(group, short, **option.typed_as):
-            taken.append(short)
-    config.stash[_taken] = taken
-
-
-def taken(config: pytest.Config) -> list[str]:
-    """Return those of our options that another plugin has."""
-    return config.stash.get(_taken, [])
+            others.append(short)
+    note_taken(config, others)
 
 
 def _add(group: Any, name: str, **settings: Any) -> bool:

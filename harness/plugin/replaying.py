@@ -9,7 +9,7 @@ import pytest
 
 from ..boundary.adapters import pytest_session
 from ..values.replaying import ReplayCommand
-from . import options
+from .table import taken
 
 _DECIDING = ("plugins", "override_ini", "noconftest", "importmode", "pythonwarnings", "disable_plugin_autoload")
 _PATHS = {"inifilename": "--config-file", "rootdir": "--rootdir", "confcutdir": "--confcutdir"}
@@ -28,7 +28,7 @@ def replay_command(item: pytest.Item, seed: int) -> ReplayCommand:
     further = [f"{_ours(config, 'seed')}={seed}"] if seed else []
     further += [word for words in _deciding(config) for word in words]
     further += _to_the_same_root(config, path)
-    switch = "--rollproof" if "--chaos" in options.taken(config) else "--chaos"
+    switch = "--rollproof" if "--chaos" in taken(config) else "--chaos"
     return ReplayCommand(path + colons + within, switch, _ours(config, "replay"), tuple(further))
 
 
@@ -40,7 +40,7 @@ def _without_group(nodeid: str) -> str:
 
 def _ours(config: pytest.Config, name: str) -> str:
     short = f"--chaos-{name}"
-    return f"--rollproof-{name}" if short in options.taken(config) else short
+    return f"--rollproof-{name}" if short in taken(config) else short
 
 
 def _deciding(config: pytest.Config) -> Iterator[list[str]]:

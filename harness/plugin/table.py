@@ -7,6 +7,8 @@ which `options.of_item` fills.
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from . import readers
 from .readers import Reader
 
@@ -95,3 +97,14 @@ OPTIONS = (
 BY_NAME = {option.name: option for option in OPTIONS}
 SETTINGS = (*(option.name for option in OPTIONS if option.in_mark), "epic", "feature", "story")
 """What the mark takes; the last three are for the recovery report."""
+_taken = pytest.StashKey[list[str]]()
+
+
+def taken(config: pytest.Config) -> list[str]:
+    """Return those of our options that another plugin has."""
+    return config.stash.get(_taken, [])
+
+
+def note_taken(config: pytest.Config, names: list[str]) -> None:
+    """Note which of our options another plugin has."""
+    config.stash[_taken] = names
