@@ -17,7 +17,7 @@ ifneq ($(MEMORY),)
 export PYTEST_DEBUG_TEMPROOT ?= $(MEMORY)
 endif
 
-.PHONY: chaos chaos-all chaos-deep test nightly test-pythons toxiproxy lint report benchmarks clean
+.PHONY: chaos chaos-all chaos-deep test quick nightly test-pythons toxiproxy lint report benchmarks clean
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rollproof needs Python 3.11 or newer; set PYTHON=python3.x")'
@@ -70,11 +70,21 @@ test benchmarks: export PATH := $(CURDIR)/.toxiproxy/bin:$(PATH)
 # In parts: what a process has imported and kept makes each process of an exploration more expensive.
 HEAVY := tests/boundary tests/network tests/twins
 CORPUS := tests/test_mutants.py tests/test_brute_force.py
+# What it reached of the paths that are marked as rare: see harness/values/rare.py.
+test: export ROLLPROOF_RARE := $(CURDIR)/.rare/reached
 test: $(VENV)/ready $(VENV)/beside $(AGENTS)/ready  ## run the whole test suite
+	rm -rf .rare && mkdir .rare
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests --ignore=tests/agents $(HEAVY:%=--ignore=%) $(CORPUS:%=--ignore=%)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(HEAVY)
 	$(AGENTS)/bin/python -m pytest -q -n 2 tests/agents --ignore=tests/agents/nightly
+	$(BIN)/python tests/rare.py .rare/reached
+
+# Less than a minute on 2 cores: what needs no process, and six agents of the corpus: files, locks, mail, a model, asyncio, outbox.
+PURE := tests/values tests/world tests/test_architecture.py tests/test_imports.py tests/test_marks.py
+SIX := wrong_checkpoint_torn wrong_lock_left_on_error wrong_partly_refused_mail wrong_truncated_plan_repaired right_async right_outbox
+quick: $(VENV)/ready  ## what is worth running after each edit
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(PURE) tests/test_mutants.py -k "pure$(SIX:%= or %)"
 
 nightly: SEEDS ?= 0 1 2 3 4 5 6 7 8 9
 nightly: TOKENS ?= 1000
@@ -130,4 +140,4 @@ benchmarks: $(VENV)/ready  ## print ratios against brute force and against real 
 	$(BIN)/python benchmarks/fleet.py
 
 clean:
-	rm -rf $(VENV) $(AGENTS) $(NIGHTLY) $(CREWAI) .venv-3.* $(RESULTS) .toxiproxy allure-report build *.egg-info
+	rm -rf $(VENV) $(AGENTS) $(NIGHTLY) $(CREWAI) .venv-3.* $(RESULTS) .toxiproxy allure-report build *.egg-info .rare

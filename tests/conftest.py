@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2  # noqa: F401
 import hypothesis  # noqa: F401  # loaded here once: pytest inside pytest forgets what it imported
@@ -15,8 +16,30 @@ from rollproof.boundary.own_requests import end_all
 
 from .brute_forcing import sampled  # noqa: F401  # a fixture
 
+HERE = Path(__file__).parent
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell; some tests press Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+MARKS = {
+    "values": "pure",
+    "world": "pure",
+    "test_architecture.py": "pure",
+    "test_imports.py": "pure",
+    "test_marks.py": "pure",
+    "test_sites.py": "pure",
+    "network": "sockets",
+    "twins": "sockets",
+    "runtime": "runtime",
+    "agents": "agents",
+}
+"""What tests are, by their folder or file; all others explore."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark each test by its folder: ``pytest -m pure``."""
+    place = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
+    item.add_marker(MARKS.get(place, "explores"))
 
 
 @pytest.fixture(autouse=True)

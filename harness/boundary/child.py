@@ -22,7 +22,6 @@ from ..values.media import media, medium_of
 from ..values.network import Reach
 from ..values.places import Place, Raised
 from ..values.points import Point, canonical, hide_drawn
-from ..values.rare import rare
 from ..values.sources import Twin
 from ..values.strikes import Disturb, Fail, Strike
 from . import (
@@ -368,7 +367,6 @@ def _exit(*, finish: bool = True) -> str:
             python_exit.carry_out()
         gc.collect()  # finalizers of what nobody holds act now
     except BaseException as problem:
-        rare("something fails at the exit of an agent")
         return f"\nat exit: {problem!r}"
     return ""
 

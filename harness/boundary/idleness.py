@@ -57,7 +57,6 @@ class Waiting:
         if self._quiet_looks >= _LOOKS and idleness.expecting():
             self._quiet_looks = 0
         if self._quiet_looks < _LOOKS and _real_process_time() - self._computed_s > COMPUTING_S:
-            rare("a wait ends beside a thread that computes")
             idleness.decided(f"a wait beside a thread that computes for more than {COMPUTING_S:g} s")
             return True
         return self._quiet_looks >= _LOOKS
@@ -68,7 +67,6 @@ class Waiting:
     def _is_over_beside_a_program(self) -> bool:
         waited_s = _real_monotonic() - self._began
         if self._seconds > PROGRAM_S and waited_s >= PROGRAM_S:
-            rare("a wait ends beside a program")
             self._idleness.decided(f"a wait of more than {PROGRAM_S:g} s beside a program")
             return True
         return waited_s >= self._seconds

@@ -53,7 +53,6 @@ class _Interrupts:
         if self.interrupted:
             return
         if self.shields:
-            rare("a signal waits for the end of what is half done")
             self.waiting = number
         else:
             self.deliver(number, frame)

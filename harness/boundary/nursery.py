@@ -70,7 +70,6 @@ class Nursery:
             try:
                 status = self._control.recv(_NUMBER.size)
             except TimeoutError:
-                rare("a process that did not end is killed")
                 end_group(pid)
                 status = b""
             self._control.settimeout(None)

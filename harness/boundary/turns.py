@@ -19,7 +19,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
-from ..values.rare import rare
 from .adapters import python_threads
 from .adapters.python_asyncio import running_loop
 from .adapters.python_threads import PlainQueue
@@ -153,7 +152,6 @@ class Turns:
         if me.want.take():
             return True  # the turn is given back when the wait is over
         with self._changing:
-            rare("a thread that takes no turns takes what was waited for")
             self._holder = None  # a thread that takes no turns was faster
             self._name_a_chooser()
         return False
@@ -192,7 +190,6 @@ class Turns:
                 if not self._take_alone(own):
                     self._take_among(_Candidate((bool(place), self._given, place, self._course.number()), own), mine)
             except BaseException:  # a Ctrl-C
-                rare("a thread is interrupted while it waits for its turn")
                 self._withdraw(own)
                 for candidate in list(self._candidates.values()):
                     candidate.wake()  # its news may have been for another one

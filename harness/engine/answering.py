@@ -8,7 +8,6 @@ from ..twins.credentials import shown
 from ..values.http import HttpRequest, HttpResponse
 from ..values.legality import actions
 from ..values.points import Effect, Point
-from ..values.rare import rare
 from ..values.sources import Asking, Misanswering, ModelService, Twin
 from ..values.strikes import Misanswer, Respond, Say
 from . import keys
@@ -71,7 +70,6 @@ class Answering:
                     self._lived.changed_fields += changed_fields(answer, strike.answer)
                     return twin.write_answer(response, strike.answer)
         if armed is not None and isinstance(armed.strike, Say) and point == armed.injection.point:
-            rare("a lasting fault finds nothing to change in an answer")
             self._lived.declines(armed.position)  # no answer, or one without such a part; a lasting fault struck before
         return response
 

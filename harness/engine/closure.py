@@ -121,7 +121,6 @@ class Closure:
                     try:
                         self._recover(self.nodes[key])
                     except OutOfTime:
-                        rare("the budget is spent while a crash state waits")
                         heapq.heappush(self._work, item)
                         raise
                     yield self.nodes[key]

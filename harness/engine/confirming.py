@@ -54,7 +54,6 @@ class Confirming:
             try:
                 confirmed = self._confirm_one(group)
             except OutOfTime:
-                rare("the budget is spent while a failure is confirmed")
                 continue  # it is confirmed at the end, or told to be unconfirmed
             if confirmed:
                 self._found()

@@ -6,7 +6,6 @@ from contextlib import suppress
 from functools import partial
 
 from ..values.points import Point, When
-from ..values.rare import rare
 from ..values.schedule import Schedule
 from . import brute
 from .auditing import Audit
@@ -120,7 +119,6 @@ class Exploring:
         with self.trials.executor.afresh(), suppress(OutOfTime):  # what follows asks for the time itself
             for schedule in setting.failed_before:
                 if not fits(schedule, setting.known, effects):
-                    rare("what failed before does not fit any more")
                     continue
                 judgement, drifted, again = self.truly(schedule, trace=True)
                 for end in (judgement, again) if not drifted else ():

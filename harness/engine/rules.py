@@ -51,7 +51,6 @@ class Rules:
         if node.schedule.faults >= self._setting.max_crashes:
             return _TOO_MANY_CRASHES
         if len(self._nodes) >= self._setting.max_worlds:
-            rare("the number of crash states is limited")
             return "max_worlds"
         many = len(self._nodes) >= self._setting.many_worlds
         if many and node.schedule.faults > 1 and node.judgement is not None and node.judgement.broken:

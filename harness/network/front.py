@@ -15,7 +15,6 @@ from typing import Literal
 
 from ..values.network import Ask, Awaited, Begin, Carried, Closed, GoOn, Moment, Settle, Settled
 from ..values.points import When
-from ..values.rare import rare
 from ..values.real_time import CLOSING_S
 from .connection import Connection
 from .line import Line, catch_up, inherited
@@ -82,7 +81,6 @@ class Front:
             await asyncio.wait(self._open, timeout=CLOSING_S)
         left = list(self._open)
         for task in left:
-            rare("a connection that stays open is cut")
             task.cancel()
         if left:
             await asyncio.wait(left)

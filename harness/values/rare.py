@@ -36,15 +36,16 @@ def _identity(descriptor: int) -> tuple[int, int]:
 
 
 def _open() -> int:
-    """Return a descriptor of the file that the environment names; 0 where it names none."""
+    """Return a descriptor of the file that the environment names; 0 where it names none, or one that cannot be had."""
     path = os.environ.get(_VARIABLE)
-    if not path:
-        return 0
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
-    finally:
-        os.close(descriptor)
+    with suppress(OSError):
+        if path:
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
+            finally:
+                os.close(descriptor)
+    return 0
 
 
 _file = _open()

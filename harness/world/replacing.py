@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from ..values.rare import rare
 from .contents import fill, write
 from .folders import Folders, change_mode
 from .raw import RawEntry
@@ -137,7 +136,6 @@ class Replacing:
             os.rename(_NEW, name, src_dir_fd=folder, dst_dir_fd=folder)
         except OSError as error:
             if error.errno != errno.EEXIST:
-                rare("a file that could not be written whole is removed")
                 with suppress(OSError):
                     os.unlink(_NEW, dir_fd=folder)
             raise

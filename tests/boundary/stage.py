@@ -29,6 +29,7 @@ class Stage:
         self.twins: list[Twin] = []
         self.services: list[WorldSource] = []
         self.limits: Limits | None = None
+        self.patience_s = 20.0
 
     def executor(self, run: Agent, recover: Agent | None = None) -> Executor:
         """Return who lets processes live here."""
@@ -36,7 +37,7 @@ class Stage:
         services = (*self.twins, *self.services)
         setting = Setting(run, recover or run, sources, services, tuple(self.twins), (), options().known, ())
         executor = Executor(setting)
-        executor.allowance.agree(patience_s=20.0)
+        executor.allowance.agree(patience_s=self.patience_s)
         if self.limits is not None:
             executor.allowance.agree(limits=self.limits)
         return executor

@@ -220,3 +220,8 @@ def test_a_write_is_torn_at_the_same_place_whatever_the_pid(text: str) -> None:
 def test_what_has_no_pid_in_it_is_torn_in_half() -> None:
     """Other numbers are not taken for it."""
     assert middle_of(memoryview(b"12345678"), 23) == 4
+
+
+def test_a_large_write_is_torn_in_half() -> None:
+    """Nobody looks for a pid in all of it."""
+    assert middle_of(memoryview(b"23 " * (1 << 16)), 23) == 3 << 15

@@ -63,6 +63,14 @@ def test_how_a_process_ends_is_told(way: str, stage: Stage) -> None:
     assert outcome.error.startswith(error)
 
 
+def test_a_process_that_hangs_is_given_up(stage: Stage) -> None:
+    """It waits for what never comes, where no virtual time passes."""
+    stage.patience_s = 0.5
+    outcome = stage.live(signal.pause).outcome
+    assert outcome.kind == "hung"
+    assert outcome.error.startswith("no end after")
+
+
 def test_exits_see_the_context_variables_of_the_agent(stage: Stage) -> None:
     """A clean-up at exit that looks into one finds what the run put there."""
     draft: contextvars.ContextVar[str] = contextvars.ContextVar("draft", default="nothing")

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rollproof.guard import guardian
 from rollproof.guard.abandoned import put_back_all
 from rollproof.guard.guarding import close_all, guard
 from rollproof.guard.session import Session, sessions_in
@@ -223,6 +224,19 @@ def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:
     assert again is not first
     assert len(sessions_in(tmp_path / "place")) == 1
     close_all()
+
+
+def test_a_process_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all that it started, before anything is put back: it may still write."""
+    monkeypatch.setattr(guardian, "_ENDING_S", 0.0)
+    session = Session.make(tmp_path / "place")
+    with subprocess.Popen(["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        session.note(process.pid)
+        guardian.end_processes(session)
+        assert process.wait() == -signal.SIGKILL
+    assert gone({child})
 
 
 def test_a_guardian_is_no_child_of_the_process(tmp_path: Path) -> None:
