@@ -253,10 +253,13 @@ def test_other_tasks_go_on_while_a_checkpoint_is_kept(store: Store) -> None:
     async def story() -> dict[str, Any]:
         outside, contents = Outside(), SlowContents()
         steps = [Step(name, outside.act, undo=outside.undo) for name in ("a", "b")]
-        run = asyncio.create_task(AsyncSaga(store, "s", steps, contents=contents).run("goal", {}))
+        saga = AsyncSaga(store, "s", steps, contents=contents)
+        run = asyncio.create_task(saga.run("goal", {}))
         await asyncio.to_thread(contents.entered.wait, 60)
         contents.goes_on.set()
-        return await run
+        learned = await run
+        assert (await saga.outcome(saga.runs()[0].run)).variables == learned
+        return learned
 
     assert asyncio.run(story()) == {"a": 1, "b": 2}
 
