@@ -23,7 +23,7 @@ from ..values.network import Reach
 from ..values.places import Place, Raised
 from ..values.points import Point, canonical, hide_drawn
 from ..values.sources import Twin
-from ..values.strikes import Disturb, Fail, Strike
+from ..values.strikes import Disturb, Fail
 from . import (
     adapters,
     clock,
@@ -289,13 +289,10 @@ def warm(modules: Sequence[str]) -> None:
     gc.freeze()
 
 
-def _is_ctrl_c(strike: Strike) -> bool:
-    return isinstance(strike, Fail) and type(strike.error) is KeyboardInterrupt
-
-
 def _comes_as_signal(armed: Armed) -> bool:
     """Say whether the parent will press Ctrl-C here: at a point that this process does not see."""
-    return not medium_of(armed.injection.point.kind).in_process and _is_ctrl_c(armed.strike)
+    is_ctrl_c = isinstance(armed.strike, Fail) and type(armed.strike.error) is KeyboardInterrupt
+    return is_ctrl_c and not medium_of(armed.injection.point.kind).in_process
 
 
 def _tell_end(gate: Gate, text: str) -> None:

@@ -15,7 +15,7 @@ from ..values.legality import check_fault
 from ..values.media import use
 from ..values.report import Writer
 from ..values.sources import Recognizer, ServiceMaker
-from . import options
+from .table import value
 
 _T = TypeVar("_T")
 
@@ -38,7 +38,7 @@ class Builtins:
         """Return the writer of ``--chaos-json``."""
         from ..reports import json_file
 
-        path = options.value(config, "json")
+        path = value(config, "json")
         return [json_file.writer(config.invocation_params.dir, path)] if path else []
 
 

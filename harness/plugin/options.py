@@ -12,7 +12,8 @@ import pytest
 
 from ..boundary.adapters import pytest_session
 from ..values.errors import ChaosError, nearest, shown, unknown_fault
-from .table import BY_NAME, OPTIONS, SETTINGS, note_taken, taken
+from .table import BY_NAME, OPTIONS, SETTINGS, in_ini, note_taken, taken
+from .table import value as value
 
 if TYPE_CHECKING:
     from ..values.faults import Fault
@@ -61,27 +62,13 @@ def _add_ini(parser: pytest.Parser, name: str, text: str, **settings: Any) -> No
 
 def active(config: pytest.Config) -> bool:
     """Say whether tests explore, or run once without a fault."""
-    return bool(config.getoption("rollproof", False)) or (not taken(config) and _in_ini(config, "chaos") is True)
+    return bool(config.getoption("rollproof", False)) or (not taken(config) and in_ini(config, "chaos") is True)
 
 
 def flag(config: pytest.Config, name: str) -> bool:
     """Say whether a switch is on, on the command line or in the ini file."""
     option = BY_NAME[name]
-    return bool(config.getoption(option.dest, False)) or _in_ini(config, option.ini) is True
-
-
-def value(config: pytest.Config, name: str) -> str | None:
-    """Return what the command line, or else the ini file, says."""
-    option = BY_NAME[name]
-    typed = config.getoption(option.dest, None)
-    return str(typed) if typed is not None else _in_ini(config, option.ini)
-
-
-def _in_ini(config: pytest.Config, name: str) -> Any:
-    try:
-        return config.getini(name) or None
-    except (ValueError, KeyError):
-        return None
+    return bool(config.getoption(option.dest, False)) or in_ini(config, option.ini) is True
 
 
 def typed_in_vain(config: pytest.Config) -> bool:

@@ -108,3 +108,18 @@ def taken(config: pytest.Config) -> list[str]:
 def note_taken(config: pytest.Config, names: list[str]) -> None:
     """Note which of our options another plugin has."""
     config.stash[_taken] = names
+
+
+def value(config: pytest.Config, name: str) -> str | None:
+    """Return what the command line, or else the ini file, says."""
+    option = BY_NAME[name]
+    typed = config.getoption(option.dest, None)
+    return str(typed) if typed is not None else in_ini(config, option.ini)
+
+
+def in_ini(config: pytest.Config, name: str) -> Any:
+    """Return what the ini file says; None for nothing, and where another plugin has the name."""
+    try:
+        return config.getini(name) or None
+    except (ValueError, KeyError):
+        return None
