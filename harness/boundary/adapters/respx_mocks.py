@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from .part import Adapter, find, found
 
 if TYPE_CHECKING:
-    from respx.mocks import HTTPCoreMocker, Mocker
-    from respx.models import AllMockedAssertionError, PassThrough, Route
-    from respx.router import Router
+    from respx.mocks import HTTPCoreMocker as HTTPCoreMocker
+    from respx.mocks import Mocker as Mocker
+    from respx.models import AllMockedAssertionError as AllMockedAssertionError
+    from respx.models import PassThrough as PassThrough
+    from respx.models import Route as Route
+    from respx.router import Router as Router
 else:
 
     class _Missing(Exception):
