@@ -187,7 +187,7 @@ class Chaos:
         server keeps has to be watched, by a path or a `WorldSource`; `upstream` may be what `watch` takes for one, with
         an ``address``: it is watched then.
         """
-        upstream = upstream if isinstance(upstream, str) else arguments.source_of(upstream, self._options.sources)
+        upstream = arguments.recognized(upstream, self._options.sources)
         network, self._late = self._networks.network(name, upstream), "network"
         if not isinstance(upstream, str) and upstream not in self._services:
             self.watch(upstream)

@@ -72,14 +72,19 @@ def no_source(source: Any) -> ChaosError:
     )
 
 
-def source_of(source: object, known: Callable[[], Iterable[Recognizer]]) -> WorldSource:
-    """Return what is watched as a source: itself, or what the first of those that are `known` makes of it."""
-    if isinstance(source, WorldSource):
+def recognized(source: object, known: Callable[[], Iterable[Recognizer]]) -> object:
+    """Return the source that the first of those that are `known` makes of an object; else the object itself."""
+    if isinstance(source, (str, WorldSource)):
         return source
-    for recognize in known():
-        if (found := recognize(source)) is not None:
-            return found
-    raise no_source(source)
+    return next((found for recognize in known() if (found := recognize(source)) is not None), source)
+
+
+def source_of(source: object, known: Callable[[], Iterable[Recognizer]]) -> WorldSource:
+    """Return what is watched as a source; raises ChaosError for what nobody knows."""
+    found = recognized(source, known)
+    if not isinstance(found, WorldSource):
+        raise no_source(source)
+    return found
 
 
 def check_for_paths(source: WorldSource, name: str | None, ignore: Sequence[str], anything: bool) -> None:
