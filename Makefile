@@ -80,9 +80,10 @@ test: $(VENV)/ready $(VENV)/beside $(AGENTS)/ready  ## run the whole test suite
 	$(AGENTS)/bin/python -m pytest -q -n 2 tests/agents --ignore=tests/agents/nightly
 	$(BIN)/python tests/rare.py .rare/reached
 
-# Less than a minute on 2 cores: what needs no process, and six agents of the corpus: files, locks, mail, a model, asyncio, outbox.
+# Less than a minute on 2 cores: what needs no process, and six agents of the corpus: files, locks, SQLite, mail, a model, asyncio.
 PURE := tests/values tests/world tests/test_architecture.py tests/test_imports.py tests/test_marks.py
-SIX := wrong_checkpoint_torn wrong_lock_left_on_error wrong_partly_refused_mail wrong_truncated_plan_repaired right_async right_outbox
+SIX := wrong_mode_set_after_the_rename right_lock_of_a_dead_process wrong_rows_replaced_without_transaction
+SIX += wrong_partly_refused_mail right_tool_results_keep_their_calls right_cancelled_and_unlocked
 quick: $(VENV)/ready  ## what is worth running after each edit
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(PURE) tests/test_mutants.py -k "pure$(SIX:%= or %)"
 

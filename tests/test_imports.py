@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,15 @@ CHEAP_TO_LOAD = {
 }
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return what stands in a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path) -> Iterator[tuple[str, ast.stmt]]:
     """Yield the absolute name of each module of others that a file imports, with the statement."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -122,8 +129,9 @@ def test_functions_import_only_where_loading_must_stay_cheap() -> None:
     inside: set[str] = set()
     for folder in CODE:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+            functions = (
+                node for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            )
             within = (node for function in functions for node in ast.walk(function))
             if any(isinstance(node, ast.Import | ast.ImportFrom) for node in within):
                 inside.add(str(path.relative_to(ROOT)))
