@@ -236,7 +236,7 @@ RENAMED = {
     "_pytest": ("_current_line", "_inidict", "_global_capturing", "determine_setup"),
     "argparse": ("_option_string_actions",),
 }
-RENAMING = """
+RENAMING = r"""
 import json, re, sys
 from importlib.abc import Loader
 from importlib.machinery import PathFinder, SourceFileLoader
@@ -247,7 +247,8 @@ class Renaming(SourceFileLoader):
     def get_data(self, path):
         data = super().get_data(path)
         for name in renamed[self.name.partition(".")[0]] if path.endswith(".py") else ():
-            data = re.sub(rb"(?<![A-Za-z0-9_])(?<!_thread\.)" + name.encode() + rb"(?![A-Za-z0-9_])", name.encode() + b"2", data)
+            alone = rb"(?<![A-Za-z0-9_])(?<!_thread\.)" + name.encode() + rb"(?![A-Za-z0-9_])"
+            data = re.sub(alone, name.encode() + b"2", data)
         return data
 
     def get_code(self, fullname):  # not what was compiled before, where that has other names

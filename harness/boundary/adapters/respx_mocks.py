@@ -28,6 +28,16 @@ else:
     PassThrough = found("respx.models:PassThrough") or _Missing
     Route = found("respx.models:Route") or _Missing
 
+__all__ = [
+    "ADAPTER",
+    "ROUTING",
+    "AllMockedAssertionError",
+    "HTTPCoreMocker",
+    "Mocker",
+    "PassThrough",
+    "Route",
+    "Router",
+]
 ADAPTER = Adapter("respx", "0.22", "1")
 
 
