@@ -5,7 +5,6 @@ objects, ``module:function(name)`` a local variable or a parameter of a function
 some of the tested versions have it.
 """
 
-import platform
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -129,7 +128,7 @@ class Adapter:
     def version(self) -> str:
         """Return the version that is used here, "" where nobody knows it."""
         if self.library == "Python":
-            return platform.python_version()
+            return ".".join(map(str, sys.version_info[:3]))
         try:
             return metadata.version(self.library)
         except metadata.PackageNotFoundError:
