@@ -16,6 +16,7 @@ from rollproof.boundary import interrupts
 from rollproof.boundary.interrupts import Interrupted
 from rollproof.chaos import Chaos
 from rollproof.values.errors import ChaosError
+from rollproof.values.events import ProcessEnded, Reader
 from rollproof.values.exploration import Exploration
 
 from ..exploring import options
@@ -159,16 +160,15 @@ def interrupted_after(count: int, folder: Path) -> Exploration:
     """Explore an agent that is wrong, and press Ctrl-C after so many processes."""
     found: list[Exploration] = []
 
-    def interrupt(what: object, executions: int) -> None:
-        if executions == count:
+    def interrupt(ended: ProcessEnded) -> None:
+        if ended.number == count:
             raise KeyboardInterrupt
 
     def agent() -> None:
         (folder / "a").touch()
         (folder / "b").touch()
 
-    chaos = Chaos(options(), "test_it", found.append)
-    chaos.progress = interrupt
+    chaos = Chaos(options(), "test_it", found.append, [Reader((ProcessEnded,), interrupt)])
     chaos.watch(folder)
     with pytest.raises(KeyboardInterrupt):
         chaos.explore(run=agent, recover=lambda: None)
