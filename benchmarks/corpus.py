@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from rollproof.engine.striking import Striking  # noqa: E402
+from rollproof.engine.firing import Firing  # noqa: E402
 from rollproof.values.exploration import Exploration  # noqa: E402
 
 from tests.exploring import explored  # noqa: E402
@@ -77,12 +77,12 @@ def _all() -> tuple[int, float]:
 
 @contextmanager
 def _without_crashes_after_errors() -> Iterator[None]:
-    kept = Striking._crashes_after
-    Striking._crashes_after = lambda self, schedule, armed, life: None  # type: ignore[method-assign]
+    kept = Firing._crashes_after
+    Firing._crashes_after = lambda self, schedule, resolved, process: None  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Striking._crashes_after = kept  # type: ignore[method-assign]
+        Firing._crashes_after = kept  # type: ignore[method-assign]
 
 
 def _explored(name: str, **changed: Any) -> Exploration:

@@ -16,8 +16,8 @@ from rollproof.engine import brute
 from rollproof.engine import replay as replaying
 from rollproof.engine.explore import Explorer
 from rollproof.engine.exploring import Exploring
-from rollproof.engine.lives import BIRTH
-from rollproof.engine.plan import arm, crash, errors
+from rollproof.engine.plan import crash, errors, resolve
+from rollproof.engine.process_runs import BIRTH
 from rollproof.engine.trials import Trials
 from rollproof.plugin.installed import Builtins
 from rollproof.values.exploration import Exploration
@@ -68,11 +68,11 @@ class Measured:
         two: list[Schedule] = []
 
         def collect(trials: Trials) -> None:
-            for sighting in trials.baseline.first.sightings:
-                first = Schedule((crash(sighting, recovering=False),))
+            for crash_state in trials.baseline.first.crash_states:
+                first = Schedule((crash(crash_state, recovering=False),))
                 one.append(first)
-                life = trials.recovery.restart("recover", sighting.world, trace=True)
-                two.extend(first.then(crash(inner, recovering=True)) for inner in life.sightings)
+                process = trials.recovery.restart("recover", crash_state.raw_state, trace=True)
+                two.extend(first.then(crash(inner, recovering=True)) for inner in process.crash_states)
 
         self._with_explorer(collect)
         return one, two
@@ -82,17 +82,15 @@ class Measured:
         found: list[tuple[int, list[Schedule]]] = []
 
         def collect(trials: Trials) -> None:
-            setting, first = replace(trials.setting, depth=2), trials.baseline.first
-            schedules = [Schedule((crash(sighting, recovering=False),)) for sighting in first.sightings]
-            schedules += [
-                Schedule((injection,)) for injection, _ in errors(first.points, first.effects, setting.faults)
-            ]
+            config, first = replace(trials.config, depth=2), trials.baseline.first
+            schedules = [Schedule((crash(crash_state, recovering=False),)) for crash_state in first.crash_states]
+            schedules += [Schedule((injection,)) for injection, _ in errors(first.points, first.effects, config.faults)]
             total, pool = len(schedules), list(schedules)
             for schedule in schedules:
-                lives, missed = replaying.replay(trials, schedule, trace=True)
-                if missed or len(lives) == 1:
+                processes, missed = replaying.replay(trials, schedule, trace=True)
+                if missed or len(processes) == 1:
                     continue
-                doubles = [*brute.second_faults(setting, lives[1:], schedule)]
+                doubles = [*brute.second_faults(config, processes[1:], schedule)]
                 total += len(doubles)
                 pool += doubles
             found.append((total, dice.sample(pool, min(sample, len(pool)))))
@@ -109,8 +107,8 @@ class Measured:
             before, began = telling.executions, time.monotonic()
             broken = set()
             for schedule in schedules:
-                lives, _ = replaying.replay(trials, schedule)
-                broken.add(trials.judged(schedule, lives).invariants)
+                processes, _ = replaying.replay(trials, schedule)
+                broken.add(trials.judged(schedule, processes).invariants)
             spent.append((telling.executions - before, time.monotonic() - began, broken - {()}))
 
         self._with_explorer(carry_out)
@@ -132,19 +130,19 @@ class Measured:
         Raises SystemExit where a run that was to be killed was not.
         """
 
-        def live(explorer: Explorer) -> None:
+        def run_process(explorer: Explorer) -> None:
             explorer.executor.prepare()
             executor, services = explorer.executor, self._folder / "services"
             start = executor.capture(BIRTH)
             if role == "recover":
                 start = replace(start, services=pickle.loads(services.read_bytes()))
-            plan = arm(Schedule.parse(token), explorer.setting.known, {}) if role == "run" else []
-            life = executor.live(role, start, role, plan)
-            services.write_bytes(pickle.dumps(life.end.services))
-            if plan and (life.outcome.kind != "killed" or not life.struck):
-                raise SystemExit(f"{token} did not kill: {life.outcome}")
+            plan = resolve(Schedule.parse(token), explorer.config.known, {}) if role == "run" else []
+            process = executor.run_process(role, start, role, plan)
+            services.write_bytes(pickle.dumps(process.end.services))
+            if plan and (process.outcome.kind != "killed" or not process.fired):
+                raise SystemExit(f"{token} did not kill: {process.outcome}")
 
-        self._with_explorer(live, self._folder, observe=False)
+        self._with_explorer(run_process, self._folder, observe=False)
 
     def _with_explorer(self, work: Any, folder: Path | None = None, *, observe: bool = True) -> None:
         """Give `work` the trials of an agent that was observed, or else the explorer, instead of letting it explore."""

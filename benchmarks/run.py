@@ -41,8 +41,8 @@ def exploration() -> None:
         result, seconds = measured.explore()
         print(f"  everything: {result.points} points, {result.executions} executions, {seconds:.2f} s (goal: 2 s)")
         print(f"  {result.worlds} distinct worlds for {result.schedules} schedules; closed: {result.closed}")
-        closure, closure_s, audited = measured.crash_closure()
-        made = closure.executions
+        space, closure_s, audited = measured.crash_closure()
+        made = space.executions
         print(f"  crash closure: {made} executions, and {audited} of its audit, {closure_s:.2f} s")
         one, two = measured.schedules()
         dice = random.Random(0)

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 
+from rollproof.values.actions import Action, Respond
 from rollproof.values.faults import fault
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Respond, Strike
 
 
 @fault("credentials.revoked", at=("http", "llm", "mcp", "served"), once=False, lasting=True)
-def revoked(effect: Effect) -> Iterator[Strike]:
+def revoked(effect: Effect) -> Iterator[Action]:
     """From this request on the service answers 401; before recovery the key works again."""
     yield Respond(401)
 
 
-@fault("credentials.revoked_for_good", at=("http", "llm", "mcp", "served"), once=False, lasting=True, outlives=True)
-def revoked_for_good(effect: Effect) -> Iterator[Strike]:
+@fault(
+    "credentials.revoked_for_good", at=("http", "llm", "mcp", "served"), once=False, lasting=True, survives_restart=True
+)
+def revoked_for_good(effect: Effect) -> Iterator[Action]:
     """From this request on the service answers 401, to the first recovery too; then the key works again."""
     yield Respond(401)

@@ -2,43 +2,43 @@
 
 from collections.abc import Iterator
 
+from rollproof.values.actions import Action, Disconnect, Respond
 from rollproof.values.faults import fault
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Disconnect, Respond, Strike
 
 
 @fault("http.refused", at="http", lasting=True)
-def refused(effect: Effect) -> Iterator[Strike]:
+def refused(effect: Effect) -> Iterator[Action]:
     """The connection is refused; the service never sees the request."""
     yield Disconnect("refused")
 
 
 @fault("http.timeout", at="http", when=("before", "after"), lasting=True)
-def timeout(effect: Effect) -> Iterator[Strike]:
+def timeout(effect: Effect) -> Iterator[Action]:
     """No answer comes in time: before the service acted, or after it acted (the ambiguous one)."""
     yield Disconnect("timeout")
 
 
 @fault("http.reset", at="http", when=("before", "after"), lasting=True)
-def reset(effect: Effect) -> Iterator[Strike]:
+def reset(effect: Effect) -> Iterator[Action]:
     """The connection is reset while the client waits for the answer: before the service acted, or after it acted."""
     yield Disconnect("reset")
 
 
 @fault("http.server_error", at="http", lasting=True)
-def server_error(effect: Effect) -> Iterator[Strike]:
+def server_error(effect: Effect) -> Iterator[Action]:
     """The service answers 500 and has done nothing."""
     yield Respond(500)
 
 
 @fault("http.unavailable", at="http", lasting=True)
-def unavailable(effect: Effect) -> Iterator[Strike]:
+def unavailable(effect: Effect) -> Iterator[Action]:
     """The service answers 503 and has done nothing."""
     yield Respond(503)
 
 
 @fault("http.rate_limited", at="http", lasting=True)
-def rate_limited(effect: Effect) -> Iterator[Strike]:
+def rate_limited(effect: Effect) -> Iterator[Action]:
     """The service answers 429 and asks to come back: in two seconds, or at a date."""
     yield Respond(429, {"retry-after": "2"})
     yield Respond(429, retry_date_s=2.0)

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from rollproof.values.actions import Action, Say
 from rollproof.values.faults import fault
 from rollproof.values.http import ModelAnswer
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Say, Strike
 
 from .documents import documents, is_document, is_strict, structural_cuts, unguaranteed
 
 
 @fault("llm.malformed_json", at=("llm", "served"), when="after", lasting=True)
-def malformed_json(effect: Effect) -> Iterator[Strike]:
+def malformed_json(effect: Effect) -> Iterator[Action]:
     """The JSON of an answer or of a tool call has a trailing comma, or single quotes, as models write it."""
     for document in unguaranteed(effect.answer):
         text = document.text.rstrip()
@@ -22,7 +22,7 @@ def malformed_json(effect: Effect) -> Iterator[Strike]:
 
 
 @fault("llm.truncated_json", at=("llm", "served"), when="after", lasting=True)
-def truncated_json(effect: Effect) -> Iterator[Strike]:
+def truncated_json(effect: Effect) -> Iterator[Action]:
     """The JSON of an answer is cut, once within each structural part; cuts that leave valid JSON come first.
 
     The last cut says so ("length"), as a model at its token limit does; the others do not. Where tools are called, the
@@ -36,7 +36,7 @@ def truncated_json(effect: Effect) -> Iterator[Strike]:
 
 
 @fault("llm.json_in_prose", at=("llm", "served"), when="after", lasting=True)
-def json_in_prose(effect: Effect) -> Iterator[Strike]:
+def json_in_prose(effect: Effect) -> Iterator[Action]:
     """The JSON of an answer stands in a code fence, or between sentences, as models in a chat write it."""
     answer = effect.answer
     if isinstance(answer, ModelAnswer) and is_document(answer.text) and not is_strict(answer.asked):

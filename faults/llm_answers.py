@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from rollproof.values.actions import Action, Say
 from rollproof.values.faults import fault
 from rollproof.values.http import ModelAnswer
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Say, Strike
 
 from .documents import beginnings, is_document, is_strict
 
@@ -14,7 +14,7 @@ _REFUSAL = "I'm sorry, but I can't help with that."
 
 
 @fault("llm.empty_answer", at=("llm", "served"), when="after", lasting=True)
-def empty_answer(effect: Effect) -> Iterator[Strike]:
+def empty_answer(effect: Effect) -> Iterator[Action]:
     """The model says nothing, calls nothing, and calls that an answer."""
     answer = effect.answer
     if isinstance(answer, ModelAnswer) and (answer.text or answer.tool_calls) and not _is_guaranteed(answer):
@@ -22,7 +22,7 @@ def empty_answer(effect: Effect) -> Iterator[Strike]:
 
 
 @fault("llm.refusal", at=("llm", "served"), when="after", lasting=True)
-def refusal(effect: Effect) -> Iterator[Strike]:
+def refusal(effect: Effect) -> Iterator[Action]:
     """The model refuses: in the way its API has for that and, where JSON was to come, in plain words too."""
     answer = effect.answer
     if isinstance(answer, ModelAnswer):
@@ -33,14 +33,14 @@ def refusal(effect: Effect) -> Iterator[Strike]:
 
 
 @fault("llm.stopped_for_length", at=("llm", "served"), when="after", lasting=True)
-def stopped_for_length(effect: Effect) -> Iterator[Strike]:
+def stopped_for_length(effect: Effect) -> Iterator[Action]:
     """The model stops half-way at its token limit and says so: in the text, in a tool call, or between two of them."""
     for begun in beginnings(effect.answer):
         yield Say(replace(begun, finish_reason="length"))
 
 
 @fault("llm.unknown_tool", at=("llm", "served"), when="after", lasting=True)
-def unknown_tool(effect: Effect) -> Iterator[Strike]:
+def unknown_tool(effect: Effect) -> Iterator[Action]:
     """The model calls a tool that nobody offered, once in place of each call that is not strict."""
     answer = effect.answer
     if isinstance(answer, ModelAnswer):

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from typing import Any
 
+from rollproof.values.actions import Action, Say
 from rollproof.values.faults import fault
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Say, Strike
 
 from .documents import Document, documents, is_json
 
@@ -19,7 +19,7 @@ Path = tuple[str | int, ...]
 
 
 @fault("llm.missing_field", at=("llm", "served"), when="after", lasting=True)
-def missing_field(effect: Effect) -> Iterator[Strike]:
+def missing_field(effect: Effect) -> Iterator[Action]:
     """A field is missing in the JSON of an answer or of a tool call, each one in turn."""
     for document, parsed, path in _places(effect):
         changed, holder = _copied(parsed, path)
@@ -29,14 +29,14 @@ def missing_field(effect: Effect) -> Iterator[Strike]:
 
 
 @fault("llm.wrong_type", at=("llm", "served"), when="after", lasting=True)
-def wrong_type(effect: Effect) -> Iterator[Strike]:
+def wrong_type(effect: Effect) -> Iterator[Action]:
     """A field in the JSON of an answer or of a tool call has another type: each one in turn, as models get it wrong."""
     for document, parsed, path in _places(effect):
         yield from _first_mistake(document, parsed, path, others_of_another_type)
 
 
 @fault("llm.unknown_enum_value", at=("llm", "served"), when="after", lasting=True)
-def unknown_enum_value(effect: Effect) -> Iterator[Strike]:
+def unknown_enum_value(effect: Effect) -> Iterator[Action]:
     """A field has a value that is not in the list of its schema (``enum``): each one in turn, of the right type."""
     for document, parsed, path in _places(effect):
         if document.asked is not None and document.asked.schema is not None:
@@ -53,7 +53,7 @@ def _places(effect: Effect) -> Iterator[tuple[Document, Any, Path]]:
 
 def _first_mistake(
     document: Document, parsed: Any, path: Path, others: Callable[[Any], Iterable[Any]]
-) -> Iterator[Strike]:
+) -> Iterator[Action]:
     """Yield the answer with the first value at a place that a model says by mistake there; nothing where none is."""
     changed, holder = _copied(parsed, path)
     for value in others(holder[path[-1]]):

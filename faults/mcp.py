@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from rollproof.values.actions import Action, Misanswer
 from rollproof.values.faults import fault
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Misanswer, Strike
 
 
 @fault("mcp.restarted", at=("mcp.call", "mcp.list", "stdio.call", "stdio.list"), when=("before", "after"))
-def restarted(effect: Effect) -> Iterator[Strike]:
+def restarted(effect: Effect) -> Iterator[Action]:
     """The server was started again and knows no session, before it acts, or after it and before it answers.
 
     Over HTTP it says so (404), or the stream ends without a result. A subprocess ends.
@@ -17,24 +17,24 @@ def restarted(effect: Effect) -> Iterator[Strike]:
 
 
 @fault("mcp.lost_answer", at="mcp.call", when="after", lasting=True)
-def lost_answer(effect: Effect) -> Iterator[Strike]:
+def lost_answer(effect: Effect) -> Iterator[Action]:
     """The tool did its work, and the stream ends without its result (the ambiguous one)."""
     yield Misanswer("acts and says nothing")
 
 
 @fault("mcp.unknown_tool", at=("mcp.call", "stdio.call"), lasting=True)
-def unknown_tool(effect: Effect) -> Iterator[Strike]:
+def unknown_tool(effect: Effect) -> Iterator[Action]:
     """The list of tools has changed: the server no longer knows this one."""
     yield Misanswer("unknown tool")
 
 
 @fault("mcp.tool_error", at=("mcp.call", "stdio.call"), lasting=True)
-def tool_error(effect: Effect) -> Iterator[Strike]:
+def tool_error(effect: Effect) -> Iterator[Action]:
     """The tool fails and has done nothing: a result with isError."""
     yield Misanswer("tool error")
 
 
 @fault("mcp.wrong_result", at=("mcp.call", "stdio.call"), when="after", lasting=True)
-def wrong_result(effect: Effect) -> Iterator[Strike]:
+def wrong_result(effect: Effect) -> Iterator[Action]:
     """The tool did its work, and its result does not match its output schema."""
     yield Misanswer("wrong result")

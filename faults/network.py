@@ -3,9 +3,9 @@
 import socket
 from collections.abc import Iterator
 
+from rollproof.values.actions import Action, Disturb, Fail
 from rollproof.values.faults import fault
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Disturb, Fail, Strike
 
 from . import http
 
@@ -13,50 +13,50 @@ _SHARES = (0.5, 0.95)
 
 
 @fault("network.refused", at="net.connect", lasting=True)
-def refused(effect: Effect) -> Iterator[Strike]:
+def refused(effect: Effect) -> Iterator[Action]:
     """The connection is refused, or where the client's own connect is not seen, reset as soon as it is there."""
     yield Disturb("refused")
 
 
 @fault("network.dns", at="net.connect", lasting=True)
-def dns(effect: Effect) -> Iterator[Strike]:
+def dns(effect: Effect) -> Iterator[Action]:
     """The name of the service cannot be looked up now (EAI_AGAIN); a client whose lookups are not seen is refused."""
     yield Fail(socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"))
 
 
 @fault("network.unreachable", at="net.connect", lasting=True)
-def unreachable(effect: Effect) -> Iterator[Strike]:
+def unreachable(effect: Effect) -> Iterator[Action]:
     """Nobody answers the attempt to connect, until the client's patience ends."""
     yield Disturb("silent")
 
 
 @fault("network.reset", at="net.exchange", when=("before", "after"), lasting=True)
-def reset(effect: Effect) -> Iterator[Strike]:
+def reset(effect: Effect) -> Iterator[Action]:
     """The connection is reset: before the service got the request, or after it acted and before its answer came."""
     yield Disturb("reset")
 
 
 @fault("network.closed", at="net.exchange", when=("before", "after"), lasting=True)
-def closed(effect: Effect) -> Iterator[Strike]:
+def closed(effect: Effect) -> Iterator[Action]:
     """The connection is closed in due form: before the service got the request, or in place of its answer."""
     yield Disturb("closed")
 
 
 @fault("network.timeout", at="net.exchange", when=("before", "after"), lasting=True)
-def timeout(effect: Effect) -> Iterator[Strike]:
+def timeout(effect: Effect) -> Iterator[Action]:
     """Nothing comes through any more and nobody says so: before the service got the request, or after it acted."""
     yield Disturb("silent")
 
 
 @fault("network.cut_request", at="net.exchange", when="middle")
-def cut_request(effect: Effect) -> Iterator[Strike]:
+def cut_request(effect: Effect) -> Iterator[Action]:
     """The connection breaks in the middle of an upload: the service got half of it, or nearly all."""
     for share in _SHARES:
         yield Disturb("reset", share)
 
 
 @fault("network.cut_answer", at="net.exchange", when="after")
-def cut_answer(effect: Effect) -> Iterator[Strike]:
+def cut_answer(effect: Effect) -> Iterator[Action]:
     """A part of the answer comes, and then the connection is reset, or closed as if that were all."""
     for share in _SHARES:
         yield Disturb("reset", share)
@@ -64,13 +64,13 @@ def cut_answer(effect: Effect) -> Iterator[Strike]:
 
 
 @fault("network.slow", at="net.exchange")
-def slow(effect: Effect) -> Iterator[Strike]:
+def slow(effect: Effect) -> Iterator[Action]:
     """The answer comes a tenth of a second later."""
     yield Disturb("slow", seconds=0.1)
 
 
 @fault("network.trickle", at="net.exchange", when="after")
-def trickle(effect: Effect) -> Iterator[Strike]:
+def trickle(effect: Effect) -> Iterator[Action]:
     """The answer begins a byte at a time: a reader that takes what one read brings for the whole takes too little."""
     yield Disturb("trickled")
 

@@ -3,20 +3,20 @@
 import asyncio
 from collections.abc import Iterator
 
+from rollproof.values.actions import Action, Fail, Kill
 from rollproof.values.faults import fault
 from rollproof.values.media import medium_of
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Fail, Kill, Strike
 
 
 @fault("process.kill", at="*", when=("before", "middle", "after"))
-def kill(effect: Effect) -> Iterator[Strike]:
+def kill(effect: Effect) -> Iterator[Action]:
     """The process dies by SIGKILL, before, in the middle of, or after an effect."""
     yield Kill()
 
 
 @fault("process.pid_reused", at="*", when=("before", "middle", "after"), by_default=False)
-def pid_reused(effect: Effect) -> Iterator[Strike]:
+def pid_reused(effect: Effect) -> Iterator[Action]:
     """The process dies by SIGKILL, and another program has its pid from then on: who asks whether that runs hears yes.
 
     Not tried unless selected: a lock that trusts a pid is common, and its users accept that it can be stuck.
@@ -26,7 +26,7 @@ def pid_reused(effect: Effect) -> Iterator[Strike]:
 
 
 @fault("process.interrupt", at="*", when=("before", "after"))
-def interrupt(effect: Effect) -> Iterator[Strike]:
+def interrupt(effect: Effect) -> Iterator[Action]:
     """Somebody presses Ctrl-C: KeyboardInterrupt, before an effect, or after it and before its result is used.
 
     After a write is before what comes next: a buffer knows that its bytes went out before it lets a signal through.
@@ -36,7 +36,7 @@ def interrupt(effect: Effect) -> Iterator[Strike]:
 
 
 @fault("process.cancel", at=("http", "llm", "mcp", "stdio", "process", "sqlite", "clock"), when=("before", "after"))
-def cancel(effect: Effect) -> Iterator[Strike]:
+def cancel(effect: Effect) -> Iterator[Action]:
     """The task that awaits something is cancelled: before a service or program acted, after it acted, or in its sleep.
 
     A statement that a thread carries out for a task (aiosqlite) and a call of a tool are carried out all the same.

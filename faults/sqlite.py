@@ -3,20 +3,20 @@
 import sqlite3
 from collections.abc import Iterator
 
+from rollproof.values.actions import Action, Fail
 from rollproof.values.faults import fault
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Fail, Strike
 
 
 @fault("sqlite.locked", at="sqlite", lasting=True)
-def locked(effect: Effect) -> Iterator[Strike]:
+def locked(effect: Effect) -> Iterator[Action]:
     """Another process holds the database: "database is locked", and the statement did nothing."""
     if effect.point.verb not in ("open", "rollback"):
         yield Fail(sqlite3.OperationalError("database is locked"))
 
 
 @fault("sqlite.full", at="sqlite", lasting=True)
-def full(effect: Effect) -> Iterator[Strike]:
+def full(effect: Effect) -> Iterator[Action]:
     """The disk under the database is full: "database or disk is full", and the statement did nothing."""
     if effect.point.verb not in ("open", "rollback"):
         yield Fail(sqlite3.OperationalError("database or disk is full"))

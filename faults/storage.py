@@ -4,9 +4,9 @@ import errno
 import os
 from collections.abc import Iterator
 
+from rollproof.values.actions import Action, Damage, Fail
 from rollproof.values.faults import fault
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Damage, Fail, Strike
 
 
 def _os_error(number: int) -> Fail:
@@ -17,25 +17,25 @@ _GROWING = ("file.open", "file.write", "file.mkdir", "file.symlink", "file.link"
 
 
 @fault("storage.full", at=_GROWING, when=("before", "middle"), lasting=True)
-def full(effect: Effect) -> Iterator[Strike]:
+def full(effect: Effect) -> Iterator[Action]:
     """The disk is full (ENOSPC), before an effect or after the first part of a write."""
     yield _os_error(errno.ENOSPC)
 
 
 @fault("storage.io_error", at="file", lasting=True)
-def io_error(effect: Effect) -> Iterator[Strike]:
+def io_error(effect: Effect) -> Iterator[Action]:
     """The device fails (EIO) before anything is done."""
     yield _os_error(errno.EIO)
 
 
 @fault("storage.denied", at=("file.open", "file.mkdir", "file.replace", "file.rename", "file.remove"), lasting=True)
-def denied(effect: Effect) -> Iterator[Strike]:
+def denied(effect: Effect) -> Iterator[Action]:
     """The file system refuses: EACCES, somebody changed the permissions."""
     yield Fail(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 @fault("storage.bit_flip", at=("file.read", "sqlite.read"), by_default=False)
-def bit_flip(effect: Effect) -> Iterator[Strike]:
+def bit_flip(effect: Effect) -> Iterator[Action]:
     """One bit of what the agent wrote has changed when it reads it again; the next process finds it put right.
 
     Of a query it is one of the longest text or blob of the first row. Not tried unless selected: who keeps no hash
@@ -46,7 +46,7 @@ def bit_flip(effect: Effect) -> Iterator[Strike]:
 
 
 @fault("storage.truncated_file", at="file.read", by_default=False)
-def truncated_file(effect: Effect) -> Iterator[Strike]:
+def truncated_file(effect: Effect) -> Iterator[Action]:
     """A file that the agent wrote is empty, or ends early, when it reads it again; the next process finds it put right.
 
     Not tried unless selected, as `storage.bit_flip`.

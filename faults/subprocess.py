@@ -5,24 +5,24 @@ import os
 import signal
 from collections.abc import Iterator
 
+from rollproof.values.actions import Action, Exit, Fail
 from rollproof.values.faults import fault
 from rollproof.values.points import Effect
-from rollproof.values.strikes import Exit, Fail, Strike
 
 
 @fault("subprocess.not_found", at="process.run", lasting=True)
-def not_found(effect: Effect) -> Iterator[Strike]:
+def not_found(effect: Effect) -> Iterator[Action]:
     """The program is not there: FileNotFoundError, or exit code 127 where a shell looks for it."""
     yield Fail(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), effect.point.target))
 
 
 @fault("subprocess.failed", at="process.run", lasting=True)
-def failed(effect: Effect) -> Iterator[Strike]:
+def failed(effect: Effect) -> Iterator[Action]:
     """The program ends with exit code 1 and has done nothing."""
     yield Exit(1)
 
 
 @fault("subprocess.killed", at="process.run", when=("before", "after"))
-def killed(effect: Effect) -> Iterator[Strike]:
+def killed(effect: Effect) -> Iterator[Action]:
     """The program is killed, as where memory runs out: before it acted, or after it acted (the ambiguous one)."""
     yield Exit(-signal.SIGKILL)

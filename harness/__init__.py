@@ -10,6 +10,17 @@ if TYPE_CHECKING:
     from .chaos import Chaos as Chaos
     from .twins.fill import Fill as Fill
     from .twins.fill import fill as fill
+    from .values.actions import Action as Action
+    from .values.actions import Damage as Damage
+    from .values.actions import Deliver as Deliver
+    from .values.actions import Disconnect as Disconnect
+    from .values.actions import Disturb as Disturb
+    from .values.actions import Exit as Exit
+    from .values.actions import Fail as Fail
+    from .values.actions import Kill as Kill
+    from .values.actions import Misanswer as Misanswer
+    from .values.actions import Respond as Respond
+    from .values.actions import Say as Say
     from .values.errors import ChaosError as ChaosError
     from .values.exploration import Exploration as Exploration
     from .values.faults import Fault as Fault
@@ -35,17 +46,6 @@ if TYPE_CHECKING:
     from .values.sources import ModelService as ModelService
     from .values.sources import Service as Service
     from .values.sources import WorldSource as WorldSource
-    from .values.strikes import Damage as Damage
-    from .values.strikes import Deliver as Deliver
-    from .values.strikes import Disconnect as Disconnect
-    from .values.strikes import Disturb as Disturb
-    from .values.strikes import Exit as Exit
-    from .values.strikes import Fail as Fail
-    from .values.strikes import Kill as Kill
-    from .values.strikes import Misanswer as Misanswer
-    from .values.strikes import Respond as Respond
-    from .values.strikes import Say as Say
-    from .values.strikes import Strike as Strike
     from .values.world import Change as Change
     from .values.world import Entry as Entry
     from .values.world import Row as Row
@@ -56,25 +56,25 @@ _HOMES = {
     "Change": "values.world",
     "Chaos": "chaos",
     "ChaosError": "values.errors",
-    "Damage": "values.strikes",
-    "Deliver": "values.strikes",
-    "Disconnect": "values.strikes",
-    "Disturb": "values.strikes",
+    "Damage": "values.actions",
+    "Deliver": "values.actions",
+    "Disconnect": "values.actions",
+    "Disturb": "values.actions",
     "Effect": "values.points",
     "Entry": "values.world",
     "Execution": "values.history",
-    "Exit": "values.strikes",
+    "Exit": "values.actions",
     "Exploration": "values.exploration",
-    "Fail": "values.strikes",
+    "Fail": "values.actions",
     "Fault": "values.faults",
     "Fill": "twins.fill",
     "History": "values.history",
     "HttpRequest": "values.http",
     "HttpResponse": "values.http",
     "Invariant": "values.history",
-    "Kill": "values.strikes",
+    "Kill": "values.actions",
     "Medium": "values.media.medium",
-    "Misanswer": "values.strikes",
+    "Misanswer": "values.actions",
     "ModelAnswer": "values.http",
     "ModelService": "values.sources",
     "Outcome": "values.history",
@@ -82,11 +82,11 @@ _HOMES = {
     "Report": "values.report",
     "ReportedExploration": "values.report",
     "ReportedViolation": "values.report",
-    "Respond": "values.strikes",
+    "Respond": "values.actions",
     "Row": "values.world",
-    "Say": "values.strikes",
+    "Say": "values.actions",
     "Service": "values.sources",
-    "Strike": "values.strikes",
+    "Action": "values.actions",
     "ToolCall": "values.http",
     "Violation": "values.history",
     "World": "values.world",
@@ -98,6 +98,7 @@ _HOMES = {
 }
 __all__ = [
     "Ability",
+    "Action",
     "Change",
     "Chaos",
     "ChaosError",
@@ -131,7 +132,6 @@ __all__ = [
     "Row",
     "Say",
     "Service",
-    "Strike",
     "ToolCall",
     "Violation",
     "World",

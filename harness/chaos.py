@@ -16,8 +16,8 @@ from .values.options import Options
 from .values.replaying import ReplayCommand
 
 if TYPE_CHECKING:
-    from .boundary.own_requests import OwnRequests
-    from .engine.setting import Setting
+    from .boundary.media.own_requests import OwnRequests
+    from .engine.config import ExplorationConfig
     from .network.networks import Networks
     from .twins.fill import Fill
     from .twins.llm import ModelTwin
@@ -249,8 +249,8 @@ class Chaos:
         self.explored, self._late = True, ""
         arguments.check_arguments(run, recover, allow, errors)
         self._hosts.check({*hosts_of(self._twins), *self._mailboxes})
-        from .boundary.ordinary import environment
-        from .boundary.seams import seams
+        from .boundary.media.seams import seams
+        from .boundary.process.ordinary import environment
 
         mailboxes = {name: (box.host, box.port) for name, box in self._mailboxes.items()}
         own = self._own_requests.exploring if self._twins else nullcontext
@@ -291,9 +291,9 @@ class Chaos:
         from .engine.explore import Explorer, NothingSelected
 
         options, label = self._options, self._label(name)
-        setting = self._setting(run, recover, allow, retry, errors)
+        config = self._config(run, recover, allow, retry, errors)
         first = tuple(options.failed_before.get(label, ()))
-        explorer = Explorer(replace(setting, test=self._test, name=name, label=label, failed_before=first))
+        explorer = Explorer(replace(config, test=self._test, name=name, label=label, failed_before=first))
         try:
             schedule = options.schedule
             return explorer.replay(schedule) if schedule else explorer.explore(reduce=options.reduce)
@@ -316,20 +316,20 @@ class Chaos:
         self._labels.append(", ".join(filter(None, (name, f"exploration {number}" if again else ""))))
         return self._labels[-1]
 
-    def _setting(
+    def _config(
         self, run: _Function, recover: _Function, allow: "_Check | None", retry: bool, errors: _Errors
-    ) -> "Setting":
-        from .engine.setting import Setting
+    ) -> "ExplorationConfig":
+        from .engine.config import ExplorationConfig
         from .guard.guarding import guard
         from .values.events import Printed, Reader
-        from .world.checks import check_sources
-        from .world.disk import Source
+        from .world.storage.checks import check_sources
+        from .world.storage.disk import Source
 
         arguments.check_platform()
         sources = tuple(Source(*path) for path in arguments.named(self._paths))
         check_sources(sources, self._options.projects)
         options = self._options
-        return Setting(
+        return ExplorationConfig(
             run,
             recover,
             sources,
@@ -346,7 +346,7 @@ class Chaos:
             errors,
             hosts=frozenset(self._hosts.allowed),
             offline=frozenset(self._hosts.offline),
-            fronts=tuple(self._networks.fronts),
+            relays=tuple(self._networks.relays),
             proxies=self._networks.proxies,
             servers=tuple(self._networks.servers),
             readers=(Reader((Printed,), lambda printed: print(printed.text, end="")), *self._readers),
@@ -362,7 +362,7 @@ class Chaos:
 
     @cached_property
     def _own_requests(self) -> "OwnRequests":
-        from .boundary.own_requests import OwnRequests
+        from .boundary.media.own_requests import OwnRequests
 
         return OwnRequests(self._twins, self._hosts.allowed)
 

@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 
+from .values.actions import Action, Respond
 from .values.causes import Cause
 from .values.exploration import Cell, Exploration, Finding
 from .values.faults import Fault
@@ -19,7 +20,6 @@ from .values.replaying import ReplayCommand
 from .values.report import Report, ReportedExploration, Writer, reported
 from .values.schedule import Schedule
 from .values.sources import ModelService, Service, WorldSource
-from .values.strikes import Respond, Strike
 from .values.world import Change, Entry, Row, World
 
 NO_HISTORY = History((), World(), World(), (), ())
@@ -51,7 +51,7 @@ def check_fault(fault: Fault, *effects: Effect) -> None:
     _check_name(fault)
     met = [effect for effect in effects or sample_effects() if fault.applies(effect)]
     assert not effects or len(met) == len(effects), f"{fault.name} is for {fault.at}, and not for each of these effects"
-    first, again = ([list(fault.strikes(effect)) for effect in met] for _ in range(2))
+    first, again = ([list(fault.actions(effect)) for effect in met] for _ in range(2))
     assert any(first), f"{fault.name} strikes nowhere: it yields nothing at any of {len(met)} effects"
     for one, other in zip(first, again, strict=True):
         assert repr(one) == repr(other), f"{fault.name} yields {one}, and then {other}: a fault never chooses"
@@ -73,7 +73,7 @@ def _check_name(fault: Fault) -> None:
 
 
 def _check_strike(fault: Fault, strike: object) -> None:
-    assert isinstance(strike, Strike), f"{fault.name} yields {strike!r}, which is no action: Kill, Fail, Respond, …"
+    assert isinstance(strike, Action), f"{fault.name} yields {strike!r}, which is no action: Kill, Fail, Respond, …"
     try:
         pickle.loads(pickle.dumps(strike))
     except Exception as problem:
@@ -182,9 +182,9 @@ def check_twin(twin: Service, request: HttpRequest, *, changes: bool = True) -> 
         check_source(twin, lambda: twin.handle(request))
     _check_answers(twin, request)
     _check_refusals(twin, request)
-    twin.vary(1)
+    twin.set_run(1)
     assert (twin.verb(request), twin.target(request)) == (verb, target), "a point has another name in another run"
-    twin.vary(0)
+    twin.set_run(0)
     if isinstance(twin, ModelService):
         _check_model(twin, twin.handle(request))
 
@@ -199,7 +199,7 @@ def _check_answers(twin: Service, request: HttpRequest) -> None:
     twin.restore(before)
     assert twin.handle(request) == answer, "from the same state the same request gets another answer"
     assert twin.save() == after, "from the same state the same request leads to another state"
-    seen, all_of_it = twin.describe(after), twin.recall(after)
+    seen, all_of_it = twin.describe(after), twin.full_state(after)
     assert set(seen) <= set(all_of_it), "recall() leaves out what describe() tells"
 
 

@@ -66,7 +66,7 @@ class Trace:
 
     @_add.register
     def _(self, event: FaultFired) -> None:
-        vain = ", in vain: nobody else passed" if event.in_vain else ""
+        vain = ", in vain: nobody else passed" if event.impossible else ""
         self._line("fault", event.number, event.at_s, f"{event.injection}{vain}")
 
     @_add.register

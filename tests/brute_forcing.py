@@ -16,7 +16,7 @@ from rollproof.engine import brute
 from rollproof.values.exploration import Exploration, Finding
 from rollproof.values.faults import Fault
 from rollproof.values.schedule import Schedule
-from rollproof.world.shapes import looks_random
+from rollproof.world.volatile.shapes import looks_random
 
 from .exploring import options
 
@@ -58,8 +58,8 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[Schedule]:
     """Let brute force carry out each `EACH`th of all second crashes; lists those that it left out."""
     every, numbers, left_out = brute.second_faults, count(), []
 
-    def some(setting: Any, lives: Iterable[Any], schedule: Schedule) -> Iterator[Schedule]:
-        for double in every(setting, lives, schedule):
+    def some(config: Any, processes: Iterable[Any], schedule: Schedule) -> Iterator[Schedule]:
+        for double in every(config, processes, schedule):
             if next(numbers) % EACH:
                 left_out.append(double)
             else:

@@ -12,7 +12,7 @@ import rollproof.chaos
 import rollproof.engine.explore
 import rollproof.network.toxiproxy
 import rollproof.plugin.reporting  # noqa: F401
-from rollproof.boundary.own_requests import end_all
+from rollproof.boundary.media.own_requests import end_all
 
 from .brute_forcing import sampled  # noqa: F401  # a fixture
 

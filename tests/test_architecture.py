@@ -60,17 +60,17 @@ def imported_rooms(path: Path, room: str) -> set[str]:
 NO_THRESHOLDS = {
     "clock": {"_STEP_S", "_YIELD_S"},
     "http": {"_FOR_EVER_S", "IDLE_S", "ANSWER_S"},
-    "holding": {"_PATIENCE_S"},
-    "lives": {"RESTART_S"},
+    "preemption": {"_PATIENCE_S"},
+    "process_runs": {"RESTART_S"},
     "sqlite": {"_TIMEOUT_S"},
-    "observe": {"_OTHER_LIFE_S", "_THIRD_LIFE_S"},
+    "observe": {"_SECOND_RUN_LATER_S", "_THIRD_RUN_LATER_S"},
     "guardian": {"_PATIENCE_S", "_LOOK_EVERY_S"},
     "launching": {"_START_S", "_END_S"},
     "behaviours": {"_FOREVER_S"},
     "connection": {"_TRICKLED_S"},
     "orphans": {"_LOOK_EVERY_S"},
     "api": {"_TIMEOUT_S"},
-    "served": {"_STEP_S", "_PATIENCE_S"},
+    "twin_server": {"_STEP_S", "_PATIENCE_S"},
     "idleness": {"_TICKS_PER_S", "SLICE_S"},
 }
 
@@ -125,9 +125,9 @@ MAX_METHODS, MAX_ATTRIBUTES, MAX_PARAMETERS = 15, 10, 6
 LARGE = {
     "Chaos": "the fixture: a method for each thing that a test can declare",
     "Gate": "the one place that every effect passes: the wrappers call it by these names",
-    "Attendant": "one method for each message of a process, its relays and the twins' servers",
-    "Wires": "one method for each moment of a connection",
-    "Lived": "the record of a process, filled while that runs",
+    "Tracer": "one method for each message of a process, its relays and the twins' servers",
+    "RelayPoints": "one method for each moment of a connection",
+    "ProcessRun": "the record of a process, filled while that runs",
 }
 # What is larger and has no reason: methods, attributes or parameters, as many as there are; none may get more.
 OWED = {
@@ -137,9 +137,9 @@ OWED = {
         "harness/twins/rest.py RestTwin": 23,
         "harness/network/connection.py Connection": 20,
         "harness/plugin/reporting.py Reporting": 21,
-        "harness/boundary/guard.py Guard": 18,
+        "harness/boundary/media/guard.py Guard": 18,
         "harness/runtime/outbox.py Outbox": 19,
-        "harness/boundary/turns.py Turns": 17,
+        "harness/boundary/scheduling/scheduler.py Scheduler": 17,
         "harness/runtime/versions.py Versions": 16,
     },
     "attributes": {
@@ -150,21 +150,21 @@ OWED = {
         "harness/runtime/execution.py Execution": 13,
         "harness/runtime/retry.py Budget": 13,
         "harness/twins/mcp.py McpTwin": 13,
-        "harness/boundary/child.py Boundary": 13,
+        "harness/boundary/process/child.py Boundary": 13,
         "harness/network/embedded/proxy.py Proxy": 12,
     },
     "parameters": {
         "harness/runtime/definition.py Definition.__init__": 13,
-        "harness/boundary/reads.py _asking": 9,
+        "harness/boundary/media/reads.py _asking": 9,
         "harness/runtime/execution.py Execution.__init__": 9,
-        "harness/boundary/child.py _ended": 8,
-        "harness/boundary/files.py opened": 8,
-        "harness/world/identity.py identity": 8,
-        "harness/boundary/files.py _layers": 7,
-        "harness/boundary/files.py _simple": 7,
-        "harness/boundary/reads.py _naming": 7,
+        "harness/boundary/process/child.py _ended": 8,
+        "harness/boundary/media/files.py opened": 8,
+        "harness/world/volatile/fingerprint.py fingerprint": 8,
+        "harness/boundary/media/files.py _layers": 7,
+        "harness/boundary/media/files.py _simple": 7,
+        "harness/boundary/media/reads.py _naming": 7,
         "harness/values/faults.py fault": 7,
-        "harness/world/scanning.py Scanner._enter": 7,
+        "harness/world/storage/scanning.py Scanner._enter": 7,
     },
 }
 
@@ -214,9 +214,9 @@ def test_classes_and_signatures_stay_small(kind: str) -> None:
 
 # Whose fields a module may set, though it neither defines nor makes the object, with its reason.
 FILLED = {
-    "attendant": ("Lived", "what is known of a process is filled by those who serve it"),
-    "looking": ("Lived", "what is known of a process is filled by those who serve it"),
-    "answering": ("Lived", "what is known of a process is filled by those who serve it"),
+    "tracer": ("ProcessRun", "what is known of a process is filled by those who serve it"),
+    "looking": ("ProcessRun", "what is known of a process is filled by those who serve it"),
+    "answering": ("ProcessRun", "what is known of a process is filled by those who serve it"),
 }
 
 
@@ -255,7 +255,7 @@ def test_nobody_assigns_to_anothers_attribute(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     owned = fields(tree)
     if path.stem in FILLED:
-        lives = ast.parse((FOLDERS["engine"] / "lives.py").read_text(encoding="utf-8"))
+        lives = ast.parse((FOLDERS["engine"] / "process_runs.py").read_text(encoding="utf-8"))
         owned |= fields(lives, FILLED[path.stem][0])
     foreign = [a for function in functions(tree) for a in assigned(function) if a.attr not in owned]
     assert [f"line {a.lineno}: {ast.unparse(a)}" for a in foreign] == []
@@ -330,7 +330,18 @@ def kinds_written(path: Path, kinds: set[str]) -> set[str]:
     return found
 
 
-_NAMING = {"Point", "arrive", "crossing", "flight", "my_turn", "depart", "mine", "medium_of", "_arrive", "_passed"}
+_NAMING = {
+    "Point",
+    "arrive",
+    "crossing",
+    "blocking_effect",
+    "holding_token",
+    "before_await",
+    "token",
+    "medium_of",
+    "_arrive",
+    "_passed",
+}
 
 
 def _is_kind_of_a_point(node: ast.expr) -> bool:
@@ -348,7 +359,11 @@ def test_a_kind_of_point_is_written_in_its_own_medium_only(room: str) -> None:
 
     kinds = set(media())
     for path in modules(room):
-        allowed = {kind for kind in kinds if path.stem in ADAPTERS.get(kind, set()) or path.parent.name == "media"}
+        allowed = {
+            kind
+            for kind in kinds
+            if path.stem in ADAPTERS.get(kind, set()) or path.parent == FOLDERS["values"] / "media"
+        }
         assert kinds_written(path, kinds) <= allowed, path
 
 

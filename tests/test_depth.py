@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rollproof.engine.statement import Ran, statement
+from rollproof.engine.claim import Ran, claim
 from rollproof.values.exploration import Exploration
 
 from .exploring import explored, options, replayed, two_folders
@@ -112,10 +112,10 @@ def test_what_a_budget_leaves_out_is_counted_and_said(tmp_path: Path) -> None:
 
 def test_the_statement_of_a_cut_exploration_does_not_claim_a_number_of_crashes() -> None:
     """Where worlds were left out, no number of crashes is covered whole."""
-    from rollproof.engine.setting import Setting
+    from rollproof.engine.config import ExplorationConfig
     from rollproof.values.exploration import Exploration
 
-    setting = Setting(lambda: None, lambda: None, (), (), (), SELECTED, {}, ())
-    text = statement(Exploration(skipped={"max_worlds": 58}), setting, Ran(cut_at=0, reduced=True))
+    config = ExplorationConfig(lambda: None, lambda: None, (), (), (), SELECTED, {}, ())
+    text = claim(Exploration(skipped={"max_worlds": 58}), config, Ran(cut_at=0, reduced=True))
     assert "not all of them (not closed)" in text
     assert "exhaustive" not in text

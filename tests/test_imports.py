@@ -41,11 +41,11 @@ CHEAP_TO_LOAD = {
     "harness/plugin": "every pytest loads it, also one that explores nothing",
     "harness/chaos.py": "every test with the fixture loads it, also one that explores nothing and uses no twin",
     "harness/engine/ordinary.py": "every test that explores nothing loads it, also one that uses no twin",
-    "harness/boundary/seams.py": "a test that explores nothing loads the seams of those twins alone that it declared",
+    "harness/boundary/media/seams.py": "a test that explores nothing loads the seams of its own twins alone",
     "harness/boundary/adapters/python_files.py": "the module in C is asked for where it is known to be there",
-    "harness/boundary/ordinary.py": "asyncio is for agents that run in a loop",
-    "harness/boundary/clock.py": "asyncio is for agents that have loaded it",
-    "harness/boundary/callers.py": "anyio comes with the MCP SDK, of the extra mcp",
+    "harness/boundary/process/ordinary.py": "asyncio is for agents that run in a loop",
+    "harness/boundary/scheduling/clock.py": "asyncio is for agents that have loaded it",
+    "harness/boundary/process/callers.py": "anyio comes with the MCP SDK, of the extra mcp",
     "harness/network/networks.py": "a relay needs neither a twin's server nor an authority, and they need an extra",
     "harness/network/certificates.py": "trustme is of the extra network",
     "harness/twins/fill.py": "Faker takes as long to load as all the rest",
@@ -104,11 +104,11 @@ def test_a_user_gets_what_is_loaded_without_an_extra() -> None:
     groups = declared()
     extras = {
         "harness/twins/mail_server.py": "mail",
-        "harness/boundary/mcp_stdio.py": "mcp",
-        "harness/boundary/callers.py": "mcp",
-        "harness/network/served.py": "network",
+        "harness/boundary/media/mcp_stdio.py": "mcp",
+        "harness/boundary/process/callers.py": "mcp",
+        "harness/network/twin_server.py": "network",
         "harness/network/certificates.py": "network",
-        "harness/boundary/respx_seam.py": "test",  # where httpx2 is installed, its pools are
+        "harness/boundary/media/respx_seam.py": "test",  # where httpx2 is installed, its pools are
     }
     for folder in ("harness", "faults", "invariants", "reports"):
         for path in sorted((ROOT / folder).rglob("*.py")):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rollproof.engine.judge import Judgement
 from rollproof.engine.keys import requests_told, sent, told
-from rollproof.engine.lives import Lived, Sent
+from rollproof.engine.process_runs import ProcessRun, Sent
 from rollproof.twins.rest import RestTwin
 from rollproof.values.history import Violation
 from rollproof.values.http import HttpRequest, HttpResponse
@@ -22,9 +22,9 @@ MAILS = "api.mail.test/mails"
 UUID = r"[0-9a-f-]{36}"
 
 
-def life(role: Any, *keys: str, target: str = MAILS) -> Lived:
+def life(role: Any, *keys: str, target: str = MAILS) -> ProcessRun:
     """Return a process that sent one request for each key: "" for none, ``header=key`` for another header."""
-    lived = Lived(role, start=None)  # type: ignore[arg-type]
+    lived = ProcessRun(role, start=None)  # type: ignore[arg-type]
     for n, each in enumerate(keys, 1):
         header, _, key = each.rpartition("=")
         header = header or ("Idempotency-Key" if key else "")
@@ -72,7 +72,7 @@ def life(role: Any, *keys: str, target: str = MAILS) -> Lived:
         ),
     ],
 )
-def test_requests_in_words(lives: list[Lived], words: str) -> None:
+def test_requests_in_words(lives: list[ProcessRun], words: str) -> None:
     """Which process sent which key, in the order in which they came; nothing where there was no second request."""
     assert requests_told(lives, MAILS) == words
 

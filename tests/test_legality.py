@@ -4,14 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from rollproof.values.errors import ChaosError
-from rollproof.values.faults import Fault, fault
-from rollproof.values.http import ModelAnswer
-from rollproof.values.legality import actions, check_fault
-from rollproof.values.media import media, medium_of, use
-from rollproof.values.media.medium import Ability, Medium
-from rollproof.values.points import Effect, Point, When
-from rollproof.values.strikes import (
+from rollproof.values.actions import (
+    Action,
     Damage,
     Deliver,
     Disconnect,
@@ -22,13 +16,19 @@ from rollproof.values.strikes import (
     Misanswer,
     Respond,
     Say,
-    Strike,
 )
+from rollproof.values.errors import ChaosError
+from rollproof.values.faults import Fault, fault
+from rollproof.values.http import ModelAnswer
+from rollproof.values.legality import actions, check_fault
+from rollproof.values.media import media, medium_of, use
+from rollproof.values.media.medium import Ability, Medium
+from rollproof.values.points import Effect, Phase, Point
 
 from .exploring import options
 
-PHASES: tuple[When, ...] = ("before", "middle", "after")
-ACTIONS: list[Strike] = [
+PHASES: tuple[Phase, ...] = ("before", "middle", "after")
+ACTIONS: list[Action] = [
     Kill(),
     Fail(OSError()),
     Disconnect("reset"),
@@ -42,7 +42,7 @@ ACTIONS: list[Strike] = [
 ]
 
 
-def does(what: object, at: str | tuple[str, ...], when: When | tuple[When, ...] = "before") -> Fault:
+def does(what: object, at: str | tuple[str, ...], when: Phase | tuple[Phase, ...] = "before") -> Fault:
     """Return a fault that does just this."""
 
     @fault("mine.does_it", at=at, when=when)
@@ -99,7 +99,7 @@ def test_what_no_adapter_carries_out_is_refused(kind: str) -> None:
         (Exit(3), "*", "middle", ["before process.run"]),
     ],
 )
-def test_the_refusal_says_what_can_be_done(what: object, at: Any, when: When, texts: list[str]) -> None:
+def test_the_refusal_says_what_can_be_done(what: object, at: Any, when: Phase, texts: list[str]) -> None:
     """It names the fault, what can be done there, and where such a thing can be done."""
     with pytest.raises(ChaosError, match=r"mine\.does_it") as refused:
         check_fault(does(what, at, when))
@@ -129,7 +129,7 @@ def test_what_shows_only_at_a_real_effect_is_refused_when_planned() -> None:
     """A fault that looks at the target yields nothing at a made-up one."""
 
     @fault("mine.looks", at="file.remove")
-    def looks(effect: Effect) -> Iterator[Strike]:
+    def looks(effect: Effect) -> Iterator[Action]:
         """Answer 500 for one file."""
         if effect.point.target == "shared/a.txt":
             yield Respond(500)

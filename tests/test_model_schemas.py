@@ -14,10 +14,10 @@ import anthropic
 import openai
 import pytest
 from rollproof.twins.llm import ModelTwin
+from rollproof.values.actions import Say
 from rollproof.values.exploration import Exploration
 from rollproof.values.http import Asked, HttpRequest, ModelAnswer, ToolCall
 from rollproof.values.points import Effect, Point
-from rollproof.values.strikes import Say
 
 from .exploring import explored, only, options
 
@@ -172,8 +172,8 @@ def test_a_schema_that_is_not_strict_is_violated(ask: Ask, tmp_path: Path) -> No
 
 def changed(fault: str, answer: ModelAnswer) -> list[Any]:
     """Return what a fault makes a model say, parsed."""
-    strikes = options().known[fault].strikes(Effect(Point("llm", "chat", "m"), answer=answer, when="after"))
-    said = [strike.answer for strike in strikes if isinstance(strike, Say)]
+    actions = options().known[fault].actions(Effect(Point("llm", "chat", "m"), answer=answer, when="after"))
+    said = [action.answer for action in actions if isinstance(action, Say)]
     return [json.loads(one.tool_calls[0].arguments if one.tool_calls else one.text) for one in said]  # type: ignore[attr-defined]
 
 

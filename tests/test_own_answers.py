@@ -3,8 +3,8 @@
 import pytest
 from rollproof.engine.answers import refusal
 from rollproof.twins.rest import RestTwin
+from rollproof.values.actions import Respond
 from rollproof.values.http import HttpRequest
-from rollproof.values.strikes import Respond
 
 MAIL = HttpRequest("POST", "https://api.mail.test/mails", {}, b"{}")
 
@@ -20,10 +20,10 @@ MAIL = HttpRequest("POST", "https://api.mail.test/mails", {}, b"{}")
         (Respond(503, {"content-type": "image/png"}, body=b"\x89"), "image/png", b"\x89"),
     ],
 )
-def test_the_words_of_a_refusal(strike: Respond, kind: str, body: bytes) -> None:
+def test_the_words_of_a_refusal(action: Respond, kind: str, body: bytes) -> None:
     """With the type of content that goes with them; nothing is done in any case."""
     twin = RestTwin("https://api.mail.test")
-    answer = refusal(twin, MAIL, strike, 0.0)
+    answer = refusal(twin, MAIL, action, 0.0)
     assert (answer.status, answer.headers["content-type"]) == (503, kind)
     assert body in answer.body
     assert not twin.resources("mails")

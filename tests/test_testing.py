@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from rollproof.testing import check_fault, check_invariant, check_source, check_twin, check_writer, world
 from rollproof.twins.rest import RestTwin
+from rollproof.values.actions import Action, Fail, Respond
 from rollproof.values.faults import Fault, fault
 from rollproof.values.history import Invariant, Violation, invariant
 from rollproof.values.http import HttpRequest, HttpResponse
 from rollproof.values.points import Effect, Point
 from rollproof.values.report import Report
-from rollproof.values.strikes import Fail, Respond, Strike
 
 NUMBERS = count()
 GOOD, BAD = world({"shared/a": b"x"}), world({"shared/a": b""})
@@ -23,7 +23,7 @@ MAIL = HttpRequest("POST", "https://api.mail.test/mails", {"content-type": "appl
 
 
 @fault("disk.slow", at="file.write")
-def slow(effect: Effect) -> Iterator[Strike]:
+def slow(effect: Effect) -> Iterator[Action]:
     """The disk is slow."""
     yield Fail(TimeoutError())
 
@@ -34,9 +34,9 @@ def nothing_empty(after: Any, history: Any) -> Iterator[Violation]:
     yield from (Violation(f"{path} is empty") for path, content in after.files.items() if not content)
 
 
-def fault_yielding(*strikes: Any) -> Fault:
+def fault_yielding(*actions: Any) -> Fault:
     """Return a fault that yields these."""
-    return replace(slow, strikes=lambda effect: iter(strikes))
+    return replace(slow, actions=lambda effect: iter(actions))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def fault_yielding(*strikes: Any) -> Fault:
         (fault_yielding("kill"), "which is no action"),
         (fault_yielding(Fail(OSError(lambda: None))), "cannot be sent"),
         (fault_yielding(Respond(400, body={"a": {1}})), "is no JSON"),
-        (replace(slow, strikes=lambda effect: [Fail(OSError(next(NUMBERS)))]), "never chooses"),
+        (replace(slow, actions=lambda effect: [Fail(OSError(next(NUMBERS)))]), "never chooses"),
     ],
 )
 def test_a_wrong_fault(wrong: Fault, said: str) -> None:

@@ -4,12 +4,12 @@ import os
 from copy import copy
 from typing import TYPE_CHECKING
 
-from ..values.points import Point, When
-from ..values.strikes import AHEAD, Fail, Kill
-from .armed import Armed
-from .channel import Crossed
-from .companions import doer
-from .tearing import middle_of
+from ..values.actions import AHEAD, Fail, Kill
+from ..values.points import Phase, Point
+from ..values.protocol import PhaseReached
+from .media.tearing import middle_of
+from .resolved import ResolvedInjection
+from .scheduling.actors import actor_kind
 
 if TYPE_CHECKING:
     from .gate import Gate
@@ -25,27 +25,27 @@ class Crossing:
     def __init__(self, gate: "Gate", point: Point, size: int) -> None:
         self.gate, self.point, self.size = gate, point, size
 
-    def moment(self, when: When, *, looks: bool = True) -> Armed | None:
+    def phase(self, when: Phase, *, looks: bool = True) -> ResolvedInjection | None:
         """Let the parent look, then strike: die, raise, or return what only the caller can carry out, and confirm."""
         gate = self.gate
         if gate.trace and looks:
-            with gate.inside():
-                gate.channel.ask(Crossed(self.point, when, gate.now(), self.size, doer(gate.awaits)))
+            with gate.waiting_for_parent():
+                gate.channel.ask(PhaseReached(self.point, when, gate.now(), self.size, actor_kind(gate.awaits)))
         ahead = AHEAD if when == "after" else ()
-        armed = gate.due(self.point, when, lambda strike: not isinstance(strike, ahead))
-        if armed is None:
+        resolved = gate.due(self.point, when, lambda action: not isinstance(action, ahead))
+        if resolved is None:
             return None
-        if isinstance(armed.strike, Kill):
-            gate.fired(armed)
+        if isinstance(resolved.action, Kill):
+            gate.fired(resolved)
             gate.die()
-        if isinstance(armed.strike, Fail) and when != "middle":
-            gate.fired(armed)
-            raise copy(armed.strike.error)
-        return armed
+        if isinstance(resolved.action, Fail) and when != "middle":
+            gate.fired(resolved)
+            raise copy(resolved.action.error)
+        return resolved
 
-    def changed_answer(self) -> Armed | None:
+    def changed_answer(self) -> ResolvedInjection | None:
         """Return what makes the other side do or say something else here; to be asked before it acts."""
-        return self.gate.due(self.point, "after", lambda strike: isinstance(strike, AHEAD))
+        return self.gate.due(self.point, "after", lambda action: isinstance(action, AHEAD))
 
     @property
     def tears(self) -> bool:

@@ -15,32 +15,33 @@ from copy import copy
 from functools import partial
 from typing import Any, NoReturn
 
+from ..values.actions import Action, Fail, Preempt
 from ..values.media import medium_of
-from ..values.points import Flight, Point, When
-from ..values.real_time import FLIGHT_S
-from ..values.strikes import Fail, Hold, Strike
+from ..values.points import InFlight, Phase, Point
+from ..values.protocol import InjectionFired, Note, PendingQuery, PointAnnounced
+from ..values.real_time import BLOCKING_EFFECT_S
 from .adapters.python_asyncio import running_loop
-from .armed import Armed, Limits, Plan
-from .brief import within
-from .channel import Channel, Expecting, Noted, Reached, Struck
-from .companions import Companions
+from .channel import Channel
 from .crossing import Crossing
-from .flying import Flying
-from .footprint import Recorder
-from .holding import Holding, Wait
-from .places import Places
-from .turns import Turns
+from .media.footprint import Recorder
+from .process.places import Places
+from .resolved import Limits, Plan, ResolvedInjection
+from .scheduling.actors import Actors
+from .scheduling.blocking_effects import BlockingEffects
+from .scheduling.critical_section import in_critical_section
+from .scheduling.preemption import Preemptions, Wait
+from .scheduling.scheduler import Scheduler
 
 _real_kill, _real_getpid, _real_exit = os.kill, os.getpid, os._exit
 
 
-def _others(armed: Armed) -> int:
-    assert isinstance(armed.strike, Hold)
-    return armed.strike.others
+def _others(resolved: ResolvedInjection) -> int:
+    assert isinstance(resolved.action, Preempt)
+    return resolved.action.others
 
 
-def _is_no_hold(wanted: Callable[[Strike], bool], strike: Strike) -> bool:
-    return wanted(strike) and not isinstance(strike, Hold)
+def _is_no_hold(wanted: Callable[[Action], bool], action: Action) -> bool:
+    return wanted(action) and not isinstance(action, Preempt)
 
 
 @contextmanager
@@ -66,7 +67,7 @@ class Gate:
         self.wait: Wait = lambda seconds, happens: happens(0)
         self.settle: Callable[[], None] = lambda: None
         self.points: list[Point] = []
-        self.flights: list[Flight] = []
+        self.in_flight: list[InFlight] = []
         self.calls = self.polls = self._uncounted = 0
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._plan = Plan(())
@@ -75,26 +76,32 @@ class Gate:
         self.programs: dict[object, Crossing] = {}
         self.recorder = Recorder()
         self._local = threading.local()
-        self._inside: Counter[int] = Counter()
-        self.flying = Flying()
-        self._companions, self.holding, self._beside_programs = Companions(), Holding(), False
-        self.turns = Turns(self)
+        self._waiting_for_parent: Counter[int] = Counter()
+        self.blocking_effects = BlockingEffects()
+        self._actors, self.preemptions, self._beside_programs = Actors(), Preemptions(), False
+        self.scheduler = Scheduler(self)
         self._left: set[str] = set()
         self.drawn: set[str] = set()  # names of temporary files: in the outside that it found, and its own
         self.lingers = False  # whether something was begun that leaves traces: a thread, a program, a socket
         self.networked = False  # whether there are services on real ports
-        self.trace_once_struck = False  # whether the parent looks at every point from the first fault on
+        self.trace_once_fired = False  # whether the parent looks at every point from the first fault on
         self._pid = 0
         self._main = threading.get_ident()
 
     def begin(
-        self, channel: Channel, plan: Sequence[Armed], limits: Limits, earlier: Sequence[Point] = (), *, trace: bool
+        self,
+        channel: Channel,
+        plan: Sequence[ResolvedInjection],
+        limits: Limits,
+        earlier: Sequence[Point] = (),
+        *,
+        trace: bool,
     ) -> None:
         """Become the gate of this process; until then every effect passes unseen. Points are numbered on.
 
         Called again where the process carries out another schedule.
         """
-        self.points, self.flights = [], []
+        self.points, self.in_flight = [], []
         self.calls = self.polls = self._uncounted = 0
         self.owed.clear()
         self._due.clear()
@@ -107,33 +114,33 @@ class Gate:
     @property
     def active(self) -> bool:
         """False inside the harness's own work, before `begin`, and in processes that the agent forked itself."""
-        return not getattr(self._local, "quiet", 0) and _real_getpid() == self._pid
+        return not getattr(self._local, "untraced", 0) and _real_getpid() == self._pid
 
     @contextmanager
-    def quiet(self) -> Iterator[None]:
+    def untraced(self) -> Iterator[None]:
         """Do the harness's own work, or the real effect behind a crossing, unseen."""
-        self._local.quiet = getattr(self._local, "quiet", 0) + 1
+        self._local.untraced = getattr(self._local, "untraced", 0) + 1
         try:
             yield
         finally:
-            self._local.quiet -= 1
+            self._local.untraced -= 1
 
     @contextmanager
-    def inside(self) -> Iterator[None]:
+    def waiting_for_parent(self) -> Iterator[None]:
         """Wait for the parent's answer, which looks like sleep and is none: other threads' timers wait for its end."""
         own = threading.get_ident()
-        self._inside[own] += 1
+        self._waiting_for_parent[own] += 1
         try:
             yield
         finally:
-            self._inside[own] -= 1
-            if not self._inside[own]:
-                del self._inside[own]
+            self._waiting_for_parent[own] -= 1
+            if not self._waiting_for_parent[own]:
+                del self._waiting_for_parent[own]
 
-    def others_inside(self) -> bool:
+    def others_waiting_for_parent(self) -> bool:
         """Say whether another thread waits for the parent's answer."""
         own = threading.get_ident()
-        return any(thread != own for thread in list(self._inside))
+        return any(thread != own for thread in list(self._waiting_for_parent))
 
     def expecting(self) -> bool:
         """Say whether the network will bring something that the agent can wait for; asks the parent.
@@ -142,34 +149,34 @@ class Gate:
         """
         if not self.networked or not self.active:
             return False
-        with self.quiet(), self.inside(), _undisturbed():
-            return bool(self.channel.ask(Expecting()))
+        with self.untraced(), self.waiting_for_parent(), _undisturbed():
+            return bool(self.channel.ask(PendingQuery()))
 
-    def aloud(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def user_callback(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Let the agent's own function, called back from within a quiet effect, be seen again."""
 
         def called(*args: Any, **kwargs: Any) -> Any:
-            depth, self._local.quiet = getattr(self._local, "quiet", 0), 0
+            depth, self._local.untraced = getattr(self._local, "untraced", 0), 0
             try:
                 return function(*args, **kwargs)
             finally:
-                self._local.quiet = depth
+                self._local.untraced = depth
 
         return called
 
     def arrive(self, kind: str, verb: str, target: str, size: int = 0) -> Crossing:
         """Name the point that is reached now; for who has the turn."""
-        flight = self._flight() if self.trace else Flight((0, 0))
+        in_flight = self._who_is_in_flight() if self.trace else InFlight((0, 0))
         point = self._next_point(kind, verb, target)
         self._counts[kind, verb, target, point.task] += 1
         self.points.append(point)
-        self.flights.append(flight)
-        self.channel.tell(Reached(kind, verb, target, point.n, point.task, *self.places.here()))
+        self.in_flight.append(in_flight)
+        self.channel.tell(PointAnnounced(kind, verb, target, point.n, point.task, *self.places.here()))
         self._local.point = point
         if self.programs and not self._beside_programs:
             self._beside_programs = True
             self.note("concurrent", "programs")
-        if self.tick() and not within():
+        if self.tick() and not in_critical_section():
             self.settled()
         if medium_of(kind).answered:
             self.calls += 1
@@ -180,58 +187,59 @@ class Gate:
     @contextmanager
     def crossing(self, kind: str, verb: str, target: str) -> Iterator[Crossing]:
         """Pass an effect that is done or not done, nothing between; threads take turns."""
-        with self.my_turn(kind, verb, target):
+        with self.holding_token(kind, verb, target):
             crossing = self.arrive(kind, verb, target)
-            crossing.moment("before")
-            with self.quiet():
+            crossing.phase("before")
+            with self.untraced():
                 yield crossing
-            crossing.moment("after")
+            crossing.phase("after")
 
     @contextmanager
-    def my_turn(self, kind: str, verb: str, target: str) -> Iterator[None]:
+    def holding_token(self, kind: str, verb: str, target: str) -> Iterator[None]:
         """Keep other threads from crossing meanwhile; who comes to a place where others go first lets them."""
         try:
-            with self._in_turn(kind, verb, target):
+            with self._with_token(kind, verb, target):
                 yield
         finally:
-            self.holding.passed(self._companions.me)
+            self.preemptions.passed(self._actors.me)
 
     @contextmanager
-    def flight(self, kind: str, verb: str, target: str) -> Iterator[None]:
+    def blocking_effect(self, kind: str, verb: str, target: str) -> Iterator[None]:
         """Pass an effect that may wait for another thread, which therefore cannot keep its turn meanwhile."""
         try:
-            with self._in_turn(kind, verb, target):
+            with self._with_token(kind, verb, target):
                 crossing = self.arrive(kind, verb, target)
-                crossing.moment("before")
-                self.flying.begin()
-            with self.quiet():
+                crossing.phase("before")
+                self.blocking_effects.begin()
+            with self.untraced():
                 yield
-            crossing.moment("after")
+            crossing.phase("after")
         finally:
-            self.flying.end()
-            self.holding.passed(self._companions.me)
+            self.blocking_effects.end()
+            self.preemptions.passed(self._actors.me)
 
     def resume(self) -> None:
         """Go on after a wait, when all others rest."""
         if _real_getpid() == self._pid:
-            with self.turns.mine():
+            with self.scheduler.token():
                 pass
 
     @contextmanager
-    def _in_turn(self, kind: str, verb: str, target: str) -> Iterator[None]:
-        held: Armed | None = None
+    def _with_token(self, kind: str, verb: str, target: str) -> Iterator[None]:
+        preemption: ResolvedInjection | None = None
         while True:
-            if held is not None:
-                with self._holds(held) as came:
-                    came.append(self.holding.thread(self._companions.me(), _others(held), self.wait))
-            with self.turns.mine(kind, verb, target):
-                held = None if self.awaits else self._held(self._next_point(kind, verb, target), "before")
-                if held is None:
-                    if self.flying.others():
-                        with self.inside():
-                            landed = self.flying.let_land()
-                        if not landed:
-                            self.left_to_the_machine(f"an effect that takes more than {FLIGHT_S:g} s")
+            if preemption is not None:
+                with self._preempting(preemption) as came:
+                    came.append(self.preemptions.thread(self._actors.me(), _others(preemption), self.wait))
+            with self.scheduler.token(kind, verb, target):
+                point = self._next_point(kind, verb, target)
+                preemption = None if self.awaits else self._preemption_at(point, "before")
+                if preemption is None:
+                    if self.blocking_effects.others():
+                        with self.waiting_for_parent():
+                            all_ended = self.blocking_effects.wait_for_all()
+                        if not all_ended:
+                            self.left_to_the_machine(f"an effect that takes more than {BLOCKING_EFFECT_S:g} s")
                         self.settled()
                     yield
                     return
@@ -250,7 +258,7 @@ class Gate:
         finally:
             self._local.awaits = False
 
-    async def depart(self, kind: str, verb: str, target: str) -> None:
+    async def before_await(self, kind: str, verb: str, target: str) -> None:
         """Let other tasks go on as they do while a request is on its way; longer where the plan says so."""
         if running_loop() is None:
             return
@@ -258,7 +266,7 @@ class Gate:
             await asyncio.sleep(0)
         await self._let_others_come(self._next_point(kind, verb, target), "before")
 
-    async def land(self) -> None:
+    async def after_await(self) -> None:
         """Let other tasks go on, where the plan says so, while an answer is on its way."""
         if running_loop() is not None:
             await self._let_others_come(self._local.point, "after")
@@ -267,55 +275,55 @@ class Gate:
         task = self._task()
         return Point(kind, verb, target, self._counts[kind, verb, target, task] + 1, task)
 
-    def _flight(self) -> Flight:
+    def _who_is_in_flight(self) -> InFlight:
         """Say who is here, and who else could be."""
         loops = running_loop() is not None
-        who, others = self._companions.me(), self._companions.others(self.turns.wants)
-        return Flight(who, others, "task" if self.awaits else "" if loops else "thread")
+        who, others = self._actors.me(), self._actors.others(self.scheduler.wants)
+        return InFlight(who, others, "task" if self.awaits else "" if loops else "thread")
 
     def begins(self, thread: threading.Thread) -> None:
         """Know a thread that begins: its number, the names of later ones and what it keeps for itself remain."""
         if _real_getpid() == self._pid:
-            self._companions.number(thread)
+            self._actors.number(thread)
             self.places.hand_to(thread)
             self.lingers = True
 
     def settled(self) -> None:
         """Return when no other thread of this process computes."""
-        with self.inside():
+        with self.waiting_for_parent():
             self.settle()
-        for place in self._companions.at_plain_locks(self.turns.wants) if self.turns.others() else ():
+        for place in self._actors.at_plain_locks(self.scheduler.wants) if self.scheduler.others() else ():
             self.left_to_the_machine(f"a lock at {place}")
 
     def number(self) -> int:
         """Return the number of the current thread; those started earlier have lower ones."""
-        return self._companions.number(threading.current_thread())
+        return self._actors.number(threading.current_thread())
 
-    async def _let_others_come(self, point: Point, when: When) -> None:
-        held = self._held(point, when)
-        if held is not None:
-            with self._holds(held) as came:
-                came.append(await self.holding.task(self._companions.me(), _others(held)))
+    async def _let_others_come(self, point: Point, when: Phase) -> None:
+        preemption = self._preemption_at(point, when)
+        if preemption is not None:
+            with self._preempting(preemption) as came:
+                came.append(await self.preemptions.task(self._actors.me(), _others(preemption)))
 
     @contextmanager
-    def _holds(self, armed: Armed) -> Iterator[list[bool]]:
+    def _preempting(self, resolved: ResolvedInjection) -> Iterator[list[bool]]:
         """Tell the parent that somebody waits here; afterwards where nobody came, and no fault is why."""
         came: list[bool] = []
         spent = len(self._plan.spent)
         counts = self.calls, self.polls, self._uncounted - len(self.points)
-        self._comes(armed.position)
-        self.fired(armed)
+        self._comes(resolved.position)
+        self.fired(resolved)
         try:
             yield came
         finally:
             # what others do while somebody is held is no sign of a run without end
             self.calls, self.polls, self._uncounted = *counts[:2], counts[2] + len(self.points)
             if not any(came) and len(self._plan.spent) == spent:
-                self.channel.tell(Struck(armed.position, self.now(), "in vain"))
+                self.channel.tell(InjectionFired(resolved.position, self.now(), "in vain"))
 
-    def _held(self, point: Point, when: When) -> Armed | None:
+    def _preemption_at(self, point: Point, when: Phase) -> ResolvedInjection | None:
         """Return what the plan says about others that go first here, once."""
-        return self._plan.first(point, when, lambda strike: isinstance(strike, Hold))
+        return self._plan.first(point, when, lambda action: isinstance(action, Preempt))
 
     def left_to_the_machine(self, what: str) -> None:
         """Tell the parent, once, what was not decided here."""
@@ -329,49 +337,49 @@ class Gate:
         if self.polls > self.limits.polls:
             self.overrun()
 
-    def due(self, point: Point, when: When, wanted: Callable[[Strike], bool]) -> Armed | None:
+    def due(self, point: Point, when: Phase, wanted: Callable[[Action], bool]) -> ResolvedInjection | None:
         """Return what strikes at this moment: a planned injection once, a lasting one again and again.
 
         Whoever carries it out says so: `fired`, or for what a twin does, the parent. That it is due proves nothing.
         """
         wants = partial(_is_no_hold, wanted)
-        armed = self._plan.due(point, when, wants, self._comes)
-        self.trace = self.trace or (armed is not None and self.trace_once_struck)
-        return armed
+        resolved = self._plan.due(point, when, wants, self._comes)
+        self.trace = self.trace or (resolved is not None and self.trace_once_fired)
+        return resolved
 
     def _comes(self, position: int) -> None:
         self._due.add(position)
-        self.channel.tell(Struck(position, self.now(), "due"))
+        self.channel.tell(InjectionFired(position, self.now(), "due"))
 
-    def fired(self, armed: Armed | None) -> None:
+    def fired(self, resolved: ResolvedInjection | None) -> None:
         """Say that an action was carried out that was due; for who does it, and nobody else."""
-        if armed is not None and armed.position in self._due:
-            self._due.discard(armed.position)
-            self.channel.tell(Struck(armed.position, self.now()))
+        if resolved is not None and resolved.position in self._due:
+            self._due.discard(resolved.position)
+            self.channel.tell(InjectionFired(resolved.position, self.now()))
 
-    def owe(self, name: str, fd: int, left: int, armed: Armed) -> None:
+    def owe(self, name: str, fd: int, left: int, resolved: ResolvedInjection) -> None:
         """Keep the error that the rest of a write meets, so many bytes; the first part was all that was written."""
-        assert isinstance(armed.strike, Fail)
-        self.owed[name, fd] = left, copy(armed.strike.error)
-        self.fired(armed)
+        assert isinstance(resolved.action, Fail)
+        self.owed[name, fd] = left, copy(resolved.action.error)
+        self.fired(resolved)
 
-    def expects(self, point: Point, when: When) -> bool:
+    def expects(self, point: Point, when: Phase) -> bool:
         """Say whether something would strike at this moment, without striking."""
         return self._plan.expects(point, when)
 
     def note(self, kind: str, text: str) -> None:
         """Tell the parent something that the statement must know."""
-        self.channel.tell(Noted(kind, text))
+        self.channel.tell(Note(kind, text))
 
     def overrun(self) -> None:
         """End a process that calls or polls for ever; nothing of the agent's may catch this.
 
         Where it waits so for a thread or task that is held, that one goes on instead.
         """
-        if self.holding.give_up():
+        if self.preemptions.give_up():
             return
         text = f"{self.calls} requests, {self.polls} waits, {len(self.points)} effects"
-        self.channel.tell(Noted("unbounded", text, self.places.current()))
+        self.channel.tell(Note("unbounded", text, self.places.current()))
         self.die()
 
     def die(self) -> NoReturn:

@@ -3,17 +3,17 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..boundary.armed import Armed
+from ..boundary.resolved import ResolvedInjection
 from ..twins.credentials import shown
+from ..values.actions import Misanswer, Respond, Say
 from ..values.http import HttpRequest, HttpResponse
 from ..values.legality import actions
 from ..values.points import Effect, Point
 from ..values.sources import Asking, Misanswering, ModelService, Twin
-from ..values.strikes import Misanswer, Respond, Say
 from . import keys
 from .answers import changed_fields, refusal
-from .lives import Lived
-from .overseer import Overseer
+from .process_runs import ProcessRun
+from .trace_context import TraceContext
 
 
 class Asked(NamedTuple):
@@ -22,15 +22,15 @@ class Asked(NamedTuple):
     twin: Twin
     request: HttpRequest
     point: Point | None
-    armed: Armed | None
+    resolved: ResolvedInjection | None
     clock: float
 
 
 class Answering:
     """Lets twins answer one process, and keeps what that sent and was told."""
 
-    def __init__(self, executor: Overseer, lived: Lived) -> None:
-        self._executor, self._lived = executor, lived
+    def __init__(self, executor: TraceContext, process: ProcessRun) -> None:
+        self._executor, self._process = executor, process
         self._refused: set[str] = set()
 
     def answer(self, asked: Asked) -> HttpResponse:
@@ -41,42 +41,44 @@ class Answering:
 
     def _treated(self, asked: Asked) -> HttpResponse:
         """Return what a twin answers to a request, in its own way or in the way of a fault."""
-        twin, request, armed = asked.twin, asked.request, asked.armed
-        if armed is not None and isinstance(armed.strike, Respond):
-            self._fires(asked, armed)
-            return refusal(twin, request, armed.strike, asked.clock)
-        if armed is not None and isinstance(armed.strike, Misanswer) and isinstance(twin, Misanswering):
-            self._fires(asked, armed)
-            return twin.misanswer(request, armed.strike.how)
+        twin, request, resolved = asked.twin, asked.request, asked.resolved
+        if resolved is not None and isinstance(resolved.action, Respond):
+            self._fires(asked, resolved)
+            return refusal(twin, request, resolved.action, asked.clock)
+        if resolved is not None and isinstance(resolved.action, Misanswer) and isinstance(twin, Misanswering):
+            self._fires(asked, resolved)
+            return twin.fault_response(request, resolved.action.how)
         response = twin.handle(request)
-        self._lived.sent += keys.sent(twin, request, asked.point, response)
+        self._process.sent += keys.sent(twin, request, asked.point, response)
         return self._said(asked, asked.point, response) if asked.point is not None else response
 
     def _said(self, asked: Asked, point: Point, response: HttpResponse) -> HttpResponse:
         """Return an answer of a model, with other words where a fault puts them into its mouth."""
-        twin, request, armed = asked.twin, asked.request, asked.armed
-        seen = replace(self._lived.effects.get(point, Effect(point)), request=request)
-        self._lived.effects[point] = seen
+        twin, request, resolved = asked.twin, asked.request, asked.resolved
+        seen = replace(self._process.effects.get(point, Effect(point)), request=request)
+        self._process.effects[point] = seen
         if isinstance(twin, ModelService) and (answer := twin.read_answer(response)) is not None:
             answer = twin.with_what_was_asked(request, answer) if isinstance(twin, Asking) else answer
-            self._lived.effects[point] = replace(seen, answer=answer)
-            if armed is not None and isinstance(armed.strike, Say):
-                fault = self._executor.setting.known[armed.injection.fault]
+            self._process.effects[point] = replace(seen, answer=answer)
+            if resolved is not None and isinstance(resolved.action, Say):
+                fault = self._executor.config.known[resolved.injection.fault]
                 met = Effect(point, 0, answer, when="after", request=request)
-                strike = armed.injection.variant_of(actions(fault, met))
-                if isinstance(strike, Say):
-                    self._fires(asked, armed)
-                    self._lived.said.append(str(strike.answer))
-                    self._lived.changed_fields += changed_fields(answer, strike.answer)
-                    return twin.write_answer(response, strike.answer)
-        if armed is not None and isinstance(armed.strike, Say) and point == armed.injection.point:
-            self._lived.declines(armed.position)  # no answer, or one without such a part; a lasting fault struck before
+                action = resolved.injection.variant_of(actions(fault, met))
+                if isinstance(action, Say):
+                    self._fires(asked, resolved)
+                    self._process.said.append(str(action.answer))
+                    self._process.changed_fields += changed_fields(answer, action.answer)
+                    return twin.write_answer(response, action.answer)
+        if resolved is not None and isinstance(resolved.action, Say) and point == resolved.injection.point:
+            self._process.declines(
+                resolved.position
+            )  # no answer, or one without such a part; a lasting fault struck before
         return response
 
-    def _fires(self, asked: Asked, armed: Armed) -> None:
-        if armed.position in self._lived.due:  # what lasts from an earlier process is none of this plan's
-            self._executor.telling.fired(armed.injection, asked.clock)
-        self._lived.fires(armed.position)
+    def _fires(self, asked: Asked, resolved: ResolvedInjection) -> None:
+        if resolved.position in self._process.due:  # what lasts from an earlier process is none of this plan's
+            self._executor.telling.fired(resolved.injection, asked.clock)
+        self._process.fires(resolved.position)
 
     def _watch_credentials(self, request: HttpRequest, response: HttpResponse) -> None:
         credential = request.headers.get("authorization") or request.headers.get("x-api-key", "")
@@ -84,7 +86,7 @@ class Answering:
             return
         label = f"the credential for {request.host}"
         if credential in self._refused:
-            self._lived.resent[label] += 1
+            self._process.resent[label] += 1
         if response.status == 401:
             self._refused.add(credential)
         else:

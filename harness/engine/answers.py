@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from email.utils import formatdate
 from typing import Any
 
+from ..values.actions import Respond
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.sources import Twin
-from ..values.strikes import Respond
 
 
 def changed_fields(was: ModelAnswer, now: ModelAnswer) -> tuple[str, ...]:
@@ -51,19 +51,19 @@ def _differing(was: Any, now: Any, name: str) -> Iterator[str]:
         yield name or "the whole text"
 
 
-def refusal(twin: Twin, request: HttpRequest, strike: Respond, now: float) -> HttpResponse:
+def refusal(twin: Twin, request: HttpRequest, action: Respond, now: float) -> HttpResponse:
     """Return the error that a service answers with; `now` is the time that a date in it counts from."""
-    headers, body = _headers(strike, now), strike.body
+    headers, body = _headers(action, now), action.body
     if body is None:
-        return twin.refuse(request, strike.status, headers, strike.reason)
+        return twin.refuse(request, action.status, headers, action.reason)
     if isinstance(body, bytes):
-        return HttpResponse(strike.status, headers, body)
+        return HttpResponse(action.status, headers, body)
     if isinstance(body, str):
-        return HttpResponse(strike.status, {"content-type": "text/plain; charset=utf-8", **headers}, body.encode())
-    return HttpResponse.of_json(strike.status, body, headers)
+        return HttpResponse(action.status, {"content-type": "text/plain; charset=utf-8", **headers}, body.encode())
+    return HttpResponse.of_json(action.status, body, headers)
 
 
-def _headers(strike: Respond, now: float) -> Mapping[str, str]:
-    if not strike.retry_date_s:
-        return strike.headers
-    return {**strike.headers, "retry-after": formatdate(now + strike.retry_date_s, usegmt=True)}
+def _headers(action: Respond, now: float) -> Mapping[str, str]:
+    if not action.retry_date_s:
+        return action.headers
+    return {**action.headers, "retry-after": formatdate(now + action.retry_date_s, usegmt=True)}

@@ -7,10 +7,10 @@ from ..values.points import Point, canonical, hide_drawn
 from ..values.schedule import Injection
 from ..values.trees import differing
 from ..values.world import Change, Entry, Row, World
-from ..world.explain import describe_row
+from ..world.comparing.explain import describe_row
 from .effects import Blamed, Made
-from .lens import Lens
-from .lives import Lived
+from .process_runs import ProcessRun
+from .state_view import StateView
 
 _REMOVING = ("delete", "remove", "rmdir")
 _READING = ("get", "head", "options", "fsync", "fdatasync", "rollback", "connect", "exchange")
@@ -23,65 +23,68 @@ class Blame:
         first: the traced fault-free run.
     """
 
-    def __init__(self, lens: Lens, first: Lived) -> None:
-        self._lens, self._first = lens, first
+    def __init__(self, view: StateView, first: ProcessRun) -> None:
+        self._view, self._first = view, first
 
     def of_missing(self, change: Change) -> Blamed | None:
         """Return the effect of the fault-free run that makes what is missing."""
         made = self._made(self._first).get(self._hidden(change.name), ())
         return _exactly(made, change, None) or _roughly(made, change) or _by_target(self._first, change)
 
-    def of_found(self, change: Change, lives: Sequence[Lived], struck: Injection) -> Blamed | None:
+    def of_found(self, change: Change, processes: Sequence[ProcessRun], fired: Injection) -> Blamed | None:
         """Return the last effect that made what was found.
 
         Args:
-            lives: what ran, the last one last; a fault-free run that crashed is not among them.
-            struck: where the first fault struck: until there every run does what the fault-free one does.
+            processes: what ran, the last one last; a fault-free run that crashed is not among them.
+            fired: where the first fault struck: until there every run does what the fault-free one does.
         """
-        world = self._lens.world(lives[-1].end)
+        world = self._view.world(processes[-1].end)
         entry = world.entries.get(change.name) or world.private_entries.get(change.name)
         name = self._hidden(change.name)
-        made = [self._made(life).get(name, ()) for life in reversed(lives)]
-        made.append(self._until(struck).get(name, ()))
+        made = [self._made(process).get(name, ()) for process in reversed(processes)]
+        made.append(self._until(fired).get(name, ()))
         if change.sign == "+" and entry is not None and (blamed := next(filter(None, map(_creator, made)), None)):
             return blamed
-        lives = (*reversed(lives), self._first)
+        processes = (*reversed(processes), self._first)
         return (
             next(filter(None, (_exactly(one, change, entry) for one in made)), None)
             or next(filter(None, (_roughly(one, change) for one in made)), None)
-            or next(filter(None, (_by_target(life, change) for life in lives)), None)
+            or next(filter(None, (_by_target(process, change) for process in processes)), None)
         )
 
-    def _until(self, struck: Injection) -> Mapping[str, list[Made]]:
+    def _until(self, fired: Injection) -> Mapping[str, list[Made]]:
         """Return what the fault-free run changed until a fault struck; all of it where it has no such point."""
         points, made = self._first.points, self._made(self._first)
-        if struck.point not in points:
+        if fired.point not in points:
             return made
-        end = points.index(struck.point) + (struck.when != "before")
+        end = points.index(fired.point) + (fired.when != "before")
         return {name: [one for one in each if one.index < end] for name, each in made.items()}
 
-    def _made(self, life: Lived) -> Mapping[str, list[Made]]:
+    def _made(self, process: ProcessRun) -> Mapping[str, list[Made]]:
         """Return what each point of a process changed, by name; empty where nobody looked."""
-        if not life.made:
-            for name, made in self._changes(life):
-                life.made.setdefault(self._hidden(name), []).append(made)
-        return life.made
+        if not process.made:
+            for name, made in self._changes(process):
+                process.made.setdefault(self._hidden(name), []).append(made)
+        return process.made
 
     def _hidden(self, name: str) -> str:
         """Return a name with its random parts replaced: another process that did the same drew others."""
-        return canonical(hide_drawn(name, self._lens.names))
+        return canonical(hide_drawn(name, self._view.names))
 
-    def _changes(self, life: Lived) -> Iterator[tuple[str, Made]]:
-        if not life.sightings:
+    def _changes(self, process: ProcessRun) -> Iterator[tuple[str, Made]]:
+        if not process.crash_states:
             return
-        numbers = {point: index for index, point in enumerate(life.points)}
-        before, last = life.sightings[0].world, None
-        for point, when, world in [*((s.point, s.when, s.world) for s in life.sightings), (None, "before", life.end)]:
+        numbers = {point: index for index, point in enumerate(process.points)}
+        before, last = process.crash_states[0].raw_state, None
+        for point, when, world in [
+            *((s.point, s.when, s.raw_state) for s in process.crash_states),
+            (None, "before", process.end),
+        ]:
             # what shows before a point was done by the one before: its own end nobody saw, since it failed
             by = last if when == "before" else point
             if by is not None and not before.same_state(world):
-                for name, entry, rows, gone, is_new in _changed(self._lens.world(before), self._lens.world(world)):
-                    yield name, Made(numbers.get(by, 0), _statement(life, by, name), entry, rows, gone, is_new)
+                for name, entry, rows, gone, is_new in _changed(self._view.world(before), self._view.world(world)):
+                    yield name, Made(numbers.get(by, 0), _statement(process, by, name), entry, rows, gone, is_new)
             before, last = world, point
 
 
@@ -109,21 +112,21 @@ def _described(rows: list[Row], others: list[Row]) -> tuple[str, ...]:
     return tuple(describe_row(row) for row in rows if row not in others)
 
 
-def _statement(life: Lived, point: Point, name: str) -> Blamed:
+def _statement(process: ProcessRun, point: Point, name: str) -> Blamed:
     """Return the statement behind a point: that which wrote to a table for a commit, that which opened it for a file.
 
     What a file looks like in the middle of being written depends on where the process died, and not on the line.
     """
-    earlier = life.points[: life.points.index(point)] if point in life.points else ()
-    place = life.places.get(point, ())
+    earlier = process.points[: process.points.index(point)] if point in process.points else ()
+    place = process.places.get(point, ())
     if medium_of(point.kind).commits:
         point = next((one for one in (point, *reversed(earlier)) if one.target == name), point)
     elif point.verb == "write" and place:
         opened = (one for one in reversed(earlier) if one.verb == "open" and one.target == point.target)
-        opener = life.places.get(next(opened, point), ())
+        opener = process.places.get(next(opened, point), ())
         if opener and (opener[0].function, opener[1:]) == (place[0].function, place[1:]):
             return Blamed.at(point, opener)
-    return Blamed.at(point, life.places.get(point, ()))
+    return Blamed.at(point, process.places.get(point, ()))
 
 
 def _creator(made: Sequence[Made]) -> Blamed | None:
@@ -146,13 +149,13 @@ def _roughly(made: Sequence[Made], change: Change) -> Blamed | None:
     return (there or made)[-1].blamed if made else None
 
 
-def _by_target(life: Lived, change: Change) -> Blamed | None:
+def _by_target(process: ProcessRun, change: Change) -> Blamed | None:
     """Return the last point of a process that by its target may have made a change."""
     wrong = _READING + (() if change.sign == "-" else _REMOVING)
     points = [
-        point for point in reversed(life.points) if medium_of(point.kind).touches_outside and point.verb not in wrong
+        point for point in reversed(process.points) if medium_of(point.kind).touches_outside and point.verb not in wrong
     ]
     name = canonical(change.name)
     same = [point for point in points if canonical(point.target) == name]
     near = [p for p in points if p.target.startswith(f"{name}/") or name.startswith((f"{p.target}/", f"{p.target}:"))]
-    return next((Blamed.at(point, life.places.get(point, ())) for point in (*same, *near)), None)
+    return next((Blamed.at(point, process.places.get(point, ())) for point in (*same, *near)), None)

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..boundary.armed import Limits
+from ..boundary.resolved import Limits
 from ..values.history import Role
 from ..values.real_time import FIRST_PROCESS_S
 

@@ -108,8 +108,8 @@ class Causes:
         return self._known.issuperset(_doubled(keys)) and all(self._known & set(found) for found in rest)
 
     def _see(self, failure: Failure) -> None:
-        for life in failure.judgement.executions:
-            self._sites.see(life)
+        for process in failure.judgement.executions:
+            self._sites.see(process)
 
     def _end(self, failure: Failure) -> "_End":
         version, symptoms = (self._sites.version, *sorted(self._raced)), failure.symptoms

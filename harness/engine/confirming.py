@@ -110,10 +110,12 @@ class Confirming:
         """Carry the example of a failure out; an earlier one stays where this does not repeat."""
         judgement = failure.judgement
         came = self._truly(failure.schedule)
-        truly, drifted = came.again if judgement.goes_on else came.judgement, came.drifted
-        if drifted or truly is None or truly.invariants != judgement.invariants:
+        truly, not_reached = came.again if judgement.goes_on else came.judgement, came.not_reached
+        if not_reached or truly is None or truly.invariants != judgement.invariants:
             rare("a failure does not repeat")
-            then = "it drifted" if drifted else f"{list(truly.invariants if truly is not None else ()) or 'nothing'}"
+            then = (
+                "it drifted" if not_reached else f"{list(truly.invariants if truly is not None else ()) or 'nothing'}"
+            )
             where = " in the same process" if judgement.goes_on else ""
             failure.ended_otherwise(f"{failure.schedule}: first {list(judgement.invariants)}{where}, then {then}")
         else:

@@ -3,20 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..boundary.channel import Damaged
+from ..values.protocol import FileDamaged
 
 
 class Damages:
     """The files that were damaged where they lie. What became of their content elsewhere is the agent's own doing."""
 
     def __init__(self) -> None:
-        self._files: list[Damaged] = []
+        self._files: list[FileDamaged] = []
 
-    def add(self, damaged: Damaged) -> None:
+    def add(self, damaged: FileDamaged) -> None:
         """Know of one more."""
         self._files.append(damaged)
 
-    def put_back(self) -> list[Damaged]:
+    def put_back(self) -> list[FileDamaged]:
         """Make whole what is still damaged, as from a copy; returns what was."""
         return [damaged for damaged in reversed(self._files) if damaged.put_back()]
 

@@ -7,28 +7,28 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from ..boundary import child
-from ..boundary.armed import Armed
 from ..boundary.channel import Channel
-from ..boundary.places import calling
-from ..boundary.printing import Printed
+from ..boundary.process import child
+from ..boundary.process.places import calling
+from ..boundary.process.printing import Printed
+from ..boundary.resolved import ResolvedInjection
+from ..values.actions import Damage
 from ..values.errors import ChaosError
 from ..values.history import Role
 from ..values.points import Point, drawn_in
 from ..values.schedule import SWAP
-from ..values.strikes import Damage
-from .attendant import Attendant
 from .budget import Allowance
-from .lives import FIRST_STREAM, Lived, Snapshot, Tracing
+from .config import ExplorationConfig
 from .outside import Outside
+from .process_runs import FIRST_STREAM, ProcessRun, RawState, Tracing
 from .processes import Processes
 from .reusing import Reusing, Sample
 from .session import Learned
-from .setting import Setting
 from .telling import Telling
+from .tracer import Tracer
 from .worlds import Worlds
 
-Again = Callable[[Lived], Snapshot | None]
+Again = Callable[[ProcessRun], RawState | None]
 """Returns the world in which a process is called again after what it did; None where it is not."""
 
 
@@ -54,11 +54,11 @@ class How:
 _PLAINLY = How()
 
 
-def _born(role: Role, start: Snapshot, plan: Sequence[Armed], pid: int) -> Lived:
+def _born(role: Role, start: RawState, plan: Sequence[ResolvedInjection], pid: int) -> ProcessRun:
     """Return what is known of a process before it does anything."""
-    planned = sum(armed.injection.fault != SWAP for armed in plan)
-    misread = any(isinstance(armed.strike, Damage) for armed in plan)
-    return Lived(role, start, pid=pid, pids=start.pids | {pid}, planned=planned, misread=misread)
+    planned = sum(resolved.injection.fault != SWAP for resolved in plan)
+    misread = any(isinstance(resolved.action, Damage) for resolved in plan)
+    return ProcessRun(role, start, pid=pid, pids=start.pids | {pid}, planned=planned, misread=misread)
 
 
 class Executor:
@@ -70,13 +70,13 @@ class Executor:
         allowance: what a process may do and take, as agreed by now, and how long all may take.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
+    def __init__(self, config: ExplorationConfig) -> None:
+        self.config = config
         self.call = calling(sys._getframe(1))
-        self.outside = Outside(setting)
+        self.outside = Outside(config)
         self.learned = Learned()
-        self.worlds = Worlds(setting, self.learned.names)
-        self.telling = Telling(setting.readers)
+        self.worlds = Worlds(config, self.learned.names)
+        self.telling = Telling(config.readers)
         self.allowance = Allowance()
         self.reusing = Reusing()
         self.processes = Processes(self._agent, self.outside.note)
@@ -84,15 +84,15 @@ class Executor:
 
     def prepare(self) -> Callable[[], None]:
         """Get ready to fork; returns what puts this process back."""
-        for server in self.setting.servers:
+        for server in self.config.servers:
             server.stop()
-        undo = child.prepare(real_network=bool(self.setting.reach))
+        undo = child.prepare(real_network=bool(self.config.reach))
 
         def put_back() -> None:
             with suppress(ChaosError):  # it is gone: that was said where it was missed
                 self.processes.close()
             undo()
-            for server in self.setting.servers:
+            for server in self.config.servers:
                 server.answer_meanwhile()
 
         return put_back
@@ -104,20 +104,20 @@ class Executor:
             self.processes.retire()
             yield
 
-    def warm(self, life: Lived) -> None:
+    def warm(self, process: ProcessRun) -> None:
         """Do here, once, what this process did late and every further one would do again."""
         self.processes.close()
-        child.warm(life.late_modules)
+        child.warm(process.late_modules)
 
     def _agent(self) -> child.Agent:
-        setting = self.setting
-        functions = {role: setting.recover if "recover" in role else setting.run for role in get_args(Role)}
-        fixed = (self.outside.sources, setting.twins, setting.reach, setting.seed, self.call, setting.outlets)
+        config = self.config
+        functions = {role: config.recover if "recover" in role else config.run for role in get_args(Role)}
+        fixed = (self.outside.sources, config.twins, config.reach, config.seed, self.call, config.outlets)
         return child.Agent(functions, *fixed, self._printed.descriptor)
 
     def capture(
         self, clock: float, pids: frozenset[int] = frozenset(), reused: frozenset[int] = frozenset()
-    ) -> Snapshot:
+    ) -> RawState:
         """Look at the outside as it is now."""
         return self.outside.capture(clock, pids, reused)
 
@@ -126,101 +126,107 @@ class Executor:
         self.outside.close()
         self._printed.close()
 
-    def live(self, role: Role, start: Snapshot, stream: str, plan: Sequence[Armed] = (), how: How = _PLAINLY) -> Lived:
+    def run_process(
+        self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection] = (), how: How = _PLAINLY
+    ) -> ProcessRun:
         """Let one process live from `start`, and return its life.
 
         With `how.again` a process that an error leaves is called again, in its memory, from the worlds that it returns.
-        One with something left to do before its end is not (`Lived.apart` then), unless it is for that only: `apart`.
-        Raises ChaosError where the agent asked for something that the harness cannot answer, OutOfTime where the budget
-        is spent.
+        One with something left to do before its end is not (`ProcessRun.apart` then), unless it is for that only:
+        `apart`. Raises ChaosError where the agent asked for something that the harness cannot answer, OutOfTime where
+        the budget is spent.
         """
         self.allowance.deadline.check()
         self._begin(start, stream)
-        order = self._order(role, start, stream, plan, how)
-        channel, used = self.processes.next(order.torn_pids | start.reused)
-        lived = _born(role, start, plan, self.processes.pid)
-        self.telling.started(lived)
-        attendant = self._attended(order, lived, channel, how, used=used)
-        status = self._part(attendant, attendant.lived, channel)
-        attendant.settle()
-        attendant.looking.damages.put_back()
-        attendant.close(status, self.capture(attendant.clock, lived.pids, attendant.reused))
-        self.learned.noticed.confirm(plan[position].injection for position in sorted(lived.unconfirmed))
-        for one in (lived, *lived.called_again):
+        request = self._order(role, start, stream, plan, how)
+        channel, used = self.processes.next(request.torn_pids | start.reused)
+        process = _born(role, start, plan, self.processes.pid)
+        self.telling.started(process)
+        tracer = self._traced(request, process, channel, how, used=used)
+        status = self._part(tracer, tracer.process, channel)
+        tracer.settle()
+        tracer.looking.damages.put_back()
+        tracer.close(status, self.capture(tracer.clock, process.pids, tracer.reused))
+        self.learned.noticed.confirm(plan[position].injection for position in sorted(process.unconfirmed))
+        for one in (process, *process.called_again):
             self.learned.noticed.add(one)
         if used:
-            self.reusing.count(Sample(stream, tuple(plan), how.earlier, lived))
-        return lived
+            self.reusing.count(Sample(stream, tuple(plan), how.earlier, process))
+        return process
 
-    def _order(self, role: Role, start: Snapshot, stream: str, plan: Sequence[Armed], how: How) -> child.Order:
-        begins = (role, tuple(plan), self.allowance.terms.limits, f"{self.setting.seed}/{stream}", start.clock)
-        return child.Order(
+    def _order(
+        self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection], how: How
+    ) -> child.RunRequest:
+        begins = (role, tuple(plan), self.allowance.terms.limits, f"{self.config.seed}/{stream}", start.clock)
+        return child.RunRequest(
             *begins,
             how.trace is True,
             how.show or role in self.allowance.terms.shown,
             start.pids,
             how.earlier,
             self.reusing.on,
-            trace_once_struck=how.trace == "once struck",
+            trace_once_fired=how.trace == "once fired",
             drawn=self._drawn_in(start),
-            torn_pids=self.learned.cuts.torn_pids(start.disk),
+            torn_pids=self.learned.torn_values.torn_pids(start.disk),
             reused_pids=start.reused,
             given=self.outside.given,
             stays=how.again is not None,
         )
 
-    def _attended(self, order: child.Order, lived: Lived, channel: Channel, how: How, *, used: bool) -> Attendant:
+    def _traced(
+        self, request: child.RunRequest, process: ProcessRun, channel: Channel, how: How, *, used: bool
+    ) -> Tracer:
         """Serve a process until it has ended or rests; returns who attended it last."""
-        attendant = Attendant(self, lived, channel, order.plan, order.trace, order.earlier)
+        tracer = Tracer(self, process, channel, request.plan, request.trace, request.earlier)
         try:
-            attendant.attend(order, used=used)
-            if how.again is not None and attendant.waits:
-                attendant = self._after_an_error(attendant, order, channel, how.again, apart=how.apart)
+            tracer.serve(request, used=used)
+            if how.again is not None and tracer.waits:
+                tracer = self._after_an_error(tracer, request, channel, how.again, apart=how.apart)
         except Exception:
-            attendant.part()
-            self._part(attendant, lived, channel)
-            attendant.settle()
+            tracer.part()
+            self._part(tracer, process, channel)
+            tracer.settle()
             raise  # what interrupts is no Exception: nobody waits then
-        return attendant
+        return tracer
 
     def _after_an_error(
-        self, attendant: Attendant, order: child.Order, channel: Channel, again: Again, *, apart: bool
-    ) -> Attendant:
+        self, tracer: Tracer, request: child.RunRequest, channel: Channel, again: Again, *, apart: bool
+    ) -> Tracer:
         """Let a process end that an error has left, or call it again; returns who attended it last."""
-        first = attendant.lived
-        if not apart and (attendant.leaves or self.setting.reach):
+        first = tracer.process
+        if not apart and (tracer.leaves or self.config.reach):
             first.needs_another_process()
-        while not first.apart and attendant.waits:
-            attendant.looking.damages.put_back()
-            attendant.close(0, self.capture(attendant.clock, first.pids, first.start.reused))
-            start = again(attendant.lived)
+        while not first.apart and tracer.waits:
+            tracer.looking.damages.put_back()
+            tracer.close(0, self.capture(tracer.clock, first.pids, first.start.reused))
+            start = again(tracer.process)
             if start is None:
                 break
             self.allowance.deadline.check()
-            lived = Lived("recover", start, pids=first.pids, pid=first.pid, goes_on=True)
-            earlier = tuple(point for life in first.called_again for point in life.points)
-            following = Attendant(self, lived, channel, (), order.trace, earlier)
-            following.follow(attendant)
-            attendant = following
-            first.called_again.append(lived)
-            self.telling.started(lived)
-            call = replace(order, role="recover", plan=(), start=start.clock, pids=start.pids, earlier=earlier)
-            drawn, torn_pids = order.drawn | self._drawn_in(start), self.learned.cuts.torn_pids(start.disk)
+            process = ProcessRun("recover", start, pids=first.pids, pid=first.pid, goes_on=True)
+            earlier = tuple(point for process in first.called_again for point in process.points)
+            following = Tracer(self, process, channel, (), request.trace, earlier)
+            following.follow(tracer)
+            tracer = following
+            first.called_again.append(process)
+            self.telling.started(process)
+            call = replace(request, role="recover", plan=(), start=start.clock, pids=start.pids, earlier=earlier)
+            drawn, torn_pids = request.drawn | self._drawn_in(start), self.learned.torn_values.torn_pids(start.disk)
             call = replace(call, drawn=drawn, torn_pids=torn_pids)
-            attendant.attend(replace(call, goes_on=True, trace_once_struck=False), used=True)
-        if attendant.leaves:
-            attendant.attend(child.Finish(), used=True)
-        return attendant
+            tracer.serve(replace(call, goes_on=True, trace_once_fired=False), used=True)
+        if tracer.leaves:
+            tracer.serve(child.FinishRequest(), used=True)
+        return tracer
 
-    def _begin(self, start: Snapshot, stream: str) -> None:
+    def _begin(self, start: RawState, stream: str) -> None:
         """Make the outside what a process is to find."""
         self.outside.check()
         self.processes.make_way(start.pids)
         self.outside.restore(start)
-        for twin in self.setting.twins:
-            twin.vary(0 if stream == FIRST_STREAM else zlib.crc32(stream.encode()))
+        for twin in self.config.twins:
+            twin.set_run(0 if stream == FIRST_STREAM else zlib.crc32(stream.encode()))
 
-    def _drawn_in(self, start: Snapshot) -> frozenset[str]:
+    def _drawn_in(self, start: RawState) -> frozenset[str]:
         """Return the names of temporary files in what a process is to find; each was told before anything had it."""
         if not self.learned.names:
             return frozenset()
@@ -230,16 +236,16 @@ class Executor:
         found: frozenset[str] = known["drawn"]
         return found
 
-    def _part(self, attendant: Attendant, lived: Lived, channel: Channel) -> int:
+    def _part(self, tracer: Tracer, process: ProcessRun, channel: Channel) -> int:
         """Keep a process that is at rest, end any other; returns its status, 0 where it said how it ended."""
-        if attendant.rests:
+        if tracer.pristine:
             self.processes.keep(channel)
             return 0
         self.processes.end(channel)
-        others = lived.unintercepted or lived.started  # what they still do is over when they are
-        status = 0 if attendant.told and not others else self.processes.bury()
+        others = process.unintercepted or process.started  # what they still do is over when they are
+        status = 0 if tracer.told and not others else self.processes.bury()
         if printed := self._printed.take():
-            lived.print(printed)
-            if lived.role in self.allowance.terms.shown:
+            process.print(printed)
+            if process.role in self.allowance.terms.shown:
                 self.telling.printed(printed)
         return status

@@ -5,21 +5,21 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 
-from ..boundary import interrupts
+from ..boundary.process import interrupts
 from ..guard.claims import claimed
 from ..values.errors import ChaosError
 from ..values.events import ExplorationBegan, Found
 from ..values.exploration import Exploration
 from ..values.real_time import FIRST_RUNS, PROCESS_S
 from ..values.schedule import Schedule
-from .closure import Closure
+from .config import ExplorationConfig
+from .crash_state_space import CrashStateSpace
 from .execute import Executor
 from .exploring import Exploring
 from .families import Tried
-from .lives import OWN_PROCESSES, Snapshot
 from .observe import observe
+from .process_runs import OWN_PROCESSES, RawState
 from .results import Results
-from .setting import Setting
 
 _SHARE_OF_FIRST_RUN, _SHARE_OF_PROCESS = 1 / 3, 1 / 10
 """Of a budget: as long as the outside is looked at during the first run, and during any other process."""
@@ -37,9 +37,9 @@ class Explorer:
         exploring: what is explored, once it was observed.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self.executor = Executor(setting)
+    def __init__(self, config: ExplorationConfig) -> None:
+        self.config = config
+        self.executor = Executor(config)
         self.exploring: Exploring | None = None
         self.partial: Exploration | None = None
         self._began = 0.0
@@ -53,12 +53,12 @@ class Explorer:
         return self._within(lambda: self._replay(schedule))
 
     def _within(self, work: Callable[[], Exploration]) -> Exploration:
-        with closing(self.executor), claimed(source.path for source in self.setting.sources):
+        with closing(self.executor), claimed(source.path for source in self.config.sources):
             return self._put_back_after(work)
 
     def _put_back_after(self, work: Callable[[], Exploration]) -> Exploration:
         self._began = time.monotonic()
-        self.executor.telling.events.tell(ExplorationBegan(self.setting.test, self.setting.label))
+        self.executor.telling.events.tell(ExplorationBegan(self.config.test, self.config.label))
         with interrupts.as_exceptions():
             initial = self.executor.capture(0.0)
             put_back = self.executor.prepare()
@@ -80,7 +80,7 @@ class Explorer:
                 self._restore_logs()
         return result
 
-    def _to_leave(self, result: Exploration, initial: Snapshot) -> Snapshot:
+    def _to_leave(self, result: Exploration, initial: RawState) -> RawState:
         """Return what the outside is to be: a test goes on to the exploration that a replay is of."""
         if self.exploring is None:
             return initial
@@ -91,16 +91,16 @@ class Explorer:
     def _results(self) -> Results:
         return Results(self.executor, self._began)
 
-    def _end(self, put_back: Callable[[], None], world: Snapshot) -> None:
+    def _end(self, put_back: Callable[[], None], world: RawState) -> None:
         """Leave the outside like `world`, and this process as it was."""
         put_back()
         self.executor.outside.restore(world)
         self.executor.outside.release()
 
     def _observe(self, *, merge: bool = True, rereads: bool = False) -> Exploring:
-        budget_s, began = self.setting.budget_s, time.monotonic()
+        budget_s, began = self.config.budget_s, time.monotonic()
         self.executor.allowance.agree(look_s=None if budget_s is None else budget_s * _SHARE_OF_FIRST_RUN)
-        session = observe(self.setting, self.executor, rereads=rereads or self.setting.rereads)
+        session = observe(self.config, self.executor, rereads=rereads or self.config.rereads)
         self.executor.processes.avoid(session.taken)
         self.executor.allowance.agree(
             limits=session.limits,
@@ -114,19 +114,19 @@ class Explorer:
     def _restore_logs(self) -> None:
         if self.exploring is not None:
             requests = self.exploring.session.baseline.requests
-            for twin, log in zip(self.setting.twins, requests, strict=True):
+            for twin, log in zip(self.config.twins, requests, strict=True):
                 twin.requests[:] = log
 
     def _explore(self, reduce: bool) -> Exploration:
         exploring = self._observe(merge=reduce)
-        closure, tried = Closure(exploring.trials), Tried()
+        space, tried = CrashStateSpace(exploring.trials), Tried()
         if reduce:
-            exploring.explore(closure, tried)
+            exploring.explore(space, tried)
         else:
             exploring.brute_force(tried)
-        if not exploring.findings.schedules and not exploring.drifted and not exploring.skipped:
+        if not exploring.findings.schedules and not exploring.not_reached and not exploring.skipped:
             raise NothingSelected
-        return self._results.whole(exploring, closure, tried, reduced=reduce)
+        return self._results.whole(exploring, space, tried, reduced=reduce)
 
     def _tell(self) -> None:
         """Tell what is confirmed so far, as soon as it is."""

@@ -5,24 +5,24 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
-from ..values.points import Point, When
+from ..values.points import Phase, Point
 from ..values.schedule import Schedule
 from . import brute
 from .auditing import Audit
 from .budget import OutOfTime
 from .causes import Causes
-from .closure import Closure
 from .confirming import Confirming
+from .crash_state_space import CrashStateSpace
 from .execute import Executor
 from .families import Tried
 from .findings import Findings
-from .lens import Lens
 from .pace import Pace
 from .plan import fits
 from .replay import Judged, judged
 from .schedules import Schedules
 from .session import Session
 from .sites import Sites
+from .state_view import StateView
 from .symptoms import Diagnosis
 from .tallying import Tallying
 from .trials import trials
@@ -37,34 +37,34 @@ class Exploring:
         merge: whether the processes that follow an end are started once for each distinct end.
 
     Attributes:
-        drifted: schedules whose fault was due and never struck.
+        not_reached: schedules whose fault was due and never struck.
         skipped: how many schedules were left out, by the name of the rule.
     """
 
     def __init__(
         self, executor: Executor, session: Session, until: float | None, tell: Callable[[], None], *, merge: bool = True
     ) -> None:
-        setting, self._until = executor.setting, until
+        config, self._until = executor.config, until
         self.session, baseline = session, session.baseline
-        lens = Lens(setting, executor.worlds, session.learned, executor.outside.roots, session.masks)
-        self.trials = trials(executor, lens, baseline, merge=merge)
+        view = StateView(config, executor.worlds, session.learned, executor.outside.roots, session.masks)
+        self.trials = trials(executor, view, baseline, merge=merge)
         self.sites = Sites(executor.call)
-        for life in (baseline.first, *baseline.others):
-            self.sites.see(life)
-        moments = {(s.point, s.when): place for place, s in enumerate(baseline.first.sightings)}
-        self.findings = Findings(Diagnosis(lens, baseline).of, partial(_place, moments))
+        for process in (baseline.first, *baseline.others):
+            self.sites.see(process)
+        phases_seen = {(s.point, s.when): place for place, s in enumerate(baseline.first.crash_states)}
+        self.findings = Findings(Diagnosis(view, baseline).of, partial(_place, phases_seen))
         self.causes = Causes(self.sites, self.findings.size)
-        self.confirming = Confirming(self.findings, self.causes, self.truly, tell, first=setting.first)
-        self.audit = Audit(setting, executor, lens, partial(self.truly, worker=False))
-        self.drifted: list[str] = []
+        self.confirming = Confirming(self.findings, self.causes, self.truly, tell, first=config.first)
+        self.audit = Audit(config, executor, view, partial(self.truly, worker=False))
+        self.not_reached: list[str] = []
         self.skipped: Mapping[str, int] = {}
 
-    def explore(self, closure: Closure, tried: Tried) -> None:
+    def explore(self, space: CrashStateSpace, tried: Tried) -> None:
         """Carry everything out that was selected, as far as the budget lasts, merging what no recovery tells apart."""
-        self._schedules(closure, tried)
+        self._schedules(space, tried)
         self._within_budget(self.confirming.end, more=True)
         if "first_finding" not in self.skipped:
-            self._within_budget(lambda: self._audit(closure))
+            self._within_budget(lambda: self._audit(space))
         self._end(tried)
 
     def brute_force(self, tried: Tried) -> None:
@@ -77,8 +77,8 @@ class Exploring:
     def replay(self, schedule: Schedule) -> Judged:
         """Carry out just this schedule, truly, and note what comes of it."""
         came = self.truly(schedule, trace=True)
-        self.drifted = came.drifted
-        if not came.drifted:
+        self.not_reached = came.not_reached
+        if not came.not_reached:
             self.findings.add(schedule, came.judgement, again=came.again)
         return came
 
@@ -86,12 +86,12 @@ class Exploring:
         """Carry a schedule out from the start and judge it, nothing remembered from before."""
         known = self.trials
         return judged(
-            trials(known.executor, known.lens, known.baseline, merge=False), schedule, trace=trace, worker=worker
+            trials(known.executor, known.view, known.baseline, merge=False), schedule, trace=trace, worker=worker
         )
 
     def _within_budget(self, work: Callable[[], None], *, more: bool = False) -> bool:
         """Do a piece of work as far as the budget lasts, with `more` a little longer; returns whether it ended."""
-        budget_s, deadline = self.trials.setting.budget_s, self.trials.executor.allowance.deadline
+        budget_s, deadline = self.trials.config.budget_s, self.trials.executor.allowance.deadline
         if budget_s is not None and self._until is not None:
             later = max(self._until, time.monotonic()) + _confirming_s(budget_s)
             deadline.set(later if more else self._until)
@@ -100,12 +100,12 @@ class Exploring:
             return True
         return False
 
-    def _schedules(self, closure: Closure, tried: Tried) -> None:
-        executor, setting = self.trials.executor, self.trials.setting
-        tally = Tallying(self.trials.lens, self.findings, self.drifted)
-        pace = Pace(self.trials, closure, tally, self._look)
+    def _schedules(self, space: CrashStateSpace, tried: Tried) -> None:
+        executor, config = self.trials.executor, self.trials.config
+        tally = Tallying(self.trials.view, self.findings, self.not_reached)
+        pace = Pace(self.trials, space, tally, self._look)
         schedules = Schedules(pace, tried, self._begin_with_what_failed)
-        with executor.reusing.switched(setting.reuse and not setting.reach):
+        with executor.reusing.switched(config.reuse and not config.reach):
             self._within_budget(schedules.carry_out)
         executor.processes.retire()
         self.skipped = pace.skipped
@@ -115,13 +115,13 @@ class Exploring:
 
         All else is dropped: what holds by now, what is not reached any more. It counts as nothing but executions.
         """
-        setting, effects = self.trials.setting, self.trials.baseline.first.effects
+        config, effects = self.trials.config, self.trials.baseline.first.effects
         with self.trials.executor.afresh(), suppress(OutOfTime):  # what follows asks for the time itself
-            for schedule in setting.failed_before:
-                if not fits(schedule, setting.known, effects):
+            for schedule in config.failed_before:
+                if not fits(schedule, config.known, effects):
                     continue
-                judgement, drifted, again = self.truly(schedule, trace=True)
-                for end in (judgement, again) if not drifted else ():
+                judgement, not_reached, again = self.truly(schedule, trace=True)
+                for end in (judgement, again) if not not_reached else ():
                     if end is not None and end.broken and not end.errors:
                         self.findings.begin(schedule, end)
                         self.confirming.look()
@@ -142,23 +142,23 @@ class Exploring:
         for text in self.confirming.unconfirmed():
             self.findings.errors[text] = None
 
-    def _audit(self, closure: Closure) -> None:
+    def _audit(self, space: CrashStateSpace) -> None:
         try:
-            self.audit.equal_worlds(closure, self.trials.baseline)
-            self.audit.joined(closure)
+            self.audit.equal_worlds(space, self.trials.baseline)
+            self.audit.joined(space)
             self.audit.used_processes()
         finally:
             self.findings.errors.update(dict.fromkeys(self.audit.errors))
 
     def _brute_force(self) -> None:
-        for schedule, judgement, again in brute.everything(self.trials, self.drifted):
+        for schedule, judgement, again in brute.everything(self.trials, self.not_reached):
             self.findings.add(schedule, judgement, again=again)
 
 
-def _place(moments: Mapping[tuple[Point, When], int], schedule: Schedule) -> int:
+def _place(phases_seen: Mapping[tuple[Point, Phase], int], schedule: Schedule) -> int:
     """Return where in the fault-free run a schedule begins; one that begins elsewhere is behind all that do."""
     first = schedule.injections[0]
-    return moments.get((first.point, first.when), len(moments))
+    return phases_seen.get((first.point, first.when), len(phases_seen))
 
 
 def _confirming_s(budget_s: float) -> float:

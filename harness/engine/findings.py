@@ -17,8 +17,8 @@ from ..values.world import Diff, World
 from . import keys
 from .families import size
 from .judge import Judgement
-from .lives import Lived
 from .plan import CRASH
+from .process_runs import ProcessRun
 from .symptoms import Symptom, Symptoms
 
 _RACE = "no fault is needed: two orders of one run end differently, and neither end is known to be right"
@@ -100,9 +100,9 @@ class Findings:
 
     def tabulate(self, schedule: Schedule, judgement: Judgement, count: int = 1) -> None:
         """Count schedules in the table only, by their first fault: one crash in recovery belongs to many of these."""
-        struck = schedule.injections[0]
+        fired = schedule.injections[0]
         verdict: Verdict = "violated" if judgement.broken else "unknown" if judgement.errors else "holds"
-        cell = (str(struck.point), struck.fault, verdict, judgement.invariants)
+        cell = (str(fired.point), fired.fault, verdict, judgement.invariants)
         self.cells[cell] += count
         self.smallest[cell] = min(self.smallest.get(cell, schedule), schedule, key=self.size)
 
@@ -166,7 +166,7 @@ class Beside:
 
     Attributes:
         reach: where else a crash ends so; "" where there is no such place.
-        orders: of two orders that end differently how the usual one does, seen from the other, and the reverse.
+        interleavings: of two orders that end differently how the usual one does, seen from the other, and the reverse.
         count: how many schedules end so.
         expected: the right outside, and `actual` the one that was found.
         secrets: what must stand nowhere.
@@ -225,24 +225,24 @@ def _both(usual: Diff, other: Diff) -> list[str]:
 def _phases(
     schedule: Schedule, judgement: Judgement, broken: list[str], run_again: bool
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    struck = [injection.describe() for injection in schedule.injections]
-    struck += [f"the model said: {said[:300]}" for life in judgement.executions for said in life.said]
-    phases = [("fault", tuple(struck))]
-    phases += [(_called(life, run_again), _story(life)) for life in judgement.executions]
+    fired = [injection.describe() for injection in schedule.injections]
+    fired += [f"the model said: {said[:300]}" for process in judgement.executions for said in process.said]
+    phases = [("fault", tuple(fired))]
+    phases += [(_called(process, run_again), _story(process)) for process in judgement.executions]
     phases.append(("invariants", tuple(broken)))
     return tuple(phases)
 
 
-def _called(life: Lived, run_again: bool) -> str:
-    if life.goes_on:
-        return f"{life.role} ({'run again' if run_again else 'called'} in the same process)"
-    return "recover (run again)" if run_again and life.role == "recover" else life.role
+def _called(process: ProcessRun, run_again: bool) -> str:
+    if process.goes_on:
+        return f"{process.role} ({'run again' if run_again else 'called'} in the same process)"
+    return "recover (run again)" if run_again and process.role == "recover" else process.role
 
 
-def _story(life: Lived) -> tuple[str, ...]:
-    outcome = life.outcome
+def _story(process: ProcessRun) -> tuple[str, ...]:
+    outcome = process.outcome
     end = outcome.kind + (f" {outcome.value!r}" if outcome.kind == "returned" else f": {outcome.error}")
-    return (*map(str, life.points), end.rstrip(": ")[:300])
+    return (*map(str, process.points), end.rstrip(": ")[:300])
 
 
 def _document(world: World) -> str:

@@ -12,9 +12,9 @@ from ..values.credentials import is_in_clear
 from ..values.reads import NOTHING, Footprint, together
 from ..values.trees import replaced
 from ..values.world import Entry, World
-from ..world.leases import live_leases
-from .lens import Lens
-from .lives import Snapshot
+from ..world.volatile.leases import live_leases
+from .process_runs import RawState
+from .state_view import StateView
 
 _NOT_READ = b"what nobody reads"
 
@@ -26,25 +26,25 @@ class Joining:
     judged by their content: a live lease, a credential. Names, kinds and modes count anywhere.
     """
 
-    def __init__(self, lens: Lens) -> None:
-        self._lens = lens
+    def __init__(self, view: StateView) -> None:
+        self._view = view
         self._kept: dict[tuple[int, float], frozenset[str]] = {}
         self._by_hidden: dict[tuple[object, ...], tuple[World, str]] = {}
 
-    def weakest(self, snapshot: Snapshot) -> str:
+    def weakest(self, raw_state: RawState) -> str:
         """Return the same text for states that could be one if nobody read any file."""
-        return self.fingerprint(snapshot, NOTHING)
+        return self.fingerprint(raw_state, NOTHING)
 
-    def fingerprint(self, snapshot: Snapshot, footprint: Footprint) -> str:
+    def fingerprint(self, raw_state: RawState, footprint: Footprint) -> str:
         """Return the same text for states that are one to whoever reads no more than this."""
-        world = self._lens.world(snapshot)
-        hidden = frozenset(self._unread(world, snapshot.clock, footprint))
-        key = (id(world), snapshot.clock, snapshot.pids, snapshot.reused, hidden)
+        world = self._view.world(raw_state)
+        hidden = frozenset(self._unread(world, raw_state.clock, footprint))
+        key = (id(world), raw_state.clock, raw_state.pids, raw_state.reused, hidden)
         if key not in self._by_hidden:
             unread = {name: replace(world.private_entries[name], held=_NOT_READ) for name in hidden}
             entries = replaced(world.private_entries, unread)
-            text = self._lens.identity_of(replace(world, private_entries=entries), snapshot) if hidden else ""
-            self._by_hidden[key] = world, text or self._lens.identity(snapshot)
+            text = self._view.fingerprint_of(replace(world, private_entries=entries), raw_state) if hidden else ""
+            self._by_hidden[key] = world, text or self._view.fingerprint(raw_state)
         return self._by_hidden[key][1]
 
     def _unread(self, world: World, clock: float, footprint: Footprint) -> Iterator[str]:
@@ -59,7 +59,7 @@ class Joining:
         """Return the private files whose content is judged, or decides when a recovery runs."""
         key = (id(world), clock)
         if key not in self._kept:
-            secrets = self._lens.secrets()
+            secrets = self._view.secrets()
             self._kept[key] = frozenset(
                 name
                 for name, entry in world.private_entries.items()

@@ -9,13 +9,13 @@ from ..values.points import Point
 from ..values.rare import rare
 from ..values.schedule import Injection
 from ..values.world import Diff, World
-from ..world.compare import matches_value
+from ..world.comparing.compare import matches_value
+from .config import ExplorationConfig
 from .joining import Noticing
-from .lens import Lens
-from .lives import OWN_PROCESSES, Lived, Snapshot
+from .process_runs import OWN_PROCESSES, ProcessRun, RawState
 from .recovery import Course
 from .session import Baseline
-from .setting import Setting
+from .state_view import StateView
 
 _OURS = "rollproof.invariants.outside", "rollproof.invariants.recovery"  # of private files they judge the names
 _VERDICTS = ("vacuous", "holds", "unknown", "violated")
@@ -33,34 +33,34 @@ class Judgement:
 
     broken: tuple[tuple[str, Violation], ...]
     errors: tuple[str, ...]
-    end: Snapshot
-    executions: tuple[Lived, ...]
+    end: RawState
+    executions: tuple[ProcessRun, ...]
     from_before: Diff = ()
     from_done: Diff = ()
     told: tuple[Execution, ...] = ()
-    earlier: tuple[Lived, ...] = ()
+    earlier: tuple[ProcessRun, ...] = ()
     claims_done: bool | None = None
     symptoms: dict[tuple[Injection, bool], Any] = field(default_factory=dict, compare=False)
 
     @property
     def goes_on(self) -> bool:
         """Whether it shows what came of calling again in the process that an error had left."""
-        return any(life.goes_on for life in self.executions)
+        return any(process.goes_on for process in self.executions)
 
     @property
     def invariants(self) -> tuple[str, ...]:
         """Names of the broken invariants."""
         return tuple(dict.fromkeys(name for name, _ in self.broken))
 
-    def process(self, violation: Violation) -> Lived | None:
+    def process(self, violation: Violation) -> ProcessRun | None:
         """Return the process that a violation is about; None where it is no certain one."""
         told = zip(self.told, self.executions, strict=True)
-        return next((life for execution, life in told if execution is violation.by), None)
+        return next((process for execution, process in told if execution is violation.by), None)
 
-    def processes(self, violation: Violation) -> list[Lived]:
+    def processes(self, violation: Violation) -> list[ProcessRun]:
         """Return those that made what a violation shows: of the ones that were only asked, the one it is about."""
         about = self.process(violation)
-        return [life for life in self.executions if life.role in OWN_PROCESSES or life is about]
+        return [process for process in self.executions if process.role in OWN_PROCESSES or process is about]
 
     @property
     def diff(self) -> Diff:
@@ -71,42 +71,42 @@ class Judgement:
 class Judge:
     """Judges what processes leave; starts none."""
 
-    def __init__(self, setting: Setting, lens: Lens, baseline: Baseline) -> None:
-        self._setting, self._lens, self._baseline = setting, lens, baseline
-        self._run_again = setting.run is setting.recover
-        self._initial = lens.identity(baseline.initial)
+    def __init__(self, config: ExplorationConfig, view: StateView, baseline: Baseline) -> None:
+        self._config, self._view, self._baseline = config, view, baseline
+        self._run_again = config.run is config.recover
+        self._initial = view.fingerprint(baseline.initial)
         self._first_change = _first_change(baseline)
         self.private_is_judged = False
         self.verdicts: dict[str, str] = {}
 
-    def judge(self, course: Course, earlier: Sequence[Lived] = ()) -> Judgement:
+    def judge(self, course: Course, earlier: Sequence[ProcessRun] = ()) -> Judgement:
         """Put every invariant to the outside as these processes leave it; `earlier` ones ran before them."""
-        lives, end, again = course.lives, course.end, course.again
+        processes, end, again = course.processes, course.end, course.again
         before, done = self._baseline.initial, self._baseline.done
-        from_before, from_done = self._lens.difference(before, end), self._lens.difference(done, end)
+        from_before, from_done = self._view.difference(before, end), self._view.difference(done, end)
         errors: list[str] = []
         history = History(
-            tuple(life.execution() for life in course.asked),
-            self._lens.world(before),
-            self._lens.world(done),
+            tuple(process.execution() for process in course.asked),
+            self._view.world(before),
+            self._view.world(done),
             from_before,
             from_done,
             self._accepts(end, errors),
-            self._claims_done(lives[0]) if lives[0].role == "run" else None,
-            None if again is None else self._lens.difference(again.start, again.end),
+            self._claims_done(processes[0]) if processes[0].role == "run" else None,
+            None if again is None else self._view.difference(again.start, again.end),
             self._retry_differs(course, earlier),
             self._baseline.transient,
-            self._lens.credentials,
-            self._setting.leftover_names,
-            self._claims_done(lives[-1]) if lives[-1].role == "recover" and self._run_again else None,
+            self._view.credentials,
+            self._config.leftover_names,
+            self._claims_done(processes[-1]) if processes[-1].role == "recover" and self._run_again else None,
         )
         judgement = self._ask_all(history, end, course.asked, errors)
         return replace(judgement, earlier=tuple(earlier), claims_done=history.claims_done)
 
-    def _ask_all(self, history: History, end: Snapshot, asked: tuple[Lived, ...], errors: list[str]) -> Judgement:
-        ours, theirs = self._lens.world(end), self._noticed(end)
+    def _ask_all(self, history: History, end: RawState, asked: tuple[ProcessRun, ...], errors: list[str]) -> Judgement:
+        ours, theirs = self._view.world(end), self._noticed(end)
         broken: list[tuple[str, Violation]] = []
-        for invariant in self._setting.invariants:
+        for invariant in self._config.invariants:
             world = ours if invariant.check.__module__.startswith(_OURS) else theirs
             try:
                 found = list(invariant.check(world, history)) if invariant.applies(world, history) else None
@@ -123,9 +123,9 @@ class Judge:
             tuple(broken), tuple(errors), end, asked, history.from_before, history.from_done, history.executions
         )
 
-    def _noticed(self, end: Snapshot) -> World:
+    def _noticed(self, end: RawState) -> World:
         """Return an end for a check of somebody's own, which may judge private files by their content."""
-        world = self._lens.world(end)
+        world = self._view.world(end)
         return replace(world, private_entries=Noticing(world.private_entries, self._private_is_judged))
 
     def _private_is_judged(self) -> None:
@@ -135,36 +135,36 @@ class Judge:
         worst = max(self.verdicts.get(name, "vacuous"), verdict, key=_VERDICTS.index)
         self.verdicts[name] = worst
 
-    def _retry_differs(self, course: Course, earlier: Sequence[Lived]) -> Diff | None:
+    def _retry_differs(self, course: Course, earlier: Sequence[ProcessRun]) -> Diff | None:
         """Return how a retry ends otherwise than a fault-free run; None where nothing was rolled back.
 
         What was undone to the last bit is the world before: a retry from there is the fault-free run itself.
         """
         if course.retried is not None:
-            return self._lens.difference(self._baseline.done, course.retried.end)
-        undone = course.undone and self._did_anything((*earlier, *course.lives))
-        return () if undone and self._setting.retry else None
+            return self._view.difference(self._baseline.done, course.retried.end)
+        undone = course.undone and self._did_anything((*earlier, *course.processes))
+        return () if undone and self._config.retry else None
 
-    def _did_anything(self, lives: Sequence[Lived]) -> bool:
+    def _did_anything(self, processes: Sequence[ProcessRun]) -> bool:
         """Return whether processes that end in the world before had changed it meanwhile, as far as is known."""
-        starts = (life.start for life in lives)
-        seen = (sighting.world for life in lives for sighting in life.sightings)
-        if any(self._lens.identity(world) != self._initial for world in (*starts, *seen)):
+        starts = (process.start for process in processes)
+        seen = (crash_state.raw_state for process in processes for crash_state in process.crash_states)
+        if any(self._view.fingerprint(world) != self._initial for world in (*starts, *seen)):
             return True
-        return any(not life.sightings and self._first_change in life.points[:-1] for life in lives)
+        return any(not process.crash_states and self._first_change in process.points[:-1] for process in processes)
 
-    def _accepts(self, end: Snapshot, errors: list[str]) -> bool:
-        if self._setting.allow is None:
+    def _accepts(self, end: RawState, errors: list[str]) -> bool:
+        if self._config.allow is None:
             return False
         try:
-            return bool(self._setting.allow(self._noticed(end)))
+            return bool(self._config.allow(self._noticed(end)))
         except AssertionError:
             return False
         except Exception as problem:
             errors.append(f"allow failed: {type(problem).__name__}: {problem}")
             return False
 
-    def _claims_done(self, run: Lived) -> bool | None:
+    def _claims_done(self, run: ProcessRun) -> bool | None:
         """Return whether a run, the first or one that recovers, returned what a fault-free run returns."""
         first, second = self._baseline.first.outcome.value, self._baseline.others[0].outcome.value
         if run.outcome.kind != "returned" or first is None:
@@ -175,5 +175,7 @@ class Judge:
 def _first_change(baseline: Baseline) -> Point | None:
     """Return the first point of the fault-free run that changes the outside."""
     before = baseline.initial
-    changed = (sighting.point for sighting in baseline.first.sightings if not sighting.world.same_state(before))
+    changed = (
+        crash_state.point for crash_state in baseline.first.crash_states if not crash_state.raw_state.same_state(before)
+    )
     return next(changed, None)

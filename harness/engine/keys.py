@@ -10,7 +10,7 @@ from ..values.http import HttpRequest, HttpResponse
 from ..values.media import medium_of
 from ..values.points import Point
 from ..values.sources import Twin
-from .lives import Lived, Sent
+from .process_runs import ProcessRun, Sent
 
 _HEADERS = ("Idempotency-Key", "X-Idempotency-Key", "Idempotency-Token", "X-Idempotency-Token")
 _NUMBERS = {2: "two", 3: "three"}
@@ -35,25 +35,25 @@ def sent(twin: Twin, request: HttpRequest, point: Point | None, response: HttpRe
     yield Sent(point, header, request.headers.get(header.lower(), ""))
 
 
-def told(broken: Iterable[tuple[Violation, Sequence[Lived]]], hidden: Callable[[str], str]) -> list[str]:
+def told(broken: Iterable[tuple[Violation, Sequence[ProcessRun]]], hidden: Callable[[str], str]) -> list[str]:
     """Return a line for each collection of a service in which something is too much, with the requests that went there.
 
     `broken` has each violation with the processes that made what it shows; `hidden` takes secrets out of a text.
     """
     lines = []
-    for violation, lives in broken:
+    for violation, processes in broken:
         for name in dict.fromkeys(change.name for change in violation.diff if change.sign == "+"):
-            requests = requests_told(lives, name, hidden)
+            requests = requests_told(processes, name, hidden)
             lines += [f"{name}: {requests}"] if requests else []
     return list(dict.fromkeys(lines))
 
 
-def requests_told(lives: Sequence[Lived], target: str, hidden: Callable[[str], str] = str) -> str:
+def requests_told(process_runs: Sequence[ProcessRun], target: str, hidden: Callable[[str], str] = str) -> str:
     """Return which processes sent which keys to a collection: ``two POSTs: Idempotency-Key a by run, b by recover``.
 
     It is "" where fewer than two requests that can have created something went there.
     """
-    runs = list(_runs(lives, target, hidden))
+    runs = list(_runs(process_runs, target, hidden))
     count = sum(run.times for run in runs)
     if count < 2:
         return ""
@@ -83,13 +83,13 @@ class _Run:
     times: int = 1
 
 
-def _runs(lives: Sequence[Lived], target: str, hidden: Callable[[str], str]) -> Iterator[_Run]:
+def _runs(processes: Sequence[ProcessRun], target: str, hidden: Callable[[str], str]) -> Iterator[_Run]:
     roles: Counter[str] = Counter()
-    for life in lives:
-        roles[life.role] += 1
-        nth = roles[life.role]
-        process = life.role if nth == 1 else f"the {_ORDINALS.get(nth, f'{nth}th')} {life.role}"
-        requests = [each for each in life.sent if each.point.target == target]
+    for process_run in processes:
+        roles[process_run.role] += 1
+        nth = roles[process_run.role]
+        process = process_run.role if nth == 1 else f"the {_ORDINALS.get(nth, f'{nth}th')} {process_run.role}"
+        requests = [each for each in process_run.sent if each.point.target == target]
         for (header, key), group in groupby(requests, key=lambda each: (each.header, each.key)):
             yield _Run(process, header, hidden(key), len(list(group)))
 

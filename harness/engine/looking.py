@@ -3,10 +3,10 @@
 import time
 from dataclasses import dataclass, replace
 
-from ..values.points import Doer, Effect, Point, When
+from ..values.points import ActorKind, Effect, Phase, Point
 from .damages import Damages
-from .lives import Lived, Sighting, Snapshot
-from .overseer import Overseer
+from .process_runs import CrashState, ProcessRun, RawState
+from .trace_context import TraceContext
 from .unseen import Unseen
 
 
@@ -15,10 +15,10 @@ class Look:
     """A moment at which the outside is looked at; `size` bytes are written there, and `by` says who is at the point."""
 
     point: Point
-    when: When
+    when: Phase
     clock: float
     size: int = 0
-    by: Doer = "main"
+    by: ActorKind = "main"
 
 
 class Looking:
@@ -29,12 +29,12 @@ class Looking:
         unseen: explains the changes between two looks.
     """
 
-    def __init__(self, executor: Overseer, lived: Lived, *, trace: bool) -> None:
-        self._executor, self._lived, self._trace = executor, lived, trace
-        self._last = lived.start if trace else None  # None before the first look at a process that is not traced yet
+    def __init__(self, executor: TraceContext, process: ProcessRun, *, trace: bool) -> None:
+        self._executor, self._process, self._trace = executor, process, trace
+        self._last = process.start if trace else None  # None before the first look at a process that is not traced yet
         self._looked_s = 0.0
         self.damages = Damages()
-        self.unseen = Unseen(lived, executor.worlds.changed, executor.outside.roots.values())
+        self.unseen = Unseen(process, executor.worlds.changed, executor.outside.roots.values())
 
     def follow(self, other: "Looking") -> None:
         """Look at the same process as `other` did, which goes on: what it started is known."""
@@ -42,32 +42,32 @@ class Looking:
 
     def see(self, look: Look) -> None:
         """Look, unless that has taken too long by now."""
-        lived, point, when = self._lived, look.point, look.when
-        effect = lived.effects.get(point) or Effect(point, look.size, by=look.by)
-        lived.effects[point] = replace(effect, reached=effect.reached | {when})
+        process, point, when = self._process, look.point, look.when
+        effect = process.effects.get(point) or Effect(point, look.size, by=look.by)
+        process.effects[point] = replace(effect, reached=effect.reached | {when})
         look_s = self._executor.allowance.terms.look_s
         if look_s is not None and self._looked_s > look_s:
-            lived.unseen, self._last = lived.unseen + 1, None
+            process.unseen, self._last = process.unseen + 1, None
             return
         began = time.monotonic()
         with self.damages.whole():
-            world = self._executor.capture(look.clock, lived.pids, lived.start.reused)
+            world = self._executor.capture(look.clock, process.pids, process.start.reused)
         self._looked_s += time.monotonic() - began
         self.unseen.look(self._last, world, point, when)
         if when != "before" and point.verb == "write" and self._last is not None:
-            sources, cuts = self._executor.setting.sources, self._executor.learned.cuts
-            cuts.learn(sources, self._last.disk, world.disk, look.clock, lived.pids)
-        lived.sightings.append(Sighting(point, when, world))
+            sources, torn_values = self._executor.config.sources, self._executor.learned.torn_values
+            torn_values.learn(sources, self._last.disk, world.disk, look.clock, process.pids)
+        process.crash_states.append(CrashState(point, when, world))
         self._last = world
 
-    def see_wire(self, look: Look) -> None:
+    def see_relay_point(self, look: Look) -> None:
         """Look at a moment that only a relay sees, where the process is traced."""
         if self._trace:
             self.see(look)
             if look.when == "after" and look.size > 1:  # it can be cut, though nobody looks there
-                effect = self._lived.effects[look.point]
-                self._lived.effects[look.point] = replace(effect, size=look.size, reached=effect.reached | {"middle"})
+                effect = self._process.effects[look.point]
+                self._process.effects[look.point] = replace(effect, size=look.size, reached=effect.reached | {"middle"})
 
-    def end(self, end: Snapshot) -> None:
+    def end(self, end: RawState) -> None:
         """Explain what changed since the last look."""
         self.unseen.look(self._last, end)

@@ -16,26 +16,26 @@ class Merging:
     """
 
     def __init__(self, trials: Trials, nodes: Mapping[str, Node]) -> None:
-        self._judge, self._lens, self._nodes = trials.judge, trials.lens, nodes
-        self._joining = Joining(trials.lens)
+        self._judge, self._view, self._nodes = trials.judge, trials.view, nodes
+        self._joining = Joining(trials.view)
         self._alike: dict[str, list[Node]] = {}
 
     def add(self, node: Node) -> None:
         """Let a node that was recovered from stand for others."""
-        self._alike.setdefault(self._joining.weakest(node.world), []).append(node)
+        self._alike.setdefault(self._joining.weakest(node.raw_state), []).append(node)
 
     def twin_of(self, node: Node) -> Node | None:
         """Return a judged node that this one equals in all that was read after it, and in all that is judged."""
         if self._judge.private_is_judged:
             return None
-        for other in self._alike.get(self._joining.weakest(node.world), ()):
+        for other in self._alike.get(self._joining.weakest(node.raw_state), ()):
             if other is not node and self._are_one(node, other, other.asked):
                 return other
         return None
 
     def _are_one(self, node: Node, other: Node, footprint: Footprint) -> bool:
         fingerprint = self._joining.fingerprint
-        return fingerprint(node.world, footprint) == fingerprint(other.world, footprint)
+        return fingerprint(node.raw_state, footprint) == fingerprint(other.raw_state, footprint)
 
     @property
     def joined(self) -> list[Node]:
@@ -66,7 +66,7 @@ class Merging:
     def _following(self, node: Node) -> Iterator[str]:
         """Yield the keys of the nodes that a crash or a fault in this recovery leads to."""
         yield from ((self._nodes[key].joined or self._nodes[key]).key for key in node.then)
-        for _, sighting in node.seen:
-            after = self._nodes.get(self._lens.identity(sighting.world))
+        for _, crash_state in node.seen:
+            after = self._nodes.get(self._view.fingerprint(crash_state.raw_state))
             if after is not None:
                 yield (after.joined or after).key

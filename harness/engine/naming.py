@@ -9,7 +9,7 @@ from ..values.points import Point
 from .causes import Group, key_of
 from .effects import Blamed
 from .findings import Failure
-from .lives import Lived
+from .process_runs import ProcessRun
 from .sites import Sites, statement
 from .symptoms import Symptom
 
@@ -24,7 +24,7 @@ class Naming:
         first: the fault-free run.
     """
 
-    def __init__(self, sites: Sites, root: Path | None, call: Place, first: Lived) -> None:
+    def __init__(self, sites: Sites, root: Path | None, call: Place, first: ProcessRun) -> None:
         self._sites, self._root, self._call, self._first = sites, root, call, first
 
     def cause(self, group: Group, failure: Failure) -> Cause:

@@ -6,7 +6,7 @@ from enum import IntEnum
 from ..values.reads import NOTHING, Footprint, together
 from ..values.schedule import Injection, Schedule
 from .judge import Judgement
-from .lives import Lived, Sighting, Snapshot
+from .process_runs import CrashState, ProcessRun, RawState
 
 
 class Stage(IntEnum):
@@ -15,7 +15,7 @@ class Stage(IntEnum):
     SINGLE = 1
     CRASH_IN_RECOVERY = 2
     CRASH_AFTER_AN_ERROR = 3
-    ORDER = 4
+    INTERLEAVING = 4
     REST = 5
     SECOND_FAULT = 6
 
@@ -29,18 +29,18 @@ _STAGES = {
     Stage.SINGLE: "single faults",
     Stage.CRASH_IN_RECOVERY: "crashes in recovery",
     Stage.CRASH_AFTER_AN_ERROR: "crashes after an error",
-    Stage.ORDER: "other orders",
+    Stage.INTERLEAVING: "other orders",
     Stage.REST: "further crashes",
     Stage.SECOND_FAULT: "second faults",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
+class Interleaving:
     """A recovery whose effects came in another order, and what came of it."""
 
     injection: Injection
-    lives: tuple[Lived, ...]
+    processes: tuple[ProcessRun, ...]
     judgement: Judgement
 
 
@@ -61,42 +61,47 @@ class Node:
     """
 
     key: str
-    world: Snapshot
+    raw_state: RawState
     schedule: Schedule
     stage: Stage = Stage.SINGLE
     follow: bool = True
     parent: "Node | None" = None
-    left_by: Lived | None = None
+    left_by: ProcessRun | None = None
     followed: bool = False
     then: set[str] = field(default_factory=set)
     joined: "Node | None" = None
     asked: Footprint = NOTHING
-    lives: tuple[Lived, ...] = ()
+    processes: tuple[ProcessRun, ...] = ()
     judgement: Judgement | None = None
-    orders: tuple[Ordered, ...] | None = None
+    interleavings: tuple[Interleaving, ...] | None = None
 
     @property
-    def recovery(self) -> tuple[Lived, ...]:
+    def recovery(self) -> tuple[ProcessRun, ...]:
         """The processes that recovered from it, or from the node that it joined."""
-        return self.joined.lives if self.joined is not None else self.lives
+        return self.joined.processes if self.joined is not None else self.processes
 
     @property
-    def earlier(self) -> tuple[Lived, ...]:
+    def earlier(self) -> tuple[ProcessRun, ...]:
         """The processes that led here, but for a fault-free run that crashed."""
         before = (*self.parent.earlier, *self.parent.recovery) if self.parent is not None else ()
         return before if self.left_by is None else (*before, self.left_by)
 
     @property
-    def sightings(self) -> list[Sighting]:
+    def crash_states(self) -> list[CrashState]:
         """What was seen in its recovery, in every process of it."""
-        return [sighting for life in self.lives for sighting in life.sightings]
+        return [crash_state for process in self.processes for crash_state in process.crash_states]
 
     @property
-    def seen(self) -> list[tuple[tuple[Injection, ...], Sighting]]:
+    def seen(self) -> list[tuple[tuple[Injection, ...], CrashState]]:
         """What was seen in its recovery in every order, and the order."""
-        usual: list[tuple[tuple[Injection, ...], Sighting]] = [((), sighting) for sighting in self.sightings]
-        orders = self.orders or ()
-        others = [((o.injection,), sighting) for o in orders for life in o.lives for sighting in life.sightings]
+        usual: list[tuple[tuple[Injection, ...], CrashState]] = [((), crash_state) for crash_state in self.crash_states]
+        interleavings = self.interleavings or ()
+        others = [
+            ((o.injection,), crash_state)
+            for o in interleavings
+            for process in o.processes
+            for crash_state in process.crash_states
+        ]
         return usual + others
 
     def is_left_by(self, schedule: Schedule) -> None:
@@ -115,18 +120,18 @@ class Node:
         """Say that what a crash in its recovery leaves is known."""
         self.followed = True
 
-    def recovered(self, lives: tuple[Lived, ...], judgement: Judgement) -> None:
+    def recovered(self, processes: tuple[ProcessRun, ...], judgement: Judgement) -> None:
         """Keep what came of it."""
-        self.lives, self.judgement = lives, judgement
-        self.asked = together(life.footprint for life in judgement.executions)
+        self.processes, self.judgement = processes, judgement
+        self.asked = together(process.footprint for process in judgement.executions)
 
     def reads(self, asked: Footprint) -> None:
         """Keep what is read by all processes that came of it."""
         self.asked = asked
 
-    def reorder(self, ordered: Ordered | None = None) -> None:
+    def reorder(self, interleaving: Interleaving | None = None) -> None:
         """Keep that its recovery came in another order, or that such orders are tried from now on."""
-        self.orders = (*(self.orders or ()), *(() if ordered is None else (ordered,)))
+        self.interleavings = (*(self.interleavings or ()), *(() if interleaving is None else (interleaving,)))
 
     def join(self, other: "Node") -> None:
         """Let the recovery from another one stand for this one's."""
@@ -134,4 +139,4 @@ class Node:
 
     def leave(self) -> None:
         """Wait to be recovered from again: a later process read something in which the two differ."""
-        self.joined = self.judgement = self.orders = None
+        self.joined = self.judgement = self.interleavings = None

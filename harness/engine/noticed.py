@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ..values.rare import rare
 from ..values.schedule import Injection
-from .lives import Lived
+from .process_runs import ProcessRun
 from .unseen import not_explored
 
 _Lines = dict[str, None]
@@ -41,16 +41,16 @@ class Noticed:
             text = f"{injection} was due and not carried out: an error of Rollproof, not of the agent"
             self.unconfirmed[text] = None
 
-    def add(self, lived: Lived) -> None:
+    def add(self, process: ProcessRun) -> None:
         """Take note of one process."""
-        self.unseen += lived.unseen
-        if lived.unseen:
+        self.unseen += process.unseen
+        if process.unseen:
             rare("a look at the outside is left out for want of time")
-        if lived.outcome.kind == "unbounded":
+        if process.outcome.kind == "unbounded":
             rare("a process without end is stopped")
         for name in _OF_A_PROCESS:
-            getattr(self, name).update(dict.fromkeys(getattr(lived, name)))
-        for lines, names in lived.written.items():
+            getattr(self, name).update(dict.fromkeys(getattr(process, name)))
+        for lines, names in process.written.items():
             self.written.setdefault(lines, {}).update(names)
 
     @property

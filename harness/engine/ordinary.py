@@ -35,7 +35,7 @@ def run_once(
         try:
             result = run()
             if inspect.isawaitable(result):
-                from ..boundary.ordinary import in_a_loop
+                from ..boundary.process.ordinary import in_a_loop
 
                 result = in_a_loop(result)
         except (Exception, SystemExit) as problem:
@@ -49,8 +49,8 @@ def run_once(
 
 def _answer(twins: "Sequence[Twin]", reach: "Reach", undo: ExitStack) -> tuple[Problem, dict[str, None]]:
     """Let the twins answer until `undo`; returns what tells the error that a run is, and what it asked in vain."""
-    from ..boundary import http
-    from ..boundary.refusing import Refusing
+    from ..boundary.media import http
+    from ..boundary.media.refusing import Refusing
     from ..twins.answering import Directly
     from ..values.sources import commands_of
 
@@ -59,7 +59,7 @@ def _answer(twins: "Sequence[Twin]", reach: "Reach", undo: ExitStack) -> tuple[P
     undo.callback(http.install(refusing, refusing.permits))
     undo.enter_context(refusing.in_force())
     if commands := commands_of(twins):
-        from ..boundary import mcp_stdio
+        from ..boundary.media import mcp_stdio
 
         undo.callback(mcp_stdio.install(commands, refusing))
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from ..boundary import interrupts
-from ..boundary.scope import Root
+from ..boundary.media.scope import Root
+from ..boundary.process import interrupts
 from ..guard.guarding import Held
 from ..values.rare import rare
-from ..world.disk import Disk
-from .lives import Snapshot
-from .setting import Setting
+from ..world.storage.disk import Disk
+from .config import ExplorationConfig
+from .process_runs import RawState
 
 
 class Outside:
@@ -21,9 +21,9 @@ class Outside:
             read is a point.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting, self._disk = setting, Disk(setting.sources)
-        self.sources = [Root(str(s.path), s.name, s.private) for s in setting.sources]
+    def __init__(self, config: ExplorationConfig) -> None:
+        self._config, self._disk = config, Disk(config.sources)
+        self.sources = [Root(str(s.path), s.name, s.private) for s in config.sources]
         self.roots: Mapping[str, str] = {root.path: root.name for root in self.sources}
         self.given: frozenset[str] | None = None
         self._held: Held | None = None
@@ -41,25 +41,25 @@ class Outside:
 
     def capture(
         self, clock: float, pids: frozenset[int] = frozenset(), reused: frozenset[int] = frozenset()
-    ) -> Snapshot:
+    ) -> RawState:
         """Look at the outside as it is now."""
         with interrupts.shielded():
-            return Snapshot(self._disk.capture(), tuple(s.save() for s in self._setting.services), clock, pids, reused)
+            return RawState(self._disk.capture(), tuple(s.save() for s in self._config.services), clock, pids, reused)
 
-    def restore(self, world: Snapshot) -> None:
+    def restore(self, world: RawState) -> None:
         """Put the outside back."""
         with interrupts.shielded():
             self._disk.restore(world.disk)
-            for service, state in zip(self._setting.services, world.services, strict=True):
+            for service, state in zip(self._config.services, world.services, strict=True):
                 service.restore(state)
 
-    def first(self, clock: float, *, rereads: bool) -> Snapshot:
+    def first(self, clock: float, *, rereads: bool) -> RawState:
         """Look at the outside before the first process; what is there then is not what the agent wrote.
 
         With `rereads` it is a point where an agent reads what it wrote.
         """
         found = self.capture(clock)
-        names = [source.name for source in self._setting.sources]
+        names = [source.name for source in self._config.sources]
         files = {
             f"{names[index]}/{path}" if path else names[index]
             for (index, path), entry in found.disk.files.items()
@@ -68,11 +68,11 @@ class Outside:
         self.given = frozenset(files) if rereads else None
         return found
 
-    def hold(self, initial: Snapshot) -> None:
+    def hold(self, initial: RawState) -> None:
         """Let a guardian know what is to be put back, whatever ends this process, until `release`."""
-        guard = self._setting.guard
+        guard = self._config.guard
         if guard is not None:
-            self._hold = lambda: guard().hold(self._setting.sources, initial.disk)
+            self._hold = lambda: guard().hold(self._config.sources, initial.disk)
             self._held = self._hold()
 
     def check(self) -> None:

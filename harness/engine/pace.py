@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ..values.rare import rare
 from .budget import OutOfTime
-from .closure import Closure
+from .crash_state_space import CrashStateSpace
 from .nodes import Node, Stage
 from .tallying import Tallying
 from .trials import Trials
@@ -22,7 +22,7 @@ class Pace:
     """
 
     trials: Trials
-    closure: Closure
+    space: CrashStateSpace
     tally: Tallying
     between: Callable[[], None]
     skipped: Counter[str] = field(default_factory=Counter)
@@ -41,21 +41,21 @@ class Pace:
     def close(self, until: Stage) -> None:
         """Recover from all worlds that wait for this stage, or leave all out where the budget does not last."""
         try:
-            for node in self.closure.run(until):
+            for node in self.space.run(until):
                 self.tally.found(node)
                 self.between()
-                if until >= Stage.ORDER:
+                if until >= Stage.INTERLEAVING:
                     self.reorder(node)
         except OutOfTime:
-            self.skipped["budget"] += self.closure.abandon()
+            self.skipped["budget"] += self.space.abandon()
 
     def close_all(self, until: Stage) -> None:
         """Recover from all that waits, and from what turns out to be told apart by a later read."""
         self.close(until)
-        while self.closure.take_apart():
+        while self.space.take_apart():
             self.close(until)
 
     def reorder(self, node: Node) -> None:
         """Recover from a world once more for each other order of effects in its recovery."""
-        for ordered in self.closure.reorder(node):
+        for ordered in self.space.reorder(node):
             self.tally.count(node.schedule.then(ordered.injection), ordered.judgement)

@@ -1,10 +1,11 @@
-"""The processes of an agent, one after the other: forked from the nursery, or the last one again where that rests."""
+"""The processes of an agent, one after the other: forked from the fork server, or the last one again where that
+rests."""
 
 from collections.abc import Callable
 
-from ..boundary import child
 from ..boundary.channel import Channel
-from ..boundary.nursery import Nursery, end_group
+from ..boundary.process import child
+from ..boundary.process.fork_server import ForkServer, end_group
 
 _SENT_AWAY = 20
 
@@ -18,8 +19,8 @@ class Processes:
 
     def __init__(self, agent: Callable[[], child.Agent], started: Callable[[int], None]) -> None:
         self._agent, self._started = agent, started
-        self._nursery: Nursery | None = None
-        self._resting: Channel | None = None
+        self._fork_server: ForkServer | None = None
+        self._pristine: Channel | None = None
         self._dying = False
         self.pid = 0
         self._taken: frozenset[int] = frozenset()
@@ -35,7 +36,7 @@ class Processes:
         """
         if self.pid in pids:
             self.retire()
-        if self._resting is None:
+        if self._pristine is None:
             self.bury()
 
     def next(self, others: frozenset[int] = frozenset()) -> tuple[Channel, bool]:
@@ -46,54 +47,54 @@ class Processes:
         if self.pid in others:
             self.retire()
             self.bury()
-        if self._resting is not None:
-            return self._resting, True
-        if self._nursery is None:
-            self._nursery = Nursery(self._agent())
-            self._started(self._nursery.pid)
+        if self._pristine is not None:
+            return self._pristine, True
+        if self._fork_server is None:
+            self._fork_server = ForkServer(self._agent())
+            self._started(self._fork_server.pid)
         for _ in range(_SENT_AWAY):
-            self.pid, channel = self._nursery.child()
+            self.pid, channel = self._fork_server.child()
             if self.pid not in self._taken and self.pid not in others:
                 return channel, False
             channel.close()
-            self._nursery.reap(self.pid)
-        self.pid, channel = self._nursery.child()  # thousands of numbered files: worlds may stay two that are one
+            self._fork_server.reap(self.pid)
+        self.pid, channel = self._fork_server.child()  # thousands of numbered files: worlds may stay two that are one
         return channel, False
 
     def keep(self, channel: Channel) -> None:
         """Let the process wait for another order."""
-        self._resting = channel
+        self._pristine = channel
 
     def end(self, channel: Channel) -> None:
         """End the process; it may take a moment to go."""
-        self._resting, self._dying = None, True
+        self._pristine, self._dying = None, True
         end_group(self.pid)
         channel.close()
 
     def retire(self) -> None:
         """End the process that waits for another order, where one does."""
-        if self._resting is not None:
-            self.end(self._resting)
+        if self._pristine is not None:
+            self.end(self._pristine)
 
     def bury(self) -> int:
         """Wait until the process that was ended has gone; returns its status."""
         status = 0
-        if self._nursery is not None and self._dying:
-            status = self._nursery.reap(self.pid)
+        if self._fork_server is not None and self._dying:
+            status = self._fork_server.reap(self.pid)
         self._dying = False
         return status
 
     def abort(self) -> None:
         """End all of them at once, in whatever this was interrupted."""
-        if self._nursery is not None:
-            self._nursery.abort()
-        self._nursery = self._resting = None
+        if self._fork_server is not None:
+            self._fork_server.abort()
+        self._fork_server = self._pristine = None
         self._dying = False
 
     def close(self) -> None:
         """End the process that others are forked from."""
-        if self._nursery is not None:
+        if self._fork_server is not None:
             self.retire()
             self.bury()
-            self._nursery.close()
-            self._nursery = None
+            self._fork_server.close()
+            self._fork_server = None

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from ..boundary.channel import Noted
 from ..values.errors import ChaosError, no_twin, unseen_client
-from .lives import Lived
+from ..values.protocol import Note
+from .process_runs import ProcessRun
 
 
 class Refusals:
@@ -14,12 +14,12 @@ class Refusals:
     first: a run may well need, to handle an error, what it does not need otherwise, and then its recovery is judged.
     """
 
-    def __init__(self, lived: Lived) -> None:
-        self._lived = lived
+    def __init__(self, process: ProcessRun) -> None:
+        self._process = process
         self._forbidden: ChaosError | None = None
         self._looked_up: dict[str, str] = {}
 
-    def heard(self, noted: Noted) -> bool:
+    def heard(self, noted: Note) -> bool:
         """Take a note that is of this kind; returns whether it is."""
         if noted.kind not in ("forbidden", "unseen", "needed", "looked_up"):
             return False
@@ -28,7 +28,7 @@ class Refusals:
             self._looked_up.setdefault(host, line)
         elif noted.kind == "unseen":
             self._forbidden = self._forbidden or unseen_client(host, line)
-        elif noted.kind == "forbidden" or not self._lived.due:
+        elif noted.kind == "forbidden" or not self._process.due:
             self._forbidden = self._forbidden or _error(host, line)
         return True
 
@@ -37,8 +37,8 @@ class Refusals:
 
         A name that is looked up belongs to the look that follows, and is one of its own only where none does.
         """
-        if self._forbidden is None and self._lived.outcome.kind in ("returned", "raised"):
-            known = {text.partition("\n")[0] for text in (*asked, *self._lived.asked)}
+        if self._forbidden is None and self._process.outcome.kind in ("returned", "raised"):
+            known = {text.partition("\n")[0] for text in (*asked, *self._process.asked)}
             return next((_error(host, line) for host, line in self._looked_up.items() if host not in known), None)
         return self._forbidden
 

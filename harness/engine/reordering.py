@@ -4,12 +4,12 @@ from functools import partial
 
 from ..values.schedule import Injection, Schedule
 from . import worker
-from .lives import Lived
+from .firing import Firing
+from .interleavings import from_there_on, pair
 from .nodes import Stage
-from .orders import from_there_on, pair
 from .pace import Pace
-from .plan import crash, errors, order
-from .striking import Striking
+from .plan import crash, errors, reorder
+from .process_runs import ProcessRun
 
 _RACES_FIRST = 10
 """So many other orders of the fault-free run are carried out before any fault; the others follow after single ones."""
@@ -18,50 +18,52 @@ _RACES_FIRST = 10
 class Reordering:
     """Carries out the other orders of the fault-free run, and then those of recoveries."""
 
-    def __init__(self, pace: Pace, striking: Striking) -> None:
-        self._pace, self._trials, self._closure, self._tally = pace, pace.trials, pace.closure, pace.tally
-        self._striking = striking
+    def __init__(self, pace: Pace, firing: Firing) -> None:
+        self._pace, self._trials, self._closure, self._tally = pace, pace.trials, pace.space, pace.tally
+        self._firing = firing
         self._planned: list[Injection] = []
-        self._ordered: list[tuple[Injection, Lived]] = []
+        self._interleaved: list[tuple[Injection, ProcessRun]] = []
 
     def races(self, planned: list[Injection]) -> None:
         """Try the first of the orders that are planned: all else is compared with what they end like."""
         self._planned = planned
         for injection in planned[:_RACES_FIRST]:
-            self._pace.attempt(partial(self._order, injection))
+            self._pace.attempt(partial(self._interleave, injection))
 
     def others(self) -> None:
         """Try what was in flight together in the other order: how it ends, every crash, and faults of the two."""
         for injection in self._planned[_RACES_FIRST:]:
-            self._pace.attempt(partial(self._order, injection))
-        for injection, life in self._ordered:
-            self._pace.attempt(partial(self._within_order, injection, life))
-        for node in [n for n in self._closure.nodes.values() if n.lives]:
+            self._pace.attempt(partial(self._interleave, injection))
+        for injection, process in self._interleaved:
+            self._pace.attempt(partial(self._within_interleaving, injection, process))
+        for node in [n for n in self._closure.nodes.values() if n.processes]:
             self._pace.attempt(partial(self._pace.reorder, node))
-        self._pace.close(Stage.ORDER)
+        self._pace.close(Stage.INTERLEAVING)
 
-    def _order(self, injection: Injection) -> None:
+    def _interleave(self, injection: Injection) -> None:
         """Let the run come in another order, without any fault."""
-        plan, schedule = (order(injection),), Schedule((injection,))
-        life = self._striking.run(plan, True)
-        if not self._closure.tally.came([life]):
+        plan, schedule = (reorder(injection),), Schedule((injection,))
+        process = self._firing.run(plan, True)
+        if not self._closure.interleaving_budget.came([process]):
             return
-        lives = [life]
-        if self._trials.recovery.is_needed(life):
-            lives += self._closure.settle(self._closure.add(life.end, schedule, Stage.ORDER, left_by=life)).recovery
-        judgement = self._trials.judged(schedule, lives)
-        again = worker.judged(self._trials, life, plan, judgement)
+        processes = [process]
+        if self._trials.recovery.is_needed(process):
+            processes += self._closure.settle(
+                self._closure.add(process.end, schedule, Stage.INTERLEAVING, left_by=process)
+            ).recovery
+        judgement = self._trials.judged(schedule, processes)
+        again = worker.judged(self._trials, process, plan, judgement)
         self._tally.count(schedule, judgement, again=again)
-        self._ordered.append((injection, life))
+        self._interleaved.append((injection, process))
 
-    def _within_order(self, injection: Injection, life: Lived) -> None:
+    def _within_interleaving(self, injection: Injection, process: ProcessRun) -> None:
         """Try every crash in a run that came in another order, and faults of the two that changed places."""
-        usual, plan, schedule = self._trials.baseline.first, (order(injection),), Schedule((injection,))
-        if self._trials.setting.kill is not None:
-            for sighting in from_there_on(life, usual, injection):
-                crashed = schedule.then(crash(sighting, recovering=False))
-                key = self._closure.add(sighting.world, crashed, Stage.ORDER, left_by=life)
+        usual, plan, schedule = self._trials.baseline.first, (reorder(injection),), Schedule((injection,))
+        if self._trials.config.kill is not None:
+            for crash_state in from_there_on(process, usual, injection):
+                crashed = schedule.then(crash(crash_state, recovering=False))
+                key = self._closure.add(crash_state.raw_state, crashed, Stage.INTERLEAVING, left_by=process)
                 self._tally.reached(key, crashed)
         if injection.when == "before" and not injection.variant:
-            for _, armed in errors(pair(life, usual, injection), life.effects, self._trials.setting.faults):
-                self._striking.error(plan, armed)
+            for _, resolved in errors(pair(process, usual, injection), process.effects, self._trials.config.faults):
+                self._firing.error(plan, resolved)

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..boundary.armed import Armed
+from ..boundary.resolved import ResolvedInjection
+from ..values.actions import Kill
 from ..values.schedule import Schedule
-from ..values.strikes import Kill
 from . import worker as workers
 from .execute import How
 from .judge import Judgement
-from .lives import FIRST_STREAM, Lived
-from .plan import arm
+from .plan import resolve
+from .process_runs import FIRST_STREAM, ProcessRun
 from .trials import Trials
 
 
@@ -23,13 +23,13 @@ class Judged(NamedTuple):
     """
 
     judgement: Judgement
-    drifted: list[str]
+    not_reached: list[str]
     again: Judgement | None = None
 
 
 def replay(
     trials: Trials, schedule: Schedule, *, trace: bool = False, worker: bool = True
-) -> tuple[list[Lived], list[str]]:
+) -> tuple[list[ProcessRun], list[str]]:
     """Run a schedule from the initial world through its last recovery.
 
     Args:
@@ -40,48 +40,48 @@ def replay(
         The processes, and the injections that never struck (drifted).
     """
     recovery, baseline = trials.recovery, trials.baseline
-    armed = arm(schedule, trials.setting.known, baseline.first.effects)
-    first = [a for a in armed if not a.injection.recovering]
-    then = workers.again(trials, first) if worker and len(first) == len(armed) else None
+    resolved = resolve(schedule, trials.config.known, baseline.first.effects)
+    first = [a for a in resolved if not a.injection.recovering]
+    then = workers.again(trials, first) if worker and len(first) == len(resolved) else None
     how = How(trace=trace, again=then)
-    life = trials.executor.live("run", baseline.initial, FIRST_STREAM, _renumbered(first), how)
-    lives, drifted = [life, *recovery.outlasted(life, first)], _unstruck(first, life)
-    for process in _recoveries([a for a in armed if a.injection.recovering]):
-        if not recovery.is_needed(lives[-1]):
-            drifted += [str(a.injection) for a in process]
+    process_run = trials.executor.run_process("run", baseline.initial, FIRST_STREAM, _renumbered(first), how)
+    processes, not_reached = [process_run, *recovery.outlasted(process_run, first)], _not_fired(first, process_run)
+    for process in _recoveries([a for a in resolved if a.injection.recovering]):
+        if not recovery.is_needed(processes[-1]):
+            not_reached += [str(a.injection) for a in process]
             continue
-        lives += recovery.recover(lives[-1].end, trace=trace, plan=_renumbered(process))
-        drifted += _unstruck(process, lives[-1])
-        lives += recovery.outlasted(lives[-1], process)
-    if recovery.is_needed(lives[-1]):
-        lives += recovery.recover(lives[-1].end, trace=trace)
-    return lives, drifted
+        processes += recovery.recover(processes[-1].end, trace=trace, plan=_renumbered(process))
+        not_reached += _not_fired(process, processes[-1])
+        processes += recovery.outlasted(processes[-1], process)
+    if recovery.is_needed(processes[-1]):
+        processes += recovery.recover(processes[-1].end, trace=trace)
+    return processes, not_reached
 
 
 def judged(trials: Trials, schedule: Schedule, *, trace: bool = False, worker: bool = True) -> Judged:
     """Carry a schedule out and judge it; with `trace` the outside is looked at at every point."""
-    lives, drifted = replay(trials, schedule, trace=trace, worker=worker)
-    judgement = trials.judged(schedule, lives)
-    plan = _renumbered(arm(schedule, trials.setting.known, trials.baseline.first.effects))
-    then = workers.judged(trials, lives[0], plan, judgement) if worker and not drifted else None
-    return Judged(judgement, drifted, then)
+    processes, not_reached = replay(trials, schedule, trace=trace, worker=worker)
+    judgement = trials.judged(schedule, processes)
+    plan = _renumbered(resolve(schedule, trials.config.known, trials.baseline.first.effects))
+    then = workers.judged(trials, processes[0], plan, judgement) if worker and not not_reached else None
+    return Judged(judgement, not_reached, then)
 
 
-def _recoveries(armed: Sequence[Armed]) -> Iterator[list[Armed]]:
+def _recoveries(resolved: Sequence[ResolvedInjection]) -> Iterator[list[ResolvedInjection]]:
     """Split injections into processes: each crash ends one."""
-    process: list[Armed] = []
-    for one in armed:
+    process: list[ResolvedInjection] = []
+    for one in resolved:
         process.append(one)
-        if isinstance(one.strike, Kill):
+        if isinstance(one.action, Kill):
             yield process
             process = []
     if process:
         yield process
 
 
-def _renumbered(armed: Sequence[Armed]) -> list[Armed]:
-    return [replace(a, position=i) for i, a in enumerate(armed)]
+def _renumbered(resolved: Sequence[ResolvedInjection]) -> list[ResolvedInjection]:
+    return [replace(a, position=i) for i, a in enumerate(resolved)]
 
 
-def _unstruck(armed: Sequence[Armed], life: Lived) -> list[str]:
-    return [str(a.injection) for i, a in enumerate(armed) if i not in life.struck]
+def _not_fired(resolved: Sequence[ResolvedInjection], process: ProcessRun) -> list[str]:
+    return [str(a.injection) for i, a in enumerate(resolved) if i not in process.fired]

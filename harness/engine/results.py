@@ -13,7 +13,8 @@ from ..values.rare import rare
 from ..values.schedule import Schedule
 from ..values.world import Diff
 from .causes import Group
-from .closure import Closure
+from .claim import Ran, claim, interruption, why_not_reached
+from .crash_state_space import CrashStateSpace
 from .execute import Executor
 from .exploring import Exploring
 from .families import CRASHES, Tried
@@ -21,7 +22,6 @@ from .findings import Beside, Failure, finding
 from .judge import Judgement
 from .naming import Naming
 from .replay import Judged
-from .statement import Ran, drift, interruption, statement
 
 
 class Results:
@@ -32,47 +32,47 @@ class Results:
     """
 
     def __init__(self, executor: Executor, began: float) -> None:
-        self._executor, self._setting, self._began = executor, executor.setting, began
+        self._executor, self._config, self._began = executor, executor.config, began
 
-    def whole(self, exploring: Exploring, closure: Closure, tried: Tried, *, reduced: bool) -> Exploration:
+    def whole(self, exploring: Exploring, space: CrashStateSpace, tried: Tried, *, reduced: bool) -> Exploration:
         """Return the result of an exploration that came to its end."""
         noticed, audit, first = self._executor.learned.noticed, exploring.audit, exploring.session.baseline.first
         result = self._judged(
             exploring,
             executions=self._executor.telling.executions - audit.executions,
-            worlds=len(closure.nodes) - len(closure.merging.joined),
-            closed=self._is_closed(exploring, closure, tried, reduced),
-            skipped={**exploring.skipped, **closure.tally.skipped, **closure.rules.left_out},
+            worlds=len(space.nodes) - len(space.merging.joined),
+            closed=self._is_closed(exploring, space, tried, reduced),
+            skipped={**exploring.skipped, **space.interleaving_budget.skipped, **space.rules.left_out},
             unintercepted=tuple(noticed.unintercepted),
             unwatched=(*_still_there(noticed.unwatched), *self._executor.outside.linked),
-            concurrent=tuple(sorted({*noticed.concurrent, *closure.tally.fixed})),
-            orders=closure.tally.tried,
+            concurrent=tuple(sorted({*noticed.concurrent, *space.interleaving_budget.fixed})),
+            orders=space.interleaving_budget.tried,
             inside=tuple(sorted(noticed.inside)),
             asked=tuple(noticed.asked),
             unheld=tuple(sorted(noticed.unheld)),
             unordered=tuple(sorted(noticed.unordered)),
             not_explored=noticed.not_explored,
             audited=audit.audited,
-            growing=tuple(closure.rules.growing),
+            growing=tuple(space.rules.growing),
             not_tried=tried.left_out(),
             violations=self.violations(exploring),
             flaky=tuple(exploring.confirming.flaky()),
             result=first.outcome.value,
         )
         reusing = self._executor.reusing
-        ran = Ran(closure.rules.cut_at_crashes, reduced, audit, reusing.reused, len(reusing.samples))
-        return replace(result, statement=statement(result, self._setting, ran))
+        ran = Ran(space.rules.cut_at_crashes, reduced, audit, reusing.reused, len(reusing.samples))
+        return replace(result, statement=claim(result, self._config, ran))
 
     def of_replay(self, exploring: Exploring, schedule: Schedule, came: Judged, *, elsewhere: bool) -> Exploration:
         """Return what came of one schedule; `elsewhere` says that this run has no such point."""
         points = exploring.session.baseline.first.points
         groups = exploring.causes.groups(exploring.findings.failures.values())
         found = [self._finding(exploring, one, one.failures[0], one.failures[0].judgement) for one in groups]
-        drifted = came.drifted
+        not_reached = came.not_reached
         outcome = counted(len(found), "violation")
-        if drifted:
-            outcome = drift(schedule, came.judgement.executions, drifted)
-        if drifted and elsewhere:
+        if not_reached:
+            outcome = why_not_reached(schedule, came.judgement.executions, not_reached)
+        if not_reached and elsewhere:
             outcome += f"; nearest: {', '.join(nearest(str(schedule.injections[0].point), map(str, points)))}"
         return self._judged(
             exploring,
@@ -130,9 +130,9 @@ class Results:
 
     def timed(self, result: Exploration) -> Exploration:
         """Return a result with what it is called, how long it took, and the faults that nobody carried out."""
-        setting, seconds = self._setting, time.monotonic() - self._began
+        config, seconds = self._config, time.monotonic() - self._began
         errors = (*result.errors, *self._executor.learned.noticed.unconfirmed)
-        result = replace(result, test=setting.test, name=setting.name, label=setting.label)
+        result = replace(result, test=config.test, name=config.name, label=config.label)
         return replace(result, seconds=seconds, errors=errors)
 
     def violations(self, exploring: Exploring) -> tuple[Finding, ...]:
@@ -145,7 +145,7 @@ class Results:
             "points": _count(exploring.session.baseline.first.points),
             "schedules": exploring.findings.schedules,
             "executions": self._executor.telling.executions,
-            "drifted": tuple(exploring.drifted),
+            "drifted": tuple(exploring.not_reached),
             "masked": exploring.session.masks.lines(),
             "errors": tuple(exploring.findings.errors),
             "cells": exploring.findings.table(),
@@ -154,29 +154,29 @@ class Results:
         return Exploration(**{**judged, **more})  # type: ignore[arg-type]
 
     def _finding(self, exploring: Exploring, group: Group, failure: Failure, judgement: Judgement) -> Finding:
-        setting, lens, baseline = self._setting, exploring.trials.lens, exploring.session.baseline
-        naming = Naming(exploring.sites, setting.root, self._executor.call, baseline.first)
+        config, view, baseline = self._config, exploring.trials.view, exploring.session.baseline
+        naming = Naming(exploring.sites, config.root, self._executor.call, baseline.first)
         cause = naming.cause(group, failure)
         beside = Beside(
             reach=naming.reach(group, cause),
             orders=_both_ways(exploring, judgement) if cause.way == "by order" else None,
             count=sum(one.count for one in group.failures),
-            expected=lens.world(baseline.done),
-            actual=lens.world(judgement.end),
-            secrets=lens.credentials,
-            run_again=setting.run is setting.recover,
+            expected=view.world(baseline.done),
+            actual=view.world(judgement.end),
+            secrets=view.credentials,
+            run_again=config.run is config.recover,
         )
         return finding(failure, cause, judgement, beside)
 
-    def _is_closed(self, exploring: Exploring, closure: Closure, tried: Tried, reduced: bool) -> bool:
-        whole = closure.closed and CRASHES not in tried.left_out() and not self._executor.learned.noticed.unseen
+    def _is_closed(self, exploring: Exploring, space: CrashStateSpace, tried: Tried, reduced: bool) -> bool:
+        whole = space.closed and CRASHES not in tried.left_out() and not self._executor.learned.noticed.unseen
         whole = whole and not {"budget", "first_finding"} & exploring.skipped.keys()
-        return reduced and whole and self._setting.kill is not None and not exploring.drifted
+        return reduced and whole and self._config.kill is not None and not exploring.not_reached
 
 
 def _both_ways(exploring: Exploring, judgement: Judgement) -> tuple[Diff, Diff]:
     """Return how the end of the fault-free run differs from another one, and the reverse."""
-    done, difference = exploring.session.baseline.done, exploring.trials.lens.difference
+    done, difference = exploring.session.baseline.done, exploring.trials.view.difference
     return difference(judgement.end, done), difference(done, judgement.end)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..boundary.armed import Armed
+from ..boundary.resolved import ResolvedInjection
 from ..values.points import Point
-from .lives import Lived
+from .process_runs import ProcessRun
 
 _FIRST, _SAMPLED = 16, 64  # the first lives in used processes, and later one of so many, are lived again in fresh ones
 
@@ -16,9 +16,9 @@ class Sample:
     """A life in a process that had carried out another schedule before, and what it was to meet."""
 
     stream: str
-    plan: tuple[Armed, ...]
+    plan: tuple[ResolvedInjection, ...]
     earlier: tuple[Point, ...]
-    lived: Lived
+    process: ProcessRun
 
 
 class Reusing:

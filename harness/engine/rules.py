@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from ..values.rare import rare
 from .growth import grown
-from .lives import Snapshot
 from .nodes import Node
+from .process_runs import RawState
 from .trials import Trials
 
 _TOO_MANY_CRASHES = "max_crashes"
@@ -23,7 +23,7 @@ class Rules:
     """
 
     def __init__(self, trials: Trials, nodes: Mapping[str, Node]) -> None:
-        self._setting, self._lens, self._nodes = trials.setting, trials.lens, nodes
+        self._config, self._view, self._nodes = trials.config, trials.view, nodes
         self._left_out: dict[str, str] = {}
         self.growing: dict[str, None] = {}
 
@@ -37,27 +37,30 @@ class Rules:
     def cut_at_crashes(self) -> int:
         """After how many crashes no further one was tried; 0 where there was no such end."""
         cut = any(rule == _TOO_MANY_CRASHES and key not in self._nodes for key, rule in self._left_out.items())
-        return self._setting.max_crashes if cut else 0
+        return self._config.max_crashes if cut else 0
 
-    def leave_out(self, key: str, node: Node, world: Snapshot) -> bool:
+    def leave_out(self, key: str, node: Node, world: RawState) -> bool:
         """Say whether a world is not recovered from that a crash in a recovery leaves; remember it then."""
         rule = self._rule_against(node, world)
         if rule:
             self._left_out[key] = rule
         return bool(rule)
 
-    def _rule_against(self, node: Node, world: Snapshot) -> str:
+    def _rule_against(self, node: Node, world: RawState) -> str:
         """Return the rule by which a world is not recovered from that a crash in this recovery leaves; "" for none."""
-        if node.schedule.faults >= self._setting.max_crashes:
+        if node.schedule.faults >= self._config.max_crashes:
             return _TOO_MANY_CRASHES
-        if len(self._nodes) >= self._setting.max_worlds:
+        if len(self._nodes) >= self._config.max_worlds:
             return "max_worlds"
-        many = len(self._nodes) >= self._setting.many_worlds
+        many = len(self._nodes) >= self._config.many_worlds
         if many and node.schedule.faults > 1 and node.judgement is not None and node.judgement.broken:
             rare("no crash is tried after a failure")
             return "after_a_failure"  # it is only made worse: with each crash more is left of what is left already
         if many and node.parent is not None and node.parent.parent is not None:
-            worlds = [self._lens.world(one) for one in (node.parent.parent.world, node.parent.world, node.world, world)]
+            worlds = [
+                self._view.world(one)
+                for one in (node.parent.parent.raw_state, node.parent.raw_state, node.raw_state, world)
+            ]
             things = grown(worlds)
             self.growing.update(dict.fromkeys(things))
             if things:

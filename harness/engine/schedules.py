@@ -6,13 +6,13 @@ from functools import partial
 from ..values.rare import rare
 from .families import Tried, breadth_first
 from .findings import FirstFound
+from .firing import Fired, Firing
 from .nodes import Stage
 from .pace import Pace
 from .plan import errors
 from .reordering import Reordering
 from .second_faults import SecondFaults
-from .singles import CrashState, Share, SingleError, single_crashes
-from .striking import Striking, Struck
+from .singles import Share, SingleCrash, SingleError, single_crashes
 
 
 class Schedules:
@@ -25,10 +25,10 @@ class Schedules:
 
     def __init__(self, pace: Pace, tried: Tried, begin: Callable[[], None]) -> None:
         self._pace, self._tried, self._begin = pace, tried, begin
-        self._trials, self._closure, self._tally = pace.trials, pace.closure, pace.tally
-        self._striking = Striking(pace)
-        self._reordering = Reordering(pace, self._striking)
-        self._struck: list[Struck] = []
+        self._trials, self._closure, self._tally = pace.trials, pace.space, pace.tally
+        self._firing = Firing(pace)
+        self._reordering = Reordering(pace, self._firing)
+        self._fired: list[Fired] = []
         self._stage = Stage.SINGLE
 
     def carry_out(self) -> None:
@@ -36,10 +36,10 @@ class Schedules:
         stages: dict[Stage, Callable[[], None]] = {
             Stage.SINGLE: self._singles,
             Stage.CRASH_IN_RECOVERY: lambda: self._pace.close(Stage.CRASH_IN_RECOVERY),
-            Stage.CRASH_AFTER_AN_ERROR: self._striking.crashes_after_errors,
-            Stage.ORDER: self._reordering.others,
+            Stage.CRASH_AFTER_AN_ERROR: self._firing.crashes_after_errors,
+            Stage.INTERLEAVING: self._reordering.others,
             Stage.REST: lambda: self._pace.close_all(Stage.REST),
-            Stage.SECOND_FAULT: lambda: SecondFaults(self._pace, self._striking).all(self._struck),
+            Stage.SECOND_FAULT: lambda: SecondFaults(self._pace, self._firing).all(self._fired),
         }
         telling = self._trials.executor.telling
         telling.work_on(self._working_on)
@@ -53,7 +53,7 @@ class Schedules:
             self._closure.abandon()
         telling.work_on()
         unseen = self._trials.executor.learned.noticed.unseen
-        if unseen and self._trials.setting.kill is not None:
+        if unseen and self._trials.config.kill is not None:
             self._pace.skipped["budget"] += unseen
         self._tally.count_recoveries(self._closure)
 
@@ -70,26 +70,26 @@ class Schedules:
 
     def _singles(self) -> None:
         """Try every fault once, at depth 2 with all that it leaves for a second one."""
-        first, mine = self._trials.baseline.first, Share(self._trials.setting.shard)
-        singles: list[CrashState | SingleError] = []
-        if self._trials.setting.kill is not None:
-            singles += single_crashes([sighting for sighting in first.sightings if mine.has_next("crash")])
-        found = errors(first.points, first.effects, self._trials.setting.faults)
-        singles += [SingleError(armed) for _, armed in found if mine.has_next("error")]
-        self._tried.plan(singles, first.unseen if self._trials.setting.kill is not None else 0)
+        first, mine = self._trials.baseline.first, Share(self._trials.config.shard)
+        singles: list[SingleCrash | SingleError] = []
+        if self._trials.config.kill is not None:
+            singles += single_crashes([crash_state for crash_state in first.crash_states if mine.has_next("crash")])
+        found = errors(first.points, first.effects, self._trials.config.faults)
+        singles += [SingleError(resolved) for _, resolved in found if mine.has_next("error")]
+        self._tried.plan(singles, first.unseen if self._trials.config.kill is not None else 0)
         self._begin()
-        self._reordering.races([i for i in self._closure.tally.plan(first) if mine.has_next("order")])
+        self._reordering.races([i for i in self._closure.interleaving_budget.plan(first) if mine.has_next("order")])
         for single in breadth_first(singles):
             self._pace.attempt(partial(self._single, single), single.count)
 
-    def _single(self, single: CrashState | SingleError) -> None:
+    def _single(self, single: SingleCrash | SingleError) -> None:
         if isinstance(single, SingleError):
-            struck = self._striking.error((), single.armed)
-            if struck is not None and self._trials.setting.depth > 1:
-                self._struck.append(struck)
+            fired = self._firing.error((), single.resolved)
+            if fired is not None and self._trials.config.depth > 1:
+                self._fired.append(fired)
             self._tried.judge(single)
             return
-        node = self._closure.settle(self._closure.add(single.world, single.schedules[0]))
+        node = self._closure.settle(self._closure.add(single.raw_state, single.schedules[0]))
         for schedule in single.schedules:
             self._tally.count(schedule, node.judgement, node)
         self._tried.judge(single)

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from ..boundary.armed import Limits
+from ..boundary.resolved import Limits
 from ..values.http import HttpRequest
-from ..world.compare import Masks
-from ..world.cuts import Cuts
-from .lives import Lived, Snapshot
+from ..world.comparing.compare import Masks
+from ..world.volatile.torn_values import TornValues
 from .noticed import Noticed
+from .process_runs import ProcessRun, RawState
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,13 @@ class Learned:
     Attributes:
         names: of temporary files that were drawn.
         credentials: that services accepted, by a readable label.
-        cuts: what a torn write left of generated values.
+        torn_values: what a torn write left of generated values.
         noticed: what the statement must say of them.
     """
 
     names: set[str] = field(default_factory=set)
     credentials: dict[str, bytes] = field(default_factory=dict)
-    cuts: Cuts = field(default_factory=Cuts)
+    torn_values: TornValues = field(default_factory=TornValues)
     noticed: Noticed = field(default_factory=Noticed)
 
 
@@ -39,14 +39,14 @@ class Baseline:
         transient: canonical names of paths that come and go within a run.
     """
 
-    initial: Snapshot
-    first: Lived
-    others: tuple[Lived, ...]
+    initial: RawState
+    first: ProcessRun
+    others: tuple[ProcessRun, ...]
     requests: tuple[tuple[HttpRequest, ...], ...]
     transient: frozenset[str]
 
     @property
-    def done(self) -> Snapshot:
+    def done(self) -> RawState:
         """The outside after."""
         return self.first.end
 

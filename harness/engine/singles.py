@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ..boundary.armed import Armed
+from ..boundary.resolved import ResolvedInjection
 from ..values.points import Point
 from ..values.schedule import Injection, Schedule
-from .lives import Lived, Sighting, Snapshot
 from .plan import CRASH, crash
+from .process_runs import CrashState, ProcessRun, RawState
 
 
 @dataclass(slots=True)
-class CrashState:
+class SingleCrash:
     """A world that a crash of the run leaves, and each single crash that leaves it, in the order of the run."""
 
-    world: Snapshot
+    raw_state: RawState
     schedules: list[Schedule] = field(default_factory=list)
     fault: str = CRASH
 
@@ -29,13 +29,13 @@ class CrashState:
 class SingleError:
     """One fault, at one point, that leaves the process alive."""
 
-    armed: Armed
+    resolved: ResolvedInjection
     count: int = 1
 
     @property
     def fault(self) -> str:
         """The name of the fault."""
-        return self.armed.injection.fault
+        return self.resolved.injection.fault
 
 
 class Share:
@@ -51,21 +51,21 @@ class Share:
         return self._numbers[kind] % self._parts == self._part % self._parts
 
 
-def single_crashes(sightings: Sequence[Sighting]) -> list[CrashState]:
+def single_crashes(crash_states: Sequence[CrashState]) -> list[SingleCrash]:
     """Return the crash states of a traced run, the ones in its middle first, then those between, and so on.
 
     A bug shows in a stretch of the run: halving finds long ones soon. States that are not the same object may still be
     one to a recovery: to find that out for thousands would take a budget before anything is tried.
     """
-    found: list[CrashState] = []
-    for sighting in sightings:
-        if not found or not _is_same(found[-1].world, sighting.world):
-            found.append(CrashState(sighting.world))
-        found[-1].schedules.append(Schedule((crash(sighting, recovering=False),)))
+    found: list[SingleCrash] = []
+    for crash_state in crash_states:
+        if not found or not _is_same(found[-1].raw_state, crash_state.raw_state):
+            found.append(SingleCrash(crash_state.raw_state))
+        found[-1].schedules.append(Schedule((crash(crash_state, recovering=False),)))
     return [found[index] for index in _halving(len(found))]
 
 
-def _is_same(one: Snapshot, other: Snapshot) -> bool:
+def _is_same(one: RawState, other: RawState) -> bool:
     return one.disk is other.disk and one.services == other.services and one.clock == other.clock
 
 
@@ -82,15 +82,15 @@ def _halving(count: int) -> list[int]:
     return found
 
 
-def after(run: Lived, injection: Injection) -> Sequence[Point]:
+def after(run: ProcessRun, injection: Injection) -> Sequence[Point]:
     """Return the points of a run that come after an injection."""
     place = run.points.index(injection.point) + 1 if injection.point in run.points else len(run.points)
     return run.points[place:]
 
 
-def same_as_once(armed: Armed, other: Armed, life: Lived) -> bool:
+def same_as_once(resolved: ResolvedInjection, other: ResolvedInjection, process: ProcessRun) -> bool:
     """Return whether a lasting fault does what it did once: its process reached no later point of it."""
-    one, lasting = other.injection, armed.injection
-    if one.lasting or not lasting.lasting or replace(one, lasting=True) != lasting or one.point not in life.points:
+    one, lasting = other.injection, resolved.injection
+    if one.lasting or not lasting.lasting or replace(one, lasting=True) != lasting or one.point not in process.points:
         return False
-    return not any(armed.reaches(point) for point in after(life, one))
+    return not any(resolved.reaches(point) for point in after(process, one))

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..values.places import Frame, Place
-from .lives import Lived
+from .process_runs import ProcessRun
 
 _MOST_CALLERS = 6
 _Function = tuple[str, str]
@@ -33,9 +33,9 @@ class Sites:
         self._callers: dict[_Function, int] = defaultdict(int)
         self._seen: set[frozenset[Place]] = set()
 
-    def see(self, life: Lived) -> None:
+    def see(self, process: ProcessRun) -> None:
         """Take note of the places of one process."""
-        places = frozenset(life.places.values())
+        places = frozenset(process.places.values())
         if places in self._seen:
             return
         self._seen.add(places)

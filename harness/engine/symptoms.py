@@ -11,9 +11,9 @@ from ..values.world import Change, World
 from .blame import Blame
 from .effects import Blamed
 from .judge import Judgement
-from .lens import Lens
-from .lives import OWN_PROCESSES, Lived
+from .process_runs import OWN_PROCESSES, ProcessRun
 from .session import Baseline
+from .state_view import StateView
 
 _ENDINGS = ("recovery_succeeds", "terminates")
 _SET = "all_or_nothing"  # it is compared with the nearer right end
@@ -74,9 +74,9 @@ class Symptoms:
 class Diagnosis:
     """Tells the symptoms of failing ends."""
 
-    def __init__(self, lens: Lens, baseline: Baseline) -> None:
-        self._lens, self._done = lens, baseline.done
-        self._blame = Blame(lens, baseline.first)
+    def __init__(self, view: StateView, baseline: Baseline) -> None:
+        self._view, self._done = view, baseline.done
+        self._blame = Blame(view, baseline.first)
         self._said: dict[Injection, Blamed] = {}
 
     def of(self, schedule: Schedule, judgement: Judgement) -> Symptoms:
@@ -126,8 +126,8 @@ class Diagnosis:
         graver = {change for promise, violation in judgement.broken if not violation.way for change in violation.diff}
         half_done = any(promise == _SET for promise, _ in judgement.broken)
         for promise, violation in judgement.broken:
-            life = judgement.process(violation)
-            if promise == "honest_outcome" and life is not None and half_done:
+            process = judgement.process(violation)
+            if promise == "honest_outcome" and process is not None and half_done:
                 continue  # what a recovery says of an end that is wrong anyway is no second cause
             if violation.diff:
                 side = _side(promise, violation, judgement)
@@ -135,26 +135,26 @@ class Diagnosis:
                     if violation.way == "untrue" and change.sign == "+" and change in graver:
                         continue  # it is too much whatever the agent says of it
                     yield self._symptom(promise, change, side, violation, schedule, judgement)
-            elif life is not None and life.outcome.kind != "returned" and violation.way is None:
-                yield _ending(promise, life)
+            elif process is not None and process.outcome.kind != "returned" and violation.way is None:
+                yield _ending(promise, process)
             else:
-                yield Symptom(promise, violation.way or "untrue", None if life is None else _last(life))
+                yield Symptom(promise, violation.way or "untrue", None if process is None else _last(process))
 
     def _symptom(
         self, promise: str, change: Change, side: str, violation: Violation, schedule: Schedule, judgement: Judgement
     ) -> Symptom:
-        worlds = self._lens.world(judgement.end), self._lens.world(self._done)
+        worlds = self._view.world(judgement.end), self._view.world(self._done)
         service = any(change.name in world.resources.keys() for world in worlds)  # noqa: SIM118  # no short names
         rows = service or any(change.name in world.tables.keys() for world in worlds)  # noqa: SIM118
-        again = rows and side == "done" and _is_kept(self._lens.world(self._done), change.name)
+        again = rows and side == "done" and _is_kept(self._view.world(self._done), change.name)
         others = judgement.from_before if side == "before" else judgement.from_done
         again = again and not any(one.sign == "-" and one.name == change.name for one in others)
         way = violation.way or _way(change, again=again)
         if change.sign == "-" and side == "done":
             at = self._blame.of_missing(change)
         else:
-            lives = (*judgement.earlier, *judgement.processes(violation))
-            at = self._blame.of_found(change, lives, schedule.injections[0])
+            processes = (*judgement.earlier, *judgement.processes(violation))
+            at = self._blame.of_found(change, processes, schedule.injections[0])
         return Symptom(promise, way, at, side=side, service=service, change=change)
 
     def _from_the_other_side(self, schedule: Schedule, judgement: Judgement) -> Iterator[Symptom]:
@@ -199,20 +199,20 @@ def _is_kept(done: World, name: str) -> bool:
 
 def _is_asked(violation: Violation, judgement: Judgement) -> bool:
     """Return whether a violation is about a process that is run only to see what it does."""
-    life = judgement.process(violation)
-    return life is not None and life.role not in OWN_PROCESSES
+    process = judgement.process(violation)
+    return process is not None and process.role not in OWN_PROCESSES
 
 
-def _ending(promise: str, life: Lived) -> Symptom:
-    last = _last(life)
-    if life.stopped_at and (last is None or last.place != life.stopped_at):  # it waits there, for nothing to come
-        last = Blamed("", life.stopped_at)
-    if life.outcome.kind == "raised":
+def _ending(promise: str, process: ProcessRun) -> Symptom:
+    last = _last(process)
+    if process.stopped_at and (last is None or last.place != process.stopped_at):  # it waits there, for nothing to come
+        last = Blamed("", process.stopped_at)
+    if process.outcome.kind == "raised":
         died = Raised("the process died", () if last is None else last.place)
-        return Symptom(promise, "raised", raised=life.outcome.raised or died)
+        return Symptom(promise, "raised", raised=process.outcome.raised or died)
     return Symptom(promise, "not ended", last)
 
 
-def _last(life: Lived) -> Blamed | None:
+def _last(process: ProcessRun) -> Blamed | None:
     """Return the last effect of a process, or where it waits."""
-    return Blamed.at(life.points[-1], life.places.get(life.points[-1], ())) if life.points else None
+    return Blamed.at(process.points[-1], process.places.get(process.points[-1], ())) if process.points else None

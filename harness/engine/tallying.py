@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..values.schedule import Injection, Schedule
-from .closure import Closure
+from .crash_state_space import CrashStateSpace
 from .findings import Findings
 from .judge import Judgement
-from .lens import Lens
 from .nodes import Node
 from .plan import crash
+from .state_view import StateView
 
 
 @dataclass(slots=True)
@@ -17,12 +17,12 @@ class Tallying:
     """Hands what was judged to the findings.
 
     Attributes:
-        drifted: schedules whose fault was due and never struck.
+        not_reached: schedules whose fault was due and never struck.
     """
 
-    lens: Lens
+    view: StateView
     findings: Findings
-    drifted: list[str]
+    not_reached: list[str]
     _led: dict[int, tuple[Node, list[Schedule]]] = field(default_factory=dict)
     _reached: dict[str, dict[Injection, tuple[Schedule, int]]] = field(default_factory=dict)
 
@@ -53,33 +53,33 @@ class Tallying:
         known, count = firsts.get(schedule.injections[0], (schedule, 0))
         firsts[schedule.injections[0]] = known, count + 1
 
-    def count_recoveries(self, closure: Closure) -> None:
+    def count_recoveries(self, space: CrashStateSpace) -> None:
         """Count each crash in a recovery, and each one after an error or another order, that was judged.
 
         To be called once, after the last stage: a second call would count them again.
         """
         for key, firsts in self._reached.items():
-            judgement = closure.nodes[key].judgement
+            judgement = space.nodes[key].judgement
             if judgement is not None:
                 for schedule, count in firsts.values():
                     self.findings.add(schedule, judgement, count)
-        for node in closure.nodes.values():
-            for last, judgement in self._crashes_in(node, closure):
+        for node in space.nodes.values():
+            for last, judgement in self._crashes_in(node, space):
                 self.findings.add(Schedule((*node.schedule.injections, *last)), judgement)
         for node, schedules in self._led.values():
-            self._tabulate_recovery(node, schedules, closure)
+            self._tabulate_recovery(node, schedules, space)
 
-    def _crashes_in(self, node: Node, closure: Closure) -> Iterator[tuple[tuple[Injection, ...], Judgement]]:
+    def _crashes_in(self, node: Node, space: CrashStateSpace) -> Iterator[tuple[tuple[Injection, ...], Judgement]]:
         """Yield each crash in the recovery from a world that was judged, and what came of it."""
-        for between, sighting in node.seen if node.followed else ():
-            inner = closure.nodes.get(self.lens.identity(sighting.world))
+        for between, crash_state in node.seen if node.followed else ():
+            inner = space.nodes.get(self.view.fingerprint(crash_state.raw_state))
             if inner is not None and inner.judgement is not None:
-                yield (*between, crash(sighting, recovering=True)), inner.judgement
+                yield (*between, crash(crash_state, recovering=True)), inner.judgement
 
-    def _tabulate_recovery(self, node: Node, schedules: Sequence[Schedule], closure: Closure) -> None:
+    def _tabulate_recovery(self, node: Node, schedules: Sequence[Schedule], space: CrashStateSpace) -> None:
         """Let the table show for each fault that led to a world what crashes in the recovery from it came to."""
         ends: dict[object, tuple[tuple[Injection, ...], Judgement, int]] = {}
-        for last, judgement in self._crashes_in(node, closure):
+        for last, judgement in self._crashes_in(node, space):
             end = (judgement.invariants, bool(judgement.errors))
             first, example, count = ends.get(end, (last, judgement, 0))
             ends[end] = first, example, count + 1

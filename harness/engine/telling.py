@@ -6,7 +6,7 @@ from dataclasses import replace
 from ..values.events import Events, FaultFired, PointReached, Printed, ProcessEnded, ProcessStarted, Reader
 from ..values.points import Point
 from ..values.schedule import Injection
-from .lives import BIRTH, Lived
+from .process_runs import BIRTH, ProcessRun
 
 
 def _role(role: str) -> str:
@@ -31,27 +31,29 @@ class Telling:
         """Let `describe` say from now on what is going on while a process of a role runs."""
         self._working_on = describe
 
-    def started(self, lived: Lived) -> None:
+    def started(self, process: ProcessRun) -> None:
         """Count a process, and tell that it starts."""
         self.executions += 1
         if self.events.wants(ProcessStarted):
-            self.events.tell(ProcessStarted(self.executions, lived.role, _since(lived.start.clock), lived.goes_on))
+            self.events.tell(
+                ProcessStarted(self.executions, process.role, _since(process.start.clock), process.goes_on)
+            )
 
     def reached(self, point: Point) -> None:
         """Tell that it reaches a point."""
         if self.tells_points:
             self.events.tell(PointReached(self.executions, point))
 
-    def fired(self, injection: Injection, clock: float, *, in_vain: bool = False) -> None:
+    def fired(self, injection: Injection, clock: float, *, impossible: bool = False) -> None:
         """Tell that a planned injection has struck."""
         if self.events.wants(FaultFired):
-            self.events.tell(FaultFired(self.executions, injection, _since(clock), in_vain))
+            self.events.tell(FaultFired(self.executions, injection, _since(clock), impossible))
 
-    def ended(self, lived: Lived, clock: float) -> None:
+    def ended(self, process: ProcessRun, clock: float) -> None:
         """Tell how it ended."""
         if self.events.wants(ProcessEnded):
-            role, working_on = lived.role, self._working_on
-            outcome = replace(lived.outcome, value=None)
+            role, working_on = process.role, self._working_on
+            outcome = replace(process.outcome, value=None)
             doing = lambda: working_on(role)  # noqa: E731
             self.events.tell(ProcessEnded(self.executions, role, outcome, _since(clock), doing))
 

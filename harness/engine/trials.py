@@ -5,21 +5,21 @@ from dataclasses import dataclass
 
 from ..values.events import Events, Judged
 from ..values.schedule import Schedule
+from .config import ExplorationConfig
 from .execute import Executor
 from .judge import Judge, Judgement
-from .lens import Lens
-from .lives import Lived
+from .process_runs import ProcessRun
 from .recovery import Recovery
 from .session import Baseline
-from .setting import Setting
+from .state_view import StateView
 
 
 @dataclass(frozen=True, slots=True)
 class Trials:
     """A schedule goes through `executor`, `recovery` and `judge`, in this order; the others are read."""
 
-    setting: Setting
-    lens: Lens
+    config: ExplorationConfig
+    view: StateView
     baseline: Baseline
     executor: Executor
     recovery: Recovery
@@ -30,15 +30,17 @@ class Trials:
         """What is told of them."""
         return self.executor.telling.events
 
-    def judged(self, schedule: Schedule, lives: Sequence[Lived], earlier: Sequence[Lived] = ()) -> Judgement:
+    def judged(
+        self, schedule: Schedule, processes: Sequence[ProcessRun], earlier: Sequence[ProcessRun] = ()
+    ) -> Judgement:
         """Ask what would come after the processes of a schedule, judge it, and tell; `earlier` ones ran before them."""
-        judgement = self.judge.judge(self.recovery.followed(lives), earlier)
+        judgement = self.judge.judge(self.recovery.followed(processes), earlier)
         self.events.tell(Judged(schedule, judgement.invariants, judgement.errors))
         return judgement
 
 
-def trials(executor: Executor, lens: Lens, baseline: Baseline, *, merge: bool = True) -> Trials:
+def trials(executor: Executor, view: StateView, baseline: Baseline, *, merge: bool = True) -> Trials:
     """Return what carries schedules out; without `merge` each asks for processes of its own, nothing remembered."""
-    setting = executor.setting
-    recovery = Recovery(setting, executor, lens, baseline, merge=merge)
-    return Trials(setting, lens, baseline, executor, recovery, Judge(setting, lens, baseline))
+    config = executor.config
+    recovery = Recovery(config, executor, view, baseline, merge=merge)
+    return Trials(config, view, baseline, executor, recovery, Judge(config, view, baseline))

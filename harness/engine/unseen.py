@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..boundary.channel import Noted, Started
 from ..values.errors import ChaosError
 from ..values.exploration import some_of
 from ..values.media import medium_of
 from ..values.places import Place, line_of
-from ..values.points import Point, When, canonical
+from ..values.points import Phase, Point, canonical
 from ..values.proc_stat import ProcStat, proc_stat
-from .lives import Lived, Snapshot
+from ..values.protocol import Note, SubprocessStarted
+from .process_runs import ProcessRun, RawState
 
 
 @dataclass(slots=True)
@@ -34,14 +34,14 @@ class Unseen:
     """
 
     def __init__(
-        self, lived: Lived, changed: Callable[[Snapshot, Snapshot], list[str]], on_disk: Collection[str]
+        self, process: ProcessRun, changed: Callable[[RawState, RawState], list[str]], on_disk: Collection[str]
     ) -> None:
-        self._lived, self._changed, self._on_disk = lived, changed, on_disk
+        self._process, self._changed, self._on_disk = process, changed, on_disk
         self._processes: list[_Process] = []
         self._passed: list[str] = []  # effects of Python's that only the audit hook saw, since the last look
         self._maps_memory = False
 
-    def started(self, message: Started) -> None:
+    def started(self, message: SubprocessStarted) -> None:
         """Keep a process that the agent starts; the message comes once before it begins, and once with its pid."""
         known = next((one for one in self._processes if not one.pid and one.place == message.place), None)
         if known is not None and message.pid:
@@ -49,21 +49,23 @@ class Unseen:
         else:
             self._processes.append(_Process(message.pid, message.place))
         line = line_of(message.place)
-        if line not in self._lived.started:
-            self._lived.started.append(line)
+        if line not in self._process.started:
+            self._process.started.append(line)
 
     def follow(self, other: "Unseen") -> None:
         """Keep the processes that the same process started before it was called again."""
         self._processes, self._maps_memory = other._processes, other._maps_memory
 
-    def heard(self, noted: Noted) -> bool:
+    def heard(self, noted: Note) -> bool:
         """Keep a note if it can explain a change; returns whether nobody else needs the note."""
         if noted.kind == "unintercepted":
             self._passed.append(noted.text)
         self._maps_memory = self._maps_memory or noted.kind == "maps_memory"
         return noted.kind == "maps_memory"
 
-    def look(self, before: Snapshot | None, after: Snapshot, point: Point | None = None, when: When = "before") -> None:
+    def look(
+        self, before: RawState | None, after: RawState, point: Point | None = None, when: Phase = "before"
+    ) -> None:
         """Explain the changes between two looks, the later one at a point, or at the end of the process.
 
         A change while a point's own effect was under way is that effect's. While another process is alive, a change of
@@ -72,8 +74,8 @@ class Unseen:
         names = [] if before is None else self._changed(before, after)
         if point is not None and medium_of(point.kind).runs_programs and when == "after":
             if names:
-                self._lived.inside.append(str(point))
-                self._by(names, [_Process(0, self._lived.places.get(point, ())), *self._processes])
+                self._process.inside.append(str(point))
+                self._by(names, [_Process(0, self._process.places.get(point, ())), *self._processes])
         elif point is None or when == "before":
             if names and self._processes:
                 self._by(names, self._processes)
@@ -89,7 +91,7 @@ class Unseen:
         places = sorted({one.place for one in processes}, key=lambda place: [(f.file, f.line) for f in place])
         lines = tuple(dict.fromkeys(map(line_of, places)))
         for name in names:
-            self._lived.written.setdefault(lines, {})[name] = None
+            self._process.written.setdefault(lines, {})[name] = None
 
     def _by_nobody(self, names: list[str]) -> None:
         passed = [text for text in self._passed if text.partition(" ")[2]]
@@ -105,7 +107,7 @@ class Unseen:
                 seen = "and no effect of Python's was seen: a memory map or native code wrote it"
             else:
                 seen = "and no effect of Python's was seen: native code wrote it"
-            self._lived.unintercepted.append(f"{name} changed, {seen}")
+            self._process.unintercepted.append(f"{name} changed, {seen}")
 
     def _is_of(self, point: Point, name: str) -> bool:
         """Return whether a point's own effect can have changed the file or service of this name."""
@@ -121,12 +123,12 @@ class Unseen:
         An orphan becomes a child of the parent of the agent's process. So is the process that is forked ahead, which
         has that parent's session and a group of its own.
         """
-        own = _stat(self._lived.pid)
+        own = _stat(self._process.pid)
         parent = None if own is None else _stat(own.parent)
         if own is None or parent is None:
             return False
-        siblings = (_stat(child) for child in _children(own.parent) if child != self._lived.pid)
-        orphans = (one for one in siblings if one and (one.group == self._lived.pid or one.session != parent.session))
+        siblings = (_stat(child) for child in _children(own.parent) if child != self._process.pid)
+        orphans = (one for one in siblings if one and (one.group == self._process.pid or one.session != parent.session))
         return _runs(_stat(pid)) or any(map(_runs, orphans))
 
 
@@ -154,11 +156,11 @@ def not_explored(lines: Iterable[str], names: Iterable[str]) -> str:
     return f"{' or '.join(lines)} starts a process that writes {some_of(sorted(names))}: not explored"
 
 
-def nothing_seen(lived: Lived, hint: str) -> ChaosError:
+def nothing_seen(process: ProcessRun, hint: str) -> ChaosError:
     """Return the error for a fault-free run without any point; it names what the run did all the same."""
-    told = [*map(not_explored, lived.written, lived.written.values()), *lived.unintercepted]
-    if not lived.written and lived.started:
-        told = [f"{some_of(lived.started)} starts a process, and nobody looks into that", *told]
+    told = [*map(not_explored, process.written, process.written.values()), *process.unintercepted]
+    if not process.written and process.started:
+        told = [f"{some_of(process.started)} starts a process, and nobody looks into that", *told]
     if not told:
         text = "the run touches nothing that is watched, private or a twin: there is nothing to explore"
         return ChaosError("no-points", text, hint)

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 from ..values.points import canonical, hide_drawn
 from ..values.trees import differing
 from ..values.world import Collections, Row, World
-from ..world.describe import world_of
-from .lives import Snapshot
-from .setting import Setting
+from ..world.storage.describe import world_of
+from .config import ExplorationConfig
+from .process_runs import RawState
 
 
 class Worlds:
@@ -18,23 +18,23 @@ class Worlds:
         names: of temporary files that were drawn by now; may grow.
     """
 
-    def __init__(self, setting: Setting, names: Set[str]) -> None:
-        self._setting, self._names = setting, names
-        self._known: dict[tuple[int, tuple[bytes, ...]], tuple[Snapshot, World]] = {}
+    def __init__(self, config: ExplorationConfig, names: Set[str]) -> None:
+        self._config, self._names = config, names
+        self._known: dict[tuple[int, tuple[bytes, ...]], tuple[RawState, World]] = {}
 
-    def world(self, snapshot: Snapshot) -> World:
+    def world(self, raw_state: RawState) -> World:
         """Return what a person would see."""
-        key = (id(snapshot.disk), snapshot.services)
+        key = (id(raw_state.disk), raw_state.services)
         if key not in self._known:
             resources: dict[str, list[Row]] = {}
-            for service, state in zip(self._setting.services, snapshot.services, strict=True):
+            for service, state in zip(self._config.services, raw_state.services, strict=True):
                 resources.update(service.describe(state))
-            hosts = [f"{urlsplit(twin.base_url).netloc}/" for twin in self._setting.twins]
+            hosts = [f"{urlsplit(twin.base_url).netloc}/" for twin in self._config.twins]
             found = Collections(resources, hosts)
-            self._known[key] = (snapshot, world_of(self._setting.sources, snapshot.disk, found))
+            self._known[key] = (raw_state, world_of(self._config.sources, raw_state.disk, found))
         return self._known[key][1]
 
-    def changed(self, old: Snapshot, new: Snapshot) -> list[str]:
+    def changed(self, old: RawState, new: RawState) -> list[str]:
         """Return the names of what a person would see changed, databases compared by rows; random parts replaced."""
         if old.same_state(new):
             return []

@@ -42,12 +42,12 @@ def main(folder: Path, lives_with: Owner | None) -> None:
 def _wait(session: Session, lives_with: Owner | None) -> None:
     owner = session.owner
     watched = _Watched(owner, *([lives_with] if lives_with is not None else []))
-    while owner.lives:
+    while owner.is_alive:
         session.beat()
         if watched.wait(BEAT_S):
             with suppress(OSError):
                 record.tidy(session.records)
-        if lives_with is not None and not lives_with.lives:
+        if lives_with is not None and not lives_with.is_alive:
             rare("a guardian ends a worker whose controller is gone")
             with suppress(ProcessLookupError):
                 os.kill(owner.pid, signal.SIGKILL)
@@ -81,14 +81,14 @@ def end_processes(session: Session) -> None:
     """Let the processes that the owner noted come to their end, and end what does not."""
     until = time.monotonic() + _ENDING_S
     for process in session.noted():
-        while process.lives and time.monotonic() < until:
+        while process.is_alive and time.monotonic() < until:
             time.sleep(_LOOK_EVERY_S)
         _end_family(process)
 
 
 def _end_family(process: Owner) -> None:
     """End a process and all that it started, what came first first."""
-    if not process.lives:
+    if not process.is_alive:
         return
     rare("a guardian ends a process that did not end")
     with suppress(ProcessLookupError):
@@ -97,7 +97,7 @@ def _end_family(process: Owner) -> None:
         _end_family(child)
     with suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGKILL)
-    while process.lives:
+    while process.is_alive:
         time.sleep(_LOOK_EVERY_S)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..values.errors import ChaosError
 from ..values.owners import Owner, remove_temporary_folders, temporary_places
 from ..values.rare import rare
-from ..world.raw import DiskState, Source
+from ..world.storage.raw import DiskState, Source
 from . import record
 from .places import places
 from .session import Session
@@ -87,14 +87,14 @@ class Guard:
 
     def check(self) -> None:
         """Start the guardian again where it has ended: somebody who killed it may kill this process later."""
-        if not self.guardian.lives and self.stands:
+        if not self.guardian.is_alive and self.stands:
             rare("a guardian that was killed is started again")
             os.close(self._line)
             self._start()
 
     def close(self) -> None:
         """End the guardian, unless there is something to put back when this process has ended."""
-        if os.getpid() != self._owner or not self.guardian.lives:
+        if os.getpid() != self._owner or not self.guardian.is_alive:
             return
         with suppress(FileNotFoundError):
             if self._session.kept():
@@ -103,7 +103,7 @@ class Guard:
         with suppress(ProcessLookupError):
             os.kill(self.guardian.pid, signal.SIGKILL)
         os.close(self._line)
-        while self.guardian.lives:
+        while self.guardian.is_alive:
             time.sleep(_LOOK_EVERY_S)
         with suppress(OSError):  # somebody else uses it by now
             for folder in self._made:

@@ -18,9 +18,9 @@ from typing import Any
 from ..values.contents import Stored
 from ..values.errors import ChaosError
 from ..values.rare import rare
-from ..world import contents as stored
-from ..world.disk import Disk
-from ..world.raw import SIBLINGS, DiskState, Key, Place, RawEntry, Source
+from ..world.storage import contents as stored
+from ..world.storage.disk import Disk
+from ..world.storage.raw import SIBLINGS, DiskState, Key, Place, RawEntry, Source
 
 _VERSION = 1
 _MANIFEST, _CONTENTS, _STORED = "manifest.json", "contents", "stored-"

@@ -62,7 +62,7 @@ class Session:
         """Whether its owner has ended."""
         owner = self.owner
         if owner.is_of_this_place:
-            return not owner.lives
+            return not owner.is_alive
         return time.time() - self.heartbeat.stat().st_mtime > _SILENT_S
 
     @contextmanager

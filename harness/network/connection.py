@@ -13,12 +13,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from ..values.network import GoOn
-from ..values.points import When
+from ..values.actions import Disturb
+from ..values.points import Phase
+from ..values.protocol import Proceed
 from ..values.real_time import ANSWER_S, JUST_NOW_S, QUIET_S, SERVER_S, SILENCE_S
-from ..values.strikes import Disturb
 
-Question = Callable[["Connection", Literal["connect", "exchange"], When, int], Awaitable[GoOn]]
+Question = Callable[["Connection", Literal["connect", "exchange"], Phase, int], Awaitable[Proceed]]
 
 _CHUNK_BYTES = 1 << 16
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
@@ -76,7 +76,7 @@ class Connection:
         try:
             if self._tls is not None:
                 await self._to_client.start_tls(self._tls, ssl_handshake_timeout=ANSWER_S)
-            said = await self._moment("connect", "before")
+            said = await self._stop("connect", "before")
             self._from_server, self._to_server = await self._dial(*(said.via or (host, port)))
             pumps = [asyncio.create_task(self._upward()), asyncio.create_task(self._downward())]
             await asyncio.gather(*pumps)
@@ -102,7 +102,7 @@ class Connection:
             self._reset()
             raise Over from None
 
-    async def _moment(self, verb: Literal["connect", "exchange"], when: When) -> GoOn:
+    async def _stop(self, verb: Literal["connect", "exchange"], when: Phase) -> Proceed:
         self._standing += 1
         try:
             said = await self._ask(self, verb, when, self._sent)
@@ -114,27 +114,27 @@ class Connection:
             if when == "middle":
                 await self._let_server_notice()
             raise Over
-        if said.strike is not None:
+        if said.action is not None:
             self._carried(said.number)  # from here on nothing can keep it from happening
-            await self._strike(said.strike, when, said.made)
+            await self._act(said.action, when, said.made)
         return said
 
-    async def _strike(self, strike: Disturb, when: When, made: bool) -> None:
-        if when == "after" and strike.share:
-            await self._cut_answer(strike.share)
-        if strike.how == "slow":
-            await asyncio.sleep(0 if made else strike.seconds)
-        elif strike.how == "trickled":
+    async def _act(self, action: Disturb, when: Phase, made: bool) -> None:
+        if when == "after" and action.share:
+            await self._cut_answer(action.share)
+        if action.how == "slow":
+            await asyncio.sleep(0 if made else action.seconds)
+        elif action.how == "trickled":
             self._trickled = True
-        elif strike.how == "silent":
+        elif action.how == "silent":
             await self._be_silent(made)
         else:
             if when == "middle":
                 await self._let_server_notice()
-            await self._break(strike)
+            await self._break(action)
 
-    async def _break(self, strike: Disturb) -> None:
-        if strike.how == "closed":
+    async def _break(self, action: Disturb) -> None:
+        if action.how == "closed":
             with contextlib.suppress(OSError):
                 self._say_no_more()
             await self._until_client_ends(SERVER_S)
@@ -201,14 +201,14 @@ class Connection:
         """Let the first bytes of an exchange go on; where it will be cut, wait for all of them first."""
         assert self._to_server is not None
         self._turn, self._sent, self._held = "held", len(data), data
-        await self._moment("exchange", "before")
+        await self._stop("exchange", "before")
         if self._share:
             data += await _whole(self._from_client)
             part = data[: max(1, int(len(data) * self._share))]
             self._to_server.write(part)
             await self._to_server.drain()
             self._sent, data = len(part), data[len(part) :]
-            await self._moment("exchange", "middle")
+            await self._stop("exchange", "middle")
         self._turn, self._sent = "client", 0
         await self._send(data)
 
@@ -227,7 +227,7 @@ class Connection:
                 if self._turn in ("client", "connect"):
                     verb: Literal["connect", "exchange"] = "exchange" if self._turn == "client" else "connect"
                     self._turn, self._held = "server", data
-                    await self._moment(verb, "after")
+                    await self._stop(verb, "after")
                 await self._return(data)
         except ConnectionResetError:
             self._reset()

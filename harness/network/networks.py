@@ -14,9 +14,9 @@ from ..values.options import Options
 if TYPE_CHECKING:
     from ..values.sources import Twin
     from .certificates import Authority
-    from .fronts import FrontProcess
     from .proxies import Proxies
-    from .serving import TwinServer
+    from .relay_handle import RelayHandle
+    from .twin_server_process import TwinServerProcess
 
 
 def _address_of(upstream: object) -> str:
@@ -39,15 +39,15 @@ class Networks:
     def __init__(self, options: Options) -> None:
         self._active, self._toxiproxy, self._seed = options.active, options.toxiproxy, options.seed
         self._records, self._controller = options.records, options.controller
-        self.fronts: list[FrontProcess] = []
-        self.servers: list[TwinServer] = []
+        self.relays: list[RelayHandle] = []
+        self.servers: list[TwinServerProcess] = []
         self.upstreams: dict[tuple[str, int], str] = {}
         self.proxies: Proxies | None = None
         self._authorities: list[Authority] = []
 
     def network(self, name: str, upstream: object, path: str = "", authority: "Authority | None" = None) -> Network:
         """Declare a server; returns where the agent finds it. With an `authority` the relay speaks TLS."""
-        from .fronts import FrontProcess, address, check
+        from .relay_handle import RelayHandle, address, check
 
         check(name, self.upstreams.values())
         host, port = address(_address_of(upstream))
@@ -57,14 +57,14 @@ class Networks:
 
             self.proxies = self.proxies or Proxies(self._toxiproxy, self._seed)
         if self._active or authority is not None:
-            self.fronts.append(FrontProcess(name, (host, port), path, authority))
-            network = self.fronts[-1].network
+            self.relays.append(RelayHandle(name, (host, port), path, authority))
+            network = self.relays[-1].network
         self.upstreams[network.host, network.port] = name
         return network
 
     def serve(self, twins: "Sequence[Twin]", twin: "Twin | str", *, tls: bool) -> Network:
         """Let one of these twins be reached on a real port."""
-        from .serving import TwinServer, declared
+        from .twin_server_process import TwinServerProcess, declared
 
         chosen = declared(twins, twin)
         name = urlsplit(chosen.base_url)
@@ -77,7 +77,7 @@ class Networks:
 
             guard(self._records, lives_with=self._controller)  # a private key must not outlive this process
             self._authorities.append(Authority(name.hostname or "localhost"))
-        server = TwinServer(chosen)
+        server = TwinServerProcess(chosen)
         self.servers.append(server)
         network = self.network(server.name, server.upstream, server.path, self._authorities[-1] if tls else None)
         if tls or not getattr(chosen, "piped", False):
@@ -95,8 +95,8 @@ class Networks:
 
     def close(self) -> None:
         """End all that was started."""
-        while self.fronts:
-            self.fronts.pop().close()
+        while self.relays:
+            self.relays.pop().close()
         while self.servers:
             self.servers.pop().close()
         while self._authorities:

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ..values.points import Point, When
-from ..values.strikes import Disturb
+from ..values.actions import Disturb
+from ..values.points import Phase, Point
 from .api import Unreachable
 from .toxiproxy import Proxy, Toxiproxy
 
@@ -27,12 +27,12 @@ class Toxic:
     attributes: Mapping[str, int]
 
 
-def toxic_for(strike: object, point: Point, when: When) -> Toxic | None:
+def toxic_for(action: object, point: Point, when: Phase) -> Toxic | None:
     """Return the toxic that makes this strike at this moment, or None where the relay makes it."""
-    if isinstance(strike, Disturb) and (point.verb, when) == ("exchange", "before"):
-        if strike.how == "slow":
-            return Toxic("latency", "downstream", {"latency": round(strike.seconds * 1000)})
-        if strike.how == "silent":
+    if isinstance(action, Disturb) and (point.verb, when) == ("exchange", "before"):
+        if action.how == "slow":
+            return Toxic("latency", "downstream", {"latency": round(action.seconds * 1000)})
+        if action.how == "silent":
             return Toxic("timeout", "upstream", {"timeout": 0})
     return None
 
@@ -72,7 +72,7 @@ class Proxies:
         self._made[key] = proxy
         return proxy.address
 
-    def strike(self, key: tuple[str, int], toxic: Toxic) -> bool:
+    def apply(self, key: tuple[str, int], toxic: Toxic) -> bool:
         """Add a toxic to the proxy of this connection; False where it has none."""
         proxy = self._made.get(key)
         if proxy is None:

@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     to_say = _put_back(config)
     if options.active(config):
         from ..boundary.adapters import session_failures
-        from ..boundary.locks import make_ours
+        from ..boundary.scheduling.locks import make_ours
         from .reporting import Reporting
         from .timeouts import Timeouts
 
@@ -92,7 +92,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def pytest_unconfigure() -> None:
     """End what guards this process, and then the process where a signal wanted that: everything is told by now."""
     guarding = sys.modules.get("rollproof.guard.guarding")
-    interrupts = sys.modules.get("rollproof.boundary.interrupts")
+    interrupts = sys.modules.get("rollproof.boundary.process.interrupts")
     if guarding is not None:
         guarding.close_all(last=interrupts is not None and interrupts.interrupted())
     if interrupts is not None:

@@ -51,7 +51,7 @@ def _declared(package: str, kind: type[_T]) -> list[_T]:
 
 def is_ours(fault: Fault) -> bool:
     """Return whether a fault comes with Rollproof."""
-    return fault.strikes.__module__.startswith("rollproof.faults.")
+    return fault.actions.__module__.startswith("rollproof.faults.")
 
 
 def installed_faults(config: pytest.Config) -> dict[str, Fault]:

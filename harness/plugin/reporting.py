@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..boundary.adapters import pytest_session
-from ..boundary.interrupts import as_exceptions
+from ..boundary.process.interrupts import as_exceptions
 from ..reports import terminal
 from ..values.errors import ChaosError
 from ..values.events import Found, ProcessEnded, Reader

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ..boundary import interrupts
+from ..boundary.process import interrupts
 
 _GRACE_S = 20.0
 

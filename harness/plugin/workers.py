@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from ..boundary import interrupts
 from ..boundary.adapters import execnet_workers
+from ..boundary.process import interrupts
 from ..values.report import ReportedExploration
 
 

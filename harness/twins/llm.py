@@ -54,7 +54,7 @@ class ModelTwin:
         own = {OPENAI: openai, ANTHROPIC: anthropic}
         self._wires = own.get(self.base_url, openai | anthropic)
 
-    def vary(self, run: int) -> None:
+    def set_run(self, run: int) -> None:
         """Give answers and tool calls from now on other ids, as every run of a real provider does."""
         self._run = run
 
@@ -69,7 +69,7 @@ class ModelTwin:
         """Return nothing: a provider is no part of the outside that is compared."""
         return {}
 
-    def recall(self, state: bytes) -> Mapping[str, list[Row]]:
+    def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return nothing: a provider remembers nothing."""
         return {}
 

@@ -56,7 +56,7 @@ class Deliveries:
 
 
 class Server(SMTP):
-    """One connection. `treatment` says how its next mail is treated; see `values.strikes.Deliver`."""
+    """One connection. `treatment` says how its next mail is treated; see `values.actions.Deliver`."""
 
     open: "set[Server]"
 

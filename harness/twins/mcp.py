@@ -57,9 +57,9 @@ class McpTwin:
         self._token, self._seed = token, seed
         self.piped = token is None  # a subprocess that carries messages to it can do without headers
         self._collections: dict[str, list[Row]] = {}
-        self.vary(0)
+        self.set_run(0)
 
-    def vary(self, run: int) -> None:
+    def set_run(self, run: int) -> None:
         """Give sessions that are opened from now on other ids, as every start of a real server does."""
         self._run, self._opened = run, 0
         self._forgotten: set[str] = set()
@@ -80,9 +80,9 @@ class McpTwin:
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the collections by ``host/name``; one whose name begins with ``_`` is only remembered."""
-        return {name: rows for name, rows in self.recall(state).items() if not name.startswith(f"{self._host}/_")}
+        return {name: rows for name, rows in self.full_state(state).items() if not name.startswith(f"{self._host}/_")}
 
-    def recall(self, state: bytes) -> Mapping[str, list[Row]]:
+    def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all collections: a later call can meet them."""
         return {f"{self._host}/{name}": rows for name, rows in json.loads(state).items()}
 
@@ -124,7 +124,7 @@ class McpTwin:
             status, {"error": reason or f"The request failed with status {status}."}, challenge | dict(headers)
         )
 
-    def misanswer(self, request: HttpRequest, how: str) -> HttpResponse:
+    def fault_response(self, request: HttpRequest, how: str) -> HttpResponse:
         """Treat a request in one of the ways of `faults.mcp`."""
         message = _message(request)
         if how == "unknown tool":

@@ -68,7 +68,7 @@ class RestTwin:
         self._run = 0
         self._store = Store()
 
-    def vary(self, run: int) -> None:
+    def set_run(self, run: int) -> None:
         """Give things created from now on other ids, as every run of a real service does; 0 is where it starts."""
         self._run = run
 
@@ -93,7 +93,7 @@ class RestTwin:
             {name: [r for r in rows.values() if not self._is_settled(r)] for name, rows in collections.items()}
         )
 
-    def recall(self, state: bytes) -> Mapping[str, list[Row]]:
+    def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all that a later request can meet: settled resources and first answers too, counters not."""
         store = Store.load(state)
         kept = self._by_kind({name: list(rows.values()) for name, rows in store.collections.items()})

@@ -41,12 +41,12 @@ class PointReached:
 
 @dataclass(frozen=True, slots=True)
 class FaultFired:
-    """A planned injection has struck; an order may turn out to have been held `in_vain`."""
+    """A planned injection has struck; an order may turn out to have been held `impossible`."""
 
     number: int
     injection: Injection
     at_s: float
-    in_vain: bool = False
+    impossible: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from .actions import Action
 from .errors import ChaosError, unknown_fault
 from .media import media
-from .points import Effect, Point, When
+from .points import Effect, Phase, Point
 from .schedule import SWAP, Injection
-from .strikes import Strike
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 
@@ -24,20 +24,21 @@ class Fault:
         when: the moments around the effect.
         once: whether it comes once (the next try works).
         lasting: whether it also comes lasting (until the process ends).
-        outlives: whether, lasting, it is still there for the next process, which may fail; the one after it is healthy.
-        strikes: yields one strike for each variant; nothing where it does not apply.
+        survives_restart: whether, lasting, it is still there for the next process, which may fail; the one after it is
+            healthy.
+        actions: yields one strike for each variant; nothing where it does not apply.
         doc: the first line of its documentation.
         by_default: whether it is tried where nobody selects faults: it would accuse what is commonly accepted.
     """
 
     name: str
     at: tuple[str, ...]
-    when: tuple[When, ...]
+    when: tuple[Phase, ...]
     once: bool
     lasting: bool
-    strikes: Callable[[Effect], Iterable[Strike]]
+    actions: Callable[[Effect], Iterable[Action]]
     doc: str
-    outlives: bool = False
+    survives_restart: bool = False
     by_default: bool = True
 
     @property
@@ -82,12 +83,12 @@ def check_injection(injection: Injection, known: Mapping[str, Fault]) -> None:
         raise unknown_fault(name, known, "--chaos-replay")
     if injection.lasting and not (fault and fault.lasting):
         raise ChaosError("bad-token", f"{name} cannot last (--chaos-replay)", f"type it without ~lasting: {name}@…")
-    moments = fault.when if fault else ("before", "after")
-    if when not in moments or (fault and not fault.applies(Effect(injection.point))):
+    phases = fault.when if fault else ("before", "after")
+    if when not in phases or (fault and not fault.applies(Effect(injection.point))):
         raise ChaosError(
             "bad-token",
             f"{name} cannot strike {when} {injection.point} (--chaos-replay)",
-            f"it strikes {', '.join(moments)} {', '.join(fault.at) if fault else 'any effect'}",
+            f"it strikes {', '.join(phases)} {', '.join(fault.at) if fault else 'any effect'}",
         )
 
 
@@ -95,26 +96,26 @@ def fault(
     name: str,
     *,
     at: str | tuple[str, ...],
-    when: When | tuple[When, ...] = "before",
+    when: Phase | tuple[Phase, ...] = "before",
     once: bool = True,
     lasting: bool = False,
-    outlives: bool = False,
+    survives_restart: bool = False,
     by_default: bool = True,
-) -> Callable[[Callable[[Effect], Iterator[Strike]]], Fault]:
-    """Declare a fault. Decorates a generator that yields one `Strike` for each variant at an `Effect`.
+) -> Callable[[Callable[[Effect], Iterator[Action]]], Fault]:
+    """Declare a fault. Decorates a generator that yields one `Action` for each variant at an `Effect`.
 
     A glob in `at` without a dot means every verb of that kind.
     """
     globs = (at,) if isinstance(at, str) else at
 
-    def declare(strikes: Callable[[Effect], Iterator[Strike]]) -> Fault:
+    def declare(actions: Callable[[Effect], Iterator[Action]]) -> Fault:
         if not _NAME.fullmatch(name):
             raise TypeError(f"fault {name!r}: a name is family.what_happens, in small letters, digits and _")
-        if not strikes.__doc__:
+        if not actions.__doc__:
             raise TypeError(f"fault {name!r} has no docstring: say in one line what happens")
-        doc = strikes.__doc__.strip().splitlines()[0]
-        moments = (when,) if isinstance(when, str) else when
+        doc = actions.__doc__.strip().splitlines()[0]
+        phases = (when,) if isinstance(when, str) else when
         at_verbs = tuple(g if "." in g else f"{g}.*" for g in globs)
-        return Fault(name, at_verbs, moments, once, lasting, strikes, doc, outlives, by_default)
+        return Fault(name, at_verbs, phases, once, lasting, actions, doc, survives_restart, by_default)
 
     return declare

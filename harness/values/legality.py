@@ -11,13 +11,13 @@ from functools import cache
 from itertools import product
 from typing import get_args
 
+from .actions import Action, Say
 from .errors import ChaosError, nearest, shown
 from .faults import Fault
 from .http import ModelAnswer, ToolCall
 from .media import media, medium_of
 from .media.medium import Ability, Medium
-from .points import Doer, Effect, Point, When
-from .strikes import Say, Strike
+from .points import ActorKind, Effect, Phase, Point
 
 OF_DECLARATIONS = frozenset({"bad-action", "unknown-medium"})
 """Codes of what is wrong with a declaration."""
@@ -28,16 +28,16 @@ _SAID = (
     ModelAnswer('{"a": [1, "b"], "c": "d"}', streamed=True),
     ModelAnswer("", (ToolCall("look", '{"a": 1, "b": "c"}'), ToolCall("act", "{}")), "tool_calls"),
 )
-_Place = tuple[Medium, str, When]
+_Place = tuple[Medium, str, Phase]
 
 
-def actions(fault: Fault, effect: Effect) -> list[Strike]:
+def actions(fault: Fault, effect: Effect) -> list[Action]:
     """Return what a fault does at an effect, one action a variant.
 
     Raises:
         ChaosError: ``bad-action`` for one that the medium cannot carry out there.
     """
-    point, found = effect.point, list(fault.strikes(effect))
+    point, found = effect.point, list(fault.actions(effect))
     if point.kind not in media():
         return found  # a typed token may name what is not there; it is not reached then
     medium = medium_of(point.kind)
@@ -88,13 +88,13 @@ def _check_actions(fault: Fault, places: Sequence[_Place]) -> None:
         raise refused
 
 
-def _tried(fault: Fault, medium: Medium, verb: str, when: When) -> Iterator[Strike]:
+def _tried(fault: Fault, medium: Medium, verb: str, when: Phase) -> Iterator[Action]:
     """Yield what a fault does at made-up effects; one that needs more than they have shows it when it is planned."""
     answers = (None, *_SAID) if Say in medium.actions_at(verb, when) else (None,)  # a model answers there
-    for answer, by in product(answers, get_args(Doer)):
+    for answer, by in product(answers, get_args(ActorKind)):
         effect = Effect(Point(medium.kind, verb, "x"), _SIZE, answer, by, when)
         try:
-            yield from list(fault.strikes(effect))
+            yield from list(fault.actions(effect))
         except Exception:
             return
 
@@ -115,7 +115,7 @@ def _named_places() -> Iterable[str]:
 
 def _called(fault: Fault) -> str:
     """Return the name of a fault and where it is declared."""
-    code = getattr(fault.strikes, "__code__", None)
+    code = getattr(fault.actions, "__code__", None)
     return fault.name if code is None else f"{fault.name} ({code.co_filename}:{code.co_firstlineno})"
 
 
@@ -130,7 +130,7 @@ def _bad_action(fault: Fault, action: object, place: _Place) -> ChaosError:
     text = f"{_called(fault)} does {shown(action)} {when} {medium.kind}.{verb}, which cannot be done there"
     can = ", ".join(one.__name__ for one in medium.actions_at(verb, when))
     lines = [f"what can be done {when} {medium.kind}.{verb}: {can or 'nothing'}"]
-    if not isinstance(action, Strike):
+    if not isinstance(action, Action):
         return ChaosError("bad-action", f"{text}: it is no action", lines[0])
     known = [(one, ability) for one in media().values() for ability in one.abilities if ability.action is type(action)]
     where = dict.fromkeys(text for one, ability in known for text in _written(one, ability))

@@ -37,7 +37,7 @@ class Owner:
         return self.place == _place()
 
     @property
-    def lives(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether it has not ended; one that nobody has reaped has."""
         state, start = _status(self.pid)
         return start == self.start and state not in "ZX"

@@ -23,11 +23,11 @@ _LIKE_QUOTED = re.compile(r"[0-9A-F]{2}")
 _QUOTED = re.compile(r"%([0-9A-F]{2})")
 
 
-Doer = Literal["main", "task", "awaited", "thread"]
-Who = tuple[int, int]
+ActorKind = Literal["main", "task", "awaited", "thread"]
+ActorId = tuple[int, int]
 """Number of a thread and of a task in it, 0 where there is none."""
 ANY_TASK = -1
-When = Literal["before", "middle", "after"]
+Phase = Literal["before", "middle", "after"]
 
 
 def canonical(path: str) -> str:
@@ -90,17 +90,17 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
+class InFlight:
     """Who was at a point, and who else could have reached one of its own at that moment.
 
-    `held` says how `who` can be made to wait there: as a thread, as a task that awaits, or not at all.
+    `preemptible` says how `who` can be made to wait there: as a thread, as a task that awaits, or not at all.
     """
 
-    who: Who
-    others: frozenset[Who] = frozenset()
-    held: Literal["thread", "task", ""] = ""
+    who: ActorId
+    others: frozenset[ActorId] = frozenset()
+    preemptible: Literal["thread", "task", ""] = ""
 
-    def beside(self, who: Who) -> Who | None:
+    def beside(self, who: ActorId) -> ActorId | None:
         """Return as whom somebody was in flight beside this one; None where it was not."""
         loose = (who[0], ANY_TASK)
         return who if who in self.others else loose if loose in self.others else None
@@ -120,7 +120,7 @@ class Effect:
     point: Point
     size: int = 0
     answer: object = None
-    by: Doer = "main"
-    when: When = "before"
-    reached: frozenset[When] = frozenset()
+    by: ActorKind = "main"
+    when: Phase = "before"
+    reached: frozenset[Phase] = frozenset()
     request: HttpRequest | None = None

@@ -44,7 +44,7 @@ PROGRAM_S = 10.0 * _FACTOR
 """How long a thread waits for a moment, at most, while a program of the agent's runs, which lives in real time."""
 PROGRAM_ENDS_S = 1.0 * _FACTOR
 """In what time the end of a program reaches those who wait for it."""
-FLIGHT_S = 1.0 * _FACTOR
+BLOCKING_EFFECT_S = 1.0 * _FACTOR
 """How long an effect in another thread is waited for, which may wait for a lock that is not seen."""
 
 SILENT_SOCKET_S = 0.4 * _FACTOR

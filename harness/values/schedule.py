@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .actions import Action
 from .errors import ChaosError, shown
-from .points import Point, When, unquoted
-from .strikes import Strike
+from .points import Phase, Point, unquoted
 
 _INJECTION = re.compile(
     r"(?P<fault>[\w-]+\.[\w-]+)(?:\.(?P<variant>[\w-]+))?(?P<lasting>~lasting)?"
@@ -31,7 +31,7 @@ class Injection:
 
     fault: str
     point: Point
-    when: When = "before"
+    when: Phase = "before"
     variant: int = 0
     lasting: bool = False
     recovering: bool = False
@@ -47,7 +47,7 @@ class Injection:
         """The variant's number, from 1, whether it is named or not; of an order, how many others go first."""
         return self.variant or 1
 
-    def variant_of(self, strikes: Sequence[Strike]) -> Strike | None:
+    def variant_of(self, strikes: Sequence[Action]) -> Action | None:
         """Return the strike that this variant is, of all those that a fault has at its point; None for no such one."""
         return strikes[self.ordinal - 1] if self.ordinal <= len(strikes) else None
 
@@ -57,11 +57,11 @@ class Injection:
             others = f"effects of {self.variant} others pass" if self.variant else "another effect passes"
             answer = "its answer comes" if self.when == "after" else "it is carried out"
             return f"{self.point.verb} of {self.point.target}: {others} before {answer}"
-        moment = {"before": "before", "middle": "in the middle of", "after": "after"}[self.when]
+        phase = {"before": "before", "middle": "in the middle of", "after": "after"}[self.when]
         nth = "" if self.point.n == 1 else f" (the {_ordinal(self.point.n)} time)"
         where = f"{self.point.verb} of {self.point.target}{nth}" + (" in the recovery" if self.recovering else "")
         lasting = ", and again until the process ends" if self.lasting else ""
-        return f"{self.fault} {moment} the {self.point.kind} {where}{lasting}"
+        return f"{self.fault} {phase} the {self.point.kind} {where}{lasting}"
 
 
 def _ordinal(n: int) -> str:

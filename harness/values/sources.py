@@ -43,18 +43,19 @@ class Addressed(WorldSource, Protocol):
 class Service(WorldSource, Protocol):
     """A twin: a stateful stand-in of an outside service below `base_url`. It outlives the agent's process.
 
-    What it answers depends on its state and on `vary` alone: from the same state the same request gets the same answer.
+    What it answers depends on its state and on `set_run` alone: from the same state the same request gets the same
+    answer.
     """
 
     base_url: str  # without a slash at its end
     kind: str  # of its points: "http", "llm" for a model, "mcp" for tools, "stdio" for those of a subprocess
     requests: list[HttpRequest]  # a log for the test, no part of the state
 
-    def vary(self, run: int) -> None:
+    def set_run(self, run: int) -> None:
         """Give what is created from now on other ids, as every run of a real service does; 0 is the usual."""
         ...
 
-    def recall(self, state: bytes) -> Mapping[str, list[Row]]:
+    def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all that a later request can meet in `state`, also what `describe` leaves out."""
         ...
 
@@ -96,7 +97,7 @@ class ModelService(Service, Protocol):
 class Misanswering(Protocol):
     """A twin with ways of its own to go wrong."""
 
-    def misanswer(self, request: HttpRequest, how: str) -> HttpResponse:
+    def fault_response(self, request: HttpRequest, how: str) -> HttpResponse:
         """Treat a request as the word `how` says."""
         ...
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rollproof.boundary.armed import Limits
+from rollproof.boundary.resolved import Limits
+from rollproof.engine.config import ExplorationConfig
 from rollproof.engine.execute import Executor, How
-from rollproof.engine.lives import BIRTH, FIRST_STREAM, Lived
-from rollproof.engine.plan import arm
-from rollproof.engine.setting import Setting
+from rollproof.engine.plan import resolve
+from rollproof.engine.process_runs import BIRTH, FIRST_STREAM, ProcessRun
 from rollproof.values.schedule import Schedule
 from rollproof.values.sources import Twin, WorldSource
-from rollproof.world.disk import Source
+from rollproof.world.storage.disk import Source
 
 from ..exploring import options
 
@@ -35,44 +35,44 @@ class Stage:
         """Return who lets processes live here."""
         sources = (Source(self.shared, "shared", False), Source(self.own, "own", True))
         services = (*self.twins, *self.services)
-        setting = Setting(run, recover or run, sources, services, tuple(self.twins), (), options().known, ())
-        executor = Executor(setting)
+        config = ExplorationConfig(run, recover or run, sources, services, tuple(self.twins), (), options().known, ())
+        executor = Executor(config)
         executor.allowance.agree(patience_s=self.patience_s)
         if self.limits is not None:
             executor.allowance.agree(limits=self.limits)
         return executor
 
-    def live(
+    def run_process(
         self, run: Agent, token: str = "", *, trace: bool = True, stream: str = FIRST_STREAM, clock: float = BIRTH
-    ) -> Lived:
+    ) -> ProcessRun:
         """Let `run` live once from the outside as it is now; `token` is the schedule of faults that strike it."""
         executor = self.executor(run)
-        known = executor.setting.known
+        known = executor.config.known
         put_back = executor.prepare()
         try:
             start = executor.capture(clock)
             plan: Sequence[Any] = ()
             if token:
-                effects = executor.live("run", start, stream, how=How(trace=True)).effects
-                plan = arm(Schedule.parse(token), known, effects)
-            life = executor.live("run", start, stream, plan, How(trace=trace))
+                effects = executor.run_process("run", start, stream, how=How(trace=True)).effects
+                plan = resolve(Schedule.parse(token), known, effects)
+            process = executor.run_process("run", start, stream, plan, How(trace=trace))
         finally:
             put_back()
-        assert not token or life.struck, f"{token} did not strike: {list(map(str, life.points))}"
-        return life
+        assert not token or process.fired, f"{token} did not strike: {list(map(str, process.points))}"
+        return process
 
     def returned(self, run: Agent, token: str = "", **how: Any) -> Any:
         """Return what `run` returned; fails with its own traceback where it did not."""
-        outcome = self.live(run, token, **how).outcome
+        outcome = self.run_process(run, token, **how).outcome
         assert outcome.kind == "returned", f"{outcome.kind}: {outcome.error}\n{outcome.traceback}"
         return outcome.value
 
     def points(self, run: Agent) -> list[str]:
         """Return where `run` touches the outside, in its order, where it returned and nothing slipped by."""
-        life = self.live(run)
-        assert life.outcome.kind == "returned", f"{life.outcome.error}\n{life.outcome.traceback}"
-        assert life.unintercepted == []
-        return [str(point) for point in life.points if point.kind != "clock"]
+        process = self.run_process(run)
+        assert process.outcome.kind == "returned", f"{process.outcome.error}\n{process.outcome.traceback}"
+        assert process.unintercepted == []
+        return [str(point) for point in process.points if point.kind != "clock"]
 
 
 def short(points: Sequence[str]) -> list[str]:

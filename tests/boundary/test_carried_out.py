@@ -10,35 +10,35 @@ from typing import Any
 
 import httpx
 import pytest
-from rollproof.boundary import http, mcp_stdio
-from rollproof.boundary import mail as post
-from rollproof.boundary.armed import Armed
-from rollproof.engine.lives import BIRTH, FIRST_STREAM, Lived
+from rollproof.boundary.media import http, mcp_stdio
+from rollproof.boundary.media import mail as post
+from rollproof.boundary.resolved import ResolvedInjection
+from rollproof.engine.process_runs import BIRTH, FIRST_STREAM, ProcessRun
 from rollproof.twins.llm import ModelTwin
 from rollproof.twins.mailbox import Mailbox
 from rollproof.twins.mcp import declared
 from rollproof.twins.rest import RestTwin
-from rollproof.values.http import ModelAnswer
-from rollproof.values.media import media, medium_of
-from rollproof.values.points import Point, When
-from rollproof.values.schedule import Injection
-from rollproof.values.strikes import (
+from rollproof.values.actions import (
+    Action,
     Damage,
     Deliver,
     Disconnect,
     Exit,
     Fail,
-    Hold,
     Kill,
     Misanswer,
+    Preempt,
     Respond,
     Say,
-    Strike,
 )
+from rollproof.values.http import ModelAnswer
+from rollproof.values.media import media, medium_of
+from rollproof.values.points import Phase, Point
+from rollproof.values.schedule import Injection
 
 from .stage import Stage
 
-SAMPLES: dict[type[Strike], Strike] = {
+SAMPLES: dict[type[Action], Action] = {
     Kill: Kill(),
     Fail: Fail(RuntimeError("it fails")),
     Disconnect: Disconnect("reset"),
@@ -160,20 +160,20 @@ def test_media_without_an_agent_here_are_those_of_real_connections() -> None:
     assert media().keys() - AGENTS.keys() == {"net", "served"}
 
 
-def pairs(life: Lived, kind: str) -> dict[tuple[type[Strike], When], tuple[Point, Strike]]:
+def pairs(process: ProcessRun, kind: str) -> dict[tuple[type[Action], Phase], tuple[Point, Action]]:
     """Return one place for each action and phase that a medium says it can carry out.
 
-    Others that go first (`Hold`) need two who are in flight: see ``test_orders.py``.
+    Others that go first (`Preempt`) need two who are in flight: see ``test_orders.py``.
     """
-    found: dict[tuple[type[Strike], When], tuple[Point, Strike]] = {}
+    found: dict[tuple[type[Action], Phase], tuple[Point, Action]] = {}
     medium = medium_of(kind)
-    for point in (point for point in life.points if point.kind == kind):
+    for point in (point for point in process.points if point.kind == kind):
         for when in medium.verbs[point.verb]:
             for action in medium.actions_at(point.verb, when):
                 reached = (
-                    life.effects[point].reached if point in life.effects else ("before",)
+                    process.effects[point].reached if point in process.effects else ("before",)
                 )  # nobody looks at sleeps
-                if action is not Hold and when in reached:
+                if action is not Preempt and when in reached:
                     found[action, when] = point, SAMPLES[action]
     return found
 
@@ -185,8 +185,8 @@ def test_what_a_medium_can_do_is_done(outside: Stage, kind: str) -> None:
     executor.rereads = True
     put_back = executor.prepare()
     try:
-        start = executor.first_world(BIRTH)
-        usual = executor.live("run", start, FIRST_STREAM, trace=True)
+        start = executor.first_state(BIRTH)
+        usual = executor.run_process("run", start, FIRST_STREAM, trace=True)
         assert usual.outcome.kind == "returned", usual.outcome
         tried = pairs(usual, kind)
         declared_here = {
@@ -194,15 +194,15 @@ def test_what_a_medium_can_do_is_done(outside: Stage, kind: str) -> None:
             for ability in medium_of(kind).abilities
             for verb, phases in medium_of(kind).verbs.items()
             for when in phases
-            if ability.is_at(verb, when) and ability.action is not Hold
+            if ability.is_at(verb, when) and ability.action is not Preempt
         }
         assert tried.keys() == declared_here
-        for (action, when), (point, strike) in tried.items():
+        for (action, when), (point, action) in tried.items():
             name = "llm.refusal" if action is Say else "process.kill"  # a model's words are the fault's
-            plan = [Armed(0, Injection(name, point, when), strike, (f"{kind}.*",))]
-            life = executor.live("run", start, FIRST_STREAM, plan)
-            assert life.struck == {0}, f"{action.__name__} {when} {point}"
-            fared = [(one.outcome.kind, one.outcome.value, one.outcome.error) for one in (usual, life)]
+            plan = [ResolvedInjection(0, Injection(name, point, when), action, (f"{kind}.*",))]
+            process = executor.run_process("run", start, FIRST_STREAM, plan)
+            assert process.fired == {0}, f"{action.__name__} {when} {point}"
+            fared = [(one.outcome.kind, one.outcome.value, one.outcome.error) for one in (usual, process)]
             assert fared[0] != fared[1], f"{action.__name__} {when} {point}"
         assert executor.unconfirmed == {}
     finally:
@@ -215,12 +215,12 @@ def test_what_no_adapter_carries_out_is_an_error_of_the_harness(outside: Stage) 
     executor = outside.executor(lambda: AGENTS["file"](outside))
     put_back = executor.prepare()
     try:
-        start = executor.first_world(BIRTH)
-        usual = executor.live("run", start, FIRST_STREAM, trace=True)
-        plan = [Armed(0, Injection("process.kill", usual.points[0]), Exit(3), ("file.*",))]
-        life = executor.live("run", start, FIRST_STREAM, plan)
-        assert life.due == {0}
-        assert life.struck == set()
+        start = executor.first_state(BIRTH)
+        usual = executor.run_process("run", start, FIRST_STREAM, trace=True)
+        plan = [ResolvedInjection(0, Injection("process.kill", usual.points[0]), Exit(3), ("file.*",))]
+        process = executor.run_process("run", start, FIRST_STREAM, plan)
+        assert process.due == {0}
+        assert process.fired == set()
         assert [text for text in executor.unconfirmed if "due and not carried out" in text]
     finally:
         put_back()

@@ -21,7 +21,7 @@ from time import sleep as early_sleep
 from typing import Any
 
 import pytest
-from rollproof.boundary.armed import Limits
+from rollproof.boundary.resolved import Limits
 
 from .stage import Stage
 
@@ -270,7 +270,7 @@ def test_another_process_lives_in_real_time(stage: Stage) -> None:
 def test_an_endless_wait_is_stopped(stage: Stage) -> None:
     """Polls are bounded, though waiting is not."""
     stage.limits = Limits(60, 60, 2000)
-    outcome = stage.live(lambda: [time.sleep(1) for _ in range(1000)]).outcome
+    outcome = stage.run_process(lambda: [time.sleep(1) for _ in range(1000)]).outcome
     assert outcome.kind == "unbounded"
     assert "61 waits" in outcome.error
 
@@ -319,12 +319,12 @@ def _polled() -> float:
 def test_the_same_schedule_gives_the_same_bytes(stage: Stage) -> None:
     """Times, uuids, random numbers, secrets and temporary names are the same in two lives from the same seed."""
     run = functools.partial(_everything_random, stage.shared)
-    lives = []
+    processes = []
     for _ in range(2):
-        lives.append(stage.live(run))
+        processes.append(stage.run_process(run))
         for path in stage.shared.iterdir():
             path.rmdir() if path.is_dir() else path.unlink()
-    first, second = lives
+    first, second = processes
     assert first.outcome.kind == "returned", first.outcome.traceback
     assert first.end.disk == second.end.disk
     assert [(e.kind, e.mtime_ns) for k, e in sorted(first.end.disk.files.items()) if k[1]] == [

@@ -103,7 +103,7 @@ def test_what_is_written_is_what_python_writes_alone(way: str, stage: Stage) -> 
     os.chdir(stage.folder)
     expected, mode = (stage.elsewhere / "a").read_bytes(), (stage.elsewhere / "a").stat().st_mode
     for trace in (True, False):
-        stage.live(lambda: WRITING[way](stage.shared), trace=trace)
+        stage.run_process(lambda: WRITING[way](stage.shared), trace=trace)
         written = stage.shared / "a"
         assert written.read_bytes() == expected
         assert written.stat().st_mode == mode
@@ -304,10 +304,10 @@ def test_temporary_folders_are_made_and_removed_at_points(stage: Stage) -> None:
 
 def test_a_file_without_a_name_is_nothing_outside(stage: Stage) -> None:
     """A spooled file that rolls over into a watched folder never has a path: the outside does not change."""
-    life = stage.live(lambda: TEMPORARY["a rolled over SpooledTemporaryFile"](stage.shared))
-    assert life.outcome.kind == "returned", life.outcome.traceback
+    process = stage.run_process(lambda: TEMPORARY["a rolled over SpooledTemporaryFile"](stage.shared))
+    assert process.outcome.kind == "returned", process.outcome.traceback
     assert list(stage.shared.iterdir()) == []
-    assert life.unintercepted == []
+    assert process.unintercepted == []
 
 
 @pytest.mark.parametrize(
@@ -394,7 +394,7 @@ def test_what_python_refuses_is_refused_in_its_words(arguments: tuple[Any, ...],
 def test_errors_of_the_system_are_the_agents_own(act: Way, error: str, stage: Stage) -> None:
     """What fails without the harness fails with it in the same way."""
     (stage.shared / "there").write_text("x")
-    assert stage.live(lambda: act(stage.shared)).outcome.error.partition(":")[0] == error
+    assert stage.run_process(lambda: act(stage.shared)).outcome.error.partition(":")[0] == error
 
 
 def test_a_link_that_leads_out_changes_what_is_outside(stage: Stage) -> None:
@@ -404,7 +404,9 @@ def test_a_link_that_leads_out_changes_what_is_outside(stage: Stage) -> None:
     points = short(stage.points(lambda: (stage.shared / "link").write_text("new")))
     assert points[0] == "open shared/link"
     (stage.elsewhere / "real").write_text("old")
-    assert stage.live(lambda: (stage.shared / "link").write_text("new")).unwatched == [str(stage.elsewhere / "real")]
+    assert stage.run_process(lambda: (stage.shared / "link").write_text("new")).unwatched == [
+        str(stage.elsewhere / "real")
+    ]
 
 
 def test_a_link_that_leads_in_is_seen(stage: Stage) -> None:
@@ -416,10 +418,10 @@ def test_a_link_that_leads_in_is_seen(stage: Stage) -> None:
 
 def test_what_is_neither_watched_nor_private_is_listed_and_no_point(stage: Stage) -> None:
     """A durable write elsewhere is named, so that nobody forgets to watch it."""
-    life = stage.live(lambda: (stage.elsewhere / "a").write_text("x"))
-    assert life.points == ()
-    assert life.unwatched == [str(stage.elsewhere / "a")]
-    assert life.unintercepted == []
+    process = stage.run_process(lambda: (stage.elsewhere / "a").write_text("x"))
+    assert process.points == ()
+    assert process.unwatched == [str(stage.elsewhere / "a")]
+    assert process.unintercepted == []
 
 
 UNSEEN: dict[str, Way] = {
@@ -441,7 +443,7 @@ def _mapped(folder: pathlib.Path) -> None:
 def test_what_slips_by_is_counted(way: str, stage: Stage) -> None:
     """An effect that no wrapper saw is counted by the audit hook, or because the world differs."""
     (stage.shared / "there").write_text("xy")
-    assert stage.live(lambda: UNSEEN[way](stage.shared)).unintercepted != []
+    assert stage.run_process(lambda: UNSEEN[way](stage.shared)).unintercepted != []
 
 
 def test_what_slips_by_at_the_end_is_counted(stage: Stage) -> None:
@@ -454,7 +456,7 @@ def test_what_slips_by_at_the_end_is_counted(stage: Stage) -> None:
         with open(stage.shared / "there", "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
             memory[0:1] = b"X"
 
-    assert stage.live(run).unintercepted != []
+    assert stage.run_process(run).unintercepted != []
 
 
 def test_a_pid_among_the_digits_of_a_generated_name_changes_nothing(stage: Stage) -> None:

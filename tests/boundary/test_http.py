@@ -68,9 +68,9 @@ def test_every_request_is_a_point(way: str, library: str, mail: RestTwin, stage:
         assert isinstance(response, LIBRARIES[library].Response)
         return response.status_code, response.json()["to"]
 
-    life = stage.live(run)
-    assert life.outcome.value == (201, "a"), life.outcome.traceback
-    assert list(map(str, life.points)) == [POST]
+    process = stage.run_process(run)
+    assert process.outcome.value == (201, "a"), process.outcome.traceback
+    assert list(map(str, process.points)) == [POST]
     assert len(mail.resources("mails")) == 1
 
 
@@ -153,28 +153,28 @@ async def _asked_async() -> Any:
 @pytest.mark.parametrize("ask", [_asked, _asked_async])
 def test_the_openai_sdk_is_seen(ask: Callable[[], Any], model: ModelTwin, stage: Stage) -> None:
     """Sync and async."""
-    life = stage.live(ask)
-    assert life.outcome.value == "answer", life.outcome.traceback
-    assert [(point.kind, point.verb) for point in life.points] == [("llm", "chat")]
+    process = stage.run_process(ask)
+    assert process.outcome.value == "answer", process.outcome.traceback
+    assert [(point.kind, point.verb) for point in process.points] == [("llm", "chat")]
 
 
 @pytest.mark.parametrize("ask", [_asked, _asked_async])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_the_sdks_own_retries_are_points(when: str, ask: Callable[[], Any], model: ModelTwin, stage: Stage) -> None:
     """Two timeouts in a row would be two points; one is answered by the SDK's second try, after a virtual pause."""
-    point = str(stage.live(ask).points[0])
-    life = stage.live(ask, f"llm.timeout@{point}:{when}")
-    assert life.outcome.value == "answer", life.outcome.traceback
-    assert [str(p) for p in life.points if p.kind == "llm"] == [point, point.replace("#1", "#2")]
+    point = str(stage.run_process(ask).points[0])
+    process = stage.run_process(ask, f"llm.timeout@{point}:{when}")
+    assert process.outcome.value == "answer", process.outcome.traceback
+    assert [str(p) for p in process.points if p.kind == "llm"] == [point, point.replace("#1", "#2")]
 
 
 @pytest.mark.parametrize("ask", [_asked, _asked_async])
 def test_a_lasting_timeout_is_the_sdks_own_error(ask: Callable[[], Any], model: ModelTwin, stage: Stage) -> None:
     """After its last retry."""
-    point = str(stage.live(ask).points[0])
-    life = stage.live(ask, f"llm.timeout~lasting@{point}:before")
-    assert life.outcome.error.startswith("APITimeoutError")
-    assert [p.kind for p in life.points if p.kind != "clock"] == ["llm"] * 3
+    point = str(stage.run_process(ask).points[0])
+    process = stage.run_process(ask, f"llm.timeout~lasting@{point}:before")
+    assert process.outcome.error.startswith("APITimeoutError")
+    assert [p.kind for p in process.points if p.kind != "clock"] == ["llm"] * 3
 
 
 async def _through_async() -> None:
@@ -226,7 +226,7 @@ def test_a_host_without_a_twin_is_one_clear_error(way: str, swallows: bool, mail
                 raise
 
     with pytest.raises(ChaosError) as caught:
-        stage.live(run)
+        stage.run_process(run)
     assert caught.value.code == "no-twin"
     assert any(host in caught.value.message for host in ("unknown.test", ADDRESS, "api.mail.test"))
     assert "test_http.py:" in caught.value.message
@@ -242,11 +242,11 @@ def test_a_look_that_the_agent_survives_is_no_error(way: str, mail: RestTwin, st
             look()
         return type(caught.value).__name__
 
-    life = stage.live(run)
-    assert life.outcome.value == expected.__name__, life.outcome.traceback
-    assert life.points == ()
-    assert len(life.asked) == 1
-    assert life.asked[0].startswith("unknown.test\ntest_http.py:")
+    process = stage.run_process(run)
+    assert process.outcome.value == expected.__name__, process.outcome.traceback
+    assert process.points == ()
+    assert len(process.asked) == 1
+    assert process.asked[0].startswith("unknown.test\ntest_http.py:")
 
 
 def test_a_name_is_looked_up_in_vain(mail: RestTwin, stage: Stage) -> None:
@@ -257,4 +257,4 @@ def test_a_name_is_looked_up_in_vain(mail: RestTwin, stage: Stage) -> None:
             socket.getaddrinfo("unknown.test", 443)
 
     with pytest.raises(ChaosError, match=r"unknown\.test \(test_http\.py:\d+ in "):
-        stage.live(run)
+        stage.run_process(run)

@@ -80,19 +80,19 @@ def test_a_fault_before_the_service_acted_is_the_clients_own_error(
     stage: Stage, mail: RestTwin, name: str, reason: str
 ) -> None:
     """The service never saw the request."""
-    life = stage.live(CLIENTS[name], f"http.{reason}@http.post:api.mail.test/mails#1:before")
-    assert life.outcome.kind == "raised"
-    assert life.outcome.error.startswith(OWN_ERRORS[name][reason]), life.outcome.error
-    assert mail.describe(life.end.services[0]) == {}
+    process = stage.run_process(CLIENTS[name], f"http.{reason}@http.post:api.mail.test/mails#1:before")
+    assert process.outcome.kind == "raised"
+    assert process.outcome.error.startswith(OWN_ERRORS[name][reason]), process.outcome.error
+    assert mail.describe(process.end.services[0]) == {}
 
 
 @pytest.mark.parametrize("name", CLIENTS)
 @pytest.mark.parametrize("reason", ["timeout", "reset"])
 def test_a_fault_after_it_acted(stage: Stage, mail: RestTwin, name: str, reason: str) -> None:
     """The ambiguous one: the same error, and the mail is sent."""
-    life = stage.live(CLIENTS[name], f"http.{reason}@http.post:api.mail.test/mails#1:after")
-    assert life.outcome.error.startswith(OWN_ERRORS[name][reason]), life.outcome.error
-    assert len(mail.describe(life.end.services[0])["api.mail.test/mails"]) == 1
+    process = stage.run_process(CLIENTS[name], f"http.{reason}@http.post:api.mail.test/mails#1:after")
+    assert process.outcome.error.startswith(OWN_ERRORS[name][reason]), process.outcome.error
+    assert len(mail.describe(process.end.services[0])["api.mail.test/mails"]) == 1
 
 
 @pytest.mark.parametrize("name", CLIENTS)
@@ -130,8 +130,8 @@ def test_urllib3_retries_a_refused_connection_as_one(stage: Stage, mail: RestTwi
         return pool.request("POST", f"{BASE}/mails", json=MAIL).status
 
     assert stage.returned(run, "http.refused@http.post:api.mail.test/mails#1:before") == 201
-    life = stage.live(run, "http.timeout@http.post:api.mail.test/mails#1:before")
-    assert life.outcome.kind == "raised"
+    process = stage.run_process(run, "http.timeout@http.post:api.mail.test/mails#1:before")
+    assert process.outcome.kind == "raised"
 
 
 def test_a_host_without_a_twin_is_refused(stage: Stage, mail: RestTwin) -> None:
@@ -139,7 +139,7 @@ def test_a_host_without_a_twin_is_refused(stage: Stage, mail: RestTwin) -> None:
     from rollproof.values.errors import ChaosError
 
     with pytest.raises(ChaosError, match=r"api\.other\.test"):
-        stage.live(lambda: requests.get("https://api.other.test/things"))
+        stage.run_process(lambda: requests.get("https://api.other.test/things"))
 
 
 def test_without_chaos_it_is_an_ordinary_run() -> None:

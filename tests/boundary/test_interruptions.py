@@ -60,17 +60,19 @@ def test_a_task_is_cancelled_while_it_waits(stage: Stage, mail: RestTwin, when: 
         (outcome,) = await asyncio.gather(send(), return_exceptions=True)
         return type(outcome).__name__
 
-    life = stage.live(run, f"process.cancel@http.post:api.mail.test/mails#1:{when}")
-    assert life.outcome.value == "CancelledError", life.outcome
-    assert len(mail.describe(life.end.services[0]).get("api.mail.test/mails", ())) == sent
+    process = stage.run_process(run, f"process.cancel@http.post:api.mail.test/mails#1:{when}")
+    assert process.outcome.value == "CancelledError", process.outcome
+    assert len(mail.describe(process.end.services[0]).get("api.mail.test/mails", ())) == sent
 
 
 def test_a_sync_agent_is_not_cancelled(stage: Stage, mail: RestTwin) -> None:
     """Where no task waits, there is nothing to cancel."""
     from rollproof.engine.plan import errors
 
-    life = stage.live(lambda: httpx.post(MAILS, json={}))
-    planned = {injection.fault for injection, _ in errors(life.points, life.effects, tuple(options().known.values()))}
+    process = stage.run_process(lambda: httpx.post(MAILS, json={}))
+    planned = {
+        injection.fault for injection, _ in errors(process.points, process.effects, tuple(options().known.values()))
+    }
     assert "process.interrupt" in planned
     assert "process.cancel" not in planned
 
@@ -183,11 +185,11 @@ async def _outcome_of(work: Any) -> str:
     return type(outcome).__name__
 
 
-def _planned(life: Any) -> set[str]:
+def _planned(process: Any) -> set[str]:
     from rollproof.engine.plan import errors
 
     cancel = (options().known["process.cancel"],)
-    return {str(injection) for injection, _ in errors(life.points, life.effects, cancel)}
+    return {str(injection) for injection, _ in errors(process.points, process.effects, cancel)}
 
 
 def test_a_statement_is_carried_out_though_its_task_is_cancelled(stage: Stage) -> None:
@@ -206,7 +208,7 @@ def test_a_statement_is_carried_out_though_its_task_is_cancelled(stage: Stage) -
 
     token = "process.cancel@sqlite.insert:shared/a.db:t#1:after"
     assert stage.returned(run, token) == ["CancelledError", 1]
-    planned = _planned(stage.live(run))
+    planned = _planned(stage.run_process(run))
     assert token in planned
     assert not any(other.endswith("before") for other in planned)
 
@@ -224,7 +226,7 @@ def test_a_task_is_cancelled_in_its_sleep(stage: Stage) -> None:
 
     assert stage.returned(run, "process.cancel@clock.sleep:asyncio#1:before") == ["CancelledError", False]
     (stage.shared / "a").rmdir()
-    assert _planned(stage.live(run)) == {"process.cancel@clock.sleep:asyncio#1:before"}
+    assert _planned(stage.run_process(run)) == {"process.cancel@clock.sleep:asyncio#1:before"}
 
 
 def test_a_sleep_of_a_librarys_own_task_is_no_point(stage: Stage) -> None:
@@ -242,7 +244,7 @@ def test_a_sleep_of_a_librarys_own_task_is_no_point(stage: Stage) -> None:
     async def run() -> None:
         await asyncio.gather(child())
 
-    assert _planned(stage.live(run)) == {"process.cancel@clock.sleep:asyncio#1:before"}
+    assert _planned(stage.run_process(run)) == {"process.cancel@clock.sleep:asyncio#1:before"}
 
 
 @pytest.mark.parametrize(("when", "made"), [("before", False), ("after", True)])

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rollproof.boundary import listing
 from rollproof.boundary.gate import Gate
-from rollproof.boundary.places import Places
-from rollproof.boundary.scope import Root, Scope
+from rollproof.boundary.media import listing
+from rollproof.boundary.media.scope import Root, Scope
+from rollproof.boundary.process.places import Places
 
 from .stage import Stage, short
 
@@ -84,8 +84,8 @@ def test_a_folder_is_removed_in_that_order_and_scanning_can_be_broken_off(stage:
         shutil.rmtree(stage.shared)
         return names
 
-    life = stage.live(run)
-    assert life.outcome.kind == "returned", life.outcome
-    assert isinstance(life.outcome.value, list)
-    removed = [point for point in short(list(map(str, life.points))) if point.startswith("remove")]
-    assert removed == [f"remove shared/{name}" for name in life.outcome.value]
+    process = stage.run_process(run)
+    assert process.outcome.kind == "returned", process.outcome
+    assert isinstance(process.outcome.value, list)
+    removed = [point for point in short(list(map(str, process.points))) if point.startswith("remove")]
+    assert removed == [f"remove shared/{name}" for name in process.outcome.value]

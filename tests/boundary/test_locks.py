@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from rollproof.chaos import Chaos
-from rollproof.engine.orders import other_orders
+from rollproof.engine.interleavings import other_interleavings
 
 from ..exploring import breaks, explored, line_of, only
 from .stage import Stage
@@ -403,9 +403,9 @@ def test_who_computes_is_in_flight_whatever_its_line_reads(stage: Stage) -> None
         known["a is there"] = True
         thread.join()
 
-    life = stage.live(run)
-    assert [str(injection) for injection in other_orders(life)[0]] == ["order.swap@file.mkdir:own/a#1:before"]
-    assert any(what.startswith("an order beside a thread that computes for more than") for what in life.unordered)
+    process = stage.run_process(run)
+    assert [str(injection) for injection in other_interleavings(process)[0]] == ["order.swap@file.mkdir:own/a#1:before"]
+    assert any(what.startswith("an order beside a thread that computes for more than") for what in process.unordered)
 
 
 def test_who_waits_for_a_signal_is_not_in_flight(stage: Stage) -> None:
@@ -427,4 +427,4 @@ def test_who_waits_for_a_signal_is_not_in_flight(stage: Stage) -> None:
             tell()
             thread.join()
 
-    assert other_orders(stage.live(run)) == ((), set())
+    assert other_interleavings(stage.run_process(run)) == ((), set())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rollproof.boundary import mail as post
+from rollproof.boundary.media import mail as post
 from rollproof.chaos import Chaos
 from rollproof.twins.mailbox import Mailbox
 from rollproof.values.errors import ChaosError
@@ -64,9 +64,9 @@ def test_a_connection_and_each_mail_are_points(stage: Stage, mailbox: Mailbox) -
 
 def test_a_mail_is_in_every_inbox_as_it_was_sent(stage: Stage, mailbox: Mailbox) -> None:
     """Text, attachments and the people of the envelope, hidden ones too; dots and umlauts survive."""
-    life = stage.live(lambda: send(letter("ann@mail.test", Bcc="eve@mail.test", Message_ID="<1@agent.test>")))
-    assert life.outcome.kind == "returned", life.outcome.error
-    first, second = mailbox.describe(life.end.services[0])["mail.test/mails"]
+    process = stage.run_process(lambda: send(letter("ann@mail.test", Bcc="eve@mail.test", Message_ID="<1@agent.test>")))
+    assert process.outcome.kind == "returned", process.outcome.error
+    first, second = mailbox.describe(process.end.services[0])["mail.test/mails"]
     assert (first["to"], second["to"]) == ("ann@mail.test", "eve@mail.test")
     assert first["subject"] == "Grüße"
     assert first["body"] == "Zwölf Boxkämpfer.\n.\nEnd.\n"
@@ -86,30 +86,30 @@ REFUSED = {
 @pytest.mark.parametrize("token", REFUSED, ids=lambda token: token.partition("@")[0])
 def test_what_the_server_does_not_take_is_an_error_of_smtplib(stage: Stage, mailbox: Mailbox, token: str) -> None:
     """Its own classes, with the server's words, and nobody has got the mail."""
-    life = stage.live(send, token)
-    assert life.outcome.error.startswith(REFUSED[token]), life.outcome.error
-    assert inboxes(mailbox, life.end.services[0]) == []
+    process = stage.run_process(send, token)
+    assert process.outcome.error.startswith(REFUSED[token]), process.outcome.error
+    assert inboxes(mailbox, process.end.services[0]) == []
 
 
 def test_a_refused_recipient_is_one_of_several(stage: Stage, mailbox: Mailbox) -> None:
     """smtplib returns who was refused and raises nothing; the others have the mail."""
-    life = stage.live(send, f"mail.rejected.1@{SEND}:before")
-    assert life.outcome.value == [{"ann@mail.test": (550, b"5.1.1 Mailbox unavailable")}]
-    assert inboxes(mailbox, life.end.services[0]) == ["bob@mail.test"]
+    process = stage.run_process(send, f"mail.rejected.1@{SEND}:before")
+    assert process.outcome.value == [{"ann@mail.test": (550, b"5.1.1 Mailbox unavailable")}]
+    assert inboxes(mailbox, process.end.services[0]) == ["bob@mail.test"]
 
 
 def test_a_lost_answer_looks_like_a_lost_connection(stage: Stage, mailbox: Mailbox) -> None:
     """The mail was accepted, and the agent cannot know."""
-    life = stage.live(send, f"mail.lost_answer@{SEND}:after")
-    assert life.outcome.error.startswith("SMTPServerDisconnected: Connection unexpectedly closed")
-    assert len(inboxes(mailbox, life.end.services[0])) == 2
+    process = stage.run_process(send, f"mail.lost_answer@{SEND}:after")
+    assert process.outcome.error.startswith("SMTPServerDisconnected: Connection unexpectedly closed")
+    assert len(inboxes(mailbox, process.end.services[0])) == 2
 
 
 @pytest.mark.parametrize(("headers", "copies"), [({}, 2), ({"Message_ID": "<1@agent.test>"}, 1)])
 def test_a_mail_that_comes_twice(stage: Stage, mailbox: Mailbox, headers: dict[str, str], copies: int) -> None:
     """A mailbox keeps one of two mails with the same Message-ID."""
-    life = stage.live(lambda: send(letter("ann@mail.test", **headers)), f"mail.delivered_twice@{SEND}:after")
-    assert inboxes(mailbox, life.end.services[0]) == ["ann@mail.test"] * copies
+    process = stage.run_process(lambda: send(letter("ann@mail.test", **headers)), f"mail.delivered_twice@{SEND}:after")
+    assert inboxes(mailbox, process.end.services[0]) == ["ann@mail.test"] * copies
 
 
 def test_a_lasting_fault_reaches_every_later_mail(stage: Stage, mailbox: Mailbox) -> None:
@@ -158,9 +158,9 @@ def test_other_clients_reach_host_and_port_unseen(stage: Stage, mailbox: Mailbox
                 talk.write(f"{said}\r\n".encode())
             return bytes(talk.readline())
 
-    life = stage.live(run)
-    assert life.outcome.value == b"250 2.0.0 OK: queued\r\n"
-    assert life.unintercepted == ["mail.test/mails changed, and nothing was seen to ask for it"]
+    process = stage.run_process(run)
+    assert process.outcome.value == b"250 2.0.0 OK: queued\r\n"
+    assert process.unintercepted == ["mail.test/mails changed, and nothing was seen to ask for it"]
 
 
 def test_what_a_dead_agent_left_unsent_does_not_arrive_later(mailbox: Mailbox) -> None:
@@ -281,5 +281,5 @@ def test_a_missing_package_says_which_extra_has_it(monkeypatch: pytest.MonkeyPat
 
 def test_an_agent_cannot_look_into_the_mailbox(stage: Stage, mailbox: Mailbox) -> None:
     """It would see what no sender sees, and disturb the test's own look."""
-    life = stage.live(lambda: (send(), mailbox.messages))
-    assert "not-here" in life.outcome.error
+    process = stage.run_process(lambda: (send(), mailbox.messages))
+    assert "not-here" in process.outcome.error

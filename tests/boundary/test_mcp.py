@@ -15,7 +15,7 @@ from mcp import ClientSession, StdioServerParameters
 from mcp.client import Client, stdio
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
-from rollproof.boundary import http, mcp_stdio
+from rollproof.boundary.media import http, mcp_stdio
 from rollproof.chaos import Chaos
 from rollproof.twins.mcp import McpTwin, declared
 from rollproof.values.errors import ChaosError
@@ -180,9 +180,9 @@ DONE = {
 @pytest.mark.parametrize("token", [*NOT_DONE, *DONE], ids=lambda token: token.replace(f"@{CALL}", ""))
 def test_a_fault_is_an_error_of_the_sdk(stage: Stage, tools: McpTwin, token: str) -> None:
     """Where the tool was not called nothing is booked; where only the answer was lost or wrong, it is."""
-    life = stage.live(booking, token)
-    assert str(life.outcome.value).startswith({**NOT_DONE, **DONE}[token]), life.outcome
-    booked = tools.describe(life.end.services[0]).get("tools.test/bookings", [])
+    process = stage.run_process(booking, token)
+    assert str(process.outcome.value).startswith({**NOT_DONE, **DONE}[token]), process.outcome
+    booked = tools.describe(process.end.services[0]).get("tools.test/bookings", [])
     assert len(booked) == (token in DONE)
 
 
@@ -269,9 +269,9 @@ def test_a_fault_of_a_server_that_is_a_subprocess(stage: Stage, server: McpTwin,
         except Exception as problem:
             return said(problem)
 
-    life, (text, count) = stage.live(run, token), SUBPROCESS[token]
-    assert str(life.outcome.value).startswith(text), life.outcome
-    assert len(server.describe(life.end.services[0]).get("travel-tool-server/bookings", [])) == count
+    process, (text, count) = stage.run_process(run, token), SUBPROCESS[token]
+    assert str(process.outcome.value).startswith(text), process.outcome
+    assert len(server.describe(process.end.services[0]).get("travel-tool-server/bookings", [])) == count
 
 
 async def cancelled(session: ClientSession) -> str:
@@ -292,9 +292,9 @@ async def cancelled(session: ClientSession) -> str:
 @pytest.mark.usefixtures("tools", "server")
 def test_a_call_that_its_caller_cancels_is_carried_out(stage: Stage, opened: Callable[..., Any], point: str) -> None:
     """The task that awaits the result is cancelled, not the one that sends requests: the session is good for more."""
-    life = stage.live(lambda: opened(cancelled), f"process.cancel@{point}:after")
-    assert life.outcome.value == "cancelled", life.outcome
-    booked = [twin.describe(state) for twin, state in zip(stage.twins, life.end.services, strict=True)]
+    process = stage.run_process(lambda: opened(cancelled), f"process.cancel@{point}:after")
+    assert process.outcome.value == "cancelled", process.outcome
+    booked = [twin.describe(state) for twin, state in zip(stage.twins, process.end.services, strict=True)]
     assert sum(len(rows) for world in booked for name, rows in world.items() if name.endswith("bookings")) == 1
 
 
@@ -326,9 +326,9 @@ def test_a_subprocess_that_is_a_twin_is_never_started(stage: Stage, server: McpT
         async with stdio_client(server) as streams, ClientSession(*streams) as session:
             await session.initialize()
 
-    life = stage.live(another)
-    assert life.outcome.kind == "raised"
-    assert life.points[0].kind == "process"
+    process = stage.run_process(another)
+    assert process.outcome.kind == "raised"
+    assert process.points[0].kind == "process"
 
 
 def test_without_exploring_a_subprocess_is_a_twin_too() -> None:

@@ -120,10 +120,10 @@ def test_a_process_that_changes_something_is_named_by_its_line(way: str, stage: 
         act(stage.shared / "b")
         (stage.own / "a").touch()
 
-    life = stage.live(run)
-    assert life.outcome.kind == "returned", life.outcome
-    assert not [text for text in life.unintercepted if "native" in text]
-    [(lines, names)] = life.written.items()
+    process = stage.run_process(run)
+    assert process.outcome.kind == "returned", process.outcome
+    assert not [text for text in process.unintercepted if "native" in text]
+    [(lines, names)] = process.written.items()
     assert list(names) == ["shared/b"]
     [line] = lines
     assert line.startswith(f"{HERE}:")
@@ -148,7 +148,7 @@ def test_what_several_processes_can_have_written_is_said_of_each(stage: Stage) -
         for pid in (first, second):
             os.waitpid(pid, 0)
 
-    written = stage.live(run).written
+    written = stage.run_process(run).written
     places = line_of(__file__, "pid = os.fork()"), line_of(__file__, "second = os.fork()")
     assert written == {tuple(f"{HERE}:{line}" for line in places): {"shared/b": None}}
 
@@ -166,7 +166,7 @@ def test_what_changes_during_an_effect_of_the_agents_own(stage: Stage) -> None:
         fifo.write_text("go on")
         os.waitpid(pid, 0)
 
-    assert [list(names) for names in stage.live(run).written.values()] == [["shared/b", "shared/c"]]
+    assert [list(names) for names in stage.run_process(run).written.values()] == [["shared/b", "shared/c"]]
 
 
 NATIVELY: dict[str, tuple[Callable[[Path], object], list[str]]] = {
@@ -191,10 +191,10 @@ def test_what_nothing_was_seen_to_change_is_said_with_its_path(way: str, follows
         if follows:
             (stage.own / "a").touch()
 
-    life = stage.live(run)
-    assert life.outcome.kind == "returned", life.outcome
-    assert life.unintercepted == (told or ["os.fork", f"shared/b changed, {NATIVE}"])
-    assert life.written == {}
+    process = stage.run_process(run)
+    assert process.outcome.kind == "returned", process.outcome
+    assert process.unintercepted == (told or ["os.fork", f"shared/b changed, {NATIVE}"])
+    assert process.written == {}
 
 
 def agent(act: Callable[[Path], object], *, right: bool = True, first: bool = True) -> Any:
@@ -318,6 +318,6 @@ def test_the_helpers_of_multiprocessing_write_nothing(stage: Stage) -> None:
         (stage.own / "a").touch()
         native(stage.shared / "b")
 
-    life = stage.live(run)
-    assert life.written == {}
-    assert life.unintercepted == [f"shared/b changed, {NATIVE}"]
+    process = stage.run_process(run)
+    assert process.written == {}
+    assert process.unintercepted == [f"shared/b changed, {NATIVE}"]

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rollproof.boundary.tearing import middle_of
-from rollproof.engine.lives import BIRTH, FIRST_STREAM
+from rollproof.boundary.media.tearing import middle_of
+from rollproof.engine.process_runs import BIRTH, FIRST_STREAM
 from rollproof.values.exploration import Exploration
 
 from ..exploring import explored, in_two_folders, only
@@ -65,9 +65,9 @@ def test_another_process_of_the_machine_is_dead(stage: Stage, way: str) -> None:
     """It runs, and no process of the agent started it."""
     with subprocess.Popen(["sleep", "60"]) as other:
         assert WAYS[way](other.pid)
-        life = stage.live(lambda: (stage.own / "a").touch() or WAYS[way](other.pid))
+        process = stage.run_process(lambda: (stage.own / "a").touch() or WAYS[way](other.pid))
         other.kill()
-    assert life.outcome.value is False
+    assert process.outcome.value is False
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -85,7 +85,7 @@ def test_its_own_its_ancestors_and_what_it_started_are_alive(stage: Stage, way: 
         os.kill(daemon, signal.SIGKILL)
         return [*told, WAYS[way](child.pid)]
 
-    assert stage.live(run).outcome.value == [True, True, True, True, True, True, False]
+    assert stage.run_process(run).outcome.value == [True, True, True, True, True, True, False]
 
 
 def test_no_signal_reaches_a_process_that_is_dead_by_rule(stage: Stage) -> None:
@@ -100,7 +100,7 @@ def test_no_signal_reaches_a_process_that_is_dead_by_rule(stage: Stage) -> None:
                 return "nobody"
             return "killed"
 
-        assert stage.live(run).outcome.value == "nobody"
+        assert stage.run_process(run).outcome.value == "nobody"
         assert other.poll() is None
         other.kill()
 
@@ -120,9 +120,9 @@ def test_half_of_a_pid_is_dead_though_an_ancestor_has_that_number(stage: Stage) 
         whole = executor.capture(BIRTH)
         lock.write_text(str(test))
         torn = executor.capture(BIRTH)
-        told = executor.live("run", torn, FIRST_STREAM).outcome.value
-        executor.learned.cuts.learn(executor.setting.sources, torn.disk, whole.disk, BIRTH, {int(f"{test}7")})
-        told_of_half = executor.live("run", torn, FIRST_STREAM).outcome.value
+        told = executor.run_process("run", torn, FIRST_STREAM).outcome.value
+        executor.learned.torn_values.learn(executor.config.sources, torn.disk, whole.disk, BIRTH, {int(f"{test}7")})
+        told_of_half = executor.run_process("run", torn, FIRST_STREAM).outcome.value
     finally:
         put_back()
     assert told == [True, True] * len(WAYS)
@@ -134,12 +134,12 @@ def test_half_of_a_pid_is_known_where_nobody_saw_the_whole(stage: Stage) -> None
     for name, text in {"lock": "pid 16", "lock.16987": "16", "count": "16", "log": "216"}.items():
         (stage.own / name).write_text(text)
     executor = stage.executor(lambda: None)
-    left, sources = executor.capture(BIRTH).disk, executor.setting.sources
-    assert executor.learned.cuts.torn_pids(left) == frozenset()
+    left, sources = executor.capture(BIRTH).disk, executor.config.sources
+    assert executor.learned.torn_values.torn_pids(left) == frozenset()
     for target in ("own/lock", "own/lock.*", "own/log"):
-        executor.learned.cuts.learn_of_end(sources, left, target, 16987)
-    assert set(executor.learned.cuts.pids) == {("own/lock", b"pid 16"), ("own/lock.16987", b"16")}
-    assert executor.learned.cuts.torn_pids(left) == {16}
+        executor.learned.torn_values.learn_of_end(sources, left, target, 16987)
+    assert set(executor.learned.torn_values.pids) == {("own/lock", b"pid 16"), ("own/lock.16987", b"16")}
+    assert executor.learned.torn_values.torn_pids(left) == {16}
 
 
 FORMS: dict[str, Callable[[], str]] = {

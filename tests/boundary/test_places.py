@@ -12,16 +12,16 @@ from typing import Any
 
 import aiosqlite
 import pytest
-from rollproof.boundary.places import is_own
-from rollproof.engine.lives import Lived
+from rollproof.boundary.process.places import is_own
+from rollproof.engine.process_runs import ProcessRun
 
 from ..exploring import line_of
 from .stage import Stage
 
 
-def lines(life: Lived, target: str) -> list[int]:
+def lines(process: ProcessRun, target: str) -> list[int]:
     """Return the innermost line of each effect on a target, in order, each once."""
-    places = [life.places[point] for point in life.points if point.target == target]
+    places = [process.places[point] for point in process.points if point.target == target]
     return list(dict.fromkeys(place[0].line for place in places))
 
 
@@ -35,8 +35,8 @@ def test_a_place_is_the_agents_own_frame(stage: Stage) -> None:
         (stage.elsewhere / "a").write_text("a")
         copy()  # a call
 
-    life = stage.live(run)
-    (place,) = {life.places[point] for point in life.points if point.target == "shared/copy.txt"}
+    process = stage.run_process(run)
+    (place,) = {process.places[point] for point in process.points if point.target == "shared/copy.txt"}
     assert [frame.line for frame in place[:2]] == [
         line_of(__file__, "shutil.copyfile(stage.elsewhere"),
         line_of(__file__, "copy()  # a"),
@@ -52,15 +52,15 @@ def test_a_killed_process_leaves_the_places_of_what_it_did(stage: Stage) -> None
         (stage.shared / "first.txt").write_text("1")
         (stage.shared / "second.txt").write_text("2")
 
-    life = stage.live(run, "process.kill@file.open:shared/second.txt#1:after", trace=False)
-    assert life.outcome.kind == "killed"
-    assert [str(point) for point in life.points] == [
+    process = stage.run_process(run, "process.kill@file.open:shared/second.txt#1:after", trace=False)
+    assert process.outcome.kind == "killed"
+    assert [str(point) for point in process.points] == [
         "file.open:shared/first.txt#1",
         "file.write:shared/first.txt#1",
         "file.open:shared/second.txt#1",
     ]
-    assert lines(life, "shared/first.txt") == [line_of(__file__, '(stage.shared / "first.txt").write_text("1")')]
-    assert lines(life, "shared/second.txt") == [line_of(__file__, '(stage.shared / "second.txt").write_text("2")')]
+    assert lines(process, "shared/first.txt") == [line_of(__file__, '(stage.shared / "first.txt").write_text("1")')]
+    assert lines(process, "shared/second.txt") == [line_of(__file__, '(stage.shared / "second.txt").write_text("2")')]
 
 
 def test_who_dies_by_itself_leaves_them_too(stage: Stage) -> None:
@@ -72,9 +72,9 @@ def test_who_dies_by_itself_leaves_them_too(stage: Stage) -> None:
         (stage.shared / "last.txt").write_text("1")
         ctypes.string_at(0)
 
-    life = stage.live(run, trace=False)
-    assert "SIGSEGV" in life.outcome.error
-    assert lines(life, "shared/last.txt") == [line_of(__file__, '(stage.shared / "last.txt").write_text("1")')]
+    process = stage.run_process(run, trace=False)
+    assert "SIGSEGV" in process.outcome.error
+    assert lines(process, "shared/last.txt") == [line_of(__file__, '(stage.shared / "last.txt").write_text("1")')]
 
 
 WAYS: dict[str, Callable[[Callable[[], object]], Any]] = {}
@@ -132,9 +132,9 @@ def test_work_of_a_library_has_the_place_of_who_handed_it_over(stage: Stage, nam
     """The function that makes the effect is Python's own, and runs in another thread."""
     (stage.elsewhere / "a").write_text("a")
     work = functools.partial(shutil.copyfile, stage.elsewhere / "a", stage.shared / "copy.txt")
-    life = stage.live(lambda: WAYS[name](work))
+    process = stage.run_process(lambda: WAYS[name](work))
     lines_of_file = Path(__file__).read_text().splitlines()
-    (line,) = lines(life, "shared/copy.txt")
+    (line,) = lines(process, "shared/copy.txt")
     assert lines_of_file[line - 1].endswith(f"# {name}"), lines_of_file[line - 1]
 
 
@@ -147,8 +147,8 @@ def test_statements_of_aiosqlite_have_the_place_of_who_awaits_them(stage: Stage)
             await database.execute("INSERT INTO one VALUES (1)")
             await database.commit()
 
-    life = stage.live(run)
-    assert lines(life, "shared/a.db:one") == [
+    process = stage.run_process(run)
+    assert lines(process, "shared/a.db:one") == [
         line_of(__file__, 'await database.execute("CREATE'),
         line_of(__file__, 'await database.execute("INSERT'),
     ]
@@ -157,8 +157,8 @@ def test_statements_of_aiosqlite_have_the_place_of_who_awaits_them(stage: Stage)
 def test_what_has_no_place_of_its_own_has_that_of_the_exploration(stage: Stage) -> None:
     """A run that is a library's function alone: the call that started it is shown."""
     (stage.elsewhere / "a").write_text("a")
-    life = stage.live(functools.partial(shutil.copyfile, stage.elsewhere / "a", stage.shared / "copy.txt"))
-    (place,) = {life.places[point] for point in life.points}
+    process = stage.run_process(functools.partial(shutil.copyfile, stage.elsewhere / "a", stage.shared / "copy.txt"))
+    (place,) = {process.places[point] for point in process.points}
     assert place[0].function == "Stage.executor"
 
 
@@ -173,7 +173,7 @@ def test_what_is_raised_has_the_place_where_that_happened(stage: Stage) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(fails())
 
-    raised = stage.live(run).outcome.raised
+    raised = stage.run_process(run).outcome.raised
     assert raised is not None
     assert raised.type == "ExceptionGroup"
     assert raised.place[0].line == line_of(__file__, 'int("no number")')
@@ -187,7 +187,9 @@ def test_a_stack_without_any_frame_of_the_agent_is_handed_over_by_its_task(stage
             stack.callback(shutil.copyfile, stage.elsewhere / "a", stage.shared / "copy.txt")
             (stage.elsewhere / "a").write_text("a")
 
-    assert lines(stage.live(run), "shared/copy.txt") == [line_of(__file__, "with contextlib.ExitStack() as stack:")]
+    assert lines(stage.run_process(run), "shared/copy.txt") == [
+        line_of(__file__, "with contextlib.ExitStack() as stack:")
+    ]
 
 
 def test_only_the_agents_own_files_are_its_own() -> None:

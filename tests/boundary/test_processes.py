@@ -58,7 +58,7 @@ ENDS: dict[str, tuple[Callable[[], Any], str, str]] = {
 def test_how_a_process_ends_is_told(way: str, stage: Stage) -> None:
     """An end that the agent brings about itself is no planned kill, and says what it was."""
     act, kind, error = ENDS[way]
-    outcome = stage.live(act).outcome
+    outcome = stage.run_process(act).outcome
     assert outcome.kind == kind, outcome
     assert outcome.error.startswith(error)
 
@@ -66,7 +66,7 @@ def test_how_a_process_ends_is_told(way: str, stage: Stage) -> None:
 def test_a_process_that_hangs_is_given_up(stage: Stage) -> None:
     """It waits for what never comes, where no virtual time passes."""
     stage.patience_s = 0.5
-    outcome = stage.live(signal.pause).outcome
+    outcome = stage.run_process(signal.pause).outcome
     assert outcome.kind == "hung"
     assert outcome.error.startswith("no end after")
 
@@ -194,10 +194,10 @@ def test_a_process_of_the_agents_own_is_counted_and_harms_nobody(way: str, stage
         (stage.own / "after").write_text("x")
         return "done"
 
-    life = stage.live(run)
-    assert life.outcome.value == "done", life.outcome
-    assert life.unintercepted != []
-    assert short(list(map(str, life.points))) == ["open own/after", "write own/after"]
+    process = stage.run_process(run)
+    assert process.outcome.value == "done", process.outcome
+    assert process.unintercepted != []
+    assert short(list(map(str, process.points))) == ["open own/after", "write own/after"]
 
 
 def test_a_process_that_outlives_the_agent_does_not_hold_it_up(stage: Stage) -> None:

@@ -58,12 +58,12 @@ WAYS: dict[str, Callable[[str], Any]] = {
 @pytest.mark.parametrize("way", WAYS)
 def test_a_program_is_one_point_with_a_before_and_an_after(way: str, stage: Stage) -> None:
     """It has not begun before, it has ended after, and nothing about it is unintercepted."""
-    life = stage.live(lambda: WAYS[way](str(stage.shared / "made")))
-    assert life.outcome.value == 0, life.outcome
-    assert list(map(str, life.points)) == ["process.run:touch#1"]
-    assert [sighting.when for sighting in life.sightings] == ["before", "after"]
-    assert life.unintercepted == []
-    assert life.inside == ["process.run:touch#1"]
+    process = stage.run_process(lambda: WAYS[way](str(stage.shared / "made")))
+    assert process.outcome.value == 0, process.outcome
+    assert list(map(str, process.points)) == ["process.run:touch#1"]
+    assert [crash_state.when for crash_state in process.crash_states] == ["before", "after"]
+    assert process.unintercepted == []
+    assert process.inside == ["process.run:touch#1"]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -71,8 +71,8 @@ def test_a_program_is_one_point_with_a_before_and_an_after(way: str, stage: Stag
 def test_a_crash_around_a_program(way: str, when: str, made: bool, stage: Stage) -> None:
     """A kill before it starts leaves nothing, one after it ended leaves all of it."""
     path = stage.shared / "made"
-    life = stage.live(lambda: WAYS[way](str(path)), f"process.kill@process.run:touch#1:{when}")
-    assert life.outcome.kind == "killed"
+    process = stage.run_process(lambda: WAYS[way](str(path)), f"process.kill@process.run:touch#1:{when}")
+    assert process.outcome.kind == "killed"
     assert path.exists() is made
 
 
@@ -89,7 +89,7 @@ def test_what_becomes_of_a_program(way: str, token: str, stage: Stage) -> None:
     """It fails without acting, or is killed before or after it acted, and its caller sees the code."""
     path = stage.shared / "made"
     code, made = CODES[token]
-    outcome = stage.live(lambda: WAYS[way](str(path)), token).outcome
+    outcome = stage.run_process(lambda: WAYS[way](str(path)), token).outcome
     assert outcome.value == code, outcome
     assert path.exists() is made
 
@@ -182,10 +182,10 @@ def test_a_program_in_the_background_is_told(stage: Stage) -> None:
         subprocess.Popen(["sleep", "1000"], start_new_session=True)
         (stage.own / "a").touch()
 
-    life = stage.live(run)
-    assert short(list(map(str, life.points))) == ["run sleep", "open own/a"]
-    assert life.unintercepted == ["process.run:sleep#1 was not waited for"]
-    assert life.concurrent == ["programs"]
+    process = stage.run_process(run)
+    assert short(list(map(str, process.points))) == ["run sleep", "open own/a"]
+    assert process.unintercepted == ["process.run:sleep#1 was not waited for"]
+    assert process.concurrent == ["programs"]
 
 
 def test_a_program_dies_with_its_agent(stage: Stage) -> None:
@@ -196,8 +196,8 @@ def test_a_program_dies_with_its_agent(stage: Stage) -> None:
         (stage.elsewhere / "pid").write_text(str(process.pid))
         (stage.own / "a").touch()
 
-    life = stage.live(run, "process.kill@file.open:own/a#1:before")
-    assert life.outcome.kind == "killed"
+    process_run = stage.run_process(run, "process.kill@file.open:own/a#1:before")
+    assert process_run.outcome.kind == "killed"
     with pytest.raises(ProcessLookupError):
         os.kill(int((stage.elsewhere / "pid").read_text()), signal.SIG_DFL)
 

@@ -33,7 +33,7 @@ from pathlib import Path as EarlyPath
 from typing import Any
 
 import pytest
-from rollproof.engine.lives import BIRTH, FIRST_STREAM, Role, Snapshot
+from rollproof.engine.process_runs import BIRTH, FIRST_STREAM, RawState, Role
 from rollproof.values.reads import EVERYTHING, Footprint
 
 from .stage import Stage, short
@@ -289,9 +289,9 @@ def asked(stage: Stage) -> Stage:
 
 def footprint(stage: Stage, run: Callable[[], Any]) -> Footprint:
     """Return what `run` asked for, where it returned."""
-    life = stage.live(run, trace=False)
-    assert life.outcome.kind == "returned", life.outcome
-    return life.footprint
+    process = stage.run_process(run, trace=False)
+    assert process.outcome.kind == "returned", process.outcome
+    return process.footprint
 
 
 def shown(footprint: Footprint) -> dict[str, set[str]]:
@@ -495,8 +495,8 @@ def test_what_cannot_be_seen_counts_as_everything(way: str, asked: Stage) -> Non
 def test_a_killed_process_cannot_tell(asked: Stage) -> None:
     """It counts as one that read everything; one that ends itself has told."""
     token = "process.kill@file.write:shared/a#1:before"
-    assert asked.live(lambda: (asked.shared / "a").write_text("x"), token).footprint == EVERYTHING
-    told = asked.live(lambda: (os.path.exists(asked.shared / "a"), os._exit(1))).footprint
+    assert asked.run_process(lambda: (asked.shared / "a").write_text("x"), token).footprint == EVERYTHING
+    told = asked.run_process(lambda: (os.path.exists(asked.shared / "a"), os._exit(1))).footprint
     assert shown(told) == {"a": PRESENCE}
 
 
@@ -509,13 +509,13 @@ def test_a_process_that_is_used_again_starts_anew(asked: Stage) -> None:
         (asked.shared / "l").unlink()
         (asked.shared / "l").symlink_to("d/e")
         changed = executor.capture(BIRTH)
-        roles: tuple[tuple[Role, Snapshot], ...] = (("run", start), ("recover", start), ("run", changed))
+        roles: tuple[tuple[Role, RawState], ...] = (("run", start), ("recover", start), ("run", changed))
         with executor.reusing.switched(True):
-            lives = [executor.live(role, world, FIRST_STREAM) for role, world in roles]
+            processes = [executor.run_process(role, world, FIRST_STREAM) for role, world in roles]
     finally:
         put_back()
     assert executor.reusing.reused > 0
-    assert [shown(life.footprint) for life in lives] == [
+    assert [shown(process.footprint) for process in processes] == [
         {"l": CONTENT, "a": CONTENT},
         {},
         {"l": CONTENT, "d/e": CONTENT},

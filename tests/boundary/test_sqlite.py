@@ -176,7 +176,7 @@ def test_each_row_is_a_point_where_each_is_a_transaction(path: Path, stage: Stag
 
     assert short(stage.points(run)) == ROW * 3
     assert stage.returned(run) == 3
-    stage.live(run, "process.kill@sqlite.insert:shared/a.db:things#2:after", trace=False)
+    stage.run_process(run, "process.kill@sqlite.insert:shared/a.db:things#2:after", trace=False)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM things").fetchone() == (3 + 3 + 2,)
 
@@ -241,15 +241,15 @@ def test_a_crash_in_a_transaction_takes_all_of_it_back(
             connection.execute(INSERT, "a")
             connection.execute(INSERT, "b")
 
-    assert stage.live(run).unintercepted == []
+    assert stage.run_process(run).unintercepted == []
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM things")
-    start = stage.live(run, trace=False).start
+    start = stage.run_process(run, trace=False).start
     assert start.disk
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM things")
-    life = stage.live(run, f"process.kill@sqlite.{point}", trace=False)
-    assert life.outcome.kind == "killed"
+    process = stage.run_process(run, f"process.kill@sqlite.{point}", trace=False)
+    assert process.outcome.kind == "killed"
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM things").fetchone() == (rows,)
 
@@ -289,8 +289,8 @@ def test_a_locked_database_did_nothing(point: str, path: Path, stage: Stage) -> 
 
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM things")
-    life = stage.live(run, "")
-    assert life.outcome.value == "not struck"
+    process = stage.run_process(run, "")
+    assert process.outcome.value == "not struck"
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM things")
     assert stage.returned(run, f"sqlite.locked@sqlite.{point}") == "database is locked"
@@ -437,7 +437,7 @@ def test_threads_that_wait_for_each_others_locks_come_through(path: Path, stage:
         with closing(sqlite3.connect(path)) as connection:
             return [n for (n,) in connection.execute("SELECT count(*) FROM things GROUP BY name ORDER BY name")]
 
-    life = stage.live(run)
-    assert life.outcome.value == [4, 4, 4], life.outcome
-    assert len(life.points) == 3 * 4 * 3
-    assert life.unintercepted == []
+    process = stage.run_process(run)
+    assert process.outcome.value == [4, 4, 4], process.outcome
+    assert len(process.points) == 3 * 4 * 3
+    assert process.unintercepted == []

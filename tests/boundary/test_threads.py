@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rollproof.boundary import idleness
+from rollproof.boundary.scheduling import idleness
 from rollproof.chaos import Chaos
 from rollproof.values.exploration import Exploration
 
@@ -38,10 +38,10 @@ def test_every_write_of_every_thread_is_seen(stage: Stage) -> None:
         for thread in threads:
             thread.join()
 
-    life = stage.live(run)
-    assert life.unintercepted == []
-    assert Counter(point.task for point in life.points) == {"one": 10, "two": 10}
-    assert len({str(point) for point in life.points}) == 20
+    process = stage.run_process(run)
+    assert process.unintercepted == []
+    assert Counter(point.task for point in process.points) == {"one": 10, "two": 10}
+    assert len({str(point) for point in process.points}) == 20
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -109,8 +109,8 @@ def test_a_crash_in_one_thread_ends_all(stage: Stage) -> None:
         for thread in threads:
             thread.join()
 
-    life = stage.live(run, "process.kill@file.open:shared/one2%one#1:after", trace=False)
-    assert life.outcome.kind == "killed"
+    process = stage.run_process(run, "process.kill@file.open:shared/one2%one#1:after", trace=False)
+    assert process.outcome.kind == "killed"
     assert (stage.shared / "one2").exists()
     assert not (stage.shared / "one3").exists()
 
@@ -237,10 +237,10 @@ def _after_sleeps(own: Path) -> None:
 def test_the_time_of_an_effect_wakes_others_before_the_next_one(stage: Stage) -> None:
     """Whoever's moment comes meanwhile: the order is the same each time."""
     orders = set()
-    for life in range(6):
-        (stage.own / str(life)).mkdir()
-        points = stage.points(lambda folder=stage.own / str(life): _after_sleeps(folder))
-        orders.add(tuple(point.replace(f"own/{life}/", "") for point in short(points)))
+    for process in range(6):
+        (stage.own / str(process)).mkdir()
+        points = stage.points(lambda folder=stage.own / str(process): _after_sleeps(folder))
+        orders.add(tuple(point.replace(f"own/{process}/", "") for point in short(points)))
     assert len(orders) == 1
 
 
@@ -252,7 +252,7 @@ def test_a_handler_may_wait_while_its_thread_does(stage: Stage) -> None:
         threading.Thread(target=lambda: (time.sleep(1), _compute(), _thread.interrupt_main())).start()
         threading.Event().wait(60)
 
-    assert stage.live(run).outcome.kind == "returned"
+    assert stage.run_process(run).outcome.kind == "returned"
 
 
 @pytest.mark.parametrize(

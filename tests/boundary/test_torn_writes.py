@@ -46,8 +46,8 @@ POINT = "file.write:shared/a#1"
 @pytest.mark.parametrize("way", WRITES)
 def test_a_crash_in_the_middle_leaves_the_first_half(way: str, stage: Stage) -> None:
     """A true SIGKILL between the two halves."""
-    life = stage.live(lambda: WRITES[way](stage.shared / "a"), f"process.kill@{POINT}:middle", trace=False)
-    assert life.outcome.kind == "killed"
+    process = stage.run_process(lambda: WRITES[way](stage.shared / "a"), f"process.kill@{POINT}:middle", trace=False)
+    assert process.outcome.kind == "killed"
     assert (stage.shared / "a").read_text() == HALF
 
 
@@ -55,15 +55,15 @@ def test_a_crash_in_the_middle_leaves_the_first_half(way: str, stage: Stage) -> 
 @pytest.mark.parametrize(("when", "expected"), [("before", ""), ("after", TEXT)])
 def test_a_crash_beside_a_write_leaves_nothing_or_all(way: str, when: str, expected: str, stage: Stage) -> None:
     """Before and after."""
-    stage.live(lambda: WRITES[way](stage.shared / "a"), f"process.kill@{POINT}:{when}", trace=False)
+    stage.run_process(lambda: WRITES[way](stage.shared / "a"), f"process.kill@{POINT}:{when}", trace=False)
     assert (stage.shared / "a").read_text() == expected
 
 
 @pytest.mark.parametrize("way", ["text", "write_text"])
 def test_a_disk_that_fills_in_the_middle_fails_those_who_write_the_rest(way: str, stage: Stage) -> None:
     """Python writes the rest after a short count, and then hears of the full disk."""
-    life = stage.live(lambda: WRITES[way](stage.shared / "a"), f"storage.full@{POINT}:middle")
-    assert life.outcome.error == "OSError: [Errno 28] No space left on device"
+    process = stage.run_process(lambda: WRITES[way](stage.shared / "a"), f"storage.full@{POINT}:middle")
+    assert process.outcome.error == "OSError: [Errno 28] No space left on device"
     assert (stage.shared / "a").read_text() == HALF
 
 
@@ -111,7 +111,7 @@ def test_who_ignores_a_short_count_is_not_told_later(stage: Stage) -> None:
         for content in (TEXT, "other"):
             _descriptor(stage.shared / "a", lambda fd, content=content: os.write(fd, content.encode()))  # type: ignore[misc]
 
-    assert stage.live(run, f"storage.full@{POINT}:middle").outcome.kind == "returned"
+    assert stage.run_process(run, f"storage.full@{POINT}:middle").outcome.kind == "returned"
 
 
 def test_what_is_written_at_close_fails_at_close(stage: Stage) -> None:
@@ -160,7 +160,7 @@ def test_a_full_disk_passes_or_lasts(when: str, lasting: str, failures: int, sta
 def test_an_operation_that_fails_did_nothing(point: str, act: Callable[[Path], Any], stage: Stage) -> None:
     """EIO before an effect: the outside is as it was."""
     (stage.shared / "a").write_text("x")
-    before = stage.live(lambda: None).end.disk
-    life = stage.live(lambda: act(stage.shared), f"storage.io_error@{point}:before")
-    assert life.outcome.error == "OSError: [Errno 5] Input/output error"
-    assert life.end.disk == before
+    before = stage.run_process(lambda: None).end.disk
+    process = stage.run_process(lambda: act(stage.shared), f"storage.io_error@{point}:before")
+    assert process.outcome.error == "OSError: [Errno 5] Input/output error"
+    assert process.end.disk == before

@@ -109,4 +109,4 @@ def test_a_client_that_is_seen_opens_no_socket() -> None:
     chaos = Chaos(Options())
     chaos.api("https://api.x.test")
     assert chaos.explore(run=lambda: httpx.get("https://api.x.test/things").json()).result == []
-    assert not sys.modules["rollproof.boundary.refusing"]._in_force
+    assert not sys.modules["rollproof.boundary.media.refusing"]._in_force

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from rollproof.boundary import warming
+from rollproof.boundary.process import warming
 
 
 def test_an_environment_may_lie_in_a_folder_that_has_our_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,8 @@ class Shop:
     def save(self): return b"%d" % self.sold
     def restore(self, state): self.sold = int(state)
     def describe(self, state): return {"shop.test/sold": [{"n": int(state)}]}
-    recall = describe
-    def vary(self, run): pass
+    full_state = describe
+    def set_run(self, run): pass
     def verb(self, request): return "buy"
     def target(self, request): return "shop.test"
     def refuse(self, request, status, headers, reason=""): return HttpResponse(status, headers, reason.encode())

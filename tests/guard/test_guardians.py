@@ -17,7 +17,7 @@ from rollproof.guard.guarding import close_all, guard
 from rollproof.guard.session import Session, sessions_in
 from rollproof.values.errors import ChaosError
 from rollproof.values.owners import Owner, temporary_folder
-from rollproof.world.disk import Source
+from rollproof.world.storage.disk import Source
 
 from ..exploring import explored, options
 from ..network.test_nothing_left import gone
@@ -29,7 +29,7 @@ from types import SimpleNamespace
 from typing import Any
 from rollproof.guard.guarding import guard
 from rollproof.values.owners import temporary_folder
-from rollproof.world.disk import Disk, Source
+from rollproof.world.storage.disk import Disk, Source
 
 place, data, controller = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 sources = [Source(data, "data", False)]
@@ -269,8 +269,8 @@ def test_the_name_of_a_temporary_folder_says_whose_it_is() -> None:
 def test_a_pid_that_was_given_again_is_somebody_else() -> None:
     """Who started later never was the owner."""
     now = Owner.of(os.getpid())
-    assert now.lives
-    assert not Owner(now.pid, now.start - 1, now.place).lives
+    assert now.is_alive
+    assert not Owner(now.pid, now.start - 1, now.place).is_alive
 
 
 def test_a_folder_of_somebody_else_is_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rollproof.guard import record
 from rollproof.values.errors import ChaosError
-from rollproof.world.disk import Disk, Source
+from rollproof.world.storage.disk import Disk, Source
 
 
 class Place:

@@ -6,23 +6,23 @@ from functools import partial
 
 import pytest
 from rollproof.chaos import Chaos
+from rollproof.values.actions import Action, Disturb, Fail, Kill, Misanswer, Respond, Say
 from rollproof.values.exploration import Exploration
 from rollproof.values.faults import Fault
 from rollproof.values.legality import check_fault
 from rollproof.values.media import medium_of
 from rollproof.values.network import Network
-from rollproof.values.points import Effect, When
-from rollproof.values.strikes import Disturb, Fail, Kill, Misanswer, Respond, Say, Strike
+from rollproof.values.points import Effect, Phase
 
 from ..exploring import options
 
-SAMPLES: dict[type[Strike], Strike] = {
+SAMPLES: dict[type[Action], Action] = {
     Kill: Kill(),
     Fail: Fail(KeyboardInterrupt()),
     Disturb: Disturb("reset"),
     Respond: Respond(503),
 }
-AT_CONNECT: dict[type[Strike], Strike] = {Disturb: Disturb("refused"), Fail: Fail(OSError("no network"))}
+AT_CONNECT: dict[type[Action], Action] = {Disturb: Disturb("refused"), Fail: Fail(OSError("no network"))}
 VERBS = (("net", "connect"), ("net", "exchange"), ("served", "post"))
 ELSEWHERE = {("served", Say), ("served", Misanswer)}
 """Of models and of servers of tools on real ports: ``test_clients.py``, ``test_tool_servers.py``."""
@@ -35,9 +35,9 @@ def posts(network: Network) -> None:
         answer.read()
 
 
-def does(strike: Strike, effect: Effect) -> Iterable[Strike]:
+def does(action: Action, effect: Effect) -> Iterable[Action]:
     """Do just this."""
-    return [strike]
+    return [action]
 
 
 def faults() -> dict[str, Fault]:
@@ -46,15 +46,15 @@ def faults() -> dict[str, Fault]:
     for kind, verb in VERBS:
         for when in medium_of(kind).verbs[verb]:
             for action in medium_of(kind).actions_at(verb, when):
-                strike = AT_CONNECT.get(action, SAMPLES[action]) if verb == "connect" else SAMPLES[action]
+                action = AT_CONNECT.get(action, SAMPLES[action]) if verb == "connect" else SAMPLES[action]
                 if (verb, when) != ("connect", "after"):  # a server that greets: nobody does here
-                    found.update([_declared(kind, verb, when, strike)])
+                    found.update([_declared(kind, verb, when, action)])
     return found
 
 
-def _declared(kind: str, verb: str, when: When, strike: Strike) -> tuple[str, Fault]:
-    name = f"{kind}.{verb}_{when}_{type(strike).__name__.lower()}"
-    return name, Fault(name, (f"{kind}.{verb}",), (when,), True, False, partial(does, strike), "It does.")
+def _declared(kind: str, verb: str, when: Phase, action: Action) -> tuple[str, Fault]:
+    name = f"{kind}.{verb}_{when}_{type(action).__name__.lower()}"
+    return name, Fault(name, (f"{kind}.{verb}",), (when,), True, False, partial(does, action), "It does.")
 
 
 def test_what_relays_and_servers_can_do_is_done() -> None:
@@ -64,7 +64,7 @@ def test_what_relays_and_servers_can_do_is_done() -> None:
         check_fault(fault)
     declared = {(kind, ability.action) for kind, _ in VERBS for ability in medium_of(kind).abilities} - ELSEWHERE
     assert {
-        (fault.at[0].partition(".")[0], type(strike)) for fault in own.values() for strike in _of(fault)
+        (fault.at[0].partition(".")[0], type(action)) for fault in own.values() for action in _of(fault)
     } == declared
     found: list[Exploration] = []
     chosen = options(faults=tuple(own.values()), known={**options().known, **own})
@@ -81,5 +81,5 @@ def test_what_relays_and_servers_can_do_is_done() -> None:
     assert {cell.fault for cell in found[0].cells} == own.keys()
 
 
-def _of(fault: Fault) -> Iterable[Strike]:
-    return fault.strikes.args  # type: ignore[attr-defined,no-any-return]  # of the partial
+def _of(fault: Fault) -> Iterable[Action]:
+    return fault.actions.args  # type: ignore[attr-defined,no-any-return]  # of the partial

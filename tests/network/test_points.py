@@ -59,8 +59,8 @@ def test_every_moment_of_an_exchange_is_tried(yard: Yard, shop: str) -> None:
     assert result.points == 2
     assert result.closed
     assert "exhaustive: every single fault and any number of crashes (closed)" in result.statement
-    struck = {cell.fault for cell in result.cells}
-    assert struck == {
+    fired = {cell.fault for cell in result.cells}
+    assert fired == {
         "process.kill",
         "process.interrupt",
         *(name for name, fault in options().known.items() if fault.at[0].startswith("net.")),

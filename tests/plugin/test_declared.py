@@ -8,7 +8,7 @@ from .projects import refused
 
 IMPOSSIBLE = """
     from rollproof import fault
-    from rollproof.values.strikes import Respond
+    from rollproof.values.actions import Respond
 
     @fault("file.answers_500", at="file.remove")
     def answers(effect):
@@ -50,7 +50,7 @@ def test_a_fault_that_cannot_happen_is_refused_where_it_is_declared(pytester: py
 OWN_MEDIUM = {
     "queue_medium": """
         from rollproof import Ability, Medium
-        from rollproof.values.strikes import Fail, Kill
+        from rollproof.values.actions import Fail, Kill
 
         QUEUE = Medium(
             "queue",
@@ -83,7 +83,7 @@ OWN_MEDIUM = {
     "conftest": """
         from queue_medium import QUEUE
         from rollproof import fault
-        from rollproof.values.strikes import Fail
+        from rollproof.values.actions import Fail
 
         @fault("queue.full", at="queue.push")
         def full(effect):

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rollproof.boundary import interrupts
-from rollproof.boundary.interrupts import Interrupted
+from rollproof.boundary.process import interrupts
+from rollproof.boundary.process.interrupts import Interrupted
 from rollproof.chaos import Chaos
 from rollproof.values.errors import ChaosError
 from rollproof.values.events import ProcessEnded, Reader

@@ -471,7 +471,7 @@ def test_a_missing_reply_that_the_agent_swallows(pytester: pytest.Pytester, argu
             "rollproof.twins.mcp_tools",
             "rollproof[mcp]",
         ),
-        ("chaos.serve(chaos.api('https://a.test'))", "rollproof.network.serving", "rollproof[network]"),
+        ("chaos.serve(chaos.api('https://a.test'))", "rollproof.network.twin_server_process", "rollproof[network]"),
     ],
 )
 def test_a_package_that_is_not_installed(
@@ -617,7 +617,7 @@ def test_two_faults_of_one_name(pytester: pytest.Pytester) -> None:
     write_project(pytester)
     pytester.makeconftest("""
         from rollproof import fault
-        from rollproof.values.strikes import Kill
+        from rollproof.values.actions import Kill
         @fault("process.kill", at="*")
         def kill_again(effect):
             "Dies again."

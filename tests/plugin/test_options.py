@@ -124,7 +124,7 @@ def test_the_listing_names_everything_installed(pytester: pytest.Pytester) -> No
 
 CONFTEST = """
     from rollproof import Violation, fault, invariant
-    from rollproof.values.strikes import Fail
+    from rollproof.values.actions import Fail
 
     @fault("disk.slow", at="file.write")
     def slow(effect):

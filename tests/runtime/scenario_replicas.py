@@ -31,16 +31,16 @@ from urllib.parse import urlsplit
 from processes import started
 from replicas import SHORT_S, SignallingStore
 from rollproof import Chaos, World
-from rollproof.boundary import respx_seam
-from rollproof.boundary.warming import warm_caches
-from rollproof.engine.lives import Snapshot
-from rollproof.engine.setting import Setting
+from rollproof.boundary.media import respx_seam
+from rollproof.boundary.process.warming import warm_caches
+from rollproof.engine.config import ExplorationConfig
+from rollproof.engine.process_runs import RawState
 from rollproof.engine.worlds import Worlds
 from rollproof.runtime import Outbox, Saga, UnfinishedRun
 from rollproof.values.http import HttpRequest, HttpResponse
 from rollproof.values.options import Options
 from rollproof.values.sources import Twin, twin_for
-from rollproof.world.disk import Disk
+from rollproof.world.storage.disk import Disk
 
 DONE = "done"
 ADDRESS = "x-address"
@@ -53,9 +53,9 @@ _DRAWN = re.compile(r"[0-9a-f]{16,}|\d{16,}")
 class Declared(BaseException):
     """What a scenario's test declared, instead of its exploration; an agent's `except Exception` lets it pass."""
 
-    def __init__(self, setting: Setting, environment: dict[str, str]) -> None:
+    def __init__(self, config: ExplorationConfig, environment: dict[str, str]) -> None:
         super().__init__()
-        self.setting, self.environment = setting, environment
+        self.config, self.environment = config, environment
 
 
 class Declaring(Chaos):
@@ -63,7 +63,7 @@ class Declaring(Chaos):
 
     def explore(self, run: Any, recover: Any = None, *, allow: Any = None, **how: Any) -> Any:
         """Explore nothing."""
-        raise Declared(self._setting(run, recover or run, allow, True, "recover"), self._environment)
+        raise Declared(self._config(run, recover or run, allow, True, "recover"), self._environment)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Story:
     """A scenario: its module, and what its test declared, in a folder of its own and with new twins."""
 
     module: ModuleType
-    setting: Setting
+    config: ExplorationConfig
     environment: dict[str, str]
 
     @classmethod
@@ -83,7 +83,7 @@ class Story:
         try:
             scenario_test(module)(chaos, folder)
         except Declared as declared:
-            return cls(module, declared.setting, declared.environment)
+            return cls(module, declared.config, declared.environment)
         finally:
             chaos.close()
         raise AssertionError(f"{name} explores nothing")
@@ -91,25 +91,25 @@ class Story:
     def serve(self) -> None:
         """Be a service that starts: settle what was left, then do the work; again where another died meanwhile."""
         for _ in range(RESTARTS):
-            self.setting.recover()
+            self.config.recover()
             with suppress(UnfinishedRun):
-                self.setting.run()
+                self.config.run()
                 return
         raise AssertionError("there is always a run in the way")
 
     def world(self) -> World:
         """Give the outside as it is now, as an exploration sees it."""
-        services = tuple(service.save() for service in self.setting.services)
-        disk = Disk(self.setting.sources)
+        services = tuple(service.save() for service in self.config.services)
+        disk = Disk(self.config.sources)
         try:
-            return Worlds(self.setting, set()).world(Snapshot(disk.capture(), services, 0.0))
+            return Worlds(self.config, set()).world(RawState(disk.capture(), services, 0.0))
         finally:
             disk.close()
 
     def broken(self, world: World) -> dict[str, str]:
         """Give the invariants that do not hold, each with what it says."""
         found = {}
-        for check in self.setting.invariants:
+        for check in self.config.invariants:
             try:
                 for violation in check.check(world, None):  # type: ignore[arg-type]
                     found[check.name] = str(violation)
@@ -202,7 +202,7 @@ class Strike:
 class Replica:
     """A process that waits for its beginning, does some work, and says how it ended."""
 
-    def __init__(self, work: Callable[[], Any], story: Story, port: int, strike: Strike | None, short: bool) -> None:
+    def __init__(self, work: Callable[[], Any], story: Story, port: int, action: Strike | None, short: bool) -> None:
         """Fork it; `short` gives its leases an end that can be waited for."""
         self.ending, self.transitions, self.text = "", 0, ""
         waiting, self._begin = os.pipe()
@@ -211,7 +211,7 @@ class Replica:
         def live() -> None:
             os.read(waiting, 1)
             gc.disable()  # it would touch, and so copy, all that the test's process has
-            self._prepare(story, port, strike, short)
+            self._prepare(story, port, action, short)
             ending, text = DONE, ""
             try:
                 work()
@@ -224,10 +224,10 @@ class Replica:
         os.close(telling)
 
     @staticmethod
-    def _prepare(story: Story, port: int, strike: Strike | None, short: bool) -> None:
+    def _prepare(story: Story, port: int, action: Strike | None, short: bool) -> None:
         SignallingStore.count = 0
-        if strike is not None:
-            SignallingStore.at, SignallingStore.after, SignallingStore.sign = strike.at, strike.after, strike.sign
+        if action is not None:
+            SignallingStore.at, SignallingStore.after, SignallingStore.sign = action.at, action.after, action.sign
         story.module.Store = SignallingStore  # type: ignore[attr-defined]
         if short:
             Saga.__init__.__kwdefaults__["lease_s"] = SHORT_S
@@ -272,21 +272,21 @@ class Stage:
 
     def __init__(self, story: Story) -> None:
         self.story = story
-        handler = type("OwnDesk", (Desk,), {"twins": story.setting.twins, "lock": threading.Lock()})
+        handler = type("OwnDesk", (Desk,), {"twins": story.config.twins, "lock": threading.Lock()})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = False
         self._forked: list[Replica] = []
 
-    def replica(self, strike: Strike | None = None, *, short: bool = False) -> Replica:
+    def replica(self, action: Strike | None = None, *, short: bool = False) -> Replica:
         """Fork a service that recovers and does its work, once it may begin."""
-        return self._fork(self.story.serve, strike, short)
+        return self._fork(self.story.serve, action, short)
 
     def settler(self) -> Replica:
         """Fork a service that only recovers."""
-        return self._fork(self.story.setting.recover, None, False)
+        return self._fork(self.story.config.recover, None, False)
 
-    def _fork(self, work: Callable[[], Any], strike: Strike | None, short: bool) -> Replica:
-        replica = Replica(work, self.story, self._server.server_port, strike, short)
+    def _fork(self, work: Callable[[], Any], action: Strike | None, short: bool) -> Replica:
+        replica = Replica(work, self.story, self._server.server_port, action, short)
         self._forked.append(replica)
         return replica
 

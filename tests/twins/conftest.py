@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from rollproof.boundary import respx_seam
+from rollproof.boundary.media import respx_seam
 from rollproof.values.http import HttpRequest, HttpResponse
 
 Serve = Callable[[Callable[[HttpRequest], HttpResponse]], None]

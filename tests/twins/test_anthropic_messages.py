@@ -83,7 +83,7 @@ def _refused(document: Any, headers: dict[str, str] | None = None) -> tuple[int,
 
 
 def _post(document: Any, headers: dict[str, str] | None = None) -> Any:
-    from rollproof.boundary import respx_seam
+    from rollproof.boundary.media import respx_seam
 
     undo = respx_seam.install(twin({"": "x"}).handle)
     try:

@@ -158,7 +158,7 @@ def test_an_answer_depends_on_the_request_alone() -> None:
     asked = request({"model": "m", "messages": [HI]})
     assert one.handle(asked) == one.handle(asked) == other.handle(asked)
     again = one.handle(request({"model": "m", "messages": [HI, HI]}))
-    other.vary(1)
+    other.set_run(1)
     assert len({r.json()["id"] for r in (one.handle(asked), other.handle(asked), again)}) == 3
     assert ModelTwin({"": "x"}, now=lambda: 7).handle(asked).json()["created"] == 7
 

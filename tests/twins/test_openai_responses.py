@@ -122,7 +122,7 @@ def test_it_refuses_what_the_provider_refuses(asked: Any, message: str, param: s
 
 
 def _post(asked: Any) -> Any:
-    from rollproof.boundary import respx_seam
+    from rollproof.boundary.media import respx_seam
 
     undo = respx_seam.install(ModelTwin({"": "x"}).handle)
     try:

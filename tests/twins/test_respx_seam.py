@@ -13,7 +13,7 @@ import openai
 import pytest
 import respx
 from respx.mocks import Mocker
-from rollproof.boundary import respx_seam
+from rollproof.boundary.media import respx_seam
 from rollproof.values.http import HttpRequest, HttpResponse
 
 Serve = Callable[[Callable[[HttpRequest], HttpResponse]], None]

@@ -73,8 +73,8 @@ def test_ids_are_the_services_own_and_unmistakable(twin: RestTwin) -> None:
 def test_ids_come_from_seed_and_run(seed: int, run: int) -> None:
     """The same seed and run give the same id; another run gives another."""
     first, again, varied = (RestTwin(BASE, seed=seed) for _ in range(3))
-    again.vary(0)
-    varied.vary(run + 1)
+    again.set_run(0)
+    varied.set_run(run + 1)
     made = [ask(twin, "POST", "/mails", {}).json()["id"] for twin in (first, again, varied)]
     assert made[0] == made[1] != made[2]
 

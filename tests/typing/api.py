@@ -6,6 +6,7 @@ from typing import Any
 
 from rollproof import (
     Ability,
+    Action,
     Change,
     Chaos,
     ChaosError,
@@ -31,7 +32,6 @@ from rollproof import (
     Row,
     Say,
     Service,
-    Strike,
     Violation,
     World,
     WorldSource,
@@ -88,7 +88,7 @@ def test_with_everything(chaos: Chaos, tmp_path: Path) -> None:
 
 
 @fault("storage.slow", at="file", when="before")
-def slow(effect: Effect) -> Iterator[Strike]:
+def slow(effect: Effect) -> Iterator[Action]:
     """The disk is slow."""
     yield Fail(TimeoutError())
 
@@ -103,7 +103,7 @@ def nothing_empty(after: World, history: History) -> Iterator[Violation]:
 
 
 @fault("mine.anything", at=("http", "llm.chat", "net.*"), when=("before", "after"), lasting=True)
-def anything(effect: Effect) -> Iterator[Strike]:
+def anything(effect: Effect) -> Iterator[Action]:
     """Every action there is."""
     asked, point = effect.request, effect.point
     if asked is not None and isinstance(effect.answer, ModelAnswer):
@@ -134,9 +134,9 @@ class Shop:
         """Tell a state."""
         return {}
 
-    recall = describe
+    full_state = describe
 
-    def vary(self, run: int) -> None:
+    def set_run(self, run: int) -> None:
         """Do nothing."""
 
     def verb(self, request: HttpRequest) -> str:

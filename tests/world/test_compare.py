@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rollproof.values.world import Entry, TableShape, World
-from rollproof.world.compare import Masks, difference, learn
+from rollproof.world.comparing.compare import Masks, difference, learn
 
 from .worlds import NOW, finished, law, text_file
 

@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 from rollproof.values.world import Entry
-from rollproof.world.describe import world_of
-from rollproof.world.disk import Disk, Source
+from rollproof.world.storage.describe import world_of
+from rollproof.world.storage.disk import Disk, Source
 
 
 @pytest.fixture

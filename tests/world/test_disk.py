@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rollproof.values.errors import ChaosError
-from rollproof.world.disk import Disk, DiskState, Source
+from rollproof.world.storage.disk import Disk, DiskState, Source
 
 from .worlds import law
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from rollproof.values.world import World
-from rollproof.world.leases import live_leases
+from rollproof.world.volatile.leases import live_leases
 
 from .worlds import NOW, text_file
 

@@ -10,8 +10,8 @@ import sys
 
 import pytest
 from rollproof.values.errors import ChaosError
-from rollproof.world.disk import Disk, Source
-from rollproof.world.raw import DiskState
+from rollproof.world.storage.disk import Disk, Source
+from rollproof.world.storage.raw import DiskState
 
 from .test_disk import build, in_child_without_privileges, open_folder, wipe  # noqa: F401
 
@@ -137,7 +137,7 @@ def test_a_state_can_be_put_back_by_another_process(versions):
     (versions / "order").write_bytes(pickle.dumps((disk.sources, saved)))
     wipe(watched)
     program = (
-        "import pickle, sys; from rollproof.world.disk import Disk\n"
+        "import pickle, sys; from rollproof.world.storage.disk import Disk\n"
         "sources, state = pickle.load(open(sys.argv[1], 'rb')); Disk(sources).restore(state)"
     )
     subprocess.run([sys.executable, "-c", program, versions / "order"], check=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from rollproof.world.compare import matches_value
+from rollproof.world.comparing.compare import matches_value
 
 
 @dataclass

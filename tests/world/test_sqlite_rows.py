@@ -7,9 +7,9 @@ from contextlib import closing
 
 import pytest
 from rollproof.values.world import TableShape
-from rollproof.world.describe import world_of
-from rollproof.world.disk import Disk, Source
-from rollproof.world.sqlite_rows import is_database, log_of, read_tables
+from rollproof.world.storage.describe import world_of
+from rollproof.world.storage.disk import Disk, Source
+from rollproof.world.storage.sqlite_rows import is_database, log_of, read_tables
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_a_database_before_it_has_content():
 
 def test_no_copy_is_left_behind(path, tmp_path, monkeypatch):
     """The folder a log is recovered in is removed, whatever came of it."""
-    monkeypatch.setattr("rollproof.world.sqlite_rows.os.access", lambda *_: False)
+    monkeypatch.setattr("rollproof.world.storage.sqlite_rows.os.access", lambda *_: False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
     (tmp_path / "scratch").mkdir()
     content = make(path, "CREATE TABLE t (x);")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rollproof.values.world import Entry, World
-from rollproof.world.compare import Masks, difference, learn
+from rollproof.world.comparing.compare import Masks, difference, learn
 
 from .worlds import law, text_file
 

@@ -1,6 +1,6 @@
 """Sleeps of asyncio: a task can be cancelled there, and nothing outside is touched."""
 
-from ..strikes import Fail, Kill
+from ..actions import Fail, Kill
 from .medium import Ability, Medium
 
 CLOCK = Medium(

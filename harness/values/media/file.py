@@ -1,6 +1,6 @@
-"""Files and folders that are watched or private, carried by `boundary.files` and `boundary.rereading`."""
+"""Files and folders that are watched or private, carried by `boundary.media.files` and `boundary.media.rereading`."""
 
-from ..strikes import Damage, Fail, Hold, Kill
+from ..actions import Damage, Fail, Kill, Preempt
 from .medium import AROUND, Ability, Medium
 
 _CHANGING = ("chmod", "fsync", "link", "mkdir", "open", "remove", "rename", "replace", "rmdir", "symlink", "truncate")
@@ -11,7 +11,7 @@ FILE = Medium(
     abilities=(
         Ability(Kill, ("*",)),
         Ability(Fail, ("*:before", "*:after", "write:middle")),
-        Ability(Hold, ("*:before",)),
+        Ability(Preempt, ("*:before",)),
         Ability(Damage, ("read:before",)),
     ),
     uninterrupted=("write:after",),  # a buffer that is interrupted there would write its bytes again

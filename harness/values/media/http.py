@@ -1,13 +1,14 @@
-"""Requests to twins of REST services; carried by `boundary.http`, as are those to models and to servers of tools."""
+"""Requests to twins of REST services; carried by `boundary.media.http`, as are those to models and to servers of
+tools."""
 
-from ..strikes import Disconnect, Fail, Hold, Kill, Respond
+from ..actions import Disconnect, Fail, Kill, Preempt, Respond
 from .medium import AROUND, AWAITED, Ability, Medium
 
 METHODS = dict.fromkeys(("delete", "get", "head", "options", "patch", "post", "put"), AROUND)
 REQUESTS = (
     Ability(Kill, ("*:before", "*:after")),
     Ability(Fail, ("*:before", "*:after")),
-    Ability(Hold, ("*:before", "*:after")),
+    Ability(Preempt, ("*:before", "*:after")),
     Ability(Disconnect, ("*:before", "*:after")),
     Ability(Respond, ("*:before",)),
 )

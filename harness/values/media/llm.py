@@ -1,6 +1,6 @@
 """Requests to twins of models, over HTTP."""
 
-from ..strikes import Say
+from ..actions import Say
 from .http import REQUESTS
 from .medium import AROUND, AWAITED, Ability, Medium
 

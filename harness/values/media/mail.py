@@ -1,6 +1,6 @@
-"""Connections to mailboxes and mails; carried by `boundary.mail` and the server of `twins.mail_server`."""
+"""Connections to mailboxes and mails; carried by `boundary.media.mail` and the server of `twins.mail_server`."""
 
-from ..strikes import Deliver, Disconnect, Fail, Hold, Kill
+from ..actions import Deliver, Disconnect, Fail, Kill, Preempt
 from .medium import AROUND, Ability, Medium
 
 MAIL = Medium(
@@ -9,7 +9,7 @@ MAIL = Medium(
     abilities=(
         Ability(Kill, ("*:before", "*:after")),
         Ability(Fail, ("*:before", "*:after")),
-        Ability(Hold, ("*:before",)),
+        Ability(Preempt, ("*:before",)),
         Ability(Disconnect, ("connect:before",)),
         Ability(Deliver, ("send:before", "send:after")),
     ),

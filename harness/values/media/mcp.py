@@ -1,6 +1,6 @@
 """Messages to twins of servers of tools, over HTTP."""
 
-from ..strikes import Misanswer
+from ..actions import Misanswer
 from .http import REQUESTS
 from .medium import AROUND, Ability, Medium
 

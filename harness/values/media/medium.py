@@ -10,11 +10,11 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Literal
 
-from ..points import Doer, When
-from ..strikes import Strike
+from ..actions import Action
+from ..points import ActorKind, Phase
 
-AROUND: tuple[When, ...] = ("before", "after")
-AWAITED: Mapping[Doer, tuple[When, ...]] = MappingProxyType({"task": AROUND, "awaited": ("after",)})
+AROUND: tuple[Phase, ...] = ("before", "after")
+AWAITED: Mapping[ActorKind, tuple[Phase, ...]] = MappingProxyType({"task": AROUND, "awaited": ("after",)})
 """Cancelled like a request: a task that awaits it, before and after; what a thread does for a task is done anyway."""
 
 
@@ -29,15 +29,15 @@ class Ability:
             attribute that is not named may have any value.
     """
 
-    action: type[Strike]
+    action: type[Action]
     at: tuple[str, ...]
     only: Mapping[str, tuple[object, ...]] = field(default_factory=dict, hash=False)
 
-    def is_at(self, verb: str, when: When) -> bool:
+    def is_at(self, verb: str, when: Phase) -> bool:
         """Return whether the action can be carried out at this phase of this verb."""
         return any(fnmatchcase(f"{verb}:{when}", glob) for glob in self.at)
 
-    def covers(self, action: Strike, verb: str, when: When) -> bool:
+    def covers(self, action: Action, verb: str, when: Phase) -> bool:
         """Return whether just this action, with its attributes, can be carried out at this phase of this verb."""
         if not isinstance(action, self.action) or not self.is_at(verb, when):
             return False
@@ -75,11 +75,11 @@ class Medium:
     """
 
     kind: str
-    verbs: Mapping[str, tuple[When, ...]] = field(default_factory=dict, hash=False)
+    verbs: Mapping[str, tuple[Phase, ...]] = field(default_factory=dict, hash=False)
     abilities: tuple[Ability, ...] = ()
     answered: bool = False
     lasts_for: Literal["kind", "host", "target"] = "kind"
-    cancelled: Mapping[Doer, tuple[When, ...]] = field(default_factory=dict, hash=False)
+    cancelled: Mapping[ActorKind, tuple[Phase, ...]] = field(default_factory=dict, hash=False)
     uninterrupted: tuple[str, ...] = ()
     touches_outside: bool = True
     leaves_clean: bool = False
@@ -93,18 +93,18 @@ class Medium:
     faults_of: str = ""
     adapter: str = ""
 
-    def can(self, action: Strike, verb: str, when: When) -> bool:
+    def can(self, action: Action, verb: str, when: Phase) -> bool:
         """Return whether this action can be carried out at this phase of this verb."""
         return any(ability.covers(action, verb, when) for ability in self.abilities)
 
-    def actions_at(self, verb: str, when: When) -> Iterator[type[Strike]]:
+    def actions_at(self, verb: str, when: Phase) -> Iterator[type[Action]]:
         """Yield the classes of the actions that can be carried out at this phase of this verb."""
         yield from dict.fromkeys(ability.action for ability in self.abilities if ability.is_at(verb, when))
 
-    def interrupts(self, verb: str, when: When) -> bool:
+    def interrupts(self, verb: str, when: Phase) -> bool:
         """Return whether a Ctrl-C can come at this phase of this verb."""
         return not any(fnmatchcase(f"{verb}:{when}", glob) for glob in self.uninterrupted)
 
-    def cancels(self, by: Doer, when: When) -> bool:
+    def cancels(self, by: ActorKind, when: Phase) -> bool:
         """Return whether a cancellation can reach who is at a point of this medium, at this phase."""
         return when in self.cancelled.get(by, ())

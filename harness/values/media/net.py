@@ -1,6 +1,6 @@
 """Real connections, as the relay in front of a service sees them; carried by `network.connection`."""
 
-from ..strikes import Disturb, Fail, Kill
+from ..actions import Disturb, Fail, Kill
 from .medium import Ability, Medium
 
 NET = Medium(

@@ -1,6 +1,6 @@
-"""Programs that an agent starts: before one begins, and when it has ended; carried by `boundary.programs`."""
+"""Programs that an agent starts: before one begins, and when it has ended; carried by `boundary.media.programs`."""
 
-from ..strikes import Exit, Fail, Hold, Kill
+from ..actions import Exit, Fail, Kill, Preempt
 from .medium import AROUND, AWAITED, Ability, Medium
 
 PROCESS = Medium(
@@ -9,7 +9,7 @@ PROCESS = Medium(
     abilities=(
         Ability(Kill, ("*:before", "*:after")),
         Ability(Fail, ("*:before", "*:after")),
-        Ability(Hold, ("*:before",)),
+        Ability(Preempt, ("*:before",)),
         Ability(Exit, ("run:before", "run:after")),
     ),
     lasts_for="target",

@@ -3,7 +3,7 @@
 Where an agent can die is what relays see (`net`); this is another point only for the answer.
 """
 
-from ..strikes import Misanswer, Respond, Say
+from ..actions import Misanswer, Respond, Say
 from .http import METHODS
 from .mcp import TOOLS
 from .medium import AROUND, Ability, Medium

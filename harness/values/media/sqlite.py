@@ -1,6 +1,6 @@
-"""Statements of SQLite that write, commits and, on demand, queries; carried by `boundary.sqlite`."""
+"""Statements of SQLite that write, commits and, on demand, queries; carried by `boundary.media.sqlite`."""
 
-from ..strikes import Damage, Fail, Hold, Kill
+from ..actions import Damage, Fail, Kill, Preempt
 from .medium import AROUND, AWAITED, Ability, Medium
 
 _STATEMENTS = (
@@ -14,7 +14,7 @@ SQLITE = Medium(
     abilities=(
         Ability(Kill, ("*",)),
         Ability(Fail, ("*:before", "*:after")),
-        Ability(Hold, ("*:before",)),
+        Ability(Preempt, ("*:before",)),
         Ability(Damage, ("read:before",), {"how": ("flipped",)}),
     ),
     cancelled=AWAITED,

@@ -1,6 +1,6 @@
 """Messages to twins of servers of tools that an agent starts as a subprocess, over its pipes."""
 
-from ..strikes import Fail, Hold, Kill, Misanswer
+from ..actions import Fail, Kill, Misanswer, Preempt
 from .mcp import TOOLS
 from .medium import Ability, Medium
 
@@ -10,7 +10,7 @@ STDIO = Medium(
     abilities=(
         Ability(Kill, ("*:before", "*:after")),
         Ability(Fail, ("*:before", "*:after")),
-        Ability(Hold, ("*:before",)),
+        Ability(Preempt, ("*:before",)),
         Ability(Misanswer, ("*:before", "*:after")),
     ),
     answered=True,

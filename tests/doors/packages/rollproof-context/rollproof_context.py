@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from rollproof import Effect, Fault, Respond, Strike, fault
+from rollproof import Action, Effect, Fault, Respond, fault
 
 
 @fault("llm.context_overflow", at="llm", lasting=True)
-def context_overflow(effect: Effect) -> Iterator[Strike]:
+def context_overflow(effect: Effect) -> Iterator[Action]:
     """The prompt is longer than the model's context, and the provider refuses it in its own words."""
     if effect.request is None:
         return

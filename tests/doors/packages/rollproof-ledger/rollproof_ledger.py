@@ -29,11 +29,11 @@ class Ledger:
         accounts, _ = json.loads(state)
         return {"ledger.test/accounts": [{"name": name, "cents": cents} for name, cents in accounts.items()]}
 
-    def recall(self, state: bytes) -> Mapping[str, list[Row]]:
+    def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all that a later request can meet: the keys, too."""
         return {**self.describe(state), "ledger.test/keys": [{"key": key} for key in json.loads(state)[1]]}
 
-    def vary(self, run: int) -> None:
+    def set_run(self, run: int) -> None:
         """Do nothing: it makes no ids."""
 
     def verb(self, request: HttpRequest) -> str:

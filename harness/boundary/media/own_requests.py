@@ -1,0 +1,81 @@
+"""What the test itself asks of its twins: before, between and after explorations, and beside them.
+
+It is answered from the declaration of the first twin to the end of the test. An exploration answers its agents itself.
+"""
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from ...values.errors import no_twin
+from ...values.hosts import stands_for
+from ...values.http import HttpRequest, HttpResponse
+from ...values.sources import Twin, twin_for
+from . import http, http_client, respx_seam
+
+_PORTS = {"http": 80, "https": 443}
+_begun: "list[OwnRequests]" = []
+
+
+class OwnRequests:
+    """Answers the test's own process; `twins` and `allowed` hosts may become more meanwhile."""
+
+    def __init__(self, twins: Sequence[Twin], allowed: Container[str]) -> None:
+        self._twins, self._allowed = twins, allowed
+        self._exploring = False
+        self._undo: list[Callable[[], None]] = []
+
+    def begin(self) -> None:
+        """Answer from now on, instead of those of an earlier test that was not ended."""
+        if self._undo:
+            return
+        end_all()
+        self._exploring = False
+        self._undo += [
+            respx_seam.install(self.answer, answers=lambda url: not self._aside() and self.answers(url)),
+            http_client.install(self.answer, lambda host, port: self._aside() or self.permits(host, port)),
+        ]
+        http.own[:] = [self]
+        _begun.append(self)
+
+    def end(self) -> None:
+        """Answer no more. What another one has put in front of it meanwhile, and takes away later, is inert."""
+        while self._undo:
+            self._undo.pop()()
+        self._exploring = True
+        http.own[:] = [own for own in http.own if own is not self]
+
+    @contextmanager
+    def exploring(self) -> Iterator[None]:
+        """Stand aside meanwhile: an exploration, or an ordinary run, is in front."""
+        self._exploring = True
+        try:
+            yield
+        finally:
+            self._exploring = not self._undo
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer of a twin; raises ChaosError where none stands for just this part of its host."""
+        twin = twin_for(self._twins, request.url)
+        if twin is None:
+            raise no_twin(f"calls {request.method} {request.url}", request.host, "test")
+        return twin.handle(request)
+
+    def permits(self, host: str, port: int | None) -> bool:
+        """Say whether a connection to there is the test's own affair."""
+        return host.lower() in self._allowed or not stands_for(self._twins, host, port)
+
+    def answers(self, url: str) -> bool:
+        """Say whether a twin stands for the server of this URL, or for this part of it."""
+        parts = urlsplit(url)
+        permitted = self.permits(parts.hostname or "", parts.port or _PORTS.get(parts.scheme))
+        return not permitted or twin_for(self._twins, url) is not None
+
+    def _aside(self) -> bool:
+        return self._exploring or http.carries()
+
+
+def end_all() -> None:
+    """End those that nobody ended."""
+    while _begun:
+        _begun.pop().end()

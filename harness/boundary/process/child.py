@@ -1,0 +1,385 @@
+"""One agent process: install the boundary, run the function, say how it ended, leave nothing behind in the parent."""
+
+import asyncio
+import contextvars
+import gc
+import inspect
+import os
+import pickle
+import re
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import Any, NoReturn
+
+from ...values.actions import Disturb, Fail
+from ...values.errors import exits_well
+from ...values.media import media, medium_of
+from ...values.network import Reach
+from ...values.places import Place, Raised
+from ...values.points import Point, canonical, hide_drawn
+from ...values.protocol import RunEnded
+from ...values.sources import Twin
+from .. import adapters, patching
+from ..adapters import python_exit, python_threads
+from ..channel import Channel
+from ..gate import Gate
+from ..media import files, forking, http, listing, mail, patience, programs, reads, sqlite, unheld
+from ..media.guard import Guard
+from ..media.rereading import Rereading
+from ..media.scope import Root, Scope
+from ..media.transport import unreachable_in
+from ..resolved import Limits, ResolvedInjection
+from ..scheduling import clock, locks, scheduler
+from . import ending, entropy, memory, pids, printing, warming
+from .detaching import detach
+from .places import Places
+from .pristine import PristineState
+
+_real_exit = os._exit
+_NUMBER = re.compile(r"(?<!\d)\d{1,9}(?!\d)")
+_MAX_VALUE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What all processes of an agent share.
+
+    Attributes:
+        functions: the test's own, by the role of a process; sync or async.
+        reach: to which real connections are permitted.
+        call: where in the test the exploration was started.
+        outlets: descriptors of the terminal and its like, besides the standard ones: no process prints there.
+        printed: of the file that a process prints into where that is to be shown.
+    """
+
+    functions: Mapping[str, Callable[[], Any]]
+    roots: Sequence[Root]
+    twins: Sequence[Twin]
+    reach: Reach = field(default_factory=Reach)
+    seed: int = 0
+    call: Place = ()
+    outlets: Sequence[int] = ()
+    printed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What one process has to do; travels to it as a pickle.
+
+    Attributes:
+        stream: key of the process's random stream.
+        start: virtual time at which it starts, seconds since the epoch.
+        trace: whether the parent looks at the world at every point; `trace_once_fired`: from its first fault on.
+        show: whether what the agent prints is kept for people; only a first order's is.
+        pids: of the processes that made the outside what it is.
+        earlier: points that are numbered on.
+        drawn: names of temporary files that the outside shows; `torn_pids` numbers in it that are parts of pids.
+        reused_pids: of earlier processes, which another program has by now.
+        given: names of what was there before the first process; None where reading what came later is no point.
+        again: whether the process may get another order, where it is at rest after this one.
+        stays: whether the process waits to be called again where an error leaves it, as a queue's worker does.
+        goes_on: whether this is such a call, of the process as it is by now; it waits again, however it ends.
+    """
+
+    role: str
+    plan: tuple[ResolvedInjection, ...]
+    limits: Limits
+    stream: str
+    start: float
+    trace: bool
+    show: bool
+    pids: frozenset[int]
+    earlier: tuple[Point, ...] = ()
+    again: bool = False
+    trace_once_fired: bool = False
+    drawn: frozenset[str] = frozenset()
+    torn_pids: frozenset[int] = frozenset()
+    reused_pids: frozenset[int] = frozenset()
+    given: frozenset[str] | None = None
+    stays: bool = False
+    goes_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRequest:
+    """Said to a process that waits to be called again, and will not be: it does what is left to be done at its end."""
+
+
+class Boundary:
+    """What stands between the agent and the outside: put in place once, where all its processes are forked from.
+
+    Until a process begins, everything passes through it unseen.
+    """
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._unsupported = adapters.failures()  # before anything stands in the place of what is probed
+        self._outlets = printing.outlets(agent.outlets)
+        self._pids: frozenset[int] = frozenset()
+        self._time = clock.Clock()
+        self._pristine_state: PristineState | None = None
+        self._stream: entropy.Stream | None = None
+        self._lengthen: Callable[[], None] = lambda: None
+        self._gate = Gate(self._time.now, Places(_run.__code__, agent.call))
+        self._gate.tick, self._gate.wait, self._gate.settle = self._time.tick, self._time.wait, self._time.settle
+        scope = Scope(agent.roots, self._renamed)
+        self._gate.networked = bool(agent.reach.networks)
+        self._reads = reads.Reads(self._gate, scope)
+        guard = Guard(self._gate, scope, self._reads, agent.reach, agent.twins, mail.servers())
+        mail.carry(self._gate)
+        http.carry(http.Exchange(self._gate, agent.twins, guard.refuse, agent.reach))
+        self._rereading = Rereading(self._gate, scope)
+        sqlite.install(self._gate, scope, self._reads, self._time, self._rereading)
+        files.install(self._gate, scope, self._reads)
+        self._earlier_pids = pids.install(self._gate)
+        listing.install(self._gate, scope, agent.seed, self._reads.linked)
+        reads.install(self._gate, self._reads)
+        self._programs = programs.install(self._gate)
+        forking.install(self._gate)
+        clock.install(self._gate, self._time, self._programs.at_work)
+        self._gate.places.install(lambda: self._gate.active)
+        scheduler.install(self._gate.scheduler, lambda: self._gate.active, self._gate.begins)
+        locks.install()
+        locks.schedule(self._gate.scheduler)
+        ending.install(self._gate, lambda text: _tell_end(self._gate, text))
+        for medium in media().values():
+            if medium.adapter:
+                module, _, function = medium.adapter.partition(":")
+                getattr(import_module(module), function)(self._gate)
+        guard.install()
+
+    def run_process(self, channel: Channel) -> NoReturn:
+        """Be one process of the agent, from its order to its end, and again where it is at rest; never returns."""
+        code = 70
+        try:
+            detach()
+            os.register_at_fork(after_in_child=channel.close)  # who outlives this process must not keep its line open
+            ended = self._carry_out(self._await_request(channel), channel)
+            while ended.pristine or ended.waits:
+                request = self._await_request(channel)
+                ended = self._carry_out(request, channel) if request is not None else self._finish(ended, channel)
+            code = 0
+        except EOFError:
+            code = 0  # nobody needs this process any more
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
+        finally:
+            _real_exit(code)
+
+    def _await_request(self, channel: Channel) -> RunRequest | None:
+        """Wait for the next order and get ready for it; None for `FinishRequest`. Other threads stand still
+        meanwhile."""
+        with self._gate.scheduler.token(), self._gate.waiting_for_parent():
+            request = channel.receive()
+            if isinstance(request, FinishRequest):
+                return None
+            self._get_ready(request, channel)
+        assert isinstance(request, RunRequest)
+        return request
+
+    def _get_ready(self, request: RunRequest, channel: Channel) -> None:
+        if self._stream is None:
+            self._stream = entropy.install()
+            printing.redirect(self._outlets, self._agent.printed if request.show else None)
+        self._pids = request.pids | {os.getpid()}
+        self._reads.forget()
+        self._time.begin(request.start)
+        if not request.goes_on:  # who goes on has drawn numbers, and draws the next ones
+            entropy.begin(self._stream, request.stream)
+        self._lengthen()
+        if any(isinstance(resolved.action, Disturb) and resolved.action.how == "silent" for resolved in request.plan):
+            self._lengthen = patience.shorten()
+        if request.again and self._pristine_state is None:
+            self._pristine_state = PristineState(self._gate)
+        self._gate.begin(channel, request.plan, request.limits, request.earlier, trace=request.trace)
+        self._gate.trace_once_fired, self._gate.drawn = request.trace_once_fired, set(request.drawn)
+        self._tell_unsupported()
+        self._rereading.know(request.given)
+        self._earlier_pids.know(request.torn_pids, request.reused_pids)
+
+    def _tell_unsupported(self) -> None:
+        """Tell the parent what cannot be done with the libraries that are there, and what turns out so later."""
+
+        def note(text: str) -> None:
+            with suppress(OSError):  # in a process that the agent forked
+                self._gate.note("unsupported", text)
+
+        for text in self._unsupported:
+            note(text)
+        adapters.listeners[:] = [note]
+
+    def _carry_out(self, request: RunRequest | None, channel: Channel) -> RunEnded:
+        """Run the agent once."""
+        assert request is not None
+        if any(_comes_as_signal(resolved) for resolved in request.plan):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        function = self._agent.functions[request.role]
+        ended = contextvars.copy_context().run(_run, function, self._gate, self._pristine_state, request)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return self._tell(ended, channel)
+
+    def _finish(self, ended: RunEnded, channel: Channel) -> RunEnded:
+        """Do what a process does before its end, where it ended its work and was not called again."""
+        late = _exit()
+        told = replace(ended, traceback=ended.traceback + late, clock=self._gate.now(), waits=False, leaves=False)
+        told = replace(told, in_flight=tuple(self._gate.in_flight), footprint=self._gate.recorder.footprint())
+        return self._tell(replace(told, calls=self._gate.calls, polls=self._gate.polls), channel)
+
+    def _tell(self, ended: RunEnded, channel: Channel) -> RunEnded:
+        self._gate.expecting()
+        with self._gate.untraced():
+            for left in self._programs.unfinished():
+                self._gate.note("unintercepted", left)
+            channel.tell(ended)
+        return ended
+
+    def _renamed(self, path: str) -> str:
+        # a uuid first: among its digits a pid can stand
+        path = canonical(hide_drawn(path, self._gate.drawn))
+        return _NUMBER.sub(lambda n: "*" if int(n[0]) in self._pids else n[0], path)
+
+
+def prepare(*, real_network: bool) -> Callable[[], None]:
+    """Do once in the parent what every child needs; returns what puts the parent back."""
+    undo = http.prepare(real_network=real_network)
+    warm(())
+    memory.on_large_pages_from_the_second_time()
+
+    def put_back() -> None:
+        gc.unfreeze()
+        undo()
+
+    return put_back
+
+
+def warm(modules: Sequence[str]) -> None:
+    """Import what a child imported late, fill caches, and find the names that modules bound early."""
+    warming.import_modules(modules)
+    warming.warm_caches()
+    known = [*files.originals(), *listing.originals(), *sqlite.originals(), *clock.originals(), *ending.originals()]
+    known += [*locks.originals(), *pids.originals(), *programs.originals(), *forking.originals(), *reads.originals()]
+    known.append(os.urandom)
+    patching.early_bound({id(function): function for function in known})
+    # A collection in a child would copy all objects of its parent (60 ms); and what is free here, scattered over
+    # the heap, would be given back, page by page, by the collection at the end of each child (4 ms).
+    gc.collect()
+    gc.freeze()
+
+
+def _comes_as_signal(resolved: ResolvedInjection) -> bool:
+    """Say whether the parent will press Ctrl-C here: at a point that this process does not see."""
+    is_ctrl_c = isinstance(resolved.action, Fail) and type(resolved.action.error) is KeyboardInterrupt
+    return is_ctrl_c and not medium_of(resolved.injection.point.kind).in_process
+
+
+def _tell_end(gate: Gate, text: str) -> None:
+    """Say how the process ends where no exception will."""
+    with gate.untraced():
+        frames = traceback.extract_stack()
+        start = max((n for n, f in enumerate(frames) if (f.filename, f.name) == (__file__, _run.__name__)), default=-1)
+        stack = "".join(traceback.StackSummary.from_list(_not_ours(frames[start + 1 :])).format())
+        raised = Raised(text.partition("(")[0], gate.places.current())
+        gate.channel.tell(_ended(gate, "raised", b"", text, stack, raised))
+
+
+def _ended(
+    gate: Gate,
+    kind: str,
+    value: bytes,
+    error: str,
+    trace: str,
+    raised: Raised | None,
+    late: tuple[str, ...] = (),
+    pristine: bool = False,
+) -> RunEnded:
+    told = kind, value, error, trace, gate.now(), gate.calls, gate.polls
+    return RunEnded(*told, late, tuple(gate.in_flight), pristine, gate.recorder.footprint(), raised)
+
+
+def _type_name(kind: type) -> str:
+    """Return the name of a type, with its module where it is no builtin."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _run(
+    function: Callable[[], Any], gate: Gate, pristine_state: PristineState | None, request: RunRequest
+) -> RunEnded:
+    kind, value, error, trace, raised = "returned", b"", "", "", None
+    traced, show, waits = gate.trace, request.show, request.goes_on
+    loaded = len(sys.modules)  # a set of the names would touch, and so copy, a page for nearly each of them
+    try:
+        result = function()
+        if inspect.isawaitable(result):
+            result = asyncio.run(_await(result))
+        value = _pickled(result)
+        del result
+    except BaseException as problem:
+        waits = waits or (request.stays and isinstance(problem, Exception))  # who is interrupted ends
+        if exits_well(problem):
+            value = _pickled(None)
+        else:
+            kind, error = "raised", f"{type(problem).__name__}: {problem}".rstrip(": ")
+            trace = _agent_traceback(problem) if show else ""
+            raised = Raised(_type_name(type(problem)), gate.places.raised(problem))
+            if (refusal := unreachable_in(problem)) is not None:
+                gate.note("needed", f"{refusal.host}\n{refusal.line}")
+    pristine = pristine_state is not None and pristine_state.is_pristine()
+    trace += _exit(finish=not pristine and not waits)
+    if show:
+        printing.flush()
+    late = warming.late_modules(loaded) if traced else ()
+    for native in unheld.loaded() if traced and show else ():  # the fault-free run; looking takes a while
+        gate.note("unheld", native)
+    still = pristine_state is not None and pristine and pristine_state.is_pristine()
+    ended = _ended(gate, kind, value, error, trace, raised, late, still)
+    return replace(ended, waits=waits, leaves=waits and _leaves())
+
+
+def _exit(*, finish: bool = True) -> str:
+    """Do what Python does before a process ends, or let only act what nobody holds; returns what failed there."""
+    try:
+        if finish:
+            python_threads.wait_for_others()
+            python_exit.carry_out()
+        gc.collect()  # finalizers of what nobody holds act now
+    except BaseException as problem:
+        return f"\nat exit: {problem!r}"
+    return ""
+
+
+def _leaves() -> bool:
+    """Say whether something is left to be done before this process ends: a thread to be waited for, a function."""
+    current = threading.current_thread()
+    if any(thread is not current and not thread.daemon for thread in threading.enumerate()):
+        return True
+    return python_exit.is_anything_left()
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _pickled(result: Any) -> bytes:
+    try:
+        data = pickle.dumps(result)
+    except Exception:
+        return b""
+    return data if len(data) <= _MAX_VALUE_BYTES else b""
+
+
+def _agent_traceback(problem: BaseException) -> str:
+    """Return the traceback without our own frames."""
+    frames = traceback.TracebackException.from_exception(problem)
+    frames.stack = traceback.StackSummary.from_list(_not_ours(frames.stack))
+    return "".join(frames.format())
+
+
+def _not_ours(frames: Sequence[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return [frame for frame in frames if not frame.filename.startswith(here)]

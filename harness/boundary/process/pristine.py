@@ -1,0 +1,59 @@
+"""Whether a process is, after a run, as it was before it: then it can carry out another schedule.
+
+What outlives a run is looked at: descriptors, threads, what is to be done at exit, signals, the environment, modules.
+What an agent keeps in its own objects cannot be seen: who asks for reuse says that it keeps nothing.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+
+from ...values.media import medium_of
+from ...values.rare import rare
+from ..adapters import python_exit
+from ..gate import Gate
+
+_DESCRIPTORS, _THREADS = "/dev/fd", "/proc/self/task"  # of this process; the second on Linux only
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+
+
+class PristineState:
+    """Knows how a process was before its first run."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        gate.lingers = False
+        self._before = _state()
+
+    def is_pristine(self) -> bool:
+        """Say whether all is as before."""
+        gate = self._gate
+        with gate.untraced():
+            same = not gate.lingers and _state() == self._before
+        if not same:
+            rare("a process is not as before and carries out nothing more")
+        return same and all(medium_of(point.kind).leaves_clean for point in gate.points)
+
+
+def _state() -> object:
+    mask = os.umask(0)
+    os.umask(mask)
+    return (
+        sorted((fd, _target(fd)) for fd in os.listdir(_DESCRIPTORS)),
+        len(os.listdir(_THREADS)) if os.path.isdir(_THREADS) else threading.active_count(),
+        list(map(signal.getsignal, signal.valid_signals())),
+        signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        list(map(signal.getitimer, _TIMERS)),
+        python_exit.registered() or object(),  # where nobody knows, a process is never as before
+        (len(sys.modules), len(sys.path), socket.getdefaulttimeout(), mask),
+    )
+
+
+def _target(descriptor: str) -> str:
+    """Say what a descriptor leads to; nothing for the one that the listing itself has open."""
+    try:
+        return os.readlink(f"{_DESCRIPTORS}/{descriptor}")
+    except OSError:
+        return ""

@@ -1,0 +1,42 @@
+"""Do once in the parent what every child would do again: late imports, and what SDKs build at their first call.
+
+Nothing here changes what an agent sees; a child that finds it done starts 50 ms earlier.
+"""
+
+import contextlib
+import importlib
+import os
+import platform
+import sys
+import sysconfig
+from collections.abc import Iterable
+from types import ModuleType
+
+from . import model_sdks
+
+_INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+
+
+def late_modules(before: int) -> tuple[str, ...]:
+    """Return installed modules (none of the agent's own) that were imported since there were `before` modules."""
+    return tuple(name for name, module in list(sys.modules.items())[before:] if _is_installed(module))
+
+
+def import_modules(names: Iterable[str]) -> None:
+    """Import modules that a child imported late; one that cannot be imported here stays late."""
+    for name in names:
+        if name not in sys.modules:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+
+
+def warm_caches() -> None:
+    """Ask once what takes a subprocess or a schema to answer, where the library that asks is loaded."""
+    platform.uname().processor  # noqa: B018
+    model_sdks.warm()
+
+
+def _is_installed(module: ModuleType | None) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and file.startswith(_INSTALLED) and not file.startswith(_OURS)

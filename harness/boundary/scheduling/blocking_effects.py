@@ -1,0 +1,51 @@
+"""Effects that may wait for another thread: on their way while their threads do not have their turn."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ...values.real_time import BLOCKING_EFFECT_S
+
+_real_monotonic, _real_sleep = time.monotonic, time.sleep
+
+
+class BlockingEffects:
+    """The threads of this process whose effect is on its way."""
+
+    def __init__(self) -> None:
+        self._threads: set[int] = set()
+
+    def begin(self) -> None:
+        """Know that the effect of the current thread has begun."""
+        self._threads.add(threading.get_ident())
+
+    def end(self) -> None:
+        """Know that it has ended."""
+        self._threads.discard(threading.get_ident())
+
+    @contextmanager
+    def blocked(self) -> Iterator[None]:
+        """Wait within an effect for what another thread has: nobody waits for its end meanwhile."""
+        blocking = threading.get_ident() in self._threads
+        self.end()
+        try:
+            yield
+        finally:
+            if blocking:
+                self.begin()
+
+    def others(self) -> bool:
+        """Say whether an effect of another thread is on its way."""
+        return bool(self._threads - {threading.get_ident()})
+
+    def wait_for_all(self) -> bool:
+        """Wait, in real time and not for long, for the effects that are on their way in other threads.
+
+        One that waits for a lock of this thread's, unseen, will not end; the others end within this time.
+        Returns whether all have ended.
+        """
+        end = _real_monotonic() + BLOCKING_EFFECT_S
+        while self.others() and _real_monotonic() < end:
+            _real_sleep(0.0002)
+        return not self.others()

@@ -1,0 +1,254 @@
+"""Virtual time in a child process: it moves when the agent waits, and a little with every effect.
+
+The wall clock is time-machine's, down to ``datetime`` in C. Monotonic clocks, sleeps, timed waits and the timers of
+asyncio, which it leaves alone, are moved here. All of them are waits until a moment: when nothing in the process can
+happen any more, the earliest of these moments has come (the rule of every discrete simulation; madsim and turmoil do
+the same for their schedulers). A loop that only looks at the clock again and again is a wait too: see `Clock.read`.
+"""
+
+import asyncio
+import functools
+import math
+import selectors
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import time_machine
+
+from .. import patching
+from ..adapters import python_processes, python_threads, time_machine_clock
+from ..gate import Gate
+from ..process import callers
+from . import actors
+from .critical_section import CriticalSection
+from .idleness import Idleness
+
+_real_sleep = time.sleep
+_STEP_S = 0.001
+_YIELD_S = 0.0005
+"""Real seconds of a wait of no time beside other threads, who are to go on meanwhile."""
+_EPOCH_OF_MONOTONIC = 1_600_000_000
+_FREE_READS = 200
+_READS_SCALE = 5000
+_PATCHED = (
+    "sleep",
+    "monotonic",
+    "monotonic_ns",
+    "perf_counter",
+    "perf_counter_ns",
+    "clock_gettime",
+    "clock_gettime_ns",
+)
+
+
+def originals() -> list[object]:
+    """Return the functions that agents may have imported by name."""
+    return [asyncio.sleep, *(getattr(time, name) for name in _PATCHED)]
+
+
+class Clock:
+    """The virtual clock of one process; `now` in seconds since the epoch."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._travel = time_machine.travel(self._now, tick=False)
+        self._traveller = self._travel.start()
+        time_machine_clock.count_reads(self._traveller, self.read)
+        self._reads = 0
+        self._lock = CriticalSection()
+        self._idleness = Idleness()
+        self._resume: Callable[[], None] = lambda: None
+
+    def begin(self, start: float) -> None:
+        """Set the time, seconds since the epoch, at which this process starts."""
+        self._move(start)
+        self._reads = 0
+
+    def watch(self, gate: Gate, program_at_work: Callable[[], bool]) -> None:
+        """Know which threads are in an effect, whether a program runs, and what the network may bring."""
+        self._idleness = Idleness(
+            gate.others_waiting_for_parent, program_at_work, gate.expecting, gate.left_to_the_machine
+        )
+        self._resume = gate.resume
+
+    def now(self) -> float:
+        """Return the virtual time in seconds since the epoch."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` (0 or more) pass."""
+        with self._lock:
+            self._move(self._now + max(0.0, seconds))
+            self._reads = 0
+
+    def tick(self) -> bool:
+        """Let the time of one effect pass; says whether a moment has come for which another thread waits."""
+        self.advance(_STEP_S)
+        return self._idleness.is_due(self._now)
+
+    def read(self) -> None:
+        """Count a look at the clock.
+
+        Who looks hundreds of times and does nothing else waits for a moment (``while time.time() < deadline: pass``).
+        The clock then moves with each look, by cubes: 8 ms in the first thousand, a second in the first five thousand,
+        two hours in a hundred thousand. That ends such a loop at once and hardly moves an honest one, and since looks
+        are counted and no real time is asked, the same schedule still gives the same bytes.
+        """
+        with self._lock:
+            self._reads += 1
+            if self._reads <= _FREE_READS or (self._reads % 256 == 0 and not self._idleness.now()):
+                return
+            self._move(self._now + 3 * self._reads**2 / _READS_SCALE**3)
+
+    def wait_until(self, timestamp: float, happens: Callable[[float], bool]) -> bool:
+        """Return True as soon as something happens, False when `timestamp` has come and nothing did.
+
+        `happens` waits for it, for as many real seconds as it is given (0: not at all).
+        """
+        timestamp = math.ceil(timestamp * 1e6) / 1e6  # never a fraction of a microsecond that the clock cannot reach
+        if timestamp <= self._now:
+            return happens(_YIELD_S if threading.active_count() > 1 else 0)
+        for_sleep = happens is nothing_happens
+        with self._idleness.waiting(timestamp, timestamp - self._now, for_sleep=for_sleep) as waiting:
+            while not (happened := happens(0)) and self._now < timestamp:
+                if waiting.may_end():
+                    if happens(0):  # the last one that was at work has just done it
+                        return True
+                    with self._lock:
+                        self._move(max(self._now, timestamp))
+                        self._reads = 0
+                elif happens(waiting.SLICE_S):
+                    return True
+        if not happened:
+            self._resume()  # others may have waited for the same moment
+        return happened
+
+    def wait(self, seconds: float, happens: Callable[[float], bool]) -> bool:
+        """Wait until something happens, for so many virtual seconds at most; says whether it did."""
+        return self.wait_until(self._now + seconds, happens)
+
+    def settle(self) -> None:
+        """Let other threads come, in real time, to where each of them waits."""
+        self._idleness.settle()
+
+    def _move(self, timestamp: float) -> None:
+        self._now = round(timestamp, 6)
+        self._traveller.move_to(self._now)
+
+
+actors.goes_on_by_itself(Clock.wait_until)
+
+
+def install(gate: Gate, clock: Clock, program_at_work: Callable[[], bool]) -> None:
+    """Make waiting free and time virtual. For a child process: there is no way back."""
+    clock.watch(gate, program_at_work)
+
+    def monotonic() -> float:
+        clock.read()
+        return clock.now() - _EPOCH_OF_MONOTONIC
+
+    def sleep(seconds: float) -> None:
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        gate.poll()
+        clock.wait_until(clock.now() + seconds, nothing_happens)
+
+    def monotonic_ns() -> int:
+        return round(monotonic() * 1e9)
+
+    replacements: dict[str, Callable[..., Any]] = {
+        "sleep": sleep,
+        "monotonic": monotonic,
+        "perf_counter": monotonic,
+        "monotonic_ns": monotonic_ns,
+        "perf_counter_ns": monotonic_ns,
+    }
+    python_processes.keep_real_time()
+    for name, replacement in replacements.items():
+        patching.replace(time, name, functools.partial(_instead, replacement))
+    for name, replacement in (("clock_gettime", monotonic), ("clock_gettime_ns", monotonic_ns)):
+        patching.replace(time, name, functools.partial(_by_id, replacement))
+    python_threads.tell_time(monotonic)
+    _virtual_threads(gate, clock)
+    _virtual_asyncio(gate, clock)
+
+
+def _instead(replacement: Callable[..., Any], original: object) -> Callable[..., Any]:
+    return replacement
+
+
+def _by_id(monotonic: Callable[[], Any], original: Callable[[int], Any]) -> Callable[[int], Any]:
+    names = ("CLOCK_MONOTONIC", "CLOCK_MONOTONIC_RAW", "CLOCK_MONOTONIC_COARSE", "CLOCK_BOOTTIME")
+    ids = {getattr(time, name) for name in names if hasattr(time, name)}
+    return lambda clk_id: monotonic() if clk_id in ids else original(clk_id)
+
+
+def nothing_happens(seconds: float) -> bool:
+    """Sleep so many real seconds: what a wait for a moment alone waits for meanwhile."""
+    _real_sleep(seconds)
+    return False
+
+
+def _virtual_threads(gate: Gate, clock: Clock) -> None:
+    """Timed waits of threads: conditions (and with them events, queues, futures, semaphores) and joins."""
+    thread: Any = threading.Thread
+    join = thread.join
+
+    def timed(timeout: float, happens: Callable[[float], bool]) -> bool:
+        if clock.wait_until(clock.now() + max(0.0, timeout), happens):
+            return True
+        gate.poll()
+        return False
+
+    def join_(self: Any, timeout: float | None = None) -> None:
+        if timeout is None:
+            join(self)
+        else:
+            timed(timeout, lambda seconds: join(self, seconds) or not self.is_alive())
+
+    python_threads.at_a_glance(lambda: timed(0, nothing_happens))
+    thread.join = join_
+
+
+def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
+    """When a loop would wait for a timer and nothing else can happen, the timer's time has come."""
+    import asyncio.selector_events
+
+    def sleeping(original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        async def sleep(delay: float, result: Any = None) -> Any:
+            if delay > 0 and gate.active and not callers.library_alone():
+                with gate.scheduler.token("clock", "sleep", "asyncio"):
+                    gate.arrive("clock", "sleep", "asyncio").phase("before", looks=False)
+            return await original(delay, result)
+
+        return sleep
+
+    patching.replace(asyncio, "sleep", sleeping)
+    asyncio.tasks.sleep = asyncio.sleep
+    loop_class: Any = asyncio.selector_events.BaseSelectorEventLoop
+    construct = loop_class.__init__
+
+    def init(self: Any, selector: Any = None) -> None:
+        selector = selectors.DefaultSelector() if selector is None else selector
+        construct(self, selector)
+        select = selector.select
+
+        def virtual_select(timeout: float | None = None) -> Any:
+            if timeout is None or timeout <= 0:
+                return select(timeout)
+            events: list[Any] = []
+
+            def happens(seconds: float) -> bool:
+                events.extend(select(seconds))
+                return bool(events)
+
+            if not clock.wait_until(clock.now() + timeout + 1e-6, happens):
+                gate.poll()
+            return events
+
+        selector.select = virtual_select
+
+    loop_class.__init__ = init

@@ -1,0 +1,108 @@
+"""Let others go first: a thread or task waits at its point until effects of others have passed, or cannot come.
+
+The wait is one in virtual time. When nothing else in the process can happen any more its moment comes, and it gives
+up: the other order cannot be had. So it does where others can go on only by giving up themselves: a time that they wait
+for a lock is over, or they ask again and again without end.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from ...values.points import ActorId
+from ...values.rare import rare
+from ..adapters.python_threads import plain_lock
+from .critical_section import CriticalSection
+
+_PATIENCE_S = 5.0  # in virtual time
+Wait = Callable[[float, Callable[[float], bool]], bool]
+
+
+class _Preempted:
+    """One who waits; `end` is called, once, when enough others have passed, or when that is given up."""
+
+    def __init__(self, who: ActorId, others: int, end: Callable[[], object]) -> None:
+        self._who, self._others, self._end = who, others, end
+        self._passed: set[ActorId] = set()
+        self._ended = False
+
+    def passed(self, who: ActorId) -> None:
+        """Count another one."""
+        if who != self._who:
+            self._passed.add(who)
+        if self.came:
+            self.end()
+
+    @property
+    def came(self) -> bool:
+        """Whether enough others have passed."""
+        return len(self._passed) >= self._others
+
+    def end(self) -> None:
+        """Wait no longer."""
+        if not self._ended:
+            self._ended = True
+            self._end()
+
+
+class Preemptions:
+    """Those who wait at their points in this process."""
+
+    def __init__(self) -> None:
+        self._waiting: list[_Preempted] = []
+        self._lock = CriticalSection()
+
+    def passed(self, me: Callable[[], ActorId]) -> None:
+        """Tell everybody who waits that an effect has passed, and whose."""
+        with self._lock:
+            waiting = list(self._waiting)
+        for preempted in waiting:
+            preempted.passed(me())
+
+    def give_up(self) -> bool:
+        """Let all who wait go on, though others have not passed; says whether there were any."""
+        with self._lock:
+            waiting = list(self._waiting)
+        for preempted in waiting:
+            rare("who is held is let go, for others cannot come")
+            preempted.end()
+        return bool(waiting)
+
+    def anew(self, wait: Callable[[], bool]) -> bool:
+        """Wait for a limited time; begin it anew if it is over while somebody is held, who may have what is awaited.
+
+        `wait` returns whether what it waits for came.
+        """
+        return wait() or (self.give_up() and wait())
+
+    def thread(self, who: ActorId, others: int, wait: Wait) -> bool:
+        """Wait in this thread; says whether the others came."""
+        closed = plain_lock()
+        closed.acquire()
+        preempted = _Preempted(who, others, closed.release)
+        self._enter(preempted)
+        try:
+            wait(_PATIENCE_S, lambda seconds: closed.acquire(True, seconds) if seconds else closed.acquire(False))
+        finally:
+            self._waiting.remove(preempted)
+        return preempted.came
+
+    async def task(self, who: ActorId, others: int) -> bool:
+        """Wait in this task, while others of the loop go on; says whether the others came."""
+        loop = asyncio.get_running_loop()
+        come = loop.create_future()
+
+        def open_() -> None:
+            if not come.done():
+                come.set_result(None)
+
+        preempted = _Preempted(who, others, lambda: loop.call_soon_threadsafe(open_))
+        self._enter(preempted)
+        try:
+            await asyncio.wait({come}, timeout=_PATIENCE_S)
+        finally:
+            self._waiting.remove(preempted)
+        return preempted.came
+
+    def _enter(self, preempted: _Preempted) -> None:
+        with self._lock:
+            self._waiting.append(preempted)

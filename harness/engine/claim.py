@@ -1,0 +1,157 @@
+"""Say what an exploration proved, and under which model; never "no bugs"."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from ..boundary.process.interrupts import Interrupted
+from ..values.exploration import Exploration, counted
+from ..values.hosts import told_of
+from ..values.schedule import SWAP, Schedule
+from .auditing import Audit
+from .config import ExplorationConfig
+from .process_runs import ProcessRun
+
+_LEFT_OUT = {
+    "after_a_failure": "crash states in which a failure was known already",
+    "first_finding": "behind the first finding",
+    "grows": "crash states in which more of the same has grown",
+    "max_crashes": "crash states behind too many crashes",
+    "max_orders": "more orders than are tried",
+    "max_worlds": "crash states more than are followed",
+}
+"""What was left out, by the name of the rule that did it."""
+_SHOWN = 3
+
+
+class Ran(NamedTuple):
+    """How an exploration was carried out.
+
+    Attributes:
+        cut_at: the number of crashes after which no further one was tried; 0 where there was no such end.
+        reduced: whether schedules were merged with others.
+        reused: how many runs and recoveries had a process that had carried out another schedule before.
+        sampled: how many of those were lived again in a fresh one.
+    """
+
+    cut_at: int
+    reduced: bool
+    audit: Audit | None = None
+    reused: int = 0
+    sampled: int = 0
+
+
+def claim(result: Exploration, config: ExplorationConfig, ran: Ran) -> str:
+    """Return one paragraph: what was covered, how, and what is not known."""
+    audit, reduced = ran.audit, ran.reduced
+    parts = [
+        f"{result.points} points, {result.schedules} schedules judged in {result.executions} executions",
+        f"{result.worlds} distinct worlds" if reduced else "no schedule merged with another",
+        _covered(result, config, ran.cut_at, reduced),
+        counted(len(result.violations), "violation"),
+        f"{_unseen(result.unintercepted)}, {len(result.drifted)} drifted, {len(result.masked)} masked",
+    ]
+    if audit is not None and audit.audited:
+        more = f"in {counted(audit.executions, 'more execution')}, {audit.mismatches} ended otherwise"
+        parts.append(f"{counted(audit.audited, 'merged schedule')} also run unmerged {more}")
+    if ran.reused:
+        parts.append(f"{ran.reused} in used processes, {ran.sampled} of them again in fresh ones")
+    if config.retry and result.verdicts.get("clean_retry") == "vacuous":
+        parts.append("nothing was rolled back, so running the task again after a rollback was not tried")
+    parts += _beside(result, config)
+    parts += _left(result)
+    return "; ".join(parts)
+
+
+def _beside(result: Exploration, config: ExplorationConfig) -> list[str]:
+    """Return what came side by side, and what was reached that nobody looks into."""
+    parts = []
+    if result.orders:
+        parts.append(f"{counted(result.orders, 'other order')} of effects side by side")
+    if result.concurrent:
+        parts.append(f"{' and '.join(result.concurrent)} side by side, in one order")
+    if result.inside:
+        count = len(result.inside)
+        parts.append(f"inside {count} subprocess{'' if count == 1 else 'es'} not looked at, before and after are")
+    if config.relays:
+        kind = config.proxies.kind if config.proxies is not None else ""
+        through = f" (slow and silent through {kind})" if kind else ""
+        twins = {server.name for server in config.servers}
+        for what, served in (("real connections", False), ("twins on real ports", True)):
+            names = [f.network.name for f in config.relays if (f.network.name in twins) is served]
+            parts += [f"{what}: {', '.join(names)}{through}"] if names else []
+    if config.hosts:
+        parts.append("network permitted: " + ", ".join(sorted(config.hosts)))
+    if result.unordered:
+        parts.append("left to the machine: " + ", ".join(result.unordered))
+    if result.unheld:
+        parts.append("not held back from the network: " + ", ".join(result.unheld))
+    parts += told_of(result.asked)
+    parts += result.not_explored
+    return parts
+
+
+def _left(result: Exploration) -> list[str]:
+    """Return what was left out, and what is not known."""
+    parts = []
+    left = {rule: count for rule, count in sorted(result.skipped.items()) if rule != "held_in_vain"}
+    if left:
+        told = (f"{count} {_LEFT_OUT.get(rule, f'by {rule}')}" for rule, count in left.items())
+        parts.append("left out: " + ", ".join(told))
+    if count := result.skipped.get("held_in_vain"):
+        parts.append(f"{counted(count, 'other order')} could not come")
+    for family, (tried, planned) in result.not_tried.items():
+        parts.append(f"{tried} of {planned} {family} tried")
+    if result.growing:
+        grows = f"grows with each restart: {', '.join(result.growing)}"
+        parts.append(f"{grows} (so further crashes were not tried: limit it, or leave it out with ignore=)")
+    if result.flaky:
+        parts.append(f"{len(result.flaky)} did not repeat")
+    if result.unwatched:
+        parts.append(f"{len(result.unwatched)} unwatched writes")
+    return parts
+
+
+def _unseen(effects: Sequence[str]) -> str:
+    """Say how many effects nothing saw coming, and which the first of them are."""
+    told = f" ({', '.join(effects[:_SHOWN])}{', …' if effects[_SHOWN:] else ''})" if effects else ""
+    return f"{counted(len(effects), 'effect')} unseen{told}"
+
+
+def why_not_reached(schedule: Schedule, processes: Iterable[ProcessRun], not_reached: Collection[str]) -> str:
+    """Say why part of a replay did not strike: its point was not reached, or nobody came who could go first there."""
+    reached = {point for process in processes for point in process.points}
+    held = any(str(i) in not_reached and i.fault == SWAP and i.point in reached for i in schedule.injections)
+    return f"drifted: {'this order cannot come, nobody else passed' if held else 'the point was not reached'}"
+
+
+def interruption(problem: BaseException) -> str:
+    """Say what interrupted an exploration."""
+    if isinstance(problem, Interrupted):
+        return problem.why
+    if isinstance(problem, KeyboardInterrupt):
+        return "Ctrl-C"
+    text = str(problem).strip().partition("\n")[0].rstrip(".")
+    kind = type(problem).__name__
+    return f"{kind}: {text}".rstrip(": ") if isinstance(problem, Exception) else text or kind
+
+
+def _covered(result: Exploration, config: ExplorationConfig, cut_at: int, reduced: bool) -> str:
+    exact = not (result.unintercepted or result.drifted or result.flaky or result.skipped or result.errors)
+    exact = exact and not (result.concurrent or result.inside or result.asked)
+    exact = exact and not (result.unheld or result.unordered or result.not_explored)
+    word = "exhaustive: " if exact and config.shard[1] == 1 and not config.hosts else ""
+    part = "" if config.shard[1] == 1 else f"shard {config.shard[0]} of {config.shard[1]} of "
+    faults = "every selected fault" if result.skipped == {} else "selected faults"
+    if config.depth > 1:
+        faults += " alone and after another"
+    if config.kill is None:
+        return f"{word}{part}{faults}{'' if config.depth > 1 else ' alone'}, crashes not selected"
+    if config.depth == 1:
+        faults = "every single fault" if result.skipped == {} else "single faults"
+    if not reduced:
+        return f"{word}{part}{faults}, up to 2 crashes"
+    if result.closed:
+        return f"{word}{part}{faults} and any number of crashes (closed)"
+    if result.skipped or result.drifted:
+        return f"{part}{faults} and crashes, not all of them (not closed)"
+    return f"{word}{part}{faults} and up to {cut_at} crashes (not closed)"

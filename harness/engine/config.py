@@ -1,0 +1,107 @@
+"""What an exploration is given: the agent, the outside, and what may be done to it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..guard.guarding import Guard
+from ..network.proxies import Proxies
+from ..network.relay_handle import RelayHandle
+from ..network.twin_server_process import TwinServerProcess
+from ..values.arguments import Errors
+from ..values.events import Reader
+from ..values.faults import Fault
+from ..values.history import Invariant
+from ..values.network import Reach
+from ..values.schedule import Schedule
+from ..values.sources import Twin, WorldSource
+from ..values.world import World
+from ..world.storage.disk import Source
+
+
+@dataclass(frozen=True, slots=True)
+class ExplorationConfig:
+    """Everything that an exploration depends on.
+
+    Attributes:
+        test: the id of the test; `name` is what that calls the exploration, `label` what tells it apart from others.
+        sources: watched and private paths.
+        services: further external state, twins included.
+        faults: those that were selected; `known` has all that are installed.
+        secrets: credentials by a readable label.
+        shard: (K, N) for the K-th of N disjoint parts, K from 1.
+        errors: what follows an error that leaves `run`: "recover", in a new process, and where that is `run` again in
+            the same one, too; "worker": always in both; "restart": in a new one only; "handled": nothing.
+        reuse: whether one process may carry out several schedules: the agent keeps nothing in memory.
+        audit: how many merged crashes are run truly; `audit_joined`: of those that differ in what nobody reads.
+        many_worlds: from so many on, no further crash is tried after two that end in a failure.
+        relays: the relays in front of services on real ports.
+        proxies: what makes faults of the network that the relays leave to Toxiproxy.
+        servers: what lets twins be reached on real ports.
+        readers: are told what happens.
+        outlets: descriptors of the terminal and its like, besides the standard ones.
+        first: whether one confirmed finding ends the exploration.
+        root: the folder that files of the agent are named below.
+        failed_before: what failed in the last session, and is carried out first.
+        guard: returns what puts the sources back when this process is ended; None where nobody does.
+    """
+
+    run: Callable[[], Any]
+    recover: Callable[[], Any]
+    sources: Sequence[Source]
+    services: Sequence[WorldSource]
+    twins: Sequence[Twin]
+    faults: Sequence[Fault]
+    known: Mapping[str, Fault]
+    invariants: Sequence[Invariant]
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    leftover_names: tuple[str, ...] = ()
+    seed: int = 0
+    allow: Callable[[World], object] | None = None
+    retry: bool = True
+    errors: Errors = "recover"
+    hosts: frozenset[str] = frozenset()
+    offline: frozenset[str] = frozenset()
+    relays: Sequence[RelayHandle] = ()
+    proxies: Proxies | None = None
+    servers: Sequence[TwinServerProcess] = ()
+    readers: Sequence[Reader] = ()
+    outlets: Sequence[int] = ()
+    root: Path | None = None
+    guard: Callable[[], Guard] | None = None
+    first: bool = False
+    failed_before: Sequence[Schedule] = ()
+    max_crashes: int = 6
+    max_worlds: int = 4000
+    many_worlds: int = 100
+    audit: int = 3
+    audit_joined: int = 16
+    depth: int = 1
+    budget_s: float | None = None
+    shard: tuple[int, int] = (1, 1)
+    reuse: bool = False
+    test: str = ""
+    name: str = ""
+    label: str = ""
+
+    @property
+    def rereads(self) -> bool:
+        """Whether it is a point where an agent reads what it wrote."""
+        return any(fault.rereads for fault in self.faults)
+
+    @property
+    def reach(self) -> Reach:
+        """What of the real network the agent may reach."""
+        networks = {(f.network.host, f.network.port): f.network.name for f in self.relays}
+        return Reach(self.hosts, networks, self.offline)
+
+    @property
+    def worker(self) -> bool:
+        """Whether a process that an error leaves is called again, beside the recovery in a new one."""
+        return self.errors == "worker" or (self.errors == "recover" and self.run is self.recover)
+
+    @property
+    def kill(self) -> Fault | None:
+        """The fault that crashes the process, where it is selected."""
+        return next((f for f in self.faults if f.name == "process.kill"), None)

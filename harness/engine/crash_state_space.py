@@ -1,0 +1,211 @@
+"""Crash closure: judge any number of crashes by recovering once from each distinct world.
+
+A crash throws process memory away, so what recovery does depends on the outside alone. One traced run shows every world
+that a crash can leave; one traced recovery from each distinct one shows the worlds that a crash during recovery can
+leave; the fixpoint covers every schedule of crashes. Kin: EXPLODE (crashes during recovery, states hashed), ALICE,
+CrashMonkey.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from ..values.events import CrashStateFound
+from ..values.rare import rare
+from ..values.reads import together
+from ..values.schedule import Schedule
+from .budget import OutOfTime
+from .interleavings import InterleavingBudget
+from .merging import Merging
+from .nodes import Interleaving, Node, Stage
+from .plan import crash, reorder
+from .process_runs import ProcessRun, RawState
+from .rules import Rules
+from .trials import Trials
+
+
+class CrashStateSpace:
+    """The distinct worlds and their recoveries; grows until nothing new appears.
+
+    Attributes:
+        nodes: them, by identity.
+        rules: which of them are not recovered from.
+        merging: which of them no process can tell apart.
+    """
+
+    def __init__(self, trials: Trials) -> None:
+        self._trials, self._config = trials, trials.config
+        self._unfollowed = deque[Node]()
+        self._work: list[tuple[Stage, int, str]] = []
+        self._added = 0
+        self.nodes: dict[str, Node] = {}
+        self.rules, self.merging = Rules(trials, self.nodes), Merging(trials, self.nodes)
+        self.abandoned = 0
+        self.interleaving_budget = InterleavingBudget()
+
+    @property
+    def closed(self) -> bool:
+        """Whether every world that appeared was recovered from."""
+        return not self.rules.cut_at_crashes and not self.rules.left_out and not self.abandoned
+
+    @property
+    def waiting(self) -> int:
+        """How many worlds wait to be recovered from."""
+        return sum(self._waits(stage, key) for stage, _, key in self._work) + len(self._unfollowed)
+
+    def add(
+        self,
+        world: RawState,
+        schedule: Schedule,
+        stage: Stage = Stage.SINGLE,
+        *,
+        follow: bool = True,
+        parent: Node | None = None,
+        left_by: ProcessRun | None = None,
+    ) -> str:
+        """Add a world that a process ended in, however it ended; returns its identity."""
+        key = self._trials.view.fingerprint(world)
+        node = self.nodes.get(key)
+        if node is None:
+            self.nodes[key] = Node(key, world, schedule, stage, follow, parent, left_by)
+            self._trials.events.tell(CrashStateFound(len(self.nodes), schedule))
+            self._push(stage, key)
+            return key
+        if len(schedule.injections) < len(node.schedule.injections):
+            node.is_left_by(schedule)
+        if follow:
+            self._follow_too(node)
+        if stage < node.stage and node.judgement is None:
+            node.comes_at(stage)
+            self._push(stage, key)
+        return key
+
+    def _follow_too(self, node: Node) -> None:
+        """Try crashes in the recovery from a node from now on."""
+        if not node.follow:
+            node.is_followed()
+            if node.judgement is not None:
+                self._unfollowed.append(node)
+        if node.joined is not None:
+            self._follow_too(node.joined)
+
+    def _push(self, stage: Stage, key: str) -> None:
+        self._added += 1
+        heapq.heappush(self._work, (stage, self._added, key))
+
+    def _waits(self, stage: Stage, key: str) -> bool:
+        """Say whether an item of the work stands for a node that nobody recovered from; one may be there twice."""
+        node = self.nodes[key]
+        return node.judgement is None and node.stage == stage
+
+    def abandon(self) -> int:
+        """Leave out all worlds that are still waiting; returns how many."""
+        left = sum(self._waits(stage, key) for stage, _, key in self._work if stage > Stage.SINGLE)
+        left += len(self._unfollowed)  # a single one was counted where it was tried
+        self._work.clear()
+        self._unfollowed.clear()
+        self.abandoned += left
+        return left
+
+    def run(self, until: Stage) -> Iterator[Node]:
+        """Recover from every world that waits for this stage or an earlier one, and yield each node once it is judged.
+
+        The worlds that a crash during these recoveries leaves join in, where they are followed. Raises OutOfTime where
+        the budget is spent; the node waits on then.
+        """
+        while True:
+            if self._work and self._work[0][0] <= until:
+                stage, _, key = item = heapq.heappop(self._work)
+                if self._waits(stage, key):
+                    try:
+                        self._recover(self.nodes[key])
+                    except OutOfTime:
+                        heapq.heappush(self._work, item)
+                        raise
+                    yield self.nodes[key]
+            elif self._unfollowed and until > Stage.SINGLE:
+                self._follow(self._unfollowed[0])
+                self._unfollowed.popleft()
+            else:
+                return
+
+    def settle(self, key: str) -> Node:
+        """Recover from one world now, whatever its stage, where nobody did yet."""
+        node = self.nodes[key]
+        if node.judgement is None:
+            self._recover(node)
+        return node
+
+    def _recover(self, node: Node) -> None:
+        twin = self.merging.twin_of(node)
+        if twin is not None:
+            node.join(twin)
+            if node.follow:
+                self._follow_too(twin)
+            return
+        crashes = self._config.kill is not None
+        concurrent = any(flight.others for flight in self._trials.baseline.first.in_flight)
+        trace = crashes or concurrent or self._config.depth > 1
+        processes = tuple(self._trials.recovery.recover(node.raw_state, trace=trace))
+        node.recovered(processes, self._trials.judged(node.schedule, processes, node.earlier))
+        self.merging.add(node)
+        if node.follow:
+            self._unfollowed.append(node)
+
+    def also_read(self, node: Node, processes: Iterable[ProcessRun], then: Node | None = None) -> None:
+        """Note what further processes read that came of a node, and the node that they left: orders, second faults."""
+        node.reads(together([node.asked, *(process.footprint for process in processes)]))
+        if then is not None:
+            node.then.add(then.key)
+
+    def take_apart(self) -> bool:
+        """Separate joined nodes from their twin where a later process read something in which the two differ.
+
+        They wait to be recovered from again; returns whether there are any.
+        """
+        apart = self.merging.take_apart()
+        for node in apart:
+            rare("crash states that were joined are taken apart")
+            self._push(node.stage, node.key)
+        return bool(apart)
+
+    def reorder(self, node: Node) -> Iterator[Interleaving]:
+        """Recover once more for each other order of effects that this recovery had in flight together, once.
+
+        The worlds that a crash in one of these leaves join in.
+        """
+        if node.interleavings is not None or not node.follow:
+            return
+        node.reorder()
+        for injection in [i for process in node.processes for i in self.interleaving_budget.plan(process)]:
+            injection = replace(injection, recovering=True)
+            processes = tuple(self._trials.recovery.recover(node.raw_state, trace=True, plan=(reorder(injection),)))
+            self.also_read(node, processes)
+            if self.interleaving_budget.came(processes, in_recovery=True):
+                schedule = node.schedule.then(injection)
+                interleaving = Interleaving(injection, processes, self._trials.judged(schedule, processes))
+                self.also_read(node, interleaving.judgement.executions)
+                node.reorder(interleaving)
+                yield interleaving
+        if node.interleavings:
+            self._unfollowed.append(node)
+
+    def _follow(self, node: Node) -> None:
+        """Add the worlds that a crash during this recovery leaves."""
+        node.was_looked_through()
+        if self._config.kill is None:
+            return
+        check = self._trials.executor.allowance.deadline.check
+        stage = Stage.CRASH_IN_RECOVERY if node.stage == Stage.SINGLE and not node.interleavings else Stage.REST
+        for between, crash_state in node.seen:
+            check()  # there may be thousands of worlds to name
+            key = self._trials.view.fingerprint(crash_state.raw_state)
+            known = self.nodes.get(key)
+            if known is not None:
+                self._follow_too(known)
+                continue
+            if not self.rules.leave_out(key, node, crash_state.raw_state):
+                last = (*between, crash(crash_state, recovering=True))
+                schedule = Schedule((*node.schedule.injections, *last))
+                self.add(crash_state.raw_state, schedule, max(stage, node.stage), parent=node)

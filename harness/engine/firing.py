@@ -1,0 +1,124 @@
+"""Let faults strike that leave the process alive, and try crashes after them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ..boundary.resolved import ResolvedInjection
+from ..values.media import medium_of
+from ..values.rare import rare
+from ..values.schedule import Injection, Schedule
+from . import worker
+from .execute import How
+from .judge import Judgement
+from .nodes import Node, Stage
+from .pace import Pace
+from .plan import crash
+from .process_runs import FIRST_STREAM, CrashState, ProcessRun, Tracing
+from .singles import same_as_once
+
+
+@dataclass(slots=True)
+class Fired:
+    """What came of a fault that left its process alive."""
+
+    resolved: ResolvedInjection
+    process: ProcessRun
+    judgement: Judgement
+    node: Node | None
+    again: Judgement | None = None
+
+
+class Firing:
+    """Carries out runs in which something strikes, merging what no recovery can tell apart."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace, self._trials, self._closure, self._tally = pace, pace.trials, pace.space, pace.tally
+        self._once: dict[Injection, Fired] = {}
+        self._surviving: dict[tuple[str, ...], tuple[ResolvedInjection, list[CrashState]]] = {}
+
+    def error(self, first: tuple[ResolvedInjection, ...], resolved: ResolvedInjection) -> Fired | None:
+        """Let a fault strike that leaves the process alive, in a run in which `first` strikes, and judge what comes.
+
+        What leaves `run` joins the closure, and so does what a crash later in this run leaves.
+        """
+        schedule = Schedule((*(one.injection for one in first), resolved.injection))
+        once = self._once.pop(replace(resolved.injection, lasting=False), None) if resolved.injection.lasting else None
+        if once is not None and not first and same_as_once(resolved, once.resolved, once.process):
+            rare("a lasting fault does no more than a single one")
+            self._tally.count(schedule, once.judgement, once.node, once.again)
+            return None
+        fired = self._fire(schedule, (*first, replace(resolved, position=len(first))))
+        lasts = self._trials.config.known[resolved.injection.fault].lasting and not resolved.injection.lasting
+        if fired is not None and not first and lasts:
+            self._once[resolved.injection] = fired  # the lasting one comes next, and may do no more
+        return fired
+
+    def _fire(self, schedule: Schedule, plan: tuple[ResolvedInjection, ...]) -> Fired | None:
+        follows = schedule.faults == 1
+        traced = follows and (self._trials.config.kill is not None or self._trials.config.depth > 1)
+        relayed = not all(medium_of(resolved.injection.point.kind).in_process for resolved in plan)
+        trace: Tracing = "once fired" if traced and not relayed else traced
+        process = self.run(plan, trace)
+        if len(process.fired) < len(plan):
+            if schedule.faults < len(plan):
+                self._closure.interleaving_budget.skipped["held_in_vain"] += 1
+            else:
+                rare("a planned fault is not reached")
+                self._tally.not_reached.append(str(schedule))
+            return None
+        processes, node = [process, *self._trials.recovery.outlasted(process, plan)], None
+        if self._trials.recovery.is_needed(processes[-1]):
+            stage = Stage.SINGLE if follows else Stage.SECOND_FAULT
+            key = self._closure.add(processes[-1].end, schedule, stage, follow=follows, left_by=process)
+            node = self._closure.settle(key)
+            processes += node.recovery
+        judgement = self._trials.judged(schedule, processes)
+        again = worker.judged(self._trials, process, plan, judgement)
+        self._tally.count(schedule, judgement, node if follows else None, again)
+        if traced and self._trials.config.kill is not None:
+            self._crashes_after(schedule, plan[-1], process)
+        return Fired(plan[-1], process, judgement, node, again)
+
+    def run(self, plan: tuple[ResolvedInjection, ...], trace: Tracing) -> ProcessRun:
+        """Let the run meet a plan; where an error leaves it, its process is called again."""
+        how = How(trace=trace, again=worker.again(self._trials, plan))
+        return self._trials.executor.run_process("run", self._trials.baseline.initial, FIRST_STREAM, plan, how)
+
+    def _crashes_after(self, schedule: Schedule, resolved: ResolvedInjection, process: ProcessRun) -> None:
+        """Let the worlds join the closure that a crash after an error leaves, in its handlers or later."""
+        phases_seen = [(s.point, s.when) for s in process.crash_states]
+        fired = (resolved.injection.point, resolved.injection.when)
+        for crash_state in process.crash_states[phases_seen.index(fired) + 1 if fired in phases_seen else 0 :]:
+            if resolved.survives_restart:
+                self._surviving.setdefault(self._survived_by(resolved, crash_state), (resolved, []))[1].append(
+                    crash_state
+                )
+                continue
+            crashed = schedule.then(crash(crash_state, recovering=False))
+            key = self._closure.add(crash_state.raw_state, crashed, Stage.CRASH_AFTER_AN_ERROR, left_by=process)
+            self._tally.reached(key, crashed)
+
+    def _survived_by(self, resolved: ResolvedInjection, crash_state: CrashState) -> tuple[str, ...]:
+        """Return the same for crashes after which the first recovery meets the same fault, host and world."""
+        injection = resolved.injection
+        host = injection.point.target.partition("/")[0]
+        name = f"{injection.fault}.{injection.variant}"
+        return name, injection.when, injection.point.kind, host, self._trials.view.fingerprint(crash_state.raw_state)
+
+    def crashes_after_errors(self) -> None:
+        """Try the crashes in all runs in which an error struck."""
+        self._pace.close(Stage.CRASH_AFTER_AN_ERROR)
+        for resolved, crash_states in self._surviving.values():
+            self._pace.attempt(partial(self._crash_while_it_lasts, resolved, crash_states), len(crash_states))
+
+    def _crash_while_it_lasts(self, resolved: ResolvedInjection, crash_states: Sequence[CrashState]) -> None:
+        """Crash where one world is left, in a run in which something struck that the first recovery meets too."""
+        crash_state = crash_states[0]
+        schedule = Schedule((resolved.injection, crash(crash_state, recovering=False)))
+        begun = (replace(resolved, position=0, already_active=True),)
+        processes = self._trials.recovery.recover(crash_state.raw_state, trace=False, plan=begun)
+        node = self._closure.settle(self._closure.add(processes[-1].end, schedule, Stage.REST, follow=False))
+        judgement = self._trials.judged(schedule, [*processes, *node.recovery])
+        for one in crash_states:
+            self._tally.count(Schedule((resolved.injection, crash(one, recovering=False))), judgement)

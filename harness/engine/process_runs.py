@@ -1,0 +1,169 @@
+"""What is known of a process of the agent: the outside it started from, what it did, the outside it left."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..values.history import Execution, Outcome, Role
+from ..values.places import Place
+from ..values.points import Effect, InFlight, Phase, Point
+from ..values.protocol import InjectionFired
+from ..values.reads import EVERYTHING, Footprint
+from ..world.storage.disk import DiskState
+from .effects import Made
+
+BIRTH = 1_768_467_600.0  # virtual time at which the first process starts: 2026-01-15 09:00 UTC
+RESTART_S = 1.0
+FIRST_STREAM = "run/0"
+Tracing = bool | Literal["once fired"]
+"""Whether the outside is looked at at every point of a process, or at those that come after its first fault."""
+
+OWN_PROCESSES: frozenset[Role] = frozenset({"run", "recover early", "recover"})
+"""Those that a schedule consists of; the others ask what would come after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawState:
+    """The whole outside at one moment: disk, services, the virtual time, and the pids of those who made it so.
+
+    `reused` are those of these pids that another program has by now.
+    """
+
+    disk: DiskState
+    services: tuple[bytes, ...]
+    clock: float
+    pids: frozenset[int] = frozenset()
+    reused: frozenset[int] = frozenset()
+
+    def same_state(self, other: "RawState") -> bool:
+        """Say whether disk and services are equal, whatever the time."""
+        return self.services == other.services and (self.disk is other.disk or self.disk == other.disk)
+
+
+@dataclass(frozen=True, slots=True)
+class CrashState:
+    """What the outside looked like at one moment of a traced process: where a crash would leave it."""
+
+    point: Point
+    when: Phase
+    raw_state: RawState
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A POST that a twin handled, its idempotency key and the header that this came in; "" where there was none."""
+
+    point: Point
+    header: str = ""
+    key: str = ""
+
+
+@dataclass(slots=True)
+class ProcessRun:
+    """One process from its start to its end.
+
+    Attributes:
+        points: what it reached, in order; `places` has where in the agent's code each of them is.
+        last: the last point of its own that was looked at.
+        relayed: points that relays saw, each with the `last` of then.
+        unseen: how often nobody looked, for want of time.
+        asked: hosts that nobody declared, with the agent's line, where it only looked and was refused.
+        unordered: what was left to the machine.
+        unheld: what could reach the network and is not held back from it.
+        started: the lines that started other processes; `written` what one of such lines' processes changed.
+        said: what models said where a fault put words into their mouths; `changed_fields` what of it was changed.
+        due: positions of what was planned and whose point and phase came; `fired` of these, what was carried out.
+        sent: what can have created something at a twin.
+        stopped_at: where in the agent's code it went on without end.
+        refused: the last request to a twin that it refused, and how.
+        printed: what was printed, where that is shown.
+        footprint: what it asked of the disk, everything where it could not say.
+        made: what each of its points changed outside, once somebody asked.
+        misread: whether a fault was planned in which it reads what was not written.
+        goes_on: whether its process had been called before, and an error left it, as a queue's worker goes on.
+        called_again: how it went on where its process was called again; `apart` says that this takes another process,
+            since this one had something left to do before its end.
+    """
+
+    role: Role
+    start: RawState
+    outcome: Outcome = field(default_factory=lambda: Outcome("killed"))
+    end: RawState = None  # type: ignore[assignment]  # set when the process has ended
+    crash_states: list[CrashState] = field(default_factory=list)
+    pids: frozenset[int] = frozenset()
+    pid: int = 0
+    points: tuple[Point, ...] = ()
+    places: dict[Point, Place] = field(default_factory=dict)
+    effects: dict[Point, Effect] = field(default_factory=dict)
+    last: Point | None = None
+    relayed: list[tuple[Point | None, Point]] = field(default_factory=list)
+    due: set[int] = field(default_factory=set)
+    fired: set[int] = field(default_factory=set)
+    resent: Counter[str] = field(default_factory=Counter)
+    unintercepted: list[str] = field(default_factory=list)
+    unwatched: list[str] = field(default_factory=list)
+    concurrent: list[str] = field(default_factory=list)
+    inside: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    unheld: list[str] = field(default_factory=list)
+    unordered: list[str] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+    written: dict[tuple[str, ...], dict[str, None]] = field(default_factory=dict)
+    unseen: int = 0
+    said: list[str] = field(default_factory=list)
+    changed_fields: list[str] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    stopped_at: Place = ()
+    refused: str = ""
+    printed: str = ""
+    calls: int = 0
+    polls: int = 0
+    planned: int = 0
+    misread: bool = False
+    late_modules: tuple[str, ...] = ()
+    in_flight: tuple[InFlight, ...] = ()
+    footprint: Footprint = EVERYTHING
+    made: dict[str, list[Made]] = field(default_factory=dict)
+    goes_on: bool = False
+    called_again: list["ProcessRun"] = field(default_factory=list)
+    apart: bool = False
+
+    def came_early(self) -> None:
+        """Say that a lease was still live when this recovery ran, and that another one follows."""
+        self.role = "recover early"
+
+    def needs_another_process(self) -> None:
+        """Say that this process cannot be called again: something is left to do before its end."""
+        self.apart = True
+
+    def print(self, text: str) -> None:
+        """Keep what it printed."""
+        self.printed = text
+
+    def hear(self, fired: InjectionFired) -> None:
+        """Keep what became of an injection of the plan."""
+        if fired.stage == "due":
+            self.due.add(fired.position)
+        elif fired.stage == "fired":
+            self.fires(fired.position)
+        else:
+            self.declines(fired.position)
+
+    def fires(self, position: int) -> None:
+        """Keep that the action was carried out that was due; what lasts from an earlier process strikes no more."""
+        if position in self.due:
+            self.fired.add(position)
+
+    def declines(self, position: int) -> None:
+        """Keep that an action turned out to be impossible where it was due."""
+        self.due.discard(position)
+        self.fired.discard(position)
+
+    @property
+    def unconfirmed(self) -> set[int]:
+        """The positions of what was due in a process that came to its end, and what nobody carried out."""
+        return self.due - self.fired if self.outcome.kind in ("returned", "raised") else set()
+
+    def execution(self) -> Execution:
+        """Return what an invariant may know of this process."""
+        return Execution(self.role, self.outcome, self.planned > 0, dict(self.resent))

@@ -1,0 +1,75 @@
+"""Look at snapshots: as worlds, as identities, as differences; remembers, since the same ones come again and again."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..values.world import Diff, Row, World
+from ..world.comparing.compare import Masks, difference
+from ..world.volatile.fingerprint import fingerprint
+from .config import ExplorationConfig
+from .process_runs import RawState
+from .session import Learned
+from .worlds import Worlds
+
+
+class StateView:
+    """Turns snapshots into what can be compared.
+
+    Args:
+        worlds: describes snapshots.
+        learned: what is known of volatile values by now; may grow.
+        roots: absolute paths of the sources and their readable names.
+        masks: what does not count in a comparison.
+    """
+
+    def __init__(
+        self, config: ExplorationConfig, worlds: Worlds, learned: Learned, roots: Mapping[str, str], masks: Masks
+    ) -> None:
+        self._config, self._learned, self._roots, self.masks = config, learned, roots, masks
+        self.world = worlds.world
+        self._diffs: dict[tuple[int, int], tuple[World, World, Diff]] = {}
+        self._fingerprints: dict[tuple[int, float, frozenset[int], frozenset[int]], tuple[World, str]] = {}
+
+    def fingerprint(self, raw_state: RawState) -> str:
+        """Return the same text for worlds that no recovery can tell apart."""
+        world = self.world(raw_state)
+        key = (id(world), raw_state.clock, raw_state.pids, raw_state.reused)
+        if key not in self._fingerprints:
+            self._fingerprints[key] = (world, self.fingerprint_of(world, raw_state))
+        return self._fingerprints[key][1]
+
+    def fingerprint_of(self, world: World, raw_state: RawState) -> str:
+        """Return the same for what a recovery would find instead of `raw_state`, services excepted."""
+        met = replace(world, resources=self._recalled(raw_state))
+        known = (self.masks, raw_state.pids, self._roots, self._learned.torn_values, self._learned.names)
+        return fingerprint(met, raw_state.clock, *known, raw_state.reused)
+
+    @property
+    def names(self) -> set[str]:
+        """The names of temporary files that were drawn by now."""
+        return self._learned.names
+
+    @property
+    def credentials(self) -> dict[str, bytes]:
+        """The credentials that are known by now, by a readable label; what the test declares wins."""
+        return {**self._learned.credentials, **self._config.secrets}
+
+    def secrets(self) -> list[bytes]:
+        """Return the credentials that are known by now."""
+        return [secret for secret in (*self._learned.credentials.values(), *self._config.secrets.values()) if secret]
+
+    def _recalled(self, raw_state: RawState) -> dict[str, list[Row]]:
+        """Return what the services remember: a recovery can meet more than what is live (idempotency keys)."""
+        recalled: dict[str, list[Row]] = {}
+        for service, state in zip(self._config.services, raw_state.services, strict=True):
+            full_state = getattr(service, "full_state", service.describe)
+            recalled.update(full_state(state))
+        return recalled
+
+    def difference(self, expected: RawState, found: RawState) -> Diff:
+        """Return what differs outside, masks applied; empty means equal."""
+        first, second = self.world(expected), self.world(found)
+        key = (id(first), id(second))
+        if key not in self._diffs:
+            self._diffs[key] = (first, second, difference(first, second, self.masks))
+        return self._diffs[key][2]

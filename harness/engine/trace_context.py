@@ -1,0 +1,25 @@
+"""The part of the executor that serving a process needs."""
+
+from typing import Protocol
+
+from .budget import Allowance
+from .config import ExplorationConfig
+from .outside import Outside
+from .process_runs import RawState
+from .session import Learned
+from .telling import Telling
+from .worlds import Worlds
+
+
+class TraceContext(Protocol):
+    """The executor, as the one that serves a process sees it."""
+
+    config: ExplorationConfig
+    outside: Outside
+    worlds: Worlds
+    learned: Learned
+    telling: Telling
+    allowance: Allowance
+
+    def capture(self, clock: float, pids: frozenset[int] = ..., reused: frozenset[int] = ...) -> RawState:
+        """Look at the outside as it is now."""

@@ -1,0 +1,97 @@
+"""Twins on real ports, seen from the test's own process, where they live."""
+
+import os
+import select
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+from ..values.errors import ChaosError
+from ..values.http import HttpRequest, HttpResponse
+from ..values.protocol import ServedReply, ServedRequest
+from ..values.sources import Twin
+from .side_process import LOOPBACK, SideProcess
+
+
+def declared(twins: Sequence[Twin], wanted: Twin | str) -> Twin:
+    """Return the twin that is meant by itself or by its base URL; raises ChaosError where there is none."""
+    for twin in twins:
+        if wanted is twin or (isinstance(wanted, str) and wanted.rstrip("/") == twin.base_url):
+            return twin
+    known = ", ".join(twin.base_url for twin in twins) or "none"
+    hint = f'declare it first: mail = chaos.api("https://api.mail.test"); chaos.serve(mail)\ndeclared: {known}'
+    raise ChaosError("no-twin", f"{wanted!r} is no twin of this test (chaos.serve)", hint)
+
+
+class TwinServerProcess(SideProcess):
+    """Lets one twin be reached on a real port.
+
+    While an agent is explored its tracer answers; at any other time a thread does.
+    """
+
+    def __init__(self, twin: Twin) -> None:
+        if find_spec("uvicorn") is None:
+            text = "a twin is served on a real port by uvicorn, which is not installed (chaos.serve)"
+            raise ChaosError("missing-package", text, "pip install 'rollproof[network]'")
+        super().__init__("rollproof.network.twin_server")
+        self.twin = twin
+        parts = urlsplit(twin.base_url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self.name, self.path = parts.netloc, parts.path
+        self.upstream = f"{LOOPBACK}:{self.port}"
+        self.problem: ChaosError | None = None
+        self._stopping = os.pipe()
+        self._thread: threading.Thread | None = None
+        self.answer_meanwhile()
+
+    def answer(self, asked: ServedRequest, act: Callable[[HttpRequest], HttpResponse] | None = None) -> ServedReply:
+        """Let the twin act, in its own way or by `act`; what the harness cannot answer is a `problem` and a 500."""
+        request = replace(asked.request, url=self._origin + asked.request.url)
+        try:
+            response = act(request) if act is not None else self.twin.handle(request)
+        except ChaosError as problem:
+            self.problem = self.problem or problem
+            response = HttpResponse(500, {"content-type": "text/plain"}, str(problem).encode())
+        return ServedReply(asked.number, response)
+
+    def take_problem(self) -> ChaosError | None:
+        """Return what the harness could not answer since the last look, once."""
+        problem, self.problem = self.problem, None
+        return problem
+
+    def answer_meanwhile(self) -> None:
+        """Answer in a thread, until `stop` is called."""
+        self._thread = threading.Thread(target=self._answer_all, daemon=True, name="rollproof-twin")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave the answers to somebody else."""
+        if self._thread is not None:
+            os.write(self._stopping[1], b"x")
+            self._thread.join()
+            os.read(self._stopping[0], 1)
+            self._thread = None
+
+    def close(self) -> None:
+        """End it."""
+        self.stop()
+        super().close()
+        for fd in self._stopping:
+            os.close(fd)
+
+    def _answer_all(self) -> None:
+        poll = select.poll()
+        for fd in (self.pipe.fileno(), self._stopping[0]):
+            poll.register(fd, select.POLLIN)
+        while True:
+            ready = [fd for fd, _ in poll.poll()] if not self.pipe.has_message else []
+            if self._stopping[0] in ready:
+                return
+            try:
+                asked = self.pipe.receive()
+            except EOFError:
+                return
+            if isinstance(asked, ServedRequest):
+                self.pipe.tell(self.answer(asked))

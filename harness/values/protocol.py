@@ -1,0 +1,292 @@
+"""What the test's process, the agent's processes, the relays and the servers of twins say to each other.
+
+A run of one process of the agent; ``→`` is a message, ``⇄`` one that waits for its reply::
+
+    test's process (tracer)              agent's process (gate)             relay, one a service
+    RunBegins ──────────────────────────────────────────────────────────────→
+    RunRequest ─────────────────────────→
+                 ←───────── PointAnnounced   a point is reached; told before anything happens there
+                 ←⇄───────── PhaseReached    traced runs: stands still while the parent looks
+                 ←─────── InjectionFired     a fault of the plan fires here
+                 ←⇄────────── TwinRequest    the twin lives in the parent; the reply is its answer, or a Refusal
+                 ←⇄─────── ConnectRequest    about to connect to a relay
+                 ←⇄───────── PendingQuery    RelayPendingQuery ⇄ RelayPending asks each relay
+                 ←───────── Note, FileDamaged, SubprocessStarted
+                 ←⇄─────────────────────────────────────── RelayStop   a connection stands still; the reply is Proceed
+                 ←──────────────────────────────────────── ConnectionClosed
+                 ←───────────── RunEnded     it may wait for another RunRequest, or for FinishRequest
+    SettleRequest ⇄ SettleDone ───────────────────────────────────────────────→ and the servers of twins
+
+A server of a twin asks `ServedRequest`, and gets `ServedReply`, at any time.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from .actions import Disturb
+from .http import HttpRequest, HttpResponse
+from .places import Place, Raised
+from .points import ActorKind, InFlight, Phase, Point
+from .reads import EVERYTHING, Footprint
+
+
+class PointAnnounced(NamedTuple):
+    """A point is reached. It is told before anything happens there: a process that is killed there cannot tell it.
+
+    The first five fields are those of the point; `place` is the number of the place in the agent's code, `frames` the
+    place itself where it is a new one.
+    """
+
+    kind: str
+    verb: str
+    target: str
+    n: int
+    task: str
+    place: int
+    frames: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseReached:
+    """A point was reached (`when` "before") or left; the child waits until the parent has looked at the world.
+
+    `by` says who is at it.
+    """
+
+    point: Point
+    when: Phase
+    clock: float
+    size: int = 0
+    by: ActorKind = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class TwinRequest:
+    """A request for a twin. `position` is the position in the plan of a fault that changes the answer, or None."""
+
+    point: Point
+    request: HttpRequest
+    clock: float
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The parent's reply where the harness itself cannot answer; ends the exploration."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class InjectionFired:
+    """What became of the planned injection at this position.
+
+    It is "due" when its point and phase are there, and "fired" when its action was carried out, which only the one that
+    did so says. An order may turn out to have been held "in vain".
+    """
+
+    position: int
+    clock: float
+    stage: Literal["due", "fired", "in vain"] = "fired"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the statement must know.
+
+    `kind` is "unintercepted", "unwatched", "concurrent", "unheld", "unordered", "unsupported", "maps_memory",
+    "unbounded" or "name"; of hosts that nobody declared, with the agent's line: "forbidden" and, of a declared one,
+    "unseen" for what is an error, "asked" for what is none while the agent goes on, "needed" where it did not,
+    "looked_up" for a name alone.
+    """
+
+    kind: str
+    text: str
+    place: Place = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileDamaged:
+    """The process is about to damage a file where it lies, from `before` to `after`."""
+
+    path: str
+    before: bytes
+    after: bytes
+
+    def put_back(self) -> bool:
+        """Make the file whole if the damage still stands at this path; says whether it did."""
+        return self._replace(self.after, self.before)
+
+    def repeat(self) -> None:
+        """Damage the file again."""
+        self._replace(self.before, self.after)
+
+    def _replace(self, found: bytes, wanted: bytes) -> bool:
+        """Write in place, under the same times; what was appended since stays."""
+        try:
+            with open(self.path, "r+b", buffering=0) as file:
+                status, content = os.fstat(file.fileno()), file.read()
+                cut = len(self.after) < len(self.before)
+                if content != found and (cut or not content.startswith(found)):
+                    return False
+                file.seek(0)
+                file.write(wanted)
+                if cut:
+                    file.truncate()
+            os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        except OSError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class SubprocessStarted:
+    """The agent starts another process at this place; told with the pid 0 before that can do anything, then again."""
+
+    pid: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectRequest:
+    """The process is about to connect to the relay of this name; the reply is an `ResolvedInjection` or None."""
+
+    name: str
+    clock: float
+    place: Place = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PendingQuery:
+    """Would the network bring something if the process waited? The reply is a bool."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The process came to its end by itself: kind is "returned" or "raised".
+
+    `pristine` says that it is as it was before, and waits for another order; `raised` where the exception came from.
+    `waits` says that it waits to be called again, as it is; `leaves` that something is to be done before its end.
+    """
+
+    kind: str
+    value: bytes
+    error: str
+    traceback: str
+    clock: float
+    calls: int
+    polls: int
+    late_modules: tuple[str, ...] = ()
+    in_flight: tuple[InFlight, ...] = ()
+    pristine: bool = False
+    footprint: Footprint = EVERYTHING
+    raised: Raised | None = None
+    waits: bool = False
+    leaves: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RelayStop:
+    """A connection has come to this moment, and stands still until it is told to go on.
+
+    An *exchange* begins with the first bytes of a client after the connection was made or after bytes of the server;
+    its `when` is "before" while they are held, "middle" when a part of them went on, and "after" when the
+    first bytes of the server's answer have come and are held. What a server says before any client is the "after" of
+    the verb "connect". `size` is the number of the client's bytes in this exchange so far.
+    """
+
+    number: int
+    connection: int
+    verb: Literal["connect", "exchange"]
+    when: Phase
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Proceed:
+    """The reply to a `RelayStop`.
+
+    Attributes:
+        action: what happens to the connection now; None for nothing.
+        share: of the exchange's request that goes on before "middle" has come; 0 for all of it, and no middle.
+        dead: whether the client died here; what is held of it is lost.
+        made: whether a proxy behind the relay makes the strike.
+        via: where to connect to instead of the service itself; empty for no detour.
+    """
+
+    number: int
+    action: Disturb | None = None
+    share: float = 0.0
+    dead: bool = False
+    made: bool = False
+    via: tuple[str, int] | tuple[()] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a relay made of the strike that it was told with the `Proceed` of this number.
+
+    It is not `done` where the connection was over by then.
+    """
+
+    number: int
+    done: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed:
+    """A connection has ended."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunBegins:
+    """A process of the agent begins: from now on connections stand still at their moments. Until then they go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettleRequest:
+    """Let all connections come to their end, and end those that do not; the reply is `SettleDone`.
+
+    After that connections go on unasked again. `dead` says that the client was killed: what it sent and is held, or was
+    not yet read, is lost.
+    """
+
+    dead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SettleDone:
+    """No connection is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPendingQuery:
+    """Is something on its way to the client? The reply is `RelayPending`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPending:
+    """Whether a service still works on an answer, or an answer is just coming."""
+
+    busy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServedRequest:
+    """A request that came to a twin over a real port."""
+
+    number: int
+    request: HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ServedReply:
+    """The twin's reply to a `ServedRequest`."""
+
+    number: int
+    response: HttpResponse

@@ -1,0 +1,1 @@
+"""The difference of two worlds, and how it is told."""

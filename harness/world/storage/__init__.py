@@ -1,0 +1,1 @@
+"""Raw state: what lies on disk is saved, put back exactly, and described as a world."""

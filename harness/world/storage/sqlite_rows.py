@@ -1,0 +1,203 @@
+"""Read the rows of an SQLite database from its bytes, as SQLite itself would recover them.
+
+A database is never opened where it lies: that would roll a hot journal back, or drop a living writer's locks.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from ...values.contents import Content, Stored, size_of, start_of
+from ...values.owners import temporary_folder
+from ...values.world import Row, TableShape
+from .contents import write
+from .raw import SIBLINGS
+
+SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3")
+_HEADER = b"SQLite format 3\0"
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
+_CACHE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Rows of each table in the order of their rowid, what in them is a reference, and the schema as text."""
+
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    shapes: dict[str, TableShape] = field(default_factory=dict)
+    schema: str = ""
+
+
+_Parts = tuple[Content, Content | None, Content | None]
+_cache: OrderedDict[_Parts, Tables | None] = OrderedDict()
+_cached_bytes = 0
+
+
+def is_database(name: str, content: Content, has_sibling: bool = False) -> bool:
+    """Say whether a file is an SQLite database: by its header or, while it is empty, by its name or its journal."""
+    if size_of(content):
+        return start_of(content, len(_HEADER)) == _HEADER
+    return has_sibling or name.endswith(SUFFIXES)
+
+
+def read_tables(content: Content, wal: Content | None = None, journal: Content | None = None) -> Tables | None:
+    """Return what the database holds once its ``-wal`` or hot ``-journal`` is recovered; None where it is corrupt."""
+    global _cached_bytes
+    journal = journal if _is_hot(journal) else None
+    parts = (content, wal or None, journal)
+    if parts in _cache:
+        _cache.move_to_end(parts)
+        return _cache[parts]
+    _cache[parts] = tables = _recover(parts)
+    _cached_bytes += _size(parts)
+    while _cached_bytes > _CACHE_BYTES and len(_cache) > 1:
+        _cached_bytes -= _size(_cache.popitem(last=False)[0])
+    return tables
+
+
+def log_of(content: Content, wal: Content | None = None, journal: Content | None = None) -> str:
+    """Say what would be missing from the main file alone; "" where there is no log and no hot journal.
+
+    Who copies a database without its log sees other rows than SQLite does.
+    """
+    if not wal and not _is_hot(journal):
+        return ""
+    alone, whole = read_tables(content), read_tables(content, wal, journal)
+    if alone == whole:
+        return "idle"
+    return f"needed: {'corrupt' if alone is None else {table: len(rows) for table, rows in alone.rows.items()}}"
+
+
+def _is_hot(journal: Content | None) -> bool:
+    return journal is not None and start_of(journal, len(_JOURNAL_MAGIC)) == _JOURNAL_MAGIC
+
+
+def _size(parts: _Parts) -> int:
+    return 1024 + sum(size_of(part or b"") for part in parts)
+
+
+def _recover(parts: _Parts) -> Tables | None:
+    content, wal, journal = parts
+    if not content and wal is None and journal is None:
+        return Tables()
+    alone = wal is None and journal is None
+    if isinstance(content, Stored):
+        opening = _where_it_lies(content) if alone else _in_folder(parts)
+    else:
+        opening = _in_memory(content) if alone else _in_folder(parts)
+    try:
+        with opening as connection:
+            return _tables(connection)
+    except sqlite3.Error:
+        return None
+
+
+@contextmanager
+def _in_memory(content: bytes) -> Iterator[sqlite3.Connection]:
+    """Open a database without a log; one in WAL mode is told that it is not, since memory has no shared one."""
+    if content[18:20] == b"\2\2":
+        content = content[:18] + b"\1\1" + content[20:]
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.deserialize(content)
+        yield connection
+
+
+@contextmanager
+def _where_it_lies(content: Stored) -> Iterator[sqlite3.Connection]:
+    """Open what we keep of a database without a log: nobody changes that, and SQLite needs no lock."""
+    with closing(sqlite3.connect(f"file:{quote(content.path)}?mode=ro&immutable=1", uri=True)) as connection:
+        yield connection
+
+
+@contextmanager
+def _in_folder(parts: _Parts) -> Iterator[sqlite3.Connection]:
+    """Open a copy beside copies of its logs, so that SQLite itself recovers it."""
+    kept = [os.path.dirname(part.path) for part in parts if isinstance(part, Stored)]
+    folder = temporary_folder("copy", next(iter(kept), None))
+    try:
+        path = os.path.join(folder, "copy.db")
+        for suffix, part in zip(("", *SIBLINGS), parts, strict=True):
+            if part is not None:
+                write(path + suffix, part)
+        with closing(sqlite3.connect(path)) as connection:
+            yield connection
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tables(connection: sqlite3.Connection) -> Tables:
+    master = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    schema = "\n".join(f"{sql};" for _, _, sql in master if sql)
+    names = [name for kind, name, _ in master if kind == "table" and not name.startswith("sqlite_")]
+    rows = {name: found for name in names if (found := _rows(connection, name)) is not None}
+    text = f"user_version = {version}\n{schema}" if version or master else ""  # as of a file that is still empty
+    return Tables(rows, _shapes(connection, list(rows)), text)
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> list[Row] | None:
+    """Return all rows; None for a virtual table whose module is not here (its shadow tables hold the data)."""
+    try:
+        cursor = connection.execute(f"SELECT * FROM {_quote(table)} ORDER BY rowid")
+    except sqlite3.OperationalError as error:
+        if "no such module" in str(error):
+            return None
+        cursor = connection.execute(f"SELECT * FROM {_quote(table)}")  # WITHOUT ROWID: in the order of its key
+    columns = [column[0] for column in cursor.description]
+    try:
+        values = cursor.fetchall()
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):
+            raise
+        connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
+        values = connection.execute(f"SELECT * FROM {_quote(table)}").fetchall()
+    return [dict(zip(columns, row, strict=True)) for row in values]
+
+
+def _shapes(connection: sqlite3.Connection, tables: list[str]) -> dict[str, TableShape]:
+    columns = {table: connection.execute(f"PRAGMA table_info({_quote(table)})").fetchall() for table in tables}
+    keys = {table: _generated_key(info) for table, info in columns.items()}
+    shapes = {}
+    for table, info in columns.items():
+        refers = _declared(connection, table, keys) or {}
+        for column in (row[1] for row in info):
+            if column != keys[table] and column not in refers and (target := _named_after(column, keys)):
+                refers[column] = target
+        shapes[table] = TableShape("" if keys[table] in refers else keys[table], refers)
+    return shapes
+
+
+def _generated_key(info: list[tuple[int, str, str, int, object, int]]) -> str:
+    """Return the column that is the rowid by another name: a single INTEGER PRIMARY KEY."""
+    primary = [row for row in info if row[5]]
+    return primary[0][1] if len(primary) == 1 and primary[0][2].upper() == "INTEGER" else ""
+
+
+def _declared(connection: sqlite3.Connection, table: str, keys: dict[str, str]) -> dict[str, str]:
+    """Return the columns with a foreign key to another table's generated key."""
+    found = {}
+    for _, _, target, column, there, *_ in connection.execute(f"PRAGMA foreign_key_list({_quote(table)})"):
+        actual = next((name for name in keys if name.lower() == target.lower()), "")
+        if actual and keys[actual] and (there or keys[actual]).lower() == keys[actual].lower():
+            found[column] = actual
+    return found
+
+
+def _named_after(column: str, keys: dict[str, str]) -> str:
+    """Return the table that an undeclared reference such as ``order_id`` means; "" for none."""
+    for table, key in keys.items():
+        name = table.lower()
+        singular = {name[:-1], name[:-2]} if name.endswith("es") else {name.removesuffix("s")}
+        singular |= {name[:-3] + "y"} if name.endswith("ies") else set()
+        if key and column.lower() in {f"{one}{tail}" for one in (name, *singular) for tail in ("_id", "id")}:
+            return table
+    return ""

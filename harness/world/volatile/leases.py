@@ -1,0 +1,71 @@
+"""Find out until when somebody may believe that a dead process still holds something."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ...values.points import canonical
+from ...values.world import World
+from ..storage.remembering import remembered
+from .documents import read_document, read_json
+from .timestamps import timestamp_of_number, timestamp_of_text
+
+_WEEK_S = 7 * 86400.0
+_NAMES = r"lease|expir|deadline|ttl|until|valid_?to|not_?after|release_at|locked"
+_NAME = re.compile(_NAMES, re.IGNORECASE)
+_HINT = re.compile(_NAMES.encode(), re.IGNORECASE)
+Place = tuple[str, ...]
+
+
+def live_leases(world: World, now: float) -> dict[Place, float]:
+    """Return the latest time within a week after `now` (epoch seconds) in each field that is named like a lease.
+
+    Looks at columns of rows, fields of JSON files and of resources, watched and private. A place is the canonical name
+    of the file, table or collection and the names of the fields that lead there; which row or item is not told apart.
+    """
+    found: dict[Place, float] = {}
+    for place, value in _values(world):
+        timestamp = _timestamp(value, now)
+        if timestamp is not None and timestamp > now:
+            found[place] = max(timestamp, found.get(place, timestamp))
+    return found
+
+
+def _values(world: World) -> Iterator[tuple[Place, object]]:
+    for entries in (world.entries, world.private_entries):
+        for path, entry in entries.items():
+            if entry.kind == "file" and entry.size:
+                for place, value in _in_file(entry.legible):
+                    yield (canonical(path), *place), value
+    for tables in (world.tables, world.private_tables, world.resources):
+        for name, rows in tables.items():
+            yield from _named(rows, (canonical(name),), False)
+
+
+def _timestamp(value: object, now: float) -> float | None:
+    if isinstance(value, str):
+        return timestamp_of_text(value, now, _WEEK_S)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return timestamp_of_number(value, now, _WEEK_S)
+    return None
+
+
+@remembered(32 << 20)
+def _in_file(content: bytes) -> tuple[tuple[Place, object], ...]:
+    if not _HINT.search(content):
+        return ()
+    document = read_document(content)
+    return tuple(_named(document.value, (), False)) if document.kind in ("json", "jsonl") else ()
+
+
+def _named(value: object, place: Place, named: bool) -> Iterator[tuple[Place, object]]:
+    """Yield leaves below a field that is named like a lease; `named` where one above is."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _named(item, (*place, str(key)), named or bool(_NAME.search(str(key))))
+    elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        for item in value:
+            yield from _named(item, place, named)
+    elif isinstance(value, str) and value[:1] in ("{", "[") and (inner := read_json(value)) is not None:
+        yield from _named(inner, place, named)
+    elif named:
+        yield place, value
