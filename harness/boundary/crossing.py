@@ -18,7 +18,7 @@ _real_getpid = os.getpid
 
 
 class Crossing:
-    """One passage through the gate."""
+    """One point that the agent has reached, and the phases of its effect."""
 
     __slots__ = ("gate", "point", "size")
 
@@ -30,6 +30,7 @@ class Crossing:
         gate = self.gate
         if gate.trace and looks:
             with gate.waiting_for_parent():
+                # The process stands still until the parent has looked: what it sees is what a crash here leaves.
                 gate.channel.ask(PhaseReached(self.point, when, gate.now(), self.size, actor_kind(gate.awaits)))
         ahead = AHEAD if when == "after" else ()
         resolved = gate.due(self.point, when, lambda action: not isinstance(action, ahead))
@@ -38,13 +39,14 @@ class Crossing:
         if isinstance(resolved.action, Kill):
             gate.fired(resolved)
             gate.die()
+        # In the middle of a write the caller raises: a disk that fills up first returns a short count.
         if isinstance(resolved.action, Fail) and when != "middle":
             gate.fired(resolved)
             raise copy(resolved.action.error)
         return resolved
 
     def changed_answer(self) -> ResolvedInjection | None:
-        """Return what makes the other side do or say something else here; to be asked before it acts."""
+        """Return the injection that changes the service's answer here; it must be known before the service acts."""
         return self.gate.due(self.point, "after", lambda action: isinstance(action, AHEAD))
 
     @property
@@ -53,5 +55,5 @@ class Crossing:
         return self.size > 1 and (self.gate.trace or self.gate.expects(self.point, "middle"))
 
     def first_part(self, data: memoryview) -> memoryview:
-        """Return what of a write reaches the disk before its middle."""
+        """Return the bytes of a write that reach the disk before its middle."""
         return data[: middle_of(data, _real_getpid())]

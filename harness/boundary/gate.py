@@ -55,7 +55,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 class Gate:
-    """Counts crossings, keeps the plan, and talks to the parent."""
+    """The gate that every effect of one process passes: numbers points, keeps the plan, talks to the parent."""
 
     channel: Channel
     limits: Limits
@@ -118,7 +118,7 @@ class Gate:
 
     @contextmanager
     def untraced(self) -> Iterator[None]:
-        """Do the harness's own work, or the real effect behind a crossing, unseen."""
+        """Run the block unseen: the harness's own work, or the real effect of a point."""
         self._local.untraced = getattr(self._local, "untraced", 0) + 1
         try:
             yield
@@ -127,7 +127,7 @@ class Gate:
 
     @contextmanager
     def waiting_for_parent(self) -> Iterator[None]:
-        """Wait for the parent's answer, which looks like sleep and is none: other threads' timers wait for its end."""
+        """Mark this thread as waiting for the parent: it looks asleep, and virtual time must not move on."""
         own = threading.get_ident()
         self._waiting_for_parent[own] += 1
         try:
@@ -149,11 +149,12 @@ class Gate:
         """
         if not self.networked or not self.active:
             return False
+        # Asked before virtual time moves: a real service may be at work on an answer, which comes in real time.
         with self.untraced(), self.waiting_for_parent(), _undisturbed():
             return bool(self.channel.ask(PendingQuery()))
 
     def user_callback(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Let the agent's own function, called back from within a quiet effect, be seen again."""
+        """Wrap a function of the agent's that an untraced effect calls back: within it effects are seen."""
 
         def called(*args: Any, **kwargs: Any) -> Any:
             depth, self._local.untraced = getattr(self._local, "untraced", 0), 0
@@ -165,17 +166,19 @@ class Gate:
         return called
 
     def arrive(self, kind: str, verb: str, target: str, size: int = 0) -> Crossing:
-        """Name the point that is reached now; for who has the turn."""
+        """Name and count the point that is reached, and tell the parent. The caller holds the token."""
         in_flight = self._who_is_in_flight() if self.trace else InFlight((0, 0))
         point = self._next_point(kind, verb, target)
         self._counts[kind, verb, target, point.task] += 1
         self.points.append(point)
         self.in_flight.append(in_flight)
+        # Before anything happens here: the parent must know the place of a process that is killed at this point.
         self.channel.tell(PointAnnounced(kind, verb, target, point.n, point.task, *self.places.here()))
         self._local.point = point
         if self.programs and not self._beside_programs:
             self._beside_programs = True
             self.note("concurrent", "programs")
+        # A timer of another thread is due: let it come to its own point first, or which of both is first were chance.
         if self.tick() and not in_critical_section():
             self.settled()
         if medium_of(kind).answered:
@@ -186,7 +189,7 @@ class Gate:
 
     @contextmanager
     def crossing(self, kind: str, verb: str, target: str) -> Iterator[Crossing]:
-        """Pass an effect that is done or not done, nothing between; threads take turns."""
+        """Run an atomic effect: fire what is planned before it, run it untraced, fire what is planned after it."""
         with self.holding_token(kind, verb, target):
             crossing = self.arrive(kind, verb, target)
             crossing.phase("before")
@@ -196,7 +199,10 @@ class Gate:
 
     @contextmanager
     def holding_token(self, kind: str, verb: str, target: str) -> Iterator[None]:
-        """Keep other threads from crossing meanwhile; who comes to a place where others go first lets them."""
+        """Hold the scheduler's token for the block.
+
+        If this thread is preempted here, first wait for others' effects.
+        """
         try:
             with self._with_token(kind, verb, target):
                 yield
@@ -205,7 +211,7 @@ class Gate:
 
     @contextmanager
     def blocking_effect(self, kind: str, verb: str, target: str) -> Iterator[None]:
-        """Pass an effect that may wait for another thread, which therefore cannot keep its turn meanwhile."""
+        """Run an effect that can block on another thread (an SQLite lock): the token is free once it has started."""
         try:
             with self._with_token(kind, verb, target):
                 crossing = self.arrive(kind, verb, target)
@@ -219,7 +225,7 @@ class Gate:
             self.preemptions.passed(self._actors.me)
 
     def resume(self) -> None:
-        """Go on after a wait, when all others rest."""
+        """Wait for the token after a wait in virtual time: the scheduler decides who goes on."""
         if _real_getpid() == self._pid:
             with self.scheduler.token():
                 pass
@@ -276,13 +282,13 @@ class Gate:
         return Point(kind, verb, target, self._counts[kind, verb, target, task] + 1, task)
 
     def _who_is_in_flight(self) -> InFlight:
-        """Say who is here, and who else could be."""
+        """Return the actor at this point, and those that could have reached one of their own."""
         loops = running_loop() is not None
         who, others = self._actors.me(), self._actors.others(self.scheduler.wants)
         return InFlight(who, others, "task" if self.awaits else "" if loops else "thread")
 
     def begins(self, thread: threading.Thread) -> None:
-        """Know a thread that begins: its number, the names of later ones and what it keeps for itself remain."""
+        """Number a thread that starts, and note the line that starts it; the process is not pristine any more."""
         if _real_getpid() == self._pid:
             self._actors.number(thread)
             self.places.hand_to(thread)
@@ -307,7 +313,7 @@ class Gate:
 
     @contextmanager
     def _preempting(self, resolved: ResolvedInjection) -> Iterator[list[bool]]:
-        """Tell the parent that somebody waits here; afterwards where nobody came, and no fault is why."""
+        """Tell the parent that the preemption fires, and afterwards if it was impossible: no other effect came."""
         came: list[bool] = []
         spent = len(self._plan.spent)
         counts = self.calls, self.polls, self._uncounted - len(self.points)
@@ -322,11 +328,11 @@ class Gate:
                 self.channel.tell(InjectionFired(resolved.position, self.now(), "in vain"))
 
     def _preemption_at(self, point: Point, when: Phase) -> ResolvedInjection | None:
-        """Return what the plan says about others that go first here, once."""
+        """Return the preemption that the plan has for this point and phase, once; None for none."""
         return self._plan.first(point, when, lambda action: isinstance(action, Preempt))
 
     def left_to_the_machine(self, what: str) -> None:
-        """Tell the parent, once, what was not decided here."""
+        """Tell the parent, once for each text, what real time or the kernel decided."""
         if what not in self._left and _real_getpid() == self._pid:
             self._left.add(what)
             self.note("unordered", what)
@@ -338,7 +344,7 @@ class Gate:
             self.overrun()
 
     def due(self, point: Point, when: Phase, wanted: Callable[[Action], bool]) -> ResolvedInjection | None:
-        """Return what strikes at this moment: a planned injection once, a lasting one again and again.
+        """Return the injection that fires in this phase: a planned one once, a lasting one again.
 
         Whoever carries it out says so: `fired`, or for what a twin does, the parent. That it is due proves nothing.
         """
@@ -364,7 +370,7 @@ class Gate:
         self.fired(resolved)
 
     def expects(self, point: Point, when: Phase) -> bool:
-        """Say whether something would strike at this moment, without striking."""
+        """Return whether an injection is planned for this phase, without firing it."""
         return self._plan.expects(point, when)
 
     def note(self, kind: str, text: str) -> None:

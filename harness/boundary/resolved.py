@@ -12,7 +12,7 @@ from ..values.schedule import Injection
 
 @dataclass(frozen=True, slots=True)
 class ResolvedInjection:
-    """An injection of the plan, ready to strike.
+    """An injection with the action that it carries out, ready to fire.
 
     `at` has the globs of ``kind.verb`` that its fault strikes; `survives_restart` says that the next process meets it
     too, and `already_active` that it struck in an earlier one and lasts.
@@ -26,7 +26,7 @@ class ResolvedInjection:
     already_active: bool = False
 
     def reaches(self, point: Point) -> bool:
-        """Say whether a lasting fault covers this later point: the same host, program, or kind of medium."""
+        """Return whether a lasting fault also fires at this later point: the same host, program, or kind of medium."""
         origin = self.injection.point
         if not matches(self.at, point):
             return False
@@ -39,7 +39,7 @@ class ResolvedInjection:
 
 
 class Plan:
-    """What a process is to meet: an injection strikes once, what it began may last."""
+    """The injections of one process. Each fires once; a lasting one fires again at later points that it reaches."""
 
     def __init__(self, resolved: Sequence[ResolvedInjection]) -> None:
         self.resolved = resolved
@@ -49,7 +49,10 @@ class Plan:
     def due(
         self, point: Point, when: Phase, wanted: Callable[[Action], bool], fired: Callable[[int], object]
     ) -> ResolvedInjection | None:
-        """Return what strikes at this moment; `fired` is told the position of what does so for the first time."""
+        """Return the injection that fires in this phase.
+
+        `fired` gets the position of one that fires for the first time.
+        """
         resolved = self.first(point, when, wanted)
         if resolved is None:
             return self.again(point, when, wanted)
@@ -57,7 +60,7 @@ class Plan:
         return resolved
 
     def first(self, point: Point, when: Phase, wanted: Callable[[Action], bool]) -> ResolvedInjection | None:
-        """Return what strikes for the first time at this moment; it has struck then."""
+        """Return the injection that fires here for the first time, and mark it as spent."""
         for resolved in self.resolved:
             injection = resolved.injection
             here = injection.point == point and injection.when == when and resolved.position not in self.spent
@@ -69,17 +72,20 @@ class Plan:
         return None
 
     def again(self, point: Point, when: Phase, wanted: Callable[[Action], bool]) -> ResolvedInjection | None:
-        """Return what began earlier and strikes here, too."""
+        """Return a lasting injection that has fired before and reaches this point, too."""
         lasting = (a for a in self._lasting if _repeats(a, when) and a.reaches(point) and wanted(a.action))
         return next(lasting, None)
 
     def expects(self, point: Point, when: Phase) -> bool:
-        """Say whether something would strike at this moment, without striking."""
+        """Return whether an injection is planned for this phase, without firing it."""
         return any(a.injection.point == point and a.injection.when == when for a in self.resolved)
 
 
 def _repeats(resolved: ResolvedInjection, when: Phase) -> bool:
-    """What began in the middle of a write is there before every later one."""
+    """Return whether a lasting fault fires in this phase.
+
+    One that first fired in the middle fires before every later write.
+    """
     first = resolved.injection.when
     return when == ("before" if first == "middle" else first)
 

@@ -40,7 +40,7 @@ class Answering:
         return response
 
     def _treated(self, asked: Asked) -> HttpResponse:
-        """Return what a twin answers to a request, in its own way or in the way of a fault."""
+        """Return the twin's answer, or the answer that a fault makes of it."""
         twin, request, resolved = asked.twin, asked.request, asked.resolved
         if resolved is not None and isinstance(resolved.action, Respond):
             self._fires(asked, resolved)

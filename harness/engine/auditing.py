@@ -23,7 +23,7 @@ from .state_view import StateView
 
 @dataclass(slots=True)
 class Audit:
-    """Samples of what was merged, by the seed.
+    """Runs a seeded sample of merged schedules unmerged, and compares.
 
     Attributes:
         audited: how many merged schedules were run truly; `mismatches` how many of them ended otherwise.
@@ -59,7 +59,7 @@ class Audit:
             self._compare(schedule, node, whole=True)
 
     def used_processes(self) -> None:
-        """Live a sample of what used processes lived again, in fresh ones: nothing may come otherwise."""
+        """Run a sample of the runs of used processes again in fresh ones, and compare."""
         with self._counted():
             for sample in self.executor.reusing.samples:
                 self._run_again(sample)
@@ -90,7 +90,7 @@ class Audit:
         return random.Random(self.config.seed).sample(merged, min(most, len(merged)))
 
     def _compare(self, schedule: Schedule, node: Node, *, whole: bool) -> None:
-        """Run a schedule truly and hold what comes against what came of the node that it was merged with."""
+        """Run a schedule from the start, and compare its judgement with that of the node it was merged with."""
         with self._counted():
             truly, not_reached, _ = self.truly(schedule)
         merged = node.judgement

@@ -16,7 +16,7 @@ class OutOfTime(Exception):
 
 
 class Deadline:
-    """A moment that nothing of an exploration may outlast; none until `set`."""
+    """The end of an exploration's budget; none until `set`."""
 
     def __init__(self) -> None:
         self._until: float | None = None

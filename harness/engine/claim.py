@@ -41,7 +41,7 @@ class Ran(NamedTuple):
 
 
 def claim(result: Exploration, config: ExplorationConfig, ran: Ran) -> str:
-    """Return one paragraph: what was covered, how, and what is not known."""
+    """Return the statement, one paragraph: what was covered, under which model, and what is not known."""
     audit, reduced = ran.audit, ran.reduced
     parts = [
         f"{result.points} points, {result.schedules} schedules judged in {result.executions} executions",
@@ -63,7 +63,7 @@ def claim(result: Exploration, config: ExplorationConfig, ran: Ran) -> str:
 
 
 def _beside(result: Exploration, config: ExplorationConfig) -> list[str]:
-    """Return what came side by side, and what was reached that nobody looks into."""
+    """Return the parts of the statement on concurrency, subprocesses and the network."""
     parts = []
     if result.orders:
         parts.append(f"{counted(result.orders, 'other order')} of effects side by side")
@@ -91,7 +91,7 @@ def _beside(result: Exploration, config: ExplorationConfig) -> list[str]:
 
 
 def _left(result: Exploration) -> list[str]:
-    """Return what was left out, and what is not known."""
+    """Return the parts of the statement on what was left out."""
     parts = []
     left = {rule: count for rule, count in sorted(result.skipped.items()) if rule != "held_in_vain"}
     if left:
@@ -118,7 +118,7 @@ def _unseen(effects: Sequence[str]) -> str:
 
 
 def why_not_reached(schedule: Schedule, processes: Iterable[ProcessRun], not_reached: Collection[str]) -> str:
-    """Say why part of a replay did not strike: its point was not reached, or nobody came who could go first there."""
+    """Return why an injection of a replay did not fire: its point was not reached, or no other actor could go first."""
     reached = {point for process in processes for point in process.points}
     held = any(str(i) in not_reached and i.fault == SWAP and i.point in reached for i in schedule.injections)
     return f"drifted: {'this order cannot come, nobody else passed' if held else 'the point was not reached'}"

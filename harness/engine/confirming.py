@@ -15,7 +15,7 @@ Truly = Callable[[Schedule], Judged]
 
 
 class Confirming:
-    """Confirms failures, one of each cause.
+    """Runs one failing schedule of each cause again, from the start.
 
     Args:
         causes: puts the failures together by their cause.

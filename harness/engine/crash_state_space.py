@@ -26,7 +26,7 @@ from .trials import Trials
 
 
 class CrashStateSpace:
-    """The distinct worlds and their recoveries; grows until nothing new appears.
+    """The distinct crash states and their recoveries; grows until no new state appears (a fixpoint).
 
     Attributes:
         nodes: them, by identity.
@@ -64,7 +64,7 @@ class CrashStateSpace:
         parent: Node | None = None,
         left_by: ProcessRun | None = None,
     ) -> str:
-        """Add a world that a process ended in, however it ended; returns its identity."""
+        """Add the state that a process ended in; returns its fingerprint."""
         key = self._trials.view.fingerprint(world)
         node = self.nodes.get(key)
         if node is None:
@@ -102,6 +102,7 @@ class CrashStateSpace:
     def abandon(self) -> int:
         """Leave out all worlds that are still waiting; returns how many."""
         left = sum(self._waits(stage, key) for stage, _, key in self._work if stage > Stage.SINGLE)
+        # States whose recovery is judged, but whose own crashes were not followed.
         left += len(self._unfollowed)  # a single one was counted where it was tried
         self._work.clear()
         self._unfollowed.clear()
@@ -131,7 +132,7 @@ class CrashStateSpace:
                 return
 
     def settle(self, key: str) -> Node:
-        """Recover from one world now, whatever its stage, where nobody did yet."""
+        """Recover from one state now, whatever its stage, if that has not been done."""
         node = self.nodes[key]
         if node.judgement is None:
             self._recover(node)
@@ -141,6 +142,7 @@ class CrashStateSpace:
         twin = self.merging.twin_of(node)
         if twin is not None:
             node.join(twin)
+            # Crashes during this recovery are tried later, when their stage comes.
             if node.follow:
                 self._follow_too(twin)
             return
@@ -154,7 +156,9 @@ class CrashStateSpace:
             self._unfollowed.append(node)
 
     def also_read(self, node: Node, processes: Iterable[ProcessRun], then: Node | None = None) -> None:
-        """Note what further processes read that came of a node, and the node that they left: orders, second faults."""
+        """Add the reads of further processes that started from a node (interleavings, second faults), and the node
+        they led to.
+        """
         node.reads(together([node.asked, *(process.footprint for process in processes)]))
         if then is not None:
             node.then.add(then.key)
@@ -197,6 +201,7 @@ class CrashStateSpace:
         if self._config.kill is None:
             return
         check = self._trials.executor.allowance.deadline.check
+        # Crashes in the recovery from a single crash come first: that is where most bugs show.
         stage = Stage.CRASH_IN_RECOVERY if node.stage == Stage.SINGLE and not node.interleavings else Stage.REST
         for between, crash_state in node.seen:
             check()  # there may be thousands of worlds to name

@@ -7,17 +7,20 @@ from ..values.protocol import FileDamaged
 
 
 class Damages:
-    """The files that were damaged where they lie. What became of their content elsewhere is the agent's own doing."""
+    """The files that a lying disk has damaged in one process, to be put back when it ends.
+
+    Copies of them are the agent's.
+    """
 
     def __init__(self) -> None:
         self._files: list[FileDamaged] = []
 
     def add(self, damaged: FileDamaged) -> None:
-        """Know of one more."""
+        """Note one more damaged file."""
         self._files.append(damaged)
 
     def put_back(self) -> list[FileDamaged]:
-        """Make whole what is still damaged, as from a copy; returns what was."""
+        """Restore the files that are still damaged; returns them."""
         return [damaged for damaged in reversed(self._files) if damaged.put_back()]
 
     @contextmanager

@@ -83,7 +83,7 @@ class Executor:
         self._printed = Printed()
 
     def prepare(self) -> Callable[[], None]:
-        """Get ready to fork; returns what puts this process back."""
+        """Prepare the test's process for forking; returns a function that undoes it."""
         for server in self.config.servers:
             server.stop()
         undo = child.prepare(real_network=bool(self.config.reach))
@@ -99,13 +99,13 @@ class Executor:
 
     @contextmanager
     def afresh(self) -> Iterator[None]:
-        """Use a process of its own for each that is carried out meanwhile, and none that was used before."""
+        """Run every process of the block in a freshly forked one."""
         with self.reusing.switched(False):
             self.processes.retire()
             yield
 
     def warm(self, process: ProcessRun) -> None:
-        """Do here, once, what this process did late and every further one would do again."""
+        """Import here what a run imported late, so that no later process has to."""
         self.processes.close()
         child.warm(process.late_modules)
 
@@ -176,7 +176,7 @@ class Executor:
     def _traced(
         self, request: child.RunRequest, process: ProcessRun, channel: Channel, how: How, *, used: bool
     ) -> Tracer:
-        """Serve a process until it has ended or rests; returns who attended it last."""
+        """Serve a process until it has ended or is pristine; returns its last tracer."""
         tracer = Tracer(self, process, channel, request.plan, request.trace, request.earlier)
         try:
             tracer.serve(request, used=used)
@@ -186,13 +186,14 @@ class Executor:
             tracer.part()
             self._part(tracer, process, channel)
             tracer.settle()
+            # The connections of a dead process must end before the outside is put back, also after an error.
             raise  # what interrupts is no Exception: nobody waits then
         return tracer
 
     def _after_an_error(
         self, tracer: Tracer, request: child.RunRequest, channel: Channel, again: Again, *, apart: bool
     ) -> Tracer:
-        """Let a process end that an error has left, or call it again; returns who attended it last."""
+        """End a process that an error has left, or call it again, as a worker does; returns its last tracer."""
         first = tracer.process
         if not apart and (tracer.leaves or self.config.reach):
             first.needs_another_process()
@@ -219,11 +220,12 @@ class Executor:
         return tracer
 
     def _begin(self, start: RawState, stream: str) -> None:
-        """Make the outside what a process is to find."""
+        """Put the outside into the state that the next process starts from."""
         self.outside.check()
         self.processes.make_way(start.pids)
         self.outside.restore(start)
         for twin in self.config.twins:
+            # As a real service, a twin gives other ids in each run; in the first one always the same.
             twin.set_run(0 if stream == FIRST_STREAM else zlib.crc32(stream.encode()))
 
     def _drawn_in(self, start: RawState) -> frozenset[str]:
@@ -237,11 +239,12 @@ class Executor:
         return found
 
     def _part(self, tracer: Tracer, process: ProcessRun, channel: Channel) -> int:
-        """Keep a process that is at rest, end any other; returns its status, 0 where it said how it ended."""
+        """Keep a pristine process, end any other; returns its exit status, 0 if it has reported its end itself."""
         if tracer.pristine:
             self.processes.keep(channel)
             return 0
         self.processes.end(channel)
+        # Other processes of the agent may still write: wait until all of its group are gone.
         others = process.unintercepted or process.started  # what they still do is over when they are
         status = 0 if tracer.told and not others else self.processes.bury()
         if printed := self._printed.take():

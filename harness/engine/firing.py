@@ -20,7 +20,7 @@ from .singles import same_as_once
 
 @dataclass(slots=True)
 class Fired:
-    """What came of a fault that left its process alive."""
+    """A fault that left its process alive, the process, and the judgement."""
 
     resolved: ResolvedInjection
     process: ProcessRun
@@ -38,7 +38,7 @@ class Firing:
         self._surviving: dict[tuple[str, ...], tuple[ResolvedInjection, list[CrashState]]] = {}
 
     def error(self, first: tuple[ResolvedInjection, ...], resolved: ResolvedInjection) -> Fired | None:
-        """Let a fault strike that leaves the process alive, in a run in which `first` strikes, and judge what comes.
+        """Run and judge a fault that leaves the process alive, in a run in which `first` fires before it.
 
         What leaves `run` joins the closure, and so does what a crash later in this run leaves.
         """
@@ -113,7 +113,7 @@ class Firing:
             self._pace.attempt(partial(self._crash_while_it_lasts, resolved, crash_states), len(crash_states))
 
     def _crash_while_it_lasts(self, resolved: ResolvedInjection, crash_states: Sequence[CrashState]) -> None:
-        """Crash where one world is left, in a run in which something struck that the first recovery meets too."""
+        """Judge a crash after a fault that survives the restart: the first recovery meets the fault, too."""
         crash_state = crash_states[0]
         schedule = Schedule((resolved.injection, crash(crash_state, recovering=False)))
         begun = (replace(resolved, position=0, already_active=True),)

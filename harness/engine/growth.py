@@ -7,7 +7,7 @@ from ..values.world import World
 
 
 def grown(worlds: Sequence[World]) -> tuple[str, ...]:
-    """Return what became more in each of these worlds, one crash after the other; empty where anything else changed.
+    """Return the names that grew from each of these worlds to the next; empty if anything else changed.
 
     Files count by their size and tables by their rows, so that a time in another file is no change.
     """

@@ -22,7 +22,7 @@ MAX_INTERLEAVINGS_IN_RECOVERY = 40
 
 @dataclass(slots=True)
 class InterleavingBudget:
-    """What became of the other orders of all processes.
+    """Counts the interleavings of all processes, against their limits.
 
     Attributes:
         tried: how many were carried out; `in_recovery`: so many of them in recoveries.
@@ -36,7 +36,7 @@ class InterleavingBudget:
     fixed: set[str] = field(default_factory=set)
 
     def plan(self, process: ProcessRun) -> tuple[Injection, ...]:
-        """Return the other orders of a traced process that are to be tried, and note what they leave out."""
+        """Return the interleavings of a traced process that are to be tried, and count those beyond the limit."""
         planned, fixed = other_interleavings(process)
         self.fixed |= fixed
         most = MAX_INTERLEAVINGS if process.role == "run" else max(0, MAX_INTERLEAVINGS_IN_RECOVERY - self.in_recovery)
@@ -46,7 +46,10 @@ class InterleavingBudget:
         return planned[:most]
 
     def came(self, processes: Sequence[ProcessRun], *, in_recovery: bool = False) -> bool:
-        """Say whether one of these processes kept to its order; where the others did not come, there is one only."""
+        """Return whether the interleaving took place in one of these processes, and count it.
+
+        It is impossible if the other actor did not come.
+        """
         fired = any(process.fired for process in processes)
         self.in_recovery += in_recovery
         self.tried += fired
@@ -80,7 +83,7 @@ def pair(process: ProcessRun, usual: ProcessRun, injection: Injection) -> list[P
 
 
 def from_there_on(process: ProcessRun, usual: ProcessRun, injection: Injection) -> Sequence[CrashState]:
-    """Return what was seen of a process from where its order is another one; a crash before that is a usual one."""
+    """Return the crash states from the point on at which the interleaving differs: those before are the usual ones."""
     before = [(s.point, s.when) for s in usual.crash_states]
     place = (injection.point, injection.when)
     return process.crash_states[before.index(place) if place in before else 0 :]
@@ -105,7 +108,10 @@ def _in_flight(points: Sequence[Point], in_flights: Sequence[InFlight], index: i
 
 
 def _preemptible(points: Sequence[Point], in_flights: Sequence[InFlight], index: int) -> tuple[Point, Phase] | None:
-    """Return where an effect can be held: at itself, or where its task awaited last and nobody came since."""
+    """Return where an actor can be preempted before this effect.
+
+    Here, or after its task's last await; None for nowhere.
+    """
     back, who = index, in_flights[index].who
     while back > 0 and not in_flights[back].preemptible and in_flights[back - 1].who == who:
         back -= 1

@@ -20,7 +20,7 @@ _NOT_READ = b"what nobody reads"
 
 
 class Joining:
-    """Tells whether two crash states are one to whoever reads no more than a footprint has.
+    """Tells whether two crash states are equal to a process that reads no more than a footprint.
 
     What is watched is judged, and always counts. Of what is private the files count that are read, and those that are
     judged by their content: a live lease, a credential. Names, kinds and modes count anywhere.
@@ -32,11 +32,11 @@ class Joining:
         self._by_hidden: dict[tuple[object, ...], tuple[World, str]] = {}
 
     def weakest(self, raw_state: RawState) -> str:
-        """Return the same text for states that could be one if nobody read any file."""
+        """Return a fingerprint without the contents of private files: states can join only if it is equal."""
         return self.fingerprint(raw_state, NOTHING)
 
     def fingerprint(self, raw_state: RawState, footprint: Footprint) -> str:
-        """Return the same text for states that are one to whoever reads no more than this."""
+        """Return a fingerprint that leaves out the private files which a process with this footprint did not read."""
         world = self._view.world(raw_state)
         hidden = frozenset(self._unread(world, raw_state.clock, footprint))
         key = (id(world), raw_state.clock, raw_state.pids, raw_state.reused, hidden)
@@ -75,7 +75,7 @@ class Joining:
 
 
 class Noticing(Mapping[str, Entry]):
-    """The private files of a world, for a check of somebody's own: `look` is called when it looks at them."""
+    """The private files of a world, for a user's check: calls `look` when the check reads them."""
 
     def __init__(self, entries: Mapping[str, Entry], look: Callable[[], None]) -> None:
         self._entries, self._look = entries, look

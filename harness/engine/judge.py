@@ -23,7 +23,7 @@ _VERDICTS = ("vacuous", "holds", "unknown", "violated")
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is wrong after one schedule: for each broken invariant its name and violation; errors of checks apart.
+    """The verdict on one schedule: the broken invariants with their violations, and the errors of checks.
 
     `told` is what the invariants saw of `executions`, one by one; `earlier` are processes that ran before these, as far
     as they are known. `from_before` and `from_done` are what differs from the two right ends. `symptoms` keeps what is
@@ -124,7 +124,7 @@ class Judge:
         )
 
     def _noticed(self, end: RawState) -> World:
-        """Return an end for a check of somebody's own, which may judge private files by their content."""
+        """Return the world for a user's check, and notice if the check reads private files."""
         world = self._view.world(end)
         return replace(world, private_entries=Noticing(world.private_entries, self._private_is_judged))
 
@@ -146,7 +146,7 @@ class Judge:
         return () if undone and self._config.retry else None
 
     def _did_anything(self, processes: Sequence[ProcessRun]) -> bool:
-        """Return whether processes that end in the world before had changed it meanwhile, as far as is known."""
+        """Return whether these processes changed the outside before they undid it, as far as is known."""
         starts = (process.start for process in processes)
         seen = (crash_state.raw_state for process in processes for crash_state in process.crash_states)
         if any(self._view.fingerprint(world) != self._initial for world in (*starts, *seen)):

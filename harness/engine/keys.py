@@ -20,7 +20,7 @@ _MOST_TOLD = 6
 
 
 def sent(twin: Twin, request: HttpRequest, point: Point | None, response: HttpResponse) -> Iterator[Sent]:
-    """Yield what is to be remembered of a request that a twin has handled: of one that can have created something.
+    """Yield the record of a POST that a twin has handled, since it can have created something.
 
     A question to a model or the call of a tool creates nothing that has a key.
     """

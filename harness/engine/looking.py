@@ -47,9 +47,11 @@ class Looking:
         process.effects[point] = replace(effect, reached=effect.reached | {when})
         look_s = self._executor.allowance.terms.look_s
         if look_s is not None and self._looked_s > look_s:
+            # The time for looking is spent: crash states of later points are not known, and the claim says so.
             process.unseen, self._last = process.unseen + 1, None
             return
         began = time.monotonic()
+        # A lying disk damages files for one process only: nobody else, and no crash state, is to see it.
         with self.damages.whole():
             world = self._executor.capture(look.clock, process.pids, process.start.reused)
         self._looked_s += time.monotonic() - began

@@ -22,10 +22,12 @@ class Merging:
 
     def add(self, node: Node) -> None:
         """Let a node that was recovered from stand for others."""
+        # A later state can join this one only where all that is judged is equal; the index holds those.
         self._alike.setdefault(self._joining.weakest(node.raw_state), []).append(node)
 
     def twin_of(self, node: Node) -> Node | None:
         """Return a judged node that this one equals in all that was read after it, and in all that is judged."""
+        # A check of the user's may judge private files by their content: then nothing private is unread.
         if self._judge.private_is_judged:
             return None
         for other in self._alike.get(self._joining.weakest(node.raw_state), ()):

@@ -10,7 +10,7 @@ from .process_runs import CrashState, ProcessRun, RawState
 
 
 class Stage(IntEnum):
-    """What is tried before what: breadth first, so that a budget is spent on what is likeliest."""
+    """The stages of an exploration, in order: breadth first, so that a budget is spent on the likeliest schedules."""
 
     SINGLE = 1
     CRASH_IN_RECOVERY = 2
@@ -37,7 +37,7 @@ _STAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Interleaving:
-    """A recovery whose effects came in another order, and what came of it."""
+    """A recovery with its effects in another order, and its judgement."""
 
     injection: Injection
     processes: tuple[ProcessRun, ...]
@@ -46,7 +46,7 @@ class Interleaving:
 
 @dataclass(slots=True)
 class Node:
-    """A distinct world that a recovery starts from, and what came of it.
+    """A distinct crash state, the recovery from it, and its judgement.
 
     Attributes:
         schedule: a smallest that leads here.
@@ -93,7 +93,7 @@ class Node:
 
     @property
     def seen(self) -> list[tuple[tuple[Injection, ...], CrashState]]:
-        """What was seen in its recovery in every order, and the order."""
+        """The crash states of its recovery in every interleaving, each with the interleaving."""
         usual: list[tuple[tuple[Injection, ...], CrashState]] = [((), crash_state) for crash_state in self.crash_states]
         interleavings = self.interleavings or ()
         others = [

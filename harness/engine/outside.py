@@ -54,7 +54,7 @@ class Outside:
                 service.restore(state)
 
     def first(self, clock: float, *, rereads: bool) -> RawState:
-        """Look at the outside before the first process; what is there then is not what the agent wrote.
+        """Capture the state before the first process, and note which files the agent did not write.
 
         With `rereads` it is a point where an agent reads what it wrote.
         """

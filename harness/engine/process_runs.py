@@ -24,7 +24,7 @@ OWN_PROCESSES: frozenset[Role] = frozenset({"run", "recover early", "recover"})
 
 @dataclass(frozen=True, slots=True)
 class RawState:
-    """The whole outside at one moment: disk, services, the virtual time, and the pids of those who made it so.
+    """The outside as bytes: disk, services, the virtual time, and the pids of the processes that made it.
 
     `reused` are those of these pids that another program has by now.
     """
@@ -42,7 +42,7 @@ class RawState:
 
 @dataclass(frozen=True, slots=True)
 class CrashState:
-    """What the outside looked like at one moment of a traced process: where a crash would leave it."""
+    """The outside as a crash in this phase of this point would leave it."""
 
     point: Point
     when: Phase
@@ -60,7 +60,7 @@ class Sent:
 
 @dataclass(slots=True)
 class ProcessRun:
-    """One process from its start to its end.
+    """The record of one process of the agent, from the state that it started from to the state that it left.
 
     Attributes:
         points: what it reached, in order; `places` has where in the agent's code each of them is.
@@ -165,5 +165,5 @@ class ProcessRun:
         return self.due - self.fired if self.outcome.kind in ("returned", "raised") else set()
 
     def execution(self) -> Execution:
-        """Return what an invariant may know of this process."""
+        """Return the part of the record that invariants get."""
         return Execution(self.role, self.outcome, self.planned > 0, dict(self.resent))

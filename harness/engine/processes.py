@@ -11,7 +11,7 @@ _SENT_AWAY = 20
 
 
 class Processes:
-    """Hands out processes, and sees to it that the last one has gone before the next one begins.
+    """Hands out processes one at a time: the last one has ended, or is pristine, before the next one starts.
 
     Attributes:
         pid: of the process that was handed out last.
@@ -30,7 +30,7 @@ class Processes:
         self._taken = taken
 
     def make_way(self, pids: frozenset[int]) -> None:
-        """Wait until the last process has gone, its locks and its pid with it, unless it is at rest.
+        """Wait until the last process, its locks and its pid are gone, unless it is pristine.
 
         One of `pids` made the outside what it is: who comes after it must find it dead, and have another pid.
         """
@@ -40,7 +40,7 @@ class Processes:
             self.bury()
 
     def next(self, others: frozenset[int] = frozenset()) -> tuple[Channel, bool]:
-        """Return the line to the next process, and whether it has carried out another order before.
+        """Return the channel to the next process, and whether that process is a used one.
 
         `others` are further pids that it may not have.
         """

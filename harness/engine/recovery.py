@@ -70,6 +70,7 @@ class Recovery:
         point; after that nobody waits.
         """
         processes = [self.restart("recover", start, trace=trace, plan=plan)]
+        # A live lease keeps a recovery from doing its work: it is run again when the lease has run out, as in life.
         while len(processes) <= _MAX_LEASES and not (processes[-1].planned and processes[-1].fired):
             later = self._after_its_lease(processes[-1])
             if later is None:
@@ -79,7 +80,7 @@ class Recovery:
         return processes
 
     def again(self) -> Again:
-        """Return what says when a process that an error left is called again: at once, and as `recover` does it."""
+        """Return a function that gives the state in which a worker's process is called again, None when it is over."""
         calls = 0
 
         def start(process: ProcessRun) -> RawState | None:
@@ -93,7 +94,7 @@ class Recovery:
         return start
 
     def is_over(self, process: ProcessRun) -> bool:
-        """Return whether nobody starts another recovery after this one.
+        """Return whether no further recovery follows this one.
 
         One that a fault struck is followed by a healthy one, except where it took what it misread for right, and said
         that all is done.
@@ -102,13 +103,13 @@ class Recovery:
         return process.outcome.kind == "returned" and not fired
 
     def is_needed(self, process: ProcessRun) -> bool:
-        """Say whether a service would start again after this: a crash, or an error that nobody handles."""
+        """Return whether a supervisor would restart the agent now: after a crash, or an unhandled error."""
         if process.outcome.kind == "returned":
             return process.role == "recover" and not self.is_over(process)
         return process.outcome.kind != "raised" or process.role != "run" or self._config.errors != "handled"
 
     def outlasted(self, process: ProcessRun, plan: Sequence[ResolvedInjection]) -> list[ProcessRun]:
-        """Let the recovery after a process meet what struck in it and is not over; empty where nothing outlives it."""
+        """Run the recovery that meets faults which survive the restart; empty if none does."""
         left = [
             replace(a, already_active=True) for i, a in enumerate(plan) if a.survives_restart and i in process.fired
         ]
@@ -141,7 +142,7 @@ class Recovery:
         plan: Sequence[ResolvedInjection] = (),
         earlier: tuple[Point, ...] = (),
     ) -> ProcessRun:
-        """Start a new process a moment after the last one ended."""
+        """Run a new process, one virtual second after the last one ended."""
         start = _a_moment_later(world)
         stream = f"{role.split()[0]}/{self._view.fingerprint(world)}"
         return self._executor.run_process(role, start, stream, plan, How(trace=trace, earlier=earlier))

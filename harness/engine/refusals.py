@@ -8,7 +8,7 @@ from .process_runs import ProcessRun
 
 
 class Refusals:
-    """Hears what one process was refused.
+    """Keeps the refused connections of one process, and tells which of them is an error.
 
     A look that the process survives is none of its affairs. One that it died of is an error, unless a fault came
     first: a run may well need, to handle an error, what it does not need otherwise, and then its recovery is judged.

@@ -33,7 +33,7 @@ class Lookout(NamedTuple):
 
 
 class RelayPoints:
-    """The points that the relays see in one process.
+    """The points of one process that relays see, and the faults that fire there.
 
     Args:
         plan: what strikes; injections at other points are not looked at.
@@ -64,7 +64,7 @@ class RelayPoints:
         self.killed = self.endless = False
 
     def follow(self, other: "RelayPoints") -> None:
-        """Know the connections of the same process that others had seen to; what disturbed them is over."""
+        """Take over the connections of the same process from its earlier tracer; their disturbances are over."""
         self._announced, self._connected_at = other._announced, other._connected_at
         self._at, self._open, self._under_way = other._at, other._open, other._under_way
         if self._proxies is not None:
@@ -85,7 +85,7 @@ class RelayPoints:
         return resolved
 
     def reached(self, network: Network, stop: RelayStop) -> Proceed:
-        """A connection stands still at a moment; returns how it goes on."""
+        """Handle a connection that a relay has stopped; returns how it proceeds."""
         name, key = network.name, (network.name, stop.connection)
         if self.killed:
             return Proceed(stop.number, dead=True)
@@ -117,7 +117,7 @@ class RelayPoints:
         return self._proxies.lead(key, network.upstream) if wanted and self._proxies is not None else ()
 
     def _is_made(self, key: tuple[str, int], action: Disturb | None, when: Phase) -> bool:
-        """Let a proxy make the strike, if it can."""
+        """Let Toxiproxy carry the action out; returns whether it can."""
         toxic = toxic_for(action, self._at[key], when)
         return toxic is not None and self._proxies is not None and self._proxies.apply(key, toxic)
 
@@ -139,7 +139,9 @@ class RelayPoints:
         self._open.discard((name, connection))
 
     def requested(self, verb: str, target: str) -> tuple[Point, ResolvedInjection | None]:
-        """A twin on a real port has a request, and has not acted; returns what it does other than it would.
+        """Name the point of a request to a twin on a real port, before it acts.
+
+        Returns the point and a fault's injection.
 
         Where an agent can die is what relays see; this is another moment only for the answer.
         """
@@ -186,7 +188,7 @@ class RelayPoints:
         process.fires(position)
 
     def _instead(self, action: Action) -> Disturb:
-        """Return what happens to a connection where an error should come from the client's own system.
+        """Return the disturbance that stands for an error of the client's system: a relay cannot raise there.
 
         Who presses Ctrl-C interrupts all processes of the agent, while they wait.
         """

@@ -16,7 +16,7 @@ from .trials import Trials
 
 
 class Judged(NamedTuple):
-    """How a schedule ended that was carried out truly, and the injections that never struck (drifted).
+    """The judgement of a schedule that was run from the start, and the injections that were not reached.
 
     `again` is how it ends where an error left `run` and its process is called again: None where that is not so, and
     where it says nothing new.

@@ -13,7 +13,7 @@ _FIRST, _SAMPLED = 16, 64  # the first lives in used processes, and later one of
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A life in a process that had carried out another schedule before, and what it was to meet."""
+    """A run in a used process, and its plan, to be run again in a fresh one."""
 
     stream: str
     plan: tuple[ResolvedInjection, ...]

@@ -16,7 +16,7 @@ from .singles import Share, SingleCrash, SingleError, single_crashes
 
 
 class Schedules:
-    """Carries schedules out, merging what no recovery can tell apart, and counts them.
+    """Runs all schedules, stage by stage; merges states that no recovery can tell apart, and counts.
 
     Args:
         tried: is told how many of each family's single faults were tried.

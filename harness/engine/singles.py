@@ -89,7 +89,7 @@ def after(run: ProcessRun, injection: Injection) -> Sequence[Point]:
 
 
 def same_as_once(resolved: ResolvedInjection, other: ResolvedInjection, process: ProcessRun) -> bool:
-    """Return whether a lasting fault does what it did once: its process reached no later point of it."""
+    """Return whether a lasting fault equals its single one, since the process reached no later point of it."""
     one, lasting = other.injection, resolved.injection
     if one.lasting or not lasting.lasting or replace(one, lasting=True) != lasting or one.point not in process.points:
         return False

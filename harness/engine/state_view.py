@@ -13,7 +13,7 @@ from .worlds import Worlds
 
 
 class StateView:
-    """Turns snapshots into what can be compared.
+    """Turns raw states into worlds, fingerprints and differences; cached, since the same states recur.
 
     Args:
         worlds: describes snapshots.
@@ -31,7 +31,7 @@ class StateView:
         self._fingerprints: dict[tuple[int, float, frozenset[int], frozenset[int]], tuple[World, str]] = {}
 
     def fingerprint(self, raw_state: RawState) -> str:
-        """Return the same text for worlds that no recovery can tell apart."""
+        """Return a hash that is equal for states that no recovery can tell apart."""
         world = self.world(raw_state)
         key = (id(world), raw_state.clock, raw_state.pids, raw_state.reused)
         if key not in self._fingerprints:
@@ -39,7 +39,7 @@ class StateView:
         return self._fingerprints[key][1]
 
     def fingerprint_of(self, world: World, raw_state: RawState) -> str:
-        """Return the same for what a recovery would find instead of `raw_state`, services excepted."""
+        """Return the fingerprint of `world` in place of the state's own; the services are the state's."""
         met = replace(world, resources=self._recalled(raw_state))
         known = (self.masks, raw_state.pids, self._roots, self._learned.torn_values, self._learned.names)
         return fingerprint(met, raw_state.clock, *known, raw_state.reused)
@@ -59,7 +59,7 @@ class StateView:
         return [secret for secret in (*self._learned.credentials.values(), *self._config.secrets.values()) if secret]
 
     def _recalled(self, raw_state: RawState) -> dict[str, list[Row]]:
-        """Return what the services remember: a recovery can meet more than what is live (idempotency keys)."""
+        """Return the full state of all services: a recovery can also meet idempotency keys and what was deleted."""
         recalled: dict[str, list[Row]] = {}
         for service, state in zip(self._config.services, raw_state.services, strict=True):
             full_state = getattr(service, "full_state", service.describe)

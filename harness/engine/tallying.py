@@ -14,7 +14,7 @@ from .state_view import StateView
 
 @dataclass(slots=True)
 class Tallying:
-    """Hands what was judged to the findings.
+    """Counts judged schedules once each, and hands them to the findings.
 
     Attributes:
         not_reached: schedules whose fault was due and never struck.

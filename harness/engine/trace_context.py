@@ -12,7 +12,7 @@ from .worlds import Worlds
 
 
 class TraceContext(Protocol):
-    """The executor, as the one that serves a process sees it."""
+    """The part of the executor that the tracer uses."""
 
     config: ExplorationConfig
     outside: Outside

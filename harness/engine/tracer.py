@@ -70,13 +70,13 @@ def _restless() -> ChaosError:
 
 
 def tell(channel: Channel, message: object) -> None:
-    """Say something to who may have died meanwhile, which the next look will show."""
+    """Send, ignoring a broken pipe: the peer may be dead, and the next receive raises EOFError."""
     with contextlib.suppress(OSError):
         channel.tell(message)
 
 
 class Tracer:
-    """Serves one child until it ends."""
+    """Serves one process of the agent: looks at the outside, lets twins answer, keeps the record."""
 
     def __init__(
         self,
@@ -107,11 +107,13 @@ class Tracer:
 
     @property
     def process(self) -> ProcessRun:
-        """What is known of the process by now."""
+        """The record of the process, as far as it has come."""
         return self._process
 
     def serve(self, request: object, *, used: bool) -> None:
-        """Give the child its order and answer messages until it has gone, or waits for another; sets the outcome.
+        """Send the process its request, and answer its messages until it has ended or waits for another one.
+
+        Sets the outcome.
 
         `used` says whether the child has carried out another order before.
         """
@@ -207,7 +209,8 @@ class Tracer:
         self.looking.follow(other.looking)
 
     def settle(self) -> None:
-        """Let what the process left on its connections come to its end."""
+        """Wait until relays and twins have finished what the process left on its connections."""
+        # Relays first: no new request can come to a twin then.
         for pipes in (self._relays, self._servers):  # what a relay sent on before it ended, a twin still answers
             for pipe in pipes:
                 tell(pipe, SettleRequest(dead=not self.told))
@@ -233,7 +236,7 @@ class Tracer:
         return self._process.start.reused | own
 
     def close(self, status: int, end: RawState) -> None:
-        """Note what the process left, and how it died where nothing planned it and it said nothing."""
+        """Complete the record: the state that the process left, and how it died if neither it nor the plan says so."""
         if self._problem is not None:
             raise self._problem  # of a request whose answer the process did not wait for
         process = self._process
@@ -274,6 +277,7 @@ class Tracer:
         if isinstance(message, TwinRequest):
             return self._act(message)
         if isinstance(message, InjectionFired):
+            # A process that is killed at this point sends nothing after it.
             self.clock = message.clock  # of a process that nobody looks at it may be the last word
             process.hear(message)
             if message.stage != "due":

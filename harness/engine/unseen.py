@@ -23,7 +23,7 @@ class _Process:
 
 
 class Unseen:
-    """The processes that one process of the agent starts, and the changes that no point of it explains.
+    """Attributes changes that no point explains: to processes that the agent started, or to native code.
 
     A started process can have made a change if it was alive at the look before that change, or was started since. So
     a process is forgotten at the first look after its end.

@@ -23,7 +23,7 @@ class Worlds:
         self._known: dict[tuple[int, tuple[bytes, ...]], tuple[RawState, World]] = {}
 
     def world(self, raw_state: RawState) -> World:
-        """Return what a person would see."""
+        """Return the world that a raw state means: files, rows, resources."""
         key = (id(raw_state.disk), raw_state.services)
         if key not in self._known:
             resources: dict[str, list[Row]] = {}

@@ -16,7 +16,7 @@ _ROUNDS = 10
 
 
 class Pipe:
-    """The open line; `tell` does not wait."""
+    """The pipe to the parent, for asyncio; `tell` does not wait."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -43,7 +43,7 @@ class Pipe:
 
 
 async def catch_up() -> None:
-    """Let the loop take notice of what came before a question: of a client that came, or spoke."""
+    """Run the event loop until it has handled what arrived before the parent's question."""
     for _ in range(_ROUNDS):
         await asyncio.sleep(0)
 

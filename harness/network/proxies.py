@@ -63,7 +63,7 @@ class Proxies:
             self._server = Toxiproxy.start(None, self._seed)
 
     def lead(self, key: tuple[str, int], upstream: tuple[str, int]) -> tuple[str, int]:
-        """Make a proxy for one connection of a relay; returns where the relay has to connect to."""
+        """Create a Toxiproxy proxy for one connection; returns the address that the relay connects to."""
         self.start()
         assert self._server is not None
         self._count += 1

@@ -31,7 +31,7 @@ from .pipe import Pipe, catch_up, inherited
 
 
 class Relay:
-    """All connections to one service, and the line to the parent."""
+    """Relays all connections to one service, and asks the parent in each phase."""
 
     def __init__(self, upstream: tuple[str, int], parent: Pipe, tls: ssl.SSLContext | None) -> None:
         self.upstream, self._tls = upstream, tls

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RelayHandle(SideProcess):
-    """A relay in a process of its own; the agent finds it at `network`."""
+    """The handle on a relay in the test's process; the agent connects to `network`."""
 
     def __init__(
         self, name: str, upstream: tuple[str, int], path: str = "", authority: "Authority | None" = None
@@ -35,7 +35,7 @@ def check(name: str, taken: Collection[str]) -> None:
 
 
 def gone(name: str) -> ChaosError:
-    """Return the error for a relay that has ended."""
+    """Return the error for a relay or a twin's server that has ended."""
     rare("a relay has ended that was killed")
     return ChaosError(
         "front-gone", f"the server or relay of {name!r} has ended", "was it killed? nothing after that could be judged"

@@ -10,7 +10,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class SideProcess:
-    """A process of its own that runs a module of ours; `port` is open at once, whoever connects first waits for it."""
+    """A child of the test's process that runs a module of ours. `port` accepts connections at once, before it is up."""
 
     def __init__(self, module: str, *arguments: str) -> None:
         listener = socket.create_server((LOOPBACK, 0), backlog=512)
@@ -25,7 +25,7 @@ class SideProcess:
         self.pid = self._process.pid
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
         self.pipe.close()
         self._process.kill()
         self._process.wait()

@@ -26,7 +26,7 @@ def declared(twins: Sequence[Twin], wanted: Twin | str) -> Twin:
 
 
 class TwinServerProcess(SideProcess):
-    """Lets one twin be reached on a real port.
+    """Serves one twin on a real port, by a side process.
 
     While an agent is explored its tracer answers; at any other time a thread does.
     """
@@ -75,7 +75,7 @@ class TwinServerProcess(SideProcess):
             self._thread = None
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
         self.stop()
         super().close()
         for fd in self._stopping:

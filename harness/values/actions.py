@@ -66,7 +66,7 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Preempt:
-    """Nothing is broken: who is at the point waits there until effects of so many others have passed."""
+    """No fault: the actor at the point waits until `others` other actors have had an effect."""
 
     others: int
 
@@ -89,7 +89,7 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class Misanswer:
-    """The service treats a request in a way of its own; `how` is one that its twin knows."""
+    """The service answers wrongly, in the way `how` that its twin offers."""
 
     how: str
 

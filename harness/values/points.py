@@ -91,7 +91,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """Who was at a point, and who else could have reached one of its own at that moment.
+    """The actor at a point, and the other actors that could have reached a point of their own then.
 
     `preemptible` says how `who` can be made to wait there: as a thread, as a task that awaits, or not at all.
     """

@@ -32,7 +32,7 @@ from .reads import EVERYTHING, Footprint
 
 
 class PointAnnounced(NamedTuple):
-    """A point is reached. It is told before anything happens there: a process that is killed there cannot tell it.
+    """A point is reached. Sent before anything happens there: a process that is killed there could not send it.
 
     The first five fields are those of the point; `place` is the number of the place in the agent's code, `frames` the
     place itself where it is a new one.
@@ -49,7 +49,7 @@ class PointAnnounced(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PhaseReached:
-    """A point was reached (`when` "before") or left; the child waits until the parent has looked at the world.
+    """A phase of a point is reached. The process waits until the parent has looked at the outside.
 
     `by` says who is at it.
     """
@@ -73,7 +73,7 @@ class TwinRequest:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The parent's reply where the harness itself cannot answer; ends the exploration."""
+    """The parent's reply to a request that no twin can answer; ends the exploration."""
 
     code: str
     message: str
@@ -95,7 +95,7 @@ class InjectionFired:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something the statement must know.
+    """A fact that the claim must mention.
 
     `kind` is "unintercepted", "unwatched", "concurrent", "unheld", "unordered", "unsupported", "maps_memory",
     "unbounded" or "name"; of hosts that nobody declared, with the agent's line: "forbidden" and, of a declared one,
@@ -161,12 +161,12 @@ class ConnectRequest:
 
 @dataclass(frozen=True, slots=True)
 class PendingQuery:
-    """Would the network bring something if the process waited? The reply is a bool."""
+    """Asks whether an answer of the network is pending. The reply is a bool."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The process came to its end by itself: kind is "returned" or "raised".
+    """The agent's function has ended by itself: `kind` is "returned" or "raised".
 
     `pristine` says that it is as it was before, and waits for another order; `raised` where the exception came from.
     `waits` says that it waits to be called again, as it is; `leaves` that something is to be done before its end.
@@ -190,7 +190,7 @@ class RunEnded:
 
 @dataclass(frozen=True, slots=True)
 class RelayStop:
-    """A connection has come to this moment, and stands still until it is told to go on.
+    """A relay has stopped a connection in this phase, and waits for `Proceed`.
 
     An *exchange* begins with the first bytes of a client after the connection was made or after bytes of the server;
     its `when` is "before" while they are held, "middle" when a part of them went on, and "after" when the
@@ -207,7 +207,7 @@ class RelayStop:
 
 @dataclass(frozen=True, slots=True)
 class Proceed:
-    """The reply to a `RelayStop`.
+    """The reply to a `RelayStop`: how the connection goes on.
 
     Attributes:
         action: what happens to the connection now; None for nothing.
@@ -245,12 +245,12 @@ class ConnectionClosed:
 
 @dataclass(frozen=True, slots=True)
 class RunBegins:
-    """A process of the agent begins: from now on connections stand still at their moments. Until then they go on."""
+    """A process of the agent begins: from now on relays stop connections in each phase."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettleRequest:
-    """Let all connections come to their end, and end those that do not; the reply is `SettleDone`.
+    """Let all connections end, and close those that do not; the reply is `SettleDone`.
 
     After that connections go on unasked again. `dead` says that the client was killed: what it sent and is held, or was
     not yet read, is lost.
@@ -261,17 +261,17 @@ class SettleRequest:
 
 @dataclass(frozen=True, slots=True)
 class SettleDone:
-    """No connection is left."""
+    """All connections have ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class RelayPendingQuery:
-    """Is something on its way to the client? The reply is `RelayPending`."""
+    """Asks a relay whether an answer is pending. The reply is `RelayPending`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RelayPending:
-    """Whether a service still works on an answer, or an answer is just coming."""
+    """`busy`: a service works on an answer, or an answer is on its way."""
 
     busy: bool
 

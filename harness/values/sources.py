@@ -52,11 +52,11 @@ class Service(WorldSource, Protocol):
     requests: list[HttpRequest]  # a log for the test, no part of the state
 
     def set_run(self, run: int) -> None:
-        """Give what is created from now on other ids, as every run of a real service does; 0 is the usual."""
+        """Set the number of the run: what is created from now on gets the ids of that run; 0 is the fault-free one."""
         ...
 
     def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
-        """Return all that a later request can meet in `state`, also what `describe` leaves out."""
+        """Return all of `state` that a later request can meet: also idempotency keys and deleted resources."""
         ...
 
     def verb(self, request: HttpRequest) -> str:
@@ -98,7 +98,7 @@ class Misanswering(Protocol):
     """A twin with ways of its own to go wrong."""
 
     def fault_response(self, request: HttpRequest, how: str) -> HttpResponse:
-        """Treat a request as the word `how` says."""
+        """Answer a request in the wrong way `how`."""
         ...
 
 
@@ -112,7 +112,7 @@ class Asking(Protocol):
 
 
 def twin_for(twins: Sequence[Twin], url: str) -> Twin | None:
-    """Return the twin whose base URL is the longest that `url` stands below."""
+    """Return the twin with the longest base URL that is a prefix of `url`; None for none."""
     below = [t for t in twins if url == t.base_url or url.startswith((f"{t.base_url}/", f"{t.base_url}?"))]
     return max(below, key=lambda t: len(t.base_url), default=None)
 

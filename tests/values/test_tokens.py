@@ -15,7 +15,7 @@ INJECTIONS = st.builds(
     st.builds(lambda family, what: f"{family}.{what}", WORDS, WORDS),
     POINTS,
     st.sampled_from(["before", "middle", "after"]),
-    st.sampled_from(["", "1", "12"]),
+    st.sampled_from([0, 1, 12]),
     st.booleans(),
     st.booleans(),
 )

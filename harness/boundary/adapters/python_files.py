@@ -39,4 +39,5 @@ def open_with(opened: Callable[..., Any]) -> None:
 def copy_by_writing() -> None:
     """Let `shutil` copy files by reading and writing. For a child process: there is no way back."""
     for name in [name for name in vars(shutil) if name.startswith("_USE_CP_")] if COPYING.works else ():
+        # Copying by sendfile or reflink would pass no write of Python's.
         setattr(shutil, name, False)

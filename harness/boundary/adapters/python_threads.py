@@ -126,7 +126,7 @@ def replaceable() -> Iterator[tuple[ModuleType, str]]:
 
 
 def keep_internals_plain() -> None:
-    """Give `threading` Python's own locks for itself: a turn asks it for the living threads, and would wait for itself.
+    """Give `threading` plain locks for itself: the scheduler asks it for all threads, and would wait for itself.
 
     For a forked process: each fork makes these locks anew.
     """

@@ -124,7 +124,7 @@ def _syncing(gate: Gate, scope: Scope, original: Callable[..., Any]) -> Callable
 
 
 def _stamp(gate: Gate, verb: str, path: Any, dir_fd: int | None = None) -> None:
-    """Give what an effect changed the virtual time: the file, and the folder where a name came or went."""
+    """Set the virtual time on what an effect changed: the file, and the folder in which a name was added or removed."""
     if verb in ("truncate", "write", "mkdir"):
         _touch(gate, path, dir_fd)
     if verb not in ("truncate", "write", "chmod"):
@@ -134,6 +134,7 @@ def _stamp(gate: Gate, verb: str, path: Any, dir_fd: int | None = None) -> None:
 
 def _touch(gate: Gate, path: Any, dir_fd: int | None = None) -> None:
     """Give a file the virtual time, so that an agent that compares ages sees one clock."""
+    # Files get virtual times, or an agent that compares ages would see two clocks.
     now = int(gate.now() * 1e6 - 1) * 1000  # a microsecond ago: as floats, a file is never newer than now
     with suppress(OSError, TypeError):
         _real_utime(path, ns=(now, now), dir_fd=dir_fd)
@@ -145,6 +146,7 @@ def _os_open(gate: Gate, scope: Scope, original: Callable[..., int]) -> Callable
         name = scope.name(path, dir_fd, follow=True) if gate.active and flags & (_WRITING | _CREATING) else None
         if name is None:
             return original(path, flags, mode, dir_fd=dir_fd)
+        # Opening an existing file changes nothing: no point, and no crash state of its own.
         if not _changes(path, flags, dir_fd):
             with gate.untraced():
                 fd = original(path, flags, mode, dir_fd=dir_fd)
@@ -212,7 +214,7 @@ def _os_writev(gate: Gate, scope: Scope, original: Callable[[int, Any], int]) ->
 
 
 def torn_write(gate: Gate, name: str, data: memoryview, write: Callable[[memoryview], int], fd: int) -> int:
-    """Write `data` as one point; in two parts where something looks or strikes between them.
+    """Write `data` as one point; in two parts if the parent looks, or a fault fires, in the middle.
 
     A disk that fills up answers as a kernel does: a short count first, the error when the rest is written. Who never
     comes back with the rest is not told.
@@ -222,6 +224,7 @@ def torn_write(gate: Gate, name: str, data: memoryview, write: Callable[[memoryv
 
 
 def _torn_write(gate: Gate, name: str, data: memoryview, write: Callable[[memoryview], int], fd: int) -> int:
+    # The rest of a write that a full disk cut short comes with the same length: now the error is due.
     owed = gate.owed.pop((name, fd), None)
     if owed is not None and owed[0] == len(data):
         raise owed[1]
@@ -266,6 +269,7 @@ def _file_class(gate: Gate, scope: Scope, reads: Reads) -> Any:
             try:
                 return torn_write(gate, name, memoryview(data), super().write, self.fileno())
             except OSError as error:
+                # Closing flushes the buffer again: a disk that was full must not be empty then.
                 self.failed = error if self.buffered else None
                 raise
 
@@ -289,6 +293,7 @@ def _file_class(gate: Gate, scope: Scope, reads: Reads) -> Any:
             with gate.crossing("file", "truncate", name):
                 return super().truncate(size)
 
+    # Agents, and libraries, print and compare types; ours must look like the one it stands for.
     WatchedFile.__name__ = WatchedFile.__qualname__ = "FileIO"
     WatchedFile.__module__ = "_io"
     return WatchedFile
@@ -330,6 +335,7 @@ def _open(gate: Gate, scope: Scope, reads: Reads, raw_class: Any, original: Call
                 raw = raw_class(file, raw_mode, closefd)
                 _touch(gate, raw.fileno())
                 _stamp(gate, "open", file)
+        # Opening to append reads nothing of a file until somebody asks where it ends.
         raw.buffered, raw.appends = buffering != 0, raw_mode == "a"
         gate.owed.pop((name, raw.fileno()), None)
         _note_way_out(gate, scope, raw.fileno())
@@ -340,7 +346,7 @@ def _open(gate: Gate, scope: Scope, reads: Reads, raw_class: Any, original: Call
 
 
 def _note_way_out(gate: Gate, scope: Scope, fd: int) -> None:
-    """List a file that was reached by a link inside what is watched, and lies outside it."""
+    """Note a file as unwatched that was opened by a link within a watched folder, and lies outside of it."""
     path = path_of_descriptor(fd)
     if path is not None and scope.name(path) is None:
         gate.note("unwatched", path)

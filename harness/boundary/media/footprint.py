@@ -11,7 +11,7 @@ _NAMED, _MANY = 1_000, 50_000
 
 
 class Recorder:
-    """What one process has asked for so far; threads share it."""
+    """Records the reads of one process; shared by its threads."""
 
     def __init__(self) -> None:
         self._asked: set[tuple[str, Aspect]] = set()
@@ -41,12 +41,12 @@ class Recorder:
         self._trees.add(path)
 
     def everything(self) -> None:
-        """Keep that nobody knows what was asked for."""
+        """Note that the process may have read everything."""
         self._everything = True
         self._asked.clear()
 
     def footprint(self) -> Footprint:
-        """Return what was asked for, with the reads that have names."""
+        """Return the recorded reads, the first ones with their names."""
         if self._everything:
             return EVERYTHING
         asked, scanned, trees = frozenset(self._asked), frozenset(self._scanned), frozenset(self._trees)

@@ -56,7 +56,7 @@ def _fork(gate: Gate, original: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def _fork_exec(gate: Gate, original: Callable[..., int]) -> Callable[..., int]:
-    """See what no audit hook is told of: the servers and the fresh interpreters of multiprocessing."""
+    """Note processes that no audit event tells of: the servers and fresh interpreters of multiprocessing."""
 
     @functools.wraps(original)
     def fork_exec(*args: Any) -> Any:

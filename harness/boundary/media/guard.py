@@ -35,7 +35,7 @@ _MEMORY = "/dev/shm/"  # a disk like any other while the machine runs
 
 
 class Guard:
-    """Sees what happens before it happens, whoever does it."""
+    """The audit hook: sees effects that no wrapper has seen, and refuses connections to hosts without a twin."""
 
     def __init__(
         self,

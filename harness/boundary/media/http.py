@@ -104,7 +104,7 @@ class Exchange:
         return response
 
     def _answered(self, crossing: Crossing, request: HttpRequest) -> ResolvedInjection | None:
-        """Let what strikes after the act strike; a call of a tool is cancelled where it is awaited."""
+        """Fire what is planned after the twin has acted. The call of a tool is cancelled in the task that awaits it."""
         try:
             return crossing.phase("after")
         except asyncio.CancelledError:
@@ -113,7 +113,7 @@ class Exchange:
             return None
 
     def _asked(self, act: TwinRequest) -> HttpResponse:
-        """Return what the twin says to a request."""
+        """Send a request to the parent, and return the twin's answer."""
         with self._gate.waiting_for_parent():
             response = self._gate.channel.ask(act)
         if isinstance(response, Refusal):

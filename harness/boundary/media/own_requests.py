@@ -39,7 +39,10 @@ class OwnRequests:
         _begun.append(self)
 
     def end(self) -> None:
-        """Answer no more. What another one has put in front of it meanwhile, and takes away later, is inert."""
+        """Stop answering.
+
+        Wrappers that another library has put over ours since then are inert, and may be undone later.
+        """
         while self._undo:
             self._undo.pop()()
         self._exploring = True
@@ -47,7 +50,7 @@ class OwnRequests:
 
     @contextmanager
     def exploring(self) -> Iterator[None]:
-        """Stand aside meanwhile: an exploration, or an ordinary run, is in front."""
+        """Answer nothing for the block: an exploration, or an ordinary run, answers instead."""
         self._exploring = True
         try:
             yield

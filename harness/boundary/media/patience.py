@@ -8,7 +8,9 @@ from ...values.real_time import SILENT_SOCKET_S
 
 
 def shorten() -> Callable[[], None]:
-    """Let no socket of this process wait longer for its peer than a moment; returns what gives it its patience back.
+    """Limit every socket's timeout to SILENT_SOCKET_S, since its peer will be silent.
+
+    Returns a function that undoes it.
 
     A socket without a time limit keeps none: the relay hangs up then. Loops of asyncio wait in virtual time.
     """

@@ -35,7 +35,7 @@ def originals() -> list[object]:
 
 
 class Programs:
-    """Those that run now, by what the agent waits with: a Popen object, or a pid."""
+    """The running programs of the agent, by its Popen object or by pid."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -92,7 +92,7 @@ class Programs:
         return resolved.action.code
 
     def at_work(self) -> bool:
-        """Say whether one goes on by itself: it has not ended, and does not wait for what the agent tells it."""
+        """Return whether a program computes: it has not ended, and does not wait for input of the agent."""
         return any(isinstance(key, subprocess.Popen) and self._works(key) for key in list(self._gate.programs))
 
     def _works(self, process: "subprocess.Popen[Any]") -> bool:

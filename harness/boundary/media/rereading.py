@@ -28,7 +28,7 @@ _real_open, _real_stat, _real_fstat = open, os.stat, os.fstat
 
 
 class Rereading:
-    """What of this process's reads is a point."""
+    """Makes points of reads, while a fault is tried that damages what is read."""
 
     def __init__(self, gate: Gate, scope: Scope) -> None:
         self._gate, self._scope = gate, scope
@@ -39,7 +39,7 @@ class Rereading:
         self._files: set[tuple[int, int, int]] = set()
 
     def know(self, given: frozenset[str] | None) -> None:
-        """Know what concerns the next run of this process: the names of what was there before the first one."""
+        """Set the names of the files that the agent did not write; None turns points of reads off."""
         self._given = given
         self._values.clear()
         self._files.clear()
@@ -50,7 +50,7 @@ class Rereading:
 
     @property
     def on(self) -> bool:
-        """Whether reading what the agent wrote is a point, for who asks."""
+        """Whether reads of what the agent wrote are points."""
         return self._given is not None and self._gate.active
 
     def opening(self, connection: object, path: str) -> None:
@@ -67,7 +67,7 @@ class Rereading:
             self._gate.fired(resolved)
 
     def _rows(self, target: str, damage: Damage | None, factory: Callable[..., Any] | None) -> Callable[..., Any]:
-        """Return what makes the rows of a query: as they are, but for what is damaged, from now on or already."""
+        """Return a row factory that replaces damaged values, and damages one more with `damage`."""
         left = [damage] if damage is not None else []
 
         def made(cursor: Any, row: tuple[Any, ...]) -> Any:

@@ -24,7 +24,7 @@ _TIMEOUT = re.compile(
 
 
 class Raising(threading.local):
-    """Raises what came in the middle of a wait, such as a Ctrl-C: SQLite hears of it as of a time that is up."""
+    """Raises an exception that came within the busy handler (a Ctrl-C), after SQLite has reported a timeout."""
 
     problem: BaseException | None = None
 
@@ -59,7 +59,7 @@ class BusyHandler:
             self._gate.left_to_the_machine("locks of SQLite")
 
     def forget(self, connection: sqlite3.Connection) -> None:
-        """Know nothing of a connection that is new: an earlier one may have had its id."""
+        """Forget the timeout kept for this id: an earlier connection may have had it."""
         self._timeouts_ms.pop(id(connection), None)
 
     def carry_out(self, connection: sqlite3.Connection, sql: object, plain: Callable[[object], Any]) -> Any:

@@ -34,7 +34,10 @@ class EarlierPids:
         self.torn: frozenset[int] = frozenset()
 
     def know(self, torn: frozenset[int], reused: frozenset[int]) -> None:
-        """Take the pids for the next run; files of the made-up program can be read from the first one with `reused`."""
+        """Set the pids that the next run meets.
+
+        From the first `reused` pid on, the made-up program's files in ``/proc`` can be read.
+        """
         self.torn, self._reused = torn, reused | torn if reused else reused
         if reused and not self._shown:
             self._shown = True

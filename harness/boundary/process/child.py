@@ -48,7 +48,7 @@ _MAX_VALUE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """What all processes of an agent share.
+    """The values that all processes of one agent share; fixed when the fork server starts.
 
     Attributes:
         functions: the test's own, by the role of a process; sync or async.
@@ -70,7 +70,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What one process has to do; travels to it as a pickle.
+    """The parent's request to a forked process: run this function under this plan. Travels as a pickle.
 
     Attributes:
         stream: key of the process's random stream.
@@ -108,11 +108,11 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class FinishRequest:
-    """Said to a process that waits to be called again, and will not be: it does what is left to be done at its end."""
+    """The parent's request to a waiting process that will not be called again: run the exit handlers, and end."""
 
 
 class Boundary:
-    """What stands between the agent and the outside: put in place once, where all its processes are forked from.
+    """All wrappers between the agent and the outside; installed once, in the fork server.
 
     Until a process begins, everything passes through it unseen.
     """
@@ -155,7 +155,10 @@ class Boundary:
         guard.install()
 
     def run_process(self, channel: Channel) -> NoReturn:
-        """Be one process of the agent, from its order to its end, and again where it is at rest; never returns."""
+        """Serve requests as a forked process of the agent.
+
+        One, or more while it stays pristine or waits; never returns.
+        """
         code = 70
         try:
             detach()
@@ -173,8 +176,7 @@ class Boundary:
             _real_exit(code)
 
     def _await_request(self, channel: Channel) -> RunRequest | None:
-        """Wait for the next order and get ready for it; None for `FinishRequest`. Other threads stand still
-        meanwhile."""
+        """Wait for the next request and get ready for it; None for `FinishRequest`. Other threads stand still."""
         with self._gate.scheduler.token(), self._gate.waiting_for_parent():
             request = channel.receive()
             if isinstance(request, FinishRequest):
@@ -215,7 +217,7 @@ class Boundary:
         adapters.listeners[:] = [note]
 
     def _carry_out(self, request: RunRequest | None, channel: Channel) -> RunEnded:
-        """Run the agent once."""
+        """Call the agent's function once, and report how it ended."""
         assert request is not None
         if any(_comes_as_signal(resolved) for resolved in request.plan):
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -225,7 +227,7 @@ class Boundary:
         return self._tell(ended, channel)
 
     def _finish(self, ended: RunEnded, channel: Channel) -> RunEnded:
-        """Do what a process does before its end, where it ended its work and was not called again."""
+        """Run the exit handlers of a process that was not called again, and report how that ended."""
         late = _exit()
         told = replace(ended, traceback=ended.traceback + late, clock=self._gate.now(), waits=False, leaves=False)
         told = replace(told, in_flight=tuple(self._gate.in_flight), footprint=self._gate.recorder.footprint())
@@ -246,7 +248,7 @@ class Boundary:
 
 
 def prepare(*, real_network: bool) -> Callable[[], None]:
-    """Do once in the parent what every child needs; returns what puts the parent back."""
+    """Install in the parent, once, what every forked process needs; returns a function that undoes it."""
     undo = http.prepare(real_network=real_network)
     warm(())
     memory.on_large_pages_from_the_second_time()
@@ -259,7 +261,9 @@ def prepare(*, real_network: bool) -> Callable[[], None]:
 
 
 def warm(modules: Sequence[str]) -> None:
-    """Import what a child imported late, fill caches, and find the names that modules bound early."""
+    """Import the modules that a process imported late, fill caches, and find functions that modules have bound by
+    name.
+    """
     warming.import_modules(modules)
     warming.warm_caches()
     known = [*files.originals(), *listing.originals(), *sqlite.originals(), *clock.originals(), *ending.originals()]
@@ -342,7 +346,10 @@ def _run(
 
 
 def _exit(*, finish: bool = True) -> str:
-    """Do what Python does before a process ends, or let only act what nobody holds; returns what failed there."""
+    """Run threads' ends, exit handlers and finalizers.
+
+    Without `finish` only the finalizers. Returns the text of an error.
+    """
     try:
         if finish:
             python_threads.wait_for_others()
@@ -354,7 +361,7 @@ def _exit(*, finish: bool = True) -> str:
 
 
 def _leaves() -> bool:
-    """Say whether something is left to be done before this process ends: a thread to be waited for, a function."""
+    """Return whether the process has non-daemon threads or exit handlers that run before it ends."""
     current = threading.current_thread()
     if any(thread is not current and not thread.daemon for thread in threading.enumerate()):
         return True

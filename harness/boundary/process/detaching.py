@@ -26,7 +26,7 @@ def end_with_parent(number: int = signal.SIGKILL) -> None:
 
 
 def detach() -> None:
-    """Cut what a fork shares with its parent: its process group, exit handlers, the running loop."""
+    """Cut all ties of a forked process to its parent: process group, exit handlers, the running loop."""
     end_with_parent()
     os.setpgid(0, 0)
     gc.enable()

@@ -30,7 +30,7 @@ _WORTH_IT = 32  # forks; with large pages each costs 7 ms less, and 20 to 30 of 
 
 
 class ForkServer:
-    """The handle on it in the test's process."""
+    """The handle on the fork server in the test's process."""
 
     def __init__(self, agent: Agent) -> None:
         self._control, theirs = socket.socketpair()
@@ -55,14 +55,17 @@ class ForkServer:
         self._ask(_FORK, 0)
 
     def child(self) -> tuple[int, Channel]:
-        """Return the pid of a process that waits for its order, and the line to it; the next one is made meanwhile."""
+        """Return the pid of a forked process that waits for its request, and the channel to it.
+
+        The next one is forked ahead.
+        """
         pid, channel = self._fetch()
         self._spare = None
         self._ask(_FORK, 0)
         return pid, channel
 
     def reap(self, pid: int) -> int:
-        """Wait until a process has ended, end it where it lives on, and all that it forked; returns its status."""
+        """Wait until a process has ended, and kill it and all its descendants if it has not; returns its status."""
         self._fetch()
         self._ask(_WAIT, pid)
         self._control.settimeout(DYING_S)
@@ -79,7 +82,7 @@ class ForkServer:
         return int(_NUMBER.unpack(status)[0])
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
         with contextlib.suppress(ChaosError):
             pid, channel = self._fetch()
             channel.close()
@@ -88,7 +91,7 @@ class ForkServer:
         os.waitpid(self.pid, 0)
 
     def abort(self) -> None:
-        """End it and all that came of it at once, in whatever it was interrupted."""
+        """Kill the fork server and all its descendants at once; safe at any point of an interruption."""
         os.kill(self.pid, signal.SIGTERM)
         if self._spare is not None:
             self._spare[1].close()
@@ -116,7 +119,9 @@ def end_group(pid: int) -> None:
 
 
 def _end_orphans(spare: int) -> None:
-    """End what an agent's process left running, and what that leaves, until only the spare process is there."""
+    """Kill the descendants that an agent's process left running, until only the process that was forked ahead is
+    there.
+    """
     path = f"/proc/self/task/{os.getpid()}/children"
     while os.path.exists(path):
         with open(path, encoding="ascii") as children:
@@ -145,7 +150,7 @@ def _end_all(number: int = 0, frame: object = None) -> NoReturn:
 
 @contextlib.contextmanager
 def _going() -> Iterator[None]:
-    """Say that the process has ended where its line does, however it does."""
+    """Turn a broken connection to the fork server into the error that it has ended."""
     try:
         yield
     except ConnectionError:

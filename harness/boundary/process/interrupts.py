@@ -21,7 +21,7 @@ _ALSO = (signal.SIGINT, signal.SIGALRM) if sys.platform != "win32" else ()
 
 
 class Interrupted(KeyboardInterrupt):
-    """SIGTERM or SIGHUP came, or what another thread had to say.
+    """The session was interrupted: by SIGTERM, by SIGHUP, or by another thread.
 
     Attributes:
         why: the name of the signal, or what was said.
@@ -33,7 +33,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _Interrupts:
-    """What is installed in this process, whether it may interrupt now, and what has."""
+    """The installed signal handlers, whether a signal may interrupt now, and which one has."""
 
     def __init__(self) -> None:
         self.previous: dict[int, Any] = {}
@@ -43,7 +43,10 @@ class _Interrupts:
         self.said, self._pid = "", os.getpid()
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Interrupt, or later where something is half done; a signal that comes again does at once what it did."""
+        """Raise for a signal, or postpone it while shielded.
+
+        A signal that comes a second time acts as before the harness.
+        """
         if number in self.came or os.getpid() != self._pid:  # in a fork, before `finish` was called there
             signal.signal(number, self.previous.get(number, signal.SIG_DFL))
             signal.raise_signal(number)
@@ -98,7 +101,7 @@ def as_exceptions(*, exploring: bool = True) -> Iterator[None]:
 
 @contextmanager
 def shielded() -> Iterator[None]:
-    """Let signals wait until the end of this block: what is half done in it could not be put right afterwards."""
+    """Postpone signals until the end of the block, whose work must not be left half done."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -112,7 +115,7 @@ def shielded() -> Iterator[None]:
 
 
 def check() -> None:
-    """Interrupt again what has been interrupted in this block and goes on.
+    """Raise the interruption again, if it was swallowed and the block goes on.
 
     An exception that comes in a finalizer, or in a callback of the garbage collector, is swallowed there.
     """

@@ -97,7 +97,7 @@ class Places:
         self._met: list[_Calls] = []
 
     def begin(self) -> None:
-        """Forget the numbers: whoever attends the next schedule of this process does not know them."""
+        """Forget the numbers of places: the tracer of the next run has not been told them."""
         self._numbers.clear()
         self._met.clear()
 
@@ -160,7 +160,10 @@ class Places:
         asyncio.BaseEventLoop.create_task = created  # type: ignore[method-assign, assignment]
 
     def _without_own_calls(self) -> Place:
-        """Return the place of an effect that a library makes by itself: whose it is, or who handed it over."""
+        """Return the place of an effect of library code.
+
+        Of the task that awaits it, or of the code that handed the work over.
+        """
         task = asyncio.current_task() if running_loop() is not None else None
         thread = threading.current_thread()
         if task is not None or thread is not threading.main_thread():

@@ -29,7 +29,7 @@ class Printed:
         fcntl.fcntl(self.descriptor, fcntl.F_SETFL, flags | os.O_APPEND)
 
     def take(self) -> str:
-        """Return what was printed since the last call, or the end of it where that is much."""
+        """Return the text that was printed since the last call; of a long one the last MiB."""
         size = os.fstat(self.descriptor).st_size
         text = os.pread(self.descriptor, _KEPT_BYTES, max(0, size - _KEPT_BYTES))
         os.ftruncate(self.descriptor, 0)
@@ -41,7 +41,7 @@ class Printed:
 
 
 def outlets(further: Iterable[int]) -> list[int]:
-    """Return all descriptors of this process that lead where the standard streams, or these further ones, lead."""
+    """Return all descriptors that lead to the same files as the standard streams, or as `further`."""
     standard = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
     streams = [stream.fileno() for stream in standard if stream is not None and _has_descriptor(stream)]
     places = {place for fd in (1, 2, *streams, *further) if (place := _place(fd)) is not None}
@@ -93,7 +93,7 @@ def _has_descriptor(stream: object) -> bool:
 
 
 def _place(descriptor: int) -> tuple[int, int] | None:
-    """Return what tells apart what descriptors lead to; None for one that is closed."""
+    """Return device and inode of the file that a descriptor leads to; None for a closed one."""
     try:
         found = os.fstat(descriptor)
     except OSError:

@@ -20,7 +20,7 @@ _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 
 class PristineState:
-    """Knows how a process was before its first run."""
+    """The state of a process before its first run: descriptors, threads, signals, exit handlers, modules."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -28,7 +28,7 @@ class PristineState:
         self._before = _state()
 
     def is_pristine(self) -> bool:
-        """Say whether all is as before."""
+        """Return whether the process is as before its first run, and can carry out another schedule."""
         gate = self._gate
         with gate.untraced():
             same = not gate.lingers and _state() == self._before

@@ -34,19 +34,19 @@ _HERE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 
 
 class Actors:
-    """Numbers threads and tasks in the order in which they are first met."""
+    """Threads and tasks of this process, numbered in the order in which they are first met."""
 
     def __init__(self) -> None:
         self._threads, self._tasks = _Numbers(), _Numbers()
         self._threads.of(threading.current_thread())  # the first, whoever crosses first
 
     def me(self) -> ActorId:
-        """Return who is running now."""
+        """Return the id of the actor that runs now."""
         task = asyncio.current_task() if running_loop() is not None else None
         return self.number(threading.current_thread()), 0 if task is None else self._tasks.of(task)
 
     def others(self, wanted: Wanted) -> frozenset[ActorId]:
-        """Return everybody else who may go on by itself."""
+        """Return the ids of all other actors that do not wait for another one."""
         current = threading.current_thread()
         frames = sys._current_frames()
         threads = [t for t in threading.enumerate() if t is not current and t.ident in frames]
@@ -70,7 +70,7 @@ class Actors:
 
 
 def actor_kind(awaits: bool) -> ActorKind:
-    """Say who is running now; `awaits` where that is known to be a task that awaits what it does."""
+    """Return the kind of the actor that runs now; `awaits` says that it is a task that awaits its effect."""
     current = threading.current_thread()
     if current is threading.main_thread():
         return "task" if awaits else "main"
@@ -91,7 +91,7 @@ class _Numbers:
 
 
 def _waits(frame: FrameType, want: Want | None) -> bool:
-    """Say whether a thread waits for something that another one must do first."""
+    """Return whether a thread can go on only after another one has acted."""
     codes = {one.f_code for one in _callers(frame)}
     if codes & _GO_ON:
         return False
@@ -137,12 +137,12 @@ _DEPEND = _codes(
 
 
 def goes_on_by_itself(function: Callable[..., Any]) -> None:
-    """Know a function in which a thread waits for a moment, which comes by itself."""
+    """Register a function that waits for a virtual time: its thread goes on by itself."""
     _GO_ON.update(_codes(function))
 
 
 def _depends(task: "asyncio.Task[Any]") -> bool:
-    """Say whether a task waits for what other tasks or threads must do first."""
+    """Return whether a task can go on only after another task or thread has acted."""
     if waits_for_tasks(task):
         return True
     coroutine: Any = task.get_coro()

@@ -11,22 +11,22 @@ _real_monotonic, _real_sleep = time.monotonic, time.sleep
 
 
 class BlockingEffects:
-    """The threads of this process whose effect is on its way."""
+    """The threads whose effect has started and released the token: it can block on another thread."""
 
     def __init__(self) -> None:
         self._threads: set[int] = set()
 
     def begin(self) -> None:
-        """Know that the effect of the current thread has begun."""
+        """Note that the current thread's effect has started."""
         self._threads.add(threading.get_ident())
 
     def end(self) -> None:
-        """Know that it has ended."""
+        """Note that the current thread's effect has ended."""
         self._threads.discard(threading.get_ident())
 
     @contextmanager
     def blocked(self) -> Iterator[None]:
-        """Wait within an effect for what another thread has: nobody waits for its end meanwhile."""
+        """Within an effect, wait for a lock of another thread: for the block the effect does not count as in flight."""
         blocking = threading.get_ident() in self._threads
         self.end()
         try:

@@ -67,7 +67,7 @@ class Clock:
         self._reads = 0
 
     def watch(self, gate: Gate, program_at_work: Callable[[], bool]) -> None:
-        """Know which threads are in an effect, whether a program runs, and what the network may bring."""
+        """Connect the clock to the gate: threads that wait for the parent, running programs, answers of the network."""
         self._idleness = Idleness(
             gate.others_waiting_for_parent, program_at_work, gate.expecting, gate.left_to_the_machine
         )
@@ -84,7 +84,7 @@ class Clock:
             self._reads = 0
 
     def tick(self) -> bool:
-        """Let the time of one effect pass; says whether a moment has come for which another thread waits."""
+        """Let the virtual time of one effect pass; returns whether the timer of another thread is due."""
         self.advance(_STEP_S)
         return self._idleness.is_due(self._now)
 
@@ -103,7 +103,7 @@ class Clock:
             self._move(self._now + 3 * self._reads**2 / _READS_SCALE**3)
 
     def wait_until(self, timestamp: float, happens: Callable[[float], bool]) -> bool:
-        """Return True as soon as something happens, False when `timestamp` has come and nothing did.
+        """Wait until `happens` returns True, or until `timestamp` (virtual) has come; returns whether it happened.
 
         `happens` waits for it, for as many real seconds as it is given (0: not at all).
         """
@@ -186,7 +186,7 @@ def _by_id(monotonic: Callable[[], Any], original: Callable[[int], Any]) -> Call
 
 
 def nothing_happens(seconds: float) -> bool:
-    """Sleep so many real seconds: what a wait for a moment alone waits for meanwhile."""
+    """Sleep `seconds` of real time and return False: the `happens` of a plain sleep."""
     _real_sleep(seconds)
     return False
 

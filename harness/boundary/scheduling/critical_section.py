@@ -8,7 +8,10 @@ _local = threading.local()
 
 
 class CriticalSection:
-    """A lock that its thread may take again; `in_critical_section` says whether the current thread has any of them."""
+    """A reentrant lock of the harness's own.
+
+    `in_critical_section` says whether the current thread holds any of them.
+    """
 
     __slots__ = ("_lock",)
 
@@ -31,5 +34,5 @@ class CriticalSection:
 
 
 def in_critical_section() -> bool:
-    """Say whether the current thread is within such steps."""
+    """Return whether the current thread holds a `CriticalSection`."""
     return bool(getattr(_local, "depth", 0))

@@ -26,7 +26,7 @@ def _told_nobody(text: str) -> None:
 
 
 class Waiting:
-    """One thread that waits until a moment, for some virtual seconds."""
+    """One thread that waits until a virtual time."""
 
     SLICE_S = 0.0005
 
@@ -44,6 +44,7 @@ class Waiting:
         self.looks += 1
         if idleness.program_at_work():
             return self._is_over_beside_a_program()
+        # A single thread: nothing can happen but what the network brings.
         if threading.active_count() < 2 and not idleness.others_waiting_for_parent():
             return not self._heeds()
         if not idleness.is_first(self):
@@ -54,8 +55,11 @@ class Waiting:
             self._begin()
         else:
             self._quiet_looks = self._quiet_looks + 1 if idleness.now() else 0
+        # All threads rest, and a real service still works on an answer: that comes in real time, so the timer has to
+        # wait.
         if self._quiet_looks >= _LOOKS and idleness.expecting():
             self._quiet_looks = 0
+        # A thread that computes for seconds may never rest; then real time decides, and the claim says so.
         if self._quiet_looks < _LOOKS and _real_process_time() - self._computed_s > COMPUTING_S:
             idleness.decided(f"a wait beside a thread that computes for more than {COMPUTING_S:g} s")
             return True
@@ -73,7 +77,7 @@ class Waiting:
 
 
 class Idleness:
-    """The threads of this process: who waits, who computes.
+    """Tells whether any thread of this process can still act before the next timer.
 
     Args:
         others_waiting_for_parent: says whether another thread waits for the parent's answer: it looks asleep, and is
@@ -103,8 +107,10 @@ class Idleness:
 
     @contextmanager
     def waiting(self, timestamp: float, seconds: float, *, for_sleep: bool) -> Iterator[Waiting]:
-        """Be a thread that waits until `timestamp`, `seconds` from now; a sleep does not heed what the network
-        brings."""
+        """Register the current thread as waiting until `timestamp`, `seconds` from now.
+
+        A plain sleep ignores pending answers of the network.
+        """
         own = threading.get_native_id()
         waiting = Waiting(self, timestamp, seconds, _no if for_sleep else self.expecting)
         with self._lock:
@@ -122,12 +128,12 @@ class Idleness:
                 self.changes += 1
 
     def is_first(self, waiting: Waiting) -> bool:
-        """Say whether nobody waits for an earlier moment."""
+        """Return whether no other thread waits for an earlier time."""
         with self._lock:
             return all(waiting.timestamp <= other.timestamp for other in self._waiting.values())
 
     def is_due(self, timestamp: float) -> bool:
-        """Say whether another thread waits for a moment that has come."""
+        """Return whether the timer of another thread is due."""
         return any(waiting.timestamp <= timestamp for waiting in self._others_waiting())
 
     def now(self) -> bool:
@@ -137,7 +143,7 @@ class Idleness:
         return not self.others_waiting_for_parent() and not self._computing()
 
     def settle(self) -> None:
-        """Wait until nobody else computes, in real time and not for ever.
+        """Wait in real time, up to SETTLING_S, until no other thread computes.
 
         Who waits for a moment has looked since whether what it waits for has happened.
         """
@@ -153,10 +159,14 @@ class Idleness:
             _real_sleep(0.0002)
         else:
             self.decided(f"an order beside threads that do not rest within {SETTLING_S:g} s")
+        # Whoever counts quiet looks has to start over.
         self.changes += 1  # somebody has a turn now
 
     def _rests(self, used: dict[str, int]) -> bool:
-        """Say whether nobody computes but who never rests; `used` keeps what others had computed at first."""
+        """Return whether only threads compute that never rest.
+
+        `used` keeps each thread's processor time at the first look.
+        """
         computing = self._computing()
         self._restless &= computing.keys()
         restless = {
@@ -179,6 +189,7 @@ class Idleness:
         """Return the ticks of processor time of each other thread that computes, by its number."""
         idle = {str(number) for number in [threading.get_native_id(), *list(self._waiting)]}
         try:
+            # From outside, as the kernel sees it: Python cannot say whether a thread of native code computes.
             looks = {task: _ticks(task) for task in _real_listdir("/proc/self/task") if task not in idle}
         except OSError:
             return {}
@@ -191,4 +202,5 @@ def _ticks(task: str) -> int | None:
         stat = proc_stat(f"self/task/{task}")
     except OSError:
         return None
+    # R computes, or would; D waits for a disk and goes on by itself. Anything else sleeps.
     return stat.used if stat.state in "RD" else None

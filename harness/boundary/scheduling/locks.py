@@ -59,7 +59,9 @@ def originals() -> list[object]:
 
 
 def make_ours() -> Callable[[], None]:
-    """Put ours in the place of the locks and queues that the test's process makes from now on; returns what undoes it.
+    """Replace the lock and queue classes of `threading` and `queue` in the test's process.
+
+    Returns a function that undoes it.
 
     An agent's modules make some when they are imported. These act as Python's own until its processes are forked.
     """

@@ -18,7 +18,7 @@ Wait = Callable[[float, Callable[[float], bool]], bool]
 
 
 class _Preempted:
-    """One who waits; `end` is called, once, when enough others have passed, or when that is given up."""
+    """A preempted actor. `end` is called once: when enough other effects have passed, or when waiting is given up."""
 
     def __init__(self, who: ActorId, others: int, end: Callable[[], object]) -> None:
         self._who, self._others, self._end = who, others, end
@@ -45,21 +45,21 @@ class _Preempted:
 
 
 class Preemptions:
-    """Those who wait at their points in this process."""
+    """The preempted threads and tasks of this process."""
 
     def __init__(self) -> None:
         self._waiting: list[_Preempted] = []
         self._lock = CriticalSection()
 
     def passed(self, me: Callable[[], ActorId]) -> None:
-        """Tell everybody who waits that an effect has passed, and whose."""
+        """Tell all preempted actors that an effect of `me` has passed."""
         with self._lock:
             waiting = list(self._waiting)
         for preempted in waiting:
             preempted.passed(me())
 
     def give_up(self) -> bool:
-        """Let all who wait go on, though others have not passed; says whether there were any."""
+        """Let all preempted actors go on, though no other effect has passed; returns whether there were any."""
         with self._lock:
             waiting = list(self._waiting)
         for preempted in waiting:
@@ -68,14 +68,16 @@ class Preemptions:
         return bool(waiting)
 
     def anew(self, wait: Callable[[], bool]) -> bool:
-        """Wait for a limited time; begin it anew if it is over while somebody is held, who may have what is awaited.
+        """Wait with a timeout.
+
+        If it ends while an actor is preempted (it may hold the lock), release that one and wait once more.
 
         `wait` returns whether what it waits for came.
         """
         return wait() or (self.give_up() and wait())
 
     def thread(self, who: ActorId, others: int, wait: Wait) -> bool:
-        """Wait in this thread; says whether the others came."""
+        """Block this thread until `others` actors have had an effect; returns whether they have."""
         closed = plain_lock()
         closed.acquire()
         preempted = _Preempted(who, others, closed.release)
@@ -87,7 +89,7 @@ class Preemptions:
         return preempted.came
 
     async def task(self, who: ActorId, others: int) -> bool:
-        """Wait in this task, while others of the loop go on; says whether the others came."""
+        """Suspend this task until `others` actors have had an effect; returns whether they have."""
         loop = asyncio.get_running_loop()
         come = loop.create_future()
 

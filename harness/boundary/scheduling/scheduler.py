@@ -30,7 +30,7 @@ _Key = tuple[bool, int, tuple[str, ...], int]
 
 
 class Waiter:
-    """A waiting thread. It is woken when it has the turn, when it must choose the next holder, or for nothing.
+    """A waiting thread. Woken when it gets the token, when it must pick the next holder, or spuriously.
 
     Where it waits for a lock or a signal, its `want`, it gets no turn before that can be taken.
     """
@@ -44,7 +44,7 @@ class Waiter:
 
     @property
     def ready(self) -> bool:
-        """Whether the thread could use a turn now."""
+        """Whether the thread could go on if it got the token now."""
         return self.want is None or self.want.ready()
 
     def hear(self, seconds: float | None) -> None:
@@ -54,7 +54,7 @@ class Waiter:
 
 
 class SchedulerHost(Protocol):
-    """The part of a process's gate that turns need."""
+    """The part of the gate that the scheduler calls."""
 
     wait: Wait
     preemptions: Preemptions
@@ -73,12 +73,12 @@ class SchedulerHost(Protocol):
         ...
 
     def poll(self) -> None:
-        """Count a wait that ended without what it was for."""
+        """Count a wait that timed out."""
         ...
 
 
 class Scheduler:
-    """Which thread may cross now, and which one goes next."""
+    """Gives one token to one thread at a time, in an order that does not depend on the threads' speed."""
 
     def __init__(self, host: SchedulerHost) -> None:
         self._host = host
@@ -90,7 +90,9 @@ class Scheduler:
 
     @contextmanager
     def token(self, *place: str) -> Iterator[None]:
-        """Hold the turn for the block, to cross at `place`.
+        """Hold the token for the block.
+
+        `place` is the point to be passed, and decides among threads that came together.
 
         Without a place, only let the other threads come to rest, and go on ahead of all that wait to cross.
         """
@@ -105,9 +107,13 @@ class Scheduler:
             self._give_back()
 
     def obtain(self, want: Want, timeout_s: float | None) -> bool:
-        """Wait until `want` is taken, and go on when all other threads rest; returns False when the time is up."""
+        """Wait until `want` is taken, and go on with the token.
+
+        Returns False when `timeout_s` virtual seconds are over.
+        """
         own = threading.get_ident()
         known = self._holder == own or own in self._waiters  # a handler, or what an effect itself calls
+        # A signal handler or finalizer within our own steps must not wait for the token: its holder may wait for us.
         if in_critical_section() or known or not self._host.active:
             return self._wait_plainly(want, timeout_s)
         # ahead of effects: which of them are in flight together is known when each thread has come to its own
@@ -140,7 +146,10 @@ class Scheduler:
         return False
 
     def _obtained(self, me: Waiter, seconds: float | None) -> bool:
-        """Wait to be woken, for so many seconds; returns whether the thread then has its turn and what it wants."""
+        """Wait up to `seconds` to be woken.
+
+        Returns whether the thread then has the token and has taken what it wants.
+        """
         if self._holder != me.thread:
             if self._chooser is me:
                 self._choose(me)
@@ -152,23 +161,27 @@ class Scheduler:
         if me.want.take():
             return True  # the turn is given back when the wait is over
         with self._changing:
+            # Native code may take a plain lock between the look and this; give the token to somebody else.
             self._holder = None  # a thread that takes no turns was faster
             self._name_a_chooser()
         return False
 
     def changed(self) -> None:
-        """Let a thread choose the next holder if what one of them waits for has come."""
+        """Wake a waiter to pick the next holder, if what one of them waits for can be taken now."""
         if self._waiters:
             with self._changing:
                 self._name_a_chooser()
 
     def wants(self, thread: int | None) -> Want | None:
-        """Return what a thread waits for; None where it waits for its turn, or for nothing that is known."""
+        """Return the lock, signal or item that a thread waits for.
+
+        None for one that waits for the token, or does not wait here.
+        """
         waiter = self._waiters.get(thread or 0)
         return None if waiter is None else waiter.want
 
     def others(self) -> bool:
-        """Say whether there is a thread beside the current one that does not wait here.
+        """Return whether any other thread of the process is not waiting in the scheduler.
 
         Counted are those, too, that `threading` did not start.
         """
@@ -192,18 +205,23 @@ class Scheduler:
             except BaseException:  # a Ctrl-C
                 self._withdraw(own)
                 for waiter in list(self._waiters.values()):
+                    # The interrupted thread may have been woken to choose: wake all, or nobody would.
                     waiter.wake()  # its news may have been for another one
                 raise
 
     def _take_alone(self, own: int) -> bool:
         with self._changing:
+            # Most processes have one thread: no lock, no look at /proc for these.
             alone = self._holder is None and not self._waiters and threading.active_count() < 2
             if alone:
                 self._holder, self._depth = own, 1
             return alone
 
     def _take_among(self, me: Waiter, interrupted: Waiter | None) -> None:
-        """Wait for a turn; `interrupted` is the thread's own wait for a lock that a handler came in the middle of."""
+        """Wait for the token.
+
+        `interrupted` is this thread's own wait for a lock, if a signal handler runs within it.
+        """
         with self._changing:
             if interrupted is not None and self._chooser is interrupted:
                 self._chooser = None
@@ -223,12 +241,15 @@ class Scheduler:
                 me.wait()
 
     def _choose(self, me: Waiter) -> None:
+        # Choose only when every other thread rests: who waits then does not depend on how fast each of them was.
         self._host.settled()
         with self._changing:
             if self._chooser is me:  # no handler has chosen meanwhile
                 self._chooser = None
                 ready = [waiter for waiter in self._waiters.values() if waiter.ready]
                 if ready:
+                    # By the number of tokens given when it came, then by place, then by number: never by the order of
+                    # arrival.
                     chosen = min(ready, key=lambda waiter: waiter.key)
                     self._holder, self._depth = chosen.thread, 1
                     self._given += chosen.want is None  # threads that were woken together come together to an effect
@@ -258,7 +279,7 @@ class Scheduler:
 
 
 def install(scheduler: Scheduler, active: Callable[[], bool], begins: Callable[[threading.Thread], object]) -> None:
-    """Let a thread that starts another one, or hands work to it, go on when that one has come to rest.
+    """Make a thread that starts another one, or hands work to it, wait until that one rests.
 
     For a child process: there is no way back.
 

@@ -19,7 +19,7 @@ __all__ = ["Masks", "difference", "learn", "matches_value"]
 
 
 def difference(expected: World, found: World, masks: Masks) -> Diff:
-    """Return what `found` has too much, lacks, or has otherwise than `expected`; empty where they are equal.
+    """Return the changes from `expected` to `found`: too much, missing, not the same; empty if they are equal.
 
     Only watched entries, tables and resources count. Rows and resources are compared in any order, without their
     generated ids; an empty table equals none. Values that `masks` hide keep their type, and identifiers among them

@@ -31,7 +31,7 @@ def describe_row(row: Row) -> str:
 
 
 def entry_changes(path: str, sides: Sides, expected: Side, found: Side) -> Iterator[Change]:
-    """Yield how one path differs."""
+    """Yield the changes of one path."""
     (old, old_tree), (new, new_tree) = expected, found
     if old.kind != new.kind:
         yield Change("~", path, f"{_KINDS[new.kind]} instead of {_KINDS[old.kind]}")

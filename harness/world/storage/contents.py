@@ -31,7 +31,7 @@ _IN_MEMORY = ("tmpfs", "ramfs")
 
 
 class Contents:
-    """A private folder with one file for each distinct content; it is removed with `close`, or with the process."""
+    """A private folder that keeps each distinct large content once; removed by `close`, or with the process."""
 
     def __init__(self) -> None:
         self._folder = ""

@@ -27,7 +27,7 @@ _SHOWN = 5
 
 
 class Disk:
-    """The paths of `sources`; a source below another one belongs to itself only.
+    """Saves and restores the paths of `sources`. A source below another one belongs only to itself.
 
     Attributes:
         notes: what a user should know of the sources: how large they are, what is left alone.

@@ -17,7 +17,7 @@ _NEW = ".rollproof-new"
 
 
 class Replacing:
-    """A plan of changes on absolute paths below the places of `folders`; nothing happens before `run`.
+    """A plan of changes to absolute paths; `run` carries them out.
 
     Files are written anew instead of in place: a hard link or an open descriptor elsewhere keeps its own. Only one that
     had a name outside before, and still has, is written in place: what is outside is put back with it.

@@ -76,7 +76,7 @@ class Scan:
 
 
 class Scanner:
-    """Looks at `places`; what lies below one that is a source of its own belongs to that only."""
+    """Walks over the sources; a file that has not changed since the last walk is not read again."""
 
     def __init__(self, places: tuple[Place, ...], contents: Contents) -> None:
         self._places, self._contents = places, contents

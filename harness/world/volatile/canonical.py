@@ -36,7 +36,7 @@ class View:
         return view
 
     def refine(self) -> None:
-        """Name all references by the content they point at."""
+        """Label all references by the content of their targets."""
         self.references.refine(self.row)
 
     def path(self, path: str) -> tuple[str, str]:

@@ -38,7 +38,7 @@ def fingerprint(
     drawn: Set[str] = NONE_DRAWN,
     reused: Set[int] = NONE_REUSED,
 ) -> str:
-    """Return a hash of all that a recovery of this world could read, private state included.
+    """Return a hash of all that a recovery could read in this world, private state included.
 
     `clock` is the time (epoch seconds) at which it would start, `pids` are those of the processes that wrote, and
     `roots` gives the name of the source for each absolute path. `torn_values` knows of torn contents what at their end
@@ -52,6 +52,7 @@ def fingerprint(
         for part in Tree.of(entries, above).parts.values():
             folder = skeletons.folder(part, torn_values)
             things += folder.moving
+            # Thousands of untouched files count as one digest, unless one of their numbers is a pid of this world.
             if folder.numbers.isdisjoint(pids):
                 still.append(folder.digest)
             else:
@@ -61,15 +62,18 @@ def fingerprint(
         things += [(skeletons.name(name), skeletons.rows(name, rows)) for name, rows in tables.items()]
     things += [(skeletons.name(name), (f"schema {schema}", ())) for name, schema in world.schemas.items()]
     things += [(skeletons.name(name), (f"log {log}", ())) for name, log in world.logs.items() if log]
+    # By what no run changes: values are numbered in this order, which must not depend on how they read.
     things.sort(key=lambda thing: (thing[0][0], thing[1][0]))
     renaming = _Renaming(clock, pids, reused)
     digest = blake2b(digest_size=16)
     for skeleton in (skeleton for thing in things for skeleton in thing):
         text = f"{skeleton[0]}\1{' '.join(map(renaming.name, skeleton[1]))}\2"
         digest.update(text.encode(errors="surrogatepass"))
+    # Relations of times are part of the world: a recovery may ask which of two leases is older.
     digest.update(repr(renaming.order()).encode())
     digest.update(b"".join(sorted(still)))
     if reused and _has_torn_pid(world, torn_values):
+        # Half of a reused pid is a number whose owner runs or not: a recovery can ask.
         digest.update(b"which runs")
     return digest.hexdigest()
 
@@ -98,7 +102,7 @@ class _Folder:
 
 
 def _is_still(thing: _Thing) -> bool:
-    """Say whether all slots are numbers that are no times: nothing but a pid has such a one."""
+    """Return whether a thing's only slots are short numbers: it reads the same in all worlds unless one is a pid."""
     return all(
         kind == "number" and text.isdigit() and len(text) < 8 for skeleton in thing for kind, text in skeleton[1]
     )
@@ -127,7 +131,7 @@ class _Renaming:
         self._stamps: list[float] = []
 
     def order(self) -> list[list[int]]:
-        """Return how the times stand to each other: a recovery may ask which of two is the later one.
+        """Return the ranks of all times: a recovery may compare two of them.
 
         Stamps are compared with stamps only. Each process that takes a job up draws one, so its place among the times
         of a log differs with the event after which the job was last taken up, and nobody compares a token with a date.
@@ -135,7 +139,7 @@ class _Renaming:
         return [_ranks(moments) for moments in (self._timestamps, self._stamps)]
 
     def name(self, slot: Slot) -> str:
-        """Return how a slot reads, whoever filled it."""
+        """Return the name of a slot's value in this world: which values are equal shows, not how they read."""
         kind, text = slot
         if kind == "name":
             return self._renamed("name", text)
@@ -148,6 +152,7 @@ class _Renaming:
 
     def _renamed(self, kind: str, text: str) -> str:
         """Number values in order of appearance; a uuid is one value with and without its hyphens."""
+        # Agents write one uuid with and without hyphens: it is one value.
         shape = "uuid" if text.count("-") == 4 else kind
         value = text.replace("-", "").lower() if shape == "uuid" else text
         return f"<{shape} {self._names.setdefault(value, len(self._names))}>"
@@ -158,6 +163,7 @@ class _Renaming:
         (self._stamps if _is_stamp(text) else self._timestamps).append(timestamp)
         age_s = self._clock - timestamp
         if age_s < 0:
+            # Times stand in classes of distance to the clock.
             return f"<in {sum(-age_s >= limit for limit in _AGES_S)}>"  # each restart is later: seconds never close
         return f"<past {sum(age_s >= limit for limit in _AGES_S)}>"
 
@@ -218,6 +224,7 @@ class _Skeletons:
             return _Folder(part, moving, still, _digest(still), numbers, contents)
 
         folder = self._folders.get(id(part), make, lambda found: 100 * (len(part) + len(found.numbers)))
+        # What is known as torn grows while an exploration runs: a cached skeleton may be from before.
         return folder if folder.contents.isdisjoint(torn_values.contents) else make()
 
     def entry(self, path: str, entry: Entry, torn: TornValue) -> Skeleton:

@@ -17,7 +17,7 @@ Place = tuple[str, ...]
 
 
 def live_leases(world: World, now: float) -> dict[Place, float]:
-    """Return the latest time within a week after `now` (epoch seconds) in each field that is named like a lease.
+    """Return, for each field that is named like a lease, its latest time within a week after `now` (epoch seconds).
 
     Looks at columns of rows, fields of JSON files and of resources, watched and private. A place is the canonical name
     of the file, table or collection and the names of the fields that lead there; which row or item is not told apart.

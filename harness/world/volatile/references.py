@@ -20,7 +20,7 @@ _SHORTEST = 4
 
 
 class References:
-    """The generated ids of a world, and the names they go by."""
+    """The generated ids of a world, and the labels of what they point at."""
 
     def __init__(self, world: World) -> None:
         self.shapes: Mapping[str, TableShape] = world.shapes
@@ -37,7 +37,7 @@ class References:
         self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{longest_first})(?![A-Za-z0-9])") if self._ids else None
 
     def refine(self, content: Content) -> None:
-        """Name everything by its content, which `content` returns for a row of a thing."""
+        """Label every reference by the content of its target, round by round (colour refinement)."""
         nodes: list[tuple[object, str, Row]] = [(one, *where) for one, where in self._ids.items()]
         nodes += [((table, key), table, row) for table, rows in self._rows.items() for key, row in rows.items()]
         for _ in range(_ROUNDS if nodes else 0):

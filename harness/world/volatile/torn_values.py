@@ -26,7 +26,7 @@ _ALWAYS = ("uuid", "message_id", "fraction")
 
 @dataclass(slots=True)
 class TornValues:
-    """What torn writes have left so far.
+    """The values that torn writes have cut so far: volatile ones and pids.
 
     Attributes:
         values: how many characters at the end of a content are the first part of a volatile value.
@@ -42,7 +42,7 @@ class TornValues:
     def learn(
         self, sources: Sequence[Source], torn: DiskState, done: DiskState, clock: float, pids: Set[int] = frozenset()
     ) -> None:
-        """Note what a write had written in part in `torn`; `done` is the outside after it, `clock` the time.
+        """Learn which values a write had cut in the state `torn`, by the state `done` after it; `clock` is the time.
 
         `pids` are those of the processes that wrote.
         """
@@ -60,7 +60,7 @@ class TornValues:
                     self.contents.add(before.held)
 
     def learn_of_end(self, sources: Sequence[Source], left: DiskState, target: str, pid: int) -> None:
-        """Note what a process left that was killed, or met a full disk, in the middle of a write: nobody saw the whole.
+        """Learn of a pid that was cut at a process's end, when no later state shows the whole write.
 
         A pid is torn in its half, as `boundary.media.tearing` does it; `target` names the file, random parts as ``*``.
         """
@@ -78,7 +78,7 @@ class TornValues:
         self.contents.add(content)
 
     def of(self, name: str, content: Content) -> TornValue:
-        """Return what of a file is the first part of something."""
+        """Return how much at the end of a file's content is the cut part of a value."""
         size = self.pids.get((name, content), 0)
         return TornValue(size, of_pid=True) if size else TornValue(self.values.get(content, 0))
 
@@ -98,7 +98,7 @@ def _name(sources: Sequence[Source], key: Key) -> str:
 
 
 def torn_value_in(kept: bytes, whole: bytes, clock: float, pids: Set[int] = frozenset()) -> TornValue:
-    """Return what at the end of `kept` is the first part of a volatile value in `whole`."""
+    """Return the cut value at the end of `kept`, if it is the beginning of a volatile value in `whole`."""
     if len(kept) >= len(whole) or not whole.startswith(kept):
         return NOT_TORN
     try:
