@@ -4,7 +4,7 @@ Everybody else waits for a run that is over.
 """
 
 from rollproof.invariants.runtime import leases_end_with_their_runs
-from rollproof.runtime import Event, Journal, Saga, Step, Store
+from rollproof.runtime import Event, Journal, Leases, Saga, Step, Store
 from rollproof.runtime.progress import unfinished
 
 
@@ -26,7 +26,7 @@ def write(shared, own):
 def restart(shared, own):
     """Take the note away, and call the run rolled back."""
     with Store(own / "agent.db") as store:
-        for progress in unfinished(store):
+        for progress in unfinished(Journal(store), Leases(store).all()):
             (shared / "note.txt").unlink(missing_ok=True)
             with store.transaction():
                 Journal(store).append(progress.run, Event.ABANDONED, reason="tidy")
