@@ -1,4 +1,4 @@
-"""What a child process and its parent say to each other: length-prefixed pickles over a socket pair."""
+"""The channel between a child process and its parent: length-prefixed pickles over a socket pair."""
 
 import pickle
 import select
@@ -27,7 +27,7 @@ class Channel:
             self._socket.sendall(_LENGTH.pack(len(data)) + data)
 
     def ask(self, message: object) -> Any:
-        """Send a message and wait for its reply; threads take turns."""
+        """Send a message and wait for its reply; one thread at a time."""
         with self._lock:
             self.tell(message)
             return self.receive()

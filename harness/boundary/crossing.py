@@ -1,4 +1,4 @@
-"""One passage of an effect through the gate: the phases at which the parent looks and a fault strikes."""
+"""One passage of an effect through the gate: the phases in which the parent looks and a fault fires."""
 
 import os
 from copy import copy
@@ -26,7 +26,7 @@ class Crossing:
         self.gate, self.point, self.size = gate, point, size
 
     def phase(self, when: Phase, *, looks: bool = True) -> ResolvedInjection | None:
-        """Let the parent look, then strike: die, raise, or return what only the caller can carry out, and confirm."""
+        """Let the parent look, then fire what is planned: die, raise, or return what only the caller can carry out."""
         gate = self.gate
         if gate.trace and looks:
             with gate.waiting_for_parent():

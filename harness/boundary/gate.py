@@ -1,7 +1,7 @@
-"""The one gate through which every effect of a child process passes: counts, traces, and strikes.
+"""The one gate that every effect of a child process passes: it numbers points, lets the parent look, fires faults.
 
-A crossing has up to three moments: before the effect, in the middle of a write, after the effect. In a traced run the
-parent looks at the world at each of them; where the plan says so, a fault strikes there.
+A crossing has up to three phases: before the effect, in the middle of a write, after the effect. In a traced run the
+parent looks at the outside in each of them; where the plan says so, a fault fires there.
 """
 
 import asyncio

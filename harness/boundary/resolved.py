@@ -1,4 +1,4 @@
-"""What a process is to meet, and how much it may do."""
+"""The plan of one process: its resolved injections, and its limits."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from ..values.schedule import Injection
 class ResolvedInjection:
     """An injection with the action that it carries out, ready to fire.
 
-    `at` has the globs of ``kind.verb`` that its fault strikes; `survives_restart` says that the next process meets it
-    too, and `already_active` that it struck in an earlier one and lasts.
+    `at` has the globs of ``kind.verb`` where its fault can fire; `survives_restart` says that the next process meets it
+    too, and `already_active` that it fired in an earlier one and lasts.
     """
 
     position: int

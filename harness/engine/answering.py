@@ -17,7 +17,7 @@ from .trace_context import TraceContext
 
 
 class Asked(NamedTuple):
-    """A request of an agent, the point that it is, and what strikes there; None for what is no point, or no fault."""
+    """A request of an agent, its point, and the injection that fires there; None where there is no such one."""
 
     twin: Twin
     request: HttpRequest

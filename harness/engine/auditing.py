@@ -41,7 +41,7 @@ class Audit:
     errors: tuple[str, ...] = ()
 
     def equal_worlds(self, space: CrashStateSpace, baseline: Baseline) -> None:
-        """Audit crashes that leave equal worlds: they break what their twin broke, and nothing else."""
+        """Audit crashes that leave equal crash states: each breaks what its twin broke, and nothing else."""
         if self.config.kill is None:
             return
         self.executor.allowance.deadline.check()

@@ -36,7 +36,7 @@ class Blame:
 
         Args:
             processes: what ran, the last one last; a fault-free run that crashed is not among them.
-            fired: where the first fault struck: until there every run does what the fault-free one does.
+            fired: where the first fault fired: until there every run does what the fault-free one does.
         """
         world = self._view.world(processes[-1].end)
         entry = world.entries.get(change.name) or world.private_entries.get(change.name)
@@ -53,7 +53,7 @@ class Blame:
         )
 
     def _until(self, fired: Injection) -> Mapping[str, list[Made]]:
-        """Return what the fault-free run changed until a fault struck; all of it where it has no such point."""
+        """Return what the fault-free run changed before the fault fired; all of it where it has no such point."""
         points, made = self._first.points, self._made(self._first)
         if fired.point not in points:
             return made

@@ -21,7 +21,7 @@ Judged = tuple[Schedule, Judgement, Judgement | None]
 def everything(trials: Trials, not_reached: list[str]) -> Iterator[Judged]:
     """Judge every schedule of one fault, and every crash in the recovery from it; at depth 2 every fault there.
 
-    Every crash in each other order of the run's effects, too. What an error leaves is recovered from in both ways.
+    Every crash in each other interleaving of the run, too. What an error leaves is recovered from in both ways.
     """
     config, first = trials.config, trials.baseline.first
     firsts = [Schedule((crash(s, recovering=False),)) for s in first.crash_states if config.kill is not None]

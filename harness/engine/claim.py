@@ -30,7 +30,7 @@ class Ran(NamedTuple):
         cut_at: the number of crashes after which no further one was tried; 0 where there was no such end.
         reduced: whether schedules were merged with others.
         reused: how many runs and recoveries had a process that had carried out another schedule before.
-        sampled: how many of those were lived again in a fresh one.
+        sampled: how many of those were run again in a fresh one.
     """
 
     cut_at: int

@@ -1,7 +1,7 @@
-"""Crash closure: judge any number of crashes by recovering once from each distinct world.
+"""Crash closure: judge any number of crashes by recovering once from each distinct crash state.
 
-A crash throws process memory away, so what recovery does depends on the outside alone. One traced run shows every world
-that a crash can leave; one traced recovery from each distinct one shows the worlds that a crash during recovery can
+A crash throws process memory away, so what recovery does depends on the outside alone. One traced run shows every state
+that a crash can leave; one traced recovery from each distinct one shows the states that a crash during recovery can
 leave; the fixpoint covers every schedule of crashes. Kin: EXPLODE (crashes during recovery, states hashed), ALICE,
 CrashMonkey.
 """
@@ -46,12 +46,12 @@ class CrashStateSpace:
 
     @property
     def closed(self) -> bool:
-        """Whether every world that appeared was recovered from."""
+        """Whether every crash state that appeared was recovered from."""
         return not self.rules.cut_at_crashes and not self.rules.left_out and not self.abandoned
 
     @property
     def waiting(self) -> int:
-        """How many worlds wait to be recovered from."""
+        """How many crash states wait to be recovered from."""
         return sum(self._waits(stage, key) for stage, _, key in self._work) + len(self._unfollowed)
 
     def add(
@@ -100,7 +100,7 @@ class CrashStateSpace:
         return node.judgement is None and node.stage == stage
 
     def abandon(self) -> int:
-        """Leave out all worlds that are still waiting; returns how many."""
+        """Leave out all crash states that still wait; returns how many."""
         left = sum(self._waits(stage, key) for stage, _, key in self._work if stage > Stage.SINGLE)
         # States whose recovery is judged, but whose own crashes were not followed.
         left += len(self._unfollowed)  # a single one was counted where it was tried
@@ -110,10 +110,10 @@ class CrashStateSpace:
         return left
 
     def run(self, until: Stage) -> Iterator[Node]:
-        """Recover from every world that waits for this stage or an earlier one, and yield each node once it is judged.
+        """Recover from every state that waits for this stage or an earlier one, and yield each node once it is judged.
 
-        The worlds that a crash during these recoveries leaves join in, where they are followed. Raises OutOfTime where
-        the budget is spent; the node waits on then.
+        The states that a crash during these recoveries leaves are added, where they are followed. Raises OutOfTime
+        where the budget is spent; the node waits on then.
         """
         while True:
             if self._work and self._work[0][0] <= until:
@@ -175,9 +175,9 @@ class CrashStateSpace:
         return bool(apart)
 
     def reorder(self, node: Node) -> Iterator[Interleaving]:
-        """Recover once more for each other order of effects that this recovery had in flight together, once.
+        """Recover once more for each other interleaving of this recovery; once for each node.
 
-        The worlds that a crash in one of these leaves join in.
+        The states that a crash in one of these leaves are added later.
         """
         if node.interleavings is not None or not node.follow:
             return
@@ -196,7 +196,7 @@ class CrashStateSpace:
             self._unfollowed.append(node)
 
     def _follow(self, node: Node) -> None:
-        """Add the worlds that a crash during this recovery leaves."""
+        """Add the crash states that this recovery passes through."""
         node.was_looked_through()
         if self._config.kill is None:
             return

@@ -1,4 +1,4 @@
-"""Run one process of the agent in a child, from a given world, under a given plan, and say what came of it."""
+"""Run one process of the agent in a child, from a raw state, under a plan, and record what came of it."""
 
 import sys
 import zlib
@@ -29,18 +29,18 @@ from .tracer import Tracer
 from .worlds import Worlds
 
 Again = Callable[[ProcessRun], RawState | None]
-"""Returns the world in which a process is called again after what it did; None where it is not."""
+"""Returns the state in which a process is called again after what it did; None where it is not."""
 
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How one process is to live.
+    """How one process is run and served.
 
     Attributes:
         trace: whether the outside is looked at at every point.
         show: whether its output is shown.
         earlier: points of processes before it, on which its own are numbered.
-        again: says from which worlds it is called again, in its memory, where an error leaves it; None for not at all.
+        again: returns the state in which it is called again, in its memory, after an error; None for not at all.
         apart: whether it is there only to be called again, even if something was left to do before its end.
     """
 
@@ -55,7 +55,7 @@ _PLAINLY = How()
 
 
 def _born(role: Role, start: RawState, plan: Sequence[ResolvedInjection], pid: int) -> ProcessRun:
-    """Return what is known of a process before it does anything."""
+    """Return the record of a process that has done nothing yet."""
     planned = sum(resolved.injection.fault != SWAP for resolved in plan)
     misread = any(isinstance(resolved.action, Damage) for resolved in plan)
     return ProcessRun(role, start, pid=pid, pids=start.pids | {pid}, planned=planned, misread=misread)
@@ -122,16 +122,16 @@ class Executor:
         return self.outside.capture(clock, pids, reused)
 
     def close(self) -> None:
-        """Remove what is kept on disk; no snapshot can be used any more."""
+        """Remove what is kept on disk; no raw state can be used any more."""
         self.outside.close()
         self._printed.close()
 
     def run_process(
         self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection] = (), how: How = _PLAINLY
     ) -> ProcessRun:
-        """Let one process live from `start`, and return its life.
+        """Run one process from the state `start`, and return its record.
 
-        With `how.again` a process that an error leaves is called again, in its memory, from the worlds that it returns.
+        With `how.again` a process that an error leaves is called again, in its memory, in the state that it returns.
         One with something left to do before its end is not (`ProcessRun.apart` then), unless it is for that only:
         `apart`. Raises ChaosError where the agent asked for something that the harness cannot answer, OutOfTime where
         the budget is spent.

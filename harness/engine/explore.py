@@ -92,7 +92,7 @@ class Explorer:
         return Results(self.executor, self._began)
 
     def _end(self, put_back: Callable[[], None], world: RawState) -> None:
-        """Leave the outside like `world`, and this process as it was."""
+        """Put the outside into the given state, and this process into the one that it had."""
         put_back()
         self.executor.outside.restore(world)
         self.executor.outside.release()

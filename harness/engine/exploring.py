@@ -32,12 +32,12 @@ class Exploring:
     """Explores one session.
 
     Args:
-        until: the moment of the real clock at which the budget is spent; None for none.
+        until: the value of `time.monotonic` at which the budget is spent; None for none.
         tell: is called each time a finding is confirmed.
         merge: whether the processes that follow an end are started once for each distinct end.
 
     Attributes:
-        not_reached: schedules whose fault was due and never struck.
+        not_reached: schedules whose fault never fired.
         skipped: how many schedules were left out, by the name of the rule.
     """
 

@@ -1,4 +1,4 @@
-"""Which faults come first: those that happen most often in life, and one of each family before many of one.
+"""Which faults come first: those that happen most often in production, and one of each family before many of one.
 
 A budget spends its first seconds on what is likeliest, and what it leaves out is told by family.
 """
@@ -32,7 +32,7 @@ def family_of(fault: str) -> str:
 
 
 def likelihood(fault: str) -> tuple[int, int]:
-    """Return a number for how often a fault happens in life: the smaller, the likelier."""
+    """Return the rank of a fault by how often it happens in production: the smaller, the likelier."""
     names = [name for name, _ in _FAMILIES]
     family = family_of(fault)
     place = names.index(family) if family in names else len(names) + (family == _LAST[0])
@@ -66,7 +66,7 @@ _S = TypeVar("_S", bound=Single)
 def breadth_first(singles: Iterable[_S]) -> list[_S]:
     """Return the first of each family, then at each place the commonest, then the crashes, then all others.
 
-    A family's own are in the order of how often they happen in life; equal ones keep their order.
+    A family's own are in the order of how often they happen; equal ones keep their order.
     """
     ordered = sorted(singles, key=lambda single: likelihood(single.fault))
     tasted: dict[str, _S] = {}

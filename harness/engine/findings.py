@@ -61,7 +61,7 @@ class Failure:
 
     @property
     def is_race(self) -> bool:
-        """Whether no fault is needed: another order of the fault-free run ends differently."""
+        """Whether no fault is needed: another interleaving of the fault-free run ends differently."""
         return is_race(self.schedule, self.judgement)
 
 
@@ -154,7 +154,7 @@ def _key(schedule: Schedule, judgement: Judgement, symptoms: Symptoms) -> _Key:
 
 
 def is_race(schedule: Schedule, judgement: Judgement) -> bool:
-    """Return whether no fault struck a run that came to its end, and that is another one than in the usual order."""
+    """Return whether an interleaving of the run alone, without a fault, returned and left something else."""
     first, *others = schedule.injections
     alone = not others and first.fault == SWAP and not first.recovering
     return alone and judgement.executions[0].outcome.kind == "returned" and "all_or_nothing" in judgement.invariants
@@ -246,7 +246,7 @@ def _story(process: ProcessRun) -> tuple[str, ...]:
 
 
 def _document(world: World) -> str:
-    """Return a world as key-sorted JSON, for a report's own difference view."""
+    """Return a `World` as key-sorted JSON, for a report's own difference view."""
     shown: dict[str, object] = {
         path: start_of(e.held, 8000).decode(errors="replace")[:2000] if e.kind == "file" else e.kind
         for path, e in world.entries.items()

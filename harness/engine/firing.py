@@ -1,4 +1,4 @@
-"""Let faults strike that leave the process alive, and try crashes after them."""
+"""Fire faults that leave the process alive, and try crashes after them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ class Fired:
 
 
 class Firing:
-    """Carries out runs in which something strikes, merging what no recovery can tell apart."""
+    """Carries out runs in which a fault fires, merging the ends that no recovery can tell apart."""
 
     def __init__(self, pace: Pace) -> None:
         self._pace, self._trials, self._closure, self._tally = pace, pace.trials, pace.space, pace.tally
@@ -40,7 +40,7 @@ class Firing:
     def error(self, first: tuple[ResolvedInjection, ...], resolved: ResolvedInjection) -> Fired | None:
         """Run and judge a fault that leaves the process alive, in a run in which `first` fires before it.
 
-        What leaves `run` joins the closure, and so does what a crash later in this run leaves.
+        If an error leaves `run`, its end is added to the crash states, and so is what a crash later in this run leaves.
         """
         schedule = Schedule((*(one.injection for one in first), resolved.injection))
         once = self._once.pop(replace(resolved.injection, lasting=False), None) if resolved.injection.lasting else None
@@ -81,12 +81,12 @@ class Firing:
         return Fired(plan[-1], process, judgement, node, again)
 
     def run(self, plan: tuple[ResolvedInjection, ...], trace: Tracing) -> ProcessRun:
-        """Let the run meet a plan; where an error leaves it, its process is called again."""
+        """Run `run` under a plan; where an error leaves it, its process is called again."""
         how = How(trace=trace, again=worker.again(self._trials, plan))
         return self._trials.executor.run_process("run", self._trials.baseline.initial, FIRST_STREAM, plan, how)
 
     def _crashes_after(self, schedule: Schedule, resolved: ResolvedInjection, process: ProcessRun) -> None:
-        """Let the worlds join the closure that a crash after an error leaves, in its handlers or later."""
+        """Add the states that a crash after an error leaves, in its handlers or later, to the crash states."""
         phases_seen = [(s.point, s.when) for s in process.crash_states]
         fired = (resolved.injection.point, resolved.injection.when)
         for crash_state in process.crash_states[phases_seen.index(fired) + 1 if fired in phases_seen else 0 :]:
@@ -100,14 +100,14 @@ class Firing:
             self._tally.reached(key, crashed)
 
     def _survived_by(self, resolved: ResolvedInjection, crash_state: CrashState) -> tuple[str, ...]:
-        """Return the same for crashes after which the first recovery meets the same fault, host and world."""
+        """Return a key of a crash: where it is equal, the first recovery meets the same fault, host and state."""
         injection = resolved.injection
         host = injection.point.target.partition("/")[0]
         name = f"{injection.fault}.{injection.variant}"
         return name, injection.when, injection.point.kind, host, self._trials.view.fingerprint(crash_state.raw_state)
 
     def crashes_after_errors(self) -> None:
-        """Try the crashes in all runs in which an error struck."""
+        """Try the crashes in all runs in which an error fired."""
         self._pace.close(Stage.CRASH_AFTER_AN_ERROR)
         for resolved, crash_states in self._surviving.values():
             self._pace.attempt(partial(self._crash_while_it_lasts, resolved, crash_states), len(crash_states))

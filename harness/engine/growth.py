@@ -7,7 +7,7 @@ from ..values.world import World
 
 
 def grown(worlds: Sequence[World]) -> tuple[str, ...]:
-    """Return the names that grew from each of these worlds to the next; empty if anything else changed.
+    """Return the names that grew from each `World` to the next; empty if anything else changed.
 
     Files count by their size and tables by their rows, so that a time in another file is no change.
     """

@@ -1,4 +1,4 @@
-"""Orders of effects in flight together: what was seen in one order is tried in the other one too.
+"""Interleavings: two effects that were seen in one order are tried in the other one too.
 
 Two effects are in flight together where each could have come first. The one that came first is held at its point until
 the other one has passed; where more than one other was in flight with it, until all of these have, too. So each two of
@@ -60,7 +60,7 @@ class InterleavingBudget:
 
 
 def other_interleavings(process: ProcessRun) -> tuple[tuple[Injection, ...], set[str]]:
-    """Return the other orders of the effects of a traced process, and whose effects cannot be put in another one."""
+    """Return the other interleavings of a traced process, and the kinds of actors with one order only."""
     found: dict[Injection, None] = {}
     fixed = set()
     for index, in_flight in enumerate(process.in_flight):

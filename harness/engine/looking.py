@@ -12,7 +12,7 @@ from .unseen import Unseen
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A moment at which the outside is looked at; `size` bytes are written there, and `by` says who is at the point."""
+    """A phase in which the outside is looked at; `size` bytes are written there, by an actor of the kind `by`."""
 
     point: Point
     when: Phase
@@ -63,7 +63,7 @@ class Looking:
         self._last = world
 
     def see_relay_point(self, look: Look) -> None:
-        """Look at a moment that only a relay sees, where the process is traced."""
+        """Look at a phase that only a relay sees, where the process is traced."""
         if self._trace:
             self.see(look)
             if look.when == "after" and look.size > 1:  # it can be cut, though nobody looks there

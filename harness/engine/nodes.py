@@ -37,7 +37,7 @@ _STAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Interleaving:
-    """A recovery with its effects in another order, and its judgement."""
+    """A recovery in another interleaving, and its judgement."""
 
     injection: Injection
     processes: tuple[ProcessRun, ...]
@@ -130,7 +130,7 @@ class Node:
         self.asked = asked
 
     def reorder(self, interleaving: Interleaving | None = None) -> None:
-        """Keep that its recovery came in another order, or that such orders are tried from now on."""
+        """Keep a recovery in another interleaving, or that such ones are tried from now on."""
         self.interleavings = (*(self.interleavings or ()), *(() if interleaving is None else (interleaving,)))
 
     def join(self, other: "Node") -> None:

@@ -88,7 +88,7 @@ def _let_the_second_pass() -> None:
 
 
 def _numbers(world: World) -> frozenset[int]:
-    """Return the numbers in a world that could be taken for pids."""
+    """Return the numbers in a raw state that could be taken for pids."""
     rows = repr((world.tables, world.resources, world.private_tables)).encode()
     return frozenset(map(int, _NUMBER.findall(rows))).union(
         *(_numbers_of(*item) for entries in (world.entries, world.private_entries) for item in entries.items())

@@ -48,7 +48,7 @@ def run_once(
 
 
 def _answer(twins: "Sequence[Twin]", reach: "Reach", undo: ExitStack) -> tuple[Problem, dict[str, None]]:
-    """Let the twins answer until `undo`; returns what tells the error that a run is, and what it asked in vain."""
+    """Let the twins answer until `undo`; returns how to find its error, and the hosts asked for."""
     from ..boundary.media import http
     from ..boundary.media.refusing import Refusing
     from ..twins.answering import Directly

@@ -95,5 +95,5 @@ class Outside:
         self._held = self._hold = None
 
     def close(self) -> None:
-        """Remove what is kept on disk; no snapshot can be used any more."""
+        """Remove what is kept on disk; no raw state can be used any more."""
         self._disk.close()

@@ -39,7 +39,7 @@ class Pace:
             self.between()
 
     def close(self, until: Stage) -> None:
-        """Recover from all worlds that wait for this stage, or leave all out where the budget does not last."""
+        """Recover from all crash states that wait for this stage, or leave all out where the budget does not last."""
         try:
             for node in self.space.run(until):
                 self.tally.found(node)
@@ -50,12 +50,12 @@ class Pace:
             self.skipped["budget"] += self.space.abandon()
 
     def close_all(self, until: Stage) -> None:
-        """Recover from all that waits, and from what turns out to be told apart by a later read."""
+        """Recover from all that wait, and from those that a later read takes apart again."""
         self.close(until)
         while self.space.take_apart():
             self.close(until)
 
     def reorder(self, node: Node) -> None:
-        """Recover from a world once more for each other order of effects in its recovery."""
+        """Recover from a crash state once more for each other interleaving of its recovery."""
         for ordered in self.space.reorder(node):
             self.tally.count(node.schedule.then(ordered.injection), ordered.judgement)

@@ -1,4 +1,4 @@
-"""Turn what was seen into schedules: which fault, at which point, at which moment."""
+"""Turn what was seen into schedules: which fault, at which point, in which phase."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ def crash(crash_state: CrashState, *, recovering: bool) -> Injection:
 def errors(
     points: Iterable[Point], effects: Mapping[Point, Effect], faults: Sequence[Fault]
 ) -> Iterator[tuple[Injection, ResolvedInjection]]:
-    """Yield every fault that leaves the process alive, at every point where it can strike."""
+    """Yield every fault that leaves the process alive, at every point where it can fire."""
     for point in points:
         effect = effects.get(point, Effect(point))
         for fault in faults:
@@ -45,17 +45,17 @@ def _injections(fault: Fault, effect: Effect) -> Iterator[tuple[Injection, Resol
 
 
 def reorder(injection: Injection, position: int = 0) -> ResolvedInjection:
-    """Make an order ready."""
+    """Return the preemption that makes an interleaving."""
     return ResolvedInjection(position, injection, Preempt(injection.ordinal), ())
 
 
 def resolve(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> list[ResolvedInjection]:
-    """Make the injections of a schedule ready to strike; raises ChaosError for what cannot strike there."""
+    """Resolve the injections of a schedule; raises ChaosError for what cannot fire there."""
     return [_resolved(position, injection, known, effects) for position, injection in enumerate(schedule.injections)]
 
 
 def fits(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> bool:
-    """Say whether a schedule can be made ready here: one that was kept may be of another version of the agent."""
+    """Say whether a schedule can be resolved here: one that was kept may be of another version of the agent."""
     try:
         resolve(schedule, known, effects)
     except ChaosError:

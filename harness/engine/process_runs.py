@@ -150,7 +150,7 @@ class ProcessRun:
             self.declines(fired.position)
 
     def fires(self, position: int) -> None:
-        """Keep that the action was carried out that was due; what lasts from an earlier process strikes no more."""
+        """Keep that a due action was carried out; a fault that lasts from an earlier process was counted there."""
         if position in self.due:
             self.fired.add(position)
 

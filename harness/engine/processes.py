@@ -1,5 +1,4 @@
-"""The processes of an agent, one after the other: forked from the fork server, or the last one again where that
-rests."""
+"""The processes of an agent, one after the other: newly forked, or the last one again where it is pristine."""
 
 from collections.abc import Callable
 
@@ -62,7 +61,7 @@ class Processes:
         return channel, False
 
     def keep(self, channel: Channel) -> None:
-        """Let the process wait for another order."""
+        """Let the process wait for another request."""
         self._pristine = channel
 
     def end(self, channel: Channel) -> None:
@@ -72,7 +71,7 @@ class Processes:
         channel.close()
 
     def retire(self) -> None:
-        """End the process that waits for another order, where one does."""
+        """End the process that waits for another request, where one does."""
         if self._pristine is not None:
             self.end(self._pristine)
 

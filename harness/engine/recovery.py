@@ -66,8 +66,8 @@ class Recovery:
     def recover(self, start: RawState, *, trace: bool, plan: Sequence[ResolvedInjection] = ()) -> list[ProcessRun]:
         """Let a recovery run; where it leaves a live lease, once more after the lease has run out.
 
-        They count as one recovery: points are numbered through, and a plan strikes in the first one that reaches its
-        point; after that nobody waits.
+        They count as one recovery: points are numbered through, and a plan fires in the first that
+        reaches its point.
         """
         processes = [self.restart("recover", start, trace=trace, plan=plan)]
         # A live lease keeps a recovery from doing its work: it is run again when the lease has run out, as in life.
@@ -96,8 +96,8 @@ class Recovery:
     def is_over(self, process: ProcessRun) -> bool:
         """Return whether no further recovery follows this one.
 
-        One that a fault struck is followed by a healthy one, except where it took what it misread for right, and said
-        that all is done.
+        A recovery in which a fault fired is followed by a healthy one, unless it misread something
+        and returned.
         """
         fired = process.planned > 0 and not (process.misread and self._leased_until(process.end) is None)
         return process.outcome.kind == "returned" and not fired
@@ -127,7 +127,7 @@ class Recovery:
         return replace(process.end, clock=until + 1.0)
 
     def _leased_until(self, end: RawState) -> float | None:
-        """Return when the last lease runs out that a fault-free run does not leave too; None where none lives."""
+        """Return when the last lease runs out that a fault-free run does not leave too; None where none is live."""
         done = self._baseline.done
         usual = live_leases(self._view.world(done), done.clock)
         live = live_leases(self._view.world(end), end.clock)

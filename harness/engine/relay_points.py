@@ -1,4 +1,4 @@
-"""What the relays in front of real services see of one process: it is numbered, looked at and struck here.
+"""What the relays in front of real services see of one process: points are numbered and looked at, and faults fire.
 
 No wrapper in the agent's process takes part, so the client may be libpq, or a program in another language.
 """
@@ -25,7 +25,7 @@ from .process_runs import ProcessRun
 
 
 class Lookout(NamedTuple):
-    """Is told what comes: a point that is reached, each of its moments, the position of what strikes."""
+    """Is told of each point that is reached, of its phases, and of the position of what fires."""
 
     reached: Callable[[Point], None]
     look: Callable[[Point, Phase, int], None]
@@ -36,9 +36,9 @@ class RelayPoints:
     """The points of one process that relays see, and the faults that fire there.
 
     Args:
-        plan: what strikes; injections at other points are not looked at.
+        plan: the injections of the process; those at points that no relay sees are not looked at.
         earlier: points that are numbered on.
-        lookout: is told what comes.
+        lookout: is told of points and faults.
         most: how many exchanges the process may have before it counts as endless.
         proxies: make what they can make; None where there is no network.
     """
@@ -76,7 +76,7 @@ class RelayPoints:
             self._proxies.start()
 
     def connecting(self, name: str, place: Place) -> ResolvedInjection | None:
-        """The process itself says that it is about to connect: a client in Python, whose connect can really fail."""
+        """Take the word of a client in Python that it is about to connect: its own connect can really fail."""
         self._connected_at[name] = place  # of what is exchanged no more is known
         point = self._arrive(NET.kind, "connect", name)
         resolved = self._act(point, "before")
@@ -122,7 +122,7 @@ class RelayPoints:
         return toxic is not None and self._proxies is not None and self._proxies.apply(key, toxic)
 
     def told(self, name: str, message: Carried | ConnectionClosed) -> None:
-        """A relay says what became of a strike, or that a connection is over."""
+        """Take a relay's word on what became of an action, or that a connection is over."""
         if isinstance(message, ConnectionClosed):
             self._closed(name, message.connection)
             return
@@ -133,7 +133,7 @@ class RelayPoints:
             process.declines(position)
 
     def _closed(self, name: str, connection: int) -> None:
-        """A connection has ended; nothing is unanswered on it any more. One of TLS may end before it was one."""
+        """Note that a connection has ended: nothing on it is unanswered any more."""
         if (name, connection) not in self._at and self._announced[name]:
             self._announced[name] -= 1
         self._open.discard((name, connection))
@@ -143,7 +143,7 @@ class RelayPoints:
 
         Returns the point and a fault's injection.
 
-        Where an agent can die is what relays see; this is another moment only for the answer.
+        Crashes and broken connections are tried where the relay sees them; at this point only faults of the answer are.
         """
         point = self._arrive(SERVED.kind, verb, target)
         self._process.effects.setdefault(point, Effect(point, by="thread"))
@@ -199,7 +199,7 @@ class RelayPoints:
         return Disturb("refused")
 
     def _cut_at(self, point: Point) -> float:
-        """Return the share of the request that goes on before a fault in its middle strikes; 0 where none will."""
+        """Return the share of the request that goes on before a fault in its middle fires; 0 where none will."""
         for resolved in self._plan.resolved:
             if resolved.injection.point == point and resolved.injection.when == "middle":
                 return (

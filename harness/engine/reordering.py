@@ -1,4 +1,4 @@
-"""Try effects in flight together in another order than the usual one: how it ends, crashes, and faults of the two."""
+"""Try other interleavings than the usual one: how each ends, crashes in it, and faults at its two points."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ _RACES_FIRST = 10
 
 
 class Reordering:
-    """Carries out the other orders of the fault-free run, and then those of recoveries."""
+    """Carries out the other interleavings of the fault-free run, and then those of recoveries."""
 
     def __init__(self, pace: Pace, firing: Firing) -> None:
         self._pace, self._trials, self._closure, self._tally = pace, pace.trials, pace.space, pace.tally
@@ -31,7 +31,7 @@ class Reordering:
             self._pace.attempt(partial(self._interleave, injection))
 
     def others(self) -> None:
-        """Try what was in flight together in the other order: how it ends, every crash, and faults of the two."""
+        """Try each other interleaving: how it ends, every crash in it, and faults at its two points."""
         for injection in self._planned[_RACES_FIRST:]:
             self._pace.attempt(partial(self._interleave, injection))
         for injection, process in self._interleaved:
@@ -41,7 +41,7 @@ class Reordering:
         self._pace.close(Stage.INTERLEAVING)
 
     def _interleave(self, injection: Injection) -> None:
-        """Let the run come in another order, without any fault."""
+        """Carry out the run in another interleaving, without any fault."""
         plan, schedule = (reorder(injection),), Schedule((injection,))
         process = self._firing.run(plan, True)
         if not self._closure.interleaving_budget.came([process]):
@@ -57,7 +57,7 @@ class Reordering:
         self._interleaved.append((injection, process))
 
     def _within_interleaving(self, injection: Injection, process: ProcessRun) -> None:
-        """Try every crash in a run that came in another order, and faults of the two that changed places."""
+        """Try every crash in an interleaving, and faults at the two points that changed places."""
         usual, plan, schedule = self._trials.baseline.first, (reorder(injection),), Schedule((injection,))
         if self._trials.config.kill is not None:
             for crash_state in from_there_on(process, usual, injection):

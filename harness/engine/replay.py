@@ -30,14 +30,14 @@ class Judged(NamedTuple):
 def replay(
     trials: Trials, schedule: Schedule, *, trace: bool = False, worker: bool = True
 ) -> tuple[list[ProcessRun], list[str]]:
-    """Run a schedule from the initial world through its last recovery.
+    """Run a schedule from the initial state through its last recovery.
 
     Args:
         trace: whether the outside is looked at at every point.
         worker: whether the process is called again that an error leaves; see `worker`.
 
     Returns:
-        The processes, and the injections that never struck (drifted).
+        The processes, and the injections that never fired (not reached).
     """
     recovery, baseline = trials.recovery, trials.baseline
     resolved = resolve(schedule, trials.config.known, baseline.first.effects)

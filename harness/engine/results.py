@@ -28,7 +28,7 @@ class Results:
     """Builds the result from what is known by now.
 
     Args:
-        began: the moment of the real clock at which the exploration began.
+        began: the value of `time.monotonic` at which the exploration began.
     """
 
     def __init__(self, executor: Executor, began: float) -> None:

@@ -1,4 +1,4 @@
-"""Processes that carry out several schedules: how many lives they had, and a sample of these for the audit."""
+"""Processes that carry out several schedules: how many runs they had, and a sample of these for the audit."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ class Reusing:
 
     Attributes:
         on: whether one may.
-        reused: how many lives used processes had.
+        reused: how many runs used processes had.
         samples: a part of these.
     """
 
@@ -45,7 +45,7 @@ class Reusing:
             self.on = before
 
     def count(self, used: Sample) -> None:
-        """Count a life in a used process; keep the first ones, and of the later ones each `_SAMPLED`th."""
+        """Count a run in a used process; keep the first ones, and of the later ones each `_SAMPLED`th."""
         self.reused += 1
         if self.reused <= _FIRST or self.reused % _SAMPLED == 0:
             self.samples.append(used)

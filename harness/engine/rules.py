@@ -29,7 +29,7 @@ class Rules:
 
     @property
     def left_out(self) -> Counter[str]:
-        """How many worlds were not recovered from, by the name of the rule; the number of crashes is none."""
+        """How many crash states were not recovered from, by the name of the rule, but for the limit of crashes."""
         left = self._left_out.items()
         return Counter(rule for key, rule in left if key not in self._nodes and rule != _TOO_MANY_CRASHES)
 
@@ -40,14 +40,14 @@ class Rules:
         return self._config.max_crashes if cut else 0
 
     def leave_out(self, key: str, node: Node, world: RawState) -> bool:
-        """Say whether a world is not recovered from that a crash in a recovery leaves; remember it then."""
+        """Say whether a crash state of a recovery is left out by a rule; remember it then."""
         rule = self._rule_against(node, world)
         if rule:
             self._left_out[key] = rule
         return bool(rule)
 
     def _rule_against(self, node: Node, world: RawState) -> str:
-        """Return the rule by which a world is not recovered from that a crash in this recovery leaves; "" for none."""
+        """Return the rule by which a crash state of this recovery is left out; "" for none."""
         if node.schedule.faults >= self._config.max_crashes:
             return _TOO_MANY_CRASHES
         if len(self._nodes) >= self._config.max_worlds:

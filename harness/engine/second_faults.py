@@ -25,7 +25,7 @@ class SecondFaults:
         self._firing = firing
 
     def all(self, fired: Sequence[Fired]) -> None:
-        """Try every second fault: in the runs in which one struck, and in the recovery from what one can leave."""
+        """Try every second fault: in the runs in which one fired, and in the recovery from what one can leave."""
         if self._trials.config.depth < 2:
             self._read_again()
             return

@@ -13,7 +13,7 @@ from .process_runs import CrashState, ProcessRun, RawState
 
 @dataclass(slots=True)
 class SingleCrash:
-    """A world that a crash of the run leaves, and each single crash that leaves it, in the order of the run."""
+    """A crash state of the run, and each single crash that leaves it, in the order of the run."""
 
     raw_state: RawState
     schedules: list[Schedule] = field(default_factory=list)

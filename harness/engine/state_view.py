@@ -1,4 +1,4 @@
-"""Look at snapshots: as worlds, as identities, as differences; remembers, since the same ones come again and again."""
+"""Raw states as worlds, as fingerprints, as differences; cached, since the same states recur."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +16,7 @@ class StateView:
     """Turns raw states into worlds, fingerprints and differences; cached, since the same states recur.
 
     Args:
-        worlds: describes snapshots.
+        worlds: describes raw states.
         learned: what is known of volatile values by now; may grow.
         roots: absolute paths of the sources and their readable names.
         masks: what does not count in a comparison.

@@ -181,7 +181,7 @@ def _side(promise: str, violation: Violation, judgement: Judgement) -> str:
 
 
 def _returned(judgement: Judgement) -> bool:
-    """Return whether the run came to its end by itself, whatever struck it."""
+    """Return whether the run came to its end by itself, whatever fault fired in it."""
     run = judgement.executions[0]
     return run.role == "run" and run.outcome.kind == "returned"
 

@@ -1,4 +1,4 @@
-"""Count what was judged: each schedule once, and each crash in the recovery from a world once, whoever leads there."""
+"""Count what was judged: each schedule once, and each crash in a recovery once, whatever led to its crash state."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class Tallying:
     """Counts judged schedules once each, and hands them to the findings.
 
     Attributes:
-        not_reached: schedules whose fault was due and never struck.
+        not_reached: schedules whose fault never fired.
     """
 
     view: StateView
@@ -33,7 +33,7 @@ class Tallying:
         node: Node | None = None,
         again: Judgement | None = None,
     ) -> None:
-        """Count a schedule that was judged, and remember the world that it left, where something recovered from it.
+        """Count a schedule that was judged, and remember the crash state that it was recovered from.
 
         `again` is its other end, where its process is called again that an error left.
         """
@@ -43,18 +43,18 @@ class Tallying:
                 self._led.setdefault(id(node), (node, []))[1].append(schedule)
 
     def found(self, node: Node) -> None:
-        """Note what is wrong after the recovery from a world, as soon as that is known."""
+        """Note what is wrong after the recovery from a crash state, as soon as that is known."""
         if node.judgement is not None and node.judgement.broken:
             self.findings.note(node.schedule, node.judgement)
 
     def reached(self, key: str, schedule: Schedule) -> None:
-        """Remember that a crash in a run in which something else came first leaves the world of this key."""
+        """Remember that a crash after an error, or in another interleaving, leaves the crash state of this key."""
         firsts = self._reached.setdefault(key, {})
         known, count = firsts.get(schedule.injections[0], (schedule, 0))
         firsts[schedule.injections[0]] = known, count + 1
 
     def count_recoveries(self, space: CrashStateSpace) -> None:
-        """Count each crash in a recovery, and each one after an error or another order, that was judged.
+        """Count each crash in a recovery, after an error or in another interleaving that was judged.
 
         To be called once, after the last stage: a second call would count them again.
         """
@@ -70,14 +70,14 @@ class Tallying:
             self._tabulate_recovery(node, schedules, space)
 
     def _crashes_in(self, node: Node, space: CrashStateSpace) -> Iterator[tuple[tuple[Injection, ...], Judgement]]:
-        """Yield each crash in the recovery from a world that was judged, and what came of it."""
+        """Yield each judged crash in the recovery from a crash state, and what came of it."""
         for between, crash_state in node.seen if node.followed else ():
             inner = space.nodes.get(self.view.fingerprint(crash_state.raw_state))
             if inner is not None and inner.judgement is not None:
                 yield (*between, crash(crash_state, recovering=True)), inner.judgement
 
     def _tabulate_recovery(self, node: Node, schedules: Sequence[Schedule], space: CrashStateSpace) -> None:
-        """Let the table show for each fault that led to a world what crashes in the recovery from it came to."""
+        """Count crashes in the recovery from a crash state in the rows of the faults that led to it."""
         ends: dict[object, tuple[tuple[Injection, ...], Judgement, int]] = {}
         for last, judgement in self._crashes_in(node, space):
             end = (judgement.invariants, bool(judgement.errors))

@@ -45,7 +45,7 @@ class Telling:
             self.events.tell(PointReached(self.executions, point))
 
     def fired(self, injection: Injection, clock: float, *, impossible: bool = False) -> None:
-        """Tell that a planned injection has struck."""
+        """Tell that a planned injection has fired."""
         if self.events.wants(FaultFired):
             self.events.tell(FaultFired(self.executions, injection, _since(clock), impossible))
 

@@ -115,7 +115,7 @@ class Tracer:
 
         Sets the outcome.
 
-        `used` says whether the child has carried out another order before.
+        `used` says whether the child has carried out another request before.
         """
         self.told = self.pristine = self.waits = self.leaves = False
         for pipe in self._relays:
@@ -200,7 +200,7 @@ class Tracer:
         return None
 
     def part(self) -> None:
-        """Let the process end where it would wait for another order."""
+        """Let the process end where it would wait for another request."""
         self.pristine = False
 
     def follow(self, other: "Tracer") -> None:
@@ -260,7 +260,7 @@ class Tracer:
         self._executor.telling.fired(self._plan[position].injection, self.clock, impossible=impossible)
 
     def _put_in_order(self) -> None:
-        """Put the points that relays saw among those of the process; between these two, one order is tried."""
+        """Merge the points that relays saw into those of the process; no other interleaving of these two is tried."""
         process = self._process
         in_flight = dict(zip(process.points, process.in_flight, strict=False))
         process.points = in_order(process.points, process.relayed)

@@ -19,7 +19,7 @@ from .trials import Trials
 
 
 def again(trials: Trials, plan: Sequence[ResolvedInjection]) -> Again | None:
-    """Return the function that tells from which world a worker goes on; None where no worker does under this plan.
+    """Return the function that gives the state in which a worker goes on; None where no worker does under this plan.
 
     A worker ends when its process is killed, interrupted or cancelled.
     """

@@ -1,4 +1,4 @@
-"""Snapshots as the worlds that a person would see; remembered, since the same ones come again and again."""
+"""Raw states as the worlds that a person would see; cached, since the same ones recur."""
 
 from collections.abc import Iterator, Mapping, Set
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from .process_runs import RawState
 
 
 class Worlds:
-    """Describes snapshots, and names what differs between two of them; knows no masks.
+    """Describes raw states, and names what differs between two of them; knows no masks.
 
     Args:
         names: of temporary files that were drawn by now; may grow.

@@ -99,7 +99,7 @@ class Session:
         return sorted(names, key=lambda path: int(path.name), reverse=True)
 
     def beat(self) -> None:
-        """Say that the owner lives."""
+        """Touch the heartbeat: the owner is alive."""
         os.utime(self.heartbeat)
 
     def remove(self) -> None:

@@ -1,7 +1,7 @@
-"""One connection between an agent and a service: what each says goes on to the other, and stands still at moments.
+"""One connection between an agent and a service: what each sends goes on to the other, and is held in each phase.
 
 Who speaks when is all that is looked at, so that it works for every protocol. The errors of a network that Toxiproxy
-cannot make at an exact moment (RST towards the client above all, see `Disturb`) are made here.
+cannot make at an exact time (RST towards the client above all, see `Disturb`) are made here.
 """
 
 import asyncio
@@ -32,8 +32,9 @@ class Over(Exception):
 class Connection:
     """Relays one connection.
 
-    `ask` tells the parent of a moment and waits, `carried` of a strike that is carried out. With `tls` the client's
-    side is encrypted; its handshake is over before anything is looked at: to the agent it is a part of connecting.
+    `ask` tells the parent of a phase and waits; `carried` tells it of an action that is carried out. With `tls` the
+    client's side is encrypted; its handshake is over before anything is looked at: to the agent it is a part of
+    connecting.
     """
 
     def __init__(

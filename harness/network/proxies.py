@@ -28,7 +28,7 @@ class Toxic:
 
 
 def toxic_for(action: object, point: Point, when: Phase) -> Toxic | None:
-    """Return the toxic that makes this strike at this moment, or None where the relay makes it."""
+    """Return the toxic that carries out this action in this phase, or None where the relay does."""
     if isinstance(action, Disturb) and (point.verb, when) == ("exchange", "before"):
         if action.how == "slow":
             return Toxic("latency", "downstream", {"latency": round(action.seconds * 1000)})

@@ -82,7 +82,7 @@ class Relay:
         self._parent.tell(Carried(number, done))
 
     async def _settle(self, dead: bool) -> None:
-        """Let connections end by themselves for a moment, then end them."""
+        """Give connections a short time to end by themselves, then end them."""
         self._always = Proceed(0, dead=dead)
         for waiting in self._waiting.values():
             if not waiting.done():

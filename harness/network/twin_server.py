@@ -2,7 +2,7 @@
 
     python -m rollproof.network.twin_server CONTROL LISTENER
 
-CONTROL and LISTENER are descriptors of an open line to the parent and of a listening socket.
+CONTROL and LISTENER are descriptors of an open pipe to the parent and of a listening socket.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a fault does where it strikes. The plan chose where and when; a strike has no dice of its own."""
+"""Actions: what a fault does where it fires. The plan chose where and when; an action has no dice of its own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -101,7 +101,7 @@ class Disturb:
     Attributes:
         how: "refused" and "reset" end it with RST, "closed" with FIN; "silent" lets nothing through any more; "slow"
             lets it through later, "trickled" a few bytes at a time.
-        share: for a cut, the part between 0 and 1 that gets through first: of a request where the moment is "middle",
+        share: for a cut, the part between 0 and 1 that gets through first: of a request where the phase is "middle",
             of an answer where it is "after".
         seconds: for "slow", how much later.
     """

@@ -41,7 +41,7 @@ class PointReached:
 
 @dataclass(frozen=True, slots=True)
 class FaultFired:
-    """A planned injection has struck; an order may turn out to have been held `impossible`."""
+    """A planned injection has fired; an interleaving may turn out to be `impossible`."""
 
     number: int
     injection: Injection

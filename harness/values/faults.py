@@ -1,4 +1,4 @@
-"""A fault is one small declaration: a name, where it can strike, and what it does there."""
+"""A fault is one small declaration: a name, where it can fire, and what it does there."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,8 +20,8 @@ class Fault:
 
     Attributes:
         name: ``family.what_happens``; unique among all that is installed.
-        at: globs of ``kind.verb`` where it can strike.
-        when: the moments around the effect.
+        at: globs of ``kind.verb`` where it can fire.
+        when: the phases of the effect.
         once: whether it comes once (the next try works).
         lasting: whether it also comes lasting (until the process ends).
         survives_restart: whether, lasting, it is still there for the next process, which may fail; the one after it is
@@ -43,11 +43,11 @@ class Fault:
 
     @property
     def rereads(self) -> bool:
-        """Whether it strikes where an agent reads what it wrote, which is a point only where such a fault is tried."""
+        """Whether it fires where an agent reads what it wrote, which is a point only where such a fault is tried."""
         return any(glob.endswith(".read") for glob in self.at)
 
     def applies(self, effect: Effect) -> bool:
-        """Say whether this fault can strike at the effect's kind of point."""
+        """Say whether this fault can fire at the effect's kind of point."""
         return matches(self.at, effect.point)
 
     def at_kind(self, kind: str, family: str = "") -> "Fault":
@@ -75,7 +75,7 @@ def matches(globs: Iterable[str], point: Point) -> bool:
 def check_injection(injection: Injection, known: Mapping[str, Fault]) -> None:
     """Raise ChaosError for a typed injection that no agent can meet: what it names, or how it is to come.
 
-    An order is none of the faults and is always known; it is had before or after an effect, once.
+    An interleaving (`order.swap`) is no fault and always known; it comes before or after an effect, once.
     """
     name, when = injection.fault, injection.when
     fault = known.get(name)

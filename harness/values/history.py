@@ -1,4 +1,4 @@
-"""What an invariant sees: how the processes of one schedule ended, and how the outside differs from what is right."""
+"""The history of one schedule, as invariants see it: how its processes ended, and what is wrong outside."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -14,7 +14,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(slots=True)
 class Hosts:
-    """The real hosts that a test speaks of: those that may be reached, and those that may be asked in vain."""
+    """The real hosts that a test names: those that may be reached, and those that may only be asked (`offline`)."""
 
     allowed: set[str] = field(default_factory=set)
     offline: set[str] = field(default_factory=set)

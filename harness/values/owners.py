@@ -1,4 +1,4 @@
-"""Who a process is, beyond its pid, which is given again; and temporary folders that say whose they are."""
+"""The identity of a process beyond its pid, which is given again; and temporary folders that say whose they are."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ class Owner:
 
     @property
     def prefix(self) -> str:
-        """What the names of its temporary folders begin with."""
+        """The beginning of the names of its temporary folders."""
         return f"rollproof-{self.pid}-{self.start}-"
 
 

@@ -1,4 +1,4 @@
-"""What the test's process, the agent's processes, the relays and the servers of twins say to each other.
+"""The messages between the test's process, the agent's processes, the relays and the servers of twins.
 
 A run of one process of the agent; ``→`` is a message, ``⇄`` one that waits for its reply::
 
@@ -85,7 +85,7 @@ class InjectionFired:
     """What became of the planned injection at this position.
 
     It is "due" when its point and phase are there, and "fired" when its action was carried out, which only the one that
-    did so says. An order may turn out to have been held "in vain".
+    did so says. An interleaving that is impossible is "in vain".
     """
 
     position: int
@@ -168,7 +168,7 @@ class PendingQuery:
 class RunEnded:
     """The agent's function has ended by itself: `kind` is "returned" or "raised".
 
-    `pristine` says that it is as it was before, and waits for another order; `raised` where the exception came from.
+    `pristine` says that it is as it was before, and waits for another request; `raised` where the exception came from.
     `waits` says that it waits to be called again, as it is; `leaves` that something is to be done before its end.
     """
 
@@ -213,7 +213,7 @@ class Proceed:
         action: what happens to the connection now; None for nothing.
         share: of the exchange's request that goes on before "middle" has come; 0 for all of it, and no middle.
         dead: whether the client died here; what is held of it is lost.
-        made: whether a proxy behind the relay makes the strike.
+        made: whether a proxy behind the relay carries the action out.
         via: where to connect to instead of the service itself; empty for no detour.
     """
 
@@ -227,7 +227,7 @@ class Proceed:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What a relay made of the strike that it was told with the `Proceed` of this number.
+    """What became of the action that the `Proceed` of this number told a relay.
 
     It is not `done` where the connection was over by then.
     """

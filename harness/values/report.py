@@ -53,7 +53,7 @@ class Step(TypedDict):
 
 
 class States(TypedDict):
-    """The outside by readable names: before the run, when the fault struck, at the end, and as it should be there."""
+    """The outside by readable names: before the run, when the fault fired, at the end, and as it should be there."""
 
     before: dict[str, Any]
     fault: dict[str, Any]

@@ -44,11 +44,11 @@ class Injection:
 
     @property
     def ordinal(self) -> int:
-        """The variant's number, from 1, whether it is named or not; of an order, how many others go first."""
+        """The variant's number, from 1, whether it is named or not; of an interleaving, how many others go first."""
         return self.variant or 1
 
     def variant_of(self, strikes: Sequence[Action]) -> Action | None:
-        """Return the strike that this variant is, of all those that a fault has at its point; None for no such one."""
+        """Return the action of this variant among those that a fault yields at its point; None for no such one."""
         return strikes[self.ordinal - 1] if self.ordinal <= len(strikes) else None
 
     def describe(self) -> str:
@@ -71,7 +71,7 @@ def _ordinal(n: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Injections in the order in which they strike; empty is the fault-free run."""
+    """Injections in the order in which they fire; empty is the fault-free run."""
 
     injections: tuple[Injection, ...] = ()
 
@@ -80,7 +80,7 @@ class Schedule:
 
     @property
     def faults(self) -> int:
-        """How many faults it has: an order is none."""
+        """How many faults it has: an interleaving is none."""
         return sum(injection.fault != SWAP for injection in self.injections)
 
     def then(self, injection: Injection) -> "Schedule":

@@ -1,4 +1,4 @@
-"""The outside at one moment, as a person would look at it: files, rows, resources."""
+"""The outside at one time, as a person would look at it: files, rows, resources."""
 
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field

@@ -65,7 +65,7 @@ TIMERS = ADAPTER.part(
 
 
 def ends_before(loop: Any, moment: float) -> bool:
-    """Return whether a timer of this loop ends before a moment."""
+    """Return whether a timer of this loop ends before a given time."""
     return TIMERS.works and any(not timer.cancelled() and timer.when() < moment for timer in loop._scheduled)
 
 

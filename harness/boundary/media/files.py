@@ -250,8 +250,7 @@ def _file_class(gate: Gate, scope: Scope, reads: Reads) -> Any:
     class WatchedFile(io.FileIO):
         """A raw file whose writes are points.
 
-        Below a buffer, a write that failed goes on failing until the file is closed: closing tries once more what
-        flushing could not do, and a full disk is not empty in that moment.
+        Below a buffer, a write that failed goes on failing until the file is closed.
         """
 
         buffered = appends = False

@@ -62,7 +62,7 @@ class Exchange:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Return the answer; a request that is no point of its own goes straight to its twin.
 
-        Raises TransportFault where a fault struck, Permitted where the network answers, ChaosError where nobody can.
+        Raises TransportFault where a fault fired, Permitted where the network answers, ChaosError where nobody can.
         """
         twin = twin_for(self._twins, request.url)
         if twin is None:

@@ -23,7 +23,7 @@ def originals() -> list[object]:
 
 
 def install(gate: Gate, scope: Scope, seed: int, linked: Linked = lambda folder, link: None) -> None:
-    """List folders in scope in an order of this seed's. For a child process: there is no way back.
+    """List folders in scope in the order that the seed gives. For a child process: there is no way back.
 
     Args:
         gate: of this process.

@@ -1,4 +1,4 @@
-"""Servers of tools that an agent starts as a subprocess: what the MCP SDK takes for the process is a line to its twin.
+"""Servers of tools that an agent starts as a subprocess: the MCP SDK gets a connection to its twin instead.
 
 The SDK's client runs unmodified above its pipes; no process is started, so time stays virtual and nothing is left.
 """

@@ -1,4 +1,4 @@
-"""What the test itself asks of its twins: before, between and after explorations, and beside them.
+"""The test's own requests to its twins: before, between and after explorations, and beside them.
 
 It is answered from the declaration of the first twin to the end of the test. An exploration answers its agents itself.
 """

@@ -1,4 +1,4 @@
-"""What an ordinary run, in the test's own process, asks of hosts that nobody declared."""
+"""Refuse what an ordinary run, in the test's own process, asks of hosts that nobody declared."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence

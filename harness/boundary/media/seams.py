@@ -1,4 +1,4 @@
-"""What leads an agent to the twins of a test while it explores or runs once, besides what children carry themselves."""
+"""The seams that lead an agent to the twins of a test, and that the test's own process has to put in place."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager

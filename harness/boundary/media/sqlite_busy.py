@@ -1,4 +1,4 @@
-"""Waiting for a lock of SQLite's: in virtual time, and in the order of turns.
+"""SQLite's busy handler: a wait for a lock passes in virtual time, and the scheduler says who gets it.
 
 SQLite waits as its busy handler says. Its own one sleeps in real time, so that who gets a lock next is the machine's
 affair. Ours has the same delays in virtual time: it comes back when nothing else in the process can happen first.

@@ -75,14 +75,14 @@ class RunRequest:
     Attributes:
         stream: key of the process's random stream.
         start: virtual time at which it starts, seconds since the epoch.
-        trace: whether the parent looks at the world at every point; `trace_once_fired`: from its first fault on.
-        show: whether what the agent prints is kept for people; only a first order's is.
+        trace: whether the parent looks at the outside at every point; `trace_once_fired`: from its first fault on.
+        show: whether what the agent prints is kept for people; only a process's first request can ask for that.
         pids: of the processes that made the outside what it is.
         earlier: points that are numbered on.
         drawn: names of temporary files that the outside shows; `torn_pids` numbers in it that are parts of pids.
         reused_pids: of earlier processes, which another program has by now.
         given: names of what was there before the first process; None where reading what came later is no point.
-        again: whether the process may get another order, where it is at rest after this one.
+        again: whether the process may get another request, if it is pristine after this one.
         stays: whether the process waits to be called again where an error leaves it, as a queue's worker does.
         goes_on: whether this is such a call, of the process as it is by now; it waits again, however it ends.
     """

@@ -1,4 +1,4 @@
-"""What a forked process shares with the one that it was forked from, and does not keep."""
+"""Detach a forked process from what it shares with the process that it was forked from."""
 
 import ctypes
 import gc

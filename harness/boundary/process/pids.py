@@ -1,4 +1,4 @@
-"""Which pids are alive, by rule: what else runs on the machine is no part of the agent's outside.
+"""The rule that says which pids are alive: other processes of the machine are no part of the outside.
 
 Alive are the process itself, its ancestors, and what the agent started, also what outlived its parent. Any other pid is
 dead: one that an earlier process of the agent left in a lock, half of one that was cut by a crash, also where an

@@ -1,8 +1,8 @@
-"""Who is at work in this process when an effect is reached, and who else could reach an effect of its own now.
+"""The actor that reaches an effect, and the other actors of the process that could reach one of their own now.
 
-Two effects are in flight together where neither waits for the other. Who waits for another one's result, for a timer
-that is not there, or for work to do, does not come first whatever happens; who waits for its turn, for a lock or for a
-moment may.
+Two effects are in flight together where neither waits for the other. An actor that waits for another one's result, for
+a timer that is not there, or for work to do, cannot come first; one that waits for the token, for a lock or for a time
+may.
 """
 
 import asyncio

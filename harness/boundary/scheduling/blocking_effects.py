@@ -1,4 +1,4 @@
-"""Effects that may wait for another thread: on their way while their threads do not have their turn."""
+"""Effects that may wait for another thread: they go on while their threads do not hold the token."""
 
 import threading
 import time

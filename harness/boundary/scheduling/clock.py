@@ -1,9 +1,10 @@
 """Virtual time in a child process: it moves when the agent waits, and a little with every effect.
 
 The wall clock is time-machine's, down to ``datetime`` in C. Monotonic clocks, sleeps, timed waits and the timers of
-asyncio, which it leaves alone, are moved here. All of them are waits until a moment: when nothing in the process can
-happen any more, the earliest of these moments has come (the rule of every discrete simulation; madsim and turmoil do
-the same for their schedulers). A loop that only looks at the clock again and again is a wait too: see `Clock.read`.
+asyncio, which it leaves alone, are moved here. All of them are waits until a virtual time: when nothing in the process
+can happen any more, the earliest of these times has come (the rule of every discrete simulation;
+madsim and turmoil do the same for their schedulers). A loop that only looks at the clock again and again is a wait too:
+see `Clock.read`.
 """
 
 import asyncio
@@ -91,9 +92,10 @@ class Clock:
     def read(self) -> None:
         """Count a look at the clock.
 
-        Who looks hundreds of times and does nothing else waits for a moment (``while time.time() < deadline: pass``).
-        The clock then moves with each look, by cubes: 8 ms in the first thousand, a second in the first five thousand,
-        two hours in a hundred thousand. That ends such a loop at once and hardly moves an honest one, and since looks
+        A thread that looks hundreds of times and does nothing else waits for a time
+        (``while time.time() < deadline: pass``). The clock then moves with each look, by cubes: 8 ms in the first
+        thousand, a second in the first five thousand, two hours in a hundred thousand. That ends such a loop at once
+        and hardly moves an honest one, and since looks
         are counted and no real time is asked, the same schedule still gives the same bytes.
         """
         with self._lock:
@@ -122,7 +124,7 @@ class Clock:
                 elif happens(waiting.SLICE_S):
                     return True
         if not happened:
-            self._resume()  # others may have waited for the same moment
+            self._resume()  # others may have waited for the same time
         return happened
 
     def wait(self, seconds: float, happens: Callable[[float], bool]) -> bool:

@@ -145,7 +145,7 @@ class Idleness:
     def settle(self) -> None:
         """Wait in real time, up to SETTLING_S, until no other thread computes.
 
-        Who waits for a moment has looked since whether what it waits for has happened.
+        Every thread that waits for a time has looked since then whether what it waits for has happened.
         """
         end, quiet_looks, change = _real_monotonic() + SETTLING_S, 0, -1
         used, looked = dict[str, int](), dict[Waiting, int]()

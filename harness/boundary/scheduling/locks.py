@@ -1,8 +1,8 @@
 """Locks and queues of `threading` and `queue` whose waiting threads are woken by the harness, not by the kernel.
 
-A thread that has to wait goes on by a turn, which it gets when all others have come to rest (`scheduler`). So one
-thread runs at a time, and which one finds a lock free is no matter of luck. A wait that a lock ends costs a turn; a
-lock that is free costs none. Kin: the schedulers of CHESS, loom and shuttle.
+A thread that has to wait goes on when it gets the token, which is given when all others have come to rest
+(`scheduler`). So one thread runs at a time, and which one finds a lock free is no matter of luck. A lock that is free
+needs no token. Kin: the schedulers of CHESS, loom and shuttle.
 """
 
 import queue

@@ -1,7 +1,7 @@
-"""Let others go first: a thread or task waits at its point until effects of others have passed, or cannot come.
+"""Preempt an actor: it waits at its point until other actors have had an effect, or cannot have one.
 
-The wait is one in virtual time. When nothing else in the process can happen any more its moment comes, and it gives
-up: the other order cannot be had. So it does where others can go on only by giving up themselves: a time that they wait
+The wait is one in virtual time. When nothing else in the process can happen any more its time comes, and it gives up:
+the interleaving is impossible. So it does where others can go on only by giving up themselves: a time that they wait
 for a lock is over, or they ask again and again without end.
 """
 

@@ -1,10 +1,10 @@
-"""Threads take turns at the gate, in an order that does not depend on how fast each of them is.
+"""The cooperative scheduler: threads pass the gate one at a time, in an order that does not depend on their speed.
 
-A turn is given when every other thread has come to rest: it waits for its turn, for a moment, or for another thread.
-Of the threads that wait for a turn, the one that came when the fewest turns had been given goes first; where several
-did, their place decides, then their number. A thread that starts another one, or hands work to it, goes on when that
-one has come to rest. A thread that waited for a lock, or for a signal of another thread, goes on by a turn, too
-(`locks`): so one thread runs at a time.
+The token is given when every other thread is at rest: it waits for the token, for a time, or for another thread. Of the
+threads that wait for it, the one that came when it had been given the fewest times goes first; where several did, their
+place decides, then their number. A thread that starts another one, or hands work to it, goes on when that one has come
+to rest. A thread that waited for a lock, or for a signal of another thread, needs the token to go on, too (`locks`): so
+one thread runs at a time.
 
 A signal handler, or a finalizer, may have effects while its own thread waits here: it then waits in place of its
 thread. A handler that waits for another thread to have effects waits for ever there.
@@ -32,7 +32,7 @@ _Key = tuple[bool, int, tuple[str, ...], int]
 class Waiter:
     """A waiting thread. Woken when it gets the token, when it must pick the next holder, or spuriously.
 
-    Where it waits for a lock or a signal, its `want`, it gets no turn before that can be taken.
+    Where it waits for a lock or a signal, its `want`, it gets no token before that can be taken.
     """
 
     __slots__ = ("key", "thread", "wait", "wake", "want")

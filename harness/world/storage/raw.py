@@ -90,7 +90,7 @@ class RawEntry:
 
 @dataclass(frozen=True)
 class DiskState:
-    """All sources at one moment, by the index of the source and the posix path below it.
+    """All sources at one time, by the index of the source and the posix path below it.
 
     ``""`` is the source itself, missing where it did not exist; for a source that is a file, ``"-wal"`` and
     ``"-journal"`` are the files beside it. `places` says where the sources lay. `described` is where

@@ -283,7 +283,7 @@ def _signature(status: os.stat_result) -> Signature:
 
 
 def _of_age(name: str, folder: int, status: os.stat_result) -> tuple[os.stat_result, int]:
-    """Wait a moment until a change of the file would show in its time: to read a large one again takes longer."""
+    """Wait until a change of the file would show in its time: to read a large one again takes longer."""
     for _ in range(50):
         now_ns = time.clock_gettime_ns(_KERNEL_CLOCK)
         if not 0 <= now_ns - status.st_ctime_ns <= _RACY_NS:

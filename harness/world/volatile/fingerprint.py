@@ -1,7 +1,7 @@
-"""Name worlds so that two have one name when no recovery can tell them apart.
+"""Fingerprints of states: equal when no recovery can tell two of them apart.
 
 Generated values are renamed in order of appearance (alpha-renaming): which are equal still shows, how they read does
-not. Times are replaced by how they stand to the clock. In doubt two worlds stay two: that costs a run, never a bug.
+not. Times are replaced by how they stand to the clock. In doubt two states stay two: that costs a run, never a bug.
 """
 
 from collections import OrderedDict
@@ -88,7 +88,7 @@ _Thing = tuple[Skeleton, Skeleton]
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """What is in one folder: things that read the same in each world, unless a pid is one of `numbers`, and others.
+    """What is in one folder: things that read the same in each state, unless a pid is one of `numbers`, and others.
 
     Beside an agent's few files there may be thousands that nobody touches.
     """
@@ -122,7 +122,7 @@ def _digest(things: Iterable[_Thing]) -> bytes:
 
 
 class _Renaming:
-    """Gives each volatile value its name in this world."""
+    """Gives each volatile value its name in this state."""
 
     def __init__(self, clock: float, pids: frozenset[int], reused: Set[int]) -> None:
         self._clock, self._pids, self._reused = clock, pids, reused

@@ -1,10 +1,10 @@
 """What a torn write cuts in two: the first part of a generated value is as volatile as all of it.
 
 By itself it does not show: `3f2a81bc-12` may be a name that somebody chose. The whole value does, as soon as the write
-is done. Without this, each crash in the middle of a draft with a uuid in it would leave one more world.
+is done. Without this, each crash in the middle of a draft with a uuid in it would leave one more crash state.
 
 Half of a pid is a short number, so it is known by its file, too. Which number it is, and whether two halves are equal,
-is chance: ``16`` of ``16987`` was another world than ``17`` of ``17012``.
+is chance: ``16`` of ``16987`` was another state than ``17`` of ``17012``.
 """
 
 import re
