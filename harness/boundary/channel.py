@@ -68,6 +68,7 @@ class Channel:
 def first_to_speak(channels: Sequence[Channel], timeout_s: float) -> Channel:
     """Return a channel that has a message, or has ended; raises TimeoutError when all are silent."""
     for channel in channels:
+        # What has been read already is seen by no poll.
         if channel.has_message:
             return channel
     if len(channels) == 1:

@@ -42,6 +42,7 @@ class Crossing:
         # In the middle of a write the caller raises: a disk that fills up first returns a short count.
         if isinstance(resolved.action, Fail) and when != "middle":
             gate.fired(resolved)
+            # A copy: a lasting fault raises it again, and one object would keep the traceback of all.
             raise copy(resolved.action.error)
         return resolved
 

@@ -97,10 +97,7 @@ class Gate:
         *,
         trace: bool,
     ) -> None:
-        """Become the gate of this process; until then every effect passes unseen. Points are numbered on.
-
-        Called again where the process carries out another schedule.
-        """
+        """Become the gate of this process, or of its next schedule; points are numbered on from `earlier`."""
         self.points, self.in_flight = [], []
         self.calls = self.polls = self._uncounted = 0
         self.owed.clear()
@@ -114,6 +111,7 @@ class Gate:
     @property
     def active(self) -> bool:
         """False inside the harness's own work, before `begin`, and in processes that the agent forked itself."""
+        # A process that the agent forked has the wrappers too, but must not speak on the channel of this one.
         return not getattr(self._local, "untraced", 0) and _real_getpid() == self._pid
 
     @contextmanager
@@ -143,10 +141,7 @@ class Gate:
         return any(thread != own for thread in list(self._waiting_for_parent))
 
     def expecting(self) -> bool:
-        """Say whether the network will bring something that the agent can wait for; asks the parent.
-
-        When the reply comes, all that this process sent has been noticed by the relays.
-        """
+        """Ask the parent whether the network will bring something; it replies when relays have noticed all we sent."""
         if not self.networked or not self.active:
             return False
         # Asked before virtual time moves: a real service may be at work on an answer, which comes in real time.
@@ -199,10 +194,7 @@ class Gate:
 
     @contextmanager
     def holding_token(self, kind: str, verb: str, target: str) -> Iterator[None]:
-        """Hold the scheduler's token for the block.
-
-        If this thread is preempted here, first wait for others' effects.
-        """
+        """Hold the scheduler's token for the block; a thread that is preempted here first waits for other actors."""
         try:
             with self._with_token(kind, verb, target):
                 yield
@@ -236,9 +228,11 @@ class Gate:
         while True:
             if preemption is not None:
                 with self._preempting(preemption) as came:
+                    # Without the token: it is for others to come first.
                     came.append(self.preemptions.thread(self._actors.me(), _others(preemption), self.wait))
             with self.scheduler.token(kind, verb, target):
                 point = self._next_point(kind, verb, target)
+                # A task has waited already, in `before_await`: here it would stop its whole loop.
                 preemption = None if self.awaits else self._preemption_at(point, "before")
                 if preemption is None:
                     if self.blocking_effects.others():
@@ -348,12 +342,14 @@ class Gate:
 
         Whoever carries it out says so: `fired`, or for what a twin does, the parent. That it is due proves nothing.
         """
+        # Preemptions fire before the token is given, not in a phase.
         wants = partial(_is_no_hold, wanted)
         resolved = self._plan.due(point, when, wants, self._comes)
         self.trace = self.trace or (resolved is not None and self.trace_once_fired)
         return resolved
 
     def _comes(self, position: int) -> None:
+        # Told before the action: a process that it kills says nothing afterwards.
         self._due.add(position)
         self.channel.tell(InjectionFired(position, self.now(), "due"))
 
@@ -395,6 +391,7 @@ class Gate:
 
     def _task(self) -> str:
         thread = threading.current_thread()
+        # Python numbers such names by how many threads came before; only a name that the agent gave is part of a point.
         if thread.ident == self._main or thread.name.startswith(("Thread-", "ThreadPoolExecutor", "asyncio_")):
             return ""
         return thread.name.replace("#", "").replace("%", "").replace("+", "")

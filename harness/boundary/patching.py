@@ -34,6 +34,7 @@ def early_bound(originals: Mapping[int, object]) -> Mapping[int, list[tuple[Any,
             continue
         head = name.partition(".")[0]
         known = _seen.get(id(module))
+        # What works beside the agent needs the real functions.
         if (known is not None and known[0] is module) or head in _NEVER:
             continue
         if head in sys.stdlib_module_names and name not in _KEEPS_DEFAULTS:
@@ -92,6 +93,7 @@ def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         return
     replacement = make(original)
     setattr(owner, name, replacement)
+    # `shutil` and others ask whether a function is in these sets; ours can do what the real one can.
     for supported in _SUPPORTED if owner is os else ():
         if original in supported:
             supported.add(replacement)

@@ -32,6 +32,7 @@ class ResolvedInjection:
             return False
         match medium_of(origin.kind).lasts_for:
             case "host":
+                # A host that is down, or a revoked key, concerns every request to that host.
                 return point.target.partition("/")[0] == origin.target.partition("/")[0]
             case "target":
                 return point.kind == origin.kind and point.target == origin.target
@@ -44,6 +45,7 @@ class Plan:
     def __init__(self, resolved: Sequence[ResolvedInjection]) -> None:
         self.resolved = resolved
         self._lasting = [one for one in resolved if one.already_active]
+        # What fired in an earlier process goes on here, and does not begin at its own point once more.
         self.spent = {one.position for one in self._lasting}
 
     def due(
@@ -64,6 +66,7 @@ class Plan:
         for resolved in self.resolved:
             injection = resolved.injection
             here = injection.point == point and injection.when == when and resolved.position not in self.spent
+            # Several ask in one phase, each for what it can carry out; what nobody wants is not spent, and not due.
             if here and wanted(resolved.action):
                 self.spent.add(resolved.position)
                 if injection.lasting:

@@ -44,6 +44,7 @@ class Answering:
         twin, request, resolved = asked.twin, asked.request, asked.resolved
         if resolved is not None and isinstance(resolved.action, Respond):
             self._fires(asked, resolved)
+            # The twin is not asked: the service has not acted.
             return refusal(twin, request, resolved.action, asked.clock)
         if resolved is not None and isinstance(resolved.action, Misanswer) and isinstance(twin, Misanswering):
             self._fires(asked, resolved)
@@ -61,6 +62,7 @@ class Answering:
             answer = twin.with_what_was_asked(request, answer) if isinstance(twin, Asking) else answer
             self._process.effects[point] = replace(seen, answer=answer)
             if resolved is not None and isinstance(resolved.action, Say):
+                # The plan was made with the answer of another run: the same variant makes it of this one here.
                 fault = self._executor.config.known[resolved.injection.fault]
                 met = Effect(point, 0, answer, when="after", request=request)
                 action = resolved.injection.variant_of(actions(fault, met))

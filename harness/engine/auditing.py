@@ -129,6 +129,7 @@ def _merged(
         if node is None:
             continue
         first = Schedule((crash(crash_state, recovering=False),))
+        # The schedule that stands for a node was itself carried out; only the others were merged.
         if first != node.schedule:
             yield first, node
         for inner in dice.sample(node.crash_states, min(1, len(node.crash_states))):

@@ -42,6 +42,7 @@ class Blame:
         entry = world.entries.get(change.name) or world.private_entries.get(change.name)
         name = self._hidden(change.name)
         made = [self._made(process).get(name, ()) for process in reversed(processes)]
+        # Before the fault a run does what the fault-free one does, so nobody looked at it there again.
         made.append(self._until(fired).get(name, ()))
         if change.sign == "+" and entry is not None and (blamed := next(filter(None, map(_creator, made)), None)):
             return blamed

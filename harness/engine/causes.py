@@ -88,6 +88,8 @@ class Causes:
             for key in _doubled(end.keys):  # what is done twice here is no reason for what is done twice there
                 groups.setdefault(key, Group(key)).failures.append(end.failure)
         for family in (_half_done, _left_over):
+            # Each family by itself: with one cover for all, a lock that stays behind in every end hid a page that was
+            # torn in some.
             keys = [(end, found) for end in ends if (found := family(end.keys))]
             chosen = _cover([found for _, found in keys])
             parts: dict[Key, set[frozenset[Injection]]] = {key: set() for key in chosen}
@@ -112,6 +114,7 @@ class Causes:
             self._sites.see(process)
 
     def _end(self, failure: Failure) -> "_End":
+        # Where a place needs more callers by now, ends that had one key may have two.
         version, symptoms = (self._sites.version, *sorted(self._raced)), failure.symptoms
         known = self._ends.get(id(failure))
         if known is None or known[0] != version or known[1] is not symptoms:
@@ -171,6 +174,7 @@ def _left_over(keys: Sequence[Key]) -> tuple[Key, ...]:
 
 def _cover(ends: Sequence[Sequence[Key]]) -> set[Key]:
     """Return the fewest keys such that each end has one, or nearly so."""
+    # What explains an end alone is in every cover. Then greedily: the smallest cover is NP-hard to find.
     chosen = {keys[0] for keys in ends if len(keys) == 1}
     while left := [keys for keys in ends if not chosen & set(keys)]:
         counts = Counter(key for keys in left for key in keys)
@@ -183,6 +187,7 @@ def _cover(ends: Sequence[Sequence[Key]]) -> set[Key]:
 def _belongs_to(end: _End, keys: Sequence[Key], parts: dict[Key, set[frozenset[Injection]]]) -> Key:
     """Return the key under which a part of this schedule stands already, else that of the gravest symptom."""
     injections = end.failure.schedule.injections
+    # Two faults that contain a failing schedule of one fault are the same bug with something beside it.
     smaller = [frozenset(part) for size in range(1, len(injections)) for part in combinations(injections, size)]
     return next((key for key in keys if not parts[key].isdisjoint(smaller)), keys[0])
 

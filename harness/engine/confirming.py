@@ -46,6 +46,7 @@ class Confirming:
         """Confirm the causes that were found since the last look; raises FirstFound where one is all that is wanted."""
         new = list(self._findings.failures.values())[self._seen :]
         self._seen += len(new)
+        # Further ends of known causes confirm nothing new; `end` looks at all once more.
         if all(self._causes.explains(failure) for failure in new):
             return
         for group in self._groups():
@@ -100,6 +101,7 @@ class Confirming:
     def _confirm_one(self, group: Group) -> bool:
         """Carry the best examples of a cause out until one repeats; returns whether one did."""
         for failure in group.failures:
+            # Once for each example: only a smaller schedule, found since, is worth another run.
             if failure.tried != failure.schedule:
                 self._confirm(failure)
             if failure.example is not None:

@@ -72,10 +72,12 @@ class CrashStateSpace:
             self._trials.events.tell(CrashStateFound(len(self.nodes), schedule))
             self._push(stage, key)
             return key
+        # The shorter schedule is shown, and rules that count crashes go by it.
         if len(schedule.injections) < len(node.schedule.injections):
             node.is_left_by(schedule)
         if follow:
             self._follow_too(node)
+        # The older entry stays in the heap: `_waits` sees that its stage is no longer the node's.
         if stage < node.stage and node.judgement is None:
             node.comes_at(stage)
             self._push(stage, key)
@@ -87,6 +89,7 @@ class CrashStateSpace:
             node.is_followed()
             if node.judgement is not None:
                 self._unfollowed.append(node)
+        # A joined node has no recovery of its own: the crash states are those of its twin.
         if node.joined is not None:
             self._follow_too(node.joined)
 
@@ -122,10 +125,13 @@ class CrashStateSpace:
                     try:
                         self._recover(self.nodes[key])
                     except OutOfTime:
+                        # It must still count as waiting, or the claim would call the exploration closed.
                         heapq.heappush(self._work, item)
                         raise
                     yield self.nodes[key]
+            # Breadth first: crashes in recoveries are looked at when no recovery of this stage waits.
             elif self._unfollowed and until > Stage.SINGLE:
+                # Taken off only afterwards: where the budget ends within `_follow`, the node counts as left.
                 self._follow(self._unfollowed[0])
                 self._unfollowed.popleft()
             else:
@@ -146,6 +152,7 @@ class CrashStateSpace:
             if node.follow:
                 self._follow_too(twin)
             return
+        # Looking takes time: without crashes, interleavings and second faults nobody asks for the states in between.
         crashes = self._config.kill is not None
         concurrent = any(flight.others for flight in self._trials.baseline.first.in_flight)
         trace = crashes or concurrent or self._config.depth > 1
@@ -192,6 +199,7 @@ class CrashStateSpace:
                 self.also_read(node, interleaving.judgement.executions)
                 node.reorder(interleaving)
                 yield interleaving
+        # Followed once more: `seen` has the crash states of its interleavings by now.
         if node.interleavings:
             self._unfollowed.append(node)
 

@@ -107,6 +107,7 @@ class Executor:
     def warm(self, process: ProcessRun) -> None:
         """Import here what a run imported late, so that no later process has to."""
         self.processes.close()
+        # The fork server is older than these imports: the next one, forked from here, has them.
         child.warm(process.late_modules)
 
     def _agent(self) -> child.Agent:
@@ -139,14 +140,18 @@ class Executor:
         self.allowance.deadline.check()
         self._begin(start, stream)
         request = self._order(role, start, stream, plan, how)
+        # No process may have a number that half of a pid in the outside reads as, or that another program has by now.
         channel, used = self.processes.next(request.torn_pids | start.reused)
         process = _born(role, start, plan, self.processes.pid)
         self.telling.started(process)
         tracer = self._traced(request, process, channel, how, used=used)
+        # The process first, then its connections: no request of a dead process may reach the next one's outside.
         status = self._part(tracer, tracer.process, channel)
         tracer.settle()
         tracer.looking.damages.put_back()
+        # A damage of a lying disk is no state of the outside: the copies are back before the end is captured.
         tracer.close(status, self.capture(tracer.clock, process.pids, tracer.reused))
+        # What was due in a process that ended by itself, and was not carried out, must not count as survived.
         self.learned.noticed.confirm(plan[position].injection for position in sorted(process.unconfirmed))
         for one in (process, *process.called_again):
             self.learned.noticed.add(one)
@@ -195,10 +200,13 @@ class Executor:
     ) -> Tracer:
         """End a process that an error has left, or call it again, as a worker does; returns its last tracer."""
         first = tracer.process
+        # A restart is to show what a process leaves that has ended. Where a thread, an exit handler or a real
+        # connection is left, calling this one again would hide that: another process repeats the run for it.
         if not apart and (tracer.leaves or self.config.reach):
             first.needs_another_process()
         while not first.apart and tracer.waits:
             tracer.looking.damages.put_back()
+            # The worker stands still meanwhile: its failed call ends here, and the next one starts from here.
             tracer.close(0, self.capture(tracer.clock, first.pids, first.start.reused))
             start = again(tracer.process)
             if start is None:
@@ -211,17 +219,20 @@ class Executor:
             tracer = following
             first.called_again.append(process)
             self.telling.started(process)
+            # The plan was for the first call: this one is healthy.
             call = replace(request, role="recover", plan=(), start=start.clock, pids=start.pids, earlier=earlier)
             drawn, torn_pids = request.drawn | self._drawn_in(start), self.learned.torn_values.torn_pids(start.disk)
             call = replace(call, drawn=drawn, torn_pids=torn_pids)
             tracer.serve(replace(call, goes_on=True, trace_once_fired=False), used=True)
         if tracer.leaves:
+            # It is not called again: its exit handlers run now, as when a worker is stopped.
             tracer.serve(child.FinishRequest(), used=True)
         return tracer
 
     def _begin(self, start: RawState, stream: str) -> None:
         """Put the outside into the state that the next process starts from."""
         self.outside.check()
+        # The last process first: what it still does would be in the state that the next one starts from.
         self.processes.make_way(start.pids)
         self.outside.restore(start)
         for twin in self.config.twins:
@@ -232,6 +243,7 @@ class Executor:
         """Return the names of temporary files in what a process is to find; each was told before anything had it."""
         if not self.learned.names:
             return frozenset()
+        # Kept with the state: a name that is drawn later cannot be in it.
         known = start.disk.described
         if "drawn" not in known:
             known["drawn"] = drawn_in((path for _, path in start.disk.files), self.learned.names)

@@ -53,6 +53,7 @@ class Explorer:
         return self._within(lambda: self._replay(schedule))
 
     def _within(self, work: Callable[[], Exploration]) -> Exploration:
+        # Two sessions in one folder would each take the other's middle for their own state.
         with closing(self.executor), claimed(source.path for source in self.config.sources):
             return self._put_back_after(work)
 
@@ -63,10 +64,12 @@ class Explorer:
             initial = self.executor.capture(0.0)
             put_back = self.executor.prepare()
             try:
+                # Before any process of the agent: from here on a kill would leave the user's files in the middle.
                 self.executor.outside.hold(initial)
                 result = work()
             except BaseException as problem:
                 with interrupts.shielded():
+                    # A second Ctrl-C must not leave the outside half restored.
                     self.executor.processes.abort()
                     self._end(put_back, initial)
                     if not isinstance(problem, (ChaosError, NothingSelected)):  # that is told as an error
@@ -113,6 +116,7 @@ class Explorer:
 
     def _restore_logs(self) -> None:
         if self.exploring is not None:
+            # What twins were asked is no state that is restored: the test is to see the requests of one run.
             requests = self.exploring.session.baseline.requests
             for twin, log in zip(self.config.twins, requests, strict=True):
                 twin.requests[:] = log

@@ -55,6 +55,7 @@ class Exploring:
         self.findings = Findings(Diagnosis(view, baseline).of, partial(_place, phases_seen))
         self.causes = Causes(self.sites, self.findings.size)
         self.confirming = Confirming(self.findings, self.causes, self.truly, tell, first=config.first)
+        # The end of a worker that goes on is never merged, so there is nothing of it to audit.
         self.audit = Audit(config, executor, view, partial(self.truly, worker=False))
         self.not_reached: list[str] = []
         self.skipped: Mapping[str, int] = {}
@@ -107,6 +108,7 @@ class Exploring:
         schedules = Schedules(pace, tried, self._begin_with_what_failed)
         with executor.reusing.switched(config.reuse and not config.reach):
             self._within_budget(schedules.carry_out)
+        # Confirmations and audits compare with fresh processes.
         executor.processes.retire()
         self.skipped = pace.skipped
 

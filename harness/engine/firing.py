@@ -43,6 +43,7 @@ class Firing:
         If an error leaves `run`, its end is added to the crash states, and so is what a crash later in this run leaves.
         """
         schedule = Schedule((*(one.injection for one in first), resolved.injection))
+        # The single variant came before this lasting one. If it reached no later point of the fault, both are one run.
         once = self._once.pop(replace(resolved.injection, lasting=False), None) if resolved.injection.lasting else None
         if once is not None and not first and same_as_once(resolved, once.resolved, once.process):
             rare("a lasting fault does no more than a single one")
@@ -57,10 +58,13 @@ class Firing:
     def _fire(self, schedule: Schedule, plan: tuple[ResolvedInjection, ...]) -> Fired | None:
         follows = schedule.faults == 1
         traced = follows and (self._trials.config.kill is not None or self._trials.config.depth > 1)
+        # Until the fault fires the run is the fault-free one, whose crash states are known. The process can begin to be
+        # looked at there only where it fires the fault itself, and no relay does.
         relayed = not all(medium_of(resolved.injection.point.kind).in_process for resolved in plan)
         trace: Tracing = "once fired" if traced and not relayed else traced
         process = self.run(plan, trace)
         if len(process.fired) < len(plan):
+            # With an interleaving in the plan: the other actor could not come first, and no fault was missed.
             if schedule.faults < len(plan):
                 self._closure.interleaving_budget.skipped["held_in_vain"] += 1
             else:
@@ -90,6 +94,7 @@ class Firing:
         phases_seen = [(s.point, s.when) for s in process.crash_states]
         fired = (resolved.injection.point, resolved.injection.when)
         for crash_state in process.crash_states[phases_seen.index(fired) + 1 if fired in phases_seen else 0 :]:
+            # Crash states are recovered from by healthy processes; here the first recovery meets the fault as well.
             if resolved.survives_restart:
                 self._surviving.setdefault(self._survived_by(resolved, crash_state), (resolved, []))[1].append(
                     crash_state
@@ -114,6 +119,7 @@ class Firing:
 
     def _crash_while_it_lasts(self, resolved: ResolvedInjection, crash_states: Sequence[CrashState]) -> None:
         """Judge a crash after a fault that survives the restart: the first recovery meets the fault, too."""
+        # All of them lead to the same recovery (`_survived_by`): it runs once and counts for each.
         crash_state = crash_states[0]
         schedule = Schedule((resolved.injection, crash(crash_state, recovering=False)))
         begun = (replace(resolved, position=0, already_active=True),)

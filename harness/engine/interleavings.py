@@ -69,6 +69,7 @@ def other_interleavings(process: ProcessRun) -> tuple[tuple[Injection, ...], set
         count = _in_flight(process.points, process.in_flight, index)
         place = _preemptible(process.points, process.in_flight, index) if count else None
         if place is not None:
+            # After one other, and after all: so each two of them are seen in both orders.
             found |= dict.fromkeys(_injection(*place, others) for others in sorted({1, count}))
         elif count:
             fixed.add("tasks" if in_flight.who[1] else "threads")
@@ -112,6 +113,7 @@ def _preemptible(points: Sequence[Point], in_flights: Sequence[InFlight], index:
 
     Here, or after its task's last await; None for nowhere.
     """
+    # Between two awaits a task cannot be made to wait without its loop: it waits where it last could.
     back, who = index, in_flights[index].who
     while back > 0 and not in_flights[back].preemptible and in_flights[back - 1].who == who:
         back -= 1

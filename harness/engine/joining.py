@@ -44,10 +44,12 @@ class Joining:
             unread = {name: replace(world.private_entries[name], held=_NOT_READ) for name in hidden}
             entries = replaced(world.private_entries, unread)
             text = self._view.fingerprint_of(replace(world, private_entries=entries), raw_state) if hidden else ""
+            # The world is kept beside the text: its id stands in the key, and must not become another object's.
             self._by_hidden[key] = world, text or self._view.fingerprint(raw_state)
         return self._by_hidden[key][1]
 
     def _unread(self, world: World, clock: float, footprint: Footprint) -> Iterator[str]:
+        # After a program, a fork or native code nothing can be called unread.
         if footprint.everything:
             return
         kept = self._judged_by_content(world, clock)
@@ -113,6 +115,7 @@ def with_all_after(own: Mapping[str, Footprint], following: Mapping[str, Iterabl
         for one in nexts:
             leading.setdefault(one, []).append(key)
     found = dict(own)
+    # A fixpoint, since recoveries can lead to each other's crash states; footprints only grow, so it ends.
     work = list(found)
     while work:
         key = work.pop()

@@ -107,10 +107,14 @@ class Judge:
         ours, theirs = self._view.world(end), self._noticed(end)
         broken: list[tuple[str, Violation]] = []
         for invariant in self._config.invariants:
+            # A check of the user's may judge what private files say. Its world notices that; nothing private is unread
+            # then.
             world = ours if invariant.check.__module__.startswith(_OURS) else theirs
             try:
                 found = list(invariant.check(world, history)) if invariant.applies(world, history) else None
             except AssertionError as problem:
+                # An `assert` is how users say that a promise is broken. Any other exception says nothing about the
+                # agent.
                 found = [Violation(str(problem).partition("\n")[0] or f"{invariant.name} does not hold")]
             except Exception as problem:
                 rare("an invariant fails and is unknown")
@@ -151,6 +155,8 @@ class Judge:
         seen = (crash_state.raw_state for process in processes for crash_state in process.crash_states)
         if any(self._view.fingerprint(world) != self._initial for world in (*starts, *seen)):
             return True
+        # Where nobody looked: past the first changing point something was changed; at its last point a process may have
+        # died.
         return any(not process.crash_states and self._first_change in process.points[:-1] for process in processes)
 
     def _accepts(self, end: RawState, errors: list[str]) -> bool:

@@ -44,6 +44,7 @@ class Looking:
         """Look, unless that has taken too long by now."""
         process, point, when = self._process, look.point, look.when
         effect = process.effects.get(point) or Effect(point, look.size, by=look.by)
+        # Noted also where nobody looks: faults are planned at the phases that were reached.
         process.effects[point] = replace(effect, reached=effect.reached | {when})
         look_s = self._executor.allowance.terms.look_s
         if look_s is not None and self._looked_s > look_s:
@@ -56,6 +57,7 @@ class Looking:
             world = self._executor.capture(look.clock, process.pids, process.start.reused)
         self._looked_s += time.monotonic() - began
         self.unseen.look(self._last, world, point, when)
+        # By what a write has added since the last look, the value that it had cut there is known.
         if when != "before" and point.verb == "write" and self._last is not None:
             sources, torn_values = self._executor.config.sources, self._executor.learned.torn_values
             torn_values.learn(sources, self._last.disk, world.disk, look.clock, process.pids)

@@ -22,6 +22,7 @@ from .unseen import nothing_seen
 from .worlds import Worlds
 
 _NUMBER = re.compile(rb"(?<!\d)\d{1,9}(?!\d)")
+# Another day, hour, minute, second and fraction, so that a time shows as volatile in whatever form it is written.
 _SECOND_RUN_LATER_S = 400 * 86400 + 5 * 3600 + 43 * 60 + 21.734
 _PRINTED_LINES = 50
 _THIRD_RUN_LATER_S = 777 * 86400 + 11 * 3600 + 17 * 60 + 48.219
@@ -34,6 +35,7 @@ def observe(config: ExplorationConfig, executor: Executor, *, rereads: bool) -> 
     touches nothing: nothing can be explored then.
     """
     worlds, initial = executor.worlds, executor.outside.first(BIRTH, rereads=rereads)
+    # What the test itself asked before is none of the run's requests.
     for twin in config.twins:
         twin.requests[:] = []
     first = executor.run_process("run", initial, FIRST_STREAM, how=How(trace=True, show=True))
@@ -50,9 +52,11 @@ def observe(config: ExplorationConfig, executor: Executor, *, rereads: bool) -> 
         )
     others = [_another(executor, initial, first, 1, _SECOND_RUN_LATER_S)]
     masks = _learn(worlds, [first, *others])
+    # Two runs can agree by chance (a die that showed the same twice): a third one finds that out.
     if masks.lines():
         others.append(_another(executor, initial, first, 2, _THIRD_RUN_LATER_S))
         masks = _learn(worlds, [first, *others])
+    # Pids that no process may get: wherever their number stands, it would be taken for the process.
     taken = _numbers(worlds.world(initial)) | _numbers(worlds.world(first.end))
     taken |= _numbers_between(worlds, initial, first)
     baseline = Baseline(initial, first, tuple(others), requests, _transient(worlds, initial, first))

@@ -44,6 +44,7 @@ class Outside:
     ) -> RawState:
         """Look at the outside as it is now."""
         with interrupts.shielded():
+            # Half a look would be a state that never was.
             return RawState(self._disk.capture(), tuple(s.save() for s in self._config.services), clock, pids, reused)
 
     def restore(self, world: RawState) -> None:

@@ -34,6 +34,7 @@ def errors(
 
 def _injections(fault: Fault, effect: Effect) -> Iterator[tuple[Injection, ResolvedInjection]]:
     for when in fault.when:
+        # One byte has no middle, and an effect that failed has no phase after it.
         if (when == "middle" and effect.size < 2) or (effect.reached and when not in effect.reached):
             continue
         variants = actions(fault, replace(effect, when=when))

@@ -53,6 +53,8 @@ class Processes:
             self._started(self._fork_server.pid)
         for _ in range(_SENT_AWAY):
             self.pid, channel = self._fork_server.child()
+            # With a pid that the outside shows anyway (`report-2026.md`, low pids in a container) that number would be
+            # renamed as if the process had written it.
             if self.pid not in self._taken and self.pid not in others:
                 return channel, False
             channel.close()

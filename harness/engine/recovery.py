@@ -88,6 +88,7 @@ class Recovery:
             calls += 1
             if calls > _MAX_LEASES + 1:
                 return None
+            # First as the next task of a queue comes; after that only because a live lease kept the worker from it.
             world = process.end if calls == 1 else self._after_its_lease(process)
             return None if world is None else _a_moment_later(world)
 
@@ -144,6 +145,7 @@ class Recovery:
     ) -> ProcessRun:
         """Run a new process, one virtual second after the last one ended."""
         start = _a_moment_later(world)
+        # Equal states get equal random numbers: what is merged would have gone the same way by itself.
         stream = f"{role.split()[0]}/{self._view.fingerprint(world)}"
         return self._executor.run_process(role, start, stream, plan, How(trace=trace, earlier=earlier))
 
@@ -154,6 +156,7 @@ class Recovery:
         again = self._once("recover again", end, self._again) if recovered else None
         rolled_back = not self._view.difference(baseline.initial, end)
         rolled_back = rolled_back and bool(self._view.difference(baseline.done, end))
+        # Undone to the last bit: a retry would be the fault-free run itself, whose end is known.
         undone = rolled_back and self._view.fingerprint(end) == self._before
         asks = rolled_back and not undone and self._config.retry
         return Course(tuple(processes), again, self._once("retry", end, self._retries) if asks else None, undone)
@@ -165,6 +168,7 @@ class Recovery:
         fingerprint = self._joining.fingerprint
         alike = processes.setdefault(self._joining.weakest(end), [])
         for known in alike:
+            # Both at the time of their end: fingerprints hold times by their distance to the clock.
             before = replace(known.start, clock=known.start.clock - RESTART_S)
             if fingerprint(before, known.footprint) == fingerprint(end, known.footprint):
                 return known

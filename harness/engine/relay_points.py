@@ -88,10 +88,12 @@ class RelayPoints:
         """Handle a connection that a relay has stopped; returns how it proceeds."""
         name, key = network.name, (network.name, stop.connection)
         if self.killed:
+            # Sent before the relay saw that its client is dead: no point of the process.
             return Proceed(stop.number, dead=True)
         if stop.when == "before":
             if stop.verb == "connect" and self._announced[name]:
                 self._announced[name] -= 1
+                # The process has announced this connection itself (`connecting`): it is no second point.
                 self._at[key] = Point(NET.kind, "connect", name, self._counts[NET.kind, "connect", name])
                 return Proceed(stop.number, via=self._detour(network, key))
             self._at[key] = self._arrive(NET.kind, stop.verb, name)
@@ -101,8 +103,10 @@ class RelayPoints:
         point = self._at[key]
         resolved, action = self._act(point, stop.when, stop.size), None
         if resolved is not None:
+            # Due, but not fired: the connection may be over when the relay comes to it, and only the relay sees that.
             self._under_way[name, stop.number] = self._process, resolved.position
             action = resolved.action if isinstance(resolved.action, Disturb) else self._instead(resolved.action)
+        # To stop in the middle, the relay must know before it sends how much of the request may go on.
         share = self._cut_at(point) if stop.when == "before" else 0.0
         if action is not None:
             self._open.discard(key)
@@ -134,6 +138,7 @@ class RelayPoints:
 
     def _closed(self, name: str, connection: int) -> None:
         """Note that a connection has ended: nothing on it is unanswered any more."""
+        # A TLS connection can end within its handshake, before it is a point: its announcement is used up all the same.
         if (name, connection) not in self._at and self._announced[name]:
             self._announced[name] -= 1
         self._open.discard((name, connection))
@@ -223,6 +228,7 @@ def in_order(own: Sequence[Point], relayed: Sequence[tuple[Point | None, Point]]
     `relayed` has the latter, each with the last one of the process that was looked at before it.
     """
     merged = list(own)
+    # Backwards, so that those behind the same point of the process keep their order.
     for last, point in reversed(relayed):
         merged.insert(merged.index(last) + 1 if last in merged else 0, point)
     return tuple(merged)

@@ -78,6 +78,8 @@ class Schedules:
         singles += [SingleError(resolved) for _, resolved in found if mine.has_next("error")]
         self._tried.plan(singles, first.unseen if self._trials.config.kill is not None else 0)
         self._begin()
+        # Before all faults: what they do is compared with the fault-free run, and that is one throw of several if two
+        # interleavings end differently.
         self._reordering.races([i for i in self._closure.interleaving_budget.plan(first) if mine.has_next("order")])
         for single in breadth_first(singles):
             self._pace.attempt(partial(self._single, single), single.count)

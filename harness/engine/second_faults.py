@@ -30,6 +30,7 @@ class SecondFaults:
             self._read_again()
             return
         for one in fired:
+            # Not merged by state: the process remembers the first fault, and its memory is part of what it does next.
             points = after(one.process, one.resolved.injection)
             for _, resolved in errors(points, one.process.effects, self._trials.config.faults):
                 self._pace.attempt(partial(self._firing.error, (one.resolved,), resolved))

@@ -91,6 +91,7 @@ class Diagnosis:
         found = tuple(dict.fromkeys(self._all(schedule, judgement)))
         said = self._said_at(schedule, judgement)
         if said is not None and any(one.promise != "no_leftovers" for one in found):
+            # The run took a wrong answer of a model for right: that call is behind all that is wrong afterwards.
             gravest = min(found, key=lambda symptom: symptom.gravity)
             unchecked = replace(gravest, at=said, raised=None, unchecked=True)
             alone = len(schedule.injections) == 1
@@ -110,6 +111,7 @@ class Diagnosis:
             found = tuple(dict.fromkeys(one for one in (*found, *others) if one.side != "before"))
             others = ()
         between = _in_between(judgement)
+        # A file that is neither as before nor as after is damaged; what else is half done is no symptom then.
         if damaged := tuple(one for one in (*found, *others) if one.side == "done" and one.change in between):
             own = tuple(one for one in found if one.way == "twice" or one.change is None)
             return Symptoms((*damaged, *own), rest=found)

@@ -119,6 +119,7 @@ class Tracer:
         """
         self.told = self.pristine = self.waits = self.leaves = False
         for pipe in self._relays:
+            # Before the request: until then a relay lets connections through unasked.
             tell(pipe, RunBegins())
         self._relay_points.prepare()
         tell(self._channel, request)
@@ -152,6 +153,7 @@ class Tracer:
             message = speaker.receive(timeout_s)
         except EOFError:
             if relay is not None:
+                # An error of the harness: taken for the agent's end it would be judged.
                 raise gone(relay.network.name) from None
             if server is not None:
                 raise gone(server.name) from None
@@ -195,6 +197,7 @@ class Tracer:
             self._relay_points.told(relay.network.name, message)
         if isinstance(message, RelayPending):
             self._awaited.append(message.busy)
+            # Virtual time may move only when no service, behind whichever relay, is at work.
             if len(self._awaited) == len(self._relays):
                 tell(self._channel, any(self._awaited))
         return None
@@ -246,6 +249,7 @@ class Tracer:
         if self.told:
             self.looking.end(end)
         for fired in (resolved.injection for resolved in self._plan if resolved.position in process.fired):
+            # A process that died in the middle of a write leaves no later look that would show the whole value.
             if fired.when == "middle":
                 sources, target = self._executor.config.sources, fired.point.target
                 self._executor.learned.torn_values.learn_of_end(sources, end.disk, target, process.pid)
@@ -300,6 +304,7 @@ class Tracer:
         return None
 
     def _reach(self, reached: PointAnnounced) -> None:
+        # A place is sent once, and named by its number afterwards.
         if reached.frames is not None:
             self._places.append(reached.frames)
         point = Point(*reached[:5])
@@ -324,6 +329,7 @@ class Tracer:
         try:
             response = self._answering.answer(Asked(twin, act.request, act.point, resolved, self.clock))
         except ChaosError as problem:
+            # Only the first: the process goes wrong after it, and later ones may follow from that.
             self._problem = self._problem or problem
             return Refusal(problem.code, problem.message, problem.hint)
         if response.status >= 400:
@@ -339,6 +345,7 @@ class Tracer:
         elif noted.kind == "unsupported":
             self._executor.learned.noticed.unsupported[noted.text] = None
         elif not self._refusals.heard(noted) and not self.looking.unseen.heard(noted):
+            # Every other kind is called as the list of the record that keeps it.
             getattr(self._process, noted.kind).append(noted.text)
 
     def _end(self, ended: RunEnded) -> None:

@@ -43,6 +43,7 @@ class Unseen:
 
     def started(self, message: SubprocessStarted) -> None:
         """Keep a process that the agent starts; the message comes once before it begins, and once with its pid."""
+        # Told before it can do anything, so that none of its changes is nobody's; its pid follows.
         known = next((one for one in self._processes if not one.pid and one.place == message.place), None)
         if known is not None and message.pid:
             known.pid = message.pid
@@ -84,6 +85,7 @@ class Unseen:
         elif self._processes:
             self._by([name for name in names if not self._is_of(point, name)], self._processes)
         self._passed.clear()
+        # Only after this look: a process that ended since the last one may have made the changes that were just found.
         self._processes = [one for one in self._processes if not one.pid or self._is_alive(one.pid)]
 
     def _by(self, names: Iterable[str], processes: Iterable[_Process]) -> None:

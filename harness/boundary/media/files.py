@@ -64,6 +64,7 @@ def install(gate: Gate, scope: Scope, reads: Reads) -> None:
     opened = _open(gate, scope, reads, watched_file, builtins.open)
     patching.replace(builtins, "open", lambda original: opened)
     python_files.open_with(opened)
+    # A copy that the kernel makes passes no write, and could not be torn.
     python_files.copy_by_writing()
 
     def drawn(name: str) -> None:
@@ -134,7 +135,7 @@ def _stamp(gate: Gate, verb: str, path: Any, dir_fd: int | None = None) -> None:
 
 def _touch(gate: Gate, path: Any, dir_fd: int | None = None) -> None:
     """Give a file the virtual time, so that an agent that compares ages sees one clock."""
-    # Files get virtual times, or an agent that compares ages would see two clocks.
+    
     now = int(gate.now() * 1e6 - 1) * 1000  # a microsecond ago: as floats, a file is never newer than now
     with suppress(OSError, TypeError):
         _real_utime(path, ns=(now, now), dir_fd=dir_fd)

@@ -49,6 +49,7 @@ class Guard:
         self._gate, self._scope, self._reads, self._reach, self._servers = gate, scope, reads, reach, servers
         self._twins, self._declared = twins, hosts_of(twins)
         self._own_name = socket.gethostname()
+        # A client looks a permitted name up and connects to its address.
         self._hosts = reach.hosts | {address for host in reach.hosts for address in _addresses(host)}
         self._told: set[str] = set()
 
@@ -112,6 +113,7 @@ class Guard:
     def _durable(self, event: str, path: Any) -> None:
         with self._gate.untraced():
             full = None if isinstance(path, int) else self._scope.full_path(path)
+            # Python writes compiled modules by itself, whatever the agent does.
             if full is None or "__pycache__" in full:
                 return
             name = self._scope.name(full)
@@ -138,6 +140,7 @@ class Guard:
         if network is not None:
             if event == "socket.connect":
                 self._connecting(network)
+        # A name with both kinds of address is tried by IPv6 first, where no server of ours listens.
         elif name == "::1" and self._is_ours("127.0.0.1", port):
             raise network_down(by_name=False)  # try the next address
         elif name not in self._hosts and not (self._reach.networks and event in LOOKED_UP and name in _LOOPBACK):
@@ -172,6 +175,7 @@ class Guard:
                 self._tell("unheld", unheld.library(arguments[0]))
 
     def _tell(self, kind: str, text: str) -> None:
+        # Each of these counts: together they explain what has changed between two looks (`engine.unseen`).
         if kind == "unintercepted" or text not in self._told:
             self._told.add(text)
             self._gate.note(kind, text)

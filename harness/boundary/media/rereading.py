@@ -73,6 +73,7 @@ class Rereading:
         def made(cursor: Any, row: tuple[Any, ...]) -> Any:
             fresh = [value for value in row if _length(value) and (target, value) not in self._values]
             if left and fresh:
+                # Bits are hit by size: the longest text is the likeliest.
                 longest = max(fresh, key=_length)
                 self._values[target, longest] = _flipped(longest, left.pop())
             read = tuple(self._values.setdefault((target, value), value) if _length(value) else value for value in row)
@@ -89,10 +90,12 @@ class Rereading:
                 hit = damage.of(len(content))
                 flipped = content[:hit] + bytes([content[hit] ^ 1]) + content[hit + 1 :]
                 after = flipped if damage.how == "flipped" else content[:hit]
+                # The parent first: it must be able to put the file back whatever becomes of this process.
                 self._gate.channel.tell(FileDamaged(path, content, after))
                 whole.seek(0)
                 whole.write(after)
                 whole.truncate()
+            # A disk that lies changes no time.
             os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def _is_own(self, path: Any) -> bool:

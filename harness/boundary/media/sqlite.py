@@ -105,6 +105,7 @@ class _Seam:
         self._rereading.opening(connection, path)
         self._reads.ask("read", CONTENT, path)
         with self._gate.untraced():
+            # SQLite makes the file when it is opened, not with the first statement.
             creates = not os.path.exists(path)
         return self._gate.crossing("sqlite", "open", name) if creates else self._gate.untraced()
 
@@ -233,6 +234,7 @@ def _cursor_class(seam: _Seam) -> type:
         def executemany(self, sql: Any, rows: Any, /) -> Any:
             effect = effect_of(sql)
             if effect and _commits_by_itself(self.connection):
+                # Each row is a transaction of its own: a crash can come between any two.
                 return super().executemany(sql, seam.each(self.connection, effect, rows))
             with seam.passing(self.connection, effect):
                 return super().executemany(sql, rows)
@@ -244,6 +246,7 @@ def _cursor_class(seam: _Seam) -> type:
                 return self._run(script) if isinstance(script, str) else super().executescript(script)
             if connection.in_transaction:
                 connection.commit()
+            # As the C code does: no statement of a script opens a transaction by itself.
             previous = connection.isolation_level
             connection.isolation_level = None
             try:

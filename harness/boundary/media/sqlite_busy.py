@@ -79,6 +79,7 @@ class BusyHandler:
         try:
             return self._gate.preemptions.anew(lambda: self._waited(known, count))
         except BaseException as problem:
+            # No exception passes SQLite's C code: it is raised again when SQLite has reported a timeout.
             self.raising.problem = problem
             return 0
 

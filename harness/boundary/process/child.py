@@ -186,6 +186,7 @@ class Boundary:
         return request
 
     def _get_ready(self, request: RunRequest, channel: Channel) -> None:
+        # Only where the agent runs: the fork server keeps its own random numbers and output.
         if self._stream is None:
             self._stream = entropy.install()
             printing.redirect(self._outlets, self._agent.printed if request.show else None)
@@ -234,6 +235,7 @@ class Boundary:
         return self._tell(replace(told, calls=self._gate.calls, polls=self._gate.polls), channel)
 
     def _tell(self, ended: RunEnded, channel: Channel) -> RunEnded:
+        # The reply says that relays have seen all that this process sent: no point of its comes after its end.
         self._gate.expecting()
         with self._gate.untraced():
             for left in self._programs.unfinished():
@@ -334,6 +336,7 @@ def _run(
             if (refusal := unreachable_in(problem)) is not None:
                 gate.note("needed", f"{refusal.host}\n{refusal.line}")
     pristine = pristine_state is not None and pristine_state.is_pristine()
+    # A process that goes on has no exit yet; what its finalizers leave is looked at below.
     trace += _exit(finish=not pristine and not waits)
     if show:
         printing.flush()

@@ -43,6 +43,7 @@ def install() -> Stream:
     def seed(self: random.Random, a: Any = None, version: int = 2) -> None:
         _real_seed(self, int.from_bytes(stream.take(16), "big") if a is None else a, version)
 
+    # Without a seed, C code draws one from the system, past `os.urandom`.
     random.Random.seed = seed  # type: ignore[method-assign]
     return stream
 
@@ -52,6 +53,7 @@ def begin(stream: Stream, key: str) -> None:
     stream.begin(key)
     random.seed(int.from_bytes(stream.take(16), "big"))
     python_random.forget()
+    # Seeded when it was imported, before the fork: every process would draw the same.
     numpy = sys.modules.get("numpy")
     if numpy is not None and hasattr(numpy, "random"):
         numpy.random.seed(int.from_bytes(stream.take(4), "big"))

@@ -34,6 +34,7 @@ class ForkServer:
 
     def __init__(self, agent: Agent) -> None:
         self._control, theirs = socket.socketpair()
+        # What is still in the buffers would be written by both processes.
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():
@@ -172,6 +173,7 @@ def _serve(control: socket.socket, agent: Agent, parent: int) -> None:
     os.setpgid(0, 0)  # who kills the group of the test's process leaves this one, which ends the agent's
     adopt_orphans()
     end_with_parent(signal.SIGTERM)
+    # The test's process may have died before the kernel was asked to tell.
     if os.getppid() != parent:
         os._exit(0)
     boundary = Boundary(agent)
@@ -182,6 +184,7 @@ def _serve(control: socket.socket, agent: Agent, parent: int) -> None:
             status = os.waitpid(pid, 0)[1]
             end_group(pid)
             _end_orphans(spare)
+            # Only now: when the status is known, nothing of the agent runs any more.
             control.sendall(_NUMBER.pack(status))
             continue
         ours, theirs = socket.socketpair()
@@ -191,9 +194,12 @@ def _serve(control: socket.socket, agent: Agent, parent: int) -> None:
         spare = os.fork()
         if spare == 0:
             if before is not None:
+                # An agent has its signals as they were in the test's process.
                 signal.signal(signal.SIGTERM, before)
             control.close()
             theirs.close()
+            # A copy of either end, left open here, would keep the test's process from seeing that the other one has
+            # ended.
             boundary.run_process(Channel(ours))
         socket.send_fds(control, [_NUMBER.pack(spare)], [theirs.fileno()])
         ours.close()

@@ -168,6 +168,7 @@ class Places:
         thread = threading.current_thread()
         if task is not None or thread is not threading.main_thread():
             waiting = self._awaiting(task, {*_packages(sys._getframe(1))})
+            # Where several tasks await the same library, nothing says whose effect this is.
             if len(waiting) == 1:
                 return waiting.pop()
         handed = self._handed.get(task) if task is not None else None

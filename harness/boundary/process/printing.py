@@ -25,6 +25,7 @@ class Printed:
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
         self.descriptor = self._file.fileno()
+        # Several processes may print at once, and `take` empties the file: each write must go to its end.
         flags = fcntl.fcntl(self.descriptor, fcntl.F_GETFL)
         fcntl.fcntl(self.descriptor, fcntl.F_SETFL, flags | os.O_APPEND)
 
@@ -58,6 +59,7 @@ def redirect(descriptors: Sequence[int], target: int | None) -> None:
     if sink > 2:
         os.close(sink)
     if faulthandler.is_enabled():
+        # pytest has let it write to a copy of the terminal's descriptor.
         faulthandler.enable(2)
     if target is not None:
         _show_streams()

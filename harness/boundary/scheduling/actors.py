@@ -49,6 +49,7 @@ class Actors:
         """Return the ids of all other actors that do not wait for another one."""
         current = threading.current_thread()
         frames = sys._current_frames()
+        # A thread that just begins, or ends, has no frame.
         threads = [t for t in threading.enumerate() if t is not current and t.ident in frames]
         found = {(self.number(t), ANY_TASK) for t in threads if not _waits(frames[t.ident or 0], wanted(t.ident))}
         if running_loop() is not None:

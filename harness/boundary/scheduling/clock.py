@@ -222,6 +222,7 @@ def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
         @functools.wraps(original)
         async def sleep(delay: float, result: Any = None) -> Any:
             if delay > 0 and gate.active and not callers.library_alone():
+                # Only sleeps of the agent's own are points: where a library polls, a crash changes nothing outside.
                 with gate.scheduler.token("clock", "sleep", "asyncio"):
                     gate.arrive("clock", "sleep", "asyncio").phase("before", looks=False)
             return await original(delay, result)

@@ -19,6 +19,7 @@ class CriticalSection:
         self._lock = plain_rlock()  # Python's own, whoever else is given another one
 
     def __enter__(self) -> None:
+        # Counted before the lock is held: a handler that comes in between must not wait either.
         _local.depth = getattr(_local, "depth", 0) + 1
         try:
             self._lock.acquire()

@@ -13,6 +13,7 @@ from .critical_section import CriticalSection
 
 _real_monotonic, _real_process_time, _real_sleep = time.monotonic, time.process_time, time.sleep
 _real_listdir = os.listdir
+# One look proves nothing: a thread that was just woken still looks asleep.
 _LOOKS = 3
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -50,6 +51,7 @@ class Waiting:
         if not idleness.is_first(self):
             self._begin()
             return False
+        # A thread began to wait for a time, or went on: what was seen before is no sign of rest.
         if self._change != idleness.changes:
             self._quiet_looks, self._change = 0, idleness.changes
             self._begin()
@@ -154,13 +156,14 @@ class Idleness:
                 quiet_looks, change, looked = 0, self.changes, {one: one.looks for one in self._others_waiting()}
             else:
                 quiet_looks += 1
+            # A thread that waits for a time rests only when it has looked since, and what it waits for has not come.
             if quiet_looks >= _LOOKS and all(one.looks >= before + 2 for one, before in looked.items()):
                 break
             _real_sleep(0.0002)
         else:
             self.decided(f"an order beside threads that do not rest within {SETTLING_S:g} s")
         # Whoever counts quiet looks has to start over.
-        self.changes += 1  # somebody has a turn now
+        self.changes += 1
 
     def _rests(self, used: dict[str, int]) -> bool:
         """Return whether only threads compute that never rest.
@@ -168,6 +171,7 @@ class Idleness:
         `used` keeps each thread's processor time at the first look.
         """
         computing = self._computing()
+        # One that has stopped computing may come to rest, and is waited for again.
         self._restless &= computing.keys()
         restless = {
             task

@@ -119,9 +119,11 @@ class _ScheduledLock(python_threads.Forked):
     def acquire(self, blocking: bool = True, timeout: float = _NEVER) -> bool:
         """Take the lock; returns False where it is held, for `timeout` seconds if the caller waits."""
         plain = self.plain
+        # A look that does not wait changes no order: it needs no token.
         if not blocking or (timeout != _NEVER and timeout <= 0):
             return bool(plain.acquire(blocking, timeout))
         take, wait = partial(plain.acquire, False), partial(plain.acquire, True)
+        # Free locks cost nothing: while one thread runs at a time, no other can be about to take this one.
         return take() or _obtain(Want(take, self._free, wait, self._signal), timeout)
 
     def release(self) -> None:

@@ -26,6 +26,7 @@ from .critical_section import CriticalSection, in_critical_section
 from .locks import Want
 from .preemption import Preemptions, Wait
 
+# Whether it is at a point, how often the token had been given when it came, the point, the number of the thread.
 _Key = tuple[bool, int, tuple[str, ...], int]
 
 
@@ -39,6 +40,7 @@ class Waiter:
 
     def __init__(self, key: _Key, thread: int, want: Want | None = None) -> None:
         self.key, self.thread, self.want = key, thread, want
+        # Python's own queue: one of ours would wake its reader by this scheduler.
         news: Any = PlainQueue()
         self.wait, self.wake = news.get, functools.partial(news.put, None)
 
@@ -135,6 +137,7 @@ class Scheduler:
                 pass
             return True
         wait = functools.partial(self._host.wait, timeout_s, functools.partial(self._obtained, me))
+        # A lock may be held by a preempted actor, which is let go then. Nobody holds a signal.
         return wait() if want.signal else self._host.preemptions.anew(wait)
 
     def _wait_plainly(self, want: Want, timeout_s: float | None) -> bool:
@@ -159,10 +162,10 @@ class Scheduler:
             return False
         assert me.want is not None
         if me.want.take():
-            return True  # the turn is given back when the wait is over
+            return True  # the token is given back when the wait is over
         with self._changing:
             # Native code may take a plain lock between the look and this; give the token to somebody else.
-            self._holder = None  # a thread that takes no turns was faster
+            self._holder = None
             self._name_a_chooser()
         return False
 
@@ -192,6 +195,7 @@ class Scheduler:
         mine = self._waiters.get(own)
         if self._holder == own:
             self._depth += 1
+        # A signal handler, or a finalizer, within its own thread's wait: it waits in place of that.
         elif mine is not None and mine.want is None:
             try:
                 self._await(mine)
@@ -273,6 +277,7 @@ class Scheduler:
 
     def _name_a_chooser(self) -> None:
         if self._waiters and self._chooser is None and self._holder is None:
+            # One of those that wait chooses: whoever gives the token back goes on with the agent's work at once.
             self._chooser = next((waiter for waiter in self._waiters.values() if waiter.ready), None)
             if self._chooser is not None:
                 self._chooser.wake()
@@ -293,11 +298,13 @@ def install(scheduler: Scheduler, active: Callable[[], bool], begins: Callable[[
     def settled(plain: Callable[..., Any], to_another: Callable[..., bool] = lambda *args: True) -> Callable[..., Any]:
         @functools.wraps(plain)
         def hand_over(*args: Any, **kwargs: Any) -> Any:
+            # `submit` starts a thread: together they hand over once.
             nested, handing.over = getattr(handing, "over", False), True
             try:
                 result = plain(*args, **kwargs)
             finally:
                 handing.over = nested
+            # Whoever has the token knows that all others have come to rest, the one that got the work among them.
             if not nested and active() and to_another(*args):
                 with scheduler.token():
                     pass

@@ -22,6 +22,7 @@ from .torn_values import TornValues
 NOTHING_TORN = TornValues()
 NONE_DRAWN: Set[str] = frozenset()
 NONE_REUSED: Set[int] = frozenset()
+# Limits of classes: a recovery may treat what is an hour old in another way. Finer ones would never close.
 _AGES_S = (10, 60, 600, 3600, 86400)
 _STAMP_DIGITS = 16
 """So many digits has a time in microseconds from 2001 on; one in milliseconds has fewer."""
@@ -152,7 +153,7 @@ class _Renaming:
 
     def _renamed(self, kind: str, text: str) -> str:
         """Number values in order of appearance; a uuid is one value with and without its hyphens."""
-        # Agents write one uuid with and without hyphens: it is one value.
+        
         shape = "uuid" if text.count("-") == 4 else kind
         value = text.replace("-", "").lower() if shape == "uuid" else text
         return f"<{shape} {self._names.setdefault(value, len(self._names))}>"
@@ -163,7 +164,7 @@ class _Renaming:
         (self._stamps if _is_stamp(text) else self._timestamps).append(timestamp)
         age_s = self._clock - timestamp
         if age_s < 0:
-            # Times stand in classes of distance to the clock.
+            
             return f"<in {sum(-age_s >= limit for limit in _AGES_S)}>"  # each restart is later: seconds never close
         return f"<past {sum(age_s >= limit for limit in _AGES_S)}>"
 

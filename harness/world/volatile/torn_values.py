@@ -20,6 +20,7 @@ from .shapes import looks_random
 from .skeletons import NOT_TORN, SLOT, TornValue
 from .timestamps import NEAR_S, timestamp_of_text
 
+# Characters on either side of a cut in which its value is looked for.
 _AROUND = 300
 _ALWAYS = ("uuid", "message_id", "fraction")
 
@@ -99,16 +100,20 @@ def _name(sources: Sequence[Source], key: Key) -> str:
 
 def torn_value_in(kept: bytes, whole: bytes, clock: float, pids: Set[int] = frozenset()) -> TornValue:
     """Return the cut value at the end of `kept`, if it is the beginning of a volatile value in `whole`."""
+    # Only an append shows what the cut part belongs to.
     if len(kept) >= len(whole) or not whole.startswith(kept):
         return NOT_TORN
     try:
+        # Values are known by how they read: binary content has none, nor has a text that ends within a character.
         before, after = kept.decode(), whole[len(kept) :].decode()
     except UnicodeDecodeError:
         return NOT_TORN
     near = before[-_AROUND:]
     for match in SLOT.finditer(near + after[:_AROUND]):
+        # The cut is within this value, not before or behind it.
         if match.start() < len(near) < match.end():
             kind, text, size = match.lastgroup or "", match.group(), len(near) - match.start()
+            # Linux has pids of at most seven digits; what is longer can be a time.
             if kind in ("number", "tail") and text.isdigit() and len(text) < 8 and int(text) in pids:
                 return TornValue(size, of_pid=True)
             return TornValue(size) if _is_volatile(kind, text, clock) else NOT_TORN
