@@ -74,7 +74,7 @@ class Answering:
         if resolved is not None and isinstance(resolved.action, Say) and point == resolved.injection.point:
             self._process.declines(
                 resolved.position
-            )  # no answer, or one without such a part; a lasting fault struck before
+            )  # no answer, or one without such a part; a lasting fault has fired before
         return response
 
     def _fires(self, asked: Asked, resolved: ResolvedInjection) -> None:

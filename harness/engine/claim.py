@@ -136,6 +136,7 @@ def interruption(problem: BaseException) -> str:
 
 
 def _covered(result: Exploration, config: ExplorationConfig, cut_at: int, reduced: bool) -> str:
+    # Each of these is something that was not seen, not tried, or not decided by the harness.
     exact = not (result.unintercepted or result.drifted or result.flaky or result.skipped or result.errors)
     exact = exact and not (result.concurrent or result.inside or result.asked)
     exact = exact and not (result.unheld or result.unordered or result.not_explored)

@@ -68,6 +68,7 @@ def breadth_first(singles: Iterable[_S]) -> list[_S]:
 
     A family's own are in the order of how often they happen; equal ones keep their order.
     """
+    # One of each family first: also a short budget has met each kind of trouble.
     ordered = sorted(singles, key=lambda single: likelihood(single.fault))
     tasted: dict[str, _S] = {}
     for single in ordered:

@@ -96,6 +96,7 @@ class Findings:
         told = next((end for end in ends if end.broken or end.errors), judgement)
         self.tabulate(schedule, told, count)
         if failing:
+            # Once, also where both ends fail: it is one schedule.
             failing[0].count += count
 
     def tabulate(self, schedule: Schedule, judgement: Judgement, count: int = 1) -> None:

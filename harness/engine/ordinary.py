@@ -49,6 +49,7 @@ def run_once(
 
 def _answer(twins: "Sequence[Twin]", reach: "Reach", undo: ExitStack) -> tuple[Problem, dict[str, None]]:
     """Let the twins answer until `undo`; returns how to find its error, and the hosts asked for."""
+    # Imported here: a test without twins does not pay for it.
     from ..boundary.media import http
     from ..boundary.media.refusing import Refusing
     from ..twins.answering import Directly

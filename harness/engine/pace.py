@@ -44,6 +44,7 @@ class Pace:
             for node in self.space.run(until):
                 self.tally.found(node)
                 self.between()
+                # Earlier stages try what is likelier than another interleaving of a recovery.
                 if until >= Stage.INTERLEAVING:
                     self.reorder(node)
         except OutOfTime:

@@ -64,6 +64,7 @@ class Reordering:
                 crashed = schedule.then(crash(crash_state, recovering=False))
                 key = self._closure.add(crash_state.raw_state, crashed, Stage.INTERLEAVING, left_by=process)
                 self._tally.reached(key, crashed)
+        # Only where just two effects changed places: they are the ones whose order the fault may meet.
         if injection.when == "before" and not injection.variant:
             for _, resolved in errors(pair(process, usual, injection), process.effects, self._trials.config.faults):
                 self._firing.error(plan, resolved)

@@ -42,6 +42,7 @@ def replay(
     recovery, baseline = trials.recovery, trials.baseline
     resolved = resolve(schedule, trials.config.known, baseline.first.effects)
     first = [a for a in resolved if not a.injection.recovering]
+    # An injection in a recovery is about a new process.
     then = workers.again(trials, first) if worker and len(first) == len(resolved) else None
     how = How(trace=trace, again=then)
     process_run = trials.executor.run_process("run", baseline.initial, FIRST_STREAM, _renumbered(first), how)

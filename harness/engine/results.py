@@ -186,4 +186,5 @@ def _count(points: Iterable[Point]) -> int:
 
 
 def _still_there(paths: Iterable[str]) -> tuple[str, ...]:
+    # A temporary file that is gone by now needs no watching.
     return tuple(sorted({path for path in paths if Path(path).exists()}))

@@ -8,7 +8,7 @@ from ..boundary.resolved import ResolvedInjection
 from ..values.points import Point
 from .process_runs import ProcessRun
 
-_FIRST, _SAMPLED = 16, 64  # the first lives in used processes, and later one of so many, are lived again in fresh ones
+_FIRST, _SAMPLED = 16, 64  # the first runs of used processes, later one of so many, are repeated
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Rules:
             return _TOO_MANY_CRASHES
         if len(self._nodes) >= self._config.max_worlds:
             return "max_worlds"
+        # With fewer states the closure comes to its end by itself, and nothing has to be left out.
         many = len(self._nodes) >= self._config.many_worlds
         if many and node.schedule.faults > 1 and node.judgement is not None and node.judgement.broken:
             rare("no crash is tried after a failure")

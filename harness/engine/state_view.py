@@ -35,6 +35,7 @@ class StateView:
         world = self.world(raw_state)
         key = (id(world), raw_state.clock, raw_state.pids, raw_state.reused)
         if key not in self._fingerprints:
+            # The world is kept: its id stands in the key, and must not become another object's.
             self._fingerprints[key] = (world, self.fingerprint_of(world, raw_state))
         return self._fingerprints[key][1]
 

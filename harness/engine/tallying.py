@@ -45,6 +45,7 @@ class Tallying:
     def found(self, node: Node) -> None:
         """Note what is wrong after the recovery from a crash state, as soon as that is known."""
         if node.judgement is not None and node.judgement.broken:
+            # Not counted: `count_recoveries` counts it with all others, in the end.
             self.findings.note(node.schedule, node.judgement)
 
     def reached(self, key: str, schedule: Schedule) -> None:

@@ -15,7 +15,7 @@ from ..values.errors import ChaosError
 from ..values.rare import rare
 
 _PATIENCE_S, _LOOK_EVERY_S = 1.0, 0.02
-"""Who is just ending, or has forked a process this moment, is waited for."""
+"""A session that is just ending, or has just forked a process, is waited for."""
 _claimed: set[socket.socket] = set()
 
 

@@ -39,7 +39,7 @@ class Relay:
         self._number = self._asked = 0
         self._open: dict[asyncio.Task[None], Connection] = {}
         self._waiting: dict[int, asyncio.Future[Proceed]] = {}
-        self._always: Proceed | None = Proceed(0)  # the reply to every moment while the parent is not to be asked
+        self._always: Proceed | None = Proceed(0)  # the reply in every phase while the parent is not to be asked
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Relay one more connection."""

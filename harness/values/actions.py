@@ -131,4 +131,4 @@ class Damage:
 
 Action = Kill | Fail | Disconnect | Respond | Say | Exit | Preempt | Deliver | Misanswer | Disturb | Damage
 AHEAD = (Say, Deliver, Misanswer)
-"""What strikes after an effect and must be known before it: another one does it."""
+"""Actions after an effect that must be known before it, since another process carries them out."""

@@ -39,9 +39,9 @@ SETTLING_CPU_S = 0.25 * _FACTOR
 SETTLING_S = 20.0 * _FACTOR
 """How long it may take, in all, until other threads have come to rest."""
 COMPUTING_S = 3.0 * _FACTOR
-"""How long a thread may compute while another waits for a moment; then that comes."""
+"""How long a thread may compute while another waits for a time; then that has come."""
 PROGRAM_S = 10.0 * _FACTOR
-"""How long a thread waits for a moment, at most, while a program of the agent's runs, which lives in real time."""
+"""How long a thread waits for a time, at most, while a program of the agent's runs, which lives in real time."""
 PROGRAM_ENDS_S = 1.0 * _FACTOR
 """In what time the end of a program reaches those who wait for it."""
 BLOCKING_EFFECT_S = 1.0 * _FACTOR

@@ -135,7 +135,6 @@ def _stamp(gate: Gate, verb: str, path: Any, dir_fd: int | None = None) -> None:
 
 def _touch(gate: Gate, path: Any, dir_fd: int | None = None) -> None:
     """Give a file the virtual time, so that an agent that compares ages sees one clock."""
-    
     now = int(gate.now() * 1e6 - 1) * 1000  # a microsecond ago: as floats, a file is never newer than now
     with suppress(OSError, TypeError):
         _real_utime(path, ns=(now, now), dir_fd=dir_fd)

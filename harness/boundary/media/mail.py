@@ -113,6 +113,7 @@ def _sent(plain: Callable[..., Any]) -> Callable[..., Any]:
                         _confirm(self, gate, resolved)
             except smtplib.SMTPServerDisconnected:
                 gate.fired(resolved)
+                # Delivered before it hung up: the server has acted.
                 if deliver.hangs_up and deliver.copies:
                     crossing.phase("after")
                 raise
@@ -133,6 +134,7 @@ def _in_the_clear(plain: Callable[..., Any]) -> Callable[..., Any]:
         if not getattr(self, "rollproof_mailbox", ""):
             return plain(self, *args, **kwargs)
         self.ehlo_or_helo_if_needed()
+        # As `smtplib` does after a real handshake: the client asks for the features again.
         self.helo_resp = self.ehlo_resp = None
         self.esmtp_features, self.does_esmtp = {}, False
         return (220, b"2.0.0 Ready to start TLS")

@@ -61,6 +61,7 @@ class Programs:
             except FileNotFoundError:
                 if not shell:
                     raise
+                # The shell itself starts: it is the one that does not find the program.
                 code = _NOT_FOUND
             with gate.untraced():
                 return start(code), crossing
@@ -99,8 +100,10 @@ class Programs:
         if process.returncode is not None or (process.stdin is not None and not process.stdin.closed):
             return False
         with suppress(ChildProcessError):
+            # A look that leaves the end to the agent, which waits for the program itself.
             if _real_waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 return True
+        # The agent hears of the end in real time (a pipe, a signal): for so long virtual time must not overtake it.
         return _real_monotonic() - self._seen_dead.setdefault(process.pid, _real_monotonic()) < PROGRAM_ENDS_S
 
     def unfinished(self) -> list[str]:
@@ -153,6 +156,7 @@ def _popen(gate: Gate, programs: Programs) -> None:
 
         def start(code: int | None) -> None:
             if code is not None:
+                # Something is started in any case: the agent holds a `Popen` with a pid, and waits for it.
                 given.arguments.update(args=_ending_with(code), shell=False, executable=None)
             plain(*given.args, **given.kwargs)
             programs.tell(self.pid)

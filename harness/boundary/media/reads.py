@@ -316,6 +316,7 @@ def _truncating(gate: Gate, reads: Reads, original: Callable[..., Any]) -> Calla
     @functools.wraps(original)
     def truncate(path: Any, length: int) -> None:
         if gate.active:
+            # Of a file that is cut to nothing the old content does not matter.
             reads.ask(*(("read", CONTENT) if length else ("stat", _PRESENCE)), path)
         original(path, length)
 

@@ -38,6 +38,7 @@ class EarlierPids:
 
         From the first `reused` pid on, the made-up program's files in ``/proc`` can be read.
         """
+        # Half of such a pid must seem to run as well, whatever its digits are.
         self.torn, self._reused = torn, reused | torn if reused else reused
         if reused and not self._shown:
             self._shown = True

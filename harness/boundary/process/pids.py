@@ -42,6 +42,7 @@ def install(gate: Gate) -> EarlierPids:
         if not gate.active or not isinstance(pid, int) or pid < 1 or pid in earlier.reused:
             return False
         with gate.untraced():
+            # Half of a pid can be an ancestor's number by chance.
             return not _is_ours(pid, ancestors=pid not in earlier.torn)
 
     def named(path: Any) -> bool:
@@ -61,6 +62,7 @@ def install(gate: Gate) -> EarlierPids:
         if event in _OPENING and isinstance(arguments[0], (str, bytes)) and named(arguments[0]):
             raise FileNotFoundError(_NO_SUCH_FILE, os.strerror(_NO_SUCH_FILE), arguments[0])
 
+    # Files are opened under many names; the audit event comes for each of them.
     sys.addaudithook(opening)
     return earlier
 

@@ -153,7 +153,6 @@ class _Renaming:
 
     def _renamed(self, kind: str, text: str) -> str:
         """Number values in order of appearance; a uuid is one value with and without its hyphens."""
-        
         shape = "uuid" if text.count("-") == 4 else kind
         value = text.replace("-", "").lower() if shape == "uuid" else text
         return f"<{shape} {self._names.setdefault(value, len(self._names))}>"
@@ -164,7 +163,6 @@ class _Renaming:
         (self._stamps if _is_stamp(text) else self._timestamps).append(timestamp)
         age_s = self._clock - timestamp
         if age_s < 0:
-            
             return f"<in {sum(-age_s >= limit for limit in _AGES_S)}>"  # each restart is later: seconds never close
         return f"<past {sum(age_s >= limit for limit in _AGES_S)}>"
 
