@@ -34,7 +34,7 @@ class Answering:
         self._refused: set[str] = set()
 
     def answer(self, asked: Asked) -> HttpResponse:
-        """Return what the agent is answered; raises ChaosError where the twin cannot answer."""
+        """Return the answer that the agent gets; raises ChaosError where the twin cannot answer."""
         response = self._treated(asked)
         self._watch_credentials(asked.request, response)
         return response

@@ -1,4 +1,4 @@
-"""What a fault makes of an answer: the fields of a model's that are others now, the answer of a refusal."""
+"""Answers changed by a fault: the fields of a model's answer that differ, and the error that a service answers with."""
 
 import json
 from collections.abc import Iterator, Mapping

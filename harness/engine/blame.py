@@ -1,4 +1,4 @@
-"""Which effect of the agent is behind a change outside: the point after which it was first seen."""
+"""Find the effect of the agent that is behind a change outside: the point after which it was first seen."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -54,7 +54,7 @@ class Blame:
         )
 
     def _until(self, fired: Injection) -> Mapping[str, list[Made]]:
-        """Return what the fault-free run changed before the fault fired; all of it where it has no such point."""
+        """Return the changes of the fault-free run before the fault fired; all of them where it has no such point."""
         points, made = self._first.points, self._made(self._first)
         if fired.point not in points:
             return made
@@ -62,7 +62,7 @@ class Blame:
         return {name: [one for one in each if one.index < end] for name, each in made.items()}
 
     def _made(self, process: ProcessRun) -> Mapping[str, list[Made]]:
-        """Return what each point of a process changed, by name; empty where nobody looked."""
+        """Return the changes of each point of a process, by name; empty where nobody looked."""
         if not process.made:
             for name, made in self._changes(process):
                 process.made.setdefault(self._hidden(name), []).append(made)

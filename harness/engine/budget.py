@@ -58,7 +58,7 @@ class Terms:
 
 
 class Allowance:
-    """What is agreed by now: the terms of each process, and the deadline of all."""
+    """The limits as agreed by now: the terms of each process, and the deadline of all."""
 
     def __init__(self) -> None:
         self.terms, self.deadline = Terms(), Deadline()

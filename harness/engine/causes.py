@@ -40,7 +40,7 @@ class _End:
 
 
 def key_of(symptom: Symptom, sites: Sites) -> Key:
-    """Return what two symptoms of one cause have in common.
+    """Return the key that two symptoms of one cause have in common.
 
     How a set is half done, and which part of it, is chance: that depends on where the process died. What counts is the
     place in the agent's code, and whether an effect came twice, was left over, was claimed and is not there, or is half
@@ -138,7 +138,7 @@ class Causes:
         return tuple(dict.fromkeys(rest or raced.values()))
 
     def _rank(self, failure: Failure) -> tuple[object, ...]:
-        """Return what makes a failure a better example than another; one in a new process needs no worker."""
+        """Return the sort key of examples, the best first; one in a new process needs no worker."""
         told = failure.symptoms.asked, failure.judgement.goes_on
         return not failure.is_race, len(failure.schedule.injections), *told, self._size(failure.schedule)
 

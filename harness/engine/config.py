@@ -1,4 +1,4 @@
-"""What an exploration is given: the agent, the outside, and what may be done to it."""
+"""The input of an exploration: the agent, the outside, and the faults that may be injected."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,7 +92,7 @@ class ExplorationConfig:
 
     @property
     def reach(self) -> Reach:
-        """What of the real network the agent may reach."""
+        """The part of the real network that the agent may reach."""
         networks = {(f.network.host, f.network.port): f.network.name for f in self.relays}
         return Reach(self.hosts, networks, self.offline)
 

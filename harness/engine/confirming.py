@@ -83,11 +83,11 @@ class Confirming:
             yield group, failure, judgement
 
     def flaky(self) -> list[str]:
-        """Return what did not repeat, and how it ended instead."""
+        """Return the failures that did not repeat, and how each ended instead."""
         return [f.unlike for f in self._findings.failures.values() if f.example is None and f.unlike]
 
     def unconfirmed(self) -> list[str]:
-        """Return what was seen once and could not be carried out again, an example of each cause."""
+        """Return an example of each cause that was seen once and not carried out again."""
         left = [group.failures[0] for group in self._groups() if not any(f.example for f in group.failures)]
         return [
             f"{f.schedule} breaks {', '.join(f.judgement.invariants)}: seen once, not carried out again"

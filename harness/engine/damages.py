@@ -1,4 +1,4 @@
-"""What a lying disk has damaged in one process: nobody but that process is to meet it."""
+"""The files that a lying disk has damaged in one process: nobody but that process is to meet the damage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

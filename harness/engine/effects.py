@@ -25,7 +25,7 @@ class Blamed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What one point changed of one name: the entry that is there afterwards; the rows that are new, and those gone.
+    """The change of one name by one point: the entry afterwards, the rows that are new, and those that are gone.
 
     `is_new` says that there was no entry of this name before.
     """

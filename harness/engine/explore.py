@@ -84,7 +84,7 @@ class Explorer:
         return result
 
     def _to_leave(self, result: Exploration, initial: RawState) -> RawState:
-        """Return what the outside is to be: a test goes on to the exploration that a replay is of."""
+        """Return the state to leave: the fault-free end if all is well or the token is of a later exploration."""
         if self.exploring is None:
             return initial
         baseline = self.exploring.session.baseline

@@ -1,4 +1,4 @@
-"""Which faults come first: those that happen most often in production, and one of each family before many of one.
+"""The order of faults: first those that happen most often in production, and one of each family before many of one.
 
 A budget spends its first seconds on what is likeliest, and what it leaves out is told by family.
 """
@@ -24,7 +24,7 @@ _COMMONEST = ("*.timeout", "*.rate_limited", "*.unavailable", "*.server_error", 
 
 
 def family_of(fault: str) -> str:
-    """Return what the family of a fault is called; a fault of somebody's own belongs to the prefix of its name."""
+    """Return the name of a fault's family; a fault of somebody's own belongs to the prefix of its name."""
     for name, globs in (*_FAMILIES, _LAST):
         if any(fnmatchcase(fault, glob) for glob in globs):
             return name
@@ -41,7 +41,7 @@ def likelihood(fault: str) -> tuple[int, int]:
 
 
 def size(schedule: Schedule) -> tuple[int, bool, tuple[tuple[int, int], ...]]:
-    """Return what of a schedule makes it a better example than another: few injections, once, likely ones."""
+    """Return the sort key of examples, the best first: few injections, not lasting, of likely faults."""
     injections = schedule.injections
     return len(injections), any(i.lasting for i in injections), tuple(likelihood(i.fault) for i in injections)
 

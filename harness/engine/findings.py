@@ -67,7 +67,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Findings:
-    """What was judged so far.
+    """The judged schedules so far: failures, counts, and errors.
 
     Attributes:
         diagnose: tells the symptoms of a failing end.
@@ -142,7 +142,7 @@ class Findings:
         known.example = known.example or failure.example
 
     def size(self, schedule: Schedule) -> tuple[object, ...]:
-        """Return what makes a schedule a better example than another: the smaller, the better."""
+        """Return the sort key of examples, the best first: the smaller schedule."""
         return (*size(schedule), self.place(schedule))
 
     def table(self) -> tuple[Cell, ...]:
@@ -163,7 +163,7 @@ def is_race(schedule: Schedule, judgement: Judgement) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What is told of a failure besides what came of its schedule.
+    """Details of a failure that its own schedule does not show.
 
     Attributes:
         reach: where else a crash ends so; "" where there is no such place.

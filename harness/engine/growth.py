@@ -1,4 +1,4 @@
-"""What grows with each restart, and so makes a new crash state with each crash: chat sessions, counters, logs."""
+"""Find names that grow with each restart, and so make each crash a new state: chat sessions, counters, logs."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,7 +16,7 @@ def grown(worlds: Sequence[World]) -> tuple[str, ...]:
 
 
 def _grew(before: World, after: World) -> set[str]:
-    """Return what is larger, or nothing where something is smaller, new or gone, or a service keeps another state."""
+    """Return the names that are larger; none where one is smaller, new or gone, or a service keeps more or fewer."""
     one, other = _sizes(before), _sizes(after)
     if one.keys() != other.keys() or _live(before) != _live(after) or any(other[name] < one[name] for name in one):
         return set()

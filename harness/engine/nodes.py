@@ -21,7 +21,7 @@ class Stage(IntEnum):
 
     @property
     def text(self) -> str:
-        """What is being tried, for people."""
+        """The name of the stage, for people."""
         return _STAGES[self]
 
 
@@ -88,7 +88,7 @@ class Node:
 
     @property
     def crash_states(self) -> list[CrashState]:
-        """What was seen in its recovery, in every process of it."""
+        """The crash states of its recovery, of every process of it."""
         return [crash_state for process in self.processes for crash_state in process.crash_states]
 
     @property

@@ -55,6 +55,6 @@ class Noticed:
 
     @property
     def not_explored(self) -> tuple[str, ...]:
-        """Which of the agent's lines start processes that change what is watched, and what; what is not supported."""
+        """A sentence for each of the agent's lines that start processes with changes, and for what is not supported."""
         lines = sorted(not_explored(lines, names) for lines, names in self.written.items())
         return (*lines, *sorted(self.unsupported))

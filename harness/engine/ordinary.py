@@ -21,7 +21,7 @@ def run_once(
     reach: "Callable[[], Reach]",
     elsewhere: Callable[[], ChaosError | None],
 ) -> tuple[Any, str]:
-    """Return what the function returns, awaited where it must be, and what to say of the run.
+    """Return the result of the function, awaited where it must be, and the text that describes the run.
 
     `reach` says what of the network is open to it.
 

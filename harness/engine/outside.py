@@ -31,7 +31,7 @@ class Outside:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of the sources."""
+        """Notes on the sources, for the user."""
         return tuple(self._disk.notes)
 
     @property

@@ -1,4 +1,4 @@
-"""What is known of a process of the agent: the outside it started from, what it did, the outside it left."""
+"""The record of a process of the agent: the outside it started from, its points, the outside it left."""
 
 from collections import Counter
 from dataclasses import dataclass, field

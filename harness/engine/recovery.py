@@ -70,7 +70,7 @@ class Recovery:
         reaches its point.
         """
         processes = [self.restart("recover", start, trace=trace, plan=plan)]
-        # A live lease keeps a recovery from doing its work: it is run again when the lease has run out, as a supervisor would.
+        # A live lease keeps a recovery from doing its work: it is run again when the lease has run out.
         while len(processes) <= _MAX_LEASES and not (processes[-1].planned and processes[-1].fired):
             later = self._after_its_lease(processes[-1])
             if later is None:

@@ -1,4 +1,4 @@
-"""What a process of the agent asked of hosts that nobody declared, and which of it ends the exploration."""
+"""Requests to hosts that nobody declared: those of one process, and whether one of them ends the exploration."""
 
 from collections.abc import Iterable
 
@@ -33,7 +33,7 @@ class Refusals:
         return True
 
     def problem(self, asked: Iterable[str]) -> ChaosError | None:
-        """Return what is an error at the end of the process; `asked` are the looks of this and earlier ones.
+        """Return the error that the process ends with, if any; `asked` are the looks of this and earlier ones.
 
         A name that is looked up belongs to the look that follows, and is one of its own only where none does.
         """

@@ -1,4 +1,4 @@
-"""What the relays in front of real services see of one process: points are numbered and looked at, and faults fire.
+"""The points of one process that relays in front of real services see: numbered, looked at, and disturbed here.
 
 No wrapper in the agent's process takes part, so the client may be libpq, or a program in another language.
 """

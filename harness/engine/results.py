@@ -64,7 +64,7 @@ class Results:
         return replace(result, statement=claim(result, self._config, ran))
 
     def of_replay(self, exploring: Exploring, schedule: Schedule, came: Judged, *, elsewhere: bool) -> Exploration:
-        """Return what came of one schedule; `elsewhere` says that this run has no such point."""
+        """Return the result of one schedule; `elsewhere` says that this run has no such point."""
         points = exploring.session.baseline.first.points
         groups = exploring.causes.groups(exploring.findings.failures.values())
         found = [self._finding(exploring, one, one.failures[0], one.failures[0].judgement) for one in groups]
@@ -85,7 +85,7 @@ class Results:
         )
 
     def so_far(self, exploring: Exploring) -> Exploration:
-        """Return what is confirmed by now."""
+        """Return the result as confirmed by now."""
         violations, executions = self.violations(exploring), self._executor.telling.executions
         return self.timed(
             Exploration(
@@ -98,7 +98,7 @@ class Results:
         )
 
     def interrupted(self, exploring: Exploring | None, problem: BaseException) -> Exploration:
-        """Return what was found until `problem` ended it.
+        """Return the result up to where `problem` ended the exploration.
 
         A failure that was not confirmed yet is told as not judged; nothing is where it ended before anything was known.
         """
@@ -136,11 +136,11 @@ class Results:
         return replace(result, seconds=seconds, errors=errors)
 
     def violations(self, exploring: Exploring) -> tuple[Finding, ...]:
-        """Return what is confirmed so far, one for each cause."""
+        """Return the confirmed findings so far, one for each cause."""
         return tuple(self._finding(exploring, *one) for one in exploring.confirming.confirmed())
 
     def _judged(self, exploring: Exploring, **more: object) -> Exploration:
-        """Return what is told of all that was judged, and `more`."""
+        """Return a result with the fields that every result has, and `more`."""
         judged = {
             "points": _count(exploring.session.baseline.first.points),
             "schedules": exploring.findings.schedules,

@@ -1,4 +1,4 @@
-"""Which crash states are not recovered from, by which rule: a closure must come to its end."""
+"""The rules by which crash states are not recovered from: a closure must come to its end."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -63,7 +63,7 @@ class Schedules:
         return singles + self._closure.waiting
 
     def _working_on(self, role: str) -> str:
-        """Return what is going on, for people: what is tried, what runs, what is left, what keeps it going."""
+        """Return the progress line: the stage, the running role, how many are left, and the names that grow."""
         growing = self._closure.rules.growing
         grows = f", grows with each restart: {', '.join(growing)}" if growing else ""
         return f"{self._stage.text}: {role}, {self._left()} left{grows}"

@@ -1,4 +1,4 @@
-"""What is known of the agent: the results of its fault-free runs, and what later processes add."""
+"""Knowledge of the agent: the results of its fault-free runs, and what later processes add."""
 
 from dataclasses import dataclass, field
 
@@ -29,7 +29,7 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What a fault-free run does.
+    """The fault-free runs, which all else is compared with.
 
     Attributes:
         initial: the outside before.

@@ -1,4 +1,4 @@
-"""Which statement of the agent's code a place is, and how many of its callers it takes to tell it from others."""
+"""Places as statements of the agent's code, with as many callers as tell one from another."""
 
 import ast
 import linecache
@@ -56,7 +56,7 @@ class Sites:
         return place[:end]
 
     def key(self, place: Place) -> SiteKey:
-        """Return what is the same for a place after an edit elsewhere in its file; nothing for the test's own call."""
+        """Return a key that stays the same after an edit elsewhere in the file; empty for the test's own call."""
         if place == self._call:
             return ()
         return tuple((frame.file, frame.function, statement(frame) or str(frame.line)) for frame in self.of(place))

@@ -68,7 +68,7 @@ class StateView:
         return recalled
 
     def difference(self, expected: RawState, found: RawState) -> Diff:
-        """Return what differs outside, masks applied; empty means equal."""
+        """Return the differences of two states, masks applied; empty means equal."""
         first, second = self.world(expected), self.world(found)
         key = (id(first), id(second))
         if key not in self._diffs:

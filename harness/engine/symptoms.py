@@ -1,4 +1,4 @@
-"""What is wrong with one failing end: each broken promise, how it is broken, and the effect of the agent behind it."""
+"""Symptoms of one failing end: each broken promise, how it is broken, and the effect of the agent behind it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace

@@ -57,7 +57,7 @@ _SHOWN_BYTES = 300
 
 
 def _unpickled(data: bytes) -> object:
-    """Return what `run` returned; None where that cannot be had here, and so not be compared."""
+    """Return the value that `run` returned; None where it cannot be loaded here, and so not be compared."""
     try:
         return pickle.loads(data) if data else None
     except Exception:

@@ -27,7 +27,7 @@ class Trials:
 
     @property
     def events(self) -> Events:
-        """What is told of them."""
+        """The events that readers are told."""
         return self.executor.telling.events
 
     def judged(
@@ -40,7 +40,7 @@ class Trials:
 
 
 def trials(executor: Executor, view: StateView, baseline: Baseline, *, merge: bool = True) -> Trials:
-    """Return what carries schedules out; without `merge` each asks for processes of its own, nothing remembered."""
+    """Return the parts that carry schedules out; without `merge` each schedule has processes of its own."""
     config = executor.config
     recovery = Recovery(config, executor, view, baseline, merge=merge)
     return Trials(config, view, baseline, executor, recovery, Judge(config, view, baseline))

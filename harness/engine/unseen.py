@@ -135,7 +135,7 @@ class Unseen:
 
 
 def _stat(pid: int) -> ProcStat | None:
-    """Return what Linux tells of a process; None where there is none, and on other systems."""
+    """Return Linux's status of a process; None where there is none, and on other systems."""
     with suppress(OSError):
         return proc_stat(str(pid))
     return None

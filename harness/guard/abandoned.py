@@ -1,4 +1,4 @@
-"""What sessions left that were killed with their guardian: the next session puts it back first, and says so."""
+"""Put back the outside of sessions that were killed with their guardian: first of all, and with a notice."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who works in a folder has it alone: two explorations of one folder would each take the other's middle for its own.
+"""Exclusive claims on folders: two explorations of one folder would each take the other's middle for its own.
 
 A claim is a socket with a name in Linux's abstract namespace: it leaves nothing on disk, and is gone with its process.
 """

@@ -24,7 +24,7 @@ _guards: dict[tuple[int, Path], "Guard"] = {}
 
 
 def guard(where: Sequence[Path] = (), sources: Sequence[Source] = (), lives_with: int = 0) -> "Guard":
-    """Return what guards this process, started where it is not there yet.
+    """Return the guardian of this process, started where there is none yet.
 
     Args:
         where: its folder may be there; the first one that is not watched itself and can be written to. Empty for those

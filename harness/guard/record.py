@@ -1,4 +1,4 @@
-"""What lay on disk before an exploration, written where it outlives this process, this container and this machine.
+"""Records of the disk before an exploration, written where they outlive this process, container and machine.
 
 A record is a folder: `contents` has the bytes of small files, one after the other, `stored-…` those of a larger one
 each, and `manifest.json` what they are the contents of. It gets its name once all are written: a record that can be
@@ -42,7 +42,7 @@ def write(folder: Path, sources: Sequence[Source], state: DiskState) -> None:
 
 
 def read(folder: Path) -> tuple[Disk, DiskState]:
-    """Return what a record holds; raises ChaosError ``unknown-record`` for one of another version."""
+    """Return the content of a record; raises ChaosError ``unknown-record`` for one of another version."""
     manifest = json.loads((folder / _MANIFEST).read_text(encoding="ascii"))
     if manifest["version"] != _VERSION:
         raise ChaosError("unknown-record", f"{folder} was written by another version of Rollproof", "use that version")

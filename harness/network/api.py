@@ -122,6 +122,6 @@ def _is_loopback(host: str) -> bool:
 
 
 def _said(error: Exception) -> str:
-    """Return what the server said, which the consumer raises as bytes."""
+    """Return the message of the server, which the consumer raises as bytes."""
     said = error.args[0] if error.args else ""
     return said.decode(errors="replace").strip() if isinstance(said, bytes) else str(said)

@@ -29,7 +29,7 @@ def _address_of(upstream: object) -> str:
 
 
 class Networks:
-    """What `Chaos.network` and `Chaos.serve` declare. Free until the first of them is called.
+    """The services that `Chaos.network` and `Chaos.serve` declare. Free until the first of them is called.
 
     Attributes:
         upstreams: the names of services by the addresses that agents are given.
@@ -85,12 +85,12 @@ class Networks:
         return replace(network, command=(sys.executable, "-m", "rollproof.network.stdio", network.url))
 
     def reach(self, hosts: Hosts) -> Reach:
-        """Return what of the real network is open to an agent that runs in the test's own process."""
+        """Return the part of the real network that an agent in the test's own process may reach."""
         return Reach(frozenset(hosts.allowed), self.upstreams, frozenset(hosts.offline))
 
     @property
     def problem(self) -> ChaosError | None:
-        """What a twin could not answer, and nobody saw but its client."""
+        """The error of a twin that could not answer, which nobody saw but its client."""
         return next((server.problem for server in self.servers if server.problem is not None), None)
 
     def close(self) -> None:

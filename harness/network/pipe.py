@@ -32,7 +32,7 @@ class Pipe:
         self._writer.write(_LENGTH.pack(len(data)) + data)
 
     async def messages(self) -> AsyncIterator[object]:
-        """Yield what the parent says, until it hangs up."""
+        """Yield the messages of the parent, until it hangs up."""
         while True:
             try:
                 length = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))[0]

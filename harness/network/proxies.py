@@ -1,4 +1,4 @@
-"""What Toxiproxy makes of a connection: proxies between a relay and its service, one for each connection.
+"""Proxies of Toxiproxy between a relay and its service, one for each connection.
 
 Of the faults on real connections it makes those that can be switched on while a connection stands still before an
 exchange, and are exact then: an answer that comes late (``latency``) and a silence (``timeout``). The relay makes the

@@ -28,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What went through one connection, counted in bytes; `ended` says what ended it first, and is empty before."""
+    """The traffic of one connection, in bytes; `ended` says what ended it first, and is empty before."""
 
     number: int
     client: str
@@ -219,7 +219,7 @@ class Proxy:
 
 
 def own_prefix() -> str:
-    """Return what the names of this process's proxies start with."""
+    """Return the prefix of the names of this process's proxies."""
     return f"rollproof-{os.getpid()}-{secrets.token_hex(4)}-"
 
 

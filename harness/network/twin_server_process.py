@@ -57,7 +57,7 @@ class TwinServerProcess(SideProcess):
         return ServedReply(asked.number, response)
 
     def take_problem(self) -> ChaosError | None:
-        """Return what the harness could not answer since the last look, once."""
+        """Return the error of a request that could not be answered since the last call, once."""
         problem, self.problem = self.problem, None
         return problem
 

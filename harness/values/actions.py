@@ -113,7 +113,7 @@ class Disturb:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What is read is not what was written, until the process has ended; then the disk is put right, as from a copy.
+    """A read returns something else than was written, until the process ends; then the disk is put right.
 
     Attributes:
         how: "flipped": one byte has its lowest bit inverted (a digit or letter becomes another one, and UTF-8 stays

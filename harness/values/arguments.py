@@ -1,4 +1,4 @@
-"""What `explore` can be asked for, and where: refused in one clear sentence before anything runs."""
+"""Check the arguments of `explore`: a bad one is refused in one clear sentence before anything runs."""
 
 import inspect
 import os
@@ -80,7 +80,7 @@ def recognized(source: object, known: Callable[[], Iterable[Recognizer]]) -> obj
 
 
 def source_of(source: object, known: Callable[[], Iterable[Recognizer]]) -> WorldSource:
-    """Return what is watched as a source; raises ChaosError for what nobody knows."""
+    """Return the source for an object that is watched; raises ChaosError for one that nobody knows."""
     found = recognized(source, known)
     if not isinstance(found, WorldSource):
         raise no_source(source)

@@ -1,4 +1,4 @@
-"""What makes two failures one: a broken promise, the way it is broken, and the effect of the agent behind it."""
+"""The identity of a failure: a broken promise, the way it is broken, and the effect of the agent behind it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -62,7 +62,7 @@ def is_large(content: Content) -> bool:
 
 
 def legible(content: Content) -> bytes:
-    """Return what can be read, masked and compared: all bytes, or for large contents a name that only equal ones share.
+    """Return the form to read, mask and compare: all bytes, or for large contents a name that equal ones share.
 
     The name is binary, has no digits and no words that look generated: no mask and no renaming hides a part of it.
     """

@@ -1,4 +1,4 @@
-"""Which credentials can be told from the words of a text, and where one stands in the clear.
+"""Tell credentials from the words of a text, and find those that stand in the clear.
 
 Tests have keys such as ``k`` or ``secret``. These are in every word, and hiding them would make a text unreadable.
 """
@@ -46,7 +46,7 @@ def is_distinctive(credential: str) -> bool:
 
 
 def hiding(secrets: Mapping[str, bytes]) -> Callable[[str], str]:
-    """Return what puts ``<label>`` for each distinctive credential in a text; `secrets` has them by label.
+    """Return a function that puts ``<label>`` for each distinctive credential in a text; `secrets` has them by label.
 
     Equal credentials have one label, the first. Where one is a part of another, the longer one is meant.
     """

@@ -65,7 +65,7 @@ class ProcessEnded:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """What a process has printed that a replay shows."""
+    """A text that a process has printed, which a replay shows."""
 
     text: str
 

@@ -74,7 +74,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """What was explored and found.
+    """The result of an exploration.
 
     Attributes:
         name: what the test calls it; `label` what tells it apart within its test, "" for the first without a name.

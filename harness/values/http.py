@@ -72,7 +72,7 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the JSON of an answer, or the arguments of a call, were asked to be.
+    """The form that a request asked for: of the JSON of an answer, or of the arguments of a call.
 
     Attributes:
         schema: the JSON schema that the request gave; None where any JSON will do.
@@ -95,7 +95,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """What a model said, independent of the provider's wire format.
+    """An answer of a model, independent of the provider's wire format.
 
     Attributes:
         text: what it said.

@@ -32,7 +32,7 @@ _Place = tuple[Medium, str, Phase]
 
 
 def actions(fault: Fault, effect: Effect) -> list[Action]:
-    """Return what a fault does at an effect, one action a variant.
+    """Return the actions of a fault at an effect, one for each variant.
 
     Raises:
         ChaosError: ``bad-action`` for one that the medium cannot carry out there.
@@ -89,7 +89,7 @@ def _check_actions(fault: Fault, places: Sequence[_Place]) -> None:
 
 
 def _tried(fault: Fault, medium: Medium, verb: str, when: Phase) -> Iterator[Action]:
-    """Yield what a fault does at made-up effects; one that needs more than they have shows it when it is planned."""
+    """Yield the actions of a fault at made-up effects; one that needs more shows it when it is planned."""
     answers = (None, *_SAID) if Say in medium.actions_at(verb, when) else (None,)  # a model answers there
     for answer, by in product(answers, get_args(ActorKind)):
         effect = Effect(Point(medium.kind, verb, "x"), _SIZE, answer, by, when)

@@ -29,7 +29,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What of the real network an agent may reach: whole hosts, and services behind a relay by their address.
+    """The part of the real network that an agent may reach: whole hosts, and services behind a relay by their address.
 
     `offline` are hosts that it may ask, and does not reach.
     """

@@ -1,4 +1,4 @@
-"""What the command line, the ini file and the mark come to."""
+"""The options, as the command line, the ini file and the mark set them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -28,7 +28,7 @@ class Owner:
 
     @classmethod
     def of(cls, pid: int) -> "Owner":
-        """Return who has this pid now."""
+        """Return the process that has this pid now."""
         return cls(pid, _status(pid)[1], _place())
 
     @property

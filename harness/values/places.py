@@ -28,7 +28,7 @@ def line_of(place: Place) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """What ended a process: the type of the exception, with its module where that is no builtin one, and its place."""
+    """The exception that ended a process: its type, with its module where that is no builtin one, and its place."""
 
     type: str
     place: Place = ()

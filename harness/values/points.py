@@ -108,7 +108,7 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a fault may know of the point where it fires.
+    """An effect, as a fault may know it where it fires.
 
     `size` is the number of bytes of a write or of a request over a real connection; `request` what the agent asked a
     twin there in the run without this fault, None where it asked none; `answer` what a model said to it; `by` who was

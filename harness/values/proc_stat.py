@@ -1,4 +1,4 @@
-"""What Linux tells of a process, or of one of its threads, in the file ``stat`` of its folder in ``/proc``."""
+"""The status of a process, or of one of its threads, from the file ``stat`` of its folder in ``/proc``."""
 
 from dataclasses import dataclass
 

@@ -82,7 +82,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class InjectionFired:
-    """What became of the planned injection at this position.
+    """The state of the planned injection at this position.
 
     It is "due" when its point and phase are there, and "fired" when its action was carried out, which only the one that
     did so says. An interleaving that is impossible is "in vain".
@@ -227,7 +227,7 @@ class Proceed:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What became of the action that the `Proceed` of this number told a relay.
+    """The outcome of the action that the `Proceed` of this number told a relay.
 
     It is not `done` where the connection was over by then.
     """

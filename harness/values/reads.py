@@ -1,4 +1,4 @@
-"""What a process of the agent asked the outside: what it did next can depend on nothing else of it.
+"""The reads of a process of the agent: what it did next can depend on nothing else of the outside.
 
 Kin: the read sets of optimistic transactions, and dependency tracking in build systems (tup, fabricate).
 """
@@ -60,7 +60,7 @@ class Footprint:
     first: tuple[tuple[str, str, int, str, Aspect], ...] = field(default=(), compare=False, repr=False)
 
     def __or__(self, other: "Footprint") -> "Footprint":
-        """Return what two processes asked for together."""
+        """Return the reads of both processes."""
         return replace(together([self, other]), first=self.first + other.first)
 
     @property
@@ -99,7 +99,7 @@ def _folders(path: str) -> list[str]:
 
 
 def together(footprints: Iterable[Footprint]) -> Footprint:
-    """Return what several processes asked for together, without the names of their reads."""
+    """Return the reads of several processes together, without the names of their reads."""
     parts = list(footprints)
     return Footprint(
         frozenset().union(*(part.asked for part in parts)),

@@ -18,7 +18,7 @@ _OF_CHANCE = ("missing", "torn", "not the same")
 
 
 class ReportedCause(TypedDict):
-    """Which promise is broken in which way, by which effect of the agent, and where in its code that is made."""
+    """The cause of a finding: the broken promise, the way, the effect of the agent behind it, and its place."""
 
     promise: str
     way: str
@@ -103,7 +103,7 @@ class ReportedCell(TypedDict):
 
 
 class ReportedExploration(TypedDict):
-    """What one call of `chaos.explore` found. `label` tells it apart from others of its test.
+    """The result of one call of `chaos.explore`. `label` tells it apart from others of its test.
 
     `not_tried` has families of faults, and how many of each were tried; `known` and `resolved` have ids of violations.
     """

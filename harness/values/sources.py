@@ -1,4 +1,4 @@
-"""What the harness asks of anything whose state is part of the outside."""
+"""The interface of anything whose state is part of the outside."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
@@ -24,7 +24,7 @@ class WorldSource(Protocol):
         ...
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
-        """Return what is live in `state`, by readable names."""
+        """Return the live resources in `state`, by readable names."""
         ...
 
 
@@ -85,7 +85,7 @@ class ModelService(Service, Protocol):
     """A twin of a model's provider: of its wire format, what a model says is read and written as a `ModelAnswer`."""
 
     def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
-        """Return what a model said in `response`, or None where it said nothing."""
+        """Return the answer of a model in `response`, or None where it has none."""
         ...
 
     def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:

@@ -33,7 +33,7 @@ class Entry:
 
     @property
     def legible(self) -> bytes:
-        """What is read, masked and compared: all bytes, of a file above 4 MiB a name for its content."""
+        """The form that is read, masked and compared: all bytes, of a file above 4 MiB a name for its content."""
         return legible(self.held)
 
 
@@ -50,7 +50,7 @@ class Named(dict[str, _T]):
         return super().__contains__(name) or sum(full.partition("/")[2] == name for full in self) == 1
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return what has this name, or `default`."""
+        """Return the entry of this name, or `default`."""
         try:
             return self[name]
         except KeyError:
@@ -98,7 +98,7 @@ class Collections(Named[list[Row]]):
 
 @dataclass(frozen=True, slots=True)
 class TableShape:
-    """What of a table is a reference: its generated integer key, and columns that point at another table's key."""
+    """The references of a table: its generated integer key, and columns that point at another table's key."""
 
     key: str = ""
     refers: Mapping[str, str] = field(default_factory=dict)

@@ -24,7 +24,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class MemorySocket:
-    """What a client takes for its connected socket; `refused` makes its own error for a connection that is refused."""
+    """Stands for the connected socket of a client; `refused` makes its own error for a connection that is refused."""
 
     def __init__(self, scheme: str, host: str, port: int, answer: Answer, refused: Callable[[], Exception]) -> None:
         shown = f"[{host}]" if ":" in host else host

@@ -68,7 +68,7 @@ def _is_in_scope(gate: Gate, scope: Scope, path: Any) -> bool:
 
 
 class _Entries(Iterator["os.DirEntry[Any]"]):
-    """What ``os.scandir`` returns: an iterator that can be closed."""
+    """The result of ``os.scandir``: an iterator that can be closed."""
 
     def __init__(self, entries: "list[os.DirEntry[Any]]") -> None:
         self._entries = iter(entries)

@@ -227,5 +227,5 @@ def _waitpid(programs: Programs, original: Callable[[int, int], tuple[int, int]]
 
 
 def _status(code: int) -> int:
-    """Return what the kernel would say of a program that ended with this code."""
+    """Return the wait status of a program that ended with this code."""
     return code << 8 if code >= 0 else -code

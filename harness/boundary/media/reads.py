@@ -204,7 +204,7 @@ def _is_folder(path: str) -> bool:
 
 
 def _asked_by(frame: FrameType | None) -> tuple[Aspect, ...]:
-    """Return what a caller of ``os.stat`` wants to know."""
+    """Return the aspects that a caller of ``os.stat`` uses."""
     while frame is not None and frame.f_code in ON_BEHALF:
         frame = frame.f_back
     return _STATUS if frame is None else ASKERS.get(frame.f_code, _STATUS)

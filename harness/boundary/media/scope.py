@@ -1,4 +1,4 @@
-"""Which paths are watched or private, and what a person calls them."""
+"""The watched and private paths, and their readable names."""
 
 import os
 from collections.abc import Callable, Sequence

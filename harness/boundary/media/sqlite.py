@@ -72,7 +72,7 @@ def _adopt(base: type, seen: type) -> None:
 
 
 def _named(base: type, seen: type) -> type:
-    """Return what the name of `base` means from now on; what was made before is still an instance of it."""
+    """Return the class that takes the name of `base`; objects made before are still instances of it."""
 
     class Meta(type):
         """The type of the class that stands for a C type."""
@@ -85,7 +85,7 @@ def _named(base: type, seen: type) -> type:
 
 
 class _Seam:
-    """What connections and cursors of one process share."""
+    """The state that connections and cursors of one process share."""
 
     def __init__(self, gate: Gate, scope: Scope, reads: Reads, clock: Clock, rereading: Rereading) -> None:
         self._gate, self._scope, self._reads, self._clock = gate, scope, reads, clock

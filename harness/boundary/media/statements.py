@@ -1,4 +1,4 @@
-"""What an SQL statement does, as far as a point must know: its verb and its table, or that it only reads."""
+"""SQL statements, as far as a point must know them: verb and table, or that one only reads."""
 
 import re
 import sqlite3

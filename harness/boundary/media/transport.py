@@ -39,7 +39,7 @@ def asked_for(event: str, arguments: tuple[Any, ...]) -> tuple[str, object] | No
 
 
 def network_down(*, by_name: bool) -> OSError:
-    """Return what the system says where there is no network: of a name that is looked up, or of a connection."""
+    """Return the error of a system without a network: for a name that is looked up, or for a connection."""
     if by_name:
         return socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
     return ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))

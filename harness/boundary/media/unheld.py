@@ -13,13 +13,13 @@ _CONNECTING = {"uvloop": "uvloop", "curl_cffi": "curl_cffi", "grpc._cython": "gr
 
 
 def loaded() -> list[str]:
-    """Return what of this kind the process has loaded: known modules, and libraries that the agent's modules keep."""
+    """Return the names of those that are loaded: known modules, and libraries that the agent's modules keep."""
     found = [f"native code of {name}" for module, name in _CONNECTING.items() if module in sys.modules]
     return [*found, *dict.fromkeys(library(kept._name) for kept in _kept())]
 
 
 def library(name: object) -> str:
-    """Return what to call a library that was opened by its name, None for the C library."""
+    """Return the readable name of a library that was opened by its name, None for the C library."""
     return f"native code that ctypes opens ({'the C library' if name is None else name})"
 
 

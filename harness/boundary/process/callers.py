@@ -1,4 +1,4 @@
-"""Which task a cancellation can come to: not to one that a library keeps for itself.
+"""Find the task that a cancellation comes to: never one that a library keeps for itself.
 
 Who awaits the answer to a call of a tool is, in the MCP SDK, another task than the one that sends the request.
 """

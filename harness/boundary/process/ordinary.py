@@ -1,4 +1,4 @@
-"""What the test's own process needs: an event loop, credentials where an agent looks for them, seams."""
+"""Prepare the test's own process: an event loop, credentials where an agent looks for them, seams."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Which line of the agent's own code makes an effect: the frames that belong to no library and not to Rollproof.
+"""Places: the agent's own calls that lead to an effect, the frames of no library and not of Rollproof.
 
 Where a stack has none, the effect was handed to a library's thread or task: the place is then that of the task that
 awaits it in the same library, or that of the code that handed the work over, or the call that started the exploration.

@@ -222,7 +222,7 @@ def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
         @functools.wraps(original)
         async def sleep(delay: float, result: Any = None) -> Any:
             if delay > 0 and gate.active and not callers.library_alone():
-                # Only in the agent's own tasks: a sleep is where a task can be cancelled, and nobody cancels a library's.
+                # Only in the agent's own tasks: a task can be cancelled while it sleeps, a library's is not.
                 with gate.scheduler.token("clock", "sleep", "asyncio"):
                     gate.arrive("clock", "sleep", "asyncio").phase("before", looks=False)
             return await original(delay, result)

@@ -19,7 +19,7 @@ Side = tuple[Entry, Tree]
 
 
 def describe_entry(entry: Entry) -> str:
-    """Return what a path is: ``file, 120 bytes``."""
+    """Describe an entry: ``file, 120 bytes``."""
     if entry.kind == "file":
         return f"file, {entry.size} bytes"
     return "folder" if entry.kind == "dir" else f"link to {entry.content.decode(errors='replace')}"

@@ -19,7 +19,7 @@ class Sides:
 
     @property
     def mask(self) -> ThingMask:
-        """What is volatile in it."""
+        """The mask of its volatile parts."""
         return self.expected.masks.of(self.thing)
 
     def line_at(self, number: int, line: str) -> str:

@@ -70,7 +70,7 @@ class Structure:
             yield from _Items(self, was, now, named=True).details()
 
     def _named(self, view: View, of: Seen, stable: frozenset[str] | None) -> dict[str, Seen]:
-        """Return what stands below the keys that all runs share, by their masked names."""
+        """Return the values below the keys that all runs share, by their masked names."""
         named = {key if stable is not None else view.text(self.sides.thing, key): key for key in of.value}
         return {
             name: Seen(of.value[key], of.tree[name], f".{key}")
@@ -79,7 +79,7 @@ class Structure:
         }
 
     def _volatile(self, view: View, of: Seen, stable: frozenset[str]) -> list[Seen]:
-        """Return what stands below the keys that each run has of its own, in an order that does not depend on them."""
+        """Return the values below the keys that each run has of its own, in an order that does not depend on them."""
         found = [
             Seen(value, self.sides.value_at(view, self.at + KEYS, value), f".{key}")
             for key, value in of.value.items()
@@ -105,7 +105,7 @@ def _items(of: Seen) -> list[Seen]:
 
 @dataclass(slots=True)
 class _Items:
-    """What stands in two lists, or below generated keys (`named`) that have no order."""
+    """The items of two lists, or the values below generated keys (`named`) that have no order."""
 
     structure: Structure
     old: Sequence[Seen]

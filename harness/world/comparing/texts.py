@@ -64,7 +64,7 @@ class _Lines:
         return self.old_tree[n] == self._seen(n, m)
 
     def _keys(self) -> tuple[list[Hashable], list[Hashable]]:
-        """Return what each line is known by, wherever it stands; one with no word unmasked has no name."""
+        """Return the key of each line, wherever it stands; one with no word unmasked has no name."""
         old: list[Hashable] = list(self.old_tree)
         if not self._templates:
             return old, list(self.new_tree)

@@ -45,7 +45,7 @@ class Disk:
         self._last: DiskState | None = None
 
     def capture(self) -> DiskState:
-        """Return what is there now.
+        """Return the present state of all sources.
 
         Raises ChaosError ``unreadable`` for a path that cannot be read, ``moved`` where a folder above a source is
         another one now, and, the first time, for what could not be put back.

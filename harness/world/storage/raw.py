@@ -1,4 +1,4 @@
-"""What lies on disk, as plain data: any process can put it back that can read what is stored."""
+"""The state of the disk as plain data: any process that can read the stored contents can put it back."""
 
 import os
 import stat
@@ -84,7 +84,7 @@ class RawEntry:
         return all_of(self.held)
 
     def stamp(self) -> tuple[object, ...]:
-        """Return what is put back beside kind and content."""
+        """Return the attributes that are put back beside kind and content."""
         return self.mode, self.mtime_ns, self.owner, self.attributes
 
 

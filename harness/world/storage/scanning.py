@@ -45,7 +45,7 @@ class _Listing:
 
 @dataclass(slots=True)
 class Scan:
-    """What a walk found: entries, what has no place in a state, and what nobody could put back.
+    """The result of a walk: entries, files that have no place in a state, and those that nobody could put back.
 
     Attributes:
         forced: folders that the agent closed are opened up, and what cannot be read is a stray.
@@ -71,7 +71,7 @@ class Scan:
 
     @property
     def files(self) -> Tree[Key, RawEntry]:
-        """What is there, folder by folder."""
+        """The entries, folder by folder."""
         return Tree({folder: listing.files for folder, listing in self.listings.items()}, folder_of)
 
 
@@ -85,7 +85,7 @@ class Scanner:
         self._listings: dict[Key, _Listing] = {}
 
     def scan(self, folders: Folders, *, forced: bool, first: bool = False) -> Scan:
-        """Return what is there now; raises ChaosError for a path that cannot be read, or is no part of the source."""
+        """Return the present entries; raises ChaosError for a path that cannot be read, or is no part of the source."""
         scan = Scan(folders, forced, first, time.clock_gettime_ns(_KERNEL_CLOCK))
         for index in self._order:
             self._look_at(scan, index, self._places[index])

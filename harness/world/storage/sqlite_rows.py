@@ -46,7 +46,7 @@ def is_database(name: str, content: Content, has_sibling: bool = False) -> bool:
 
 
 def read_tables(content: Content, wal: Content | None = None, journal: Content | None = None) -> Tables | None:
-    """Return what the database holds once its ``-wal`` or hot ``-journal`` is recovered; None where it is corrupt."""
+    """Return the tables of a database once its ``-wal`` or hot ``-journal`` is recovered; None where it is corrupt."""
     global _cached_bytes
     journal = journal if _is_hot(journal) else None
     parts = (content, wal or None, journal)

@@ -56,7 +56,7 @@ class View:
         return self.path(path)[0] + colon + table
 
     def content(self, thing: str, entry: Entry) -> Tree:
-        """Return what an entry holds, `thing` being its masked name."""
+        """Return the masked content of an entry; `thing` is its masked name."""
         mask = self.masks.of(thing)
         if entry.kind == "link":
             return self.text(thing, entry.content.decode(errors="surrogateescape"))

@@ -89,7 +89,7 @@ _Thing = tuple[Skeleton, Skeleton]
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """What is in one folder: things that read the same in each state, unless a pid is one of `numbers`, and others.
+    """The entries of one folder: things that read the same in each state, unless a pid is one of `numbers`, and others.
 
     Beside an agent's few files there may be thousands that nobody touches.
     """
@@ -209,7 +209,7 @@ class _Skeletons:
         return self._names[name]
 
     def folder(self, part: Mapping[str, Entry], torn_values: TornValues) -> _Folder:
-        """Return what is in a folder; that of the same part of a world is remembered."""
+        """Return the entries of a folder; those of the same part of a world are remembered."""
 
         def make() -> _Folder:
             things = [

@@ -18,7 +18,7 @@ Leaves = dict[str, list[str]]
 
 
 def learn(runs: Sequence[World]) -> Masks:
-    """Return what the worlds that two or three fault-free runs ended in do not agree on, private state included."""
+    """Return the masks: the places in which the ends of two or three fault-free runs differ, private state included."""
     if len(runs) < 2:
         return Masks()
     views = [View(Masks(), References(world)) for world in runs]

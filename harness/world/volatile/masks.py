@@ -19,7 +19,7 @@ class NameMask:
 
 @dataclass(frozen=True, slots=True)
 class ThingMask:
-    """What is volatile in a file, a table or a collection of resources.
+    """The volatile places of a file, a table or a collection of resources.
 
     Attributes:
         fields: places in JSON or in rows, such as ``.meta.created_at``, ``.items[*].id``.
@@ -72,7 +72,7 @@ NOTHING = ThingMask()
 
 @dataclass(frozen=True)
 class Masks:
-    """What two or three fault-free runs could not agree on.
+    """All places in which two or three fault-free runs differ.
 
     Attributes:
         names: folder (itself masked) → volatile names in it.
@@ -97,7 +97,7 @@ class Masks:
         return tuple(found)
 
     def of(self, thing: str) -> ThingMask:
-        """Return what is volatile in one thing."""
+        """Return the mask of one thing."""
         return self.things.get(thing, NOTHING)
 
     def canonical(self, path: str) -> tuple[str, list[tuple[str, str]]]:

@@ -12,7 +12,7 @@ from .templates import name_template_of
 
 @dataclass(slots=True)
 class _Folder:
-    """What one run has in one folder: name → content of what lies there and below."""
+    """The entries that one run has in one folder: name → content of what lies there and below."""
 
     names: dict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
 

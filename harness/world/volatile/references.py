@@ -47,7 +47,7 @@ class References:
                 break
 
     def node_of(self, thing: str, row: Row) -> object:
-        """Return what references to a row or resource mean; None where there can be none."""
+        """Return the node that references to a row or resource point at; None where there can be none."""
         shape = self.shapes.get(thing)
         if shape is None:
             return row.get("id") if row.get("id") in self._ids else None
@@ -75,7 +75,7 @@ class References:
         return "".join(f"‹{self._labels.get(one, '')}›" for one in ids)
 
     def target(self, table: str, column: str, value: object) -> tuple[str, str] | None:
-        """Return what a column's integer means: (name of the row it points at, its identity); None for a value."""
+        """Return the target of a column's integer: (name of the row it points at, its identity); None for a value."""
         shape = self.shapes.get(table)
         if shape is None or not isinstance(value, int):
             return None

@@ -1,4 +1,4 @@
-"""What values look like: times, identifiers, numbers. Only looks are judged here, never meaning."""
+"""The shapes of values: times, identifiers, numbers. Only looks are judged here, never meaning."""
 
 import re
 
@@ -51,7 +51,7 @@ def _is_hex(run: str) -> bool:
 
 
 def marker(value: object) -> str:
-    """Return what a mask leaves of a value: its type, the format of a time; null and "nothing in it" stay."""
+    """Return the marker of a masked value: its type, the format of a time; null and "nothing in it" stay."""
     if value is None or value in ("", b""):
         return repr(value)
     if isinstance(value, str):

@@ -71,7 +71,7 @@ class SkeletonBuilder:
         self.slots += [(kind if kind == "name" else "hidden", found) for kind, found in slots]
 
     def skeleton(self) -> Skeleton:
-        """Return what was collected."""
+        """Return the collected skeleton."""
         return "".join(self.text), tuple(self.slots)
 
     def tree(self, mask: ThingMask, value: object, place: str) -> None:

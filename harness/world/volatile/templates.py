@@ -31,7 +31,7 @@ class Template:
         return "*".join(self.literals) if self.literals else "*"
 
     def match(self, text: str) -> tuple[str, ...] | None:
-        """Return what fills the holes, None where the literals are others."""
+        """Return the texts that fill the holes, None where the literals are others."""
         found = _pattern(self).fullmatch(text)
         return found.groups() if found else None
 
