@@ -279,6 +279,7 @@ class Gate:
         """Return the actor at this point, and those that could have reached one of their own."""
         loops = running_loop() is not None
         who, others = self._actors.me(), self._actors.others(self.scheduler.wants)
+        # Between two awaits a task cannot wait without its loop: it cannot be preempted there.
         return InFlight(who, others, "task" if self.awaits else "" if loops else "thread")
 
     def begins(self, thread: threading.Thread) -> None:

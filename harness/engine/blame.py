@@ -44,10 +44,12 @@ class Blame:
         made = [self._made(process).get(name, ()) for process in reversed(processes)]
         # Before the fault a run does what the fault-free one does, so nobody looked at it there again.
         made.append(self._until(fired).get(name, ()))
+        # What is too much is the doing of the effect that made it, not of the one that wrote to it last.
         if change.sign == "+" and entry is not None and (blamed := next(filter(None, map(_creator, made)), None)):
             return blamed
         processes = (*reversed(processes), self._first)
         return (
+            # The surest first: the very change, then one of the same name, then a point that may have made it.
             next(filter(None, (_exactly(one, change, entry) for one in made)), None)
             or next(filter(None, (_roughly(one, change) for one in made)), None)
             or next(filter(None, (_by_target(process, change) for process in processes)), None)

@@ -94,6 +94,7 @@ class Exploring:
         """Do a piece of work as far as the budget lasts, with `more` a little longer; returns whether it ended."""
         budget_s, deadline = self.trials.config.budget_s, self.trials.executor.allowance.deadline
         if budget_s is not None and self._until is not None:
+            # Also when the budget is spent: what is not carried out again cannot be told as a violation.
             later = max(self._until, time.monotonic()) + _confirming_s(budget_s)
             deadline.set(later if more else self._until)
         with suppress(OutOfTime):

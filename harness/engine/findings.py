@@ -192,6 +192,7 @@ def finding(failure: Failure, cause: Cause, judgement: Judgement, beside: Beside
     lines += [_what_is_not_checked(cause)] if cause.unchecked else []
     lines += [beside.reach] if beside.reach else []
     lines += [_in_which_process(judgement, run_again)] if judgement.goes_on else []
+    # The one that failed again, though a smaller one may have been found since.
     schedule = failure.example[0] if failure.example is not None else failure.schedule
     return Finding(
         judgement.invariants,

@@ -49,6 +49,7 @@ def replay(
     processes, not_reached = [process_run, *recovery.outlasted(process_run, first)], _not_fired(first, process_run)
     for process in _recoveries([a for a in resolved if a.injection.recovering]):
         if not recovery.is_needed(processes[-1]):
+            # The process before ended well: nothing recovers, so these points do not come.
             not_reached += [str(a.injection) for a in process]
             continue
         processes += recovery.recover(processes[-1].end, trace=trace, plan=_renumbered(process))

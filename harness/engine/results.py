@@ -39,6 +39,7 @@ class Results:
         noticed, audit, first = self._executor.learned.noticed, exploring.audit, exploring.session.baseline.first
         result = self._judged(
             exploring,
+            # The audit tells of its own.
             executions=self._executor.telling.executions - audit.executions,
             worlds=len(space.nodes) - len(space.merging.joined),
             closed=self._is_closed(exploring, space, tried, reduced),

@@ -46,6 +46,7 @@ class Sites:
         for function, known in callers.items():
             if len(known) > self._callers[function]:
                 self._callers[function] = len(known)
+                # With one caller there is nothing to tell apart: no key changes.
                 self.version += len(known) > 1
 
     def of(self, place: Place) -> Place:

@@ -113,6 +113,7 @@ class ForCondition:
 
     def _acquire_restore(self, state: Any) -> None:
         self.acquire()
+        # Only the first one can wait; from then on the thread has the lock.
         for _ in range(state[0] - 1):
             self.plain.acquire()
 

@@ -207,6 +207,7 @@ def _os_writev(gate: Gate, scope: Scope, original: Callable[[int, Any], int]) ->
         name = scope.name(fd) if gate.active else None
         if name is None:
             return original(fd, buffers)
+        # The kernel writes them as one.
         joined = b"".join(bytes(buffer) for buffer in buffers)
         return torn_write(gate, name, memoryview(joined), lambda part: original(fd, [part]), fd)
 
@@ -336,6 +337,7 @@ def _open(gate: Gate, scope: Scope, reads: Reads, raw_class: Any, original: Call
                 _stamp(gate, "open", file)
         # Opening to append reads nothing of a file until somebody asks where it ends.
         raw.buffered, raw.appends = buffering != 0, raw_mode == "a"
+        # The number of a descriptor is used again: what its last file still owed is not this one's.
         gate.owed.pop((name, raw.fileno()), None)
         _note_way_out(gate, scope, raw.fileno())
         with gate.untraced():  # the layers ask where the file ends, the agent does not

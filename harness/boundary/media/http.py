@@ -82,6 +82,7 @@ class Exchange:
         twin = twin_for(self._twins, request.url)
         if twin is None or not twin.verb(request):
             return self(request)
+        # Before the gate: to wait within it would stop the loop, and all other tasks with it.
         await self._gate.before_await(*_place(twin, request))
         with self._gate.awaiting():
             response = self(request)

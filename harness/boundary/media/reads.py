@@ -125,6 +125,7 @@ class Reads:
         """
         path = "." if path is None else path
         self.ask("list", _LISTING, path)
+        # Our own listing stands between the caller and the audit hook.
         while frame is not None and frame.f_globals is vars(listing):
             frame = frame.f_back
         found = self._place(path, None, follow=True).found
@@ -158,6 +159,7 @@ class Reads:
         places = self._places
         place = places.get((text, follow))  # whole paths only
         if place is None:
+            # Others depend on the folder that the process is in, and are not remembered.
             is_whole = text.startswith(os.sep)
             full = os.path.normpath(text) if is_whole else self._scope.full_path(text, dir_fd)
             place = _NOWHERE if full is None or "\0" in full else self._find(full, follow)

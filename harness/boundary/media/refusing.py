@@ -77,6 +77,7 @@ class Refusing:
         if host.lower() in self._reach.offline:
             raise network_down(by_name=event in LOOKED_UP)
         if stands_for(self._twins, host, port) and not self._reach.permits(host, port):
+            # The agent may swallow this: it ends the run all the same.
             self.problem = self.problem or unseen_client(host, agent_line(calling(sys._getframe(1))))
             raise ConnectionRefusedError(str(self.problem))
 

@@ -26,6 +26,7 @@ class Scope:
 
     def __init__(self, roots: Sequence[Root], renamed: Callable[[str], str] = canonical) -> None:
         self._roots = [(alias, root) for root in roots for alias in {root.path, os.path.realpath(root.path)}]
+        # The longest first: a source can lie within another one.
         self._roots.sort(key=lambda pair: -len(pair[0]))
         self.renamed = renamed
         self.pairs = {alias: root.name for alias, root in self._roots}

@@ -223,6 +223,7 @@ class Boundary:
         if any(_comes_as_signal(resolved) for resolved in request.plan):
             signal.signal(signal.SIGINT, signal.default_int_handler)
         function = self._agent.functions[request.role]
+        # What the agent sets in its context must not be there at the next call.
         ended = contextvars.copy_context().run(_run, function, self._gate, self._pristine_state, request)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         return self._tell(ended, channel)

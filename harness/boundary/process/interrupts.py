@@ -47,6 +47,7 @@ class _Interrupts:
 
         A signal that comes a second time acts as before the harness.
         """
+        # A second one is meant: nobody who sends it wants to wait any longer.
         if number in self.came or os.getpid() != self._pid:  # in a fork, before `finish` was called there
             signal.signal(number, self.previous.get(number, signal.SIG_DFL))
             signal.raise_signal(number)

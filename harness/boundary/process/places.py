@@ -31,6 +31,7 @@ def is_own(file: str) -> bool:
 
     The scenarios that come with Rollproof are agents like any other.
     """
+    # ``<string>``, ``<frozen os>``: no file that anybody could open.
     if file.startswith("<"):
         return False
     if file.startswith(_folders("rollproof.scenarios")):

@@ -128,6 +128,7 @@ class _ScheduledLock(python_threads.Forked):
 
     def release(self) -> None:
         """Give the lock back."""
+        # The plain lock first: a thread that is woken for it must find it free.
         self.plain.release()
         _changed()
 
