@@ -66,8 +66,7 @@ class Recovery:
     def recover(self, start: RawState, *, trace: bool, plan: Sequence[ResolvedInjection] = ()) -> list[ProcessRun]:
         """Let a recovery run; where it leaves a live lease, once more after the lease has run out.
 
-        They count as one recovery: points are numbered through, and a plan fires in the first that
-        reaches its point.
+        They count as one recovery: points are numbered through, and a plan fires in the first that reaches its point.
         """
         processes = [self.restart("recover", start, trace=trace, plan=plan)]
         # A live lease keeps a recovery from doing its work: it is run again when the lease has run out.
@@ -97,8 +96,7 @@ class Recovery:
     def is_over(self, process: ProcessRun) -> bool:
         """Return whether no further recovery follows this one.
 
-        A recovery in which a fault fired is followed by a healthy one, unless it misread something
-        and returned.
+        A recovery in which a fault fired is followed by a healthy one, unless it misread something and returned.
         """
         fired = process.planned > 0 and not (process.misread and self._leased_until(process.end) is None)
         return process.outcome.kind == "returned" and not fired

@@ -101,8 +101,8 @@ class Disturb:
     Attributes:
         how: "refused" and "reset" end it with RST, "closed" with FIN; "silent" lets nothing through any more; "slow"
             lets it through later, "trickled" a few bytes at a time.
-        share: for a cut, the part between 0 and 1 that gets through first: of a request where the phase is "middle",
-            of an answer where it is "after".
+        share: for a cut, the part between 0 and 1 that gets through first: of a request where the phase is "middle", of
+            an answer where it is "after".
         seconds: for "slow", how much later.
     """
 

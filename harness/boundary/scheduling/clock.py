@@ -2,9 +2,8 @@
 
 The wall clock is time-machine's, down to ``datetime`` in C. Monotonic clocks, sleeps, timed waits and the timers of
 asyncio, which it leaves alone, are moved here. All of them are waits until a virtual time: when nothing in the process
-can happen any more, the earliest of these times has come (the rule of every discrete simulation;
-madsim and turmoil do the same for their schedulers). A loop that only looks at the clock again and again is a wait too:
-see `Clock.read`.
+can happen any more, the earliest of these times has come (the rule of every discrete simulation; madsim and turmoil do
+the same for their schedulers). A loop that only looks at the clock again and again is a wait too: see `Clock.read`.
 """
 
 import asyncio
@@ -92,11 +91,10 @@ class Clock:
     def read(self) -> None:
         """Count a look at the clock.
 
-        A thread that looks hundreds of times and does nothing else waits for a time
-        (``while time.time() < deadline: pass``). The clock then moves with each look, by cubes: 8 ms in the first
-        thousand, a second in the first five thousand, two hours in a hundred thousand. That ends such a loop at once
-        and hardly moves an honest one, and since looks
-        are counted and no real time is asked, the same schedule still gives the same bytes.
+        A thread that looks hundreds of times and does nothing else waits for a time (``while time.time() < deadline:
+        pass``). The clock then moves with each look, by cubes: 8 ms in the first thousand, a second in the first five
+        thousand, two hours in a hundred thousand. That ends such a loop at once and hardly moves an honest one, and
+        since looks are counted and no real time is asked, the same schedule still gives the same bytes.
         """
         with self._lock:
             self._reads += 1
