@@ -217,7 +217,7 @@ class Gate:
             self.preemptions.passed(self._actors.me)
 
     def resume(self) -> None:
-        """Wait for the token after a wait in virtual time: the scheduler decides who goes on."""
+        """Wait for the token after a wait in virtual time: the scheduler decides which thread goes on."""
         if _real_getpid() == self._pid:
             with self.scheduler.token():
                 pass
@@ -341,7 +341,7 @@ class Gate:
     def due(self, point: Point, when: Phase, wanted: Callable[[Action], bool]) -> ResolvedInjection | None:
         """Return the injection that fires in this phase: a planned one once, a lasting one again.
 
-        Whoever carries it out says so: `fired`, or for what a twin does, the parent. That it is due proves nothing.
+        That it is due proves nothing: the code that carries it out calls `fired`; for a twin the parent does.
         """
         # Preemptions fire before the token is given, not in a phase.
         wants = partial(_is_no_hold, wanted)
@@ -355,7 +355,7 @@ class Gate:
         self.channel.tell(InjectionFired(position, self.now(), "due"))
 
     def fired(self, resolved: ResolvedInjection | None) -> None:
-        """Say that an action was carried out that was due; for who does it, and nobody else."""
+        """Tell the parent that a due action was carried out; for the code that did it, and no other."""
         if resolved is not None and resolved.position in self._due:
             self._due.discard(resolved.position)
             self.channel.tell(InjectionFired(resolved.position, self.now()))
@@ -377,7 +377,7 @@ class Gate:
     def overrun(self) -> None:
         """End a process that calls or polls for ever; nothing of the agent's may catch this.
 
-        Where it waits so for a thread or task that is held, that one goes on instead.
+        Where it waits so for a preempted thread or task, that one goes on instead.
         """
         if self.preemptions.give_up():
             return

@@ -23,9 +23,9 @@ _holders: dict[int, list[tuple[Any, str]]] = {}
 
 
 def early_bound(originals: Mapping[int, object]) -> Mapping[int, list[tuple[Any, str]]]:
-    """Return, for the id of each original, who outside the standard library holds it under a name.
+    """Return, for the id of each original, its holders outside the standard library.
 
-    That is a module, a class, or a function that has it as the default of a parameter.
+    A holder is a module, a class, or a function that has it as the default of a parameter.
 
     Scans only modules that appeared since the last call.
     """

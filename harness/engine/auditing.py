@@ -45,6 +45,7 @@ class Audit:
         if self.config.kill is None:
             return
         self.executor.allowance.deadline.check()
+        # Seeded: a repetition audits the same schedules.
         dice = random.Random(self.config.seed)
         crash_states = list(baseline.first.crash_states)
         dice.shuffle(crash_states)

@@ -93,6 +93,7 @@ def _beside(result: Exploration, config: ExplorationConfig) -> list[str]:
 def _left(result: Exploration) -> list[str]:
     """Return the parts of the statement on what was left out."""
     parts = []
+    # An interleaving that is impossible was tried, not left out.
     left = {rule: count for rule, count in sorted(result.skipped.items()) if rule != "held_in_vain"}
     if left:
         told = (f"{count} {_LEFT_OUT.get(rule, f'by {rule}')}" for rule, count in left.items())

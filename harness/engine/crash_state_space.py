@@ -29,9 +29,9 @@ class CrashStateSpace:
     """The distinct crash states and their recoveries; grows until no new state appears (a fixpoint).
 
     Attributes:
-        nodes: them, by identity.
-        rules: which of them are not recovered from.
-        merging: which of them no process can tell apart.
+        nodes: the crash states, by fingerprint.
+        rules: decide which of them are not recovered from.
+        merging: finds those that no process can tell apart.
     """
 
     def __init__(self, trials: Trials) -> None:

@@ -85,6 +85,7 @@ class Executor:
     def prepare(self) -> Callable[[], None]:
         """Prepare the test's process for forking; returns a function that undoes it."""
         for server in self.config.servers:
+            # Twins on real ports answered the test in a thread; while processes run, the tracer lets them answer.
             server.stop()
         undo = child.prepare(real_network=bool(self.config.reach))
 

@@ -30,7 +30,7 @@ class NothingSelected(Exception):
 
 
 class Explorer:
-    """Explores one setting. When it is done, the outside is as a fault-free run leaves it, or as before.
+    """Runs one exploration. When it is done, the outside is as a fault-free run leaves it, or as before.
 
     Attributes:
         partial: what was found until something interrupted it; None before, and where that is not known.

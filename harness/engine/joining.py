@@ -107,7 +107,7 @@ def with_all_after(own: Mapping[str, Footprint], following: Mapping[str, Iterabl
     """Return for each crash state what its own processes asked for, and those of all states that came of these.
 
     Args:
-        own: by the state's identity.
+        own: by the state's fingerprint.
         following: the states that a crash in a recovery leaves, by the state that it started from.
     """
     leading: dict[str, list[str]] = {}

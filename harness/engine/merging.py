@@ -12,7 +12,7 @@ class Merging:
     """Finds the node whose recovery stands for another node's.
 
     Args:
-        nodes: the crash states that are known, by identity; grows.
+        nodes: the crash states that are known, by fingerprint; grows.
     """
 
     def __init__(self, trials: Trials, nodes: Mapping[str, Node]) -> None:

@@ -73,6 +73,7 @@ class Outside:
         """Let a guardian know what is to be put back, whatever ends this process, until `release`."""
         guard = self._config.guard
         if guard is not None:
+            # Kept: a record that somebody removes meanwhile is written again (`check`).
             self._hold = lambda: guard().hold(self._config.sources, initial.disk)
             self._held = self._hold()
 

@@ -31,7 +31,7 @@ class Processes:
     def make_way(self, pids: frozenset[int]) -> None:
         """Wait until the last process, its locks and its pid are gone, unless it is pristine.
 
-        One of `pids` made the outside what it is: who comes after it must find it dead, and have another pid.
+        `pids` are those of the processes that made the outside: the next one must find them dead, and have another pid.
         """
         if self.pid in pids:
             self.retire()

@@ -44,7 +44,7 @@ class Course:
 
     @property
     def asked(self) -> tuple[ProcessRun, ...]:
-        """All of them."""
+        """All processes, those included that only tell what would come next."""
         return (*self.processes, *(process for process in (self.again, self.retried) if process is not None))
 
 

@@ -195,7 +195,7 @@ class RelayPoints:
     def _instead(self, action: Action) -> Disturb:
         """Return the disturbance that stands for an error of the client's system: a relay cannot raise there.
 
-        Who presses Ctrl-C interrupts all processes of the agent, while they wait.
+        A Ctrl-C interrupts all processes of the agent, while they wait.
         """
         if isinstance(action, Fail) and isinstance(action.error, KeyboardInterrupt):
             with contextlib.suppress(ProcessLookupError):

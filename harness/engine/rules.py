@@ -16,7 +16,7 @@ class Rules:
     """Decides which crash states are left out, and remembers them.
 
     Args:
-        nodes: the crash states that are known, by identity; grows.
+        nodes: the crash states that are known, by fingerprint; grows.
 
     Attributes:
         growing: what grows with each restart and kept the closure from ending.

@@ -47,6 +47,7 @@ class Share:
 
     def has_next(self, kind: str) -> bool:
         """Say whether the next schedule of a kind belongs to it."""
+        # Each kind by itself: every shard gets its part of the few of a kind, too.
         self._numbers[kind] += 1
         return self._numbers[kind] % self._parts == self._part % self._parts
 

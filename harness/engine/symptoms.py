@@ -148,8 +148,10 @@ class Diagnosis:
         worlds = self._view.world(judgement.end), self._view.world(self._done)
         service = any(change.name in world.resources.keys() for world in worlds)  # noqa: SIM118  # no short names
         rows = service or any(change.name in world.tables.keys() for world in worlds)  # noqa: SIM118
+        # One more of what a fault-free run leaves anyway came twice; of what it does not leave, it is left over.
         again = rows and side == "done" and _is_kept(self._view.world(self._done), change.name)
         others = judgement.from_before if side == "before" else judgement.from_done
+        # With one missing as well, it is that one with another content.
         again = again and not any(one.sign == "-" and one.name == change.name for one in others)
         way = violation.way or _way(change, again=again)
         if change.sign == "-" and side == "done":

@@ -1,4 +1,4 @@
-"""Changes of the outside that no point made: who did, a process that the agent started, or native code."""
+"""Changes of the outside that no point made: those of processes that the agent started, or of native code."""
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress

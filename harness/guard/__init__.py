@@ -1,1 +1,1 @@
-"""What is watched and private is as before, whatever ends the test's process: records, and who puts them back."""
+"""Watched and private paths are as before, whatever ends the test's process: records, and the guardian."""

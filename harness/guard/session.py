@@ -1,11 +1,9 @@
-"""The folder of one process that explores: whose it is, its records, and its heartbeat.
+"""The folder of one process that explores: its owner, its records, and its heartbeat.
 
 <place>/<pid>-<start>-<random>/
-    owner.json     the process, and where it makes temporary folders
-    heartbeat      touched each second by its guardian
-    lock           held by whoever may put its records back: its guardian, or a later session
-    processes/     what its guardian lets end before it puts anything back
-    records/       see `record`
+    owner.json     the process, and where it makes temporary folders heartbeat      touched each second by its guardian
+    lock           held by whoever may put its records back: its guardian, or a later session processes/     what its
+    guardian lets end before it puts anything back records/       see `record`
 """
 
 import fcntl

@@ -1,6 +1,6 @@
 """One connection between an agent and a service: what each sends goes on to the other, and is held in each phase.
 
-Who speaks when is all that is looked at, so that it works for every protocol. The errors of a network that Toxiproxy
+Only when each side sends is looked at, so that it works for every protocol. The errors of a network that Toxiproxy
 cannot make at an exact time (RST towards the client above all, see `Disturb`) are made here.
 """
 

@@ -46,7 +46,7 @@ class Helper:
 
     @classmethod
     def remover(cls, host: str, port: int, prefix: str) -> Self:
-        """Start who removes our proxies from a shared server, should we end without doing so."""
+        """Start the process that removes our proxies from a shared server, should this one end without doing so."""
         return cls("guardian", str(os.getpid()), "remove", host, str(port), prefix)
 
     @property

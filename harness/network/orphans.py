@@ -35,7 +35,8 @@ def first_to_end(*pids: int) -> int:
 
 
 def end_with(parent: int) -> None:
-    """End this process at once when its parent ends; `parent` is who started it, in case that is over already."""
+    """End this process at once when its parent ends; `parent` is the pid that started it, in case that has ended
+    already."""
     if os.getppid() != parent:
         os._exit(0)
 

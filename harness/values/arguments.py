@@ -38,7 +38,7 @@ def check_arguments(run: Any, recover: Any, allow: Any, errors: str) -> None:
 
 
 def check_function(check: Any, where: str) -> None:
-    """Raise ChaosError for what is no function of a world, or one whose answer would have to be awaited."""
+    """Raise ChaosError for an object that is no function of a world, or that would have to be awaited."""
     if inspect.iscoroutinefunction(check):
         hint = "a plain function: its answer is used at once"
         raise ChaosError("not-callable", f"{where} cannot await {getattr(check, '__qualname__', check)}", hint)

@@ -58,7 +58,7 @@ def unknown_fault(name: str, known: Iterable[str], option: str) -> ChaosError:
 
 
 def no_twin(did: str, host: str, who: str = "agent") -> ChaosError:
-    """Return the error for who reaches for a host nobody declared; `did` says how, e.g. ``calls GET …``."""
+    """Return the error for a request to a host that nobody declared; `did` says how, e.g. ``calls GET …``."""
     name = host if host.count(":") > 1 else host.partition(":")[0]
     return ChaosError(
         "no-twin",

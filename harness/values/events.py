@@ -53,7 +53,7 @@ class FaultFired:
 class ProcessEnded:
     """A process has ended, or was left by an error and waits to be called again.
 
-    `doing` says in words what is going on, and counts what is left: it is asked only by those who show that.
+    `doing` says in words what is going on, and counts what is left: it is asked only by readers that show it.
     """
 
     number: int

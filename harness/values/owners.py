@@ -49,7 +49,8 @@ class Owner:
 
 
 def temporary_folder(what: str, where: str | None = None) -> str:
-    """Make a folder for this process alone, in memory where there is a disk in memory; its name says whose it is.
+    """Make a folder for this process alone, in memory where there is a disk in memory; its name says which process owns
+    it.
 
     `where` says where else; it is one of the `temporary_places`, or below another such folder.
     """

@@ -101,7 +101,7 @@ class InFlight:
     preemptible: Literal["thread", "task", ""] = ""
 
     def beside(self, who: ActorId) -> ActorId | None:
-        """Return as whom somebody was in flight beside this one; None where it was not."""
+        """Return the id by which an actor was in flight beside this one; None where it was not."""
         loose = (who[0], ANY_TASK)
         return who if who in self.others else loose if loose in self.others else None
 

@@ -51,7 +51,7 @@ class PointAnnounced(NamedTuple):
 class PhaseReached:
     """A phase of a point is reached. The process waits until the parent has looked at the outside.
 
-    `by` says who is at it.
+    `by` is the kind of actor at it.
     """
 
     point: Point

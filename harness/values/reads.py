@@ -72,7 +72,7 @@ class Footprint:
     def reads(self, path: str, aspect: Aspect) -> bool:
         """Say whether the process could see another `aspect` of `path`.
 
-        A listing shows the presence and kind of what is in the folder; whoever asks for a path also sees whether the
+        A listing shows the presence and kind of what is in the folder; a question about a path also shows whether the
         folders on its way are there.
         """
         if self.everything or any((path, telling) in self.asked for telling in _TELLING[aspect]):

@@ -217,8 +217,8 @@ def _os_writev(gate: Gate, scope: Scope, original: Callable[[int, Any], int]) ->
 def torn_write(gate: Gate, name: str, data: memoryview, write: Callable[[memoryview], int], fd: int) -> int:
     """Write `data` as one point; in two parts if the parent looks, or a fault fires, in the middle.
 
-    A disk that fills up answers as a kernel does: a short count first, the error when the rest is written. Who never
-    comes back with the rest is not told.
+    A disk that fills up answers as a kernel does: a short count first, the error when the rest is written. A caller
+    that never writes the rest gets no error.
     """
     with gate.holding_token("file", "write", name):
         return _torn_write(gate, name, data.cast("B"), write, fd)

@@ -1,7 +1,7 @@
 """Reads: what the agent asks of watched and private paths is kept; no read is a point, and none is held up.
 
-Much of the standard library calls ``os.stat`` and uses a part of what it says: ``Path.exists`` the presence alone. Who
-asks is known by the caller's code object, the very one of the library.
+Much of the standard library calls ``os.stat`` and uses a part of what it says: ``Path.exists`` the presence alone. The
+caller is known by its code object, the very one of the library.
 """
 
 import functools
@@ -120,8 +120,8 @@ class Reads:
     def listed(self, path: Any, frame: FrameType | None, *, scans: bool) -> None:
         """Keep that a folder is listed.
 
-        Entries of ``os.scandir`` also know size and time, and nothing shows who asks them: all count, except where
-        somebody lists who never asks.
+        Entries of ``os.scandir`` also know size and time, and nothing shows whether they are asked: all count, except
+        where the caller is known not to ask.
         """
         path = "." if path is None else path
         self.ask("list", _LISTING, path)

@@ -123,7 +123,7 @@ class _Answering(Router):
 
 
 class _AnsweringSome(_Answering):
-    """Answers some requests, and leaves the others to whoever else is there: a mock, an exploration, the network."""
+    """Answers some requests, and leaves the others to a mock, an exploration, or the network."""
 
     def __init__(self, answer: Answer, answers: Answers, mocker: type[Mocker]) -> None:
         super().__init__(answer, None, mocker)

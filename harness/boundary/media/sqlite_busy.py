@@ -1,7 +1,7 @@
 """SQLite's busy handler: a wait for a lock passes in virtual time, and the scheduler says who gets it.
 
-SQLite waits as its busy handler says. Its own one sleeps in real time, so that who gets a lock next is the machine's
-affair. Ours has the same delays in virtual time: it comes back when nothing else in the process can happen first.
+SQLite waits as its busy handler says. Its own one sleeps in real time, so that the machine decides which thread gets a
+lock next. Ours has the same delays in virtual time: it comes back when nothing else in the process can happen first.
 Python does not offer the handler, so SQLite itself is asked, through ctypes.
 """
 

@@ -1,1 +1,1 @@
-"""One process of the agent: forked, run, ended; who is alive, what it prints, whose line acts."""
+"""One process of the agent: how it is forked, run and ended; pids, output, and places in the code."""

@@ -1,6 +1,6 @@
 """Find the task that a cancellation comes to: never one that a library keeps for itself.
 
-Who awaits the answer to a call of a tool is, in the MCP SDK, another task than the one that sends the request.
+In the MCP SDK, the task that awaits the answer to a call of a tool is not the one that sends the request.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ def package_of(frame: FrameType) -> str:
 
 
 def _distance(task: "asyncio.Task[Any]") -> tuple[bool, int, str]:
-    """Order tasks that call alike in several sessions: first who opened the current task's session, then by age."""
+    """Order tasks that call alike in several sessions: first the one that opened this session, then by age."""
     import anyio  # the SDK has loaded it
 
     name = task.get_name()

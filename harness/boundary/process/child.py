@@ -195,6 +195,7 @@ class Boundary:
         self._time.begin(request.start)
         if not request.goes_on:  # who goes on has drawn numbers, and draws the next ones
             entropy.begin(self._stream, request.stream)
+        # The schedule before may have cut the patience of sockets short.
         self._lengthen()
         if any(isinstance(resolved.action, Disturb) and resolved.action.how == "silent" for resolved in request.plan):
             self._lengthen = patience.shorten()

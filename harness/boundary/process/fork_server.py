@@ -68,6 +68,7 @@ class ForkServer:
     def reap(self, pid: int) -> int:
         """Wait until a process has ended, and kill it and all its descendants if it has not; returns its status."""
         self._fetch()
+        # The reply to the last fork had to be read first: replies come in the order of the requests.
         self._ask(_WAIT, pid)
         self._control.settimeout(DYING_S)
         with _going():

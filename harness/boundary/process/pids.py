@@ -30,7 +30,8 @@ def originals() -> list[object]:
 
 
 def install(gate: Gate) -> EarlierPids:
-    """Answer for pids by the rule. For a child process: there is no way back. Before who notes what is asked.
+    """Answer for pids by the rule. For a child process: there is no way back. To be installed before the wrappers that
+    note reads.
 
     Returns what is to be told of earlier processes, before each run.
     """
@@ -70,7 +71,7 @@ def install(gate: Gate) -> EarlierPids:
 def _is_ours(pid: int, *, ancestors: bool) -> bool:
     """Return whether a pid is this process's, that of a process that the agent started or, if asked, an ancestor's.
 
-    What the agent started is below this process, or below its parent, which takes over who loses their own.
+    What the agent started is below this process, or below its parent, which takes over orphans.
     """
     own, parent = _real_getpid(), _real_getppid()
     if pid == own:

@@ -1,1 +1,1 @@
-"""The cooperative scheduler of threads and tasks, and the virtual time: who goes on, and when."""
+"""The cooperative scheduler of threads and tasks, and the virtual time: which actor goes on, and when."""

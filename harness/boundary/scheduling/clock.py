@@ -109,6 +109,7 @@ class Clock:
         """
         timestamp = math.ceil(timestamp * 1e6) / 1e6  # never a fraction of a microsecond that the clock cannot reach
         if timestamp <= self._now:
+            # A wait for no time at all still lets other threads go on.
             return happens(_YIELD_S if threading.active_count() > 1 else 0)
         for_sleep = happens is nothing_happens
         with self._idleness.waiting(timestamp, timestamp - self._now, for_sleep=for_sleep) as waiting:

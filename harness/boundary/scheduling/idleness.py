@@ -44,6 +44,7 @@ class Waiting:
         idleness = self._idleness
         self.looks += 1
         if idleness.program_at_work():
+            # A program has no virtual time: beside one, a wait takes its real time.
             return self._is_over_beside_a_program()
         # A single thread: nothing can happen but what the network brings.
         if threading.active_count() < 2 and not idleness.others_waiting_for_parent():

@@ -106,5 +106,5 @@ class Medium:
         return not any(fnmatchcase(f"{verb}:{when}", glob) for glob in self.uninterrupted)
 
     def cancels(self, by: ActorKind, when: Phase) -> bool:
-        """Return whether a cancellation can reach who is at a point of this medium, at this phase."""
+        """Return whether a cancellation can reach the actor at a point of this medium, in this phase."""
         return when in self.cancelled.get(by, ())

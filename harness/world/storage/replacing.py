@@ -174,7 +174,7 @@ class Replacing:
 
 
 def _set_attributes(name: str, folder: int, goal: RawEntry) -> None:
-    """Have the extended attributes that were there; only who may write to a file may set them."""
+    """Have the extended attributes that were there; only a process that may write to a file may set them."""
     path = f"/proc/self/fd/{folder}/{name}"
     wanted, found = dict(goal.attributes), dict(attributes_of(path))
     if wanted == found:

@@ -63,7 +63,7 @@ def read_tables(content: Content, wal: Content | None = None, journal: Content |
 def log_of(content: Content, wal: Content | None = None, journal: Content | None = None) -> str:
     """Say what would be missing from the main file alone; "" where there is no log and no hot journal.
 
-    Who copies a database without its log sees other rows than SQLite does.
+    A copy of a database without its log has other rows than SQLite sees.
     """
     if not wal and not _is_hot(journal):
         return ""
