@@ -162,6 +162,7 @@ class ProcessRun:
     @property
     def unconfirmed(self) -> set[int]:
         """The positions of what was due in a process that came to its end, and what nobody carried out."""
+        # A process that was killed may have died before it could confirm.
         return self.due - self.fired if self.outcome.kind in ("returned", "raised") else set()
 
     def execution(self) -> Execution:

@@ -22,6 +22,7 @@ class Watch:
     def __init__(self, pid: int, patience_s: float, *, used: bool) -> None:
         self._pid = pid
         self._until = time.monotonic() + patience_s
+        # A used process has waited in earlier runs, which is no reason to wait longer for this one.
         self._granted_s = self._before_s = _waited_s(pid) if used else 0.0
 
     def left_s(self) -> float:
@@ -29,6 +30,7 @@ class Watch:
         left_s = self._until - time.monotonic()
         if left_s <= 0:
             waited_s = max((_waited_s(pid) for pid in _group(self._pid)), default=0.0)
+            # A busy machine is no hang of the agent: the kernel counts how long a thread was ready and did not run.
             more_s = max(0.0, waited_s - self._granted_s)
             if more_s:
                 rare("waiting for a processor is no time of a process")

@@ -56,7 +56,7 @@ class Preemptions:
         with self._lock:
             waiting = list(self._waiting)
         for preempted in waiting:
-            # Not within the lock: who wakes a task of another loop waits until that one rests.
+            # Not within the lock: to wake a task of another loop is to wait until that loop rests.
             preempted.passed(me())
 
     def give_up(self) -> bool:
