@@ -88,7 +88,7 @@ def _told(what: str, text: bytes, pid: int) -> bytes:
         return re.sub(rb"(?m)^Name:.*$", b"Name:\t" + _NAME, text)
     if what == "stat":
         fields = text.rpartition(b")")[2].split()
-        # Whoever had the pid before started earlier: that is how an agent can tell the two apart.
+        # The process that had the pid before started earlier: so an agent can tell the two apart.
         fields[_START_FIELD] = b"%d" % (int(fields[_START_FIELD]) + _LATER_TICKS)
         return b"%d (%b) %b\n" % (pid, _NAME, b" ".join(fields))
     return text
