@@ -125,6 +125,19 @@ def test_a_fault_for_any_kind_is_left_out_where_it_cannot_be() -> None:
     assert actions(everywhere, Effect(Point("file", "write", "a"))) == []
 
 
+def test_phases_may_be_a_list() -> None:
+    """As the globs of places may: a fault is a value, and can be looked up."""
+    listed = fault("file.does_it", at=["file.write"], when=["before", "after"])  # type: ignore[arg-type]
+
+    @listed
+    def declared(effect: Effect) -> Iterator[Action]:
+        """Fail."""
+        yield Fail(OSError())
+
+    check_fault(declared)
+    assert declared.when == ("before", "after")
+
+
 def test_what_shows_only_at_a_real_effect_is_refused_when_planned() -> None:
     """A fault that looks at the target yields nothing at a made-up one."""
 

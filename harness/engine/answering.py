@@ -72,15 +72,13 @@ class Answering:
                     self._process.changed_fields += changed_fields(answer, action.answer)
                     return twin.write_answer(response, action.answer)
         if resolved is not None and isinstance(resolved.action, Say) and point == resolved.injection.point:
-            self._process.declines(
-                resolved.position
-            )  # no answer, or one without such a part; a lasting fault has fired before
+            # There was no answer, or one without such a part.
+            self._process.declines(resolved.position)
         return response
 
     def _fires(self, asked: Asked, resolved: ResolvedInjection) -> None:
-        if resolved.position in self._process.due:  # what lasts from an earlier process is none of this plan's
+        if self._process.fires(resolved.position):
             self._executor.telling.fired(resolved.injection, asked.clock)
-        self._process.fires(resolved.position)
 
     def _watch_credentials(self, request: HttpRequest, response: HttpResponse) -> None:
         credential = request.headers.get("authorization") or request.headers.get("x-api-key", "")

@@ -140,19 +140,25 @@ class ProcessRun:
         """Keep what it printed."""
         self.printed = text
 
-    def hear(self, fired: InjectionFired) -> None:
-        """Keep what became of an injection of the plan."""
+    def hear(self, fired: InjectionFired) -> bool:
+        """Keep what became of an injection of the plan; returns whether that is an event: a lasting one fires once."""
         if fired.stage == "due":
             self.due.add(fired.position)
         elif fired.stage == "fired":
-            self.fires(fired.position)
+            return self.fires(fired.position)
         else:
             self.declines(fired.position)
+        return fired.stage != "due"
 
-    def fires(self, position: int) -> None:
-        """Keep that a due action was carried out; a fault that lasts from an earlier process was counted there."""
-        if position in self.due:
-            self.fired.add(position)
+    def fires(self, position: int) -> bool:
+        """Keep that a due action was carried out, and return whether it is the first time.
+
+        A fault that lasts from an earlier process was counted there.
+        """
+        if position not in self.due or position in self.fired:
+            return False
+        self.fired.add(position)
+        return True
 
     def declines(self, position: int) -> None:
         """Keep that an action turned out to be impossible where it was due."""

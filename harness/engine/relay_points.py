@@ -25,11 +25,11 @@ from .process_runs import ProcessRun
 
 
 class Lookout(NamedTuple):
-    """Is told of each point that is reached, of its phases, and of the position of what fires."""
+    """Is told of each point that is reached, of its phases, and of what fires."""
 
     reached: Callable[[Point], None]
     look: Callable[[Point, Phase, int], None]
-    fired: Callable[[int], None]
+    fired: Callable[[ResolvedInjection], None]
 
 
 class RelayPoints:
@@ -59,7 +59,7 @@ class RelayPoints:
         self._connected_at: dict[str, Place] = {}
         self._at: dict[tuple[str, int], Point] = {}
         self._open: set[tuple[str, int]] = set()
-        self._under_way: dict[tuple[str, int], tuple[ProcessRun, int]] = {}  # what relays were told to do
+        self._under_way: dict[tuple[str, int], tuple[ProcessRun, ResolvedInjection]] = {}  # what relays are to do
         self.exchanges = 0
         self.killed = self.endless = False
 
@@ -104,7 +104,7 @@ class RelayPoints:
         resolved, action = self._act(point, stop.when, stop.size), None
         if resolved is not None:
             # Due, but not fired: the connection may be over when the relay comes to it, and only the relay sees that.
-            self._under_way[name, stop.number] = self._process, resolved.position
+            self._under_way[name, stop.number] = self._process, resolved
             action = resolved.action if isinstance(resolved.action, Disturb) else self._instead(resolved.action)
         # To stop in the middle, the relay must know before it sends how much of the request may go on.
         share = self._cut_at(point) if stop.when == "before" else 0.0
@@ -130,11 +130,11 @@ class RelayPoints:
         if isinstance(message, ConnectionClosed):
             self._closed(name, message.connection)
             return
-        process, position = self._under_way.pop((name, message.number), (self._process, -1))
-        if message.done:
-            self._fires(process, position)
-        else:
-            process.declines(position)
+        process, resolved = self._under_way.pop((name, message.number), (self._process, None))
+        if resolved is not None and message.done:
+            self._fires(process, resolved)
+        elif resolved is not None and resolved.position not in process.fired:  # a lasting one may have fired before
+            process.declines(resolved.position)
 
     def _closed(self, name: str, connection: int) -> None:
         """Note that a connection has ended: nothing on it is unanswered any more."""
@@ -179,7 +179,7 @@ class RelayPoints:
         resolved = self._due(point, when)
         if resolved is not None and isinstance(resolved.action, Kill):
             self._kill()
-            self._fires(self._process, resolved.position)
+            self._fires(self._process, resolved)
         elif resolved is not None and isinstance(resolved.action, (Disturb, Fail)):
             return resolved
         return None
@@ -187,10 +187,9 @@ class RelayPoints:
     def _due(self, point: Point, when: Phase) -> ResolvedInjection | None:
         return self._plan.due(point, when, lambda action: True, self._process.due.add)
 
-    def _fires(self, process: ProcessRun, position: int) -> None:
-        if position in process.due:
-            self._lookout.fired(position)
-        process.fires(position)
+    def _fires(self, process: ProcessRun, resolved: ResolvedInjection) -> None:
+        if process.fires(resolved.position):
+            self._lookout.fired(resolved)
 
     def _instead(self, action: Action) -> Disturb:
         """Return the disturbance that stands for an error of the client's system: a relay cannot raise there.

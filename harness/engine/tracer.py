@@ -258,10 +258,11 @@ class Tracer:
             code = os.waitstatus_to_exitcode(status)
             how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             process.outcome = Outcome("raised", error=f"the process {how}, which was not planned")
+            process.due &= process.fired  # it may have died before it could confirm
         self._executor.telling.ended(process, self.clock)
 
-    def _tell_fired(self, position: int, *, impossible: bool = False) -> None:
-        self._executor.telling.fired(self._plan[position].injection, self.clock, impossible=impossible)
+    def _tell_fired(self, resolved: ResolvedInjection, *, impossible: bool = False) -> None:
+        self._executor.telling.fired(resolved.injection, self.clock, impossible=impossible)
 
     def _put_in_order(self) -> None:
         """Merge the points that relays saw into those of the process; no other interleaving of these two is tried."""
@@ -283,9 +284,8 @@ class Tracer:
         if isinstance(message, InjectionFired):
             # A process that is killed at this point sends nothing after it.
             self.clock = message.clock  # of a process that nobody looks at it may be the last word
-            process.hear(message)
-            if message.stage != "due":
-                self._tell_fired(message.position, impossible=message.stage == "in vain")
+            if process.hear(message):
+                self._tell_fired(self._plan[message.position], impossible=message.stage == "in vain")
         elif isinstance(message, Note):
             self._note(message)
         elif isinstance(message, PendingQuery):

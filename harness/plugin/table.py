@@ -86,7 +86,7 @@ OPTIONS = (
     Option("replay", "TOKEN", "run just this schedule, truly", readers.schedule, explores=False),
     Option("shard", "K/N", "the K-th of N disjoint parts, for a CI matrix", readers.shard),
     Option("json", "FILE", "write the result as JSON", readers.file, is_path=True),
-    Option("trace", "FILE", _TRACE, readers.trace, alone=readers.TERMINAL),
+    Option("trace", "FILE", _TRACE, readers.trace, alone=readers.TERMINAL, is_path=True),
     Option("toxiproxy", "URL", _SERVER, readers.toxiproxy, explores=False),
     Option("no-reduce", None, "brute force, up to two crashes: nothing is merged", _brute),
     Option("first", None, _FIRST, _first, in_mark=True),

@@ -88,6 +88,7 @@ class Server(SMTP):
     async def smtp_XFAULT(self, argument: str) -> None:
         """Take how the next mail of this connection is treated; without an argument, say whether that was done."""
         if not argument:
+            self.treatment = {}  # of a mail that was refused before it came to that: the next one is another
             await self.push("250 done" if self.did else "250 not yet")
             return
         self.treatment, self.did = json.loads(argument), False

@@ -114,7 +114,7 @@ def fault(
         if not actions.__doc__:
             raise TypeError(f"fault {name!r} has no docstring: say in one line what happens")
         doc = actions.__doc__.strip().splitlines()[0]
-        phases = (when,) if isinstance(when, str) else when
+        phases = (when,) if isinstance(when, str) else tuple(when)
         at_verbs = tuple(g if "." in g else f"{g}.*" for g in globs)
         return Fault(name, at_verbs, phases, once, lasting, actions, doc, survives_restart, by_default)
 

@@ -22,8 +22,6 @@ from .points import ActorKind, Effect, Phase, Point
 OF_DECLARATIONS = frozenset({"bad-action", "unknown-medium"})
 """Codes of what is wrong with a declaration."""
 _SIZE = 100  # bytes: enough to be torn
-OF_DECLARATIONS = frozenset({"bad-action", "unknown-medium"})
-"""Codes of what is wrong with a declaration."""
 _SAID = (
     ModelAnswer('{"a": [1, "b"], "c": "d"}', streamed=True),
     ModelAnswer("", (ToolCall("look", '{"a": 1, "b": "c"}'), ToolCall("act", "{}")), "tool_calls"),

@@ -6,9 +6,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from email.message import EmailMessage
 from email.utils import make_msgid
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from rollproof.twins.mailbox import Mailbox
 from rollproof.values.errors import ChaosError
 from rollproof.values.options import Options
 
-from ..exploring import explored, options
+from ..exploring import explored, only, options
 from .stage import Stage, short
 
 SEND = "mail.send:mail.test#1"
@@ -195,6 +197,26 @@ def test_a_login_that_is_wanted(tmp_path: Path) -> None:
         assert chaos.explore(run=run).result == [530, 535, 250]
     finally:
         chaos.close()
+
+
+def test_a_refusal_of_the_server_comes_before_that_of_a_fault(tmp_path: Path) -> None:
+    """A mail that is refused for want of a login is no error of the harness, and the mail after it is another one."""
+
+    def run() -> None:
+        with smtplib.SMTP("mail.test") as server:
+            with suppress(smtplib.SMTPResponseException):
+                server.send_message(letter())
+            server.login("agent", "a-long-password")
+            server.send_message(letter())
+
+    def explore(chaos: Chaos, folder: Path) -> None:
+        chaos.mailbox("mail.test", login=("agent", "a-long-password"))
+        with closing(chaos):
+            chaos.explore(run=run)
+
+    result = explored(SimpleNamespace(explore=explore), tmp_path, **only("mail.rejected", "mail.greylisted"))
+    assert (result.errors, result.drifted) == ((), ())
+    assert {cell.point for cell in result.cells} >= {"mail.send:mail.test#1", "mail.send:mail.test#2"}
 
 
 def test_an_ordinary_run_and_what_is_left_of_it() -> None:

@@ -14,6 +14,17 @@ def run():
     os.mkdir(shared / "b")
 chaos.explore(run=run, recover=lambda: None)
 """
+CONFTEST = """
+from rollproof import Fail, fault
+
+@fault("mine.slow", at="file.mkdir")
+def slow(effect):
+    "The folder is not made."
+    yield Fail(OSError())
+
+def pytest_chaos_faults():
+    return [slow]
+"""
 LINES = """\
 explore                       test_it.py::test_it
 process      1         0.000  run starts
@@ -59,6 +70,16 @@ def test_each_crossing_fault_process_state_and_verdict_is_a_line(pytester: pytes
     trace = (pytester.path / "deep/trace.txt").read_text()
     assert trace.startswith(LINES)
     assert [line for line in trace.splitlines() if not _LINE.fullmatch(line)] == []
+
+
+def test_the_file_of_the_trace_may_be_there_already(pytester: pytest.Pytester) -> None:
+    """As two words, from the second session on: it is no test, and the conftest is found."""
+    write_test(pytester, AGENT)
+    pytester.makeconftest(CONFTEST)
+    for _ in range(2):
+        result = pytester.runpytest_subprocess("--chaos", "--chaos-faults=mine.slow", "--chaos-trace", "trace.txt")
+        result.stdout.no_fnmatch_line("*unknown-fault*")
+    assert "mine.slow@file.mkdir:shared/a#1:before" in (pytester.path / "trace.txt").read_text()
 
 
 def test_without_a_file_the_trace_is_on_the_terminal(pytester: pytest.Pytester) -> None:

@@ -138,15 +138,22 @@ def test_times_are_seen_from_the_clock(write):
 
 @pytest.mark.parametrize("write", [lambda m: str(int(m * 1e6)), lambda m: str(int(m * 1e9))])
 def test_stamps_are_ordered_among_themselves(write):
-    """Which of two fencing tokens is the higher one counts, and which time of a log was before it is nothing."""
+    """Which of two fencing tokens is the higher one counts, and which time of a log elsewhere was before it is nothing.
+
+    Beside a time in the same file or table its order counts: a recovery compares what stands there.
+    """
 
     def at(token: float, other: str) -> str:
-        return name(text(f"token {write(NOW + token)} beside {other}"))
+        return name(World({"s/a": text_file(f"token {write(NOW + token)}"), "s/log": text_file(f"at {other}")}))
+
+    def beside(token: float, other: str) -> str:
+        return name(text(f"token {write(NOW + token)} at {other}"))
 
     assert at(-5, iso(NOW - 4)) == at(-3, iso(NOW - 4))
     assert at(-5, write(NOW - 4)) != at(-3, write(NOW - 4)) == at(-2, write(NOW - 3))
     assert at(-5, write(NOW - 4)) != at(-4, write(NOW - 4))
     assert at(-5, iso(NOW - 4)) != at(-20, iso(NOW - 4))
+    assert beside(-5, iso(NOW - 4)) != beside(-3, iso(NOW - 4)) == beside(-2, iso(NOW - 4))
 
 
 @pytest.mark.parametrize("write", [iso, str, lambda m: str(int(m * 1000))])

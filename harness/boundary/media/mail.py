@@ -109,8 +109,15 @@ def _sent(plain: Callable[..., Any]) -> Callable[..., Any]:
                         self.docmd("XFAULT", json.dumps(asdict(deliver)))
                     try:
                         answer = plain(self, *args, **kwargs)
-                    finally:
-                        _confirm(self, gate, resolved)
+                    except smtplib.SMTPServerDisconnected:
+                        raise
+                    except smtplib.SMTPException:
+                        # The treatment was a refusal, or the server had one of its own first, such as 530.
+                        _is_done(self, resolved)
+                        gate.fired(resolved)
+                        raise
+                    if _is_done(self, resolved):
+                        gate.fired(resolved)
             except smtplib.SMTPServerDisconnected:
                 gate.fired(resolved)
                 # Delivered before it hung up: the server has acted.
@@ -123,10 +130,9 @@ def _sent(plain: Callable[..., Any]) -> Callable[..., Any]:
     return send
 
 
-def _confirm(client: Any, gate: Gate, resolved: ResolvedInjection | None) -> None:
-    """Let the server say whether it treated the mail as it was told to; one that has hung up has."""
-    if resolved is not None and (client.sock is None or client.docmd("XFAULT")[1] == b"done"):
-        gate.fired(resolved)
+def _is_done(client: Any, resolved: ResolvedInjection | None) -> bool:
+    """Return whether the server treated the mail as it was told to, which is over then; one that has hung up has."""
+    return resolved is not None and (client.sock is None or client.docmd("XFAULT")[1] == b"done")
 
 
 def _in_the_clear(plain: Callable[..., Any]) -> Callable[..., Any]:

@@ -67,9 +67,11 @@ def fingerprint(
     things.sort(key=lambda thing: (thing[0][0], thing[1][0]))
     renaming = _Renaming(clock, pids, reused)
     digest = blake2b(digest_size=16)
-    for skeleton in (skeleton for thing in things for skeleton in thing):
-        text = f"{skeleton[0]}\1{' '.join(map(renaming.name, skeleton[1]))}\2"
-        digest.update(text.encode(errors="surrogatepass"))
+    for thing in things:
+        for skeleton in thing:
+            text = f"{skeleton[0]}\1{' '.join(map(renaming.name, skeleton[1]))}\2"
+            digest.update(text.encode(errors="surrogatepass"))
+        renaming.end_thing()
     # Relations of times are part of the world: a recovery may ask which of two leases is older.
     digest.update(repr(renaming.order()).encode())
     digest.update(b"".join(sorted(still)))
@@ -130,14 +132,25 @@ class _Renaming:
         self._names: dict[str, int] = {}
         self._timestamps: list[float] = []
         self._stamps: list[float] = []
+        self._of_thing: tuple[list[float], list[float]] = ([], [])
+        self._mixed: list[list[int]] = []
 
     def order(self) -> list[list[int]]:
         """Return the ranks of all times: a recovery may compare two of them.
 
-        Stamps are compared with stamps only. Each process that takes a job up draws one, so its place among the times
-        of a log differs with the event after which the job was last taken up, and nobody compares a token with a date.
+        Stamps are compared with stamps, and with the times beside them in one file or table. Each process that takes a
+        job up draws one, so its place among the times of a log, which is another thing, differs with the event after
+        which the job was last taken up, and nobody compares a token with a date there.
         """
-        return [_ranks(moments) for moments in (self._timestamps, self._stamps)]
+        return [*(_ranks(times) for times in (self._timestamps, self._stamps)), *self._mixed]
+
+    def end_thing(self) -> None:
+        """Rank the times of one file or table among themselves where it has stamps and others."""
+        timestamps, stamps = self._of_thing
+        if timestamps and stamps:
+            self._mixed.append(_ranks([*timestamps, *stamps]))
+        if timestamps or stamps:
+            self._of_thing = ([], [])
 
     def name(self, slot: Slot) -> str:
         """Return the name of a slot's value in this world: which values are equal shows, not how they read."""
@@ -160,7 +173,9 @@ class _Renaming:
     def _relation(self, text: str, timestamp: float | None) -> str | None:
         if timestamp is None:
             return None
-        (self._stamps if _is_stamp(text) else self._timestamps).append(timestamp)
+        stamp = _is_stamp(text)
+        (self._stamps if stamp else self._timestamps).append(timestamp)
+        self._of_thing[stamp].append(timestamp)
         age_s = self._clock - timestamp
         if age_s < 0:
             return f"<in {sum(-age_s >= limit for limit in _AGES_S)}>"  # each restart is later: seconds never close
