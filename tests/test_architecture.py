@@ -148,7 +148,6 @@ OWED = {
         "harness/engine/nodes.py Node": 14,
         "harness/network/embedded/link.py Stage": 13,
         "harness/runtime/execution.py Execution": 13,
-        "harness/runtime/retry.py Budget": 13,
         "harness/twins/mcp.py McpTwin": 13,
         "harness/boundary/process/child.py Boundary": 13,
         "harness/network/embedded/proxy.py Proxy": 12,

@@ -111,6 +111,41 @@ def classify(error: BaseException) -> Verdict:
 
 
 @dataclass
+class Usage:
+    """What was used of a budget by now: the sum of its events, of this process and of those before."""
+
+    opened: float = field(default_factory=lambda: time.monotonic(), compare=False)
+    began: float | None = field(default=None, compare=False)
+    amounts: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    calls: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, Exception] = field(default_factory=dict)
+    seq: int = field(default=0, compare=False)
+
+    def elapsed_s(self) -> float:
+        """Return the seconds since this process opened the budget, or since the first process used it."""
+        elapsed = time.monotonic() - self.opened
+        return elapsed if self.began is None else max(elapsed, time.time() - self.began)
+
+    def read(self, store: Storage, run: str) -> None:
+        """Count the new events of the journal; those of a transaction that was taken back are not there."""
+        query = "SELECT seq, detail FROM journal WHERE run = ? AND event = ? AND seq > ? ORDER BY seq"
+        for seq, detail in store.read(query, run, USED, self.seq):
+            self.count(json.loads(detail))
+            self.seq = seq
+
+    def count(self, detail: Mapping[str, Any]) -> None:
+        """Count one event."""
+        for what, amount in detail.get("used", {}).items():
+            self.amounts[what] += amount
+        if "noticed" in detail:
+            self.calls[detail["noticed"]] += 1
+        if "refused" in detail:
+            credential = detail["refused"]
+            self.refused.setdefault(credential, KeyRefused(credential, detail["status"]))
+        self.began = detail.get("began", self.began)
+
+
+@dataclass
 class Budget:
     """The bounds of all calls of one run together; None is no bound.
 
@@ -128,12 +163,7 @@ class Budget:
     same_calls: int = 3
     store: Storage | None = field(default=None, repr=False, compare=False)
     run: str = ""
-    _opened: float = field(default_factory=lambda: time.monotonic(), init=False, repr=False, compare=False)
-    _began: float | None = field(default=None, init=False, repr=False, compare=False)
-    _used: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float), init=False, repr=False)
-    _calls: Counter[str] = field(default_factory=Counter, init=False, repr=False)
-    _refused: dict[str, Exception] = field(default_factory=dict, init=False, repr=False)
-    _seq: int = field(default=0, init=False, repr=False, compare=False)
+    _used: Usage = field(default_factory=Usage, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a store without a run: the budget could not be found again."""
@@ -156,7 +186,7 @@ class Budget:
         """Remember that a key was refused: no call that needs it is made in this run any more."""
         with self._together():
             self._keep(refused=credential, status=status_of(error))
-        self._refused[credential] = error
+        self._used.refused[credential] = error
 
     def check_key(self, credential: str) -> None:
         """Make sure that a key was not refused before.
@@ -165,8 +195,8 @@ class Budget:
             Exception: It was; the error is the one that said so, or in a later process `KeyRefused`.
         """
         self._read()
-        if credential in self._refused:
-            raise self._refused[credential]
+        if credential in self._used.refused:
+            raise self._used.refused[credential]
 
     def use(self, **amounts: float) -> None:
         """Count used amounts: `attempts`, `tokens`, `cents`.
@@ -182,7 +212,7 @@ class Budget:
     def used(self, what: str) -> float:
         """Say how much of something was used so far."""
         self._read()
-        return self._used[what]
+        return self._used.amounts[what]
 
     def check(self, call: str = "", wait_s: float = 0.0) -> None:
         """Make sure that one more attempt is within the budget, after a pause.
@@ -191,14 +221,13 @@ class Budget:
             BudgetSpent: It is not; says which, and how much of it there was.
         """
         self._read()
-        elapsed = time.monotonic() - self._opened
-        elapsed = wait_s + (elapsed if self._began is None else max(elapsed, time.time() - self._began))
+        elapsed = wait_s + self._used.elapsed_s()
         if self.seconds is not None and elapsed > self.seconds:
             raise BudgetSpent(f"{call}: {elapsed:.0f} s of {self.seconds:.0f} s are over")
         for what in BOUNDED:
             limit = getattr(self, what)
-            if limit is not None and self._used[what] >= limit:
-                raise BudgetSpent(f"{call}: {self._used[what]:g} of {limit:g} {what} are used")
+            if limit is not None and self._used.amounts[what] >= limit:
+                raise BudgetSpent(f"{call}: {self._used.amounts[what]:g} of {limit:g} {what} are used")
 
     def notice(self, call: str, arguments: Mapping[str, Any]) -> None:
         """Count a new call (not its retries) by name and arguments.
@@ -210,7 +239,7 @@ class Budget:
         with self._together():
             self._keep(noticed=name)
         self._read()
-        if self._calls[name] > self.same_calls:
+        if self._used.calls[name] > self.same_calls:
             raise LoopNoticed(f"{call} was called {self.same_calls} times with the same arguments")
 
     def _together(self) -> AbstractContextManager[None]:
@@ -219,29 +248,16 @@ class Budget:
 
     def _keep(self, **detail: Any) -> None:
         if self.store is None:
-            self._count(detail)
+            self._used.count(detail)
             return
         self._read()
-        if self.seconds is not None and self._began is None:
-            detail["began"] = time.time() - (time.monotonic() - self._opened)
+        if self.seconds is not None and self._used.began is None:
+            detail["began"] = time.time() - (time.monotonic() - self._used.opened)
         Journal(self.store).append(self.run, USED, **detail)
 
     def _read(self) -> None:
-        """Count the new events of the journal; those of a transaction that was taken back are not there."""
-        query = "SELECT seq, detail FROM journal WHERE run = ? AND event = ? AND seq > ? ORDER BY seq"
-        for seq, detail in () if self.store is None else self.store.read(query, self.run, USED, self._seq):
-            self._count(json.loads(detail))
-            self._seq = seq
-
-    def _count(self, detail: Mapping[str, Any]) -> None:
-        for what, amount in detail.get("used", {}).items():
-            self._used[what] += amount
-        if "noticed" in detail:
-            self._calls[detail["noticed"]] += 1
-        if "refused" in detail:
-            credential = detail["refused"]
-            self._refused.setdefault(credential, KeyRefused(credential, detail["status"]))
-        self._began = detail.get("began", self._began)
+        if self.store is not None:
+            self._used.read(self.store, self.run)
 
 
 @dataclass(frozen=True, slots=True)
