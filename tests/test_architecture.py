@@ -140,7 +140,6 @@ OWED = {
         "harness/boundary/media/guard.py Guard": 18,
         "harness/runtime/outbox.py Outbox": 19,
         "harness/boundary/scheduling/scheduler.py Scheduler": 17,
-        "harness/runtime/versions.py Versions": 16,
     },
     "attributes": {
         "harness/engine/noticed.py Noticed": 11,

@@ -75,6 +75,46 @@ class UnknownVersion(LookupError):
     """There is no such version."""
 
 
+class History:
+    """The list of versions of each name, which only grows."""
+
+    def __init__(self, store: Storage) -> None:
+        """Use the database of `store`; nothing is opened or written."""
+        self._store = store
+
+    def names(self) -> list[str]:
+        """Return every name that has a version."""
+        return [name for (name,) in self._store.read("SELECT DISTINCT name FROM versions ORDER BY name")]
+
+    def of(self, name: str) -> list[Version]:
+        """Return all versions of a name, oldest first."""
+        query = "SELECT name, version, sha256, run FROM versions WHERE name = ? ORDER BY version"
+        return [Version(*row) for row in self._store.read(query, name)]
+
+    def newest(self, name: str) -> str:
+        """Return the hash of the newest version; `GONE` where there is none."""
+        versions = self.of(name)
+        return versions[-1].sha256 if versions else GONE
+
+    def version(self, name: str, number: int) -> Version:
+        """Return one version.
+
+        Raises:
+            UnknownVersion: The name never had it.
+        """
+        for version in self.of(name):
+            if version.number == number:
+                return version
+        raise UnknownVersion(f"{name!r} has no version {number}, only 1 to {len(self.of(name))}")
+
+    def add(self, name: str, digest: str, run: str) -> int:
+        """Add a version inside the open transaction, and return its number."""
+        number = len(self.of(name)) + 1
+        insert = "INSERT INTO versions (name, version, sha256, run) VALUES (?, ?, ?, ?)"
+        self._store.write(insert, name, number, digest, run)
+        return number
+
+
 class Versions:
     """The files below one folder with all their versions."""
 
@@ -93,7 +133,7 @@ class Versions:
         a file follows, and raises where this process may touch nothing any more.
         """
         self._trail, self._check = trail, check
-        self._store, self._contents = store, contents
+        self._store, self._contents, self._history = store, contents, History(store)
         self._folder, self._staging = Path(folder), Path(staging)
 
     def checked(self, check: Callable[[], None]) -> Versions:
@@ -129,7 +169,7 @@ class Versions:
             self._contents.get(digest)
             refuse_no_folder(inside(self._folder, name))
         self._adopt(name)
-        if digest == self._newest(name):
+        if digest == self._history.newest(name):
             self._follow(name, digest)
         else:
             self._point(name, digest, run)
@@ -147,13 +187,12 @@ class Versions:
             ContentLost: Its content is gone or damaged; nothing was changed.
             ChangedElsewhere: The file was changed by somebody else.
         """
-        self.put_back(name, GONE if number == 0 else self._version(name, number).sha256, run)
-        return (self.history(name) or [Version(name, 0, GONE, run)])[-1]
+        self.put_back(name, GONE if number == 0 else self._history.version(name, number).sha256, run)
+        return (self._history.of(name) or [Version(name, 0, GONE, run)])[-1]
 
     def history(self, name: str) -> list[Version]:
         """Return all versions of a file, oldest first."""
-        query = "SELECT name, version, sha256, run FROM versions WHERE name = ? ORDER BY version"
-        return [Version(*row) for row in self._store.read(query, name)]
+        return self._history.of(name)
 
     def content(self, name: str, number: int) -> bytes:
         """Return the content of one version.
@@ -162,7 +201,7 @@ class Versions:
             UnknownVersion: The file never had it, or it is one without a file.
             ContentLost: It is gone or damaged.
         """
-        digest = self._version(name, number).sha256
+        digest = self._history.version(name, number).sha256
         if digest == GONE:
             raise UnknownVersion(f"in version {number} of {name!r} there is no file")
         return self._contents.get(digest)
@@ -174,15 +213,15 @@ class Versions:
         """
         for path in sorted(self._staging.glob("*.staged")):
             path.unlink()
-        for (name,) in self._store.read("SELECT DISTINCT name FROM versions ORDER BY name"):
+        for name in self._history.names():
             if self._is_ours(name):
-                self._follow(name, self._newest(name))
+                self._follow(name, self._history.newest(name))
 
     def _point(self, name: str, digest: str, run: str) -> Version:
         """Commit a version with a content that is kept, then write the file; from the commit on the change counts."""
         with self._store.transaction():
             self._check()
-            before, number = self._newest(name), self._add(name, digest, run)
+            before, number = self._history.newest(name), self._history.add(name, digest, run)
             if self._trail is not None:
                 self._trail.changed(run, name, before, digest)
         self._follow(name, digest)
@@ -208,35 +247,19 @@ class Versions:
         """Make a file without versions its own first version; refuse a file that another program changed."""
         refuse_two_file_systems(self._staging, self._folder)
         found = hash_of(inside(self._folder, name)) or GONE
-        if not self.history(name):
+        if not self._history.of(name):
             if found != GONE:
                 self._contents.put(inside(self._folder, name).read_bytes())
                 with self._store.transaction():
                     self._check()
-                    self._add(name, found, "")
+                    self._history.add(name, found, "")
         elif not self._is_ours(name):
-            raise ChangedElsewhere(f"{name} is not as version {len(self.history(name))} says; somebody changed it")
+            raise ChangedElsewhere(f"{name} is not as version {len(self._history.of(name))} says; somebody changed it")
 
     def _is_ours(self, name: str) -> bool:
         """Return whether the file is as its newest version, or after a crash still as the one before."""
         found = hash_of(inside(self._folder, name)) or GONE
-        return found in [GONE, *(version.sha256 for version in self.history(name))][-2:]
-
-    def _add(self, name: str, digest: str, run: str) -> int:
-        number = len(self.history(name)) + 1
-        insert = "INSERT INTO versions (name, version, sha256, run) VALUES (?, ?, ?, ?)"
-        self._store.write(insert, name, number, digest, run)
-        return number
-
-    def _newest(self, name: str) -> str:
-        versions = self.history(name)
-        return versions[-1].sha256 if versions else GONE
-
-    def _version(self, name: str, number: int) -> Version:
-        for version in self.history(name):
-            if version.number == number:
-                return version
-        raise UnknownVersion(f"{name!r} has no version {number}, only 1 to {len(self.history(name))}")
+        return found in [GONE, *(version.sha256 for version in self._history.of(name))][-2:]
 
 
 __all__ = ["GONE", "ChangedElsewhere", "ContentLost", "UnknownVersion", "Version", "Versions"]
