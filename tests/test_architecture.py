@@ -152,7 +152,6 @@ OWED = {
         "harness/network/embedded/proxy.py Proxy": 12,
     },
     "parameters": {
-        "harness/runtime/definition.py Definition.__init__": 13,
         "harness/boundary/media/reads.py _asking": 9,
         "harness/runtime/execution.py Execution.__init__": 9,
         "harness/boundary/process/child.py _ended": 8,

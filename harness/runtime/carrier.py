@@ -87,7 +87,8 @@ class Carrier:
 
     def __init__(self, saga: Definition, invoker: Invoker) -> None:
         """Use the saga's database; nothing is opened or written."""
-        self._saga, self._invoker, self._store, self._terms = saga, invoker, saga.store, saga.terms
+        self._saga, self._invoker, self._store = saga, invoker, saga.store
+        self._lock = saga.lock or saga.name
         self._journal, self._leases = Journal(saga.store), Leases(saga.store)
         self._checkpoints = Checkpoints(saga.store, saga.contents)
 
@@ -103,7 +104,7 @@ class Carrier:
                 try:
                     await self._forward(execution)
                 except NeedsPerson as need:
-                    await execution.hand_over(self._terms.person, str(need))
+                    await execution.hand_over(self._saga.person, str(need))
                     raise
             return execution.variables
 
@@ -165,7 +166,7 @@ class Carrier:
 
     async def differences(self, run: str) -> list[Difference]:
         """Ask the outside about every step that can look, and give those about which the run's events are wrong."""
-        progress, lease = self._find(run), Lease(self._saga.lock, run, 0, 0.0)
+        progress, lease = self._find(run), Lease(self._lock, run, 0, 0.0)
         refuse_renamed(self._saga.steps, progress, self._store.path)
         restored = await load(self._checkpoints, run, self._invoker)
         execution = self._execution(progress, lease, Alive(self._store.path), restored)
@@ -202,16 +203,16 @@ class Carrier:
                 raise
 
     def _renewing(self, execution: Execution) -> AbstractAsyncContextManager[None]:
-        return renewing(self._store, lambda: execution.renewable, self._terms.lease_s, self._invoker.block)
+        return renewing(self._store, lambda: execution.renewable, self._saga.lease_s, self._invoker.block)
 
     def _start(self, run: str, memory: Checkpoint, kept: Kept, alive: Alive) -> Execution:
         """Enter the first step inside the open transaction: the run, its memory and its lease begin together."""
-        self._refuse_unfinished(run, self._saga.lock, alive)
-        lease = self._leases.take(self._saga.lock, run, self._terms.lease_s, alive)
+        self._refuse_unfinished(run, self._lock, alive)
+        lease = self._leases.take(self._lock, run, self._saga.lease_s, alive)
         self._checkpoints.save(run, kept)
-        started = {"saga": self._saga.name, "lock": self._saga.lock, "step": memory.position}
+        started = {"saga": self._saga.name, "lock": self._lock, "step": memory.position}
         entry = self._journal.append(run, Event.STARTED, **started)
-        for companion in self._terms.companions:
+        for companion in self._saga.companions:
             companion.follow(run, Event.STARTED)
         return self._execution(Progress(run).after(entry), lease, alive, Restored(memory, ()))
 
@@ -265,7 +266,7 @@ class Carrier:
                 await execution.rewind()
             await execution.resume()
         except (NeedsPerson, ForeignState) as need:
-            await execution.hand_over(self._terms.person, str(need))
+            await execution.hand_over(self._saga.person, str(need))
         except LeaseLost:
             raise
         except Exception as error:
@@ -306,10 +307,10 @@ class Carrier:
         progress = self._find(run)
         self._refuse_state(progress, states)
         refuse_renamed(self._saga.steps, progress, self._store.path)
-        lock = progress.lock or self._saga.lock
+        lock = progress.lock or self._lock
         self._refuse_unfinished(run, lock, alive)
         forced = by_force or not (progress.status.ours or self._is_in_work(run, alive))
-        return progress, self._leases.take(lock, run, self._terms.lease_s, alive, by_force=forced)
+        return progress, self._leases.take(lock, run, self._saga.lease_s, alive, by_force=forced)
 
     def _refuse_state(self, progress: Progress, states: States) -> None:
         if progress.status not in states:
@@ -324,7 +325,7 @@ class Carrier:
     def _execution(self, progress: Progress, lease: Lease, alive: Alive, restored: Restored) -> Execution:
         memory = restored.checkpoint or Checkpoint("", (*progress.entered, "")[0], {})
         return Execution(
-            self._store, self._checkpoints, self._saga.steps, progress, lease, alive, memory, self._invoker, self._terms
+            self._store, self._checkpoints, self._saga.steps, progress, lease, alive, memory, self._invoker, self._saga
         )
 
     def _find(self, run: str) -> Progress:

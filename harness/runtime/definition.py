@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, Protocol
 
 from .contents import Contents
@@ -23,77 +23,63 @@ class Companion(Protocol):
         """Take part in a transition, inside its transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The numbers of a saga.
+@dataclass(frozen=True, eq=False, repr=False)
+class Definition:
+    """The steps and the terms of a saga; to describe one opens and writes nothing.
 
-    `undo_tries` at an undo are one pass; after `undo_passes` passes, each in a process of its own or asked for by
-    `recover`, the undo is a dead letter. `act_passes` recoveries may fail at an act that must go forward; then the run
-    goes to `person`, who is also told of one that is stuck.
+    Args:
+        store: The agent's own database.
+        name: Finds the runs of this saga again; never reuse it for other steps.
+        steps: In their order.
+        lock: What must not be worked on by two runs at once; the saga's name if not given.
+        lease_s: How long a process may be paused before another takes its run up, in seconds. Steps may take
+            longer: meanwhile the lease is renewed. One that died is not waited for where `alive` can tell.
+        patience_s: How long to wait for a lease of a process that lives, in seconds.
+        after_crash: Whether `recover` undoes what a dead process left, or goes on from its last good checkpoint.
+        undo_tries: How often an undo is tried by one process; these tries are one pass.
+        undo_passes: After how many failed passes, in as many recoveries, it is a dead letter.
+        act_passes: After how many recoveries that could not go forward, and must, a run goes to a person.
+        companions: Parts that take part in the transitions, such as the outbox.
+        contents: Where checkpoints are kept, for big variables; in the database if not given.
+        person: Who gets a run whose step says `NeedsPerson`, or that cannot go on, and hears of one that is stuck.
+
+    Raises:
+        TypeError: Something among the steps is no `Step`, or the store is no `Store`.
+        ValueError: The steps make no saga; the one that is wrong is named.
     """
 
+    store: Storage
+    name: str
+    steps: Sequence[Step]
+    _: KW_ONLY
+    lock: str | None = None
     lease_s: float = 300.0
+    patience_s: float = 900.0
+    after_crash: Literal["roll_back", "resume"] = "roll_back"
     undo_tries: int = 3
     undo_passes: int = 3
     act_passes: int = 10
-    companions: tuple[Companion, ...] = ()
+    companions: Sequence[Companion] = ()
+    contents: Contents | None = None
     person: str = "operator"
-
-
-class Definition:
-    """The steps and the terms of a saga."""
 
     _awaits = False
 
-    def __init__(
-        self,
-        store: Storage,
-        name: str,
-        steps: Sequence[Step],
-        *,
-        lock: str | None = None,
-        lease_s: float = 300.0,
-        patience_s: float = 900.0,
-        after_crash: Literal["roll_back", "resume"] = "roll_back",
-        undo_tries: int = 3,
-        undo_passes: int = 3,
-        act_passes: int = 10,
-        companions: Sequence[Companion] = (),
-        contents: Contents | None = None,
-        person: str = "operator",
-    ) -> None:
-        """Describe the saga; nothing is opened or written.
-
-        Args:
-            store: The agent's own database.
-            name: Finds the runs of this saga again; never reuse it for other steps.
-            steps: In their order.
-            lock: What must not be worked on by two runs at once; the saga's name if not given.
-            lease_s: How long a process may be paused before another takes its run up, in seconds. Steps may take
-                longer: meanwhile the lease is renewed. One that died is not waited for where `alive` can tell.
-            patience_s: How long to wait for a lease of a process that lives, in seconds.
-            after_crash: Whether `recover` undoes what a dead process left, or goes on from its last good checkpoint.
-            undo_tries: How often an undo is tried by one process.
-            undo_passes: After how many failed passes, in as many recoveries, it is a dead letter.
-            act_passes: After how many recoveries that could not go forward, and must, a run goes to a person.
-            companions: Parts that take part in the transitions, such as the outbox.
-            contents: Where checkpoints are kept, for big variables; in the database if not given.
-            person: Who gets a run whose step says `NeedsPerson`, or that cannot go on, and hears of one that is stuck.
-
-        Raises:
-            TypeError: Something among the steps is no `Step`, or the store is no `Store`.
-            ValueError: The steps make no saga; the one that is wrong is named.
-        """
-        self.steps = checked_steps(steps)
+    def __post_init__(self) -> None:
+        """Refuse what is no saga; later changes of the lists that were given change nothing."""
+        steps = checked_steps(self.steps)
         if not self._awaits:
-            refuse_coroutines(self.steps)
-        _refuse_wrong(store, name, after_crash, companions, contents)
-        self.store, self.name, self.lock = store, name, lock or name
-        self.patience_s = patience_s
-        self.resumes = after_crash == "resume"
-        self.contents = contents
-        self.terms = Terms(lease_s, undo_tries, undo_passes, act_passes, tuple(companions), person)
+            refuse_coroutines(steps)
+        _refuse_wrong(self.store, self.name, self.after_crash, self.companions, self.contents)
+        given = {"steps": steps, "lock": self.lock or self.name, "companions": tuple(self.companions)}
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
         _refuse_numbers(self)
+
+    @property
+    def resumes(self) -> bool:
+        """Whether `recover` goes on with what a dead process left."""
+        return self.after_crash == "resume"
 
 
 def _refuse_wrong(store: Any, name: Any, after_crash: str, companions: Any, contents: Any) -> None:
@@ -113,10 +99,8 @@ def _refuse_wrong(store: Any, name: Any, after_crash: str, companions: Any, cont
 
 def _refuse_numbers(saga: Definition) -> None:
     """Refuse terms under which nothing would be undone, or waited for."""
-    terms = saga.terms
-    numbers = {"lease_s": terms.lease_s, "patience_s": saga.patience_s, "undo_tries": terms.undo_tries}
-    numbers |= {"undo_passes": terms.undo_passes, "act_passes": terms.act_passes}
-    for name, number in numbers.items():
+    for name in ("lease_s", "patience_s", "undo_tries", "undo_passes", "act_passes"):
+        number = getattr(saga, name)
         least = 0 if name == "patience_s" else 1e-3 if name == "lease_s" else 1
         right = isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
         if not right or number < least:

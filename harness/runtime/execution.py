@@ -22,7 +22,7 @@ from .alive import Alive
 from .calls import Invoker
 from .checkpoints import Checkpoint, Checkpoints, keep, load
 from .dead_letters import DeadLetter, DeadLetters
-from .definition import Terms
+from .definition import Definition
 from .journal import Journal
 from .locks import PERSON_S, Lease, LeaseLost, Leases
 from .progress import Decision, Event, Progress, Status, current
@@ -63,7 +63,7 @@ class Execution:
         alive: Alive,
         memory: Checkpoint,
         invoker: Invoker,
-        terms: Terms,
+        terms: Definition,
     ) -> None:
         """Carry a run from where it stands, under a lease that `alive` holds; nothing is written."""
         self._store, self._checkpoints = store, checkpoints
@@ -241,8 +241,8 @@ class Execution:
     def _view(self, step: str) -> Run:
         take, memory = self.progress.takes.count(step), self._memory
         known = MappingProxyType(dict(memory.variables))  # what a step learns it returns, or a crash would lose it
-        terms = self._terms.companions
-        return Run(self.progress.run, step, memory.goal, known, self._lease.token, take, self._check, terms)
+        companions = tuple(self._terms.companions)
+        return Run(self.progress.run, step, memory.goal, known, self._lease.token, take, self._check, companions)
 
     def _check(self) -> None:
         """Make sure that no other process has taken the run up since, and that this process is no fork of its holder.
