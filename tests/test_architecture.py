@@ -138,7 +138,6 @@ OWED = {
         "harness/network/connection.py Connection": 20,
         "harness/plugin/reporting.py Reporting": 21,
         "harness/boundary/media/guard.py Guard": 18,
-        "harness/runtime/outbox.py Outbox": 19,
         "harness/boundary/scheduling/scheduler.py Scheduler": 17,
     },
     "attributes": {

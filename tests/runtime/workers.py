@@ -13,8 +13,8 @@ from pathlib import Path
 
 from processes import awakened, ended, paused, signal_itself, started
 from rollproof.runtime import Event, Outbox, Store, Undelivered
+from rollproof.runtime.message_table import CANCEL
 from rollproof.runtime.messages import Message, State
-from rollproof.runtime.outbox import CANCEL
 
 
 class Service:
