@@ -132,8 +132,6 @@ LARGE = {
 # What is larger and has no reason: methods, attributes or parameters, as many as there are; none may get more.
 OWED = {
     "methods": {
-        "harness/runtime/execution.py Execution": 34,
-        "harness/runtime/carrier.py Carrier": 25,
         "harness/twins/rest.py RestTwin": 23,
         "harness/network/connection.py Connection": 20,
         "harness/plugin/reporting.py Reporting": 21,
@@ -145,14 +143,12 @@ OWED = {
         "harness/network/connection.py Connection": 21,
         "harness/engine/nodes.py Node": 14,
         "harness/network/embedded/link.py Stage": 13,
-        "harness/runtime/execution.py Execution": 13,
         "harness/twins/mcp.py McpTwin": 13,
         "harness/boundary/process/child.py Boundary": 13,
         "harness/network/embedded/proxy.py Proxy": 12,
     },
     "parameters": {
         "harness/boundary/media/reads.py _asking": 9,
-        "harness/runtime/execution.py Execution.__init__": 9,
         "harness/boundary/process/child.py _ended": 8,
         "harness/boundary/media/files.py opened": 8,
         "harness/world/volatile/fingerprint.py fingerprint": 8,

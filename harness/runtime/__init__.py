@@ -17,10 +17,10 @@ which module it is, and what it is:
     Status            progress      running, undoing, with a person, stuck, rolled back, completed
     Event             progress      the transitions between them
     Progress          progress      where a run is: a fold over its events
-    UnfinishedRun     carrier       an earlier run must be settled first: recover()
-    UnknownRun        carrier       there is no such run
+    UnfinishedRun     takeover      an earlier run must be settled first: recover()
+    UnknownRun        takeover      there is no such run
     UnknownStep       steps         a run took a step that its saga no longer has
-    WrongState        carrier       the run is in a state in which this cannot be asked
+    WrongState        takeover      the run is in a state in which this cannot be asked
     CheckpointDamaged carrier       a run must go forward, and what it knew last is damaged
 
   before anything happens
@@ -107,7 +107,7 @@ from .alive import Alive
 from .answers import TEXT_ENDS, TOOL_ENDS, AnswerRejected, Buffer, read_answer
 from .async_saga import AsyncSaga
 from .audit import AuditTrail
-from .carrier import CheckpointDamaged, Outcome, UnfinishedRun, UnknownRun, WrongState
+from .carrier import CheckpointDamaged, Outcome
 from .checkpoints import Checkpoint, Checkpoints, Kept, Restored
 from .contents import BucketContents, ContentLost, Contents, FolderContents
 from .dead_letters import DeadLetter, DeadLetters, UnknownLetter
@@ -132,6 +132,7 @@ from .shadow import NotApproved, PlannedAgent
 from .staging import Staging, StagingError
 from .steps import NeedsPerson, Refused, Run, Step, UnknownStep
 from .store import Storage, Store, StoreError
+from .takeover import UnfinishedRun, UnknownRun, WrongState
 from .transactions import FileTransactions, TransactionError
 from .versions import ChangedElsewhere, UnknownVersion, Version, Versions
 

@@ -33,6 +33,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .by_hand import ByHand
 from .calls import AsyncioInvoker
 from .carrier import Carrier, Outcome
 from .definition import Definition
@@ -58,27 +59,27 @@ class AsyncSaga(Definition):
     async def resume(self, run: str) -> Status:
         """Go on forward with one run that a process left, whatever `after_crash` says."""
         invoker = AsyncioInvoker()
-        return await invoker.to_its_end(Carrier(self, invoker).resume(run))
+        return await invoker.to_its_end(ByHand(Carrier(self, invoker)).resume(run))
 
     async def roll_back(self, run: str) -> Status:
         """Undo one run, also a complete one, as long as none of its steps is irreversible."""
         invoker = AsyncioInvoker()
-        return await invoker.to_its_end(Carrier(self, invoker).roll_back(run))
+        return await invoker.to_its_end(ByHand(Carrier(self, invoker)).roll_back(run))
 
     async def requeue(self, run: str) -> Status:
         """Let a stuck run be undone again: the cause of its dead letters is mended."""
         invoker = AsyncioInvoker()
-        return await invoker.to_its_end(Carrier(self, invoker).requeue(run))
+        return await invoker.to_its_end(ByHand(Carrier(self, invoker)).requeue(run))
 
     async def hand_over(self, run: str, person: str, reason: str) -> Status:
         """Hand an unfinished run over to a person; until it is handed back no process of the agent touches anything."""
         invoker = AsyncioInvoker()
-        return await invoker.to_its_end(Carrier(self, invoker).hand_over(run, person, reason))
+        return await invoker.to_its_end(ByHand(Carrier(self, invoker)).hand_over(run, person, reason))
 
     async def hand_back(self, run: str, decision: Decision, learned: Mapping[str, Any] | None = None) -> Status:
         """Hand a run back to the agent, which carries it to the end that the person decided on."""
         invoker = AsyncioInvoker()
-        return await invoker.to_its_end(Carrier(self, invoker).hand_back(run, decision, learned))
+        return await invoker.to_its_end(ByHand(Carrier(self, invoker)).hand_back(run, decision, learned))
 
     async def differences(self, run: str) -> list[Difference]:
         """Ask the outside about every step that can look, and give those about which the run's events are wrong."""

@@ -35,6 +35,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .by_hand import ByHand
 from .calls import BlockingInvoker, run_blocking
 from .carrier import Carrier, Outcome
 from .definition import Definition
@@ -82,7 +83,7 @@ class Saga(Definition):
 
     def resume(self, run: str) -> Status:
         """Go on forward with one run that a process left, whatever `after_crash` says."""
-        return run_blocking(self._carrier.resume(run))
+        return run_blocking(self._by_hand.resume(run))
 
     def roll_back(self, run: str) -> Status:
         """Undo one run, also a complete one, as long as none of its steps is irreversible.
@@ -90,18 +91,18 @@ class Saga(Definition):
         Raises:
             WrongState: It is past the point of no return, or there is nothing to undo.
         """
-        return run_blocking(self._carrier.roll_back(run))
+        return run_blocking(self._by_hand.roll_back(run))
 
     def requeue(self, run: str) -> Status:
         """Let a stuck run be undone again: the cause of its dead letters is mended."""
-        return run_blocking(self._carrier.requeue(run))
+        return run_blocking(self._by_hand.requeue(run))
 
     def hand_over(self, run: str, person: str, reason: str) -> Status:
         """Hand an unfinished run over to a person; until it is handed back no process of the agent touches anything.
 
         It is taken from a process that works on it, too, whose next act or transition is refused.
         """
-        return run_blocking(self._carrier.hand_over(run, person, reason))
+        return run_blocking(self._by_hand.hand_over(run, person, reason))
 
     def hand_back(self, run: str, decision: Decision, learned: Mapping[str, Any] | None = None) -> Status:
         """Hand a run back to the agent, which carries it to the end that the person decided on.
@@ -115,7 +116,7 @@ class Saga(Definition):
             WrongState: It cannot be rolled back, since an irreversible step before the one that asked was taken, or
                 the one that asked looked and was.
         """
-        return run_blocking(self._carrier.hand_back(run, decision, learned))
+        return run_blocking(self._by_hand.hand_back(run, decision, learned))
 
     def differences(self, run: str) -> list[Difference]:
         """Ask the outside about every step that can look, and give those about which the run's events are wrong."""
@@ -141,3 +142,7 @@ class Saga(Definition):
     @property
     def _carrier(self) -> Carrier:
         return Carrier(self, BlockingInvoker())
+
+    @property
+    def _by_hand(self) -> ByHand:
+        return ByHand(self._carrier)

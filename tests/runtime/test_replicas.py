@@ -149,12 +149,12 @@ MUTANTS = [
      test_a_step_that_lasts_longer_than_the_lease_keeps_it),
     ("locks", "token = max(int(time.time() * 1e6), rows[0][0] + 1 if rows else 0)",
      "token = rows[0][0] if rows else 1", test_a_replica_that_is_paused_behind_its_first_step_loses_its_run),
-    ("execution", "        Leases(self._store).check(self._lease)\n", "        pass\n",
+    ("carried_run", "        Leases(self._store).check(self.lease)\n", "        pass\n",
      test_a_replica_that_is_paused_behind_its_first_step_loses_its_run),
     ("locks", "if held is None:", "if True:", test_a_step_that_lasts_longer_than_the_lease_keeps_it),
-    ("carrier", "progress.status.ours or self._is_in_work(run, alive)", "progress.status.ours",
+    ("takeover", "progress.status.ours or self._is_in_work(run, alive)", "progress.status.ours",
      test_a_run_is_handed_back_by_one_process),
-    ("carrier", "not earlier.seq or (earlier", "True or (earlier", test_a_run_after_a_crash_is_told_what_to_do),
+    ("takeover", "not earlier.seq or (earlier", "True or (earlier", test_a_run_after_a_crash_is_told_what_to_do),
 ]  # fmt: skip
 
 

@@ -210,7 +210,7 @@ def test_a_replica_that_wakes_up_late_does_no_harm(name: str, repeat: int, tmp_p
 
 # what the runtime did wrong, or would, and where it shows: module, what stands there, what the mutant has
 MUTANTS = [
-    ("execution", "        Leases(self._store).check(self._lease)\n", "        pass\n", "book_a_trip", (2, True)),
+    ("carried_run", "        Leases(self._store).check(self.lease)\n", "        pass\n", "book_a_trip", (2, True)),
     ("releases", "        self.discard()\n", "", "replace_a_site", (1, False)),
 ]  # fmt: skip
 

@@ -56,7 +56,7 @@ SERVER, STAGED = "http.post:api.cloud.test/servers#1", "process.kill@file.mkdir:
 AGENT = "sqlite.read:agent/agent.db"
 # the same, and the schedule that shows it
 AT = [
-    ("hand_over_a_contract", "execution",
+    ("hand_over_a_contract", "carried_run",
      "                companion.follow(progress.run, event)", "                pass",
      "whoever_had_a_run_was_told", REGISTERED),
     ("hand_over_a_contract", "handover", "TOPIC, body, at_once=True", "TOPIC, body, at_once=False",
@@ -65,7 +65,9 @@ AT = [
      "http.refused@http.post:api.search.test/crawls#1:before"),
     ("call_a_courier", "outbox", "            self._withdraw(run)\n\n", "            pass\n\n", "outbox_is_settled",
      "process.kill@http.post:api.warehouse.test/reservations#1:after"),
-    ("book_a_trip", "execution", "in reversed(self.progress.entered):", "in tuple(self.progress.entered):",
+    ("book_a_trip", "rollback", "in reversed(run.progress.entered):", "in tuple(run.progress.entered):",
+     "all_or_nothing", "process.kill@http.post:api.bank.test/charges#1:after"),
+    ("book_a_trip", "step_calls", "            await self._invoker.call(undo, self._view(name))", "            pass",
      "all_or_nothing", "process.kill@http.post:api.bank.test/charges#1:after"),
     ("set_up_a_server", "execution", "if found is None or found.reality is Reality.ABSENT:", "if True:",
      "nothing_twice", f"process.kill@{SERVER}:after"),
@@ -117,7 +119,7 @@ AT = [
      f"storage.bit_flip.1@{AGENT}:outbox#3:before"),
     ("approve_a_payment", "shadow", "if sha256(body) != digest:", "if False:", "what_is_paid_was_logged",
      f"storage.bit_flip.2@{AGENT}:approvals#1:before"),
-    ("book_a_trip", "carrier", "self._journal.refuse_broken(lease.holder for lease", "(lease.holder for lease",
+    ("book_a_trip", "takeover", "self._journal.refuse_broken(lease.holder for lease", "(lease.holder for lease",
      "leases_end_with_their_runs",
      "process.kill@http.post:api.airline.test/bookings#1:after + "
      f"storage.bit_flip.1@recover/{AGENT}:journal#1:before"),
@@ -126,9 +128,9 @@ AT = [
 ]  # fmt: skip
 # several processes at once; no behaviour of its own; by hand or by rule, which no scenario does
 WITHOUT = (
-    {"alive", "locks"}
+    {"alive", "locks", "takeover"}
     | {"async_saga", "calls", "canonical", "definition", "files", "messages", "saga", "steps", "store"}
-    | {"cli", "retention"}
+    | {"by_hand", "cli", "retention"}
 )
 
 
