@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ..values.world import Diff, Row, World
 from ..world.comparing.compare import Masks, difference
-from ..world.volatile.fingerprint import fingerprint
+from ..world.volatile.fingerprint import Moment, fingerprint
 from .config import ExplorationConfig
 from .process_runs import RawState
 from .session import Learned
@@ -42,8 +42,8 @@ class StateView:
     def fingerprint_of(self, world: World, raw_state: RawState) -> str:
         """Return the fingerprint of `world` in place of the state's own; the services are the state's."""
         met = replace(world, resources=self._recalled(raw_state))
-        known = (self.masks, raw_state.pids, self._roots, self._learned.torn_values, self._learned.names)
-        return fingerprint(met, raw_state.clock, *known, raw_state.reused)
+        moment = Moment(raw_state.clock, raw_state.pids, raw_state.reused)
+        return fingerprint(met, moment, self.masks, self._roots, self._learned.torn_values, self._learned.names)
 
     @property
     def names(self) -> set[str]:

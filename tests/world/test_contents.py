@@ -20,7 +20,7 @@ from rollproof.values.world import Entry, World
 from rollproof.world.comparing.compare import Masks, difference, learn
 from rollproof.world.storage.describe import world_of
 from rollproof.world.storage.disk import Disk, Source
-from rollproof.world.volatile.fingerprint import fingerprint
+from rollproof.world.volatile.fingerprint import Moment, fingerprint
 
 LARGE = LEGIBLE_BYTES + 1
 
@@ -138,7 +138,7 @@ def test_a_large_file_is_compared_as_a_whole(shared, disk):
     path.write_bytes(b"wine\n" * LARGE)
     other = world(disk)
     assert "other content" in str(difference(before, other, Masks())[0])
-    names = {fingerprint(each, 0.0, Masks(), frozenset(), {}) for each in (before, after, other)}
+    names = {fingerprint(each, Moment(0.0), Masks(), {}) for each in (before, after, other)}
     assert len(names) == 3
 
 

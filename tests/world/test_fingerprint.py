@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rollproof.values.world import Entry, World
 from rollproof.world.comparing.compare import Masks, learn
-from rollproof.world.volatile.fingerprint import fingerprint
+from rollproof.world.volatile.fingerprint import Moment, fingerprint
 from rollproof.world.volatile.skeletons import NOT_TORN, TornValue
 from rollproof.world.volatile.torn_values import TornValues, torn_value_in
 
@@ -21,7 +21,7 @@ MASKS = learn(RUNS)
 
 def name(world: World, clock: float = NOW, masks: Masks = Masks(), pids: tuple[int, ...] = ()) -> str:  # noqa: B008
     """Return the identity of a world at a time."""
-    return fingerprint(world, clock, masks, frozenset(pids), {"/tmp/x/shared": "shared"})
+    return fingerprint(world, Moment(clock, frozenset(pids)), masks, {"/tmp/x/shared": "shared"})
 
 
 def text(content: str) -> World:
@@ -182,7 +182,7 @@ def test_pids_are_renamed():
 
 def test_roots_are_named():
     """Where a source lies on this machine is nothing."""
-    moved = fingerprint(text("/tmp/y/shared/a"), NOW, Masks(), frozenset(), {"/tmp/y/shared": "shared"})
+    moved = fingerprint(text("/tmp/y/shared/a"), Moment(NOW), Masks(), {"/tmp/y/shared": "shared"})
     assert name(text("/tmp/x/shared/a")) == moved
 
 
@@ -222,7 +222,7 @@ def torn(done: str, size: int) -> str:
     content = done[:size].encode()
     cut = torn_value_in(content, done.encode(), NOW)
     torn_values = TornValues({content: cut.size}, contents={content})
-    return fingerprint(text(done[:size]), NOW, Masks(), frozenset(), {}, torn_values)
+    return fingerprint(text(done[:size]), Moment(NOW), Masks(), {}, torn_values)
 
 
 @law
@@ -273,7 +273,7 @@ def test_names_that_tempfile_drew_are_renamed():
 
     def two(first: str, second: str) -> str:
         world = World({f"s/tmp{first}": text_file(f"see /tmp/x/shared/tmp{second}.lock")})
-        return fingerprint(world, NOW, Masks(), frozenset(), {"/tmp/x/shared": "s"}, drawn=drawn)
+        return fingerprint(world, Moment(NOW), Masks(), {"/tmp/x/shared": "s"}, drawn=drawn)
 
     assert two("k3j_9x2a", "k3j_9x2a") == two("b0_zzq17", "b0_zzq17")
     assert two("k3j_9x2a", "k3j_9x2a") != two("k3j_9x2a", "b0_zzq17")
@@ -296,7 +296,7 @@ def test_which_half_of_a_pid_a_crash_left_is_nothing(shape, size):
     found = set()
     for pid in (16987, 21012):
         torn_values, world = torn_pid(pid, size, shape)
-        found.add(fingerprint(world, NOW, Masks(), frozenset({pid}), {}, torn_values))
+        found.add(fingerprint(world, Moment(NOW, {pid}), Masks(), {}, torn_values))
         whole = replace(world, private_entries={"own/lock": text_file(shape.format(pid))})
         assert name(whole, pids=(pid,)) not in found
     assert len(found) == 1
@@ -306,8 +306,8 @@ def test_another_file_that_reads_like_half_of_a_pid_counts():
     """A counter of the agent's is no lock, and 16 of something are not 17."""
     torn_values, world = torn_pid(16987, 2)
     other = replace(world, private_entries={**world.private_entries, "own/count": text_file("17")})
-    assert fingerprint(world, NOW, Masks(), frozenset(), {}, torn_values) != fingerprint(
-        other, NOW, Masks(), frozenset(), {}, torn_values
+    assert fingerprint(world, Moment(NOW), Masks(), {}, torn_values) != fingerprint(
+        other, Moment(NOW), Masks(), {}, torn_values
     )
 
 

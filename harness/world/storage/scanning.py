@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Container
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ...values.errors import ChaosError
 from ...values.rare import rare
@@ -75,6 +76,15 @@ class Scan:
         return Tree({folder: listing.files for folder, listing in self.listings.items()}, folder_of)
 
 
+class _Seen(NamedTuple):
+    """What a walk came upon: the folder that it is in, open, its name there, its path, and its status."""
+
+    folder: int
+    name: str
+    path: str
+    status: os.stat_result
+
+
 class Scanner:
     """Walks over the sources; a file that has not changed since the last walk is not read again."""
 
@@ -129,7 +139,9 @@ class Scanner:
             raise unreadable(above, error) from error
         status = _status(name, folder)
         found: dict[str, Known] = {}
-        kind = "" if status is None else self._enter(scan, found, (index, ""), folder, name, place.root, status)
+        kind = ""
+        if status is not None:
+            kind = self._enter(scan, found, (index, ""), _Seen(folder, name, place.root, status))
         self._keep(scan, (index, "/"), found)
         if status is not None and kind == "dir":
             if status.st_dev != place.root_device:
@@ -140,7 +152,7 @@ class Scanner:
         for suffix in SIBLINGS:
             beside = _status(name + suffix, folder)
             if beside is not None:
-                self._enter(scan, found, (index, suffix), folder, name + suffix, place.root + suffix, beside)
+                self._enter(scan, found, (index, suffix), _Seen(folder, name + suffix, place.root + suffix, beside))
         self._keep(scan, (index, ""), found)
         if _status(name + "-shm", folder) is not None:
             scan.strays.append(place.root + "-shm")
@@ -175,7 +187,8 @@ class Scanner:
                         if kind == "file":
                             continue
                     else:
-                        kind = self._enter(scan, found, (index, prefix + name), folder, name, f"{path}/{name}", status)
+                        seen = _Seen(folder, name, f"{path}/{name}", status)
+                        kind = self._enter(scan, found, (index, prefix + name), seen)
                     if kind == "dir":
                         if status.st_dev != device:
                             raise _mounted(f"{path}/{name}")
@@ -209,17 +222,9 @@ class Scanner:
         base = path.rpartition("-")[0]
         return base in self._nested and path[len(base) :] in (*SIBLINGS, "-shm") and not os.path.isdir(base)
 
-    def _enter(
-        self,
-        scan: Scan,
-        found: dict[str, Known],
-        key: Key,
-        folder: int,
-        name: str,
-        path: str,
-        status: os.stat_result,
-    ) -> str:
-        """Find what lies at `path` and return its kind; "" for what cannot be read."""
+    def _enter(self, scan: Scan, found: dict[str, Known], key: Key, seen: _Seen) -> str:
+        """Find what lies there and return its kind; "" for what cannot be read."""
+        folder, name, path, status = seen
         listing = self._listings.get(folder_of(key))
         known = listing.known.get(_name(key)) if listing is not None else None
         if known is None or known[0] is None or known[0] != _signature(status):
@@ -227,7 +232,7 @@ class Scanner:
             if stat.S_ISREG(status.st_mode) and status.st_size > _LARGE_BYTES:
                 status, now_ns = _of_age(name, folder, status)
             try:
-                entry = self._read(scan, folder, name, path, status)
+                entry = self._read(scan, _Seen(folder, name, path, status))
             except OSError as error:
                 if not scan.forced:
                     raise unreadable(path, error) from error
@@ -240,7 +245,8 @@ class Scanner:
         found[_name(key)] = known
         return known[2].kind
 
-    def _read(self, scan: Scan, folder: int, name: str, path: str, status: os.stat_result) -> RawEntry:
+    def _read(self, scan: Scan, seen: _Seen) -> RawEntry:
+        folder, name, path, status = seen
         mode, bits, mtime_ns = status.st_mode, stat.S_IMODE(status.st_mode), status.st_mtime_ns
         owner = (status.st_uid, status.st_gid)
         if stat.S_ISLNK(mode):

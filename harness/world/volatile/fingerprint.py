@@ -21,7 +21,6 @@ from .torn_values import TornValues
 
 NOTHING_TORN = TornValues()
 NONE_DRAWN: Set[str] = frozenset()
-NONE_REUSED: Set[int] = frozenset()
 # Limits of classes: a recovery may treat what is an hour old in another way. Finer ones would never close.
 _AGES_S = (10, 60, 600, 3600, 86400)
 _STAMP_DIGITS = 16
@@ -29,23 +28,35 @@ _STAMP_DIGITS = 16
 _CACHED, _CACHED_BYTES = 4096, 128 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time and the processes by which a recovery reads a world.
+
+    Attributes:
+        clock: when it would start, in epoch seconds.
+        pids: of the processes that wrote.
+        reused: those pids that another program has by now.
+    """
+
+    clock: float
+    pids: Set[int] = frozenset()
+    reused: Set[int] = frozenset()
+
+
 def fingerprint(
     world: World,
-    clock: float,
+    moment: Moment,
     masks: Masks,
-    pids: frozenset[int],
     roots: Mapping[str, str],
     torn_values: TornValues = NOTHING_TORN,
     drawn: Set[str] = NONE_DRAWN,
-    reused: Set[int] = NONE_REUSED,
 ) -> str:
     """Return a hash of all that a recovery could read in this world, private state included.
 
-    `clock` is the time (epoch seconds) at which it would start, `pids` are those of the processes that wrote, and
     `roots` gives the name of the source for each absolute path. `torn_values` knows of torn contents what at their end
-    is the first part of a volatile value. `drawn` has the names that ``tempfile`` drew so far,
-    `reused` those pids that another program has by now.
+    is the first part of a volatile value. `drawn` has the names that ``tempfile`` drew so far.
     """
+    pids = moment.pids
     skeletons = _skeletons_of(masks, roots, drawn)
     things: list[_Thing] = []
     still: list[bytes] = []
@@ -65,7 +76,7 @@ def fingerprint(
     things += [(skeletons.name(name), (f"log {log}", ())) for name, log in world.logs.items() if log]
     # By what no run changes: values are numbered in this order, which must not depend on how they read.
     things.sort(key=lambda thing: (thing[0][0], thing[1][0]))
-    renaming = _Renaming(clock, pids, reused)
+    renaming = _Renaming(moment)
     digest = blake2b(digest_size=16)
     for thing in things:
         for skeleton in thing:
@@ -75,7 +86,7 @@ def fingerprint(
     # Relations of times are part of the world: a recovery may ask which of two leases is older.
     digest.update(repr(renaming.order()).encode())
     digest.update(b"".join(sorted(still)))
-    if reused and _has_torn_pid(world, torn_values):
+    if moment.reused and _has_torn_pid(world, torn_values):
         # Half of a reused pid is a number whose owner runs or not: a recovery can ask.
         digest.update(b"which runs")
     return digest.hexdigest()
@@ -127,8 +138,8 @@ def _digest(things: Iterable[_Thing]) -> bytes:
 class _Renaming:
     """Gives each volatile value its name in this state."""
 
-    def __init__(self, clock: float, pids: frozenset[int], reused: Set[int]) -> None:
-        self._clock, self._pids, self._reused = clock, pids, reused
+    def __init__(self, moment: Moment) -> None:
+        self._clock, self._pids, self._reused = moment.clock, moment.pids, moment.reused
         self._names: dict[str, int] = {}
         self._timestamps: list[float] = []
         self._stamps: list[float] = []
