@@ -11,37 +11,48 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...values.actions import Fail
 from .. import patching
 from ..adapters import python_files, python_random
 from ..gate import Gate
+from .opening import call_of, layers
 from .reads import CONTENT, Reads
 from .scope import Scope, is_sqlite_side_file, path_of_descriptor
 
-_real_utime, _real_stat, _real_fstat = os.utime, os.stat, os.fstat
+_real_utime, _real_stat = os.utime, os.stat
 _WRITING = os.O_WRONLY | os.O_RDWR
 _CREATING = os.O_CREAT | os.O_TRUNC
 
-# verb, function of os, position of the path that names the point, its keyword, the keyword of its directory descriptor
+
+class _Function(NamedTuple):
+    """A function of `os`: the verb of its points, and where among its arguments stands the path that names them."""
+
+    verb: str
+    name: str
+    position: int
+    keyword: str
+    dir_fd: str  # the keyword of its directory descriptor
+
+
 _SIMPLE = (
-    ("remove", "remove", 0, "path", "dir_fd"),
-    ("remove", "unlink", 0, "path", "dir_fd"),
-    ("rmdir", "rmdir", 0, "path", "dir_fd"),
-    ("mkdir", "mkdir", 0, "path", "dir_fd"),
-    ("chmod", "chmod", 0, "path", "dir_fd"),
-    ("chmod", "fchmod", 0, "fd", ""),
-    ("truncate", "truncate", 0, "path", ""),
-    ("truncate", "ftruncate", 0, "fd", ""),
-    ("symlink", "symlink", 1, "dst", "dir_fd"),
-    ("link", "link", 1, "dst", "dst_dir_fd"),
-    ("write", "posix_fallocate", 0, "fd", ""),
-    ("write", "sendfile", 0, "out_fd", ""),
-    ("write", "copy_file_range", 1, "dst", ""),
+    _Function("remove", "remove", 0, "path", "dir_fd"),
+    _Function("remove", "unlink", 0, "path", "dir_fd"),
+    _Function("rmdir", "rmdir", 0, "path", "dir_fd"),
+    _Function("mkdir", "mkdir", 0, "path", "dir_fd"),
+    _Function("chmod", "chmod", 0, "path", "dir_fd"),
+    _Function("chmod", "fchmod", 0, "fd", ""),
+    _Function("truncate", "truncate", 0, "path", ""),
+    _Function("truncate", "ftruncate", 0, "fd", ""),
+    _Function("symlink", "symlink", 1, "dst", "dir_fd"),
+    _Function("link", "link", 1, "dst", "dst_dir_fd"),
+    _Function("write", "posix_fallocate", 0, "fd", ""),
+    _Function("write", "sendfile", 0, "out_fd", ""),
+    _Function("write", "copy_file_range", 1, "dst", ""),
 )
 _OTHERS = {"rename", "replace", "open", "write", "pwrite", "writev", "fsync", "fdatasync"}
-_ORIGINALS = sorted({name for _, name, *_ in _SIMPLE} | _OTHERS)
+_ORIGINALS = sorted({function.name for function in _SIMPLE} | _OTHERS)
 
 
 def originals() -> list[object]:
@@ -51,8 +62,8 @@ def originals() -> list[object]:
 
 def install(gate: Gate, scope: Scope, reads: Reads) -> None:
     """Put the gate before every effect on files. For a child process: there is no way back."""
-    for verb, name, position, keyword, dir_fd in _SIMPLE:
-        patching.replace(os, name, functools.partial(_simple, gate, scope, verb, position, keyword, dir_fd))
+    for function in _SIMPLE:
+        patching.replace(os, function.name, functools.partial(_simple, gate, scope, function))
     for name in ("rename", "replace"):
         patching.replace(os, name, functools.partial(_moving, gate, scope, name))
     patching.replace(os, "open", functools.partial(_os_open, gate, scope))
@@ -75,9 +86,9 @@ def install(gate: Gate, scope: Scope, reads: Reads) -> None:
     python_random.on_temporary_name(drawn)
 
 
-def _simple(
-    gate: Gate, scope: Scope, verb: str, position: int, keyword: str, dir_fd: str, original: Callable[..., Any]
-) -> Callable[..., Any]:
+def _simple(gate: Gate, scope: Scope, function: _Function, original: Callable[..., Any]) -> Callable[..., Any]:
+    verb, _, position, keyword, dir_fd = function
+
     @functools.wraps(original)
     def effect(*args: Any, **kwargs: Any) -> Any:
         path = args[position] if len(args) > position else kwargs.get(keyword)
@@ -304,26 +315,16 @@ _FLAGS = {"r": 0, "w": os.O_CREAT | os.O_TRUNC, "x": os.O_CREAT | os.O_EXCL, "a"
 
 def _open(gate: Gate, scope: Scope, reads: Reads, raw_class: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
-    def opened(
-        file: Any,
-        mode: str = "r",
-        buffering: int = -1,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: str | None = None,
-        closefd: bool = True,
-        opener: Any = None,
-    ) -> Any:
-        def plain() -> Any:
-            return original(file, mode, buffering, encoding, errors, newline, closefd, opener)
-
+    def opened(file: Any, *args: Any, **kwargs: Any) -> Any:
+        mode = args[0] if args else kwargs.get("mode", "r")
         writes = gate.active and isinstance(mode, str) and set(mode) & set("wxa+")
         name = scope.name(file, follow=True) if writes else None
-        if name is None or is_sqlite_side_file(str(file)) or _invalid(mode, buffering, encoding, errors, newline):
-            return plain()
+        call = None if name is None or is_sqlite_side_file(str(file)) else call_of(args, kwargs)
+        if name is None or call is None:
+            return original(file, *args, **kwargs)
         file = file if isinstance(file, int) else os.fspath(file)
-        kind = next((c for c in "wxar" if c in mode), "r")
-        raw_mode = kind + ("+" if "+" in mode else "")
+        raw_mode, closefd, opener = call.raw_mode, call.closefd, call.opener
+        kind = raw_mode[0]
         reads.opened(file, _FLAGS[kind] | (os.O_RDWR if "+" in mode else os.O_WRONLY))
         with gate.untraced():
             creates = opener is None and not isinstance(file, int) and _changes(file, _FLAGS[kind])
@@ -336,12 +337,12 @@ def _open(gate: Gate, scope: Scope, reads: Reads, raw_class: Any, original: Call
                 _touch(gate, raw.fileno())
                 _stamp(gate, "open", file)
         # Opening to append reads nothing of a file until somebody asks where it ends.
-        raw.buffered, raw.appends = buffering != 0, raw_mode == "a"
+        raw.buffered, raw.appends = call.buffering != 0, raw_mode == "a"
         # The number of a descriptor is used again: what its last file still owed is not this one's.
         gate.owed.pop((name, raw.fileno()), None)
         _note_way_out(gate, scope, raw.fileno())
         with gate.untraced():  # the layers ask where the file ends, the agent does not
-            return _layers(raw, mode, raw_mode, buffering, encoding, errors, newline)
+            return layers(raw, call)
 
     return opened
 
@@ -351,43 +352,3 @@ def _note_way_out(gate: Gate, scope: Scope, fd: int) -> None:
     path = path_of_descriptor(fd)
     if path is not None and scope.name(path) is None:
         gate.note("unwatched", path)
-
-
-def _invalid(mode: str, buffering: int, encoding: Any, errors: Any, newline: Any) -> bool:
-    """Say whether the real ``open`` would refuse this; it then does, in its own words."""
-    text = "b" not in mode
-    return (
-        sum(mode.count(c) for c in "rwxa") != 1
-        or len(set(mode)) != len(mode)
-        or bool(set(mode) - set("rwxabt+"))
-        or ("t" in mode and not text)
-        or (not text and any(v is not None for v in (encoding, errors, newline)))
-        or (text and buffering == 0)
-    )
-
-
-def _layers(
-    raw: io.FileIO,
-    mode: str,
-    raw_mode: str,
-    buffering: int,
-    encoding: str | None,
-    errors: str | None,
-    newline: str | None,
-) -> Any:
-    """Put the buffered and text layers over a raw file as ``io.open`` does."""
-    text = "b" not in mode
-    try:
-        line_buffering = buffering == 1 or (buffering < 0 and raw.isatty())
-        if buffering == 0:
-            return raw
-        size = buffering if buffering > 1 else max(_real_fstat(raw.fileno()).st_blksize, io.DEFAULT_BUFFER_SIZE)
-        buffer = io.BufferedRandom(raw, size) if "+" in raw_mode else io.BufferedWriter(raw, size)
-        if not text:
-            return buffer
-        wrapper = io.TextIOWrapper(buffer, encoding, errors, newline, line_buffering)
-        wrapper.mode = mode  # type: ignore[misc]
-        return wrapper
-    except BaseException:
-        raw.close()
-        raise

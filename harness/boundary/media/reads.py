@@ -31,29 +31,39 @@ _STATUS: tuple[Aspect, ...] = ("size", "time")
 _LISTING: tuple[Aspect, ...] = ("listing",)
 CONTENT: tuple[Aspect, ...] = ("content",)
 
-# function of os, what it asks for, position of the path, its keyword, the keyword of its directory descriptor,
-# whether a link at the end of the path is followed
-_ASKING: tuple[tuple[str, tuple[Aspect, ...], int, str, str, bool], ...] = (
-    ("access", _PRESENCE, 0, "path", "dir_fd", True),
-    ("chdir", _PRESENCE, 0, "path", "", True),
-    ("chmod", _PRESENCE, 0, "path", "dir_fd", True),
-    ("chown", _PRESENCE, 0, "path", "dir_fd", True),
-    ("lchown", _PRESENCE, 0, "path", "", False),
-    ("utime", _PRESENCE, 0, "path", "dir_fd", True),
-    ("mkfifo", _PRESENCE, 0, "path", "dir_fd", False),
-    ("mknod", _PRESENCE, 0, "path", "dir_fd", False),
-    ("readlink", CONTENT, 0, "path", "dir_fd", False),
-    ("fstat", _STATUS, 0, "fd", "", False),
-    ("lseek", _SIZE, 0, "fd", "", False),
-    ("posix_fallocate", _SIZE, 0, "fd", "", False),
+
+class _Function(NamedTuple):
+    """A function of `os`: what it asks for, and where among its arguments stands the path that it asks about."""
+
+    name: str
+    aspects: tuple[Aspect, ...]
+    position: int
+    keyword: str
+    dir_fd: str  # the keyword of its directory descriptor
+    follows: bool = False  # a link at the end of the path
+
+
+_ASKING = (
+    _Function("access", _PRESENCE, 0, "path", "dir_fd", True),
+    _Function("chdir", _PRESENCE, 0, "path", "", True),
+    _Function("chmod", _PRESENCE, 0, "path", "dir_fd", True),
+    _Function("chown", _PRESENCE, 0, "path", "dir_fd", True),
+    _Function("lchown", _PRESENCE, 0, "path", "", False),
+    _Function("utime", _PRESENCE, 0, "path", "dir_fd", True),
+    _Function("mkfifo", _PRESENCE, 0, "path", "dir_fd", False),
+    _Function("mknod", _PRESENCE, 0, "path", "dir_fd", False),
+    _Function("readlink", CONTENT, 0, "path", "dir_fd", False),
+    _Function("fstat", _STATUS, 0, "fd", "", False),
+    _Function("lseek", _SIZE, 0, "fd", "", False),
+    _Function("posix_fallocate", _SIZE, 0, "fd", "", False),
 )
 # the same for what changes which names there are; only an empty folder can be removed, or replaced
-_NAMING: tuple[tuple[str, tuple[Aspect, ...], int, str, str], ...] = (
-    ("remove", _PRESENCE, 0, "path", "dir_fd"),
-    ("unlink", _PRESENCE, 0, "path", "dir_fd"),
-    ("rmdir", _LISTING, 0, "path", "dir_fd"),
-    ("mkdir", _PRESENCE, 0, "path", "dir_fd"),
-    ("symlink", _PRESENCE, 1, "dst", "dir_fd"),
+_NAMING = (
+    _Function("remove", _PRESENCE, 0, "path", "dir_fd"),
+    _Function("unlink", _PRESENCE, 0, "path", "dir_fd"),
+    _Function("rmdir", _LISTING, 0, "path", "dir_fd"),
+    _Function("mkdir", _PRESENCE, 0, "path", "dir_fd"),
+    _Function("symlink", _PRESENCE, 1, "dst", "dir_fd"),
 )
 _MOVING = ("rename", "replace", "link")
 _OTHERS = ("stat", "lstat", "open", "truncate", "ftruncate")
@@ -61,7 +71,7 @@ _OTHERS = ("stat", "lstat", "open", "truncate", "ftruncate")
 
 def originals() -> list[object]:
     """Return the functions that agents may have imported by name."""
-    names = [*(name for name, *_ in _ASKING), *(name for name, *_ in _NAMING), *_MOVING, *_OTHERS]
+    names = [*(function.name for function in (*_ASKING, *_NAMING)), *_MOVING, *_OTHERS]
     return [getattr(os, name) for name in names if hasattr(os, name)]
 
 
@@ -220,13 +230,10 @@ def install(gate: Gate, reads: Reads) -> None:
     patching.replace(os, "stat", functools.partial(_stat, gate, reads))
     patching.replace(os, "lstat", functools.partial(_lstat, gate, reads))
     patching.replace(os, "open", functools.partial(_open, gate, reads))
-    for name, aspects, position, keyword, dir_fd, follows in _ASKING:
-        verb = "read" if name == "readlink" else "stat"
-        patching.replace(
-            os, name, functools.partial(_asking, gate, reads, verb, aspects, position, keyword, dir_fd, follows)
-        )
-    for name, aspects, position, keyword, dir_fd in _NAMING:
-        patching.replace(os, name, functools.partial(_naming, gate, reads, aspects, position, keyword, dir_fd))
+    for function in _ASKING:
+        patching.replace(os, function.name, functools.partial(_asking, gate, reads, function))
+    for function in _NAMING:
+        patching.replace(os, function.name, functools.partial(_naming, gate, reads, function))
     for name in _MOVING:
         patching.replace(os, name, functools.partial(_moving, gate, reads, name == "link"))
     for name in ("truncate", "ftruncate"):
@@ -253,17 +260,10 @@ def _lstat(gate: Gate, reads: Reads, original: Callable[..., Any]) -> Callable[.
     return lstat
 
 
-def _asking(
-    gate: Gate,
-    reads: Reads,
-    verb: str,
-    aspects: tuple[Aspect, ...],
-    position: int,
-    keyword: str,
-    dir_fd: str,
-    follows: bool,
-    original: Callable[..., Any],
-) -> Callable[..., Any]:
+def _asking(gate: Gate, reads: Reads, function: _Function, original: Callable[..., Any]) -> Callable[..., Any]:
+    name, aspects, position, keyword, dir_fd, follows = function
+    verb = "read" if name == "readlink" else "stat"
+
     @functools.wraps(original)
     def asking(*args: Any, **kwargs: Any) -> Any:
         if gate.active:
@@ -275,15 +275,9 @@ def _asking(
     return asking
 
 
-def _naming(
-    gate: Gate,
-    reads: Reads,
-    aspects: tuple[Aspect, ...],
-    position: int,
-    keyword: str,
-    dir_fd: str,
-    original: Callable[..., Any],
-) -> Callable[..., Any]:
+def _naming(gate: Gate, reads: Reads, function: _Function, original: Callable[..., Any]) -> Callable[..., Any]:
+    _, aspects, position, keyword, dir_fd, _ = function
+
     @functools.wraps(original)
     def naming(*args: Any, **kwargs: Any) -> Any:
         if not gate.active:

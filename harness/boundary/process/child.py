@@ -293,21 +293,25 @@ def _tell_end(gate: Gate, text: str) -> None:
         start = max((n for n, f in enumerate(frames) if (f.filename, f.name) == (__file__, _run.__name__)), default=-1)
         stack = "".join(traceback.StackSummary.from_list(_not_ours(frames[start + 1 :])).format())
         raised = Raised(text.partition("(")[0], gate.places.current())
-        gate.channel.tell(_ended(gate, "raised", b"", text, stack, raised))
+        gate.channel.tell(_ended(gate, b"", _Failure(text, stack, raised)))
 
 
-def _ended(
-    gate: Gate,
-    kind: str,
-    value: bytes,
-    error: str,
-    trace: str,
-    raised: Raised | None,
-    late: tuple[str, ...] = (),
-    pristine: bool = False,
-) -> RunEnded:
-    told = kind, value, error, trace, gate.now(), gate.calls, gate.polls
-    return RunEnded(*told, late, tuple(gate.in_flight), pristine, gate.recorder.footprint(), raised)
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """The error that ended the agent's function, as people read it; empty where it returned."""
+
+    error: str = ""
+    trace: str = ""
+    raised: Raised | None = None
+
+
+def _ended(gate: Gate, value: bytes, failure: _Failure) -> RunEnded:
+    """Return how the agent's function ended, and what the gate saw until then."""
+    kind = "returned" if failure.raised is None else "raised"
+    told = RunEnded(
+        kind, value, failure.error, failure.trace, gate.now(), gate.calls, gate.polls, raised=failure.raised
+    )
+    return replace(told, in_flight=tuple(gate.in_flight), footprint=gate.recorder.footprint())
 
 
 def _type_name(kind: type) -> str:
@@ -318,7 +322,7 @@ def _type_name(kind: type) -> str:
 def _run(
     function: Callable[[], Any], gate: Gate, pristine_state: PristineState | None, request: RunRequest
 ) -> RunEnded:
-    kind, value, error, trace, raised = "returned", b"", "", "", None
+    value, failure = b"", _Failure()
     traced, show, waits = gate.trace, request.show, request.goes_on
     loaded = len(sys.modules)  # a set of the names would touch, and so copy, a page for nearly each of them
     try:
@@ -332,22 +336,22 @@ def _run(
         if exits_well(problem):
             value = _pickled(None)
         else:
-            kind, error = "raised", f"{type(problem).__name__}: {problem}".rstrip(": ")
-            trace = _agent_traceback(problem) if show else ""
+            error = f"{type(problem).__name__}: {problem}".rstrip(": ")
             raised = Raised(_type_name(type(problem)), gate.places.raised(problem))
+            failure = _Failure(error, _agent_traceback(problem) if show else "", raised)
             if (refusal := unreachable_in(problem)) is not None:
                 gate.note("needed", f"{refusal.host}\n{refusal.line}")
     pristine = pristine_state is not None and pristine_state.is_pristine()
     # A process that goes on has no exit yet; what its finalizers leave is looked at below.
-    trace += _exit(finish=not pristine and not waits)
+    failure = replace(failure, trace=failure.trace + _exit(finish=not pristine and not waits))
     if show:
         printing.flush()
     late = warming.late_modules(loaded) if traced else ()
     for native in unheld.loaded() if traced and show else ():  # the fault-free run; looking takes a while
         gate.note("unheld", native)
     still = pristine_state is not None and pristine and pristine_state.is_pristine()
-    ended = _ended(gate, kind, value, error, trace, raised, late, still)
-    return replace(ended, waits=waits, leaves=waits and _leaves())
+    ended = _ended(gate, value, failure)
+    return replace(ended, late_modules=late, pristine=still, waits=waits, leaves=waits and _leaves())
 
 
 def _exit(*, finish: bool = True) -> str:
