@@ -140,11 +140,9 @@ OWED = {
         "harness/boundary/scheduling/scheduler.py Scheduler": 17,
     },
     "attributes": {
-        "harness/engine/noticed.py Noticed": 11,
         "harness/network/connection.py Connection": 21,
         "harness/engine/nodes.py Node": 14,
         "harness/network/embedded/link.py Stage": 13,
-        "harness/twins/mcp.py McpTwin": 13,
         "harness/boundary/process/child.py Boundary": 13,
         "harness/network/embedded/proxy.py Proxy": 12,
     },

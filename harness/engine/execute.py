@@ -19,6 +19,7 @@ from ..values.points import Point, drawn_in
 from ..values.schedule import SWAP
 from .budget import Allowance
 from .config import ExplorationConfig
+from .noticed import not_carried_out
 from .outside import Outside
 from .process_runs import FIRST_STREAM, ProcessRun, RawState, Tracing
 from .processes import Processes
@@ -153,7 +154,8 @@ class Executor:
         # A damage of a lying disk is no state of the outside: the copies are back before the end is captured.
         tracer.close(status, self.capture(tracer.clock, process.pids, tracer.reused))
         # What was due in a process that ended by itself, and was not carried out, must not count as survived.
-        self.learned.noticed.confirm(plan[position].injection for position in sorted(process.unconfirmed))
+        missing = [plan[position].injection for position in sorted(process.unconfirmed)]
+        self.learned.unconfirmed.update(not_carried_out(missing))
         for one in (process, *process.called_again):
             self.learned.noticed.add(one)
         if used:

@@ -20,7 +20,6 @@ class Noticed:
         written: by the lines that start processes, what these changed.
         unseen: how often nobody looked, for want of time.
         unsupported: what cannot be done with the versions of libraries that are there.
-        unconfirmed: an error of the harness for each fault that was due and did not happen.
     """
 
     unintercepted: _Lines = field(default_factory=dict)
@@ -33,13 +32,6 @@ class Noticed:
     unsupported: _Lines = field(default_factory=dict)
     written: dict[tuple[str, ...], _Lines] = field(default_factory=dict)
     unseen: int = 0
-    unconfirmed: _Lines = field(default_factory=dict)
-
-    def confirm(self, missing: Iterable[Injection]) -> None:
-        """Take note of faults that were due in a process and that nobody carried out."""
-        for injection in missing:
-            text = f"{injection} was due and not carried out: an error of Rollproof, not of the agent"
-            self.unconfirmed[text] = None
 
     def add(self, process: ProcessRun) -> None:
         """Take note of one process."""
@@ -58,3 +50,9 @@ class Noticed:
         """A sentence for each of the agent's lines that start processes with changes, and for what is not supported."""
         lines = sorted(not_explored(lines, names) for lines, names in self.written.items())
         return (*lines, *sorted(self.unsupported))
+
+
+def not_carried_out(missing: Iterable[Injection]) -> _Lines:
+    """Return the error of the harness for each fault that was due in a process and that nobody carried out."""
+    reason = "was due and not carried out: an error of Rollproof, not of the agent"
+    return {f"{injection} {reason}": None for injection in missing}

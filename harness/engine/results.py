@@ -132,7 +132,7 @@ class Results:
     def timed(self, result: Exploration) -> Exploration:
         """Return a result with what it is called, how long it took, and the faults that nobody carried out."""
         config, seconds = self._config, time.monotonic() - self._began
-        errors = (*result.errors, *self._executor.learned.noticed.unconfirmed)
+        errors = (*result.errors, *self._executor.learned.unconfirmed)
         result = replace(result, test=config.test, name=config.name, label=config.label)
         return replace(result, seconds=seconds, errors=errors)
 

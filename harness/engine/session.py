@@ -19,12 +19,14 @@ class Learned:
         credentials: that services accepted, by a readable label.
         torn_values: what a torn write left of generated values.
         noticed: what the statement must say of them.
+        unconfirmed: an error of the harness for each fault that was due and did not happen.
     """
 
     names: set[str] = field(default_factory=set)
     credentials: dict[str, bytes] = field(default_factory=dict)
     torn_values: TornValues = field(default_factory=TornValues)
     noticed: Noticed = field(default_factory=Noticed)
+    unconfirmed: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,36 @@ _VERBS = {"initialize": "initialize", "tools/list": "list", "tools/call": "call"
 _INVALID_REQUEST, _UNKNOWN_METHOD, _INVALID_PARAMS, _PARSE_ERROR = -32600, -32601, -32602, -32700
 
 
+class _Sessions:
+    """The sessions that a server opens: their ids, and which of them it forgot.
+
+    Args:
+        seed: what ids are derived from.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self.begin(0)
+
+    def begin(self, run: int) -> None:
+        """Start the server: it has forgotten nothing, and sessions from now on get other ids."""
+        self._run, self._opened = run, 0
+        self._forgotten: set[str] = set()
+
+    def open(self) -> str:
+        """Return the id of a new session."""
+        self._opened += 1
+        return sha256(f"{self._seed}/{self._run}/{self._opened}".encode()).hexdigest()[:32]
+
+    def forget(self, session: str) -> None:
+        """Close a session."""
+        self._forgotten.add(session)
+
+    def knows(self, session: str) -> bool:
+        """Say whether a session is open; one of an earlier run is."""
+        return bool(session) and session not in self._forgotten
+
+
 class McpTwin:
     """A server of tools at `base_url`. What its tools remember is external state.
 
@@ -54,15 +84,13 @@ class McpTwin:
         self.requests: list[HttpRequest] = []
         self._host = urlsplit(self.base_url).netloc
         self._tools: Tools = tools_of(tools)
-        self._token, self._seed = token, seed
+        self._token, self._sessions = token, _Sessions(seed)
         self.piped = token is None  # a subprocess that carries messages to it can do without headers
         self._collections: dict[str, list[Row]] = {}
-        self.set_run(0)
 
     def set_run(self, run: int) -> None:
         """Give sessions that are opened from now on other ids, as every start of a real server does."""
-        self._run, self._opened = run, 0
-        self._forgotten: set[str] = set()
+        self._sessions.begin(run)
 
     def rows(self, collection: str) -> list[Row]:
         """Return copies of what the tools keep under this name."""
@@ -105,13 +133,13 @@ class McpTwin:
             return self.refuse(request, 405, {"allow": "POST, DELETE"})
         if message.get("method") == "initialize":
             return self._initialize(message)
-        if not session or session in self._forgotten:
+        if not self._sessions.knows(session):
             missing = "Bad Request: Missing session ID"
             return _error(
                 message, _INVALID_REQUEST, "Session not found" if session else missing, 404 if session else 400
             )
         if request.method == "DELETE":
-            self._forgotten.add(session)
+            self._sessions.forget(session)
             return HttpResponse(204)
         if message.get("jsonrpc") != "2.0":
             return _error(message, _PARSE_ERROR, "The body is no JSON-RPC message", 400)
@@ -132,18 +160,17 @@ class McpTwin:
         if how == "tool error":
             return _result(message, _failed("The tool failed: its backend is not available."))
         if how == "forgets":
-            self._forgotten.add(request.headers.get(SESSION, ""))
+            self._sessions.forget(request.headers.get(SESSION, ""))
             return self.handle(request)
         response = self.handle(request)
         if how == "acts and forgets":
-            self._forgotten.add(request.headers.get(SESSION, ""))
+            self._sessions.forget(request.headers.get(SESSION, ""))
         if how == "wrong result":
             return _result(message, self._tools.spoiled(_parameters(message).get("name"), _result_in(response)))
         return HttpResponse(200, {"content-type": "text/event-stream"}, b": working\n\n")  # and then it ends
 
     def _initialize(self, message: Row) -> HttpResponse:
-        self._opened += 1
-        session = sha256(f"{self._seed}/{self._run}/{self._opened}".encode()).hexdigest()[:32]
+        session = self._sessions.open()
         wanted = _parameters(message).get("protocolVersion")
         result = {
             "protocolVersion": wanted if wanted in VERSIONS else VERSIONS[-1],
