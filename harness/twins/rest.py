@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -23,6 +24,110 @@ _ERRORS = {
     500: ("api_error", "An internal error occurred. Please try again."),
     503: ("service_unavailable_error", "The service is temporarily unavailable."),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """Where the service is, and so what its collections are called outside.
+
+    Attributes:
+        host: with its port.
+        path: before that of each collection.
+    """
+
+    host: str
+    path: str
+
+    @classmethod
+    def of(cls, base_url: str) -> "_Address":
+        """Return the address that a base URL stands for."""
+        return cls(HttpRequest("GET", base_url).host, urlsplit(base_url).path)
+
+    def place(self, request: HttpRequest) -> Place:
+        """Return what a request is about."""
+        if not f"{request.path}/".startswith(f"{self.path}/"):
+            return Place()
+        return Place.of(request.path.removeprefix(self.path))
+
+    def name(self, collection: str) -> str:
+        """Return ``host/things``."""
+        return f"{self.host}{self.path}/{collection}".rstrip("/")
+
+    def by_kind(self, collections: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+        """Return collections by their names; those that are parts of resources together, each saying of which."""
+        found: dict[str, list[Row]] = {}
+        for name, rows in collections.items():
+            place = Place.of(name)
+            if rows and place.above:
+                found.setdefault(self.name(place.kind), []).extend({**row, **place.above} for row in rows)
+            elif rows:
+                found[self.name(name)] = rows
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Resources:
+    """What a request does to the resources of a service.
+
+    Attributes:
+        store: has them.
+        ids: what the ids of new ones are derived from.
+    """
+
+    store: Store
+    ids: str
+
+    def act(self, place: Place, request: HttpRequest) -> HttpResponse:
+        """Act on a request for what is at `place`; raises _Refused with the answer where it is not acted on."""
+        match request.method.upper(), bool(place.things), bool(place.id):
+            case _, False, _:
+                return error(404, f"There is nothing at {request.path}")
+            case "POST", _, False:
+                return self._create(place, request)
+            case "GET", _, False:
+                return self._list(place, request)
+            case "GET", _, True:
+                return HttpResponse.of_json(200, self._there(place))
+            case "PUT", _, True:
+                self._there(place)
+                return self._change(place, _content(request))
+            case "PATCH", _, True:
+                return self._change(place, {**self._there(place), **_content(request)})
+            case "DELETE", _, True:
+                self._there(place)
+                self.store.delete(place.collection, place.id)
+                return HttpResponse(204)
+        return _not_allowed(place, request)
+
+    def _create(self, place: Place, request: HttpRequest) -> HttpResponse:
+        content = _content(request)
+        key = request.headers.get("idempotency-key", "")
+        fingerprint = json.dumps([request.path, content])
+        if key in self.store.replies:
+            return _replay(key, fingerprint, *self.store.replies[key])
+        self._require_parent(place)
+        row = self.store.create(place.collection, content, self.ids)
+        answer = HttpResponse.of_json(201, row)
+        if key:
+            self.store.remember(key, fingerprint, answer)
+        return answer
+
+    def _list(self, place: Place, request: HttpRequest) -> HttpResponse:
+        self._require_parent(place)
+        rows = self.store.collections.get(place.collection, {}).values()
+        wanted = request.query.items()
+        return HttpResponse.of_json(200, [r for r in rows if all(k in r and _text(r[k]) == v for k, v in wanted)])
+
+    def _change(self, place: Place, content: Row) -> HttpResponse:
+        return HttpResponse.of_json(200, self.store.put(place.collection, place.id, content))
+
+    def _there(self, place: Place) -> Row:
+        row = self.store.get(place.collection, place.id)
+        return row if row is not None else _refuse(404, f"No such resource: {place.collection}/{place.id}")
+
+    def _require_parent(self, place: Place) -> None:
+        if self.store.is_orphan(place.collection):
+            _refuse(404, f"No such resource: {place.collection.rpartition('/')[0]}")
 
 
 class RestTwin:
@@ -61,7 +166,7 @@ class RestTwin:
     ) -> None:
         self.base_url = addresses.base_url(base_url)
         self.requests: list[HttpRequest] = []
-        self._base_path = urlsplit(self.base_url).path
+        self._address = _Address.of(self.base_url)
         self._token = token
         self._settled = settled
         self._seed = seed
@@ -89,19 +194,19 @@ class RestTwin:
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the resources that are there and not settled, by ``host/things``."""
         collections = Store.load(state).collections
-        return self._by_kind(
+        return self._address.by_kind(
             {name: [r for r in rows.values() if not self._is_settled(r)] for name, rows in collections.items()}
         )
 
     def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all that a later request can meet: settled resources and first answers too, counters not."""
         store = Store.load(state)
-        kept = self._by_kind({name: list(rows.values()) for name, rows in store.collections.items()})
+        kept = self._address.by_kind({name: list(rows.values()) for name, rows in store.collections.items()})
         keys = [
             {"key": key, "asked": asked, "status": status, "body": body}
             for key, (asked, status, body) in store.replies.items()
         ]
-        return {**kept, f"{self._name('')}/idempotency-keys": keys}
+        return {**kept, f"{self._address.name('')}/idempotency-keys": keys}
 
     def verb(self, request: HttpRequest) -> str:
         """Return the method in lower case."""
@@ -109,7 +214,7 @@ class RestTwin:
 
     def target(self, request: HttpRequest) -> str:
         """Return ``host/things`` or ``host/things/*``."""
-        return self._name(self._place(request).target)
+        return self._address.name(self._address.place(request).target)
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Act on a request and answer it."""
@@ -117,7 +222,7 @@ class RestTwin:
         if self._token is not None and bearer(request) != self._token:
             return self.refuse(request, 401, {})
         try:
-            return self._act(self._place(request), request)
+            return _Resources(self._store, f"{self._seed}/{self._run}").act(self._address.place(request), request)
         except _Refused as refused:
             return refused.answer
 
@@ -130,24 +235,6 @@ class RestTwin:
         missing = "Missing credentials: send them as 'Authorization: Bearer TOKEN'."
         return error(401, reason or missing, {"www-authenticate": "Bearer", **headers})
 
-    def _place(self, request: HttpRequest) -> Place:
-        if not f"{request.path}/".startswith(f"{self._base_path}/"):
-            return Place()
-        return Place.of(request.path.removeprefix(self._base_path))
-
-    def _name(self, collection: str) -> str:
-        return f"{HttpRequest('GET', self.base_url).host}{self._base_path}/{collection}".rstrip("/")
-
-    def _by_kind(self, collections: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
-        found: dict[str, list[Row]] = {}
-        for name, rows in collections.items():
-            place = Place.of(name)
-            if rows and place.above:
-                found.setdefault(self._name(place.kind), []).extend({**row, **place.above} for row in rows)
-            elif rows:
-                found[self._name(name)] = rows
-        return found
-
     def _is_settled(self, row: Row) -> bool:
         try:
             return self._settled is not None and bool(self._settled(row))
@@ -157,57 +244,6 @@ class RestTwin:
                 f"settled of chaos.api({self.base_url!r}) raised {problem!r} for {row!r}",
                 "it is asked about every resource of the service: use resource.get(…)",
             ) from problem
-
-    def _act(self, place: Place, request: HttpRequest) -> HttpResponse:
-        match request.method.upper(), bool(place.things), bool(place.id):
-            case _, False, _:
-                return error(404, f"There is nothing at {request.path}")
-            case "POST", _, False:
-                return self._create(place, request)
-            case "GET", _, False:
-                return self._list(place, request)
-            case "GET", _, True:
-                return HttpResponse.of_json(200, self._there(place))
-            case "PUT", _, True:
-                self._there(place)
-                return self._change(place, _content(request))
-            case "PATCH", _, True:
-                return self._change(place, {**self._there(place), **_content(request)})
-            case "DELETE", _, True:
-                self._there(place)
-                self._store.delete(place.collection, place.id)
-                return HttpResponse(204)
-        return _not_allowed(place, request)
-
-    def _create(self, place: Place, request: HttpRequest) -> HttpResponse:
-        content = _content(request)
-        key = request.headers.get("idempotency-key", "")
-        fingerprint = json.dumps([request.path, content])
-        if key in self._store.replies:
-            return _replay(key, fingerprint, *self._store.replies[key])
-        self._require_parent(place)
-        row = self._store.create(place.collection, content, f"{self._seed}/{self._run}")
-        answer = HttpResponse.of_json(201, row)
-        if key:
-            self._store.remember(key, fingerprint, answer)
-        return answer
-
-    def _list(self, place: Place, request: HttpRequest) -> HttpResponse:
-        self._require_parent(place)
-        rows = self._store.collections.get(place.collection, {}).values()
-        wanted = request.query.items()
-        return HttpResponse.of_json(200, [r for r in rows if all(k in r and _text(r[k]) == v for k, v in wanted)])
-
-    def _change(self, place: Place, content: Row) -> HttpResponse:
-        return HttpResponse.of_json(200, self._store.put(place.collection, place.id, content))
-
-    def _there(self, place: Place) -> Row:
-        row = self._store.get(place.collection, place.id)
-        return row if row is not None else _refuse(404, f"No such resource: {place.collection}/{place.id}")
-
-    def _require_parent(self, place: Place) -> None:
-        if self._store.is_orphan(place.collection):
-            _refuse(404, f"No such resource: {place.collection.rpartition('/')[0]}")
 
 
 class _Refused(Exception):
