@@ -134,16 +134,12 @@ LARGE = {
 OWED = {
     "methods": {
         "harness/network/connection.py Connection": 20,
-        "harness/plugin/reporting.py Reporting": 21,
-        "harness/boundary/media/guard.py Guard": 18,
         "harness/boundary/scheduling/scheduler.py Scheduler": 17,
     },
     "attributes": {
         "harness/network/connection.py Connection": 21,
         "harness/engine/nodes.py Node": 14,
-        "harness/network/embedded/link.py Stage": 13,
         "harness/boundary/process/child.py Boundary": 13,
-        "harness/network/embedded/proxy.py Proxy": 12,
     },
     "parameters": {
     },

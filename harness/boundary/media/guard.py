@@ -34,34 +34,28 @@ _NOT_DURABLE = ("/dev/", "/proc/", "/sys/")
 _MEMORY = "/dev/shm/"  # a disk like any other while the machine runs
 
 
-class Guard:
-    """The audit hook: sees effects that no wrapper has seen, and refuses connections to hosts without a twin."""
+class Connections:
+    """What leaves this machine: refuses the hosts without a twin, and tells the parent of them.
+
+    Args:
+        reach: to which real connections are permitted.
+        servers: those of the harness, by host and port.
+        tell: notes something of a kind, once.
+    """
 
     def __init__(
         self,
         gate: Gate,
-        scope: Scope,
-        reads: Reads,
         reach: Reach,
-        twins: Sequence[Twin] = (),
-        servers: Container[tuple[str, object]] = (),
+        twins: Sequence[Twin],
+        servers: Container[tuple[str, object]],
+        tell: Callable[[str, str], None],
     ) -> None:
-        self._gate, self._scope, self._reads, self._reach, self._servers = gate, scope, reads, reach, servers
+        self._gate, self._reach, self._servers, self._tell = gate, reach, servers, tell
         self._twins, self._declared = twins, hosts_of(twins)
         self._own_name = socket.gethostname()
         # A client looks a permitted name up and connects to its address.
         self._hosts = reach.hosts | {address for host in reach.hosts for address in _addresses(host)}
-        self._told: set[str] = set()
-
-    def install(self) -> None:
-        """Start watching. For a child process: an audit hook cannot be taken away."""
-        sys.addaudithook(self)
-
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Handle one audit event; cheap for the many that are of no interest."""
-        watch = _EVENTS.get(event)
-        if watch is not None and self._gate.active:
-            watch(self, event, arguments)
 
     def refuse(self, request: HttpRequest) -> NoReturn:
         """Refuse a request to a host without a twin: a mere look as if the network were down, any other as an error."""
@@ -89,6 +83,68 @@ class Guard:
         with self._gate.untraced():
             self._gate.note(kind, f"{host}\n{line}")
         return line
+
+    def watch(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Look at what a socket is asked for; what may not be reached raises."""
+        asked = asked_for(event, arguments)
+        if asked is None and event in ADDRESSED and isinstance(arguments[1], (str, bytes)) and arguments[1]:
+            path = os.fsdecode(arguments[1]).replace("\0", "@")
+            self._tell("unheld", f"the Unix socket {canonical(path)}")
+        if asked is None or asked in self._servers or (event in LOOKED_UP and asked[0] == self._own_name):
+            return  # what stays on this machine, the servers of the harness, and what mail and logs call this machine
+        name, port = asked
+        network = self._reach.network(name, port)
+        if network is not None:
+            if event == "socket.connect":
+                self._connecting(network)
+        elif name == "::1" and self._is_ours("127.0.0.1", port):
+            raise network_down(by_name=False)  # try the next address
+        elif name not in self._hosts and not (self._reach.networks and event in LOOKED_UP and name in _LOOPBACK):
+            self._forbid(name, port, by_name=event in LOOKED_UP)
+
+    def _is_ours(self, host: str, port: Any) -> bool:
+        return self._reach.network(host, port) is not None or (host, port) in self._servers
+
+    def _connecting(self, network: str) -> None:
+        """Tell the parent, and fail as the system would where the parent says so."""
+        with self._gate.untraced(), self._gate.waiting_for_parent():
+            resolved = self._gate.channel.ask(ConnectRequest(network, self._gate.now(), self._gate.places.current()))
+            if resolved is None:
+                return
+            self._gate.channel.tell(InjectionFired(resolved.position, self._gate.now()))
+        action = resolved.action
+        if isinstance(action, Fail):
+            raise copy(action.error)
+        if isinstance(action, Disturb):
+            number = errno.ETIMEDOUT if action.how == "silent" else errno.ECONNREFUSED
+            raise OSError(number, os.strerror(number))
+
+
+class Guard:
+    """The audit hook: sees effects that no wrapper has seen, and refuses connections to hosts without a twin."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        scope: Scope,
+        reads: Reads,
+        reach: Reach,
+        twins: Sequence[Twin] = (),
+        servers: Container[tuple[str, object]] = (),
+    ) -> None:
+        self._gate, self._scope, self._reads = gate, scope, reads
+        self._told: set[str] = set()
+        self.connections = Connections(gate, reach, twins, servers, self._tell)
+
+    def install(self) -> None:
+        """Start watching. For a child process: an audit hook cannot be taken away."""
+        sys.addaudithook(self)
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Handle one audit event; cheap for the many that are of no interest."""
+        watch = _EVENTS.get(event)
+        if watch is not None and self._gate.active:
+            watch(self, event, arguments)
 
     def _opened(self, event: str, arguments: tuple[Any, ...]) -> None:
         path, _, flags = arguments
@@ -129,40 +185,7 @@ class Guard:
             self._tell("unintercepted", f"{event} {arguments[0] if arguments else ''}".strip())
 
     def _connects(self, event: str, arguments: tuple[Any, ...]) -> None:
-        asked = asked_for(event, arguments)
-        if asked is None and event in ADDRESSED and isinstance(arguments[1], (str, bytes)) and arguments[1]:
-            path = os.fsdecode(arguments[1]).replace("\0", "@")
-            self._tell("unheld", f"the Unix socket {canonical(path)}")
-        if asked is None or asked in self._servers or (event in LOOKED_UP and asked[0] == self._own_name):
-            return  # what stays on this machine, the servers of the harness, and what mail and logs call this machine
-        name, port = asked
-        network = self._reach.network(name, port)
-        if network is not None:
-            if event == "socket.connect":
-                self._connecting(network)
-        # A name with both kinds of address is tried by IPv6 first, where no server of ours listens.
-        elif name == "::1" and self._is_ours("127.0.0.1", port):
-            raise network_down(by_name=False)  # try the next address
-        # Relays listen on the loopback: its name must be found.
-        elif name not in self._hosts and not (self._reach.networks and event in LOOKED_UP and name in _LOOPBACK):
-            self._forbid(name, port, by_name=event in LOOKED_UP)
-
-    def _is_ours(self, host: str, port: Any) -> bool:
-        return self._reach.network(host, port) is not None or (host, port) in self._servers
-
-    def _connecting(self, network: str) -> None:
-        """Tell the parent, and fail as the system would where the parent says so."""
-        with self._gate.untraced(), self._gate.waiting_for_parent():
-            resolved = self._gate.channel.ask(ConnectRequest(network, self._gate.now(), self._gate.places.current()))
-            if resolved is None:
-                return
-            self._gate.channel.tell(InjectionFired(resolved.position, self._gate.now()))
-        action = resolved.action
-        if isinstance(action, Fail):
-            raise copy(action.error)
-        if isinstance(action, Disturb):
-            number = errno.ETIMEDOUT if action.how == "silent" else errno.ECONNREFUSED
-            raise OSError(number, os.strerror(number))
+        self.connections.watch(event, arguments)
 
     def _maps(self, event: str, arguments: tuple[Any, ...]) -> None:
         if arguments[2] not in _CHANGING_NOTHING:

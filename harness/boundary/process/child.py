@@ -133,7 +133,7 @@ class Boundary:
         self._reads = reads.Reads(self._gate, scope)
         guard = Guard(self._gate, scope, self._reads, agent.reach, agent.twins, mail.servers())
         mail.carry(self._gate)
-        http.carry(http.Exchange(self._gate, agent.twins, guard.refuse, agent.reach))
+        http.carry(http.Exchange(self._gate, agent.twins, guard.connections.refuse, agent.reach))
         self._rereading = Rereading(self._gate, scope)
         sqlite.install(self._gate, scope, self._reads, self._time, self._rereading)
         files.install(self._gate, scope, self._reads)
