@@ -15,26 +15,26 @@ Attributes = Mapping[str, int]
 
 async def noop(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
     """Let everything through."""
-    while (chunk := await stage.first()) is not None:
+    while (chunk := await stage.inbox.first()) is not None:
         await stage.send(chunk)
-        stage.take()
+        stage.inbox.take()
 
 
 async def latency(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
     """Let each chunk go so long after it arrived; the end of the stream is not delayed."""
     delay_ms, jitter_ms = attributes["latency"], attributes["jitter"]
-    while (chunk := await stage.first()) is not None:
+    while (chunk := await stage.inbox.first()) is not None:
         late_ms = delay_ms + (dice().randrange(-jitter_ms, jitter_ms) if jitter_ms > 0 else 0)
         wait_s = late_ms / 1000 - (_now() - chunk.arrived_s)
         await stage.hold(max(wait_s, 0))
         await stage.send(chunk._replace(arrived_s=chunk.arrived_s + wait_s))
-        stage.take()
+        stage.inbox.take()
 
 
 async def bandwidth(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
     """Let so many KB a second through, in pieces of a tenth of a second; none at rate 0."""
     rate, wait_s = attributes["rate"], 0.0
-    while (chunk := await stage.first()) is not None:
+    while (chunk := await stage.inbox.first()) is not None:
         if rate == 0:
             await stage.hold(_FOREVER_S)
         wait_s += len(chunk.data) / (rate * 1000)
@@ -42,13 +42,13 @@ async def bandwidth(stage: Stage, attributes: Attributes, dice: Callable[[], Ran
             await stage.hold(0.1)
             await stage.send(chunk._replace(data=chunk.data[: rate * 100]))
             chunk = chunk._replace(data=chunk.data[rate * 100 :])
-            stage.put_back(chunk)
+            stage.inbox.put_back(chunk)
             wait_s -= 0.1
         began = _now()
         await stage.hold(max(wait_s, 0))
         wait_s -= _now() - began
         await stage.send(chunk)
-        stage.take()
+        stage.inbox.take()
 
 
 async def slow_close(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
@@ -63,12 +63,12 @@ async def timeout(stage: Stage, attributes: Attributes, dice: Callable[[], Rando
     while True:
         try:
             async with asyncio.timeout(patience_s):
-                chunk = await stage.first()
+                chunk = await stage.inbox.first()
         except TimeoutError:
             return
         if chunk is None:
             return
-        stage.take()
+        stage.inbox.take()
 
 
 async def reset_peer(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
@@ -76,7 +76,7 @@ async def reset_peer(stage: Stage, attributes: Attributes, dice: Callable[[], Ra
 
     That a reset comes of it is the sockets' doing: see `connection.linger_for_nothing`.
     """
-    await stage.first()
+    await stage.inbox.first()
     stage.deaf = True
     await asyncio.sleep(attributes["timeout"] / 1000)
 
@@ -84,12 +84,12 @@ async def reset_peer(stage: Stage, attributes: Attributes, dice: Callable[[], Ra
 async def slicer(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
     """Cut each chunk into pieces of about the same size, with a pause after each."""
     average, variation = attributes["average_size"], attributes["size_variation"]
-    while (chunk := await stage.first()) is not None:
+    while (chunk := await stage.inbox.first()) is not None:
         for begin, end in pieces(0, len(chunk.data), average, variation, dice):
             await stage.send(chunk._replace(data=chunk.data[begin:end]))
-            stage.put_back(chunk._replace(data=chunk.data[end:]))
+            stage.inbox.put_back(chunk._replace(data=chunk.data[end:]))
             await stage.hold(attributes["delay"] / 1_000_000)
-        stage.take()
+        stage.inbox.take()
 
 
 def pieces(start: int, end: int, average: int, variation: int, dice: Callable[[], Random]) -> Iterator[tuple[int, int]]:
@@ -104,13 +104,13 @@ def pieces(start: int, end: int, average: int, variation: int, dice: Callable[[]
 
 async def limit_data(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
     """Let so many bytes of a connection through, and close right behind the last of them."""
-    while (chunk := await stage.first()) is not None:
+    while (chunk := await stage.inbox.first()) is not None:
         left = max(attributes["bytes"] - stage.passed_bytes, 0)
         data = chunk.data[:left]
         if data:
             await stage.send(chunk._replace(data=data))
             stage.passed_bytes += len(data)
-        stage.take()
+        stage.inbox.take()
         if stage.passed_bytes >= attributes["bytes"]:
             return
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from .behaviours import BEHAVIOURS, CAPACITY
-from .link import STREAMS, Behaviour, Chunk, Link, Receiver, Stage, Stream, Toxic
+from .link import STREAMS, Behaviour, Chunk, Inbox, Link, Receiver, Stage, Stream, Toxic
 
 _LINGER_FOR_NOTHING = struct.pack("ii", 1, 0)
 
@@ -187,7 +187,8 @@ class Connection:
             self._over(self)
 
     def _stage(self, toxic: Toxic, out: Receiver, eased: Callable[[], None]) -> Stage:
-        return Stage(toxic, partial(self._behaviour, toxic), out, eased, CAPACITY.get(toxic.type, 1))
+        inbox = Inbox(eased, CAPACITY.get(toxic.type, 1))
+        return Stage(toxic, partial(self._behaviour, toxic), inbox, out)
 
     def _behaviour(self, toxic: Toxic) -> Behaviour:
         """Roll the dice of a toxic: what it does, or nothing."""
@@ -196,7 +197,7 @@ class Connection:
 
         async def behave(stage: Stage) -> None:
             await BEHAVIOURS[name](stage, toxic.attributes, dice)
-            if not stage.ended:
+            if not stage.inbox.ended:
                 self.record.end(f"toxic {toxic.name}")
 
         return behave

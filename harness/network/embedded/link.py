@@ -50,27 +50,83 @@ Behaviour = Callable[["Stage"], Awaitable[None]]
 """What a toxic does with what comes; when it returns, the connection is closed behind it."""
 
 
+class Inbox:
+    """The chunks that wait before a stage.
+
+    Args:
+        eased: called when chunks were taken.
+        capacity: how many chunks may wait before whoever pushes should stop.
+    """
+
+    def __init__(self, eased: Callable[[], None], capacity: int) -> None:
+        self.room = asyncio.Event()
+        self.room.set()
+        self.ended = False
+        self._eased, self._capacity = eased, capacity
+        self._chunks: deque[Chunk] = deque()
+        self._filled = asyncio.Event()
+
+    def add(self, chunk: Chunk) -> None:
+        """Accept a chunk."""
+        self._chunks.append(chunk)
+        self._filled.set()
+        self._regulate()
+
+    def finish(self) -> None:
+        """Accept that nothing more will come."""
+        self.ended = True
+        self._filled.set()
+
+    async def first(self) -> Chunk | None:
+        """Wait for a chunk and return it, without taking it; None at the end of the stream."""
+        while not self._chunks:
+            if self.ended:
+                return None
+            self._filled.clear()
+            await self._filled.wait()
+        return self._chunks[0]
+
+    def take(self) -> Chunk:
+        """Take the first chunk."""
+        chunk = self._chunks.popleft()
+        self._regulate()
+        return chunk
+
+    def put_back(self, rest: Chunk) -> None:
+        """Leave of the first chunk only the rest."""
+        self._chunks[0] = rest
+
+    def take_all(self) -> Iterator[Chunk]:
+        """Take all that waits."""
+        while self._chunks:
+            yield self.take()
+
+    def close(self) -> None:
+        """Drop what waits; no more is welcome."""
+        self._chunks.clear()
+        self.room.clear()
+
+    def _regulate(self) -> None:
+        if len(self._chunks) < self._capacity:
+            self.room.set()
+            self._eased()
+        else:
+            self.room.clear()
+
+
 class Stage:
     """A place in the chain where one toxic runs.
 
     Args:
         behave: rolls the dice of the toxic's toxicity and returns what is to be done; asked at each start.
-        eased: called when chunks were taken.
-        capacity: how many chunks may wait before whoever pushes should stop.
     """
 
-    def __init__(
-        self, toxic: Toxic, behave: Callable[[], Behaviour], out: Receiver, eased: Callable[[], None], capacity: int
-    ) -> None:
-        self.toxic, self.out = toxic, out
+    def __init__(self, toxic: Toxic, behave: Callable[[], Behaviour], inbox: Inbox, out: Receiver) -> None:
+        self.toxic, self.inbox, self.out = toxic, inbox, out
+        self.room = inbox.room
         self.passed_bytes = 0
-        self.deaf = False
-        self.ended = self.closed = False
-        self.room = asyncio.Event()
-        self.room.set()
-        self._behave, self._eased, self._capacity = behave, eased, capacity
-        self._inbox: deque[Chunk] = deque()
-        self._filled = asyncio.Event()
+        self.deaf = self.closed = False
+        self._behave = behave
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -93,33 +149,11 @@ class Stage:
     def push(self, chunk: Chunk) -> None:
         """Accept a chunk."""
         if not self.closed:
-            self._inbox.append(chunk)
-            self._filled.set()
-            self._regulate()
+            self.inbox.add(chunk)
 
     def finish(self) -> None:
         """Accept that nothing more will come."""
-        self.ended = True
-        self._filled.set()
-
-    async def first(self) -> Chunk | None:
-        """Wait for a chunk and return it, without taking it; None at the end of the stream."""
-        while not self._inbox:
-            if self.ended:
-                return None
-            self._filled.clear()
-            await self._filled.wait()
-        return self._inbox[0]
-
-    def take(self) -> Chunk:
-        """Take the first chunk."""
-        chunk = self._inbox.popleft()
-        self._regulate()
-        return chunk
-
-    def put_back(self, rest: Chunk) -> None:
-        """Leave of the first chunk only the rest."""
-        self._inbox[0] = rest
+        self.inbox.finish()
 
     async def send(self, chunk: Chunk) -> None:
         """Push a chunk on as soon as there is room for it."""
@@ -131,31 +165,18 @@ class Stage:
         try:
             await asyncio.sleep(seconds)
         except asyncio.CancelledError:
-            self.out.push(self.take())
+            self.out.push(self.inbox.take())
             raise
-
-    def waiting(self) -> Iterator[Chunk]:
-        """Take all that waits."""
-        while self._inbox:
-            yield self.take()
 
     def close(self) -> None:
         """End the stream here: what waits and what comes is dropped, and no more is welcome."""
         self.closed = True
-        self._inbox.clear()
-        self.room.clear()
+        self.inbox.close()
         self.out.finish()
 
     async def _run(self, behave: Behaviour) -> None:
         await behave(self)
         self.close()
-
-    def _regulate(self) -> None:
-        if len(self._inbox) < self._capacity:
-            self.room.set()
-            self._eased()
-        else:
-            self.room.clear()
 
 
 class Source(Protocol):
@@ -230,9 +251,9 @@ class Link:
         index = self._stages.index(stage)
         before = self._stages[index - 1] if index else None
         before_is_open = await before.interrupt() if before else False
-        for chunk in stage.waiting():
+        for chunk in stage.inbox.take_all():
             stage.out.push(chunk)
-        if stage.ended:
+        if stage.inbox.ended:
             stage.out.finish()
         self._stages.remove(stage)
         if before and before_is_open:

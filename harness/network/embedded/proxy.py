@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from .addresses import BadAddress, Port, resolve, written
+from .addresses import Address, BadAddress, Port, resolve, written
 from .connection import Connection, Record
 from .dialing import dial
 from .link import Link, Stream
@@ -18,6 +18,51 @@ REMEMBERED = 10_000
 """How many connections of a proxy are remembered; the oldest are forgotten first."""
 
 
+class _Door:
+    """The port of a proxy while it is enabled, and who waits there for the next client.
+
+    Args:
+        enter: leads one client on; the next one waits meanwhile.
+    """
+
+    def __init__(self, enter: Callable[[socket.socket, Address], Awaitable[None]]) -> None:
+        self._enter = enter
+        self._port: Port | None = None
+        self._accepting: asyncio.Task[None] | None = None
+
+    def open(self, listen: str) -> str:
+        """Listen, and return where; the port is the one it had, as long as nobody let it go."""
+        if self._port is None:
+            self._port = Port.bind(listen)
+        self._port.listen()
+        self._accepting = asyncio.get_running_loop().create_task(self._accept(self._port))
+        return written(self._port.address)
+
+    async def close(self) -> None:
+        """Listen no longer; the port stays taken."""
+        assert self._accepting is not None
+        self._accepting.cancel()
+        await asyncio.wait([self._accepting])
+        assert self._port is not None
+        self._port.rest()
+
+    def release(self) -> None:
+        """Let the port go."""
+        if self._port is not None:
+            self._port.close()
+            self._port = None
+
+    async def _accept(self, port: Port) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, address = await loop.sock_accept(port.socket)
+            except OSError:  # no file descriptor is left; one may be soon
+                await asyncio.sleep(0.1)
+                continue
+            await self._enter(client, address[:2])
+
+
 class Proxy:
     """A name, where it listens, and where it leads."""
 
@@ -26,9 +71,8 @@ class Proxy:
         self.enabled = False
         self.toxics = Toxics(self._links)
         self.records: deque[Record] = deque(maxlen=REMEMBERED)
-        self._seed, self._count = seed, 0
-        self._port: Port | None = None
-        self._accepting: asyncio.Task[None] | None = None
+        self._seed = seed
+        self._door = _Door(self._enter)
         self._live: set[Connection] = set()
         self._lock = asyncio.Lock()
 
@@ -63,7 +107,7 @@ class Proxy:
         """Listen no longer, close all connections, and let the port go."""
         async with self._lock:
             await self._stop(why)
-            self._release()
+            self._door.release()
 
     async def update(self, listen: str, upstream: str, enabled: bool) -> None:
         """Listen or lead elsewhere, be enabled or disabled; where it cannot listen it is left disabled."""
@@ -71,7 +115,7 @@ class Proxy:
             if self.differs(listen, upstream):
                 await self._stop("proxy updated")
                 if self.listen != written(resolve(listen)):
-                    self._release()
+                    self._door.release()
                 self.listen, self.upstream = listen, upstream
             if enabled and not self.enabled:
                 self._start()
@@ -85,42 +129,22 @@ class Proxy:
     def _start(self) -> None:
         if self.enabled:
             return
-        if self._port is None:
-            self._port = Port.bind(self.listen)
-        self._port.listen()
-        self.listen = written(self._port.address)
-        self._accepting = asyncio.get_running_loop().create_task(self._accept(self._port))
+        self.listen = self._door.open(self.listen)
         self.enabled = True
 
     async def _stop(self, why: str) -> None:
         if not self.enabled:
             return
         self.enabled = False
-        assert self._accepting is not None
-        self._accepting.cancel()
-        await asyncio.wait([self._accepting])
-        assert self._port is not None
-        self._port.rest()
+        await self._door.close()
         for connection in list(self._live):
             connection.close(why)
 
-    def _release(self) -> None:
-        if self._port is not None:
-            self._port.close()
-            self._port = None
-
-    async def _accept(self, port: Port) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                client, address = await loop.sock_accept(port.socket)
-            except OSError:  # no file descriptor is left; one may be soon
-                await asyncio.sleep(0.1)
-                continue
-            self._count += 1
-            record = Record(self._count, written(address[:2]))
-            self.records.append(record)
-            await self._connect(client, record)
+    async def _enter(self, client: socket.socket, address: Address) -> None:
+        number = self.records[-1].number + 1 if self.records else 1
+        record = Record(number, written(address))
+        self.records.append(record)
+        await self._connect(client, record)
 
     async def _connect(self, client: socket.socket, record: Record) -> None:
         """Lead one client to the upstream; the next one waits meanwhile, as in Toxiproxy."""
