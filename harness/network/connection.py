@@ -6,27 +6,32 @@ cannot make at an exact time (RST towards the client above all, see `Disturb`) a
 
 import asyncio
 import contextlib
-import socket
 import ssl
-import struct
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from ..values.actions import Disturb
 from ..values.points import Phase
 from ..values.protocol import Proceed
-from ..values.real_time import ANSWER_S, JUST_NOW_S, QUIET_S, SERVER_S, SILENCE_S
+from ..values.real_time import ANSWER_S, JUST_NOW_S, SERVER_S, SILENCE_S
+from .sides import CHUNK_BYTES, Client, Server, whole
 
 Question = Callable[["Connection", Literal["connect", "exchange"], Phase, int], Awaitable[Proceed]]
-
-_CHUNK_BYTES = 1 << 16
-_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: close with RST
-_TRICKLED_BYTES, _TRICKLED_PIECES, _TRICKLED_S = 1, 8, 0.002
 
 
 class Over(Exception):
     """The connection has ended."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """Whose turn it is to speak, how many bytes of the client went on in this exchange, and what stands still."""
+
+    turn: Literal["connect", "held", "client", "server"] = "connect"
+    sent: int = 0
+    held: bytes = b""
 
 
 class Connection:
@@ -45,18 +50,12 @@ class Connection:
         carried: Callable[[int], None],
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.number, self._ask, self._carried, self._tls = number, ask, carried, tls
-        self._from_client, self._to_client = client
-        self._socket = self._to_client.get_extra_info("socket")  # TLS forgets it when the client is gone
-        self._from_server: asyncio.StreamReader | None = None
-        self._to_server: asyncio.StreamWriter | None = None
-        self._turn: Literal["connect", "held", "client", "server"] = "connect"
-        self._sent = self._standing = 0
-        self._share = 0.0  # of this exchange's request that goes on before its middle; 0 for all of it
-        self._silent = self._trickled = self._discards = False
-        self._client_ended, self._server_ended = asyncio.Event(), asyncio.Event()
-        self._reading: asyncio.Task[None] | None = None  # who reads what the client says
-        self._held = b""  # what stands still
+        self.number, self._ask, self._carried = number, ask, carried
+        self._client = Client(*client, tls)
+        self._server: Server | None = None
+        self._exchange = _Exchange()
+        self._standing = 0
+        self._silent = self._discards = False
         self._changed = time.monotonic()
 
     @property
@@ -67,19 +66,18 @@ class Connection:
             return False
         return (
             self._standing > 0
-            or self._to_server is None
-            or since < (ANSWER_S if self._turn == "client" else JUST_NOW_S)
+            or self._server is None
+            or since < (ANSWER_S if self._exchange.turn == "client" else JUST_NOW_S)
         )
 
     async def relay(self, host: str, port: int) -> None:
         """Relay until both sides have ended."""
         pumps: list[asyncio.Task[None]] = []
         try:
-            if self._tls is not None:
-                await self._to_client.start_tls(self._tls, ssl_handshake_timeout=ANSWER_S)
+            await self._client.secure()
             said = await self._stop("connect", "before")
-            self._from_server, self._to_server = await self._dial(*(said.via or (host, port)))
-            pumps = [asyncio.create_task(self._upward()), asyncio.create_task(self._downward())]
+            self._server = server = await self._dial(*(said.via or (host, port)))
+            pumps = [asyncio.create_task(self._upward(server)), asyncio.create_task(self._downward(server))]
             await asyncio.gather(*pumps)
         except (Over, OSError):
             pass
@@ -90,26 +88,23 @@ class Connection:
 
     def end(self) -> None:
         """Hang up on both sides; a client that answers no farewell of TLS is not waited for."""
-        if self._tls is not None and self._to_client.is_closing():
-            self._to_client.transport.abort()
-        for writer in (self._to_client, self._to_server):
-            if writer is not None:
-                writer.close()
+        self._client.end()
+        if self._server is not None:
+            self._server.writer.close()
 
-    async def _dial(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _dial(self, host: str, port: int) -> Server:
         try:
-            return await asyncio.open_connection(host, port)
+            return Server(*await asyncio.open_connection(host, port))
         except OSError:
-            self._reset()
+            self._client.reset()
             raise Over from None
 
     async def _stop(self, verb: Literal["connect", "exchange"], when: Phase) -> Proceed:
         self._standing += 1
         try:
-            said = await self._ask(self, verb, when, self._sent)
+            said = await self._ask(self, verb, when, self._exchange.sent)
         finally:
             self._standing -= 1
-        self._share = said.share
         self._changed = time.monotonic()
         if said.dead:
             if when == "middle":
@@ -126,7 +121,7 @@ class Connection:
         if action.how == "slow":
             await asyncio.sleep(0 if made else action.seconds)
         elif action.how == "trickled":
-            self._trickled = True
+            self._client.trickled = True
         elif action.how == "silent":
             await self._be_silent(made)
         else:
@@ -137,138 +132,85 @@ class Connection:
     async def _break(self, action: Disturb) -> None:
         if action.how == "closed":
             with contextlib.suppress(OSError):
-                self._say_no_more()
+                self._client.say_no_more()
             await self._until_client_ends(SERVER_S)
         else:
-            self._reset()
+            self._client.reset()
         raise Over
 
     async def _be_silent(self, made: bool) -> None:
         """Take what the client says and let nothing through (or `made`: to what lets nothing through)."""
         self._silent = True
-        if made and self._to_server is not None:
-            self._to_server.write(self._held)
+        if made and self._server is not None:
+            self._server.writer.write(self._exchange.held)
         await self._until_client_ends(SILENCE_S)
-        self._reset()
+        self._client.reset()
         raise Over
 
     async def _until_client_ends(self, seconds: float) -> None:
-        """Wait until the client hangs up; what it says meanwhile is lost."""
+        """Wait until the client hangs up; what either side says meanwhile is lost."""
         self._discards = True
-        with contextlib.suppress(TimeoutError, OSError):
-            async with asyncio.timeout(seconds):
-                if self._reading not in (None, asyncio.current_task()):
-                    await self._client_ended.wait()
-                while await self._from_client.read(_CHUNK_BYTES):
-                    pass
+        await self._client.wait_for_end(seconds)
 
     async def _let_server_notice(self) -> None:
         """End what the server gets, and wait until it is done with the part that it got."""
         self._discards = True
-        assert self._to_server is not None
-        with contextlib.suppress(OSError):
-            self._to_server.write_eof()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SERVER_S):
-                await self._server_ended.wait()
+        assert self._server is not None
+        await self._server.notice_end()
 
-    def _say_no_more(self) -> None:
-        """End what the client gets; TLS has no half of a connection."""
-        if self._to_client.can_write_eof():
-            self._to_client.write_eof()
-        else:
-            self._to_client.close()
-
-    def _reset(self) -> None:
-        """End the client's side with RST."""
-        with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-        self._to_client.transport.abort()
-
-    async def _upward(self) -> None:
-        assert self._to_server is not None
-        self._reading = asyncio.current_task()
+    async def _upward(self, server: Server) -> None:
+        self._client.read_by_this_task()
         try:
-            while data := await self._from_client.read(_CHUNK_BYTES):
+            while data := await self._client.reader.read(CHUNK_BYTES):
                 if self._discards:
                     continue
-                await (self._send(data) if self._turn == "client" else self._exchange(data))
+                if self._exchange.turn == "client":
+                    await self._send(server, data)
+                else:
+                    await self._begin_exchange(server, data)
         finally:
-            self._client_ended.set()
+            self._client.ended.set()
         if not self._discards:
-            self._to_server.write_eof()
+            server.writer.write_eof()
 
-    async def _exchange(self, data: bytes) -> None:
+    async def _begin_exchange(self, server: Server, data: bytes) -> None:
         """Let the first bytes of an exchange go on; where it will be cut, wait for all of them first."""
-        assert self._to_server is not None
-        self._turn, self._sent, self._held = "held", len(data), data
-        await self._stop("exchange", "before")
-        if self._share:
-            data += await _whole(self._from_client)
-            part = data[: max(1, int(len(data) * self._share))]
-            self._to_server.write(part)
-            await self._to_server.drain()
-            self._sent, data = len(part), data[len(part) :]
+        self._exchange = _Exchange("held", len(data), data)
+        share = (await self._stop("exchange", "before")).share  # that goes on before its middle; 0 for all of it
+        if share:
+            data += await whole(self._client.reader)
+            part = data[: max(1, int(len(data) * share))]
+            await server.send(part)
+            self._exchange.sent, data = len(part), data[len(part) :]
             await self._stop("exchange", "middle")
-        self._turn, self._sent = "client", 0
-        await self._send(data)
+        self._exchange.turn, self._exchange.sent = "client", 0
+        await self._send(server, data)
 
-    async def _send(self, data: bytes) -> None:
-        assert self._to_server is not None
-        self._sent += len(data)
-        self._to_server.write(data)
-        await self._to_server.drain()
+    async def _send(self, server: Server, data: bytes) -> None:
+        self._exchange.sent += len(data)
+        await server.send(data)
 
-    async def _downward(self) -> None:
-        assert self._from_server is not None
+    async def _downward(self, server: Server) -> None:
         try:
-            while data := await self._from_server.read(_CHUNK_BYTES):
+            while data := await server.reader.read(CHUNK_BYTES):
                 if self._discards:
                     continue
-                if self._turn in ("client", "connect"):
-                    verb: Literal["connect", "exchange"] = "exchange" if self._turn == "client" else "connect"
-                    self._turn, self._held = "server", data
-                    await self._stop(verb, "after")
-                await self._return(data)
+                turn = self._exchange.turn
+                if turn in ("client", "connect"):
+                    self._exchange.turn, self._exchange.held = "server", data
+                    await self._stop("exchange" if turn == "client" else "connect", "after")
+                self._changed = time.monotonic()
+                await self._client.give(data)
         except ConnectionResetError:
-            self._reset()
+            self._client.reset()
             raise
         finally:
-            self._server_ended.set()
+            server.ended.set()
         if not self._discards:
-            self._say_no_more()
+            self._client.say_no_more()
 
     async def _cut_answer(self, share: float) -> None:
         """Let a part of the answer through; what happens to the connection then is the caller's."""
-        assert self._from_server is not None
-        answer = self._held + await _whole(self._from_server)
-        self._to_client.write(answer[: max(1, int(len(answer) * share))])
-        await self._to_client.drain()
-
-    async def _return(self, data: bytes) -> None:
-        self._changed = time.monotonic()
-        for piece in self._pieces(data):
-            self._to_client.write(piece)
-            await self._to_client.drain()
-            if self._trickled:
-                await asyncio.sleep(_TRICKLED_S)
-
-    def _pieces(self, data: bytes) -> list[bytes]:
-        """Split what comes a few bytes at a time; after the first pieces the rest comes at once."""
-        if not self._trickled:
-            return [data]
-        end = _TRICKLED_BYTES * _TRICKLED_PIECES
-        return [*(data[i : i + _TRICKLED_BYTES] for i in range(0, min(end, len(data)), _TRICKLED_BYTES)), data[end:]]
-
-
-async def _whole(reader: asyncio.StreamReader) -> bytes:
-    """Return what comes until its sender waits for the other side, or has ended."""
-    data = b""
-    with contextlib.suppress(TimeoutError, ConnectionResetError):
-        while True:
-            async with asyncio.timeout(QUIET_S):
-                part = await reader.read(_CHUNK_BYTES)
-            if not part:
-                break
-            data += part
-    return data
+        assert self._server is not None
+        answer = self._exchange.held + await whole(self._server.reader)
+        await self._client.give_whole(answer[: max(1, int(len(answer) * share))])
