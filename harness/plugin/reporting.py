@@ -1,16 +1,12 @@
 """Tell what was explored: the terminal while it runs and at its end, Allure, and every writer that is installed."""
 
-import os
-import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..boundary.adapters import pytest_session
 from ..boundary.process.interrupts import as_exceptions
 from ..reports import terminal
 from ..values.errors import ChaosError
@@ -21,13 +17,10 @@ from ..values.report import Report, ReportedExploration, Writer, reported
 from . import failed_before, options, tracing, workers
 from .installed import installed_writers
 from .replaying import replay_command
+from .screen import Screen
 
 if TYPE_CHECKING:
     from ..values.exploration import Exploration
-
-_REFRESH_S = 0.2
-_IN_A_LOG_S = 60.0
-_WIDTH = 78
 
 
 class Reporting:
@@ -36,11 +29,11 @@ class Reporting:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._results: list[ReportedExploration] = []
-        self._shown = 0.0
+        self._screen = Screen(config)
         self._workers: list[Any] = []
         self._untold: list[ReportedExploration] = []
         self._not_written: dict[int, str] = {}
-        self._trace = tracing.reader(config, self._to_the_terminal)
+        self._trace = tracing.reader(config, self._screen.write)
         self.running: tuple[pytest.Item, list[Exploration], ReplayCommand] | None = None
 
     @pytest.hookimpl
@@ -53,43 +46,12 @@ class Reporting:
         """Return what reads the events of a test that begins; `found` receives what it explored."""
         replay = settings.replay or ReplayCommand.of_test(item.nodeid, settings.seed)
         self.running = item, found, replay
-        progress, tell = self._progress(item.nodeid), self._found(replay, found)
+        progress, tell = self._screen.progress(item.nodeid), self._found(replay, found)
         return (
             *([] if self._trace is None else [self._trace]),
             Reader((ProcessEnded,), lambda ended: progress(ended.doing, ended.number)),
             Reader((Found,), lambda confirmed: tell(confirmed.so_far)),
         )
-
-    def _progress(self, nodeid: str) -> Callable[[Callable[[], str], int], None]:
-        """Return what says how far an exploration is: a count, a rate, what is running and what is left.
-
-        A live line where somebody watches; in a log, where every line is kept, and from a worker of pytest-xdist, one
-        line each minute.
-        """
-        reporter = self._reporter
-        worker = hasattr(self._config, "workerinput")
-        silent = reporter is None and not worker
-        live = not silent and not worker and reporter.isatty and not os.environ.get("CI")
-        began = logged = time.monotonic()
-
-        def show(what: Callable[[], str], executions: int) -> None:
-            nonlocal logged
-            now = time.monotonic()
-            if silent or now - (self._shown if live else logged) < (_REFRESH_S if live else _IN_A_LOG_S):
-                return
-            rate = executions / max(now - began, 0.001)
-            line = f"{nodeid.rpartition('::')[2]}: {executions} executions, {rate:.0f}/s, {what()}"
-            if live:
-                self._shown = now
-                self._overwrite(f"{line[:_WIDTH]:<{_WIDTH}}\r")
-                return
-            logged = now
-            if worker:
-                self._to_the_terminal(f"chaos: {line}\n")
-            else:
-                self._between_lines([f"chaos: {line}"])
-
-        return show
 
     def _found(self, replay: ReplayCommand, earlier: "list[Exploration]") -> "Callable[[Exploration], None]":
         """Return what tells a finding as soon as it is confirmed: the terminal the first one, the writers each.
@@ -102,52 +64,16 @@ class Reporting:
             if hasattr(self._config, "workerinput"):
                 return
             self._write([*self._results, *(reported(exploration, replay) for exploration in (*earlier, so_far))])
-            if len(earlier) not in told and self._reporter is not None:
+            if len(earlier) not in told and self._screen.is_there:
                 told.add(len(earlier))
-                self._between_lines(terminal.first_finding(so_far, replay))
+                self._screen.between_lines(terminal.first_finding(so_far, replay))
 
         return tell
-
-    def _to_the_terminal(self, text: str) -> None:
-        """Write to where a worker's errors go: its output is its line to the controller."""
-        with self._past_capture(), suppress(OSError):
-            os.write(2, text.encode(errors="replace"))
-
-    def _between_lines(self, lines: "list[str]") -> None:
-        """Write whole lines in the middle of the line that pytest is writing, and begin that one again after them."""
-        before = f"{'':<{_WIDTH}}\r" if self._shown else "\n"
-        self._overwrite(before + "".join(f"{line}\n" for line in lines) + pytest_session.current_line(self._writer))
-        self._shown = 0.0
-
-    @property
-    def _reporter(self) -> Any:
-        """What writes to the terminal; None with ``-p no:terminal``."""
-        return self._config.pluginmanager.get_plugin("terminalreporter")
-
-    @property
-    def _writer(self) -> Any:
-        return self._config.get_terminal_writer()
-
-    def _overwrite(self, text: str) -> None:
-        """Write over the line that pytest is writing, which does not know of it."""
-        with self._past_capture():
-            self._writer.write_raw(f"\r{text}", flush=True)
-
-    def _past_capture(self) -> AbstractContextManager[None]:
-        """Let what is written in the block reach the terminal."""
-        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
-        return nullcontext() if capture is None else capture.global_and_fixture_disabled()
-
-    def _restore_line(self) -> None:
-        """Put back what pytest had written there."""
-        if self._shown:
-            self._overwrite(f"{'':<{_WIDTH}}\r{pytest_session.current_line(self._writer)}")
-            self._shown = 0.0
 
     def explored(self, item: pytest.Item, explorations: "list[Exploration]") -> None:
         """Write the recovery report of a finished test; its live line is over."""
         self.running = None
-        self._restore_line()
+        self._screen.restore()
         if explorations and self._config.getoption("allure_report_dir", None):
             from ..reports import allure
 
@@ -207,8 +133,8 @@ class Reporting:
         result = yield
         self._results += workers.left_untold(self._workers)
         self._write(self._results)
-        for line in self._not_written.values() if self._reporter is None else ():  # nobody else would tell it
-            self._to_the_terminal(f"{line}\n")
+        for line in self._not_written.values() if not self._screen.is_there else ():  # nobody else would tell it
+            self._screen.write(f"{line}\n")
         if not hasattr(self._config, "workerinput") and options.value(self._config, "replay") is None:
             failed_before.keep(self._config, self._results)
         return result

@@ -79,7 +79,7 @@ def test_it_is_quiet_where_nobody_watches(pytester: pytest.Pytester) -> None:
 def test_a_log_is_told_how_far_it_is_each_minute(pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
     """What is tried and how much is left, in whole lines, from workers too; a minute is no time here."""
     write_project(pytester)
-    pytester.makeconftest("import rollproof.plugin.reporting\nrollproof.plugin.reporting._IN_A_LOG_S = 0.0")
+    pytester.makeconftest("import rollproof.plugin.screen\nrollproof.plugin.screen._IN_A_LOG_S = 0.0")
     result = pytester.runpytest_subprocess("--chaos", *workers)
     written = result.stderr.str() if workers else result.stdout.str()
     told = re.findall(r"^chaos: test_publishing: \d+ executions, \d+/s, (.*)$", written, re.MULTILINE)
