@@ -18,7 +18,7 @@ from ..values.schedule import Schedule
 from .budget import OutOfTime
 from .interleavings import InterleavingBudget
 from .merging import Merging
-from .nodes import Interleaving, Node, Stage
+from .nodes import Interleaving, Node, Origin, Stage, Turn
 from .plan import crash, reorder
 from .process_runs import ProcessRun, RawState
 from .rules import Rules
@@ -68,7 +68,7 @@ class CrashStateSpace:
         key = self._trials.view.fingerprint(world)
         node = self.nodes.get(key)
         if node is None:
-            self.nodes[key] = Node(key, world, schedule, stage, follow, parent, left_by)
+            self.nodes[key] = Node(key, world, schedule, Turn(stage, follow), Origin(parent, left_by))
             self._trials.events.tell(CrashStateFound(len(self.nodes), schedule))
             self._push(stage, key)
             return key
@@ -78,15 +78,15 @@ class CrashStateSpace:
         if follow:
             self._follow_too(node)
         # The older entry stays in the heap: `_waits` sees that its stage is no longer the node's.
-        if stage < node.stage and node.judgement is None:
-            node.comes_at(stage)
+        if stage < node.turn.stage and node.judgement is None:
+            node.turn.comes_at(stage)
             self._push(stage, key)
         return key
 
     def _follow_too(self, node: Node) -> None:
         """Try crashes in the recovery from a node from now on."""
-        if not node.follow:
-            node.is_followed()
+        if not node.turn.follow:
+            node.turn.is_followed()
             if node.judgement is not None:
                 self._unfollowed.append(node)
         # A joined node has no recovery of its own: the crash states are those of its twin.
@@ -100,7 +100,7 @@ class CrashStateSpace:
     def _waits(self, stage: Stage, key: str) -> bool:
         """Say whether an item of the work stands for a node that nobody recovered from; one may be there twice."""
         node = self.nodes[key]
-        return node.judgement is None and node.stage == stage
+        return node.judgement is None and node.turn.stage == stage
 
     def abandon(self) -> int:
         """Leave out all crash states that still wait; returns how many."""
@@ -149,7 +149,7 @@ class CrashStateSpace:
         if twin is not None:
             node.join(twin)
             # Crashes during this recovery are tried later, when their stage comes.
-            if node.follow:
+            if node.turn.follow:
                 self._follow_too(twin)
             return
         # Looking takes time: without crashes, interleavings and second faults nobody asks for the states in between.
@@ -157,18 +157,18 @@ class CrashStateSpace:
         concurrent = any(flight.others for flight in self._trials.baseline.first.in_flight)
         trace = crashes or concurrent or self._config.depth > 1
         processes = tuple(self._trials.recovery.recover(node.raw_state, trace=trace))
-        node.recovered(processes, self._trials.judged(node.schedule, processes, node.earlier))
+        node.recovered(processes, self._trials.judged(node.schedule, processes, node.origin.earlier))
         self.merging.add(node)
-        if node.follow:
+        if node.turn.follow:
             self._unfollowed.append(node)
 
     def also_read(self, node: Node, processes: Iterable[ProcessRun], then: Node | None = None) -> None:
         """Add the reads of further processes that started from a node (interleavings, second faults), and the node
         they led to.
         """
-        node.reads(together([node.asked, *(process.footprint for process in processes)]))
+        node.after.reads(together([node.after.asked, *(process.footprint for process in processes)]))
         if then is not None:
-            node.then.add(then.key)
+            node.after.then.add(then.key)
 
     def take_apart(self) -> bool:
         """Separate joined nodes from their twin where a later process read something in which the two differ.
@@ -178,7 +178,7 @@ class CrashStateSpace:
         apart = self.merging.take_apart()
         for node in apart:
             rare("crash states that were joined are taken apart")
-            self._push(node.stage, node.key)
+            self._push(node.turn.stage, node.key)
         return bool(apart)
 
     def reorder(self, node: Node) -> Iterator[Interleaving]:
@@ -186,7 +186,7 @@ class CrashStateSpace:
 
         The states that a crash in one of these leaves are added later.
         """
-        if node.interleavings is not None or not node.follow:
+        if node.interleavings is not None or not node.turn.follow:
             return
         node.reorder()
         for injection in [i for process in node.processes for i in self.interleaving_budget.plan(process)]:
@@ -205,12 +205,12 @@ class CrashStateSpace:
 
     def _follow(self, node: Node) -> None:
         """Add the crash states that this recovery passes through."""
-        node.was_looked_through()
+        node.turn.was_looked_through()
         if self._config.kill is None:
             return
         check = self._trials.executor.allowance.deadline.check
         # Crashes in the recovery from a single crash come first: that is where most bugs show.
-        stage = Stage.CRASH_IN_RECOVERY if node.stage == Stage.SINGLE and not node.interleavings else Stage.REST
+        stage = Stage.CRASH_IN_RECOVERY if node.turn.stage == Stage.SINGLE and not node.interleavings else Stage.REST
         for between, crash_state in node.seen:
             check()  # there may be thousands of worlds to name
             key = self._trials.view.fingerprint(crash_state.raw_state)
@@ -221,4 +221,4 @@ class CrashStateSpace:
             if not self.rules.leave_out(key, node, crash_state.raw_state):
                 last = (*between, crash(crash_state, recovering=True))
                 schedule = Schedule((*node.schedule.injections, *last))
-                self.add(crash_state.raw_state, schedule, max(stage, node.stage), parent=node)
+                self.add(crash_state.raw_state, schedule, max(stage, node.turn.stage), parent=node)

@@ -31,7 +31,7 @@ class Merging:
         if self._judge.private_is_judged:
             return None
         for other in self._alike.get(self._joining.weakest(node.raw_state), ()):
-            if other is not node and self._are_one(node, other, other.asked):
+            if other is not node and self._are_one(node, other, other.after.asked):
                 return other
         return None
 
@@ -50,11 +50,11 @@ class Merging:
         if not joined:
             return []
         self._joining.forget()
-        own = {key: node.asked for key, node in self._nodes.items() if node.joined is None}
-        following = {key: [*self._following(self._nodes[key])] for key in own if self._nodes[key].followed}
+        own = {key: node.after.asked for key, node in self._nodes.items() if node.joined is None}
+        following = {key: [*self._following(self._nodes[key])] for key in own if self._nodes[key].turn.followed}
         asked = with_all_after(own, following)
         for key, footprint in asked.items():
-            self._nodes[key].reads(footprint)  # who is taken apart does not join the same one again
+            self._nodes[key].after.reads(footprint)  # who is taken apart does not join the same one again
         apart = [
             node
             for node in joined
@@ -67,7 +67,7 @@ class Merging:
 
     def _following(self, node: Node) -> Iterator[str]:
         """Yield the keys of the nodes that a crash or a fault in this recovery leads to."""
-        yield from ((self._nodes[key].joined or self._nodes[key]).key for key in node.then)
+        yield from ((self._nodes[key].joined or self._nodes[key]).key for key in node.after.then)
         for _, crash_state in node.seen:
             after = self._nodes.get(self._view.fingerprint(crash_state.raw_state))
             if after is not None:

@@ -44,33 +44,85 @@ class Interleaving:
     judgement: Judgement
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a crash state comes from.
+
+    Attributes:
+        parent: from whose recovery it came; None for one that a run left.
+        left_by: the run that left it, where that was not the fault-free one.
+    """
+
+    parent: "Node | None" = None
+    left_by: ProcessRun | None = None
+
+    @property
+    def earlier(self) -> tuple[ProcessRun, ...]:
+        """The processes that led here, but for a fault-free run that crashed."""
+        before = (*self.parent.origin.earlier, *self.parent.recovery) if self.parent is not None else ()
+        return before if self.left_by is None else (*before, self.left_by)
+
+
+@dataclass(slots=True)
+class Turn:
+    """When a crash state is recovered from, and how far it is gone on from there.
+
+    Attributes:
+        stage: the earliest in which it is recovered from.
+        follow: whether a crash in its recovery is tried too.
+        followed: whether what a crash in its recovery leaves has been looked through.
+    """
+
+    stage: Stage = Stage.SINGLE
+    follow: bool = True
+    followed: bool = False
+
+    def comes_at(self, stage: Stage) -> None:
+        """Say that it is recovered from earlier than was planned."""
+        self.stage = stage
+
+    def is_followed(self) -> None:
+        """Say that a crash in its recovery is tried too."""
+        self.follow = True
+
+    def was_looked_through(self) -> None:
+        """Say that what a crash in its recovery leaves is known."""
+        self.followed = True
+
+
+@dataclass(slots=True)
+class After:
+    """What came after a crash state.
+
+    Attributes:
+        asked: what the processes read that came of it: its recovery, and those that judging needed.
+        then: keys of the nodes that faults in its recovery lead to.
+    """
+
+    asked: Footprint = NOTHING
+    then: set[str] = field(default_factory=set)
+
+    def reads(self, asked: Footprint) -> None:
+        """Keep what is read by all processes that came of it."""
+        self.asked = asked
+
+
 @dataclass(slots=True)
 class Node:
     """A distinct crash state, the recovery from it, and its judgement.
 
     Attributes:
         schedule: a smallest that leads here.
-        stage: the earliest in which it is recovered from.
-        follow: whether a crash in its recovery is tried too.
-        parent: from whose recovery it came; None for one that a run left.
-        left_by: the run that left it, where that was not the fault-free one.
-        followed: whether what a crash in its recovery leaves has been looked through.
-        then: keys of the nodes that faults in its recovery lead to.
         joined: the node whose recovery stands for this one's: no process read anything in which the two differ.
-        asked: what the processes read that came of it: its recovery, and those that judging needed.
     """
 
     key: str
     raw_state: RawState
     schedule: Schedule
-    stage: Stage = Stage.SINGLE
-    follow: bool = True
-    parent: "Node | None" = None
-    left_by: ProcessRun | None = None
-    followed: bool = False
-    then: set[str] = field(default_factory=set)
+    turn: Turn = field(default_factory=Turn)
+    origin: Origin = Origin()
+    after: After = field(default_factory=After)
     joined: "Node | None" = None
-    asked: Footprint = NOTHING
     processes: tuple[ProcessRun, ...] = ()
     judgement: Judgement | None = None
     interleavings: tuple[Interleaving, ...] | None = None
@@ -79,13 +131,6 @@ class Node:
     def recovery(self) -> tuple[ProcessRun, ...]:
         """The processes that recovered from it, or from the node that it joined."""
         return self.joined.processes if self.joined is not None else self.processes
-
-    @property
-    def earlier(self) -> tuple[ProcessRun, ...]:
-        """The processes that led here, but for a fault-free run that crashed."""
-        before = (*self.parent.earlier, *self.parent.recovery) if self.parent is not None else ()
-        # `blame` knows the fault-free run anyway, up to where it crashed.
-        return before if self.left_by is None else (*before, self.left_by)
 
     @property
     def crash_states(self) -> list[CrashState]:
@@ -109,26 +154,10 @@ class Node:
         """Say that a smaller schedule leads here."""
         self.schedule = schedule
 
-    def comes_at(self, stage: Stage) -> None:
-        """Say that it is recovered from earlier than was planned."""
-        self.stage = stage
-
-    def is_followed(self) -> None:
-        """Say that a crash in its recovery is tried too."""
-        self.follow = True
-
-    def was_looked_through(self) -> None:
-        """Say that what a crash in its recovery leaves is known."""
-        self.followed = True
-
     def recovered(self, processes: tuple[ProcessRun, ...], judgement: Judgement) -> None:
         """Keep what came of it."""
         self.processes, self.judgement = processes, judgement
-        self.asked = together(process.footprint for process in judgement.executions)
-
-    def reads(self, asked: Footprint) -> None:
-        """Keep what is read by all processes that came of it."""
-        self.asked = asked
+        self.after.reads(together(process.footprint for process in judgement.executions))
 
     def reorder(self, interleaving: Interleaving | None = None) -> None:
         """Keep a recovery in another interleaving, or that such ones are tried from now on."""

@@ -57,11 +57,10 @@ class Rules:
         if many and node.schedule.faults > 1 and node.judgement is not None and node.judgement.broken:
             rare("no crash is tried after a failure")
             return "after_a_failure"  # it is only made worse: with each crash more is left of what is left already
-        if many and node.parent is not None and node.parent.parent is not None:
-            worlds = [
-                self._view.world(one)
-                for one in (node.parent.parent.raw_state, node.parent.raw_state, node.raw_state, world)
-            ]
+        parent = node.origin.parent
+        if many and parent is not None and parent.origin.parent is not None:
+            raw_states = (parent.origin.parent.raw_state, parent.raw_state, node.raw_state, world)
+            worlds = [self._view.world(one) for one in raw_states]
             things = grown(worlds)
             self.growing.update(dict.fromkeys(things))
             if things:

@@ -72,7 +72,7 @@ class Tallying:
 
     def _crashes_in(self, node: Node, space: CrashStateSpace) -> Iterator[tuple[tuple[Injection, ...], Judgement]]:
         """Yield each judged crash in the recovery from a crash state, and what came of it."""
-        for between, crash_state in node.seen if node.followed else ():
+        for between, crash_state in node.seen if node.turn.followed else ():
             inner = space.nodes.get(self.view.fingerprint(crash_state.raw_state))
             if inner is not None and inner.judgement is not None:
                 yield (*between, crash(crash_state, recovering=True)), inner.judgement

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, NoReturn
 
-from ...values.actions import Disturb, Fail
+from ...values.actions import Fail
 from ...values.errors import exits_well
 from ...values.media import media, medium_of
 from ...values.network import Reach
@@ -29,15 +29,16 @@ from .. import adapters, patching
 from ..adapters import python_exit, python_threads
 from ..channel import Channel
 from ..gate import Gate
-from ..media import files, forking, http, listing, mail, patience, programs, reads, sqlite, unheld
+from ..media import files, forking, http, listing, mail, programs, reads, sqlite, unheld
 from ..media.guard import Guard
 from ..media.rereading import Rereading
 from ..media.scope import Root, Scope
 from ..media.transport import unreachable_in
 from ..resolved import Limits, ResolvedInjection
 from ..scheduling import clock, locks, scheduler
-from . import ending, entropy, memory, pids, printing, warming
+from . import ending, memory, pids, printing, warming
 from .detaching import detach
+from .own_process import OwnProcess
 from .places import Places
 from .pristine import PristineState
 
@@ -120,12 +121,9 @@ class Boundary:
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._unsupported = adapters.failures()  # before anything stands in the place of what is probed
-        self._outlets = printing.outlets(agent.outlets)
-        self._pids: frozenset[int] = frozenset()
+        self._own = OwnProcess(printing.outlets(agent.outlets))
         self._time = clock.Clock()
         self._pristine_state: PristineState | None = None
-        self._stream: entropy.Stream | None = None
-        self._lengthen: Callable[[], None] = lambda: None
         self._gate = Gate(self._time.now, Places(_run.__code__, agent.call))
         self._gate.tick, self._gate.wait, self._gate.settle = self._time.tick, self._time.wait, self._time.settle
         scope = Scope(agent.roots, self._renamed)
@@ -186,19 +184,12 @@ class Boundary:
         return request
 
     def _get_ready(self, request: RunRequest, channel: Channel) -> None:
-        # Only where the agent runs: the fork server keeps its own random numbers and output.
-        if self._stream is None:
-            self._stream = entropy.install()
-            printing.redirect(self._outlets, self._agent.printed if request.show else None)
-        self._pids = request.pids | {os.getpid()}
+        self._own.begin(request.pids, self._agent.printed if request.show else None)
         self._reads.forget()
         self._time.begin(request.start)
         if not request.goes_on:  # who goes on has drawn numbers, and draws the next ones
-            entropy.begin(self._stream, request.stream)
-        # The schedule before may have cut the patience of sockets short.
-        self._lengthen()
-        if any(isinstance(resolved.action, Disturb) and resolved.action.how == "silent" for resolved in request.plan):
-            self._lengthen = patience.shorten()
+            self._own.draw(request.stream)
+        self._own.be_patient(request.plan)
         if request.again and self._pristine_state is None:
             self._pristine_state = PristineState(self._gate)
         self._gate.begin(channel, request.plan, request.limits, request.earlier, trace=request.trace)
@@ -248,7 +239,7 @@ class Boundary:
     def _renamed(self, path: str) -> str:
         # a uuid first: among its digits a pid can stand
         path = canonical(hide_drawn(path, self._gate.drawn))
-        return _NUMBER.sub(lambda n: "*" if int(n[0]) in self._pids else n[0], path)
+        return _NUMBER.sub(lambda n: "*" if int(n[0]) in self._own.pids else n[0], path)
 
 
 def prepare(*, real_network: bool) -> Callable[[], None]:

@@ -106,7 +106,11 @@ class Scheduler:
         try:
             yield
         finally:
-            self._give_back()
+            with self._changing:
+                self._depth -= 1
+                if not self._depth:
+                    self._holder = None
+                    self._name_a_chooser()
 
     def obtain(self, want: Want, timeout_s: float | None) -> bool:
         """Wait until `want` is taken, and go on with the token.
@@ -117,7 +121,7 @@ class Scheduler:
         known = self._holder == own or own in self._waiters  # a handler, or what an effect itself calls
         # A signal handler or finalizer within our own steps must not wait for the token: its holder may wait for us.
         if in_critical_section() or known or not self._host.active:
-            return self._wait_plainly(want, timeout_s)
+            return _wait_plainly(self._host, want, timeout_s)
         # ahead of effects: which of them are in flight together is known when each thread has come to its own
         me = Waiter((False, self._given, (), self._host.number()), own, want)
         try:
@@ -139,14 +143,6 @@ class Scheduler:
         wait = functools.partial(self._host.wait, timeout_s, functools.partial(self._obtained, me))
         # A lock may be held by a preempted actor, which is let go then. Nobody holds a signal.
         return wait() if want.signal else self._host.preemptions.anew(wait)
-
-    def _wait_plainly(self, want: Want, timeout_s: float | None) -> bool:
-        if timeout_s is None:
-            return want.wait(-1)
-        if self._host.wait(timeout_s, lambda seconds: want.wait(seconds) if seconds else want.take()):
-            return True
-        self._host.poll()
-        return False
 
     def _obtained(self, me: Waiter, seconds: float | None) -> bool:
         """Wait up to `seconds` to be woken.
@@ -259,13 +255,6 @@ class Scheduler:
                     self._given += chosen.want is None  # threads that were woken together come together to an effect
                     chosen.wake()
 
-    def _give_back(self) -> None:
-        with self._changing:
-            self._depth -= 1
-            if not self._depth:
-                self._holder = None
-                self._name_a_chooser()
-
     def _withdraw(self, own: int) -> None:
         with self._changing:
             mine = self._waiters.pop(own, None)
@@ -281,6 +270,16 @@ class Scheduler:
             self._chooser = next((waiter for waiter in self._waiters.values() if waiter.ready), None)
             if self._chooser is not None:
                 self._chooser.wake()
+
+
+def _wait_plainly(host: SchedulerHost, want: Want, timeout_s: float | None) -> bool:
+    """Wait until `want` is taken, without the token; returns False when `timeout_s` virtual seconds are over."""
+    if timeout_s is None:
+        return want.wait(-1)
+    if host.wait(timeout_s, lambda seconds: want.wait(seconds) if seconds else want.take()):
+        return True
+    host.poll()
+    return False
 
 
 def install(scheduler: Scheduler, active: Callable[[], bool], begins: Callable[[threading.Thread], object]) -> None:
