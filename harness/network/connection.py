@@ -165,7 +165,8 @@ class Connection:
                 if self._discards:
                     continue
                 if self._exchange.turn == "client":
-                    await self._send(server, data)
+                    self._exchange.sent += len(data)
+                    await server.send(data)
                 else:
                     await self._begin_exchange(server, data)
         finally:
@@ -183,11 +184,7 @@ class Connection:
             await server.send(part)
             self._exchange.sent, data = len(part), data[len(part) :]
             await self._stop("exchange", "middle")
-        self._exchange.turn, self._exchange.sent = "client", 0
-        await self._send(server, data)
-
-    async def _send(self, server: Server, data: bytes) -> None:
-        self._exchange.sent += len(data)
+        self._exchange.turn, self._exchange.sent = "client", len(data)
         await server.send(data)
 
     async def _downward(self, server: Server) -> None:
