@@ -51,19 +51,29 @@ class Rollback:
         if run.progress.status in (Status.RUNNING, Status.COMPLETED):
             await run.record(Event.ABANDONED, reason=reason)
         for name in reversed(run.progress.entered):
-            problem = None if run.given_up(name) else await self._try_undo(name)
-            if problem is not None and is_refused_key(problem):
-                raise problem
-            if problem is not None:
-                await run.record(Event.UNDO_FAILED, name, error=type(problem).__name__)
-                if not run.given_up(name):
-                    raise problem
-            elif not run.given_up(name):
+            if self._is_given_up(name):
+                continue
+            problem = await self._try_undo(name)
+            if problem is None:
                 await run.record(Event.UNDONE, name)
+                continue
+            if is_refused_key(problem):
+                raise problem
+            await run.record(Event.UNDO_FAILED, name, error=type(problem).__name__)
+            if not run.given_up(name):
+                raise problem
         if run.progress.entered:
             await self._give_up()
         else:
             await run.record(Event.ROLLED_BACK)
+
+    def _is_given_up(self, name: str) -> bool:
+        """Return whether an undo is a dead letter, as after its last pass.
+
+        One that failed under a higher limit may have no letter yet: it is tried once more, and becomes one.
+        """
+        key = f"{self._run.progress.run}:{name}:undo"
+        return self._run.given_up(name) and key in DeadLetters(self._saga.store)
 
     async def _give_up(self) -> None:
         """Leave the run stuck, its lock with it, and let a person know which undo failed with which error."""

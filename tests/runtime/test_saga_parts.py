@@ -110,6 +110,28 @@ def test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs(store: St
         saga.run("another", {})
 
 
+def test_an_undo_that_failed_under_a_higher_limit_gets_one_more_pass(store: Store, clock: Any) -> None:
+    """A deployment lowers ``undo_passes``: what has failed often enough has no dead letter yet, and a person needs it."""
+
+    def undo(run: Run) -> None:
+        raise RuntimeError
+
+    def act(run: Run) -> None:
+        if run.step == "b":
+            raise ValueError("no")
+
+    def saga(passes: int) -> Saga:
+        steps = [Step("a", act, undo=undo), Step("b", act, undo=lambda run: None)]
+        return Saga(store, "s", steps, undo_passes=passes, undo_tries=1)
+
+    with pytest.raises(RuntimeError):
+        saga(5).run("goal", {})
+    with pytest.raises(RuntimeError):
+        saga(5).recover()
+    assert saga(2).recover() is Status.STUCK
+    assert [letter.step for letter in DeadLetters(store).all()] == ["a"]
+
+
 @pytest.mark.parametrize(("level", "text"), [(logging.WARNING, False), (logging.DEBUG, True)])
 def test_the_log_says_which_undo_failed(
     store: Store, clock: Any, caplog: pytest.LogCaptureFixture, level: int, text: bool
