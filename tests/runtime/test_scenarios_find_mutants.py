@@ -113,7 +113,7 @@ AT = [
     ("long_research", "carrier", "            if restored.damaged:\n                await execution.rewind()\n", "",
      "all_or_nothing",
      f"{STAGED} + storage.bit_flip.1@recover/{AGENT}:checkpoints#1:before"),
-    ("order_and_outbox", "message_table", "body, cancels, behind) != stored", "body, cancels, behind) == 0",
+    ("order_and_outbox", "message_table", "*rest), damaged=damaged)", "*rest), damaged=False)",
      "all_or_nothing", f"storage.bit_flip.1@{AGENT}:outbox#3:before"),
     ("order_and_outbox", "outbox", "                    _refuse_damaged(message)\n", "", "all_or_nothing",
      f"storage.bit_flip.1@{AGENT}:outbox#3:before"),
@@ -128,7 +128,7 @@ AT = [
 ]  # fmt: skip
 # several processes at once; no behaviour of its own; by hand or by rule, which no scenario does
 WITHOUT = (
-    {"alive", "locks", "takeover"}
+    {"alive", "locks"}
     | {"async_saga", "calls", "canonical", "definition", "files", "messages", "saga", "steps", "store"}
     | {"by_hand", "cli", "retention"}
 )
