@@ -111,7 +111,7 @@ def test_an_undo_that_keeps_failing_is_a_dead_letter_and_the_rest_runs(store: St
 
 
 def test_an_undo_that_failed_under_a_higher_limit_gets_one_more_pass(store: Store, clock: Any) -> None:
-    """A deployment lowers ``undo_passes``: what has failed often enough has no dead letter yet, and a person needs it."""
+    """A deployment lowers ``undo_passes``: what failed often enough has no dead letter yet, and a person needs one."""
 
     def undo(run: Run) -> None:
         raise RuntimeError
