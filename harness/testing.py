@@ -200,7 +200,7 @@ def _check_answers(twin: Service, request: HttpRequest) -> None:
     assert twin.handle(request) == answer, "from the same state the same request gets another answer"
     assert twin.save() == after, "from the same state the same request leads to another state"
     seen, all_of_it = twin.describe(after), twin.full_state(after)
-    assert set(seen) <= set(all_of_it), "recall() leaves out what describe() tells"
+    assert set(seen) <= set(all_of_it), "full_state() leaves out what describe() tells"
 
 
 def _check_refusals(twin: Service, request: HttpRequest) -> None:

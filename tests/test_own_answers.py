@@ -10,7 +10,7 @@ MAIL = HttpRequest("POST", "https://api.mail.test/mails", {}, b"{}")
 
 
 @pytest.mark.parametrize(
-    ("strike", "kind", "body"),
+    ("action", "kind", "body"),
     [
         (Respond(503), "application/json", b"unavailable"),
         (Respond(503, reason="Out of stamps."), "application/json", b'"message": "Out of stamps."'),

@@ -148,7 +148,7 @@ def test_a_wrong_source(name: str, wrong: Callable[..., Any], said: str) -> None
         ("verb", lambda self, request: f"post{self._run}", "another name in another run"),
         ("refuse", lambda self, *args: HttpResponse(500), "answers 500"),
         ("refuse", lambda self, request, status, headers, reason="": HttpResponse(status, headers), "the reason"),
-        ("recall", lambda self, state: {}, "leaves out what describe"),
+        ("full_state", lambda self, state: {}, "leaves out what describe"),
         (
             "handle",
             lambda self, request: _other_each_time(self, request, next(NUMBERS)),

@@ -34,6 +34,12 @@ def test_publishing({fixture}, tmp_path):
 """
 
 
+def when_found(how: str) -> str:
+    """Return the lines of a test that do something as soon as a finding is confirmed."""
+    reader = f"Reader((Found,), lambda found: {how})"
+    return f"    from rollproof.values.events import Found, Reader\n    chaos._readers = ({reader}, *chaos._readers)\n"
+
+
 def write_project(
     pytester: pytest.Pytester,
     *,

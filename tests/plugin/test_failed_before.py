@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .projects import write_test
+from .projects import when_found, write_test
 
 WRONG = """
     def agent():
@@ -197,7 +197,7 @@ def test_nothing_is_kept_without_a_cache(pytester: pytest.Pytester) -> None:
 
 def test_an_interrupted_exploration_forgets_nothing(pytester: pytest.Pytester) -> None:
     """Nobody knows what it would have found."""
-    write_test(pytester, "    chaos.found = lambda so_far: pytest.exit('now')\n" + agent())
+    write_test(pytester, when_found("pytest.exit('now')") + agent())
     later = "process.kill@file.open:shared/gone#1:after"
     keep(pytester, DEEP, later)
     run(pytester, "--lf")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..exploring import options
+from .projects import when_found
 from .test_standing_back import install
 
 TEST = """
@@ -206,7 +207,7 @@ def test_an_interrupted_exploration_prints_it_too(folder: Path, how: str) -> Non
     """No failure of the test tells it: the session was interrupted, or the test by something else."""
     file = project(folder, "sub/test_it.py")
     (folder / "pytest.ini").write_text("[pytest]\n")
-    interrupting = "    chaos.found = lambda so_far: " + how + "\n    chaos.watch"
+    interrupting = when_found(how) + "    chaos.watch"
     file.write_text(f"{file.read_text()}".replace("    chaos.watch", interrupting))
     typed = [*LOADED, "--chaos", "--chaos-faults=process.kill", "-k", "TestReport"]
     output = run([*PYTEST, *typed], folder / "sub")
