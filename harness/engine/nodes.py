@@ -60,6 +60,7 @@ class Origin:
     def earlier(self) -> tuple[ProcessRun, ...]:
         """The processes that led here, but for a fault-free run that crashed."""
         before = (*self.parent.origin.earlier, *self.parent.recovery) if self.parent is not None else ()
+        # `blame` knows the fault-free run anyway, up to where it crashed.
         return before if self.left_by is None else (*before, self.left_by)
 
 

@@ -51,7 +51,7 @@ class Rollback:
         if run.progress.status in (Status.RUNNING, Status.COMPLETED):
             await run.record(Event.ABANDONED, reason=reason)
         for name in reversed(run.progress.entered):
-            if self._is_given_up(name):
+            if await self._is_given_up(name):
                 continue
             problem = await self._try_undo(name)
             if problem is None:
@@ -67,16 +67,24 @@ class Rollback:
         else:
             await run.record(Event.ROLLED_BACK)
 
-    def _is_given_up(self, name: str) -> bool:
+    async def _is_given_up(self, name: str) -> bool:
         """Return whether an undo is a dead letter, as after its last pass.
 
         One that failed under a higher limit may have no letter yet: it is tried once more, and becomes one.
+
+        Raises:
+            LeaseLost: A person has dismissed the letter meanwhile.
         """
-        key = f"{self._run.progress.run}:{name}:undo"
-        return self._run.given_up(name) and key in DeadLetters(self._saga.store)
+        if not self._run.given_up(name):
+            return False
+        if f"{self._run.progress.run}:{name}:undo" in DeadLetters(self._saga.store):
+            return True
+        await self._run.read_again()
+        return False
 
     async def _give_up(self) -> None:
         """Leave the run stuck, its lock with it, and let a person know which undo failed with which error."""
+        await self._run.read_again()  # a letter may just have been dismissed
         run = self._run.progress.run
         letters = [each for each in DeadLetters(self._saga.store).all() if each.run == run]
         errors = {letter.step: letter.reason for letter in letters if letter.kind == "undo"}

@@ -97,8 +97,10 @@ class Connections:
         if network is not None:
             if event == "socket.connect":
                 self._connecting(network)
+        # A name with both kinds of address is tried by IPv6 first, where no server of ours listens.
         elif name == "::1" and self._is_ours("127.0.0.1", port):
             raise network_down(by_name=False)  # try the next address
+        # Relays listen on the loopback: its name must be found.
         elif name not in self._hosts and not (self._reach.networks and event in LOOKED_UP and name in _LOOPBACK):
             self._forbid(name, port, by_name=event in LOOKED_UP)
 

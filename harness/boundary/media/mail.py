@@ -5,6 +5,7 @@ parent; in the agent's processes what passes is seen. Mailboxes are reached by t
 ``SMTP_SSL`` and ``starttls`` succeed and carry plain text over the loopback.
 """
 
+import contextlib
 import errno
 import json
 import smtplib
@@ -111,9 +112,11 @@ def _sent(plain: Callable[..., Any]) -> Callable[..., Any]:
                         answer = plain(self, *args, **kwargs)
                     except smtplib.SMTPServerDisconnected:
                         raise
-                    except smtplib.SMTPException:
-                        # The treatment was a refusal, or the server had one of its own first, such as 530.
-                        _is_done(self, resolved)
+                    except Exception:
+                        # The treatment was a refusal, or something else came first: 530 of the server, an address that
+                        # the client cannot write. The server forgets it when it is asked.
+                        with contextlib.suppress(smtplib.SMTPException, OSError):
+                            _is_done(self, resolved)
                         gate.fired(resolved)
                         raise
                     if _is_done(self, resolved):

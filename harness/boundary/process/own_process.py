@@ -24,6 +24,7 @@ class OwnProcess:
 
     def begin(self, pids: frozenset[int], printed: int | None) -> None:
         """Know its pid and those before it; the first time, redirect what it prints and draws."""
+        # Only where the agent runs: the fork server keeps its own random numbers and output.
         if self._stream is None:
             self._stream = entropy.install()
             printing.redirect(self._outlets, printed)
@@ -36,6 +37,7 @@ class OwnProcess:
 
     def be_patient(self, plan: Sequence[ResolvedInjection]) -> None:
         """Wait as long as the agent says, unless a connection of it will fall silent."""
+        # The schedule before may have cut the patience of sockets short.
         self._lengthen()
         if any(isinstance(resolved.action, Disturb) and resolved.action.how == "silent" for resolved in plan):
             self._lengthen = patience.shorten()
