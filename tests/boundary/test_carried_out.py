@@ -13,6 +13,7 @@ import pytest
 from rollproof.boundary.media import http, mcp_stdio
 from rollproof.boundary.media import mail as post
 from rollproof.boundary.resolved import ResolvedInjection
+from rollproof.engine.execute import How
 from rollproof.engine.process_runs import BIRTH, FIRST_STREAM, ProcessRun
 from rollproof.twins.llm import ModelTwin
 from rollproof.twins.mailbox import Mailbox
@@ -182,11 +183,10 @@ def pairs(process: ProcessRun, kind: str) -> dict[tuple[type[Action], Phase], tu
 def test_what_a_medium_can_do_is_done(outside: Stage, kind: str) -> None:
     """An agent fares otherwise under each action at each phase, and whoever carries it out says so."""
     executor = outside.executor(lambda: AGENTS[kind](outside))
-    executor.rereads = True
     put_back = executor.prepare()
     try:
-        start = executor.first_state(BIRTH)
-        usual = executor.run_process("run", start, FIRST_STREAM, trace=True)
+        start = executor.outside.first(BIRTH, rereads=True)
+        usual = executor.run_process("run", start, FIRST_STREAM, how=How(trace=True))
         assert usual.outcome.kind == "returned", usual.outcome
         tried = pairs(usual, kind)
         declared_here = {
@@ -197,14 +197,14 @@ def test_what_a_medium_can_do_is_done(outside: Stage, kind: str) -> None:
             if ability.is_at(verb, when) and ability.action is not Preempt
         }
         assert tried.keys() == declared_here
-        for (action, when), (point, action) in tried.items():
-            name = "llm.refusal" if action is Say else "process.kill"  # a model's words are the fault's
+        for (what, when), (point, action) in tried.items():
+            name = "llm.refusal" if what is Say else "process.kill"  # a model's words are the fault's
             plan = [ResolvedInjection(0, Injection(name, point, when), action, (f"{kind}.*",))]
             process = executor.run_process("run", start, FIRST_STREAM, plan)
-            assert process.fired == {0}, f"{action.__name__} {when} {point}"
+            assert process.fired == {0}, f"{what.__name__} {when} {point}"
             fared = [(one.outcome.kind, one.outcome.value, one.outcome.error) for one in (usual, process)]
-            assert fared[0] != fared[1], f"{action.__name__} {when} {point}"
-        assert executor.unconfirmed == {}
+            assert fared[0] != fared[1], f"{what.__name__} {when} {point}"
+        assert executor.learned.unconfirmed == {}
     finally:
         put_back()
         executor.close()
@@ -215,13 +215,13 @@ def test_what_no_adapter_carries_out_is_an_error_of_the_harness(outside: Stage) 
     executor = outside.executor(lambda: AGENTS["file"](outside))
     put_back = executor.prepare()
     try:
-        start = executor.first_state(BIRTH)
-        usual = executor.run_process("run", start, FIRST_STREAM, trace=True)
+        start = executor.outside.first(BIRTH, rereads=False)
+        usual = executor.run_process("run", start, FIRST_STREAM, how=How(trace=True))
         plan = [ResolvedInjection(0, Injection("process.kill", usual.points[0]), Exit(3), ("file.*",))]
         process = executor.run_process("run", start, FIRST_STREAM, plan)
         assert process.due == {0}
         assert process.fired == set()
-        assert [text for text in executor.unconfirmed if "due and not carried out" in text]
+        assert [text for text in executor.learned.unconfirmed if "due and not carried out" in text]
     finally:
         put_back()
         with suppress(OSError):

@@ -242,7 +242,7 @@ def run():
     os.write({{fd}}, str(os.getpid()).encode() + b"\\n")
     while True:
         sum(range(1000))
-Stage(Path({str(tmp_path / "outside")!r})).live(run)
+Stage(Path({str(tmp_path / "outside")!r})).run_process(run)
 """
     reading, writing = os.pipe()
     parent = subprocess.Popen([sys.executable, "-c", script.replace("{fd}", str(writing))], pass_fds=[writing])
