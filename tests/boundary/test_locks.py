@@ -202,7 +202,6 @@ def test_a_lock_of_a_database_that_nobody_gives_back_times_out(stage: Stage) -> 
     assert stage.returned(run) == [30_000, "database is locked", True, 7_000, "database is locked", True]
 
 
-@pytest.mark.skip(reason="hangs in some runs since a thread's sleep beside it is waited for: to be mended")
 def test_what_a_handler_raises_in_a_wait_for_a_database_comes_out(stage: Stage) -> None:
     """A write and a read that wait for a lock raise it, and the next error is SQLite's own again."""
     path = stage.own / "words.db"

@@ -34,7 +34,12 @@ class Raising(threading.local):
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         if kind is not None and issubclass(kind, sqlite3.OperationalError) and self.problem is not None:
             problem, self.problem = self.problem, None
-            raise problem from None
+            try:
+                raise problem from None
+            finally:
+                # This frame is in its traceback: with it, and the cursors of all its frames, it would be a cycle, which
+                # the collector may free in a thread that then waits in C for the connection that this one waits with.
+                del problem
 
 
 class BusyHandler:
