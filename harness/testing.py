@@ -8,8 +8,10 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 
+from .values import legality
 from .values.actions import Action, Respond
 from .values.causes import Cause
+from .values.errors import ChaosError
 from .values.exploration import Cell, Exploration, Finding
 from .values.faults import Fault
 from .values.history import History, Invariant, Violation, of_function
@@ -44,9 +46,10 @@ def sample_effects() -> Iterator[Effect]:
 
 
 def check_fault(fault: Fault, *effects: Effect) -> None:
-    """Check a fault: its name, its sentence, its tokens, and that it strikes at `effects`, always in the same way.
+    """Check a fault: its name, its sentence, its tokens, and that it fires at `effects`, always in the same way.
 
-    Without `effects`, one of `sample_effects` has to be struck.
+    Without `effects`, it has to fire at one of `sample_effects`. What is refused when a fault is installed, an action
+    that its medium cannot carry out or a place that no medium has, is refused here, too.
     """
     _check_name(fault)
     met = [effect for effect in effects or sample_effects() if fault.applies(effect)]
@@ -55,8 +58,12 @@ def check_fault(fault: Fault, *effects: Effect) -> None:
     assert any(first), f"{fault.name} strikes nowhere: it yields nothing at any of {len(met)} effects"
     for one, other in zip(first, again, strict=True):
         assert repr(one) == repr(other), f"{fault.name} yields {one}, and then {other}: a fault never chooses"
-        for strike in one:
-            _check_strike(fault, strike)
+        for action in one:
+            _check_action(fault, action)
+    try:
+        legality.check_fault(fault)
+    except ChaosError as problem:
+        raise AssertionError(str(problem)) from None
 
 
 def _check_name(fault: Fault) -> None:
@@ -72,17 +79,17 @@ def _check_name(fault: Fault) -> None:
             assert str(Schedule.parse(token)) == token, f"{token} does not read back"
 
 
-def _check_strike(fault: Fault, strike: object) -> None:
-    assert isinstance(strike, Action), f"{fault.name} yields {strike!r}, which is no action: Kill, Fail, Respond, …"
+def _check_action(fault: Fault, action: object) -> None:
+    assert isinstance(action, Action), f"{fault.name} yields {action!r}, which is no action: Kill, Fail, Respond, …"
     try:
-        pickle.loads(pickle.dumps(strike))
+        pickle.loads(pickle.dumps(action))
     except Exception as problem:
-        raise AssertionError(f"{fault.name}: {strike!r} cannot be sent to the agent's process: {problem}") from None
-    if isinstance(strike, Respond) and isinstance(strike.body, Mapping):
+        raise AssertionError(f"{fault.name}: {action!r} cannot be sent to the agent's process: {problem}") from None
+    if isinstance(action, Respond) and isinstance(action.body, Mapping):
         try:
-            json.dumps(strike.body)
+            json.dumps(action.body)
         except (TypeError, ValueError) as problem:
-            raise AssertionError(f"{fault.name}: the body of {strike!r} is no JSON: {problem}") from None
+            raise AssertionError(f"{fault.name}: the body of {action!r} is no JSON: {problem}") from None
 
 
 def _check_sentence(name: str, doc: str) -> None:

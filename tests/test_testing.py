@@ -49,6 +49,7 @@ def fault_yielding(*actions: Any) -> Fault:
         (fault_yielding("kill"), "which is no action"),
         (fault_yielding(Fail(OSError(lambda: None))), "cannot be sent"),
         (fault_yielding(Respond(400, body={"a": {1}})), "is no JSON"),
+        (fault_yielding(Respond(400)), "cannot be done there"),
         (replace(slow, actions=lambda effect: [Fail(OSError(next(NUMBERS)))]), "never chooses"),
     ],
 )

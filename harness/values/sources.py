@@ -33,13 +33,6 @@ Recognizer = Callable[[object], WorldSource | None]
 
 
 @runtime_checkable
-class Addressed(WorldSource, Protocol):
-    """A server whose state is part of the outside, and where it listens: ``host:port``."""
-
-    address: str
-
-
-@runtime_checkable
 class Service(WorldSource, Protocol):
     """A twin: a stateful stand-in of an outside service below `base_url`. It outlives the agent's process.
 

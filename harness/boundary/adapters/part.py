@@ -62,7 +62,7 @@ class Part:
 
     @property
     def told(self) -> str:
-        """What the statement says of a part that fails, "" where nothing is lost."""
+        """The words of the statement on a part that fails; "" where nothing is lost."""
         if not self.loses or not self.failure:
             return ""
         return f"{self.loses.format(library=self.adapter.shown())}: {self.failure}"
