@@ -9,7 +9,7 @@ from typing import Any
 from rollproof.values.errors import ChaosError
 from rollproof.values.report import Report, ReportedExploration, Writer
 
-_SINCE_2 = ("known", "resolved", "cells")
+_SINCE_2 = ("known", "resolved", "fixed", "proved", "not_proved", "cells")
 _WHERE_ANY = ("name", "label", "interrupted", "not_explored", "notes")
 _OF_VIOLATIONS = ("invariants", "schedule", "message", "diff", "cause")
 

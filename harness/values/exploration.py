@@ -6,6 +6,7 @@ from typing import Any
 
 from .causes import Cause
 from .schedule import Schedule
+from .story import Blamed, Cure, Exchange, Severity, States, Step
 
 _SHOWN = 3
 
@@ -25,8 +26,15 @@ def some_of(names: Iterable[str]) -> str:
 class Finding:
     """One cause of failures with its smallest schedule.
 
-    `planned` is its smallest schedule. `cells` counts the schedules that fail in this way; `phases` tells the story for
-    people: each a heading and lines.
+    Attributes:
+        planned: its smallest schedule.
+        cells: how many schedules fail in this way; `also` has some more of them.
+        phases: the story as a replay prints it: each a heading and lines.
+        title: what is wrong outside, in a few words; `sentence` what is there, what was done, and which line did it.
+        kind: what kind of bug it is, in the words of the docs; "" where that is not known.
+        story: its steps in true order.
+        blamed: the lines behind its durable effects, the one to look at first at the beginning.
+        exchange: what was asked of models, and answered.
     """
 
     invariants: tuple[str, ...]
@@ -38,6 +46,16 @@ class Finding:
     expected: str = ""
     actual: str = ""
     cause: Cause | None = None
+    title: str = ""
+    sentence: str = ""
+    severity: Severity = ""
+    kind: str = ""
+    cure: Cure = field(default_factory=Cure)
+    story: tuple[Step, ...] = ()
+    states: States = field(default_factory=States)
+    blamed: tuple[Blamed, ...] = ()
+    exchange: tuple[Exchange, ...] = ()
+    also: tuple[Schedule, ...] = ()
 
     @property
     def schedule(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict, cast
 from .causes import Cause
 from .exploration import Cell, Exploration, Finding
 from .replaying import ReplayCommand
+from .story import Blamed, Fate, Severity, States, Step, StoryPhase
 
 _LINE = re.compile(r":\d+$")
 _OF_CHANCE = ("missing", "torn", "not the same")
@@ -30,29 +31,63 @@ class ReportedCause(TypedDict):
     exception: str
 
 
-class Cure(TypedDict):
+class ReportedCure(TypedDict):
     """A change of the agent that was tried against the cause, and what came of it."""
 
     tried: str
     outcome: str
 
 
-class Step(TypedDict):
-    """One step of the story of a schedule: in which process, at which point and phase, how it went, where in the code.
-
-    `at_s` is the virtual time, in seconds since the first process began.
-    """
+class ReportedStep(TypedDict):
+    """One step of the story of a schedule, as `values.story.Step` has it."""
 
     life: str
     point: str
-    phase: str
+    phase: StoryPhase
     outcome: str
     file: str
     line: int
+    function: str
     at_s: float
+    within: list[str]
+    fate: Fate
 
 
-class States(TypedDict):
+class ReportedLine(TypedDict):
+    """A line of source code; one of those of a place is `marked`."""
+
+    number: int
+    text: str
+    marked: bool
+
+
+class ReportedEffect(TypedDict):
+    """A durable effect of a line: the number of its step in the story, from 0, and what became of it."""
+
+    step: int
+    fate: Fate
+
+
+class ReportedPlace(TypedDict):
+    """A line of the agent that made durable effects of a story; `callers` are ``file:line``, the nearest first."""
+
+    file: str
+    line: int
+    function: str
+    callers: list[str]
+    source: list[ReportedLine]
+    effects: list[ReportedEffect]
+
+
+class ReportedExchange(TypedDict):
+    """One request to a model in a story, by the number of its step, and the answer."""
+
+    step: int
+    request: Any
+    answer: Any
+
+
+class ReportedStates(TypedDict):
     """The outside by readable names: before the run, when the fault fired, at the end, and as it should be there."""
 
     before: dict[str, Any]
@@ -71,7 +106,9 @@ class Also(TypedDict):
 class ReportedViolation(TypedDict):
     """One cause of failures, with its smallest schedule.
 
-    `id` is that of test, cause and place: the same in each run, and after edits elsewhere in the code.
+    `id` is that of test, cause and place: the same in each run, and after edits elsewhere in the code. `expected` and
+    `actual` are the right outside and the one that was found, as key-sorted JSON. `known` says that it stands in
+    ``chaos-known.toml``, for a `reason`; `new` whether the earlier run did not have it, None where there is none.
     """
 
     id: str
@@ -82,13 +119,29 @@ class ReportedViolation(TypedDict):
     title: str
     sentence: str
     cause: ReportedCause | None
-    severity: Literal["", "blocker", "critical", "normal", "minor"]
+    severity: Severity
     kind: str
-    cure: Cure
-    story: list[Step]
-    states: States
+    cure: ReportedCure
+    story: list[ReportedStep]
+    states: ReportedStates
+    expected: str
+    actual: str
+    blame: list[ReportedPlace]
+    exchange: list[ReportedExchange]
     also: Also
     replay: str
+    known: bool
+    new: bool | None
+    reason: str
+
+
+class Fixed(TypedDict):
+    """A violation of the earlier run that is resolved; `replayed` says that its schedule was carried out and holds."""
+
+    id: str
+    title: str
+    schedule: str
+    replayed: bool
 
 
 class ReportedCell(TypedDict):
@@ -105,7 +158,9 @@ class ReportedCell(TypedDict):
 class ReportedExploration(TypedDict):
     """The result of one call of `chaos.explore`. `label` tells it apart from others of its test.
 
-    `not_tried` has families of faults, and how many of each were tried; `known` and `resolved` have ids of violations.
+    `not_tried` has families of faults, and how many of each were tried. `known` has the ids of its violations that
+    stand in ``chaos-known.toml``, `resolved` those of the earlier run that it does not have any more, and `fixed` what
+    these were. `proved` and `not_proved` say in sentences what a green result means here.
     """
 
     test: str
@@ -133,6 +188,9 @@ class ReportedExploration(TypedDict):
     notes: list[str]
     known: list[str]
     resolved: list[str]
+    fixed: list[Fixed]
+    proved: list[str]
+    not_proved: list[str]
     not_tried: dict[str, str]
     cells: list[ReportedCell]
 
@@ -161,6 +219,9 @@ def reported(exploration: Exploration, replay: ReplayCommand) -> ReportedExplora
         "violations": list(_violations(exploration, replay)),
         "known": [],
         "resolved": [],
+        "fixed": [],
+        "proved": [],
+        "not_proved": [],
         "cells": [_cell(cell) for cell in exploration.cells],
     }
     return cast(ReportedExploration, found)
@@ -198,16 +259,58 @@ def _violation(finding: Finding, id: str, replay: ReplayCommand) -> ReportedViol
         "schedule": schedule,
         "message": finding.message,
         "diff": list(finding.diff),
-        "title": "",
-        "sentence": "",
+        "title": finding.title,
+        "sentence": finding.sentence,
         "cause": cast(ReportedCause, cause.as_json()) if cause is not None else None,
-        "severity": "",
-        "kind": "",
-        "cure": {"tried": "", "outcome": ""},
-        "story": [],
-        "states": {"before": {}, "fault": {}, "end": {}, "right": {}},
-        "also": {"schedules": [], "number": finding.cells - 1},
+        "severity": finding.severity,
+        "kind": finding.kind,
+        "cure": {"tried": finding.cure.tried, "outcome": finding.cure.outcome},
+        "story": [_step(step) for step in finding.story],
+        "states": _states(finding.states),
+        "expected": finding.expected,
+        "actual": finding.actual,
+        "blame": [_place(blamed) for blamed in finding.blamed],
+        "exchange": [{"step": one.step, "request": one.request, "answer": one.answer} for one in finding.exchange],
+        "also": {"schedules": list(map(str, finding.also)), "number": finding.cells - 1},
         "replay": replay.of(schedule),
+        "known": False,
+        "new": None,
+        "reason": "",
+    }
+
+
+def _step(step: Step) -> ReportedStep:
+    return {
+        "life": step.life,
+        "point": step.point,
+        "phase": step.phase,
+        "outcome": step.outcome,
+        "file": step.file,
+        "line": step.line,
+        "function": step.function,
+        "at_s": round(step.at_s, 6),
+        "within": list(step.within),
+        "fate": step.fate,
+    }
+
+
+def _states(states: States) -> ReportedStates:
+    return {
+        "before": dict(states.before),
+        "fault": dict(states.fault),
+        "end": dict(states.end),
+        "right": dict(states.right),
+    }
+
+
+def _place(blamed: Blamed) -> ReportedPlace:
+    return {
+        "file": blamed.file,
+        "line": blamed.line,
+        "function": blamed.function,
+        "callers": list(blamed.callers),
+        "source": [{"number": one.number, "text": one.text, "marked": one.marked} for one in blamed.source],
+        "effects": [{"step": step, "fate": fate} for step, fate in blamed.effects],
     }
 
 

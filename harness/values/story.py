@@ -1,0 +1,99 @@
+"""The story of a failing schedule, as every report tells it: steps in true order, states, the lines behind them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+StoryPhase = Literal["before the fault", "fault", "after the fault", "recovery", "promises"]
+STORY_PHASES: tuple[StoryPhase, ...] = get_args(StoryPhase)
+
+Fate = Literal["", "kept", "undone", "repeated", "forgotten", "torn"]
+"""What became of a durable effect by the end: "" for a step that made none."""
+
+Severity = Literal["", "blocker", "critical", "normal", "minor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a story.
+
+    Attributes:
+        life: the process that it belongs to: "run", "recover", "recover 2", "recover again", "retry".
+        phase: the part of the story that it stands in.
+        point: the token of the point, without a phase; "" for a step that is none: the end of a process, a promise.
+        outcome: how it went, for people: "201", "3 rows", "raises ReadTimeout", "killed", "returned 'published'".
+        at_s: virtual seconds since the first process began.
+        file: of the agent's place, relative to pytest's root where it is below it; `line` from 1, 0 for none.
+        function: its qualified name.
+        within: names of the steps, tool calls and graph nodes that it is inside of, the outermost first.
+        fate: what became of its effect.
+    """
+
+    life: str
+    phase: StoryPhase
+    point: str
+    outcome: str
+    at_s: float = 0.0
+    file: str = ""
+    line: int = 0
+    function: str = ""
+    within: tuple[str, ...] = ()
+    fate: Fate = ""
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """The outside by readable names (a path, ``path.db:table``, ``host/things``), only of names that matter.
+
+    `right` has for each name what may be there: the state before and that of a fault-free run.
+    """
+
+    before: Mapping[str, Any] = field(default_factory=dict)
+    fault: Mapping[str, Any] = field(default_factory=dict)
+    end: Mapping[str, Any] = field(default_factory=dict)
+    right: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A line of the agent's code, with its number from 1; one of them is `marked`."""
+
+    number: int
+    text: str
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Blamed:
+    """A line of the agent that made durable effects of a story.
+
+    Attributes:
+        file: relative to pytest's root where it is below it; `line` from 1; `function` its qualified name.
+        callers: ``file:line`` of the calls that lead there, the nearest first.
+        source: five lines of code with the one marked; empty where the file cannot be read.
+        effects: for each of its effects the number of its step, from 0, and its fate.
+    """
+
+    file: str
+    line: int
+    function: str
+    callers: tuple[str, ...] = ()
+    source: tuple[SourceLine, ...] = ()
+    effects: tuple[tuple[int, Fate], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request to a model in a story, by the number of its step, and its answer, both as plain data."""
+
+    step: int
+    request: Any
+    answer: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """A change that was tried against a cause, in words, and what came of it; `tried` is "" where none was."""
+
+    tried: str = ""
+    outcome: str = ""
