@@ -357,6 +357,7 @@ class Chaos:
             shard=options.shard,
             reuse=options.reuse,
             root=next(iter(options.projects), None),
+            keep=options.keep,
             guard=partial(guard, options.records, sources, options.controller),
         )
 

@@ -1,7 +1,7 @@
 """One exploration from its fault-free run to its result: claim the outside, observe, explore, put back."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -11,12 +11,15 @@ from ..values.errors import ChaosError
 from ..values.events import ExplorationBegan, Found
 from ..values.exploration import Exploration
 from ..values.real_time import FIRST_RUNS, PROCESS_S
+from ..values.report import violation_id
 from ..values.schedule import Schedule
 from .config import ExplorationConfig
 from .crash_state_space import CrashStateSpace
 from .execute import Executor
 from .exploring import Exploring
 from .families import Tried
+from .judge import Judgement
+from .keeping import Keeping, check_place
 from .observe import observe
 from .process_runs import OWN_PROCESSES, RawState
 from .results import Results
@@ -43,6 +46,7 @@ class Explorer:
         self.exploring: Exploring | None = None
         self.partial: Exploration | None = None
         self._began = 0.0
+        self._replayed: tuple[Schedule, Judgement] | None = None
 
     def explore(self, *, reduce: bool = True) -> Exploration:
         """Explore everything that was selected; raises ChaosError where another session explores the same paths."""
@@ -53,6 +57,7 @@ class Explorer:
         return self._within(lambda: self._replay(schedule))
 
     def _within(self, work: Callable[[], Exploration]) -> Exploration:
+        check_place(self.config)
         # Two sessions in one folder would each take the other's middle for their own state.
         with closing(self.executor), claimed(source.path for source in self.config.sources):
             return self._put_back_after(work)
@@ -77,7 +82,8 @@ class Explorer:
                 if isinstance(problem, ChaosError):
                     problem.add_to_hint(sorted(self.executor.learned.noticed.unsupported))
                 raise
-            self.partial = result = replace(self._results.timed(result), notes=self.executor.outside.notes)
+            notes = *self.executor.outside.notes, *self._keep(result)
+            self.partial = result = replace(self._results.timed(result), notes=notes)
             with interrupts.shielded():
                 self._end(put_back, self._to_leave(result, initial))
                 self._restore_logs()
@@ -89,6 +95,19 @@ class Explorer:
             return initial
         baseline = self.exploring.session.baseline
         return baseline.initial if _failed(result) and not result.elsewhere else baseline.done
+
+    def _keep(self, result: Exploration) -> Sequence[str]:
+        """Keep the states of all findings where that is wanted, and of a replay that has none; returns notes of it."""
+        if self.config.keep is None or self.exploring is None:
+            return ()
+        keeping = Keeping(self.config, self.executor.worlds, self.exploring.session.baseline)
+        ends = self.exploring.findings.ends()
+        for finding in result.violations:
+            goes_on = finding.cause is not None and finding.cause.goes_on
+            keeping.keep(violation_id(self.config.test, finding), finding.planned, ends[finding.planned, goes_on])
+        if self._replayed is not None and not result.violations:
+            keeping.keep("replayed", *self._replayed)
+        return keeping.notes
 
     @property
     def _results(self) -> Results:
@@ -143,6 +162,7 @@ class Explorer:
         elsewhere = schedule.injections[0].point not in exploring.session.baseline.first.points
         self.executor.allowance.agree(shown=frozenset() if elsewhere else OWN_PROCESSES)
         came = exploring.replay(schedule)
+        self._replayed = schedule, came.judgement
         return self._results.of_replay(exploring, schedule, came, elsewhere=elsewhere)
 
 

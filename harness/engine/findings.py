@@ -145,6 +145,11 @@ class Findings:
         """Return the sort key of examples, the best first: the smaller schedule."""
         return (*size(schedule), self.place(schedule))
 
+    def ends(self) -> dict[tuple[Schedule, bool], Judgement]:
+        """Return how the shown example of each failure ended, by its schedule, and by whether its process goes on."""
+        examples = [failure.example or (failure.schedule, failure.judgement) for failure in self.failures.values()]
+        return {(schedule, judgement.goes_on): judgement for schedule, judgement in examples}
+
     def table(self) -> tuple[Cell, ...]:
         """Return the aggregated rows in a stable order."""
         return tuple(Cell(*cell, self.smallest[cell], count) for cell, count in sorted(self.cells.items()))

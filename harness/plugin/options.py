@@ -174,6 +174,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         replay=replay_command(item, read("seed")),
         sources=sources,
         twins=twins,
+        keep=read("keep"),
     )
 
 

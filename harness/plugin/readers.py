@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +112,18 @@ def file(written: str | None, place: str, example: str = "--chaos-json=chaos.jso
     if not fits:
         raise ChaosError("bad-file", f"{shown(written)} cannot be written ({place})", f"name a file: {example}")
     return written
+
+
+def folder(written: str | None, place: str) -> Path | None:
+    """Return a folder that can be written, whether it is there or not."""
+    if written is None:
+        return None
+    path = Path(written).absolute()
+    with suppress(OSError, ValueError):
+        above = next(each for each in (path, *path.parents) if each.exists())
+        if "\0" not in written and above.is_dir() and os.access(above, os.W_OK):
+            return path
+    raise ChaosError("bad-keep", f"{shown(written)} is no folder to write to ({place})", "e.g. --chaos-keep=states")
 
 
 def trace(written: str | None, place: str) -> str | None:

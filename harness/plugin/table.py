@@ -71,6 +71,7 @@ _BUDGET = "a limit for each exploration; what is left out is counted"
 _SERVER = "a Toxiproxy server that runs already, e.g. http://127.0.0.1:8474"
 _TRACE = "a line for each point, fault, process, crash state and verdict; without FILE on the terminal"
 _FIRST = "end each exploration at its first confirmed finding; pytest's -x does so, too"
+_KEEP = "keep the states before, at the fault and at the end of each finding, or of the replayed schedule"
 _REUSE = "one process carries out many schedules: for an agent that keeps nothing in memory from run to run"
 _LEFTOVERS = "further name patterns of locks, staging folders and temporary files"
 _first = readers.switch("first", "where one finding is enough")
@@ -87,6 +88,7 @@ OPTIONS = (
     Option("shard", "K/N", "the K-th of N disjoint parts, for a CI matrix", readers.shard),
     Option("json", "FILE", "write the result as JSON", readers.file, is_path=True),
     Option("trace", "FILE", _TRACE, readers.trace, alone=readers.TERMINAL, is_path=True),
+    Option("keep", "DIR", _KEEP, readers.folder, is_path=True),
     Option("toxiproxy", "URL", _SERVER, readers.toxiproxy, explores=False),
     Option("no-reduce", None, "brute force, up to two crashes: nothing is merged", _brute),
     Option("first", None, _FIRST, _first, in_mark=True),

@@ -27,6 +27,7 @@ class Options:
     `outlets` has the descriptors by which the session writes to the terminal, besides the standard ones.
     `replay` is how its schedules are replayed; None where nobody can start the test by its id.
     `sources` and `twins` say, when they are needed, what plugins know of objects that are watched and of twins.
+    `keep` is the folder for states of findings; None where none are kept.
     """
 
     active: bool = False
@@ -51,3 +52,4 @@ class Options:
     replay: "ReplayCommand | None" = None
     sources: "Callable[[], Sequence[Recognizer]]" = tuple
     twins: "Callable[[], Mapping[str, ServiceMaker]]" = dict
+    keep: "Path | None" = None

@@ -1,0 +1,94 @@
+"""Keep the states of a finding as folders that people can look at: before, when the fault fired, at the end."""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..values.errors import ChaosError
+from ..values.schedule import Injection, Schedule
+from ..world.storage.copying import write_copy
+from .config import ExplorationConfig
+from .judge import Judgement
+from .process_runs import ProcessRun, RawState
+from .session import Baseline
+from .worlds import Worlds
+
+_MARK = "schedule.txt"
+
+
+class Keeping:
+    """Keeps states below the folder that the configuration names.
+
+    Attributes:
+        notes: for the user: where states are, and where they could not be written.
+    """
+
+    def __init__(self, config: ExplorationConfig, worlds: Worlds, baseline: Baseline) -> None:
+        assert config.keep is not None
+        self._config, self._worlds, self._folder, self._baseline = config, worlds, config.keep, baseline
+        self.notes: list[str] = []
+
+    def keep(self, name: str, schedule: Schedule, judgement: Judgement) -> None:
+        """Write the states of a schedule into the folder `name`; those that an earlier session left there go.
+
+        Further files of the user in that folder are no reason to fail: it is left alone then, and a note says so.
+        """
+        place = self._folder / name
+        try:
+            if place.exists():
+                if not (place / _MARK).is_file():
+                    self.notes.append(f"{place} is not of --chaos-keep: left as it is, nothing is kept there")
+                    return
+                shutil.rmtree(place)
+            place.mkdir(parents=True)
+            (place / _MARK).write_text(f"{schedule}\n")
+            for called, state in _states(schedule, judgement, self._baseline):
+                self._write(place / called, state)
+        except OSError as problem:
+            self.notes.append(f"{place}: states could not be kept: {problem.strerror or problem}")
+        else:
+            self.notes.append(f"{place} has the states before, at the fault and at the end of {schedule}")
+
+    def _write(self, folder: Path, state: RawState) -> None:
+        write_copy(self._config.sources, state.disk, folder)
+        resources = dict(self._worlds.world(state).resources.items())
+        if resources:
+            text = json.dumps(resources, indent=1, sort_keys=True, ensure_ascii=False, default=str)
+            (folder / "services.json").write_text(text + "\n", errors="backslashreplace")
+
+
+def check_place(config: ExplorationConfig) -> None:
+    """Raise ChaosError ``bad-keep`` where states would be kept within what is put back, and so be removed."""
+    if config.keep is None:
+        return
+    folder = config.keep.resolve()
+    for source in config.sources:
+        inside = source.path.resolve()
+        if folder == inside or inside in folder.parents:
+            text = f"--chaos-keep={config.keep} lies in {source.name}, which is put back afterwards"
+            raise ChaosError("bad-keep", text, "name a folder outside of what is watched and private")
+
+
+def _states(schedule: Schedule, judgement: Judgement, baseline: Baseline) -> Iterator[tuple[str, RawState]]:
+    yield "before", baseline.initial
+    fault = at_fault(schedule, judgement.executions, baseline)
+    if fault is not None:
+        yield "at-the-fault", fault
+    yield "end", judgement.end
+
+
+def at_fault(schedule: Schedule, processes: Sequence[ProcessRun], baseline: Baseline) -> RawState | None:
+    """Return the state when the first fault of a schedule fired; None where nobody looked then."""
+    first = schedule.injections[0]
+    process = processes[first.recovering and len(processes) > 1]
+    # A process that was killed leaves the very state, one that went on was looked at if it was traced.
+    if process.outcome.kind == "killed":
+        return process.end
+    traced = (process, baseline.first) if not first.recovering else (process,)
+    return next((state for run in traced if (state := _seen(run, first)) is not None), None)
+
+
+def _seen(process: ProcessRun, injection: Injection) -> RawState | None:
+    at = (state for state in process.crash_states if (state.point, state.when) == (injection.point, injection.when))
+    return next((state.raw_state for state in at), None)
