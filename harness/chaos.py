@@ -358,6 +358,7 @@ class Chaos:
             reuse=options.reuse,
             root=next(iter(options.projects), None),
             keep=options.keep,
+            converse=options.converse,
             guard=partial(guard, options.records, sources, options.controller),
         )
 

@@ -43,6 +43,7 @@ CHEAP_TO_LOAD = {
     "harness/engine/ordinary.py": "every test that explores nothing loads it, also one that uses no twin",
     "harness/boundary/media/seams.py": "a test that explores nothing loads the seams of its own twins alone",
     "harness/boundary/adapters/python_files.py": "the module in C is asked for where it is known to be there",
+    "harness/boundary/process/child.py": "Python's debugger is for a replay with --pdb",
     "harness/boundary/process/ordinary.py": "asyncio is for agents that run in a loop",
     "harness/boundary/scheduling/clock.py": "asyncio is for agents that have loaded it",
     "harness/boundary/process/callers.py": "anyio comes with the MCP SDK, of the extra mcp",

@@ -35,11 +35,6 @@ from .scheduling.scheduler import Scheduler
 _real_kill, _real_getpid, _real_exit = os.kill, os.getpid, os._exit
 
 
-def _others(resolved: ResolvedInjection) -> int:
-    assert isinstance(resolved.action, Preempt)
-    return resolved.action.others
-
-
 def _is_no_hold(wanted: Callable[[Action], bool], action: Action) -> bool:
     return wanted(action) and not isinstance(action, Preempt)
 
@@ -66,6 +61,7 @@ class Gate:
         self.tick: Callable[[], bool] = lambda: False
         self.wait: Wait = lambda seconds, happens: happens(0)
         self.settle: Callable[[], None] = lambda: None
+        self.stop_at: Callable[[Point | int], object] = lambda _: None  # of a debugger
         self.points: list[Point] = []
         self.in_flight: list[InFlight] = []
         self.calls = self.polls = self._uncounted = 0
@@ -170,6 +166,7 @@ class Gate:
         # Before anything happens here: the parent must know the place of a process that is killed at this point.
         self.channel.tell(PointAnnounced(kind, verb, target, point.n, point.task, *self.places.here()))
         self._local.point = point
+        self.stop_at(point)
         if self.programs and not self._beside_programs:
             self._beside_programs = True
             self.note("concurrent", "programs")
@@ -229,7 +226,7 @@ class Gate:
             if preemption is not None:
                 with self._preempting(preemption) as came:
                     # Without the token: it is for others to come first.
-                    came.append(self.preemptions.thread(self._actors.me(), _others(preemption), self.wait))
+                    came.append(self.preemptions.thread(self._actors.me(), preemption.others, self.wait))
             with self.scheduler.token(kind, verb, target):
                 point = self._next_point(kind, verb, target)
                 # A task has waited already, in `before_await`: here it would stop its whole loop.
@@ -304,7 +301,7 @@ class Gate:
         preemption = self._preemption_at(point, when)
         if preemption is not None:
             with self._preempting(preemption) as came:
-                came.append(await self.preemptions.task(self._actors.me(), _others(preemption)))
+                came.append(await self.preemptions.task(self._actors.me(), preemption.others))
 
     @contextmanager
     def _preempting(self, resolved: ResolvedInjection) -> Iterator[list[bool]]:
@@ -353,6 +350,7 @@ class Gate:
         # Told before the action: a process that it kills says nothing afterwards.
         self._due.add(position)
         self.channel.tell(InjectionFired(position, self.now(), "due"))
+        self.stop_at(position)
 
     def fired(self, resolved: ResolvedInjection | None) -> None:
         """Tell the parent that a due action was carried out; for the code that did it, and no other."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..values.actions import Action
+from ..values.actions import Action, Preempt
 from ..values.faults import matches
 from ..values.media import medium_of
 from ..values.points import Phase, Point
@@ -24,6 +24,11 @@ class ResolvedInjection:
     at: tuple[str, ...]
     survives_restart: bool = False
     already_active: bool = False
+
+    @property
+    def others(self) -> int:
+        """How many other actors go first where it preempts one; 0 for any other action."""
+        return self.action.others if isinstance(self.action, Preempt) else 0
 
     def reaches(self, point: Point) -> bool:
         """Return whether a lasting fault also fires at this later point: the same host, program, or kind of medium."""

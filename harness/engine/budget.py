@@ -1,6 +1,7 @@
 """The time that an exploration may take, asked before each process and while one runs; what one process may take."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,12 +50,14 @@ class Terms:
         patience_s: for how long in real time it is waited for.
         look_s: for how many seconds the outside is looked at meanwhile; None for no limit.
         shown: roles of processes whose output is shown at once.
+        stops: points where a debugger stops the processes of a role, each with the reason; None without a debugger.
     """
 
     limits: Limits = UNLIMITED
     patience_s: float = FIRST_PROCESS_S
     look_s: float | None = None
     shown: frozenset[Role] = frozenset()
+    stops: Mapping[Role, Mapping[str, str]] | None = None
 
 
 class Allowance:

@@ -44,6 +44,8 @@ class ExplorationConfig:
         first: whether one confirmed finding ends the exploration.
         root: the folder that files of the agent are named below.
         failed_before: what failed in the last session, and is carried out first.
+        converse: shows a person what a debugger has printed, and returns the line that is typed, where the debugger
+            waits for one; None without a debugger.
         keep: the folder for states of findings; None where none are kept.
         guard: returns what puts the sources back when this process is ended; None where nobody does.
     """
@@ -74,6 +76,7 @@ class ExplorationConfig:
     first: bool = False
     failed_before: Sequence[Schedule] = ()
     keep: Path | None = None
+    converse: Callable[[str, bool], str] | None = None
     max_crashes: int = 6
     max_worlds: int = 4000
     many_worlds: int = 100

@@ -179,6 +179,7 @@ class Executor:
             reused_pids=start.reused,
             given=self.outside.given,
             stays=how.again is not None,
+            stops=None if self.allowance.terms.stops is None else self.allowance.terms.stops.get(role, {}),
         )
 
     def _traced(

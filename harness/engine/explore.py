@@ -10,7 +10,7 @@ from ..guard.claims import claimed
 from ..values.errors import ChaosError
 from ..values.events import ExplorationBegan, Found
 from ..values.exploration import Exploration
-from ..values.real_time import FIRST_RUNS, PROCESS_S
+from ..values.real_time import DEBUGGED_S, FIRST_RUNS, PROCESS_S
 from ..values.report import violation_id
 from ..values.schedule import Schedule
 from .config import ExplorationConfig
@@ -18,6 +18,7 @@ from .crash_state_space import CrashStateSpace
 from .execute import Executor
 from .exploring import Exploring
 from .families import Tried
+from .findings import first_wrong_effects
 from .judge import Judgement
 from .keeping import Keeping, check_place
 from .observe import observe
@@ -163,7 +164,12 @@ class Explorer:
         self.executor.allowance.agree(shown=frozenset() if elsewhere else OWN_PROCESSES)
         came = exploring.replay(schedule)
         self._replayed = schedule, came.judgement
-        return self._results.of_replay(exploring, schedule, came, elsewhere=elsewhere)
+        result = self._results.of_replay(exploring, schedule, came, elsewhere=elsewhere)
+        if self.config.converse is not None and not elsewhere:
+            # Once more: what goes wrong first is known when it has gone wrong.
+            self.executor.allowance.agree(stops=first_wrong_effects(result.violations), patience_s=DEBUGGED_S)
+            exploring.truly(schedule)
+        return result
 
 
 def _failed(result: Exploration) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -10,9 +10,10 @@ from ..values.causes import Cause
 from ..values.contents import start_of
 from ..values.credentials import hiding
 from ..values.exploration import Cell, Finding
-from ..values.history import Verdict
+from ..values.history import Role, Verdict
 from ..values.points import Point
 from ..values.schedule import SWAP, Schedule
+from ..values.story import Fate
 from ..values.world import Diff, World
 from . import keys
 from .families import size
@@ -260,3 +261,17 @@ def _document(world: World) -> str:
     }
     shown.update({name: rows for tables in (world.tables, world.resources) for name, rows in tables.items()})
     return json.dumps(shown, sort_keys=True, indent=1, ensure_ascii=False, default=str)
+
+
+_WRONG: tuple[Fate, ...] = ("repeated", "forgotten", "torn")
+
+
+def first_wrong_effects(findings: Iterable[Finding]) -> dict[Role, dict[str, str]]:
+    """Return for each role of a process the tokens of points where findings go wrong first, each with the reason."""
+    stops: dict[Role, dict[str, str]] = {}
+    for one in findings:
+        wrong = next((step for step in one.story if step.fate in _WRONG and step.point), None)
+        if wrong is not None:
+            role: Role = "run" if wrong.life == "run" else "recover"
+            stops.setdefault(role, {})[wrong.point] = f"the first wrong effect ({wrong.fate}) comes now"
+    return stops

@@ -23,6 +23,7 @@ from ..values.protocol import (
     Carried,
     ConnectionClosed,
     ConnectRequest,
+    DebuggerAsks,
     FileDamaged,
     InjectionFired,
     Note,
@@ -297,6 +298,9 @@ class Tracer:
             tell(self._channel, self._relay_points.connecting(message.name, message.place))
         elif isinstance(message, FileDamaged):
             self.looking.damages.add(message)
+        elif isinstance(message, DebuggerAsks):
+            converse = self._executor.config.converse
+            return converse(message.text, message.waits) if converse is not None else ""
         elif isinstance(message, SubprocessStarted):
             self.looking.unseen.started(message)
         elif isinstance(message, RunEnded):

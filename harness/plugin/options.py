@@ -16,6 +16,8 @@ from .table import BY_NAME, OPTIONS, SETTINGS, in_ini, note_taken, taken
 from .table import value as value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..values.faults import Fault
     from ..values.options import Options
     from ..values.schedule import Schedule
@@ -175,7 +177,17 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         sources=sources,
         twins=twins,
         keep=read("keep"),
+        converse=_conversation(config),
     )
+
+
+def _conversation(config: pytest.Config) -> "Callable[[str, bool], str] | None":
+    """Return what lets a person talk with the debugger of a replay; None where nobody wants to."""
+    if not config.getoption("usepdb", False) or value(config, "replay") is None:
+        return None
+    from .debugging import conversation
+
+    return conversation(config)
 
 
 def _made(config: pytest.Config) -> tuple[Path, ...]:

@@ -27,6 +27,7 @@ class Options:
     `outlets` has the descriptors by which the session writes to the terminal, besides the standard ones.
     `replay` is how its schedules are replayed; None where nobody can start the test by its id.
     `sources` and `twins` say, when they are needed, what plugins know of objects that are watched and of twins.
+    `converse` shows what a debugger has printed, and returns a line that the person types; None without a debugger.
     `keep` is the folder for states of findings; None where none are kept.
     """
 
@@ -53,3 +54,4 @@ class Options:
     sources: "Callable[[], Sequence[Recognizer]]" = tuple
     twins: "Callable[[], Mapping[str, ServiceMaker]]" = dict
     keep: "Path | None" = None
+    converse: "Callable[[str, bool], str] | None" = None

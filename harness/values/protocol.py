@@ -11,6 +11,7 @@ A run of one process of the agent; ``→`` is a message, ``⇄`` one that waits 
                  ←⇄────────── TwinRequest    the twin lives in the parent; the reply is its answer, or a Refusal
                  ←⇄─────── ConnectRequest    about to connect to a relay
                  ←⇄───────── PendingQuery    RelayPendingQuery ⇄ RelayPending asks each relay
+                 ←⇄───────── DebuggerAsks    a replay in the debugger; the reply is what the person types
                  ←───────── Note, FileDamaged, SubprocessStarted
                  ←⇄─────────────────────────────────────── RelayStop   a connection stands still; the reply is Proceed
                  ←──────────────────────────────────────── ConnectionClosed
@@ -148,6 +149,17 @@ class SubprocessStarted:
 
     pid: int
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class DebuggerAsks:
+    """The debugger of a process that has stopped has printed `text`.
+
+    The reply is the next line that the person types where it `waits` for one, and "" otherwise.
+    """
+
+    text: str
+    waits: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ class RunRequest:
         again: whether the process may get another request, if it is pristine after this one.
         stays: whether the process waits to be called again where an error leaves it, as a queue's worker does.
         goes_on: whether this is such a call, of the process as it is by now; it waits again, however it ends.
+        stops: points where a debugger stops it beside each fault, each with the reason; None without a debugger.
     """
 
     role: str
@@ -105,6 +106,7 @@ class RunRequest:
     given: frozenset[str] | None = None
     stays: bool = False
     goes_on: bool = False
+    stops: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,10 @@ class Boundary:
         if request.again and self._pristine_state is None:
             self._pristine_state = PristineState(self._gate)
         self._gate.begin(channel, request.plan, request.limits, request.earlier, trace=request.trace)
+        if request.stops is not None:
+            from .debugging import Stops  # Python's debugger is loaded for those who want it
+
+            self._gate.stop_at = Stops(self._gate, request.plan, request.stops).stop_at
         self._gate.trace_once_fired, self._gate.drawn = request.trace_once_fired, set(request.drawn)
         self._tell_unsupported()
         self._rereading.know(request.given)
