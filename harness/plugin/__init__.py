@@ -51,9 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(short_name, "rollproof-short-name")
     if options.active(config) or options.typed_in_vain(config):
-        from .installed import Builtins
-
-        config.pluginmanager.register(Builtins(), "rollproof-builtins")
+        options.register_builtins(config)
         options.check(config)
     if idle := options.idle(config):
         text = f"{', '.join(idle)} without --chaos: nothing is explored"
@@ -111,9 +109,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if not options.flag(config, "list"):
         return None
     from ..reports.terminal import listing
-    from .installed import Builtins, installed_faults, installed_invariants, installed_twins
+    from .installed import installed_faults, installed_invariants, installed_twins
 
-    config.pluginmanager.register(Builtins(), "rollproof-builtins")  # nothing is configured here
+    options.register_builtins(config)  # nothing is configured here
     try:
         print(listing(installed_faults(config).values(), installed_invariants(config), installed_twins(config)))
     except ChaosError as problem:

@@ -109,15 +109,27 @@ def check(config: pytest.Config) -> None:
 
 def _check_replay(config: pytest.Config, schedule: "Schedule") -> None:
     """Raise ChaosError for a schedule of faults that are not installed, or one that nothing explores."""
+    _check_installed(config, schedule)
+    if not active(config):
+        text = "--chaos-replay without --chaos replays nothing"
+        raise ChaosError("not-exploring", text, f"pytest --chaos --chaos-replay='{value(config, 'replay')}'")
+
+
+def _check_installed(config: pytest.Config, schedule: "Schedule") -> None:
     from ..values.faults import check_injection
     from .installed import installed_faults
 
     known = installed_faults(config)
     for injection in schedule.injections:
         check_injection(injection, known)
-    if not active(config):
-        text = "--chaos-replay without --chaos replays nothing"
-        raise ChaosError("not-exploring", text, f"pytest --chaos --chaos-replay='{value(config, 'replay')}'")
+
+
+def register_builtins(config: pytest.Config) -> None:
+    """Make the catalogue that comes with Rollproof known to the session, once."""
+    from .installed import Builtins
+
+    if not config.pluginmanager.has_plugin("rollproof-builtins"):
+        config.pluginmanager.register(Builtins(), "rollproof-builtins")
 
 
 def _selected(config: pytest.Config, globs: str, option: str) -> "list[Fault]":
@@ -146,13 +158,17 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     marked = _marked(config, item)
     read = partial(_read, config, marked)
     sources, twins = partial(installed_sources, config), partial(installed_twins, config)
-    if not active(config):
+    # A pinned schedule is a regression test, which an ordinary run of pytest carries out.
+    if not active(config) and "replay" not in marked:
         return Options(seed=read("seed"), sources=sources, twins=twins)
+    register_builtins(config)
     from .capturing import outlets
     from .failed_before import failed_before
     from .replaying import replay_command
 
     faults = _selected(config, read("faults"), _written(config, marked, "faults")[1])
+    if "replay" in marked:
+        _check_installed(config, read("replay"))
     return Options(
         active=True,
         faults=tuple(faults),

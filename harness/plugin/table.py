@@ -84,7 +84,7 @@ OPTIONS = (
     Option("depth", "N", _DEPTH, readers.depth, in_mark=True),
     Option("budget", "SECONDS", _BUDGET, readers.budget, in_mark=True),
     Option("seed", "N", "seed of everything random (default 0)", readers.seed, in_mark=True, explores=False),
-    Option("replay", "TOKEN", "run just this schedule, truly", readers.schedule, explores=False),
+    Option("replay", "TOKEN", "run just this schedule, truly", readers.schedule, in_mark=True, explores=False),
     Option("shard", "K/N", "the K-th of N disjoint parts, for a CI matrix", readers.shard),
     Option("json", "FILE", "write the result as JSON", readers.file, is_path=True),
     Option("trace", "FILE", _TRACE, readers.trace, alone=readers.TERMINAL, is_path=True),

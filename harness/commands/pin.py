@@ -1,0 +1,204 @@
+"""``rollproof pin TOKEN``: write a plain pytest test that carries out one schedule, beside the test that found it."""
+
+import argparse
+import ast
+import json
+import keyword
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..values.errors import ChaosError
+from ..values.schedule import Schedule
+
+_HEAD = '''"""Schedules that once broke the agent, a test each, written by `rollproof pin`.
+
+They need no option: each carries out its schedule, truly, and nothing else.
+"""
+
+import pytest
+'''
+_CACHE = Path(".pytest_cache/v/rollproof/failed")
+_LONGEST = 80
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the test of a schedule; returns 0."""
+    parser = argparse.ArgumentParser(prog="rollproof pin", description=__doc__)
+    parser.add_argument("token", help="the schedule, as --chaos-replay takes it")
+    parser.add_argument("--test", metavar="ID", help="the test that explores: tests/test_it.py::test_it")
+    parser.add_argument("--name", help="what the new test is called")
+    given = parser.parse_args(arguments)
+    schedule = Schedule.parse(given.token)
+    path, text, name = pinned(schedule, given.test or _test_of(str(schedule)), given.name)
+    if text:
+        _write(path, text)
+        print(f"{path}::{name} carries out {schedule}")
+    else:
+        print(f"{path}::{name} does so already")
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Explored:
+    """The test that explores: its file, its class or "", its function, and the fixtures that its module defines."""
+
+    path: Path
+    within: str
+    function: _Function
+    fixtures: tuple[str, ...]
+
+    @property
+    def imported(self) -> str:
+        """The name in its module by which the test is reached."""
+        return self.within.partition("::")[0] or self.function.name
+
+    @property
+    def module(self) -> str:
+        """How a module beside it imports it."""
+        package = (self.path.parent / "__init__.py").exists()
+        return f".{self.path.stem}" if package else self.path.stem
+
+
+def pinned(schedule: Schedule, test: str, name: str | None = None) -> tuple[Path, str, str]:
+    """Return the file of a schedule's test, all that it is to contain, and the test's name.
+
+    The text is "" where a test of this schedule stands there already.
+
+    Raises:
+        ChaosError: ``bad-pin`` for a test that is not there, or that cannot be called from another module.
+    """
+    explored = _explored(test)
+    path = explored.path.with_name(f"{explored.path.stem}_pinned.py")
+    before = path.read_text(encoding="utf-8") if path.exists() else _HEAD
+    known = list(_known(_parsed(path, before)))
+    for called, token in known:
+        if token == str(schedule):
+            return path, "", called
+    chosen = _free(name or _name_of(schedule), [called for called, _ in known])
+    head, body = _split(before)
+    head += [line for line in _imports(explored) if line not in head]
+    return path, "\n".join([*head, *body, "", "", *_test(explored, schedule, chosen), ""]), chosen
+
+
+def _test_of(token: str) -> str:
+    """Return the only test in which this schedule failed, or the only one that failed, as pytest's cache has it."""
+    failed: dict[str, dict[str, list[str]]] = json.loads(_CACHE.read_text(encoding="utf-8")) if _CACHE.is_file() else {}
+    # An exploration may tell of one schedule as soon as it is found, and keep another one that ends alike.
+    found = [test for test, known in failed.items() if any(token in each for each in known.values())] or list(failed)
+    if len(found) == 1:
+        return found[0]
+    shown = "\n".join(f"  {test}" for test in found)
+    why = f"it may be that of one of these:\n{shown}" if found else "no test of the last session here has found it"
+    raise ChaosError("bad-pin", f"whose schedule is {token}? {why}", "name the test: --test tests/test_it.py::test_it")
+
+
+def _explored(test: str) -> _Explored:
+    file, *names = test.split("::")
+    path = Path(file)
+    if not names or not path.is_file():
+        raise ChaosError(
+            "bad-pin", f"{test} is no test in a file here", "its id, as pytest prints it: --test FILE::TEST"
+        )
+    if "[" in names[-1]:
+        text = f"{test} has parameters, which a test of one schedule cannot take over"
+        raise ChaosError("bad-pin", text, f"pytest --chaos '{test}' --chaos-replay=TOKEN")
+    module = _parsed(path, path.read_text(encoding="utf-8"))
+    body: Sequence[ast.stmt] = module.body
+    for outer in names[:-1]:
+        body = next((node.body for node in body if isinstance(node, ast.ClassDef) and node.name == outer), ())
+    function = next((n for n in body if isinstance(n, _Function) and n.name == names[-1]), None)
+    if function is None:
+        raise ChaosError("bad-pin", f"{path} has no test {'::'.join(names)}", "its id, as pytest prints it")
+    return _Explored(path, "::".join(names[:-1]), function, tuple(_fixtures(module.body)))
+
+
+def _parsed(path: Path, text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SyntaxError as problem:
+        raise ChaosError("bad-pin", f"{path}:{problem.lineno}: {problem.msg}", "mend that first") from None
+
+
+def _fixtures(body: Sequence[ast.stmt]) -> Iterator[str]:
+    """Yield the names of the fixtures of a module: the new test needs those of its model's."""
+    for node in body:
+        if isinstance(node, _Function) and any("fixture" in ast.unparse(one) for one in node.decorator_list):
+            yield node.name
+
+
+def _known(module: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield each pinned test and its token."""
+    for node in module.body:
+        if isinstance(node, _Function):
+            for mark in node.decorator_list:
+                for word in mark.keywords if isinstance(mark, ast.Call) else ():
+                    if word.arg == "replay" and isinstance(word.value, ast.Constant):
+                        yield node.name, str(word.value.value)
+
+
+def _imports(explored: _Explored) -> Iterator[str]:
+    for fixture in explored.fixtures:
+        yield f"from {explored.module} import {fixture}  # noqa: F401"
+    yield f"from {explored.module} import {explored.imported} as {_alias(explored.imported)}"
+
+
+def _alias(name: str) -> str:
+    """Return another name for a test: under its own, pytest would take it for a test of this module, too."""
+    return f"explored_{name.removeprefix('test_')}" if name.startswith("test") else f"Explored{name}"
+
+
+def _test(explored: _Explored, schedule: Schedule, name: str) -> Iterator[str]:
+    function, alias = explored.function, _alias(explored.imported)
+    arguments = [argument.arg for argument in function.args.args]
+    if explored.within:
+        inner = "".join(f".{part}" for part in explored.within.split("::")[1:])
+        alias, arguments = f"{alias}{inner}().{function.name}", arguments[1:]
+    begin, wait = ("async ", "await ") if isinstance(function, ast.AsyncFunctionDef) else ("", "")
+    yield f"@pytest.mark.chaos(replay={json.dumps(str(schedule))})"
+    yield from (f"@{mark}" for mark in _marks(function))
+    yield f"{begin}def {name}({', '.join(arguments)}):"
+    yield f'    """{"; then ".join(one.describe() for one in schedule.injections)}."""'
+    yield f"    {wait}{alias}({', '.join(arguments)})"
+
+
+def _marks(function: _Function) -> Iterator[str]:
+    """Yield the marks that mean the same in another module; not ours, which says how to explore."""
+    for mark in map(ast.unparse, function.decorator_list):
+        names = {node.id for node in ast.walk(ast.parse(mark)) if isinstance(node, ast.Name)}
+        if names == {"pytest"} and not mark.startswith(("pytest.mark.chaos", "pytest.mark.rollproof")):
+            yield mark
+
+
+def _name_of(schedule: Schedule) -> str:
+    words = re.sub(r"\W+", "_", str(schedule)).strip("_").lower()
+    return f"test_{words[:_LONGEST].rstrip('_')}"
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    if not name.isidentifier() or keyword.iskeyword(name) or not name.startswith("test"):
+        raise ChaosError("bad-pin", f"pytest would not find a test called {name!r}", "e.g. --name test_one_mail_only")
+    number = 1
+    while (free := name if number == 1 else f"{name}_{number}") in taken:
+        number += 1
+    return free
+
+
+def _split(text: str) -> tuple[list[str], list[str]]:
+    """Return the lines of a module to the end of its imports, and those behind them."""
+    imports = (node for node in ast.parse(text).body if isinstance(node, ast.Import | ast.ImportFrom))
+    last = max((node.end_lineno or 0 for node in imports), default=0)
+    lines = text.rstrip().splitlines()
+    return lines[:last], lines[last:]
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,78 @@
+"""``rollproof pin TOKEN``: a schedule becomes a plain test, which an ordinary run of pytest carries out."""
+
+import pytest
+from rollproof.commands.pin import main
+from rollproof.values.errors import ChaosError
+
+from .projects import write_test
+
+AGENT = """
+chaos.watch(shared)
+def run():
+    os.mkdir(shared / "a")
+    os.mkdir(shared / "b")
+chaos.explore(run=run, recover=lambda: None)
+"""
+BETWEEN, BEFORE = "process.kill@file.mkdir:shared/b#1:before", "process.kill@file.mkdir:shared/a#1:before"
+OTHERS = """
+
+class TestIt:
+    @pytest.mark.filterwarnings("ignore")
+    @pytest.mark.chaos(depth=2)
+    def test_inner(self, chaos, folders):
+        test_it(chaos, folders, None)
+
+@pytest.mark.parametrize("n", [1])
+def test_each(n):
+    pass
+"""
+
+
+def test_a_pinned_schedule_is_a_test(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
+    """The test that failed is known from the last session; fixtures come along; nothing is pinned twice."""
+    write_test(pytester, AGENT)
+    pytester.runpytest("--chaos", "--chaos-faults=process.kill")
+    for token in (BETWEEN, BETWEEN):
+        assert main([token]) == 0
+    assert main([BEFORE, "--test=test_it.py::test_it", "--name=test_nothing_is_done"]) == 0
+    result = pytester.runpytest("test_it_pinned.py")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines([f"*replayed {BETWEEN}: 1 violation*", "FAILED test_it_pinned.py::test_process_kill_*"])
+    assert "does so already" in capsys.readouterr().out
+
+
+def test_a_test_of_a_class_in_a_package(pytester: pytest.Pytester) -> None:
+    """A method is called on an object of its class, marks come along, and a package is imported as one."""
+    write_test(pytester, AGENT)
+    pytester.mkpydir("checks")
+    module = pytester.path / "checks" / "test_it.py"
+    module.write_text((pytester.path / "test_it.py").read_text() + OTHERS)
+    (pytester.path / "test_it.py").unlink()
+    assert main([BEFORE, "--test=checks/test_it.py::TestIt::test_inner"]) == 0
+    text = (pytester.path / "checks" / "test_it_pinned.py").read_text()
+    assert "from .test_it import TestIt as ExploredTestIt" in text
+    assert "@pytest.mark.filterwarnings('ignore')" in text
+    assert "depth" not in text
+    pytester.runpytest("checks/test_it_pinned.py").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([BEFORE], "no test of the last session here has found it"),
+        ([BEFORE, "--test=test_it.py"], "is no test in a file here"),
+        ([BEFORE, "--test=test_it.py::test_none"], "has no test test_none"),
+        ([BEFORE, "--test=test_it.py::test_each[1]"], "has parameters"),
+        ([BEFORE, "--test=test_it.py::test_it", "--name=nothing"], "would not find a test called 'nothing'"),
+        (["process.kill@nowhere"], "process.kill@nowhere"),
+    ],
+)
+def test_what_cannot_be_pinned(pytester: pytest.Pytester, arguments: list[str], said: str) -> None:
+    """One clear message, and no file."""
+    write_test(pytester, AGENT)
+    module = pytester.path / "test_it.py"
+    module.write_text(module.read_text() + OTHERS)
+    with pytest.raises(ChaosError, match=r".*") as refused:
+        main(arguments)
+    assert said in str(refused.value)
+    assert not (pytester.path / "test_it_pinned.py").exists()
