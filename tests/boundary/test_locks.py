@@ -330,6 +330,27 @@ def test_a_lock_that_is_not_ours_is_named(tmp_path: Path) -> None:
     assert ours.unordered == ()
 
 
+def test_a_process_that_waits_for_its_threads_at_its_end_is_at_no_lock(tmp_path: Path) -> None:
+    """Python's own lock of a thread that ends is nobody's but the process's: nothing is left to the machine there."""
+
+    def explore(chaos: Chaos, folder: Path) -> None:
+        (folder / "shared").mkdir()
+        chaos.watch(folder / "shared")
+
+        def write(name: str) -> None:
+            (folder / "shared" / name).mkdir(exist_ok=True)
+
+        def run() -> None:
+            for name in NAMES[:2]:
+                threading.Thread(target=write, args=(name,), name=name).start()
+
+        chaos.explore(run=run, allow=lambda world: True)
+
+    found = explored(SimpleNamespace(explore=explore), tmp_path / "a", **only("process.kill"))
+    assert found.unordered == ()
+    assert "left to the machine" not in found.statement
+
+
 def _polled(shared: Path, ask: Callable[[Path], int], writes: Callable[[Path, str], None]) -> None:
     ask(shared)
     threads = [threading.Thread(target=writes, args=(shared, name), name=name) for name in NAMES[:2]]

@@ -21,7 +21,10 @@ PlainQueue: Any = found("_queue:SimpleQueue") or queue.SimpleQueue
 """Python's own, for the harness itself, whatever stands in `threading` and `queue`."""
 worker = found("concurrent.futures.thread:_worker")
 joining = found("threading:Thread._wait_for_tstate_lock")
-"""Functions in which threads wait for work and, until Python 3.12, for a thread's end; None where nobody knows them."""
+ending = found("threading:_shutdown")
+"""Functions in which threads wait for work, until Python 3.12 for a thread's end, and at the end of a process for all
+threads; None where nobody knows them.
+"""
 
 WAITING = ADAPTER.part(
     "",

@@ -125,6 +125,7 @@ _SELECTORS = (selectors.EpollSelector, selectors.PollSelector, selectors.SelectS
 _WAIT = _codes(
     threading.Thread.join,
     python_threads.joining,
+    python_threads.ending,
     python_threads.worker,  # at a queue that was made before
     *(selector.select for selector in _SELECTORS),
 )
