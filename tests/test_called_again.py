@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import queue
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from rollproof.chaos import Chaos
 from rollproof.values.exploration import Exploration
 
 from .exploring import breaks, causes, explored, only, replayed
@@ -160,3 +163,38 @@ def test_a_lease_runs_out_in_the_same_process_too(tmp_path: Path) -> None:
     """A call that meets a live lease is early: the process is called once more when that has run out."""
     result = explored(right_lease_that_runs_out, tmp_path, **only("storage.full"))
     assert (result.violations, result.errors, result.flaky) == ((), (), ())
+
+
+@pytest.mark.parametrize("joins", [True, False])
+def test_a_thread_that_was_told_to_end_is_not_left(tmp_path: Path, joins: bool) -> None:
+    """Whether it has ended when the error leaves `run` is the machine's affair: as many processes run either way."""
+
+    def run(shared: Path) -> None:
+        orders: queue.Queue[Path | None] = queue.Queue()
+        answers: queue.Queue[OSError | None] = queue.Queue()
+
+        def work() -> None:
+            while (order := orders.get()) is not None:
+                try:
+                    order.mkdir(exist_ok=True)
+                    answers.put(None)
+                except OSError as problem:
+                    answers.put(problem)
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        orders.put(shared / "a")
+        failed = answers.get()
+        orders.put(None)
+        if joins:
+            worker.join()
+        if failed is not None:
+            raise failed
+
+    def explore(chaos: Chaos, folder: Path) -> None:
+        (folder / "shared").mkdir()
+        chaos.watch(folder / "shared")
+        chaos.explore(run=lambda: run(folder / "shared"))
+
+    found = explored(SimpleNamespace(explore=explore), tmp_path / "a", **only("storage.full"))
+    assert (found.executions, found.violations) == (6, ())

@@ -45,6 +45,7 @@ from .pristine import PristineState
 _real_exit = os._exit
 _NUMBER = re.compile(r"(?<!\d)\d{1,9}(?!\d)")
 _MAX_VALUE_BYTES = 1 << 20
+_MOMENT_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,8 +348,8 @@ def _run(
     for native in unheld.loaded() if traced and show else ():  # the fault-free run; looking takes a while
         gate.note("unheld", native)
     still = pristine_state is not None and pristine and pristine_state.is_pristine()
-    ended = _ended(gate, value, failure)
-    return replace(ended, late_modules=late, pristine=still, waits=waits, leaves=waits and _leaves())
+    leaves = waits and _leaves()
+    return replace(_ended(gate, value, failure), late_modules=late, pristine=still, waits=waits, leaves=leaves)
 
 
 def _exit(*, finish: bool = True) -> str:
@@ -369,9 +370,10 @@ def _exit(*, finish: bool = True) -> str:
 def _leaves() -> bool:
     """Return whether the process has non-daemon threads or exit handlers that run before it ends."""
     current = threading.current_thread()
-    if any(thread is not current and not thread.daemon for thread in threading.enumerate()):
-        return True
-    return python_exit.is_anything_left()
+    others = [thread for thread in threading.enumerate() if thread is not current and not thread.daemon]
+    for thread in others:
+        thread.join(_MOMENT_S)  # virtual: one that was told to end has ended then, however busy the machine is
+    return any(thread.is_alive() for thread in others) or python_exit.is_anything_left()
 
 
 async def _await(awaitable: Any) -> Any:
