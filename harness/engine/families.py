@@ -6,44 +6,9 @@ A budget spends its first seconds on what is likeliest, and what it leaves out i
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
-from ..values.schedule import Schedule
-
-SERVICES, CRASHES = "faults of models and services", "crashes"
-_FAMILIES = (
-    (SERVICES, ("llm.*", "http.*", "mcp.*", "mail.*", "network.*", "credentials.*")),
-    (CRASHES, ("process.kill",)),
-    ("faults of storage", ("storage.*", "sqlite.*")),
-    ("faults of programs", ("subprocess.*",)),
-)
-_LAST = ("interruptions", ("process.interrupt", "process.cancel", "order.*"))
-_COMMONEST = ("*.timeout", "*.rate_limited", "*.unavailable", "*.server_error", "*.lost_answer", "llm.malformed_json")
-"""Within a family, before all others; the others keep the order in which they are declared."""
-
-
-def family_of(fault: str) -> str:
-    """Return the name of a fault's family; a fault of somebody's own belongs to the prefix of its name."""
-    for name, globs in (*_FAMILIES, _LAST):
-        if any(fnmatchcase(fault, glob) for glob in globs):
-            return name
-    return f"faults of {fault.partition('.')[0]}"
-
-
-def likelihood(fault: str) -> tuple[int, int]:
-    """Return the rank of a fault by how often it happens in production: the smaller, the likelier."""
-    names = [name for name, _ in _FAMILIES]
-    family = family_of(fault)
-    place = names.index(family) if family in names else len(names) + (family == _LAST[0])
-    common = next((n for n, glob in enumerate(_COMMONEST) if fnmatchcase(fault, glob)), len(_COMMONEST))
-    return place, common
-
-
-def size(schedule: Schedule) -> tuple[int, bool, tuple[tuple[int, int], ...]]:
-    """Return the sort key of examples, the best first: few injections, not lasting, of likely faults."""
-    injections = schedule.injections
-    return len(injections), any(i.lasting for i in injections), tuple(likelihood(i.fault) for i in injections)
+from ..values.families import CRASHES, family_of, likelihood
 
 
 class Single(Protocol):

@@ -10,13 +10,13 @@ from ..values.causes import Cause
 from ..values.contents import start_of
 from ..values.credentials import hiding
 from ..values.exploration import Cell, Finding
+from ..values.families import size
 from ..values.history import Role, Verdict
 from ..values.points import Point
 from ..values.schedule import SWAP, Schedule
 from ..values.story import Fate
 from ..values.world import Diff, World
 from . import keys
-from .families import size
 from .judge import Judgement
 from .plan import CRASH
 from .process_runs import ProcessRun

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..values.errors import nearest
 from ..values.exploration import Exploration, Finding, counted
+from ..values.families import CRASHES
 from ..values.media import medium_of
 from ..values.points import Point
 from ..values.rare import rare
@@ -17,7 +18,7 @@ from .claim import Ran, claim, interruption, why_not_reached
 from .crash_state_space import CrashStateSpace
 from .execute import Executor
 from .exploring import Exploring
-from .families import CRASHES, Tried
+from .families import Tried
 from .findings import Beside, Failure, finding
 from .judge import Judgement
 from .naming import Naming
