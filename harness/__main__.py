@@ -1,7 +1,9 @@
-"""The command line `rollproof`, also `python -m rollproof`: where to find what is done today, and what comes later."""
+"""The command line `rollproof`, also `python -m rollproof`: its commands, and what comes later."""
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from io import TextIOWrapper
 
 from .values.errors import ChaosError, nearest
 
@@ -12,9 +14,12 @@ _WORKING = {
     "pytest --help": "all options, under: chaos testing of agent recovery",
     "python -m rollproof.runtime --help": "look at the runs of an agent on the reference runtime, and repair them",
 }
+_COMMANDS = {
+    "report": "FILE… [-v] [-q]: print results that --chaos-json wrote",
+    "merge": "FILE… [-o OUT]: join the results of shards, and of several sessions",
+}
+"""The commands, each a module of `commands`, and what they take and do."""
 _LATER = {
-    "report": "pytest --chaos --alluredir=allure-results writes the recovery report, and says how to make a page of it",
-    "merge": "each shard writes its own result: pytest --chaos --chaos-shard=1/4 --chaos-json=FILE",
     "known": "compare the violations of two runs by invariants and schedule: pytest --chaos --chaos-json=FILE",
     "campaign": "pytest --chaos --chaos-depth=2 enumerates single faults, pairs and any number of crashes",
     "init": "there is nothing to set up: a test that takes the fixture chaos as an argument is enough",
@@ -30,18 +35,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Answer one command line; returns its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help"):
-        print("rollproof has no commands yet. What works:\n")
+        print("What works:\n")
         print("\n".join(f"  {command:<36} {does}" for command, does in _WORKING.items()))
+        print("\n".join(f"  {f'rollproof {name}':<36} {does}" for name, does in _COMMANDS.items()))
         return 0 if given else _USAGE
-    print(_refusal(given[0]), file=sys.stderr)
-    return _USAGE
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8, nor the terminal
+    try:
+        if given[0] not in _COMMANDS:
+            raise _refusal(given[0])
+        command = import_module(f".commands.{given[0]}", __package__)  # help needs none of them
+        return int(command.main(given[1:]))
+    except ChaosError as problem:
+        print(problem, file=sys.stderr)
+        return _USAGE
 
 
-def _refusal(name: str) -> str:
+def _refusal(name: str) -> ChaosError:
     if name in _LATER:
-        return str(ChaosError("not-there-yet", f"rollproof {name} is not there yet", f"until then: {_LATER[name]}"))
-    near = f"nearest: {', '.join(nearest(name, _LATER))}\nwhat works: rollproof --help"
-    return str(ChaosError("unknown-command", f"rollproof has no command {name!r}", near))
+        return ChaosError("not-there-yet", f"rollproof {name} is not there yet", f"until then: {_LATER[name]}")
+    near = f"nearest: {', '.join(nearest(name, [*_COMMANDS, *_LATER]))}\nwhat works: rollproof --help"
+    return ChaosError("unknown-command", f"rollproof has no command {name!r}", near)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
-"""The result as JSON, in version 1 of the contract's form: a writer like any other."""
+"""The result as JSON, in version 2 of the contract's form: written as by any other writer, and read again."""
 
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from rollproof.values.errors import ChaosError
-from rollproof.values.report import Report, ReportedExploration, Writer
-
-_SINCE_2 = ("known", "resolved", "fixed", "proved", "not_proved", "cells")
-_WHERE_ANY = ("name", "label", "interrupted", "not_explored", "notes")
-_OF_VIOLATIONS = ("invariants", "schedule", "message", "diff", "cause")
+from rollproof.values.errors import ChaosError, shown
+from rollproof.values.exploration import Cell, Exploration, Finding
+from rollproof.values.replaying import ReplayCommand
+from rollproof.values.report import Report, ReportedExploration, Writer, reported
+from rollproof.values.schedule import Schedule
 
 
 def writer(folder: os.PathLike[str], path: str) -> Writer:
@@ -19,8 +17,7 @@ def writer(folder: os.PathLike[str], path: str) -> Writer:
 
     def write_json(report: Report) -> None:
         try:
-            found = [version_1(exploration) for exploration in report["explorations"]]
-            write(os.path.join(folder, path), report["seed"], found)
+            write(os.path.join(folder, path), report)
         except (OSError, ValueError) as problem:
             why = getattr(problem, "strerror", None) or problem
             text = f"the result could not be written to {path}: {why} (--chaos-json)"
@@ -29,25 +26,33 @@ def writer(folder: os.PathLike[str], path: str) -> Writer:
     return write_json
 
 
-def version_1(exploration: ReportedExploration) -> dict[str, Any]:
-    """Return an exploration as version 1 has it: without what version 2 adds, and without some keys that are empty."""
+_WHERE_ANY = ("name", "label", "interrupted", "not_explored", "notes")
+"""Keys that version 1 has only where something is in them: their readers ask whether they are there."""
+
+
+def text_of(report: Report) -> str:
+    """Return a report as it is written."""
+    written = {**report, "explorations": [_with_what_there_is(one) for one in report["explorations"]]}
+    return json.dumps(written, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def _with_what_there_is(exploration: ReportedExploration) -> dict[str, Any]:
+    """Return an exploration without what version 1 leaves out: `label` where it is the name, a cause that is none."""
     label = exploration["label"] if exploration["label"] != exploration["name"] else ""
     found: dict[str, Any] = {**exploration, "label": label}
-    violations = [{key: v[key] for key in _OF_VIOLATIONS if v[key] is not None} for v in found["violations"]]
-    kept = {key: value for key, value in found.items() if key not in _SINCE_2 and (value or key not in _WHERE_ANY)}
+    kept = {key: value for key, value in found.items() if value or key not in _WHERE_ANY}
+    violations = [{k: v for k, v in one.items() if k != "cause" or v} for one in exploration["violations"]]
     return {**kept, "violations": violations}
 
 
-def write(path: str, seed: int, explorations: Sequence[dict[str, Any]]) -> None:
-    """Write all explorations of a session to `path`, making its folder where it is missing.
+def write(path: str, report: Report) -> None:
+    """Write a report to `path`, making its folder where it is missing.
 
     The file is replaced as a whole: who reads it meanwhile finds what was there before, or what is there now.
     """
     target = Path(path).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    document = {"version": 1, "seed": seed, "explorations": list(explorations)}
-    text = json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
-    data = text.encode(errors="backslashreplace")  # names of files need not be UTF-8
+    data = text_of(report).encode(errors="backslashreplace")  # names of files need not be UTF-8
     if target.is_file() or not target.exists():
         _replace(target, data)
     else:
@@ -71,3 +76,73 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def read(path: str) -> Report:
+    """Read a report that `write` has written; raises ChaosError that says what else it is.
+
+    A key that is missing, as an earlier commit of ours did not write it, is empty.
+    """
+    document = _parsed(path)
+    if not isinstance(document, dict) or "version" not in document or "explorations" not in document:
+        raise _bad(path, "is JSON and no result of an exploration", _HINT)
+    if document["version"] == 1:
+        raise _bad(path, "is version 1 of the result, which leaves out most of it", f"explore again: {_HINT}")
+    if document["version"] != 2:
+        newer = f"is version {shown(document['version'])} of the result, and this Rollproof reads version 2"
+        raise _bad(path, newer, "read it with the Rollproof that wrote it")
+    given = document["explorations"]
+    if not isinstance(given, list) or not isinstance(seed := document.get("seed", 0), int):
+        raise _bad(path, "is no result of an exploration: explorations is a list, seed a number", _HINT)
+    whole = cast(dict[str, Any], reported(_EMPTY, ReplayCommand("")))
+    inner = {key: whole[key].pop() for key in ("violations", "cells")}
+    found = [_filled(one, whole, f"{path}: explorations[{number}]") for number, one in enumerate(given)]
+    for number, one in enumerate(found):
+        one["label"] = one["label"] or one["name"]
+        for key, empty in inner.items():
+            where = f"{path}: explorations[{number}].{key}"
+            one[key] = [_filled(each, empty, f"{where}[{n}]") for n, each in enumerate(one[key])]
+    return cast(Report, {"version": 2, "seed": seed, "explorations": found})
+
+
+_EMPTY = Exploration(violations=(Finding((), Schedule(), ""),), cells=(Cell("", "", "", (), Schedule()),), schedules=0)
+_HINT = "pytest --chaos --chaos-json=FILE writes one"
+_NEEDED = ("test", "statement", "schedule")
+
+
+def _parsed(path: str) -> Any:
+    try:
+        text = Path(path).read_bytes().decode()
+    except OSError as problem:
+        raise _bad(path, f"cannot be read: {problem.strerror or problem}", _HINT) from None
+    except ValueError:  # no UTF-8, or no name of a file
+        raise _bad(path, "is no text, and so no JSON", _HINT) from None
+    if not text.strip():
+        raise _bad(path, "is empty", _HINT)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as problem:
+        ends = problem.pos >= len(text.rstrip()) or problem.msg.startswith("Unterminated string")
+        why = "ends in the middle" if ends and text.lstrip()[0] in "{[" else f"is no JSON: {problem}"
+        raise _bad(path, why, _HINT) from None
+    except (RecursionError, ValueError):  # too deep, or a number with too many digits
+        raise _bad(path, "is JSON and no result of an exploration", _HINT) from None
+
+
+def _filled(given: Any, empty: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return what was given with what is missing there; raises ChaosError where a value is of another type."""
+    wrong = "is no object" if not isinstance(given, dict) else ""
+    for key, value in empty.items() if not wrong else ():
+        if key not in given:
+            wrong = wrong or (f"has no {key!r}" if key in _NEEDED else "")
+        elif value is not None and not isinstance(
+            given[key], (int, float) if isinstance(value, float) else type(value)
+        ):
+            wrong = wrong or f"has {shown(given[key])} for {key!r}, which is no {type(value).__name__}"
+    if wrong:
+        raise _bad(where, wrong, _HINT)
+    return {**empty, **given}
+
+
+def _bad(path: str, why: str, hint: str) -> ChaosError:
+    return ChaosError("bad-report", f"{path} {why}", hint)

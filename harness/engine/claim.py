@@ -46,7 +46,7 @@ def claim(result: Exploration, config: ExplorationConfig, ran: Ran) -> str:
     parts = [
         f"{result.points} points, {result.schedules} schedules judged in {result.executions} executions",
         f"{result.worlds} distinct worlds" if reduced else "no schedule merged with another",
-        _covered(result, config, ran.cut_at, reduced),
+        _word(result, config) + _part(config) + covered(result, config, ran),
         counted(len(result.violations), "violation"),
         f"{_unseen(result.unintercepted)}, {len(result.drifted)} drifted, {len(result.masked)} masked",
     ]
@@ -136,24 +136,32 @@ def interruption(problem: BaseException) -> str:
     return f"{kind}: {text}".rstrip(": ") if isinstance(problem, Exception) else text or kind
 
 
-def _covered(result: Exploration, config: ExplorationConfig, cut_at: int, reduced: bool) -> str:
-    # Each of these is something that was not seen, not tried, or not decided by the harness.
-    exact = not (result.unintercepted or result.drifted or result.flaky or result.skipped or result.errors)
-    exact = exact and not (result.concurrent or result.inside or result.asked)
-    exact = exact and not (result.unheld or result.unordered or result.not_explored)
-    word = "exhaustive: " if exact and config.shard[1] == 1 and not config.hosts else ""
-    part = "" if config.shard[1] == 1 else f"shard {config.shard[0]} of {config.shard[1]} of "
+def covered(result: Exploration, config: ExplorationConfig, ran: Ran) -> str:
+    """Return which faults and how many crashes were tried, in words; of a shard as if it were the whole."""
     faults = "every selected fault" if result.skipped == {} else "selected faults"
     if config.depth > 1:
         faults += " alone and after another"
     if config.kill is None:
-        return f"{word}{part}{faults}{'' if config.depth > 1 else ' alone'}, crashes not selected"
+        return f"{faults}{'' if config.depth > 1 else ' alone'}, crashes not selected"
     if config.depth == 1:
         faults = "every single fault" if result.skipped == {} else "single faults"
-    if not reduced:
-        return f"{word}{part}{faults}, up to 2 crashes"
+    if not ran.reduced:
+        return f"{faults}, up to 2 crashes"
     if result.closed:
-        return f"{word}{part}{faults} and any number of crashes (closed)"
+        return f"{faults} and any number of crashes (closed)"
     if result.skipped or result.drifted:
-        return f"{part}{faults} and crashes, not all of them (not closed)"
-    return f"{word}{part}{faults} and up to {cut_at} crashes (not closed)"
+        return f"{faults} and crashes, not all of them (not closed)"
+    return f"{faults} and up to {ran.cut_at} crashes (not closed)"
+
+
+def _part(config: ExplorationConfig) -> str:
+    part, parts = config.shard
+    return "" if parts == 1 else f"shard {part} of {parts} of "
+
+
+def _word(result: Exploration, config: ExplorationConfig) -> str:
+    """Return "exhaustive", where nothing was unseen, left untried, or decided by anything but the harness."""
+    exact = not (result.unintercepted or result.drifted or result.flaky or result.skipped or result.errors)
+    exact = exact and not (result.concurrent or result.inside or result.asked)
+    exact = exact and not (result.unheld or result.unordered or result.not_explored)
+    return "exhaustive: " if exact and config.shard[1] == 1 and not config.hosts else ""

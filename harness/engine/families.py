@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from ..values.families import CRASHES, family_of, likelihood
+from ..values.points import Point
 
 
 class Single(Protocol):
@@ -47,10 +48,20 @@ def breadth_first(singles: Iterable[_S]) -> list[_S]:
 
 @dataclass(slots=True)
 class Tried:
-    """How many schedules of one fault there are in each family, and how many of them were judged."""
+    """How many schedules of one fault there are in each family, and how many of them were judged.
+
+    Attributes:
+        places: the points of the fault-free run at which each fault can fire, of those that can somewhere; in all shards.
+    """
 
     planned: Counter[str] = field(default_factory=Counter)
     judged: Counter[str] = field(default_factory=Counter)
+    places: dict[str, dict[Point, None]] = field(default_factory=dict)
+
+    def find_places(self, firing: Iterable[tuple[str, Point]]) -> None:
+        """Note where faults can fire, whichever of that is tried here."""
+        for fault, point in firing:
+            self.places.setdefault(fault, {})[point] = None
 
     def plan(self, singles: Sequence[Single], unseen: int = 0) -> None:
         """Count what is there to be tried, and the crashes of which nobody saw what they leave."""

@@ -80,12 +80,15 @@ class Findings:
     failures: dict[_Key, Failure] = field(default_factory=dict)
     cells: Counter[_CellKey] = field(default_factory=Counter)
     smallest: dict[_CellKey, Schedule] = field(default_factory=dict)
+    merged: Counter[_CellKey] = field(default_factory=Counter)
     schedules: int = 0
     errors: dict[str, None] = field(default_factory=dict)
     _begun: dict[tuple[Schedule, bool], _Key] = field(default_factory=dict)
 
-    def add(self, schedule: Schedule, judgement: Judgement, count: int = 1, again: Judgement | None = None) -> None:
-        """Count a judged schedule (or `count` that were merged with it).
+    def add(
+        self, schedule: Schedule, judgement: Judgement, count: int = 1, again: Judgement | None = None, merged: int = 0
+    ) -> None:
+        """Count a judged schedule, or `count` that are one to every recovery; `merged` of them were not carried out.
 
         `again` is its other end: where its process is called again that an error left.
         """
@@ -95,17 +98,18 @@ class Findings:
             self.errors.update(dict.fromkeys(end.errors))
         failing = [self.note(schedule, end) for end in ends if end.broken]
         told = next((end for end in ends if end.broken or end.errors), judgement)
-        self.tabulate(schedule, told, count)
+        self.tabulate(schedule, told, count, merged)
         if failing:
             # Once, also where both ends fail: it is one schedule.
             failing[0].count += count
 
-    def tabulate(self, schedule: Schedule, judgement: Judgement, count: int = 1) -> None:
+    def tabulate(self, schedule: Schedule, judgement: Judgement, count: int = 1, merged: int = 0) -> None:
         """Count schedules in the table only, by their first fault: one crash in recovery belongs to many of these."""
         fired = schedule.injections[0]
         verdict: Verdict = "violated" if judgement.broken else "unknown" if judgement.errors else "holds"
         cell = (str(fired.point), fired.fault, verdict, judgement.invariants)
         self.cells[cell] += count
+        self.merged[cell] += merged
         self.smallest[cell] = min(self.smallest.get(cell, schedule), schedule, key=self.size)
 
     def note(self, schedule: Schedule, judgement: Judgement) -> Failure:
@@ -153,7 +157,8 @@ class Findings:
 
     def table(self) -> tuple[Cell, ...]:
         """Return the aggregated rows in a stable order."""
-        return tuple(Cell(*cell, self.smallest[cell], count) for cell, count in sorted(self.cells.items()))
+        rows = sorted(self.cells.items())
+        return tuple(Cell(*cell, self.smallest[cell], count, self.merged[cell]) for cell, count in rows)
 
 
 def _key(schedule: Schedule, judgement: Judgement, symptoms: Symptoms) -> _Key:

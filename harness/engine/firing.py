@@ -47,7 +47,7 @@ class Firing:
         once = self._once.pop(replace(resolved.injection, lasting=False), None) if resolved.injection.lasting else None
         if once is not None and not first and same_as_once(resolved, once.resolved, once.process):
             rare("a lasting fault does no more than a single one")
-            self._tally.count(schedule, once.judgement, once.node, once.again)
+            self._tally.count(schedule, once.judgement, once.node, once.again, merged=True)
             return None
         fired = self._fire(schedule, (*first, replace(resolved, position=len(first))))
         lasts = self._trials.config.known[resolved.injection.fault].lasting and not resolved.injection.lasting
@@ -127,4 +127,5 @@ class Firing:
         node = self._closure.settle(self._closure.add(processes[-1].end, schedule, Stage.REST, follow=False))
         judgement = self._trials.judged(schedule, [*processes, *node.recovery])
         for one in crash_states:
-            self._tally.count(Schedule((resolved.injection, crash(one, recovering=False))), judgement)
+            alike = Schedule((resolved.injection, crash(one, recovering=False)))
+            self._tally.count(alike, judgement, merged=one is not crash_state)

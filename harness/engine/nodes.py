@@ -133,6 +133,10 @@ class Node:
         """The processes that recovered from it, or from the node that it joined."""
         return self.joined.processes if self.joined is not None else self.processes
 
+    def was_carried_out(self, schedule: Schedule) -> bool:
+        """Return whether this very schedule led to its recovery, and no other one stands for it."""
+        return self.joined is None and schedule == self.schedule
+
     @property
     def crash_states(self) -> list[CrashState]:
         """The crash states of its recovery, of every process of it."""

@@ -14,7 +14,7 @@ from ..values.rare import rare
 from ..values.schedule import Schedule
 from ..values.world import Diff
 from .causes import Group
-from .claim import Ran, claim, interruption, why_not_reached
+from .claim import Ran, claim, covered, interruption, why_not_reached
 from .crash_state_space import CrashStateSpace
 from .execute import Executor
 from .exploring import Exploring
@@ -57,13 +57,16 @@ class Results:
             audited=audit.audited,
             growing=tuple(space.rules.growing),
             not_tried=tried.left_out(),
+            firing={f.name: tuple(map(str, tried.places.get(f.name, ()))) for f in self._config.faults},
+            places=tuple(map(str, first.points)),
             violations=self.violations(exploring),
             flaky=tuple(exploring.confirming.flaky()),
             result=first.outcome.value,
         )
         reusing = self._executor.reusing
         ran = Ran(space.rules.cut_at_crashes, reduced, audit, reusing.reused, len(reusing.samples))
-        return replace(result, statement=claim(result, self._config, ran))
+        model = covered(result, self._config, ran)
+        return replace(result, statement=claim(result, self._config, ran), model=model)
 
     def of_replay(self, exploring: Exploring, schedule: Schedule, came: Judged, *, elsewhere: bool) -> Exploration:
         """Return the result of one schedule; `elsewhere` says that this run has no such point."""
@@ -135,7 +138,17 @@ class Results:
         config, seconds = self._config, time.monotonic() - self._began
         errors = (*result.errors, *self._executor.learned.unconfirmed)
         result = replace(result, test=config.test, name=config.name, label=config.label)
-        return replace(result, seconds=seconds, errors=errors)
+        selected = {fault.name for fault in config.faults}
+        left_out = [fault for name, fault in config.known.items() if name not in selected]
+        return replace(
+            result,
+            seconds=seconds,
+            errors=errors,
+            shard=config.shard,
+            not_selected=tuple(fault.name for fault in left_out),
+            on_request=tuple(fault.name for fault in left_out if not fault.by_default),
+            permitted=tuple(sorted(config.hosts)),
+        )
 
     def violations(self, exploring: Exploring) -> tuple[Finding, ...]:
         """Return the confirmed findings so far, one for each cause."""

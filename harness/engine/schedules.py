@@ -9,7 +9,7 @@ from .findings import FirstFound
 from .firing import Fired, Firing
 from .nodes import Stage
 from .pace import Pace
-from .plan import errors
+from .plan import CRASH, errors
 from .reordering import Reordering
 from .second_faults import SecondFaults
 from .singles import Share, SingleCrash, SingleError, single_crashes
@@ -72,9 +72,10 @@ class Schedules:
         """Try every fault once, at depth 2 with all that it leaves for a second one."""
         first, mine = self._trials.baseline.first, Share(self._trials.config.shard)
         singles: list[SingleCrash | SingleError] = []
-        if self._trials.config.kill is not None:
-            singles += single_crashes([crash_state for crash_state in first.crash_states if mine.has_next("crash")])
-        found = errors(first.points, first.effects, self._trials.config.faults)
+        crash_states = first.crash_states if self._trials.config.kill is not None else []
+        singles += single_crashes([crash_state for crash_state in crash_states if mine.has_next("crash")])
+        found = list(errors(first.points, first.effects, self._trials.config.faults))
+        self._tried.find_places([(CRASH, s.point) for s in crash_states] + [(i.fault, i.point) for i, _ in found])
         singles += [SingleError(resolved) for _, resolved in found if mine.has_next("error")]
         self._tried.plan(singles, first.unseen if self._trials.config.kill is not None else 0)
         self._begin()
@@ -93,5 +94,5 @@ class Schedules:
             return
         node = self._closure.settle(self._closure.add(single.raw_state, single.schedules[0]))
         for schedule in single.schedules:
-            self._tally.count(schedule, node.judgement, node)
+            self._tally.count(schedule, node.judgement, node, merged=not node.was_carried_out(schedule))
         self._tried.judge(single)

@@ -63,7 +63,7 @@ class SecondFaults:
         for injection, resolved in self._errors_in_recovery(node, faults):
             schedule = node.schedule.then(injection)
             if last is not None and same_as_once(resolved, last[0], last[1]):
-                self._tally.count(schedule, last[2])
+                self._tally.count(schedule, last[2], merged=True)
                 continue
             came: list[tuple[ResolvedInjection, ProcessRun, Judgement]] = []
             self._pace.attempt(partial(self._fault_in_recovery, node, schedule, resolved, came))

@@ -32,13 +32,16 @@ class Tallying:
         judgement: Judgement | None,
         node: Node | None = None,
         again: Judgement | None = None,
+        *,
+        merged: bool = False,
     ) -> None:
         """Count a schedule that was judged, and remember the crash state that it was recovered from.
 
-        `again` is its other end, where its process is called again that an error left.
+        `again` is its other end, where its process is called again that an error left; `merged` says that it was not
+        carried out itself.
         """
         if judgement is not None:
-            self.findings.add(schedule, judgement, again=again)
+            self.findings.add(schedule, judgement, again=again, merged=merged)
             if node is not None:
                 self._led.setdefault(id(node), (node, []))[1].append(schedule)
 
@@ -60,31 +63,34 @@ class Tallying:
         To be called once, after the last stage: a second call would count them again.
         """
         for key, firsts in self._reached.items():
-            judgement = space.nodes[key].judgement
-            if judgement is not None:
+            node = space.nodes[key]
+            if node.judgement is not None:
                 for schedule, count in firsts.values():
-                    self.findings.add(schedule, judgement, count)
+                    self.findings.add(schedule, node.judgement, count, merged=count - node.was_carried_out(schedule))
         for node in space.nodes.values():
-            for last, judgement in self._crashes_in(node, space):
-                self.findings.add(Schedule((*node.schedule.injections, *last)), judgement)
+            for last, inner, judgement in self._crashes_in(node, space):
+                schedule = Schedule((*node.schedule.injections, *last))
+                self.findings.add(schedule, judgement, merged=not inner.was_carried_out(schedule))
         for node, schedules in self._led.values():
             self._tabulate_recovery(node, schedules, space)
 
-    def _crashes_in(self, node: Node, space: CrashStateSpace) -> Iterator[tuple[tuple[Injection, ...], Judgement]]:
-        """Yield each judged crash in the recovery from a crash state, and what came of it."""
+    def _crashes_in(
+        self, node: Node, space: CrashStateSpace
+    ) -> Iterator[tuple[tuple[Injection, ...], Node, Judgement]]:
+        """Yield each judged crash in the recovery from a crash state, what it leaves, and what came of that."""
         for between, crash_state in node.seen if node.turn.followed else ():
             inner = space.nodes.get(self.view.fingerprint(crash_state.raw_state))
             if inner is not None and inner.judgement is not None:
-                yield (*between, crash(crash_state, recovering=True)), inner.judgement
+                yield (*between, crash(crash_state, recovering=True)), inner, inner.judgement
 
     def _tabulate_recovery(self, node: Node, schedules: Sequence[Schedule], space: CrashStateSpace) -> None:
         """Count crashes in the recovery from a crash state in the rows of the faults that led to it."""
         ends: dict[object, tuple[tuple[Injection, ...], Judgement, int]] = {}
-        for last, judgement in self._crashes_in(node, space):
+        for last, _, judgement in self._crashes_in(node, space):
             end = (judgement.invariants, bool(judgement.errors))
             first, example, count = ends.get(end, (last, judgement, 0))
             ends[end] = first, example, count + 1
         for schedule in schedules:
             if schedule != node.schedule:
                 for last, judgement, count in ends.values():
-                    self.findings.tabulate(Schedule((*schedule.injections, *last)), judgement, count)
+                    self.findings.tabulate(Schedule((*schedule.injections, *last)), judgement, count, count)

@@ -75,7 +75,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One aggregated row of the exploration: a point, a fault, a verdict, and how many schedules it stands for."""
+    """One aggregated row of the exploration: a point, a fault, a verdict, and how many schedules it stands for.
+
+    `merged` of them were not carried out themselves: one that no recovery can tell apart was.
+    """
 
     point: str
     fault: str
@@ -83,6 +86,7 @@ class Cell:
     invariants: tuple[str, ...]
     planned: Schedule
     count: int = 1
+    merged: int = 0
 
     @property
     def schedule(self) -> str:
@@ -116,6 +120,13 @@ class Exploration:
         notes: what a user should know of what was watched: that it is large, what of it is left alone.
         interrupted: what ended it before its end, "" where it came to its end.
         elsewhere: whether this was a replay of a schedule whose first point this fault-free run does not have.
+        model: the part of the statement that says which faults and crashes were tried; "" for a replay.
+        shard: (K, N) where it is the K-th of N disjoint parts.
+        places: all points of the fault-free run, a wait included; empty where nothing was planned.
+        firing: for each fault that was selected the points at which it can fire.
+        not_selected: the faults that are installed and were not selected; `on_request` those of them that have to be
+            selected by name.
+        permitted: real hosts that the agent may reach.
     """
 
     test: str = ""
@@ -152,6 +163,13 @@ class Exploration:
     elsewhere: bool = False
     notes: tuple[str, ...] = ()
     interrupted: str = ""
+    model: str = ""
+    shard: tuple[int, int] = (1, 1)
+    places: tuple[str, ...] = ()
+    firing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    not_selected: tuple[str, ...] = ()
+    on_request: tuple[str, ...] = ()
+    permitted: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Any, Literal, TypedDict, cast
 
+from . import green
 from .causes import Cause
-from .exploration import Cell, Exploration, Finding
+from .exploration import Cell, Exploration, Finding, some_of
+from .families import family_of
+from .grid import grid
 from .replaying import ReplayCommand
 from .story import Blamed, Fate, Severity, States, Step, StoryPhase
 
@@ -145,7 +148,10 @@ class Fixed(TypedDict):
 
 
 class ReportedCell(TypedDict):
-    """One row of the table: a point, a fault, a verdict, an example, and how many schedules it stands for."""
+    """One row of the table: a point, a fault, a verdict, an example, and how many schedules it stands for.
+
+    `merged` of these were not carried out themselves: one that no recovery can tell apart was.
+    """
 
     point: str
     fault: str
@@ -153,6 +159,31 @@ class ReportedCell(TypedDict):
     invariants: list[str]
     schedule: str
     count: int
+    merged: int
+
+
+class ReportedRow(TypedDict):
+    """A row of the grid points × faults: how many of its cells are what, each a point and a fault.
+
+    A cell is `tried` where a schedule of it was carried out, `merged` where one that no recovery can tell apart stands
+    for each of them, `not_applicable` where the fault cannot happen there, and else `not_tried`. What is `violated` or
+    `unknown` is tried or merged as well.
+    """
+
+    name: str
+    tried: int
+    merged: int
+    not_applicable: int
+    not_tried: int
+    violated: int
+    unknown: int
+
+
+class ReportedGrid(TypedDict):
+    """The grid by families of faults, and by points; no rows where nothing was planned, as in a replay."""
+
+    families: list[ReportedRow]
+    points: list[ReportedRow]
 
 
 class ReportedExploration(TypedDict):
@@ -160,7 +191,9 @@ class ReportedExploration(TypedDict):
 
     `not_tried` has families of faults, and how many of each were tried. `known` has the ids of its violations that
     stand in ``chaos-known.toml``, `resolved` those of the earlier run that it does not have any more, and `fixed` what
-    these were. `proved` and `not_proved` say in sentences what a green result means here.
+    these were. `proved` and `not_proved` say in sentences what a green result means here, under the `model`: which
+    faults and crashes were tried. `shards` has the parts of a whole that it is made of, by their names as in ``1/4``,
+    and whether each was closed; none where it was no part.
     """
 
     test: str
@@ -193,6 +226,9 @@ class ReportedExploration(TypedDict):
     not_proved: list[str]
     not_tried: dict[str, str]
     cells: list[ReportedCell]
+    grid: ReportedGrid
+    model: str
+    shards: dict[str, bool]
 
 
 class Report(TypedDict):
@@ -209,7 +245,9 @@ Writer = Callable[[Report], object]
 
 def reported(exploration: Exploration, replay: ReplayCommand) -> ReportedExploration:
     """Return an exploration in the form of version 2; `replay` is the command for its test."""
-    found = {
+    cells: list[Any] = [_cell(cell) for cell in exploration.cells]
+    part, parts = exploration.shard
+    found: dict[str, Any] = {
         **exploration.as_json(),
         "name": exploration.name,
         "label": exploration.label,
@@ -220,11 +258,28 @@ def reported(exploration: Exploration, replay: ReplayCommand) -> ReportedExplora
         "known": [],
         "resolved": [],
         "fixed": [],
-        "proved": [],
-        "not_proved": [],
-        "cells": [_cell(cell) for cell in exploration.cells],
+        "not_tried": _not_tried(exploration),
+        "cells": cells,
+        "grid": grid(exploration, cells),
+        "model": exploration.model,
+        "shards": {f"{part}/{parts}": exploration.closed} if parts > 1 else {},
     }
-    return cast(ReportedExploration, found)
+    sentences = {"proved": green.proved(found), "not_proved": [*green.not_proved(found), *green.noticed(exploration)]}
+    return cast(ReportedExploration, {**found, **sentences})
+
+
+def _not_tried(exploration: Exploration) -> dict[str, str]:
+    """Return the families of faults of which not all was tried, and why."""
+    left, skipped = exploration.not_tried, exploration.skipped
+    cut = "it ended at its first finding" if "first_finding" in skipped else "--chaos-budget ran out"
+    why = f": {cut}" if {"first_finding", "budget"} & skipped.keys() else ""
+    found = {family: f"{tried} of {planned} tried{why}" for family, (tried, planned) in left.items()}
+    selected = {family_of(fault) for fault in exploration.firing}
+    others: dict[str, list[str]] = {}
+    for fault in exploration.not_selected if selected else ():
+        if family_of(fault) not in selected and fault not in exploration.on_request:
+            others.setdefault(family_of(fault), []).append(fault)
+    return {**found, **{family: f"{green.NOT_SELECTED}: {some_of(faults)}" for family, faults in others.items()}}
 
 
 def _violations(exploration: Exploration, replay: ReplayCommand) -> Iterator[ReportedViolation]:
@@ -322,4 +377,5 @@ def _cell(cell: Cell) -> ReportedCell:
         "invariants": list(cell.invariants),
         "schedule": str(cell.schedule),
         "count": cell.count,
+        "merged": cell.merged,
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from rollproof.reports import json_file
+from rollproof.testing import sample_report
 
 from .projects import refused, write_project
 
@@ -63,7 +64,7 @@ def test_a_path_that_is_too_long(pytester: pytest.Pytester, name: str) -> None:
 @pytest.mark.parametrize("name", ["a" * 255, "é" * 127])
 def test_the_longest_name(tmp_path: Path, name: str) -> None:
     """It is written, and nothing else is left beside it."""
-    json_file.write(str(tmp_path / "made" / name), 7, [])
+    json_file.write(str(tmp_path / "made" / name), sample_report())
     assert os.listdir(tmp_path / "made") == [name]
     assert json.loads((tmp_path / "made" / name).read_text())["seed"] == 7
 
@@ -82,6 +83,6 @@ def test_what_was_there_before_stays(tmp_path: Path) -> None:
     """Where there is no room for a new result the old one is whole, and no half of the new one is left."""
     (tmp_path / "chaos.json").write_text("before")
     with pytest.raises(OSError, match="File too large"):
-        json_file.write(str(tmp_path / "chaos.json"), 0, [])
+        json_file.write(str(tmp_path / "chaos.json"), sample_report())
     assert os.listdir(tmp_path) == ["chaos.json"]
     assert (tmp_path / "chaos.json").read_text() == "before"

@@ -7,6 +7,7 @@ import shlex
 from typing import Any
 
 import pytest
+from rollproof.values.report import ReportedExploration, ReportedViolation
 
 from .projects import write_project, write_test
 
@@ -44,14 +45,16 @@ def explored(pytester: pytest.Pytester, *arguments: str) -> dict[str, Any]:
 
 
 def test_the_json_has_the_form_of_the_contract(pytester: pytest.Pytester) -> None:
-    """Every key of the contract with its type, and for each violation just five."""
+    """Every key of the contract with its type: those of version 1, and what version 2 adds."""
     write_project(pytester, right=False)
     result = run(pytester, "--chaos", "--chaos-json=deep/out.json", "--chaos-seed=3")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     document = json.loads((pytester.path / "deep/out.json").read_text())
-    assert (document["version"], document["seed"], document.keys()) == (1, 3, {"version", "seed", "explorations"})
+    assert (document["version"], document["seed"], document.keys()) == (2, 3, {"version", "seed", "explorations"})
     (found,) = document["explorations"]
     assert found.keys() >= KEYS
+    where_any = {"name", "label", "interrupted", "not_explored", "notes"}
+    assert found.keys() == ReportedExploration.__annotations__.keys() - where_any
     assert found["test"] == "test_it.py::test_publishing"
     counts = ("points", "schedules", "executions", "worlds", "drifted", "unintercepted")
     assert all(type(found[name]) is int for name in counts)
@@ -60,7 +63,7 @@ def test_the_json_has_the_form_of_the_contract(pytester: pytest.Pytester) -> Non
     assert isinstance(found["seconds"], float)
     assert isinstance(found["statement"], str)
     for violation in found["violations"]:
-        assert violation.keys() == {"invariants", "schedule", "message", "diff", "cause"}
+        assert violation.keys() == ReportedViolation.__annotations__.keys()
         assert all(line[:2] in ("+ ", "- ", "~ ") for line in violation["diff"])
     assert found["violations"][0]["invariants"] == ["no_leftovers"]
 
