@@ -35,14 +35,19 @@ def is_broken(exploration: ReportedExploration) -> bool:
 
 def brief(exploration: ReportedExploration) -> str:
     """Return an exploration in one line."""
-    label = exploration["label"] or exploration["name"]
     known = sum(violation["known"] for violation in exploration["violations"])
     told = [counted(len(exploration["violations"]) - known, "violation")]
     told += [f"{known} known"] if known else []
     told += [f"{len(exploration[name])} {name}" for name in ("errors", "flaky") if exploration[name]]
     told += ["interrupted"] if exploration["interrupted"] else []
     judged = f"{counted(exploration['schedules'], 'schedule')} at {counted(exploration['points'], 'point')}"
-    return f"{exploration['test']}{f' [{label}]' if label else ''}: {', '.join(told)}; {judged}"
+    return f"{name_of(exploration)}: {', '.join(told)}; {judged}"
+
+
+def name_of(exploration: ReportedExploration) -> str:
+    """Return the test, and what tells the exploration apart within it."""
+    label = exploration["label"] or exploration["name"]
+    return f"{exploration['test']}{f' [{label}]' if label else ''}"
 
 
 def _violation(found: ReportedViolation, *, whole: bool) -> Iterator[str]:

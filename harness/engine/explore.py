@@ -30,7 +30,11 @@ _SHARE_OF_FIRST_RUN, _SHARE_OF_PROCESS = 1 / 3, 1 / 10
 
 
 class NothingSelected(Exception):
-    """The selection of faults leaves nothing to do here."""
+    """The selection of faults leaves nothing to do here; `result` says so, with a shard's place in the whole."""
+
+    def __init__(self, result: Exploration) -> None:
+        super().__init__(result)
+        self.result = result
 
 
 class Explorer:
@@ -148,9 +152,10 @@ class Explorer:
             exploring.explore(space, tried)
         else:
             exploring.brute_force(tried)
+        result = self._results.whole(exploring, space, tried, reduced=reduce)
         if not exploring.findings.schedules and not exploring.not_reached and not exploring.skipped:
-            raise NothingSelected
-        return self._results.whole(exploring, space, tried, reduced=reduce)
+            raise NothingSelected(self._results.timed(result))
+        return result
 
     def _tell(self) -> None:
         """Tell what is confirmed so far, as soon as it is."""

@@ -51,7 +51,7 @@ class Tried:
     """How many schedules of one fault there are in each family, and how many of them were judged.
 
     Attributes:
-        places: the points of the fault-free run at which each fault can fire, of those that can somewhere; in all shards.
+        places: the points of the fault-free run at which each fault can fire, whatever part of all is tried here.
     """
 
     planned: Counter[str] = field(default_factory=Counter)

@@ -39,7 +39,8 @@ def proved(found: _Found) -> list[str]:
     part = f"the part {', '.join(found['shards'])} of " if missing_shards(found) else ""
     sentences = [_hit(found), f"Tried was {part}{found['model']}."]
     if found["closed"] and not part:
-        until = f"until no new state of the outside came: {counted(found['worlds'], 'state')} to recover from"
+        states = f"{counted(found['worlds'], 'state')} to recover from{', by part' if found['shards'] else ''}"
+        until = f"until no new state of the outside came: {states}"
         sentences.append(f"The process was killed at each of these places, and again in each recovery, {until}.")
     if held := sorted(name for name, verdict in found["verdicts"].items() if verdict == "holds"):
         sentences.append(f"These promises held each time: {', '.join(held)}.")
@@ -84,11 +85,17 @@ def noticed_in(found: _Found) -> list[str]:
     return [sentence for sentence in found["not_proved"] if sentence not in told]
 
 
+def gaps(found: _Found) -> list[str]:
+    """Return of the sentences on what was not looked at those that a statement has: the others say what was meant."""
+    seen = [sentence for sentence in noticed_in(found) if not sentence.startswith(_ON_REQUEST)]
+    return [*_not_tried(found), *_not_seen(found), *seen]
+
+
 def is_exhaustive(found: _Found) -> bool:
     """Return whether nothing was unseen, left untried, or decided by anything but the harness."""
-    gaps = ("interrupted", "unintercepted", "drifted", "flaky", "skipped", "errors", "not_explored")
+    counts = ("interrupted", "unintercepted", "drifted", "flaky", "skipped", "errors", "not_explored")
     seen = [sentence for sentence in noticed_in(found) if not sentence.startswith(_ON_REQUEST)]
-    return not any(found[gap] for gap in gaps) and not missing_shards(found) and not seen
+    return not any(found[name] for name in counts) and not missing_shards(found) and not seen
 
 
 def missing_shards(found: _Found) -> list[str]:
