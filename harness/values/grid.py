@@ -47,7 +47,9 @@ def together(grids: Sequence[Mapping[str, Any]], cells: _Cells) -> dict[str, Any
             name = row["name"]
             can[name] = max(can.get(name, 0), row["tried"] + row["merged"] + row["not_tried"])
             cannot[name] = max(cannot.get(name, 0), row["not_applicable"])
-        found[axis] = _rows(axis, cells, can, dict(sorted(cannot.items())))
+        orders = {tuple(row["name"] for row in one[axis]) for one in grids}
+        names = next(iter(orders)) if len(orders) == 1 else sorted(cannot)  # that of the run, where all agree
+        found[axis] = _rows(axis, cells, can, {name: cannot[name] for name in names})
     return found
 
 

@@ -1,13 +1,191 @@
-"""The command `rollproof`: what is not there yet is refused clearly."""
+"""The command `rollproof`: results are printed again and joined, and what is not there yet is refused clearly."""
 
+import json
+import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from rollproof.__main__ import main
+from rollproof.reports import json_file
+from rollproof.testing import sample_report
+
+from .projects import AGENT, TEST
+
+_CALM = ("-p", "no:cacheprovider", "-p", "no:faker", "-p", "no:hypothesispytest")
 
 
-@pytest.mark.parametrize("name", ["report", "merge", "known", "campaign", "init", "new", "doctor", "demo", "explain"])
+def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of Python in a folder, as a user does."""
+    return subprocess.run([sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def explored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Explore a wrong agent whole, and in three shards; returns the folder of the results, and what the first printed."""
+    folder = tmp_path_factory.mktemp("explored")
+    (folder / "agent.py").write_text(AGENT)
+    (folder / "test_it.py").write_text(TEST.format(mark="", fixture="chaos", recover="None", after=""))
+
+    def session(*words: str) -> str:
+        return python(folder, "pytest", "--chaos", "--chaos-faults=process.kill", *_CALM, *words).stdout
+
+    whole = session("--chaos-json=whole.json")
+    for number in (1, 2, 3):
+        session(f"--chaos-shard={number}/3", f"--chaos-json={number}.json")
+    return folder, whole
+
+
+def test_a_report_prints_what_the_session_printed(explored: tuple[Path, str]) -> None:
+    """Each line of its end, in that order; what was proved comes first; each finding with its command."""
+    folder, printed = explored
+    told = python(folder, "rollproof", "report", "whole.json")
+    assert told.returncode == pytest.ExitCode.TESTS_FAILED
+    section = printed.partition("= chaos =")[2].partition("\n")[2].partition("\n====")[0].splitlines()
+    lines = told.stdout.splitlines()
+    assert len(section) >= 3
+    assert [line for line in lines if line in section] == section
+    assert lines[1:3] == ["  Proved:", "    - 3 places where the agent touches the outside were hit by 1 fault: 7"]
+    assert lines.index("  Not looked at:") < lines.index(section[1])
+    (replay,) = [line for line in printed.splitlines() if line.startswith("  replay ")]
+    assert f"    replay   {replay.split(maxsplit=1)[1]}" in lines
+
+
+def test_a_report_is_as_long_as_it_is_asked_to_be(explored: tuple[Path, str]) -> None:
+    """One line, or each cell and each point."""
+    folder, _ = explored
+    brief = python(folder, "rollproof", "report", "-q", "whole.json").stdout
+    assert brief == "test_it.py::test_publishing: 1 violation; 7 schedules at 3 points\n"
+    whole = python(folder, "rollproof", "report", "-v", "whole.json").stdout
+    assert "  violated  process.kill@file.write:own/report.part#1: 3 schedules" in whole
+    assert "  file.write:own/report.part#1" in whole
+
+
+def test_shards_merge_to_what_one_run_finds(explored: tuple[Path, str]) -> None:
+    """The same violations, counts and grid; neither a shard alone nor two of them say that they are all."""
+    folder, _ = explored
+    done = python(folder, "rollproof", "merge", "3.json", "1.json", "2.json", "-o", "made/merged.json")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    one, other = (
+        json.loads((folder / name).read_text())["explorations"][0] for name in ("whole.json", "made/merged.json")
+    )
+    alike = ("test", "points", "schedules", "closed", "skipped", "verdicts", "masked", "errors", "model", "grid")
+    assert {key: other[key] for key in alike} == {key: one[key] for key in alike}
+    assert found(other) == found(one)
+    assert "exhaustive: all 3 shards of every single fault" in other["statement"]
+    part = python(folder, "rollproof", "merge", "3.json", "1.json")
+    assert part.stderr == "chaos: test_it.py::test_publishing: no shard 2/3\n"
+    assert json.loads(part.stdout)["explorations"][0]["closed"] is False
+
+
+def found(exploration: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Return what tells the violations of an exploration apart, and how many schedules end so."""
+    return [(v["id"], v["invariants"], v["also"]["number"]) for v in exploration["violations"]]
+
+
+def test_a_shard_without_a_schedule_is_a_part_too(tmp_path: Path) -> None:
+    """Its test is skipped; without it the whole would never be there."""
+    (tmp_path / "test_it.py").write_text(
+        "def test_it(chaos, tmp_path):\n"
+        "    chaos.watch(tmp_path)\n"
+        "    chaos.explore(run=lambda: (tmp_path / 'a').mkdir())\n"
+    )
+    words = ("--chaos", "--chaos-faults=process.kill", "--chaos-shard=9/9", "--chaos-json=9.json", *_CALM)
+    assert "1 skipped" in python(tmp_path, "pytest", *words).stdout
+    (part,) = json.loads((tmp_path / "9.json").read_text())["explorations"]
+    assert (part["schedules"], part["shards"], part["proved"]) == (0, {"9/9": True}, [])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_known_violation_breaks_nothing(tmp_path: Path, known: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code of a report is that of a session with the same findings."""
+    report = sample_report()
+    for violation in (one for exploration in report["explorations"] for one in exploration["violations"]):
+        violation.update(known=known, reason="we live with it")
+    json_file.write(str(tmp_path / "chaos.json"), report)
+    assert main(["report", str(tmp_path / "chaos.json")]) == (0 if known else 1)
+    assert ("we live with it" in capsys.readouterr().out) is known
+
+
+NO_RESULT = "is JSON and no result of an exploration"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("", "is empty"),
+        ("<html>", "is no JSON: Expecting value"),
+        (b"\xff\xfe", "is no text, and so no JSON"),
+        (json.dumps(sample_report())[:900], "ends in the middle"),
+        ("[" * 100_000, "is JSON and no result"),
+        ("[]", NO_RESULT),
+        ('{"version": 2}', NO_RESULT),
+        ('{"version": 1, "explorations": []}', "is version 1 of the result, which leaves out most of it"),
+        ('{"version": 3, "explorations": []}', "is version 3 of the result, and this Rollproof reads version 2"),
+        ('{"version": 2, "explorations": {}}', "explorations is a list, seed a number"),
+        ('{"version": 2, "explorations": [1]}', "explorations[0] is no object"),
+        ('{"version": 2, "explorations": [{}]}', "explorations[0] has no 'test'"),
+        ('{"version": 2, "explorations": [{"test": 1}]}', "explorations[0] has 1 for 'test', which is no str"),
+        (
+            '{"version": 2, "explorations": [{"test": "a", "statement": "b", "violations": [{}]}]}',
+            "explorations[0].violations[0] has no 'schedule'",
+        ),
+        ('{"version": 2, "explorations": []}', "has no explorations: nothing was explored"),
+    ],
+)
+@pytest.mark.parametrize("command", ["report", "merge"])
+def test_what_is_no_result_is_said_in_one_message(
+    command: str, content: str | bytes | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the file's name, what to type, and the code of wrong usage."""
+    path = tmp_path / "given.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert main([command, str(path)]) == pytest.ExitCode.USAGE_ERROR
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"chaos: {path}")
+    assert said in told.err
+    assert told.err.count("chaos: ") == 1
+
+
+def test_a_result_of_an_earlier_commit_is_read(tmp_path: Path) -> None:
+    """Keys that it does not have are empty; names that are no UTF-8 come back as they were."""
+    document: Any = sample_report()
+    for exploration in document["explorations"]:
+        del exploration["grid"], exploration["shards"], exploration["cells"][0]["merged"]
+        exploration["masked"] = [os.fsdecode(b"shared/\xff")]
+    json_file.write(str(tmp_path / "chaos.json"), document)
+    (first, _) = json_file.read(str(tmp_path / "chaos.json"))["explorations"]
+    assert (first["grid"], first["shards"]) == ({"families": [], "points": []}, {})
+    assert first["cells"][0]["merged"] == 0
+    assert first["masked"] == [os.fsdecode(b"shared/\xff")]
+    assert main(["report", str(tmp_path / "chaos.json")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["report"], "arguments are required: FILE"), (["merge", "a", "--of"], "unrecognized arguments")],
+)
+def test_wrong_words_are_wrong_usage(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a line that says how."""
+    assert main(words) == pytest.ExitCode.USAGE_ERROR
+    told = capsys.readouterr().err
+    assert said in told
+    assert f"usage: rollproof {words[0]}" in told
+
+
+def test_a_result_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As `--chaos-json` says it."""
+    json_file.write(str(tmp_path / "chaos.json"), sample_report())
+    assert main(["merge", str(tmp_path / "chaos.json"), "-o", "/dev/full"]) == pytest.ExitCode.USAGE_ERROR
+    assert "could not be written to /dev/full: No space left on device (-o)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["known", "campaign", "init", "new", "doctor", "demo", "explain"])
 def test_a_command_that_is_not_there_yet_says_what_to_do_until_then(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -24,9 +202,10 @@ def test_a_mistyped_command_names_the_nearest(capsys: pytest.CaptureFixture[str]
     assert "nearest: report" in capsys.readouterr().err
 
 
-def test_python_minus_m_says_how_to_explore() -> None:
+def test_help_names_what_works(tmp_path: Path) -> None:
     """Help is help, and asks for nothing heavy."""
-    shown = subprocess.run([sys.executable, "-m", "rollproof", "--help"], capture_output=True, text=True, check=False)
+    shown = python(tmp_path, "rollproof", "--help")
     assert shown.returncode == 0
     assert "pytest --chaos" in shown.stdout
-    assert not [line for line in shown.stdout.splitlines() if line.startswith("  rollproof")], "none works yet"
+    commands = [line.split()[1] for line in shown.stdout.splitlines() if line.startswith("  rollproof ")]
+    assert commands == ["report", "merge"]
