@@ -21,6 +21,7 @@ ROOMS = {
     "faults": {"values"},
     "invariants": {"values"},
     "reports": {"values"},
+    "commands": {"values", "reports"},
     "runtime": set(),
     "testing": {"values"},
     "chaos": {"values", "engine", "world", "twins", "boundary", "network", "reports", "guard"},

@@ -24,7 +24,7 @@ def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def explored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Explore a wrong agent whole, and in three shards; returns the folder of the results, and what the first printed."""
+    """Explore a wrong agent whole and in three shards; returns the folder, and what the first session printed."""
     folder = tmp_path_factory.mktemp("explored")
     (folder / "agent.py").write_text(AGENT)
     (folder / "test_it.py").write_text(TEST.format(mark="", fixture="chaos", recover="None", after=""))
