@@ -17,6 +17,7 @@ _WORKING = {
 _COMMANDS = {
     "report": "FILE… [-v] [-q]: print results that --chaos-json wrote",
     "merge": "FILE… [-o OUT]: join the results of shards, and of several sessions",
+    "pin": "TOKEN [--test ID] [--name NAME]: write a test of one schedule, beside the one that found it",
 }
 """The commands, each a module of `commands`, and what they take and do."""
 _LATER = {

@@ -1,6 +1,5 @@
 """``rollproof pin TOKEN``: write a plain pytest test that carries out one schedule, beside the test that found it."""
 
-import argparse
 import ast
 import json
 import keyword
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from ..values.errors import ChaosError
 from ..values.schedule import Schedule
+from .words import Parser
 
 _HEAD = '''"""Schedules that once broke the agent, a test each, written by `rollproof pin`.
 
@@ -27,7 +27,7 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def main(arguments: Sequence[str]) -> int:
     """Write the test of a schedule; returns 0."""
-    parser = argparse.ArgumentParser(prog="rollproof pin", description=__doc__)
+    parser = Parser("rollproof pin", description="Write a pytest test that carries out one schedule, and nothing else.")
     parser.add_argument("token", help="the schedule, as --chaos-replay takes it")
     parser.add_argument("--test", metavar="ID", help="the test that explores: tests/test_it.py::test_it")
     parser.add_argument("--name", help="what the new test is called")

@@ -208,4 +208,4 @@ def test_help_names_what_works(tmp_path: Path) -> None:
     assert shown.returncode == 0
     assert "pytest --chaos" in shown.stdout
     commands = [line.split()[1] for line in shown.stdout.splitlines() if line.startswith("  rollproof ")]
-    assert commands == ["report", "merge"]
+    assert commands == ["report", "merge", "pin"]
