@@ -1,5 +1,6 @@
 """The command line `rollproof`, also `python -m rollproof`: its commands, and what comes later."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -47,7 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given[0] not in _COMMANDS:
             raise _refusal(given[0])
         command = import_module(f".commands.{given[0]}", __package__)  # help needs none of them
-        return int(command.main(given[1:]))
+        code = int(command.main(given[1:]))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # a reader such as `head` has seen enough; Python would flush once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _USAGE
     except ChaosError as problem:
         print(problem, file=sys.stderr)
         return _USAGE

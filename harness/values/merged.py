@@ -121,8 +121,13 @@ def _statement(found: Mapping[str, Any]) -> str:
 
 
 def _usual(values: Sequence[Any]) -> Any:
-    """Return what is right for a key that no rule names: all that any list has, and else the same in any order."""
-    return _union(values) if all(isinstance(value, list) for value in values) else max(values, key=_text)
+    """Return what is right for a key that no rule names: all that any of them has, or else one, whatever their order."""
+    if all(isinstance(value, list) for value in values):
+        return _union(values)
+    if all(isinstance(value, dict) for value in values):
+        names = sorted({name for value in values for name in value})
+        return {name: max((value[name] for value in values if name in value), key=_text) for name in names}
+    return max(values, key=_text)
 
 
 def _text(value: Any) -> str:

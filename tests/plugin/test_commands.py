@@ -185,6 +185,17 @@ def test_a_result_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.
     assert "could not be written to /dev/full: No space left on device (-o)" in capsys.readouterr().err
 
 
+def test_a_reader_that_has_seen_enough_ends_it(tmp_path: Path) -> None:
+    """As in ``rollproof report FILE | head``: no traceback."""
+    json_file.write(str(tmp_path / "chaos.json"), sample_report())
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [sys.executable, "-m", "rollproof", "report", str(tmp_path / "chaos.json")]
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(theirs)
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("name", ["known", "campaign", "init", "new", "doctor", "demo", "explain"])
 def test_a_command_that_is_not_there_yet_says_what_to_do_until_then(
     name: str, capsys: pytest.CaptureFixture[str]
