@@ -121,7 +121,7 @@ def _statement(found: Mapping[str, Any]) -> str:
 
 
 def _usual(values: Sequence[Any]) -> Any:
-    """Return what is right for a key that no rule names: all that any of them has, or else one, whatever their order."""
+    """Return what is right for a key without a rule: all that any of them has, or else one, whatever their order."""
     if all(isinstance(value, list) for value in values):
         return _union(values)
     if all(isinstance(value, dict) for value in values):
