@@ -324,6 +324,7 @@ class Chaos:
     ) -> "ExplorationConfig":
         from .engine.config import ExplorationConfig
         from .guard.guarding import guard
+        from .values.cleaning import Cleaner
         from .values.events import Printed, Reader
         from .world.storage.checks import check_sources
         from .world.storage.disk import Source
@@ -331,7 +332,7 @@ class Chaos:
         arguments.check_platform()
         sources = tuple(Source(*path) for path in arguments.named(self._paths))
         check_sources(sources, self._options.projects)
-        options = self._options
+        options, secrets = self._options, {label: value for label, value in self._all_secrets().items() if value}
         return ExplorationConfig(
             run,
             recover,
@@ -341,7 +342,7 @@ class Chaos:
             options.faults,
             options.known,
             (*options.invariants, *self._invariants),
-            {label: value for label, value in self._all_secrets().items() if value},
+            secrets,
             options.leftover_names,
             options.seed,
             allow,
@@ -362,6 +363,7 @@ class Chaos:
             root=next(iter(options.projects), None),
             keep=options.keep,
             converse=options.converse,
+            cleaner=Cleaner(secrets.values(), os.environ),
             guard=partial(guard, options.records, sources, options.controller),
         )
 

@@ -90,4 +90,6 @@ class Answering:
         if response.status == 401:
             self._refused.add(credential)
         else:
-            self._executor.learned.credentials.setdefault(label, (shown(request) or credential).encode())
+            secret = shown(request) or credential
+            self._executor.learned.credentials.setdefault(label, secret.encode())
+            self._executor.config.cleaner.learn(secret)

@@ -10,6 +10,7 @@ from ..network.proxies import Proxies
 from ..network.relay_handle import RelayHandle
 from ..network.twin_server_process import TwinServerProcess
 from ..values.arguments import Errors
+from ..values.cleaning import Cleaner
 from ..values.events import Reader
 from ..values.faults import Fault
 from ..values.history import Invariant
@@ -29,7 +30,7 @@ class ExplorationConfig:
         sources: watched and private paths.
         services: further external state, twins included.
         faults: those that were selected; `known` has all that are installed.
-        secrets: credentials by a readable label.
+        secrets: credentials by a readable label; `cleaner` hides them, and others, in all that is told.
         shard: (K, N) for the K-th of N disjoint parts, K from 1.
         errors: what follows an error that leaves `run`: "recover", in a new process, and where that is `run` again in
             the same one, too; "worker": always in both; "restart": in a new one only; "handled": nothing.
@@ -89,6 +90,7 @@ class ExplorationConfig:
     test: str = ""
     name: str = ""
     label: str = ""
+    cleaner: Cleaner = field(default_factory=Cleaner)
 
     @property
     def rereads(self) -> bool:

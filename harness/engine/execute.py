@@ -77,7 +77,7 @@ class Executor:
         self.outside = Outside(config)
         self.learned = Learned()
         self.worlds = Worlds(config, self.learned.names)
-        self.telling = Telling(config.readers)
+        self.telling = Telling(config.readers, config.cleaner)
         self.allowance = Allowance()
         self.reusing = Reusing()
         self.processes = Processes(self._agent, self.outside.note)

@@ -86,9 +86,10 @@ class Explorer:
                         self.partial = self._results.interrupted(self.exploring, problem)
                 if isinstance(problem, ChaosError):
                     problem.add_to_hint(sorted(self.executor.learned.noticed.unsupported))
+                    problem.clean(self.config.cleaner.clean)
                 raise
             notes = *self.executor.outside.notes, *self._keep(result)
-            self.partial = result = replace(self._results.timed(result), notes=notes)
+            self.partial = result = self._results.timed(replace(result, notes=notes))
             with interrupts.shielded():
                 self._end(put_back, self._to_leave(result, initial))
                 self._restore_logs()
@@ -165,6 +166,7 @@ class Explorer:
 
     def _replay(self, schedule: Schedule) -> Exploration:
         exploring = self._observe(rereads=any(injection.point.verb == "read" for injection in schedule.injections))
+        schedule = self.config.cleaner.revealed(schedule, exploring.session.baseline.first.points)
         elsewhere = schedule.injections[0].point not in exploring.session.baseline.first.points
         self.executor.allowance.agree(shown=frozenset() if elsewhere else OWN_PROCESSES)
         came = exploring.replay(schedule)

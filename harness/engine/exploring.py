@@ -120,7 +120,8 @@ class Exploring:
         """
         config, effects = self.trials.config, self.trials.baseline.first.effects
         with self.trials.executor.afresh(), suppress(OutOfTime):  # what follows asks for the time itself
-            for schedule in config.failed_before:
+            for token in config.failed_before:
+                schedule = config.cleaner.revealed(token, self.session.baseline.first.points)
                 if not fits(schedule, config.known, effects):
                     continue
                 judgement, not_reached, again = self.truly(schedule, trace=True)

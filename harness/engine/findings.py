@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from ..values.causes import Cause
+from ..values.cleaning import Cleaner
 from ..values.contents import start_of
-from ..values.credentials import hiding
 from ..values.exploration import Cell, Finding
 from ..values.families import size
 from ..values.history import Role, Verdict
@@ -181,7 +181,7 @@ class Beside:
         interleavings: of two orders that end differently how the usual one does, seen from the other, and the reverse.
         count: how many schedules end so.
         expected: the right outside, and `actual` the one that was found.
-        secrets: what must stand nowhere.
+        cleaner: takes secrets out, before a text is cut.
         run_again: whether recovery is the run started again.
     """
 
@@ -190,13 +190,14 @@ class Beside:
     count: int
     expected: World
     actual: World
-    secrets: Mapping[str, bytes]
+    cleaner: Cleaner
     run_again: bool
 
 
 def finding(failure: Failure, cause: Cause, judgement: Judgement, beside: Beside) -> Finding:
     """Turn a confirmed failure into what reports show; no secret stands in it."""
-    hidden, orders, run_again = hiding(beside.secrets), beside.orders, beside.run_again
+    cleaner, orders, run_again = beside.cleaner, beside.orders, beside.run_again
+    hidden = cleaner.clean
     broken = [f"{name}: {v.message if orders is None or not v.diff else _RACE}" for name, v in judgement.broken]
     lines = list(broken)
     lines += keys.told(((violation, judgement.processes(violation)) for _, violation in judgement.broken), hidden)
@@ -211,11 +212,9 @@ def finding(failure: Failure, cause: Cause, judgement: Judgement, beside: Beside
         hidden("\n".join(dict.fromkeys(lines))),
         tuple(map(hidden, _both(*orders) if orders is not None else map(str, judgement.diff))),
         max(1, beside.count),
-        tuple(
-            (heading, tuple(map(hidden, story))) for heading, story in _phases(schedule, judgement, broken, run_again)
-        ),
-        hidden(_document(beside.expected)),
-        hidden(_document(beside.actual)),
+        tuple((heading, tuple(map(hidden, story))) for heading, story in _phases(schedule, judgement, broken, beside)),
+        _document(beside.expected, cleaner),
+        _document(beside.actual, cleaner),
         cause.hiding(hidden),
     )
 
@@ -236,12 +235,13 @@ def _both(usual: Diff, other: Diff) -> list[str]:
 
 
 def _phases(
-    schedule: Schedule, judgement: Judgement, broken: list[str], run_again: bool
+    schedule: Schedule, judgement: Judgement, broken: list[str], beside: Beside
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    hidden, run_again = beside.cleaner.clean, beside.run_again
     fired = [injection.describe() for injection in schedule.injections]
-    fired += [f"the model said: {said[:300]}" for process in judgement.executions for said in process.said]
+    fired += [f"the model said: {hidden(said)[:300]}" for process in judgement.executions for said in process.said]
     phases = [("fault", tuple(fired))]
-    phases += [(_called(process, run_again), _story(process)) for process in judgement.executions]
+    phases += [(_called(process, run_again), _story(process, hidden)) for process in judgement.executions]
     phases.append(("invariants", tuple(broken)))
     return tuple(phases)
 
@@ -252,20 +252,20 @@ def _called(process: ProcessRun, run_again: bool) -> str:
     return "recover (run again)" if run_again and process.role == "recover" else process.role
 
 
-def _story(process: ProcessRun) -> tuple[str, ...]:
+def _story(process: ProcessRun, hidden: Callable[[str], str]) -> tuple[str, ...]:
     outcome = process.outcome
     end = outcome.kind + (f" {outcome.value!r}" if outcome.kind == "returned" else f": {outcome.error}")
-    return (*map(str, process.points), end.rstrip(": ")[:300])
+    return (*map(str, process.points), hidden(end.rstrip(": "))[:300])
 
 
-def _document(world: World) -> str:
-    """Return a `World` as key-sorted JSON, for a report's own difference view."""
+def _document(world: World, cleaner: Cleaner) -> str:
+    """Return a `World` as key-sorted JSON without secrets, for a report's own difference view."""
     shown: dict[str, object] = {
-        path: start_of(e.held, 8000).decode(errors="replace")[:2000] if e.kind == "file" else e.kind
+        path: cleaner.clean(start_of(e.held, 8000).decode(errors="replace"))[:2000] if e.kind == "file" else e.kind
         for path, e in world.entries.items()
     }
     shown.update({name: rows for tables in (world.tables, world.resources) for name, rows in tables.items()})
-    return json.dumps(shown, sort_keys=True, indent=1, ensure_ascii=False, default=str)
+    return json.dumps(cleaner.data(shown), sort_keys=True, indent=1, ensure_ascii=False, default=str)
 
 
 _WRONG: tuple[Fate, ...] = ("repeated", "forgotten", "torn")

@@ -134,13 +134,16 @@ class Results:
         return self.timed(replace(result, statement=text))
 
     def timed(self, result: Exploration) -> Exploration:
-        """Return a result with what it is called, how long it took, and the faults that nobody carried out."""
+        """Return a result with what it is called, how long it took, and the faults that nobody carried out.
+
+        It has no secrets any more: all that is told of an exploration comes from here.
+        """
         config, seconds = self._config, time.monotonic() - self._began
         errors = (*result.errors, *self._executor.learned.unconfirmed)
         result = replace(result, test=config.test, name=config.name, label=config.label)
         selected = {fault.name for fault in config.faults}
         left_out = [fault for name, fault in config.known.items() if name not in selected]
-        return replace(
+        found = replace(
             result,
             seconds=seconds,
             errors=errors,
@@ -149,6 +152,7 @@ class Results:
             on_request=tuple(fault.name for fault in left_out if not fault.by_default),
             permitted=tuple(sorted(config.hosts)),
         )
+        return config.cleaner.result(found)
 
     def violations(self, exploring: Exploring) -> tuple[Finding, ...]:
         """Return the confirmed findings so far, one for each cause."""
@@ -178,7 +182,7 @@ class Results:
             count=sum(one.count for one in group.failures),
             expected=view.world(baseline.done),
             actual=view.world(judgement.end),
-            secrets=view.credentials,
+            cleaner=config.cleaner,
             run_again=config.run is config.recover,
         )
         return finding(failure, cause, judgement, beside)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from ..values.cleaning import Cleaner
 from ..values.events import Events, FaultFired, PointReached, Printed, ProcessEnded, ProcessStarted, Reader
 from ..values.points import Point
 from ..values.schedule import Injection
@@ -21,8 +22,8 @@ class Telling:
         tells_points: whether somebody wants to know of single points: there are many.
     """
 
-    def __init__(self, readers: Iterable[Reader]) -> None:
-        self.events = Events(readers)
+    def __init__(self, readers: Iterable[Reader], cleaner: Cleaner) -> None:
+        self.events = Events(readers, cleaner.told)
         self.executions = 0
         self.tells_points = self.events.wants(PointReached)
         self._working_on: Callable[[str], str] = _role

@@ -1,5 +1,6 @@
 """The pytest plugin: options, fixture, and what happens around a test. Thin, and free to load."""
 
+import os
 import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
@@ -166,7 +167,10 @@ def pytest_runtest_makereport(
     report = yield
     ours = _explorations in item.stash or options.is_marked(item.config, item)
     if ours and call.excinfo is not None and call.excinfo.type.__name__ == "ChaosError":
-        report.longrepr = f"{call.excinfo.value}\n\n{report.location[0]}:{(report.location[1] or 0) + 1}: {item.name}"
+        from ..values.cleaning import Cleaner
+
+        told = Cleaner(environment=os.environ).clean(str(call.excinfo.value))
+        report.longrepr = f"{told}\n\n{report.location[0]}:{(report.location[1] or 0) + 1}: {item.name}"
     if call.when != "call" or _explorations not in item.stash:
         return report
     from ..values.report import reported

@@ -4,7 +4,6 @@ Tests have keys such as ``k`` or ``secret``. These are in every word, and hiding
 """
 
 import re
-from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from .contents import Content, contains, matches
@@ -43,22 +42,6 @@ def is_distinctive(credential: str) -> bool:
     others = re.sub(r"[A-Za-z_.\s-]", "", credential)
     known = bool(words) and all(word.lower() in _COMMON for word in words)
     return not (known and len(others) <= _MOST_DIGITS)
-
-
-def hiding(secrets: Mapping[str, bytes]) -> Callable[[str], str]:
-    """Return a function that puts ``<label>`` for each distinctive credential in a text; `secrets` has them by label.
-
-    Equal credentials have one label, the first. Where one is a part of another, the longer one is meant.
-    """
-    labels: dict[str, str] = {}
-    for label, secret in secrets.items():
-        text = secret.decode(errors="replace")
-        if is_distinctive(text):
-            labels.setdefault(text, f"<{label}>")
-    if not labels:
-        return str
-    any_of_them = re.compile("|".join(map(re.escape, sorted(labels, key=len, reverse=True))))
-    return lambda text: any_of_them.sub(lambda found: labels[found[0]], text)
 
 
 def is_in_clear(credential: bytes, content: Content) -> bool:

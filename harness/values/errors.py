@@ -1,6 +1,6 @@
 """How the harness tells a user that something was typed wrong, and one helper to name what is nearest."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 _SHOWN = 160
 
@@ -23,6 +23,11 @@ class ChaosError(Exception):
     def add_to_hint(self, lines: Iterable[str]) -> None:
         """Say more behind the hint, a line each."""
         self.hint = "\n".join(filter(None, (self.hint, *lines)))
+
+    def clean(self, clean: Callable[[str], str]) -> None:
+        """Take secrets of the agent's out of its texts."""
+        self.message, self.hint = clean(self.message), clean(self.hint)
+        self.args = (self.code, self.message, self.hint)
 
     def __str__(self) -> str:
         first, *rest = [*self.message.splitlines(), *self.hint.splitlines()]

@@ -116,9 +116,14 @@ class Reader:
 
 
 class Events:
-    """Tells each event to the readers of its type. An event that no reader `wants` need not be made."""
+    """Tells each event to the readers of its type. An event that no reader `wants` need not be made.
 
-    def __init__(self, readers: Iterable[Reader] = ()) -> None:
+    Args:
+        clean: returns an event without secrets.
+    """
+
+    def __init__(self, readers: Iterable[Reader] = (), clean: Callable[[Any], Any] = lambda event: event) -> None:
+        self._clean = clean
         self._reads: dict[type, list[Callable[[Any], object]]] = {}
         for reader in readers:
             for each in reader.types:
@@ -130,5 +135,7 @@ class Events:
 
     def tell(self, event: Event) -> None:
         """Tell an event."""
-        for read in self._reads.get(type(event), ()):
-            read(event)
+        if reads := self._reads.get(type(event)):
+            cleaned = self._clean(event)
+            for read in reads:
+                read(cleaned)

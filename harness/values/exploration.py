@@ -52,9 +52,9 @@ class Finding:
     kind: str = ""
     cure: Cure = field(default_factory=Cure)
     story: tuple[Step, ...] = ()
-    states: States = field(default_factory=States)
+    states: States = field(default_factory=States, hash=False)
     blamed: tuple[Blamed, ...] = ()
-    exchange: tuple[Exchange, ...] = ()
+    exchange: tuple[Exchange, ...] = field(default=(), hash=False)
     also: tuple[Schedule, ...] = ()
 
     @property
