@@ -35,7 +35,7 @@ def interrupt(effect: Effect) -> Iterator[Action]:
         yield Fail(KeyboardInterrupt())
 
 
-@fault("process.cancel", at=("http", "llm", "mcp", "stdio", "process", "sqlite", "clock"), when=("before", "after"))
+@fault("process.cancel", at="*", when=("before", "after"))
 def cancel(effect: Effect) -> Iterator[Action]:
     """The task that awaits something is cancelled: before a service or program acted, after it acted, or in its sleep.
 

@@ -5,11 +5,16 @@ What comes with Rollproof keeps the same promises, by the same functions.
 
 import json
 import pickle
-from collections.abc import Callable, Iterator, Mapping
+from asyncio import CancelledError
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import fields
+from fnmatch import fnmatchcase
+from importlib import import_module
+from typing import get_args
 
 from .values import legality
-from .values.actions import Action, Respond
+from .values.actions import Action, Fail, Kill, Respond
 from .values.causes import Cause
 from .values.errors import ChaosError
 from .values.exploration import Cell, Exploration, Finding
@@ -17,7 +22,8 @@ from .values.faults import Fault
 from .values.history import History, Invariant, Violation, of_function
 from .values.http import Asked, HttpRequest, HttpResponse, ModelAnswer, ToolCall
 from .values.media import media
-from .values.points import Effect, Point
+from .values.media.medium import Medium
+from .values.points import ActorKind, Effect, Phase, Point
 from .values.replaying import ReplayCommand
 from .values.report import Report, ReportedExploration, Writer, reported
 from .values.schedule import Schedule
@@ -226,6 +232,63 @@ def _check_model(twin: ModelService, response: HttpResponse) -> None:
     assert said is not None, "read_answer() finds nothing said in the twin's own answer"
     other = said.with_text("Something else.")
     assert twin.read_answer(twin.write_answer(response, other)) == other, "write_answer() does not say what it is given"
+
+
+def check_medium(medium: Medium) -> None:
+    """Check a medium: its names make tokens, and what it says of actions, Ctrl-C and cancellations fits together.
+
+    What its adapter does shows only in an exploration: a process of the agent dies, raises or is cancelled there.
+    """
+    places = [(verb, when) for verb, phases in medium.verbs.items() for when in phases]
+    assert places, f"{medium.kind} has no verb with a phase"
+    for verb, when in places:
+        token = f"process.kill@{medium.kind}.{verb}:shared/a#1:{when}"
+        try:
+            assert str(Schedule.parse(token)) == token, f"{token} does not read back"
+        except ChaosError as problem:
+            raise AssertionError(f"{medium.kind}.{verb} makes no token: {problem}") from None
+    _check_abilities(medium, [f"{verb}:{when}" for verb, when in places])
+    for verb, when in places:
+        _check_place(medium, verb, when)
+    unknown = sorted({*medium.moves} - {*medium.verbs})
+    assert not unknown, f"{medium.kind} moves with {', '.join(unknown)}, which is no verb of it"
+    known = medium.faults_of in ("", *media())
+    assert known, f"{medium.kind} has the faults of {medium.faults_of!r}, and no medium is called so"
+    if medium.adapter:
+        _check_adapter(medium)
+
+
+def _check_abilities(medium: Medium, places: Sequence[str]) -> None:
+    for ability in medium.abilities:
+        name = getattr(ability.action, "__name__", repr(ability.action))
+        assert ability.action in get_args(Action), f"{medium.kind}: {name} is no action"
+        missing = sorted(set(ability.only) - {each.name for each in fields(ability.action)})
+        assert not missing, f"{medium.kind}: {name} has no attribute {', '.join(missing)}"
+        idle = [glob for glob in ability.at if not any(fnmatchcase(place, glob) for place in places)]
+        assert not idle, f"{medium.kind}: {name} is at {', '.join(idle)}, and no phase is called so"
+    idle = [glob for glob in medium.uninterrupted if not any(fnmatchcase(place, glob) for place in places)]
+    assert not idle, f"{medium.kind}: no Ctrl-C at {', '.join(idle)}, and no phase is called so"
+
+
+def _check_place(medium: Medium, verb: str, when: Phase) -> None:
+    where = f"{when} {medium.kind}.{verb}"
+    killed = not medium.in_process or medium.can(Kill(), verb, when)
+    assert killed, f"no process can be killed {where}: crashes would not be tried there"
+    interrupted = when != "middle" and medium.interrupts(verb, when)
+    raised = not interrupted or medium.can(Fail(KeyboardInterrupt()), verb, when)
+    assert raised, f"a Ctrl-C is to come {where}, where nothing can be raised: uninterrupted="
+    cancelled = any(medium.cancels(by, when) for by in get_args(ActorKind))
+    raised = not cancelled or medium.can(Fail(CancelledError()), verb, when)
+    assert raised, f"a task is to be cancelled {where}, where nothing can be raised: cancelled="
+
+
+def _check_adapter(medium: Medium) -> None:
+    module, _, function = medium.adapter.partition(":")
+    try:
+        found = getattr(import_module(module), function, None)
+    except ImportError as problem:
+        raise AssertionError(f"the adapter of {medium.kind} cannot be imported: {problem}") from None
+    assert callable(found), f"the adapter of {medium.kind}, {medium.adapter}, is no function of that module"
 
 
 def check_writer(write: Writer, read: Callable[[], object]) -> None:

@@ -97,6 +97,7 @@ def test_what_no_adapter_carries_out_is_refused(kind: str) -> None:
         ("500", "http", "before", ["it is no action"]),
         (Respond(500), ("*", "file.remove"), "before", ["before file.remove"]),
         (Exit(3), "*", "middle", ["before process.run"]),
+        (Misanswer("forgts"), "mcp.call", "before", ["how: forgets or acts and forgets or acts and says nothing"]),
     ],
 )
 def test_the_refusal_says_what_can_be_done(what: object, at: Any, when: Phase, texts: list[str]) -> None:
@@ -154,12 +155,15 @@ def test_what_shows_only_at_a_real_effect_is_refused_when_planned() -> None:
 
 def test_a_medium_is_added_and_forgotten() -> None:
     """What a plugin adds is looked up like every other one; a kind that is there already is refused."""
-    queue = Medium("queue", {"push": ("before", "after")}, (Ability(Kill, ("push:before",)),))
+    abilities = Ability(Kill, ("push:before",)), Ability(Fail, ("push:before",))
+    queue = Medium("queue", {"push": ("before", "after")}, abilities, cancelled={"task": ("before",)})
+    cancel, pushed = options().known["process.cancel"], Effect(Point("queue", "push", "a"), by="task")
     assert code(lambda: check_fault(does(Kill(), "queue.push"))) == "unknown-medium"
     try:
         use([queue])
         check_fault(does(Kill(), "queue.push"))
         assert code(lambda: check_fault(does(Kill(), "queue.push", "after"))) == "bad-action"
+        assert [type(action) for action in actions(cancel, pushed)] == [Fail]  # it says itself who can be cancelled
         assert code(lambda: use([Medium("file")])) == "same-name"
     finally:
         use([])

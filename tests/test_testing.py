@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rollproof.testing import check_fault, check_invariant, check_source, check_twin, check_writer, world
+from rollproof.testing import check_fault, check_invariant, check_medium, check_source, check_twin, check_writer, world
 from rollproof.twins.rest import RestTwin
-from rollproof.values.actions import Action, Fail, Respond
+from rollproof.values.actions import Action, Fail, Kill, Misanswer, Respond
 from rollproof.values.faults import Fault, fault
 from rollproof.values.history import Invariant, Violation, invariant
 from rollproof.values.http import HttpRequest, HttpResponse
+from rollproof.values.media import media
+from rollproof.values.media.medium import AROUND, AWAITED, Ability, Medium
 from rollproof.values.points import Effect, Point
 from rollproof.values.report import Report
 
@@ -198,3 +200,36 @@ def test_a_wrong_writer(tmp_path: Path) -> None:
         path.unlink(missing_ok=True)
         with pytest.raises(AssertionError, match=said):
             check_writer(wrong, path.read_bytes)
+
+
+QUEUE = Medium("queue", {"push": AROUND}, (Ability(Kill, ("*",)), Ability(Fail, ("*",))), cancelled=AWAITED)
+
+
+@pytest.mark.parametrize("medium", [QUEUE, *media().values()], ids=lambda medium: medium.kind)
+def test_a_medium(medium: Medium) -> None:
+    """One of one's own, and each that comes with Rollproof, keeps what is promised of a medium."""
+    check_medium(medium)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"verbs": {}}, "no verb with a phase"),
+        ({"kind": "the queue"}, "makes no token"),
+        ({"abilities": (Ability(Fail, ("*",)),)}, "no process can be killed before queue.push"),
+        ({"abilities": (Ability(Kill, ("*",)),)}, "a Ctrl-C is to come before queue.push"),
+        ({"abilities": (Ability(Kill, ("*",)),), "uninterrupted": ("*",)}, "a task is to be cancelled before"),
+        ({"abilities": (*QUEUE.abilities, Ability(Misanswer, ("*",), {"who": ()}))}, "has no attribute who"),
+        ({"abilities": (*QUEUE.abilities, Ability(Respond, ("pop:before",)))}, "is at pop:before"),
+        ({"abilities": (*QUEUE.abilities, Ability(int, ("*",)))}, "int is no action"),
+        ({"uninterrupted": ("pop:*",)}, "no Ctrl-C at pop"),
+        ({"moves": ("pop",)}, "moves with pop"),
+        ({"faults_of": "qeueu"}, "no medium is called so"),
+        ({"adapter": "no_such_module:install"}, "cannot be imported"),
+        ({"adapter": "json:no_such_function"}, "is no function"),
+    ],
+)
+def test_a_wrong_medium(changed: dict[str, Any], said: str) -> None:
+    """Each says something that its adapter, or a token, cannot keep."""
+    with pytest.raises(AssertionError, match=said):
+        check_medium(replace(QUEUE, **changed))

@@ -93,13 +93,15 @@ def _beside(result: Exploration, config: ExplorationConfig) -> list[str]:
 def _left(result: Exploration) -> list[str]:
     """Return the parts of the statement on what was left out."""
     parts = []
-    # An interleaving that is impossible was tried, not left out.
-    left = {rule: count for rule, count in sorted(result.skipped.items()) if rule != "held_in_vain"}
+    # An interleaving that is impossible was tried, not left out; so was what came when its connection was over.
+    left = {rule: count for rule, count in sorted(result.skipped.items()) if rule not in ("held_in_vain", "too_late")}
     if left:
         told = (f"{count} {_LEFT_OUT.get(rule, f'by {rule}')}" for rule, count in left.items())
         parts.append("left out: " + ", ".join(told))
     if count := result.skipped.get("held_in_vain"):
         parts.append(f"{counted(count, 'other order')} could not come")
+    if count := result.skipped.get("too_late"):
+        parts.append(f"{counted(count, 'fault')} came when the connection was over")
     for family, (tried, planned) in result.not_tried.items():
         parts.append(f"{tried} of {planned} {family} tried")
     if result.growing:

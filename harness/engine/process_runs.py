@@ -72,7 +72,8 @@ class ProcessRun:
         unheld: what could reach the network and is not held back from it.
         started: the lines that started other processes; `written` what one of such lines' processes changed.
         said: what models said where a fault put words into their mouths; `changed_fields` what of it was changed.
-        due: positions of what was planned and whose point and phase came; `fired` of these, what was carried out.
+        due: positions of what was planned and whose point and phase came; `fired` of these, what was carried out; and
+            `late`, what a relay could not carry out any more, since the connection was over.
         sent: what can have created something at a twin.
         stopped_at: where in the agent's code it went on without end.
         refused: the last request to a twin that it refused, and how.
@@ -99,6 +100,7 @@ class ProcessRun:
     relayed: list[tuple[Point | None, Point]] = field(default_factory=list)
     due: set[int] = field(default_factory=set)
     fired: set[int] = field(default_factory=set)
+    late: set[int] = field(default_factory=set)
     resent: Counter[str] = field(default_factory=Counter)
     unintercepted: list[str] = field(default_factory=list)
     unwatched: list[str] = field(default_factory=list)
@@ -164,6 +166,11 @@ class ProcessRun:
         """Keep that an action turned out to be impossible where it was due."""
         self.due.discard(position)
         self.fired.discard(position)
+
+    def comes_too_late(self, position: int) -> None:
+        """Keep that an action was due on a connection that was over by then."""
+        self.declines(position)
+        self.late.add(position)
 
     @property
     def unconfirmed(self) -> set[int]:

@@ -134,7 +134,7 @@ class RelayPoints:
         if resolved is not None and message.done:
             self._fires(process, resolved)
         elif resolved is not None and resolved.position not in process.fired:  # a lasting one may have fired before
-            process.declines(resolved.position)
+            process.comes_too_late(resolved.position)
 
     def _closed(self, name: str, connection: int) -> None:
         """Note that a connection has ended: nothing on it is unanswered any more."""

@@ -88,9 +88,20 @@ def installed_twins(config: pytest.Config) -> dict[str, ServiceMaker]:
     return dict(sorted(found))
 
 
-def installed_writers(config: pytest.Config) -> list[Writer]:
-    """Return what writes the result of a session."""
-    return list(chain.from_iterable(config.hook.pytest_chaos_writers(config=config)))
+def installed_writers(config: pytest.Config) -> tuple[list[Writer], dict[str, Exception]]:
+    """Return the writers of a session's result, and the errors of hooks that raise, by the name of their plugin."""
+    found: list[Writer] = []
+    problems: dict[str, Exception] = {}
+    hook = config.hook.pytest_chaos_writers
+    plugins = [implementation.plugin for implementation in hook.get_hookimpls()]
+    for plugin in plugins:  # each by itself: one that fails is not to cost the others
+        others = [other for other in plugins if other is not plugin]
+        try:
+            alone = config.pluginmanager.subset_hook_caller("pytest_chaos_writers", others)
+            found += chain.from_iterable(alone(config=config))
+        except Exception as problem:
+            problems[config.pluginmanager.get_name(plugin) or repr(plugin)] = problem
+    return found, problems
 
 
 def _refuse_doubles(kind: str, names: Sequence[str]) -> None:

@@ -141,8 +141,15 @@ class Reporting:
 
     @cached_property
     def _writers(self) -> Sequence[Writer]:
-        """What is installed, asked for when all plugins are there; a worker of pytest-xdist writes nothing."""
-        return [] if hasattr(self._config, "workerinput") else installed_writers(self._config)
+        """The installed writers, asked for when all plugins are there; a worker of pytest-xdist writes nothing."""
+        if hasattr(self._config, "workerinput"):
+            return []
+        writers, problems = installed_writers(self._config)
+        told = (
+            f"chaos: no writer of {name}: {type(problem).__name__}: {problem}" for name, problem in problems.items()
+        )
+        self._not_written.update({-number: line for number, line in enumerate(told, 1)})
+        return writers
 
     def _write(self, results: list[ReportedExploration]) -> None:
         """Hand the whole result to each writer. What prevents one of them costs the session a line, and no other."""

@@ -87,9 +87,16 @@ class Deliver:
     reply: str = ""
 
 
+MISANSWERS = (
+    *("forgets", "acts and forgets", "acts and says nothing"),
+    *("unknown tool", "tool error", "wrong result"),
+)
+"""The ways in which a server of tools answers wrongly; a medium of one's own names those of its twin itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Misanswer:
-    """The service answers wrongly, in the way `how` that its twin offers."""
+    """The service answers wrongly, in the way `how`: one of those that its medium names."""
 
     how: str
 

@@ -21,7 +21,9 @@ A run of one process of the agent; ``→`` is a message, ``⇄`` one that waits 
 A server of a twin asks `ServedRequest`, and gets `ServedReply`, at any time.
 """
 
+import io
 import os
+import stat
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -121,14 +123,14 @@ class FileDamaged:
         """Make the file whole if the damage still stands at this path; says whether it did."""
         return self._replace(self.after, self.before)
 
-    def repeat(self) -> None:
-        """Damage the file again."""
-        self._replace(self.before, self.after)
+    def repeat(self) -> bool:
+        """Damage the file, for the first time or again; says whether that could be."""
+        return self._replace(self.before, self.after)
 
     def _replace(self, found: bytes, wanted: bytes) -> bool:
-        """Write in place, under the same times; what was appended since stays."""
+        """Write in place, under the same times and mode; what was appended since stays."""
         try:
-            with open(self.path, "r+b", buffering=0) as file:
+            with _open_whatever_its_mode(self.path) as file:
                 status, content = os.fstat(file.fileno()), file.read()
                 cut = len(self.after) < len(self.before)
                 if content != found and (cut or not content.startswith(found)):
@@ -141,6 +143,19 @@ class FileDamaged:
         except OSError:
             return False
         return True
+
+
+def _open_whatever_its_mode(path: str) -> io.FileIO:
+    """Open a file for writing, also one that its owner may only read; its mode stays."""
+    try:
+        return open(path, "r+b", buffering=0)
+    except PermissionError:
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+        os.chmod(path, mode | stat.S_IRUSR | stat.S_IWUSR)
+        try:
+            return open(path, "r+b", buffering=0)
+        finally:
+            os.chmod(path, mode)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,20 @@ def test_a_broken_writer_costs_a_line(pytester: pytest.Pytester) -> None:
     assert (pytester.path / "report.txt").read_text().startswith("2 [")
 
 
+def test_a_plugin_without_its_writer_costs_a_line(pytester: pytest.Pytester) -> None:
+    """Its hook raises; other plugins' writers have the report, and the session ends as its tests do."""
+    write_project(pytester)
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(other="def pytest_chaos_writers():\n    raise OSError('no such server')\n")
+    pytester.syspathinsert()
+    arguments = ("--chaos", "--chaos-faults=process.kill", "--chaos-json=result.json", "-p", "other")
+    result = pytester.runpytest(*arguments, "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["chaos: no writer of other: OSError: no such server"])
+    assert (pytester.path / "report.txt").is_file()
+    assert (pytester.path / "result.json").is_file()
+
+
 def test_twins_are_listed_and_two_of_a_name_are_refused(pytester: pytest.Pytester) -> None:
     """``--chaos-list`` shows the first line of what makes one."""
     pytester.makeconftest(CONFTEST)

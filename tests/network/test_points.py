@@ -6,11 +6,14 @@ import socket
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rollproof.engine.relay_points import RelayPoints
 from rollproof.network.toxiproxy import Toxiproxy
 from rollproof.values.network import Network
+from rollproof.values.protocol import Carried, ConnectionClosed
 
 from ..exploring import options
 from .shops import Yard, keeps_everything, line_shop, schedules, serving
@@ -87,6 +90,23 @@ def test_a_token_whose_point_is_not_there_has_drifted(yard: Yard, shop: str) -> 
     """It proves nothing."""
     there, missing = (f"network.reset@net.exchange:shop#{n}:before" for n in (1, 7))
     assert yard.explore(shop, puts, token=f"{there} + {missing}").drifted == (missing,)
+
+
+def test_a_fault_that_comes_when_its_connection_is_over_has_not_drifted(
+    yard: Yard, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It depends on the machine: it is counted, and takes the word exhaustive away."""
+    told = RelayPoints.told
+
+    def over(self: RelayPoints, name: str, message: Carried | ConnectionClosed) -> None:
+        told(self, name, replace(message, done=False) if isinstance(message, Carried) else message)
+
+    monkeypatch.setattr(RelayPoints, "told", over)
+    result = yard.explore(shop, puts, "network.reset")
+    assert result.drifted == ()
+    assert {*result.skipped} == {"too_late"}
+    assert f"{result.skipped['too_late']} faults came when the connection was over" in result.statement
+    assert "exhaustive" not in result.statement
 
 
 def test_what_is_cut_in_its_middle_stays_so(yard: Yard, shop: str) -> None:

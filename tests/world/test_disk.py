@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rollproof.values.errors import ChaosError
+from rollproof.values.protocol import FileDamaged
 from rollproof.world.storage.disk import Disk, DiskState, Source
 
 from .worlds import law
@@ -212,6 +213,27 @@ def open_folder(tmp_path):
         if not mode & 0o001 and path.stat().st_uid == os.geteuid():
             path.chmod(mode | 0o111)
     return folder
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o000])
+def test_a_file_that_nobody_may_write_is_damaged_and_put_back(open_folder, mode):
+    """Its mode stays: a disk that lies asks no permission."""
+    path = open_folder / "kept"
+    damaged = FileDamaged(str(path), b"whole", b"whomf")
+
+    def action():
+        path.write_bytes(b"whole")
+        path.chmod(mode)
+        found = []
+        for change in (damaged.repeat, damaged.put_back):
+            assert change()
+            assert stat.S_IMODE(path.stat().st_mode) == mode
+            path.chmod(0o600)
+            found.append(path.read_bytes())
+            path.chmod(mode)
+        assert found == [b"whomf", b"whole"]
+
+    assert in_child_without_privileges(action) == 0
 
 
 def test_read_only_folders_are_put_back(open_folder):

@@ -24,7 +24,7 @@ from ..gate import Gate
 from ..resolved import ResolvedInjection
 from .scope import Scope, is_sqlite_side_file
 
-_real_open, _real_stat, _real_fstat = open, os.stat, os.fstat
+_real_open, _real_stat, _real_fstat, _real_access = open, os.stat, os.fstat, os.access
 
 
 class Rereading:
@@ -85,23 +85,25 @@ class Rereading:
         """Damage a file where it lies; the parent hears of it first."""
         with self._gate.untraced():
             path = os.path.realpath(self._scope.full_path(file) or "")
-            with _real_open(path, "r+b", buffering=0) as whole:
-                status, content = _real_fstat(whole.fileno()), whole.read()
-                hit = damage.of(len(content))
-                flipped = content[:hit] + bytes([content[hit] ^ 1]) + content[hit + 1 :]
-                after = flipped if damage.how == "flipped" else content[:hit]
-                # The parent first: it must be able to put the file back whatever becomes of this process.
-                self._gate.channel.tell(FileDamaged(path, content, after))
-                whole.seek(0)
-                whole.write(after)
-                whole.truncate()
-            # A disk that lies changes no time.
-            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+            with _real_open(path, "rb") as whole:
+                content = whole.read()
+            hit = damage.of(len(content))
+            flipped = content[:hit] + bytes([content[hit] ^ 1]) + content[hit + 1 :]
+            damaged = FileDamaged(path, content, flipped if damage.how == "flipped" else content[:hit])
+            # The parent first: it must be able to put the file back whatever becomes of this process.
+            self._gate.channel.tell(damaged)
+            damaged.repeat()
 
     def _is_own(self, path: Any) -> bool:
         full = self._scope.full_path(path)
         found = None if full is None else self._scope.names(full)
         return found is not None and found[0] not in (self._given or ()) and not is_sqlite_side_file(found[0])
+
+    def _can_damage(self, file: Any) -> bool:
+        """Return whether this process can read a file, and write it, if need be under another mode meanwhile."""
+        path = self._scope.full_path(file) or ""
+        may_write = _real_access(path, os.W_OK) or _real_stat(path).st_uid == os.geteuid()
+        return may_write and _real_access(path, os.R_OK)
 
     def _is_fresh(self, file: Any) -> bool:
         """Return whether a file has a content that this process has not read yet; it is read now."""
@@ -125,7 +127,9 @@ class Rereading:
         @functools.wraps(original)
         def opened(file: Any, mode: str = "r", *others: Any, **named: Any) -> Any:
             reads = self.on and isinstance(mode, str) and not set(mode) - set("rbt") and self._is_fresh(file)
-            name = self._scope.name(file, follow=True) if reads and self._is_own(file) else None
+            name = (
+                self._scope.name(file, follow=True) if reads and self._is_own(file) and self._can_damage(file) else None
+            )
             resolved, damage = (None, None) if name is None else self._passed(FILE.kind, name)
             if damage is not None:
                 self._damage(file, damage)

@@ -1,6 +1,6 @@
 """Messages to twins of servers of tools, over HTTP."""
 
-from ..actions import Misanswer
+from ..actions import MISANSWERS, Misanswer
 from .http import REQUESTS
 from .medium import AROUND, Ability, Medium
 
@@ -9,7 +9,7 @@ TOOLS = dict.fromkeys(("call", "initialize", "list"), AROUND)
 MCP = Medium(
     "mcp",
     verbs=TOOLS,
-    abilities=(*REQUESTS, Ability(Misanswer, ("*:before", "*:after"))),
+    abilities=(*REQUESTS, Ability(Misanswer, ("*:before", "*:after"), {"how": MISANSWERS})),
     answered=True,
     lasts_for="host",
     cancelled={"task": ("after",), "awaited": ("after",)},  # the call is carried out all the same

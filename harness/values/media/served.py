@@ -3,7 +3,7 @@
 Where an agent can die is what relays see (`net`); this is another point only for the answer.
 """
 
-from ..actions import Misanswer, Respond, Say
+from ..actions import MISANSWERS, Misanswer, Respond, Say
 from .http import METHODS
 from .mcp import TOOLS
 from .medium import AROUND, Ability, Medium
@@ -14,7 +14,7 @@ SERVED = Medium(
     abilities=(
         Ability(Respond, ("*:before",)),
         Ability(Say, ("chat:after",)),
-        *(Ability(Misanswer, (f"{verb}:before", f"{verb}:after")) for verb in TOOLS),
+        *(Ability(Misanswer, (f"{verb}:before", f"{verb}:after"), {"how": MISANSWERS}) for verb in TOOLS),
     ),
     answered=True,
     lasts_for="host",

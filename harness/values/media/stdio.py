@@ -1,6 +1,6 @@
 """Messages to twins of servers of tools that an agent starts as a subprocess, over its pipes."""
 
-from ..actions import Fail, Kill, Misanswer, Preempt
+from ..actions import MISANSWERS, Fail, Kill, Misanswer, Preempt
 from .mcp import TOOLS
 from .medium import Ability, Medium
 
@@ -11,7 +11,7 @@ STDIO = Medium(
         Ability(Kill, ("*:before", "*:after")),
         Ability(Fail, ("*:before", "*:after")),
         Ability(Preempt, ("*:before",)),
-        Ability(Misanswer, ("*:before", "*:after")),
+        Ability(Misanswer, ("*:before", "*:after"), {"how": MISANSWERS}),
     ),
     answered=True,
     lasts_for="host",
