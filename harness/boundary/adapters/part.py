@@ -1,4 +1,4 @@
-"""A part: what some private names of one library make possible, and a probe whether they still do.
+"""A part is a few private names of one library, with a probe that tells whether they still do what is relied on.
 
 A name is written as ``module:attribute.attribute``. ``module:Class#name`` is an attribute that the class gives its
 objects, ``module:function(name)`` a local variable or a parameter of a function; ``?`` behind a name says that only
@@ -14,7 +14,7 @@ from typing import Any
 
 _NAME = re.compile(r"(?P<module>[\w.]+)(:(?P<path>[\w.]+))?(#(?P<attribute>\w+))?(\((?P<local>\w+)\))?(?P<some>\?)?")
 listeners: list[Callable[[str], object]] = []
-"""Are told, once in each process, of a part that fails at its first use there."""
+"""Each is told, once in each process, of a part that fails at its first use there."""
 
 
 class Changed(Exception):
@@ -25,9 +25,9 @@ class Part:
     """Names of one library that are used together.
 
     Attributes:
-        loses: what the statement says where the part fails, with the library and its version for ``{library}``; ""
+        loses: the words of the statement where the part fails, with the library and its version for ``{library}``; ""
             where all is tried all the same, or where it is told otherwise: `costs` says which.
-        names: as the module says.
+        names: the private names, in the form that the module describes.
         strictly: whether versions outside the tested range are not tried, since no probe could tell what they do.
     """
 
@@ -122,11 +122,11 @@ class Adapter:
         return self.parts[-1]
 
     def failures(self) -> Iterator[str]:
-        """Probe what is loaded, and yield what the statement says; the rest is probed when it is used."""
+        """Probe the parts that are loaded, and yield the words of the statement on those that fail."""
         yield from (part.told for part in self.parts if part.is_known and part.told)
 
     def version(self) -> str:
-        """Return the version that is used here, "" where nobody knows it."""
+        """Return the version of the library that is used here; "" where it is not known."""
         if self.library == "Python":
             return ".".join(map(str, sys.version_info[:3]))
         try:
@@ -139,7 +139,7 @@ class Adapter:
         return f"{self.library} {'.'.join(self.version().split('.')[:2])}".rstrip()
 
     def outside(self) -> str:
-        """Return which versions were tested where this is none of them, else ""."""
+        """Return the tested versions, in words; "" where this version is one of them."""
         version = _numbers(self.version())
         if version and version < _numbers(self.since):
             return f"tested since {self.since}"
@@ -147,7 +147,7 @@ class Adapter:
 
 
 def find(name: str) -> Any:
-    """Return what a name stands for, None for a local variable or an attribute of objects; raises Changed."""
+    """Return the object of a name, None for a local variable or an attribute of objects; raises Changed."""
     parts = _NAME.fullmatch(name)
     assert parts is not None, name
     known: Any = _module(parts["module"])
@@ -162,7 +162,7 @@ def find(name: str) -> Any:
 
 
 def found(name: str) -> Any:
-    """Return what a name stands for, None where it is missing."""
+    """Return the object of a name; None where it is missing."""
     try:
         return find(name)
     except Changed:

@@ -1,8 +1,8 @@
-"""io and shutil: the one `open` behind all names, and copies that the kernel makes by itself.
+"""io and shutil: the function `open` that all its names share, and copies that the kernel makes by itself.
 
 3.14: `pathlib.Path.copy` calls ``os.copy_file_range`` and ``os.sendfile`` through `pathlib._os`, at which a copy is one
-point without a middle; where the file system can clone a file (Btrfs, XFS) it does so by an ``ioctl``, which nobody
-sees coming. `shutil` calls ``os.copy_file_range``, too, and can be told not to. 3.15: not known.
+point without a middle; where the file system can clone a file (Btrfs, XFS) it does so by an ``ioctl``, which no
+adapter sees. `shutil` calls ``os.copy_file_range``, too, and can be told not to. 3.15: not known.
 """
 
 import io

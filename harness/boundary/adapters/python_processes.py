@@ -1,4 +1,4 @@
-"""subprocess and multiprocessing: what starts processes and is told to no audit hook, and the clock that they live by.
+"""subprocess and multiprocessing: starts of processes that no audit hook is told of, and the clock of `subprocess`.
 
 3.14: `multiprocessing` starts its processes by the fork server unless it is told otherwise; that is seen as before.
 3.15: ``Popen.wait`` with a timeout waits for the kernel (a pidfd, gh-83069) instead of sleeping again and again. Both
@@ -31,7 +31,7 @@ def fork_exec() -> Any:
 
 
 def watch_fork_server(told: Callable[[Callable[[], None], Callable[[], int]], None]) -> None:
-    """Call `told` with what starts a process by a fork server, and what then returns its pid.
+    """Call `told` for each process that a fork server is to start, with a function that starts it and one for its pid.
 
     For a child process: there is no way back.
     """
