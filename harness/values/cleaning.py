@@ -17,7 +17,7 @@ from .points import Point
 from .schedule import Schedule
 from .story import Exchange, States
 
-_LONGEST_REMEMBERED = 400  # characters: tokens and points, of which a result has many that are equal
+_MOST_REMEMBERED = 20_000_000  # characters: a result is told again at each finding, with the same texts
 _AS_THEY_ARE = frozenset({"test", "name", "label", "result"})
 """Fields of a result that are the test's own: ids that are pasted, and what it is given back."""
 
@@ -33,21 +33,28 @@ class Cleaner:
     def __init__(self, secrets: Iterable[str | bytes] = (), environment: Mapping[str, str] | None = None) -> None:
         self._known = KnownSecrets()
         self._cleaned: dict[str, str] = {}
+        self._size = 0
         for secret in (*secrets, *forms.of_environment(environment or {})):
             self.learn(secret)
 
     def learn(self, secret: str | bytes) -> None:
         """Hide this secret wherever it stands, from now on."""
         if self._known.learn(secret.decode(errors="replace") if isinstance(secret, bytes) else secret):
-            self._cleaned.clear()
+            self._forget()
+
+    def _forget(self) -> None:
+        self._cleaned.clear()
+        self._size = 0
 
     def clean(self, text: str) -> str:
         """Return a text without its secrets."""
         done = self._cleaned.get(text)
         if done is None:
             done = self._clean(text)
-            if len(text) <= _LONGEST_REMEMBERED:
-                self._cleaned[text] = done
+            self._size += len(text)
+            if self._size > _MOST_REMEMBERED:
+                self._forget()
+            self._cleaned[text] = done
         return done
 
     def data(self, value: Any, name: str = "", within: forms.Strength = "") -> Any:
@@ -102,7 +109,7 @@ class Cleaner:
             text = forms.FORMS.sub(self._form, text)
             text = forms.LOGIN.sub(self._behind, text)
             text = forms.BASIC.sub(self._basic, text)
-            text = forms.FIELD.sub(self._field, text)
+            text = self._fields(text)
             text = forms.BEARER.sub(self._behind, text)
             text = forms.BLOCKS.sub(self._block, text)
         return text
@@ -123,14 +130,16 @@ class Cleaner:
     def _block(self, found: re.Match[str]) -> str:
         return self._hide(found[0]) if forms.is_generated(found[0]) else found[0]
 
-    def _field(self, found: re.Match[str]) -> str:
-        group = next(name for name in ("double", "single", "escaped", "bare") if found[name] is not None)
-        start = found.start(group) - found.start()
-        value = forms.bare_value(found) if group == "bare" else found[group]
-        before, rest = found[0][:start], found[0][start:]
-        if hidden := self._value(found["name"], value, forms.of_name(found["name"])):
-            before, rest = before + hidden, rest[len(value) :]
-        return before + forms.FIELD.sub(self._field, rest)  # what is no secret may be a text with fields of its own
+    def _fields(self, text: str) -> str:
+        cleaned, at = "", 0
+        while (found := forms.FIELD.search(text, at)) is not None:
+            group = next(name for name in ("double", "single", "escaped", "bare") if found[name] is not None)
+            value = forms.bare_value(found) if group == "bare" else found[group]
+            hidden = self._value(found["name"], value, forms.of_name(found["name"]))
+            cleaned += text[at : found.start(group)] + hidden
+            # What is no secret may be a text with fields of its own.
+            at = found.start(group) + (len(value) if hidden else 0)
+        return cleaned + text[at:]
 
     def _value(self, name: str, value: str, strength: forms.Strength) -> str:
         """Return the value of a field with its secret hidden; "" where it has none."""

@@ -41,7 +41,7 @@ FIELD = re.compile(
     rf"(?<![\w-])(?P<name>[\w-]{{0,40}}?{_OF_SECRETS})"
     r"(?P<between>\\*[\"']?\s*(?:[:=]|(?<=[\"']),)\s*(?:b(?=[\"']))?)"
     r"(?:\"(?P<double>(?:\\.|[^\"\\\n])*)|'(?P<single>(?:\\.|[^'\\\n])*)"
-    r"|(?P<quote>\\+[\"'])(?P<escaped>(?:(?!(?P=quote))[^\n])*)|(?P<bare>[^\s\"'\\][^\n\"'\\]*))",
+    r"|(?P<quote>\\+[\"'])(?P<escaped>(?:(?!(?P=quote))[^\n]){0,4000})|(?P<bare>[^\s\"'\\][^\n\"'\\]{0,1000}))",
     re.IGNORECASE,
 )
 """A field with its value in a text: JSON (also within JSON), a header, a form, YAML, an assignment, Python's `repr`."""

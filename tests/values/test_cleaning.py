@@ -143,6 +143,12 @@ def test_the_name_of_a_field_says_what_data_is() -> None:
     ).replace("swordfish-7", placeholder("swordfish-7"))
 
 
+def test_many_fields_in_one_line_are_cleaned() -> None:
+    """A form, or a log, has any number of them."""
+    line = "".join(f"a_token={n}&password=swordfish-{n % 7}&" for n in range(2000))
+    assert "swordfish" not in Cleaner().clean(line)
+
+
 def test_a_part_of_a_secret_that_was_cut_is_hidden() -> None:
     """Differences leave out the middle or the end of a long text."""
     cleaner = Cleaner([KEY])
