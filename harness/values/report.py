@@ -13,6 +13,7 @@ from .causes import Cause
 from .exploration import Cell, Exploration, Finding, some_of
 from .families import family_of
 from .grid import grid
+from .known_secrets import PLACEHOLDER
 from .replaying import ReplayCommand
 from .story import Blamed, Fate, Severity, States, Step, StoryPhase
 
@@ -294,7 +295,8 @@ def violation_id(test: str, finding: Finding) -> str:
     """Return twelve hexadecimal digits of a test, a cause and its place: file, function and text of the statement."""
     cause = finding.cause
     parts = _told_apart_by(cause) if cause is not None else finding.invariants
-    return sha256("\0".join((test, *parts)).encode(errors="surrogateescape")).hexdigest()[:12]
+    text = PLACEHOLDER.sub("[secret]", "\0".join((test, *parts)))  # which secret it is differs from machine to machine
+    return sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
 
 
 def _told_apart_by(cause: Cause) -> Iterable[str]:
