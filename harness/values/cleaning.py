@@ -111,7 +111,7 @@ class Cleaner:
             text = forms.BASIC.sub(self._basic, text)
             text = self._fields(text)
             text = forms.BEARER.sub(self._behind, text)
-            text = forms.BLOCKS.sub(self._block, text)
+            text = forms.BLOCKS.sub(lambda f: self._hide(f[0]) if forms.is_generated(f[0]) else f[0], text)
         return text
 
     def _form(self, found: re.Match[str]) -> str:
@@ -126,9 +126,6 @@ class Cleaner:
         _, colon, password = forms.login(found["secret"]).partition(":")
         self.learn(password)
         return found["before"] + self._hide(found["secret"]) if colon else found[0]
-
-    def _block(self, found: re.Match[str]) -> str:
-        return self._hide(found[0]) if forms.is_generated(found[0]) else found[0]
 
     def _fields(self, text: str) -> str:
         cleaned, at = "", 0
