@@ -1,147 +1,207 @@
-"""What a tired engineer reads: a statement for each exploration, and for each violation what to look at and paste."""
+"""What a tired engineer reads: for each violation what to look at and paste, for each exploration what it proved."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import getdoc
-from textwrap import indent
 
 import pytest
-from rollproof.values.causes import Cause
-from rollproof.values.exploration import Exploration, Finding, counted
+from rollproof.values.exploration import Exploration, counted
 from rollproof.values.faults import Fault
 from rollproof.values.history import Invariant
 from rollproof.values.replaying import ReplayCommand
-from rollproof.values.report import ReportedExploration
+from rollproof.values.report import ReportedCell, ReportedExploration, reported
 from rollproof.values.sources import ServiceMaker
 
-_SHOWN_DIFFERENCES = 8
+from .finding import finding_lines, short_lines, story_lines, title_of
+from .layout import WIDTH, Line, columns, plain, styled, wrapped
+
 _SHOWN_FINDINGS = 5
-_STATEMENT_WIDTH = 140
-NOT_EXPLORED = "  ! "
-"""Begins the lines at the end of a session that nobody is to miss, though nothing failed."""
-_WAYS = {
-    "untrue": "said to be done, and is not",
-    "by order": "no fault is needed: two orders of one run end differently",
-}
+_VERDICTS = ("holds", "violated", "unknown")
+
+
+class Failed(pytest.fail.Exception):
+    """A test failed because of what an exploration found: the one that has this `label` within the test."""
+
+    __module__ = "builtins"  # whoever prints its name prints that of pytest's own
+
+    def __init__(self, found: ReportedExploration) -> None:
+        super().__init__(plain(failure_lines(found, WIDTH)), pytrace=False)
+        self.label = found["label"]
 
 
 def fail_where_needed(result: Exploration, replay: ReplayCommand) -> None:
     """Fail the test where something is broken, or could not be judged."""
     __tracebackhide__ = True
     if result.violations or result.drifted or result.errors or result.flaky:
-        pytest.fail(failure_text(result, replay), pytrace=False)
+        raise Failed(reported(result, replay))
 
 
-def failure_text(result: Exploration, replay: ReplayCommand) -> str:
-    """Return why a test fails: every distinct violation, smallest schedule first, then what could not be judged."""
-    which = f"chaos: [{result.label}] " if result.label else "chaos: "
-    blocks = [_finding(finding, replay) for finding in result.violations[:_SHOWN_FINDINGS]]
-    blocks = [which + block.removeprefix("chaos: ") for block in blocks]
-    hidden = len(result.violations) - _SHOWN_FINDINGS
-    if hidden > 0:
-        blocks.append(f"… and {counted(hidden, 'more violation')} (--chaos-json=FILE has all)")
-    blocks += [f"drifted, so nothing was proved there: {token}" for token in result.drifted]
-    blocks += [f"did not repeat (the run is not deterministic): {line}" for line in result.flaky]
-    blocks += [f"could not be judged: {_under(error, 2)}" for error in result.errors]
-    return "\n\n".join([*blocks, f"{which}{result.statement}"])
+def failure_lines(found: ReportedExploration, width: int, *, full: bool = False) -> list[Line]:
+    """Return why a test fails: every distinct violation, smallest schedule first, then what could not be judged.
+
+    Args:
+        width: of the lines.
+        full: whether the whole story of each is told.
+    """
+    label, violations = found["label"], found["violations"]
+    blocks = [finding_lines(one, width, label, full=full) for one in violations[:_SHOWN_FINDINGS]]
+    hidden = len(violations) - _SHOWN_FINDINGS
+    texts = [f"… and {counted(hidden, 'more violation')} (--chaos-json=FILE has all)"] if hidden > 0 else []
+    blocks += [styled(wrapped(text, width, further="  ")) for text in (*texts, *_unjudged(found))]
+    return [line for block in blocks for line in ((("", ""),), *block)][1:]
 
 
-def first_finding(so_far: Exploration, replay: ReplayCommand) -> list[str]:
-    """Return the lines that tell of the first finding while the exploration goes on."""
-    finding = so_far.violations[0]
-    which = f"[{so_far.label}] " if so_far.label else ""
-    after = f"after {so_far.executions} executions, {so_far.seconds:.1f} s"
-    broken = f"{', '.join(finding.invariants)} broken"
-    what = [summary_of(finding.cause)] if finding.cause is not None else []
+def _unjudged(found: ReportedExploration) -> list[str]:
     return [
-        f"chaos: {which}found {after}: {'; '.join([broken, *what])}",
-        f"  {replay.of(finding.schedule)}",
+        *(f"drifted, so nothing was proved there: {token}" for token in found["not_reached"]),
+        *(f"did not repeat (the run is not deterministic): {line}" for line in found["flaky"]),
+        *(f"could not be judged: {error}" for error in found["errors"]),
     ]
 
 
-def _finding(finding: Finding, replay: ReplayCommand) -> str:
-    cells = f" ({finding.cells} schedules end so)" if finding.cells > 1 else ""
-    lines = [f"chaos: {', '.join(finding.invariants)} broken{cells}"]
-    lines += _cause(finding.cause) if finding.cause is not None else []
-    told = ("fault", "invariants")
-    lines += _labelled("done", [line for heading, story in finding.phases if heading == "fault" for line in story])
-    lines += _labelled("then", [f"{heading} {story[-1]}" for heading, story in finding.phases if heading not in told])
-    lines += _labelled("wrong", finding.message.splitlines())
-    lines += _labelled("outside", finding.diff[:_SHOWN_DIFFERENCES])
-    if len(finding.diff) > _SHOWN_DIFFERENCES:
-        lines += _labelled("", [f"… {len(finding.diff) - _SHOWN_DIFFERENCES} more differences"])
-    lines += _labelled("replay", [replay.of(finding.schedule)])
-    return "\n".join(lines)
+def headline(found: ReportedExploration) -> str:
+    """Return why a test fails in one line, for lists of tests."""
+    titles = [title_of(one) for one in found["violations"]] or [text.splitlines()[0] for text in _unjudged(found)]
+    label = f"[{found['label']}] " if found["label"] else ""
+    more = f" (and {len(titles) - 1} more)" if len(titles) > 1 else ""
+    return f"{label}{''.join(titles[:1])}{more}"
 
 
-def summary_of(cause: Cause) -> str:
-    """Return a cause in one line: ``twice: http.post:api.mail.test/mails, myagent.py:29``."""
-    if cause.exception:
-        return f"{_recovery(cause)} raises {cause.exception}"
-    where = f", {cause.file}:{cause.line}" if cause.line and cause.effect else ""
-    return f"{_WAYS.get(cause.way, cause.way)}: {cause.effect or cause.promise}{where}"
-
-
-def _cause(cause: Cause) -> list[str]:
-    if not (
-        cause.effect or cause.exception or cause.way == "not ended"
-    ):  # a promise that names no effect: only its check knows more
-        return _labelled("cause", [f"{cause.promise} does not hold"])
-    called = "".join(f", called from {caller}" for caller in cause.callers)
-    where = f"{cause.file}:{cause.line} in {cause.function}{called}" if cause.line else ""
-    if not cause.exception:
-        told = [f"{where}\n{_shortened(cause.statement)}"] if where else []
-        return [*_labelled("cause", [_labelled_way(cause)]), *_labelled("at", told)]
-    kind, _, place = cause.exception.partition(" at ")
-    lines = _labelled("cause", [f"{_recovery(cause)} raises {kind}"])
-    lines += _labelled("at", [f"{place}\n{_shortened(cause.raising)}"] if place else [])
-    lines += _labelled("killed", [f"always at {cause.killed}"] if cause.killed else [])
-    return lines + _labelled("leaves", [f"{cause.way}: {cause.effect}, {where}"] if cause.effect else [])
-
-
-def _recovery(cause: Cause) -> str:
-    return "recovery in the same process" if cause.goes_on else "recovery"
-
-
-def _labelled_way(cause: Cause) -> str:
-    way = _WAYS.get(cause.way, cause.way)
-    return f"{way}: {cause.effect}" if cause.effect else way
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _STATEMENT_WIDTH else text[: _STATEMENT_WIDTH - 1] + "…"
-
-
-def _labelled(label: str, texts: Iterable[str]) -> list[str]:
-    """Put the label before each text."""
-    return [f"  {label:<8} {_under(text, 11)}" for text in texts]
-
-
-def _under(text: str, column: int) -> str:
-    """Let further lines of a text stand in this column, under its first."""
-    return f"\n{'':{column}}".join(text.splitlines())
-
-
-def summary(explorations: Sequence[ReportedExploration]) -> list[str]:
-    """Return the lines at the end of a session."""
+def found_lines(so_far: ReportedExploration, told: set[str], width: int) -> list[str]:
+    """Return two lines for each finding that was not `told` yet, and note that it is: the exploration goes on."""
     lines = []
-    for result in explorations:
-        label = result["label"] or result["name"]
-        lines.append(f"{result['test']}{f' [{label}]' if label else ''} ({result['seconds']:.1f} s)")
-        lines += [f"{NOT_EXPLORED}{text}" for text in result["not_explored"]]
-        lines.append(indent(result["statement"], "  "))
-        lines += [f"  note: {note}" for note in result["notes"]]
-        if result["interrupted"]:  # no failure of the test tells it
-            for found in result["violations"][:_SHOWN_FINDINGS]:
-                lines.append(f"  {', '.join(found['invariants'])} broken: {found['replay']}")
-            shown = result["errors"][:_SHOWN_FINDINGS]
-            hidden = len(result["errors"]) - len(shown)
-            lines += [f"  could not be judged: {_under(error, 4)}" for error in shown]
-            lines += [f"  … and {hidden} more (--chaos-json=FILE has all)"] if hidden else []
-        lines += [f"  masked: {mask}" for mask in result["masked"]]
-        lines += [f"  written and not watched: {path}" for path in result["unwatched"]]
-        idle = [name for name, verdict in result["verdicts"].items() if verdict == "vacuous"]
-        if idle:
-            lines.append(f"  nothing to judge: {', '.join(idle)}")
+    which = f"[{so_far['label']}] " if so_far["label"] else ""
+    after = f"after {so_far['executions']} executions, {so_far['seconds']:.1f} s"
+    for found in so_far["violations"]:
+        if found["id"] not in told:
+            told.add(found["id"])
+            lines += wrapped(f"chaos: {which}found {after}: {title_of(found)}", width, further="  ")
+            lines.append(f"  {found['replay']}")
+    return lines
+
+
+# the end of a session
+
+
+def summary(explorations: Sequence[ReportedExploration], width: int = WIDTH, verbosity: int = 0) -> list[Line]:
+    """Return the lines at the end of a session; `verbosity` as pytest counts it: below 0 a line for each test."""
+    if verbosity < 0:
+        return _a_line_for_each_test(explorations)
+    return [line for found in explorations for line in _exploration(found, width, verbosity)]
+
+
+def _a_line_for_each_test(explorations: Sequence[ReportedExploration]) -> list[Line]:
+    lines: list[Line] = []
+    for test in dict.fromkeys(found["test"] for found in explorations):
+        ours = [found for found in explorations if found["test"] == test]
+        violations = sum(len(found["violations"]) for found in ours)
+        counts = {
+            "could not be judged": sum(len(found["errors"]) for found in ours),
+            "drifted": sum(found["drifted"] for found in ours),
+            "did not repeat": sum(len(found["flaky"]) for found in ours),
+            "known": sum(len(found["known"]) for found in ours),
+        }
+        told = [counted(violations, "finding"), *(f"{count} {what}" for what, count in counts.items() if count)]
+        told += [counted(sum(found["schedules"] for found in ours), "schedule")]
+        told += ["closed" if all(found["closed"] for found in ours) else "not closed"]
+        told += ["not all of it explored"] if any(found["not_explored"] for found in ours) else []
+        told += [f"interrupted by {found['interrupted']}" for found in ours if found["interrupted"]]
+        told += [f"{sum(found['seconds'] for found in ours):.1f} s"]
+        markup = "red" if violations else "yellow" if counts["could not be judged"] or counts["drifted"] else ""
+        lines += styled([f"{test}: {', '.join(told)}"], markup)
+    return lines
+
+
+def _exploration(found: ReportedExploration, width: int, verbosity: int) -> list[Line]:
+    label = found["label"] or found["name"]
+    lines = styled([f"{found['test']}{f' [{label}]' if label else ''} ({found['seconds']:.1f} s)"], "bold")
+    lines += _told("! ", found["not_explored"], width, "bold yellow")
+    lines += _told("proved: ", found["proved"], width, "green") + _told(
+        "not proved: ", found["not_proved"], width, "yellow"
+    )
+    lines += _told("", [] if found["proved"] or found["not_proved"] else [found["statement"]], width)
+    lines += _told("fixed: ", [one["title"] or one["schedule"] for one in found["fixed"]], width, "green")
+    lines += _told("note: ", found["notes"], width)
+    lines += _interrupted(found, width) if found["interrupted"] else _known(found, width)
+    lines += _told("masked: ", found["masked"], width)
+    lines += _told("written and not watched: ", found["unwatched"], width)
+    idle = [name for name, verdict in found["verdicts"].items() if verdict == "vacuous"]
+    lines += _told("nothing to judge: ", [", ".join(idle)] if idle else [], width)
+    lines += story_lines(found["story"], width, full=True) if verbosity > 0 else []
+    return lines + (_cells(found["cells"], width) if verbosity > 0 else _families(found, width))
+
+
+def _told(what: str, texts: Iterable[str], width: int, markup: str = "") -> list[Line]:
+    return [line for text in texts for line in styled(wrapped(f"  {what}{text}", width, further="    "), markup)]
+
+
+def _interrupted(found: ReportedExploration, width: int) -> list[Line]:
+    """Return what was found: no failure of the test tells it."""
+    lines = styled([line for one in found["violations"][:_SHOWN_FINDINGS] for line in short_lines(one, width)], "red")
+    shown = found["errors"][:_SHOWN_FINDINGS]
+    hidden = len(found["errors"]) - len(shown)
+    lines += _told("could not be judged: ", shown, width)
+    return lines + _told("… and ", [f"{hidden} more (--chaos-json=FILE has all)"] if hidden else [], width)
+
+
+def _known(found: ReportedExploration, width: int) -> list[Line]:
+    """Return the known findings, where there are no others: the test may have passed."""
+    known = [one for one in found["violations"] if one["known"]]
+    texts = [": ".join(filter(None, (title_of(one), one["reason"]))) for one in known]
+    return _told("known: ", texts if len(known) == len(found["violations"]) else [], width, "cyan")
+
+
+def _families(found: ReportedExploration, width: int) -> list[Line]:
+    """Return the table of families of faults and verdicts, with how many schedules of each were not tried."""
+    counts: dict[str, Counter[str]] = {}
+    for cell in found["cells"]:
+        counts.setdefault(cell["fault"].partition(".")[0], Counter())[cell["verdict"]] += cell["count"]
+    for family, tried in found["not_tried"].items():  # "3 of 20 tried"
+        done, _, planned, *_ = tried.split()
+        counts.setdefault(family, Counter())["not tried"] += int(planned) - int(done)
+    names = [name for name in (*_VERDICTS, "not tried") if any(count[name] for count in counts.values())]
+    order = sorted(counts, key=lambda family: (-counts[family]["violated"], family))
+    rows = [[family, *(str(counts[family][name] or "") for name in names)] for family in order]
+    markups = [
+        "red" if counts[family]["violated"] else "yellow" if counts[family]["unknown"] else "" for family in order
+    ]
+    return _table(["family", *names], rows, markups, width)
+
+
+def _cells(cells: Sequence[ReportedCell], width: int) -> list[Line]:
+    """Return the table of each fault at each point; a point has a line of its own."""
+    points: dict[str, list[ReportedCell]] = {}
+    for cell in cells:
+        points.setdefault(cell["point"], []).append(cell)
+    lines: list[Line] = []
+    rows = [[cell["fault"], cell["verdict"], str(cell["count"])] for cells in points.values() for cell in cells]
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for point, ours in points.items():
+        lines += styled([f"  {point}"], "bold")
+        for cell in ours:
+            row = "  ".join(
+                (f"{cell['fault']:<{wide[0]}}", f"{cell['verdict']:<{wide[1]}}", f"{cell['count']:>{wide[2]}}")
+            )
+            broken = f"  {', '.join(cell['invariants'])}" if cell["invariants"] else ""
+            markup = {"violated": "red", "unknown": "yellow"}.get(cell["verdict"], "")
+            lines += styled(wrapped(f"{row}{broken}", width, "    ", "      "), markup)
+    return lines
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], markups: Sequence[str], width: int) -> list[Line]:
+    """Return a table of numbers, or where that is too wide a line of words for each row."""
+    if not rows:
+        return []
+    table = columns([head, *rows], width - 2, numbers=len(head) - 1)
+    if table is not None:
+        return [
+            *styled([f"  {table[0]}"], "bold"),
+            *(line for text, m in zip(table[1:], markups, strict=True) for line in styled([f"  {text}"], m)),
+        ]
+    lines: list[Line] = []
+    for (name, *numbers), markup in zip(rows, markups, strict=True):
+        told = (f"{number} {what}" for number, what in zip(numbers, head[1:], strict=True) if number)
+        lines += styled(wrapped(f"  {name}: {', '.join(told)}", width, further="    "), markup)
     return lines
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
-from rollproof.reports.terminal import failure_text
+from rollproof.reports.layout import plain
+from rollproof.reports.terminal import failure_lines
 from rollproof.values.exploration import Exploration
 from rollproof.values.replaying import ReplayCommand
+from rollproof.values.report import reported
 
 from .exploring import causes, explored, only, replayed
 
@@ -77,7 +79,7 @@ def at_a_service() -> SimpleNamespace:
 
 def told(result: Exploration) -> str:
     """Return what a person reads."""
-    return failure_text(result, ReplayCommand("test_it"))
+    return plain(failure_lines(reported(result, ReplayCommand("test_it")), 1000))
 
 
 def test_two_orders_that_end_differently_come_first(tmp_path: Path) -> None:

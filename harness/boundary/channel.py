@@ -35,8 +35,12 @@ class Channel:
     def receive(self, timeout_s: float | None = None) -> Any:
         """Return the next message; raises EOFError when the other end is gone, TimeoutError when it is silent."""
         self._socket.settimeout(timeout_s)
-        header = self._exactly(_LENGTH.size)
-        return pickle.loads(self._exactly(_LENGTH.unpack(header)[0]))
+        # Nothing is taken away before the message is whole: after a TimeoutError its end may still come.
+        self._fill(_LENGTH.size)
+        end = _LENGTH.size + _LENGTH.unpack(self._rest[: _LENGTH.size])[0]
+        self._fill(end)
+        data, self._rest = self._rest[_LENGTH.size : end], self._rest[end:]
+        return pickle.loads(data)
 
     def fileno(self) -> int:
         """Return the descriptor to wait for."""
@@ -52,7 +56,8 @@ class Channel:
         """Close this end."""
         self._socket.close()
 
-    def _exactly(self, count: int) -> bytes:
+    def _fill(self, count: int) -> None:
+        """Read until so many bytes are there."""
         while len(self._rest) < count:
             try:
                 data = self._socket.recv(65536)
@@ -61,8 +66,6 @@ class Channel:
             if not data:
                 raise EOFError
             self._rest += data
-        data, self._rest = self._rest[:count], self._rest[count:]
-        return data
 
 
 def first_to_speak(channels: Sequence[Channel], timeout_s: float) -> Channel:

@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ..values.cleaning import Cleaner
-from ..values.events import Events, FaultFired, PointReached, Printed, ProcessEnded, ProcessStarted, Reader
+from ..values.events import (
+    Events,
+    FaultFired,
+    PointReached,
+    Printed,
+    ProcessEnded,
+    ProcessStarted,
+    Reader,
+    StillRunning,
+)
 from ..values.points import Point
 from ..values.schedule import Injection
 from .process_runs import BIRTH, ProcessRun
@@ -53,10 +62,17 @@ class Telling:
     def ended(self, process: ProcessRun, clock: float) -> None:
         """Tell how it ended."""
         if self.events.wants(ProcessEnded):
-            role, working_on = process.role, self._working_on
-            outcome = replace(process.outcome, value=None)
-            doing = lambda: working_on(role)  # noqa: E731
-            self.events.tell(ProcessEnded(self.executions, role, outcome, _since(clock), doing))
+            outcome, doing = replace(process.outcome, value=None), self._doing(process.role)
+            self.events.tell(ProcessEnded(self.executions, process.role, outcome, _since(clock), doing))
+
+    def runs_on(self, process: ProcessRun) -> None:
+        """Tell that a process has not ended yet: a person who waits wants a sign of life."""
+        if self.events.wants(StillRunning):
+            self.events.tell(StillRunning(self.executions, process.role, self._doing(process.role)))
+
+    def _doing(self, role: str) -> Callable[[], str]:
+        working_on = self._working_on
+        return lambda: working_on(role)
 
     def printed(self, text: str) -> None:
         """Tell what it has printed."""

@@ -55,6 +55,8 @@ from .trace_context import TraceContext
 from .watching import Watch
 
 _SHOWN_BYTES = 300
+_SIGN_OF_LIFE_S = 1.0
+"""How long a process may be silent before it is told that it runs on."""
 
 
 def _unpickled(data: bytes) -> object:
@@ -137,11 +139,13 @@ class Tracer:
                 self._process.outcome = Outcome("hung", error=patience + beside)
                 break
             try:
-                self._serve_one([self._channel, *self._relays, *self._servers], max(0.01, budget.patience(left_s)))
+                patience_s = min(_SIGN_OF_LIFE_S, max(0.01, budget.patience(left_s)))
+                self._serve_one([self._channel, *self._relays, *self._servers], patience_s)
             except EOFError:
                 break
             except TimeoutError:
-                continue  # it may have waited for a processor: the watch knows
+                pass  # it computes, or waits for a processor: the watch knows
+            self._executor.telling.runs_on(self._process)
         self._problem = self._problem or self._refusals.problem(self._executor.learned.noticed.asked)
         if self._problem is not None:
             raise self._problem

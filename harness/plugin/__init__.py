@@ -174,10 +174,13 @@ def pytest_runtest_makereport(
     if call.when != "call" or _explorations not in item.stash:
         return report
     from ..values.report import reported
+    from .failures import mark
 
     explorations = item.stash[_explorations]
     replay = item.stash[_chaos].replay
-    report.rollproof = [reported(exploration, replay) for exploration in explorations]  # type: ignore[attr-defined]
+    report.rollproof = explored = [reported(exploration, replay) for exploration in explorations]  # type: ignore[attr-defined]
+    if call.excinfo is not None:
+        mark(report, call.excinfo.value, explored)
     for exploration in explorations:
         for finding in exploration.violations:
             report.user_properties.append(("chaos.replay", replay.of(finding.schedule)))

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..boundary.process.interrupts import as_exceptions
-from ..reports import terminal
+from ..reports import layout, terminal
 from ..values.errors import ChaosError
-from ..values.events import Found, ProcessEnded, Reader
+from ..values.events import Found, Judged, ProcessEnded, Reader, StillRunning
 from ..values.options import Options
 from ..values.replaying import ReplayCommand
 from ..values.report import Report, ReportedExploration, Writer, reported
 from . import failed_before, options, tracing, workers
+from .failures import FailureText
 from .installed import installed_writers
 from .replaying import replay_command
 from .screen import Screen
@@ -49,24 +50,27 @@ class Reporting:
         progress, tell = self._screen.progress(item.nodeid), self._found(replay, found)
         return (
             *([] if self._trace is None else [self._trace]),
-            Reader((ProcessEnded,), lambda ended: progress(ended.doing, ended.number)),
+            Reader((ProcessEnded, StillRunning), lambda process: progress.at(process.doing, process.number)),
+            Reader((Judged,), lambda judged: progress.show()),
             Reader((Found,), lambda confirmed: tell(confirmed.so_far)),
         )
 
     def _found(self, replay: ReplayCommand, earlier: "list[Exploration]") -> "Callable[[Exploration], None]":
-        """Return what tells a finding as soon as it is confirmed: the terminal the first one, the writers each.
+        """Return what tells a finding as soon as it is confirmed, to the terminal and to the writers.
 
         `replay` is the command for the test; `earlier` has what it explored before.
         """
-        told: set[int] = set()
+        told: dict[int, set[str]] = {}
 
         def tell(so_far: "Exploration") -> None:
+            found = reported(so_far, replay)
+            lines = terminal.found_lines(found, told.setdefault(len(earlier), set()), self._screen.width)
             if hasattr(self._config, "workerinput"):
+                self._screen.write("".join(f"{line}\n" for line in lines))
                 return
-            self._write([*self._results, *(reported(exploration, replay) for exploration in (*earlier, so_far))])
-            if len(earlier) not in told and self._screen.is_there:
-                told.add(len(earlier))
-                self._screen.between_lines(terminal.first_finding(so_far, replay))
+            self._write([*self._results, *(reported(exploration, replay) for exploration in earlier), found])
+            if lines and self._screen.is_there:
+                self._screen.between_lines(lines)
 
         return tell
 
@@ -80,12 +84,17 @@ class Reporting:
             seed = int(options.value(self._config, "seed") or 0)
             allure.write(item, explorations, seed, replay=replay_command(item, seed))
 
-    @pytest.hookimpl
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take over what a test explored, wherever it ran."""
+        """Take over what a test explored, wherever it ran, and why it failed."""
         if found := getattr(report, "rollproof", []):
             self._results += found
             self._write(self._results)
+        failed = getattr(report, "rollproof_failed", None)
+        if failed is not None and not hasattr(self._config, "workerinput"):
+            full = self._config.get_verbosity() > 0 and options.value(self._config, "replay") is not None
+            crash = getattr(report.longrepr, "reprcrash", None)
+            report.longrepr = FailureText(found[failed], crash, self._screen, full=full)  # type: ignore[assignment]
 
     @pytest.hookimpl
     def pytest_keyboard_interrupt(self) -> None:
@@ -112,9 +121,8 @@ class Reporting:
         """Print a statement for each exploration, and where the result could not be written."""
         if self._results:
             terminalreporter.section("chaos")
-            for line in terminal.summary(self._results):
-                missed = line.startswith(terminal.NOT_EXPLORED)
-                terminalreporter.line(line, yellow=missed, bold=missed)
+            verbosity = self._config.get_verbosity()
+            layout.write(self._screen.writer, terminal.summary(self._results, self._screen.width, verbosity))
         where = self._config.getoption("allure_report_dir", None)
         if self._results and where:
             config = Path(terminal.__file__).with_name("allurerc.mjs")

@@ -9,49 +9,76 @@ from typing import Any
 import pytest
 
 from ..boundary.adapters import pytest_session
+from ..reports.layout import WIDTH, width_of
 
 _REFRESH_S = 0.2
 _IN_A_LOG_S = 60.0
-_WIDTH = 78
+_LIVE = 78
+
+
+class Progress:
+    """Says how far an exploration is: for how long it runs, a count, a rate, what is running and what is left.
+
+    Args:
+        name: of the test.
+        write: receives the line.
+        every_s: how many seconds there are between two lines.
+        clock: gives the time in seconds.
+        at_once: whether the first line comes at once.
+    """
+
+    def __init__(
+        self, name: str, write: Callable[[str], object], every_s: float, clock: Callable[[], float], *, at_once: bool
+    ) -> None:
+        self._name, self._write, self._every_s, self._clock = name, write, every_s, clock
+        self._began = clock()
+        self._told = self._began - (every_s if at_once else 0.0)
+        self._what: Callable[[], str] = lambda: "begins"
+        self._executions = 0
+
+    def at(self, what: Callable[[], str], executions: int) -> None:
+        """Note what is running, `what` in words, and how many processes there were; show it where it is time."""
+        self._what, self._executions = what, executions
+        self.show()
+
+    def show(self) -> None:
+        """Write a line where it is time for one."""
+        now = self._clock()
+        if now - self._told < self._every_s:
+            return
+        self._told = now
+        elapsed = now - self._began
+        rate = self._executions / max(elapsed, 0.001)
+        told = f"{self._executions} executions, {rate:.0f}/s, {elapsed:.0f} s"
+        self._write(f"{self._name}: {told}, {self._what()}")
 
 
 class Screen:
     """Writes to the terminal past pytest, which does not know of it."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self._shown = 0.0  # when the live line was written; 0 where none is there
+    def __init__(self, config: pytest.Config, clock: Callable[[], float] = time.monotonic) -> None:
+        self._config, self._clock = config, clock
+        self._shown = False  # whether the live line is there
 
-    def progress(self, nodeid: str) -> Callable[[Callable[[], str], int], None]:
-        """Return what says how far an exploration is: a count, a rate, what is running and what is left.
+    def progress(self, nodeid: str) -> Progress:
+        """Return what says how far an exploration is.
 
         A live line where somebody watches; in a log, where every line is kept, and from a worker of pytest-xdist, one
         line each minute.
         """
-        reporter = self._reporter
-        worker = hasattr(self._config, "workerinput")
-        silent = reporter is None and not worker
-        live = not silent and not worker and reporter.isatty and not os.environ.get("CI")
-        began = logged = time.monotonic()
+        name, live = nodeid.rpartition("::")[2], self._is_watched
+        write: Callable[[str], object] = self._overwrite_live if live else self._log
+        return Progress(name, write, _REFRESH_S if live else _IN_A_LOG_S, self._clock, at_once=live)
 
-        def show(what: Callable[[], str], executions: int) -> None:
-            nonlocal logged
-            now = time.monotonic()
-            if silent or now - (self._shown if live else logged) < (_REFRESH_S if live else _IN_A_LOG_S):
-                return
-            rate = executions / max(now - began, 0.001)
-            line = f"{nodeid.rpartition('::')[2]}: {executions} executions, {rate:.0f}/s, {what()}"
-            if live:
-                self._shown = now
-                self._overwrite(f"{line[:_WIDTH]:<{_WIDTH}}\r")
-                return
-            logged = now
-            if worker:
-                self.write(f"chaos: {line}\n")
-            else:
-                self.between_lines([f"chaos: {line}"])
+    def _overwrite_live(self, line: str) -> None:
+        self._shown = True
+        self._overwrite(f"{line[:_LIVE]:<{_LIVE}}\r")
 
-        return show
+    def _log(self, line: str) -> None:
+        if hasattr(self._config, "workerinput"):
+            self.write(f"chaos: {line}\n")
+        elif self.is_there:
+            self.between_lines([f"chaos: {line}"])
 
     def write(self, text: str) -> None:
         """Write to where a worker's errors go: its output is its line to the controller."""
@@ -60,9 +87,9 @@ class Screen:
 
     def between_lines(self, lines: "list[str]") -> None:
         """Write whole lines in the middle of the line that pytest is writing, and begin that one again after them."""
-        before = f"{'':<{_WIDTH}}\r" if self._shown else "\n"
-        self._overwrite(before + "".join(f"{line}\n" for line in lines) + pytest_session.current_line(self._writer))
-        self._shown = 0.0
+        before = f"{'':<{_LIVE}}\r" if self._shown else "\n"
+        self._overwrite(before + "".join(f"{line}\n" for line in lines) + pytest_session.current_line(self.writer))
+        self._shown = False
 
     @property
     def is_there(self) -> bool:
@@ -70,17 +97,29 @@ class Screen:
         return self._reporter is not None
 
     @property
-    def _reporter(self) -> Any:
-        return self._config.pluginmanager.get_plugin("terminalreporter")
+    def width(self) -> int:
+        """Columns of what is written: of a log as many as there always are."""
+        return width_of(self.writer.fullwidth) if self._is_watched else WIDTH
 
     @property
-    def _writer(self) -> Any:
+    def writer(self) -> Any:
+        """What pytest writes to the terminal with."""
         return self._config.get_terminal_writer()
+
+    @property
+    def _is_watched(self) -> bool:
+        """Whether somebody watches: a terminal, and no log of a CI, which keeps every line."""
+        worker = hasattr(self._config, "workerinput")
+        return not worker and self.is_there and self._reporter.isatty and not os.environ.get("CI")
+
+    @property
+    def _reporter(self) -> Any:
+        return self._config.pluginmanager.get_plugin("terminalreporter")
 
     def _overwrite(self, text: str) -> None:
         """Write over the line that pytest is writing, which does not know of it."""
         with self._past_capture():
-            self._writer.write_raw(f"\r{text}", flush=True)
+            self.writer.write_raw(f"\r{text}", flush=True)
 
     def _past_capture(self) -> AbstractContextManager[None]:
         """Let what is written in the block reach the terminal."""
@@ -90,5 +129,5 @@ class Screen:
     def restore(self) -> None:
         """Put back what pytest had written there."""
         if self._shown:
-            self._overwrite(f"{'':<{_WIDTH}}\r{pytest_session.current_line(self._writer)}")
-            self._shown = 0.0
+            self._overwrite(f"{'':<{_LIVE}}\r{pytest_session.current_line(self.writer)}")
+            self._shown = False

@@ -64,6 +64,15 @@ class ProcessEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class StillRunning:
+    """A process of the agent runs on: told at each of its messages, and about once a second while none comes."""
+
+    number: int
+    role: Role
+    doing: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Printed:
     """A text that a process has printed, which a replay shows."""
 
@@ -100,6 +109,7 @@ Event = (
     | PointReached
     | FaultFired
     | ProcessEnded
+    | StillRunning
     | Printed
     | CrashStateFound
     | Judged

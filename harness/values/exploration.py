@@ -119,6 +119,7 @@ class Exploration:
         not_tried: families of faults of which some were left out: how many were tried, of how many.
         notes: what a user should know of what was watched: that it is large, what of it is left alone.
         interrupted: what ended it before its end, "" where it came to its end.
+        story: the steps of a replay that breaks nothing.
         elsewhere: whether this was a replay of a schedule whose first point this fault-free run does not have.
         model: the part of the statement that says which faults and crashes were tried; "" for a replay.
         shard: (K, N) where it is the K-th of N disjoint parts.
@@ -170,6 +171,7 @@ class Exploration:
     not_selected: tuple[str, ...] = ()
     on_request: tuple[str, ...] = ()
     permitted: tuple[str, ...] = ()
+    story: tuple[Step, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""

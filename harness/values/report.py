@@ -23,7 +23,10 @@ _OF_CHANCE = ("missing", "torn", "not the same")
 
 
 class ReportedCause(TypedDict):
-    """The cause of a finding: the broken promise, the way, the effect of the agent behind it, and its place."""
+    """The cause of a finding: the broken promise, the way, the effect of the agent behind it, and its place.
+
+    `callers`, `raising`, `killed` and `goes_on` are those of `values.causes.Cause`.
+    """
 
     promise: str
     way: str
@@ -33,6 +36,10 @@ class ReportedCause(TypedDict):
     function: str
     statement: str
     exception: str
+    callers: list[str]
+    raising: str
+    killed: str
+    goes_on: bool
 
 
 class ReportedCure(TypedDict):
@@ -113,6 +120,7 @@ class ReportedViolation(TypedDict):
     `id` is that of test, cause and place: the same in each run, and after edits elsewhere in the code. `expected` and
     `actual` are the right outside and the one that was found, as key-sorted JSON. `known` says that it stands in
     ``chaos-known.toml``, for a `reason`; `new` whether the earlier run did not have it, None where there is none.
+    `phases` tells the story in sentences, each part with its heading.
     """
 
     id: str
@@ -137,6 +145,7 @@ class ReportedViolation(TypedDict):
     known: bool
     new: bool | None
     reason: str
+    phases: list[tuple[str, list[str]]]
 
 
 class Fixed(TypedDict):
@@ -194,7 +203,8 @@ class ReportedExploration(TypedDict):
     stand in ``chaos-known.toml``, `resolved` those of the earlier run that it does not have any more, and `fixed` what
     these were. `proved` and `not_proved` say in sentences what a green result means here, under the `model`: which
     faults and crashes were tried. `shards` has the parts of a whole that it is made of, by their names as in ``1/4``,
-    and whether each was closed; none where it was no part.
+    and whether each was closed; none where it was no part. `not_reached` has the schedules whose fault never fired (so
+    many are `drifted`), `story` the steps of a replay that breaks nothing.
     """
 
     test: str
@@ -230,6 +240,8 @@ class ReportedExploration(TypedDict):
     grid: ReportedGrid
     model: str
     shards: dict[str, bool]
+    not_reached: list[str]
+    story: list[ReportedStep]
 
 
 class Report(TypedDict):
@@ -264,6 +276,8 @@ def reported(exploration: Exploration, replay: ReplayCommand) -> ReportedExplora
         "grid": grid(exploration, cells),
         "model": exploration.model,
         "shards": {f"{part}/{parts}": exploration.closed} if parts > 1 else {},
+        "not_reached": list(exploration.drifted),
+        "story": [_step(step) for step in exploration.story],
     }
     sentences = {"proved": green.proved(found), "not_proved": [*green.not_proved(found), *green.noticed(exploration)]}
     return cast(ReportedExploration, {**found, **sentences})
@@ -318,7 +332,7 @@ def _violation(finding: Finding, id: str, replay: ReplayCommand) -> ReportedViol
         "diff": list(finding.diff),
         "title": finding.title,
         "sentence": finding.sentence,
-        "cause": cast(ReportedCause, cause.as_json()) if cause is not None else None,
+        "cause": _cause(cause) if cause is not None else None,
         "severity": finding.severity,
         "kind": finding.kind,
         "cure": {"tried": finding.cure.tried, "outcome": finding.cure.outcome},
@@ -333,7 +347,13 @@ def _violation(finding: Finding, id: str, replay: ReplayCommand) -> ReportedViol
         "known": False,
         "new": None,
         "reason": "",
+        "phases": [(heading, list(lines)) for heading, lines in finding.phases],
     }
+
+
+def _cause(cause: Cause) -> ReportedCause:
+    more = {"callers": list(cause.callers), "raising": cause.raising, "killed": cause.killed, "goes_on": cause.goes_on}
+    return cast(ReportedCause, {**cause.as_json(), **more})
 
 
 def _step(step: Step) -> ReportedStep:

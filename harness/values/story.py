@@ -45,13 +45,13 @@ class Step:
 class States:
     """The outside by readable names (a path, ``path.db:table``, ``host/things``), only of names that matter.
 
-    `right` has for each name what may be there: the state before and that of a fault-free run.
+    `right` has for each name what may be there: the state before and that of a fault-free run, as a list of these.
     """
 
-    before: Mapping[str, Any] = field(default_factory=dict)
-    fault: Mapping[str, Any] = field(default_factory=dict)
-    end: Mapping[str, Any] = field(default_factory=dict)
-    right: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    fault: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    end: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    right: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class Exchange:
     """One request to a model in a story, by the number of its step, and its answer, both as plain data."""
 
     step: int
-    request: Any
-    answer: Any
+    request: Any = field(hash=False)
+    answer: Any = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)

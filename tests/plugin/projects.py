@@ -72,6 +72,11 @@ def write_test(pytester: pytest.Pytester, body: str, *, before: str = "") -> Non
     pytester.makepyfile(test_it=head + indent(dedent(body), "    "))
 
 
+def unwrapped(output: str) -> str:
+    """Return what was printed with all of it in one line: how it is wrapped is a matter of its width."""
+    return " ".join(output.split())
+
+
 def refused(result: pytest.RunResult, code: str, *texts: str) -> str:
     """Check that a run failed with just this one error and these texts, without our traceback; return the output."""
     output = result.stdout.str() + result.stderr.str()

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from .projects import unwrapped
+
 AGENT = """
 import json
 import httpx
@@ -76,11 +78,10 @@ def test_both_tell_the_line_that_made_it(project: pytest.Pytester) -> None:
         "exception": "",
     }
     output = result.stdout.str()
-    assert "  cause    twice: http.post:api.mail.test/mails\n" in output
+    assert f"\ntwice: http.post:api.mail.test/mails, agents/agent.py:{posting}\n" in output
     assert f"  at       agents/agent.py:{posting} in send\n" in output
-    assert (
-        '           httpx.post( "https://api.mail.test/mails", json={"about": about}, ).raise_for_status()\n' in output
-    )
+    posted = 'httpx.post( "https://api.mail.test/mails", json={"about": about}, ).raise_for_status()'
+    assert f" in send {posted} " in unwrapped(output)
     assert "JSONDecodeError" in output
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rollproof.values.report import ReportedExploration, ReportedViolation
 
-from .projects import write_project, write_test
+from .projects import unwrapped, write_project, write_test
 
 KEYS = {
     "test",
@@ -82,7 +82,9 @@ def test_a_clean_exploration_passes_and_says_what_it_proved(pytester: pytest.Pyt
     result = run(pytester, "--chaos", "--chaos-seed=11")
     assert result.ret == pytest.ExitCode.OK
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*seed 11*", "*points, * schedules judged in * executions*any number of crashes*"])
+    result.stdout.fnmatch_lines(["*seed 11*"])
+    told = unwrapped(result.stdout.str())
+    assert re.search(r"points, \d+ schedules judged in \d+ executions; .* any number of crashes", told), told
 
 
 def test_the_same_seed_gives_the_same_result(pytester: pytest.Pytester) -> None:
@@ -102,7 +104,8 @@ def test_a_printed_command_replays_its_violation(pytester: pytest.Pytester) -> N
     assert "--chaos-seed=2" in arguments
     result = run(pytester, *arguments)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*no_leftovers broken*", "*+ own/report.part*", "*replayed process.kill@*"])
+    result.stdout.fnmatch_lines(["*no_leftovers broken*", "*+ own/report.part*"])
+    assert "replayed process.kill@" in unwrapped(result.stdout.str())
 
 
 def test_a_replay_of_a_bug_that_was_mended_passes(pytester: pytest.Pytester) -> None:

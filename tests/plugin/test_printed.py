@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from .projects import write_test
+from .projects import unwrapped, write_test
 
 BEFORE = """
 import logging, os, subprocess, sys, warnings
@@ -72,7 +72,7 @@ def test_a_replay_shows_its_own_processes(pytester: pytest.Pytester, way: str) -
     """What they said before they were killed, and in recovery; nothing of other processes."""
     write_test(pytester, AGENT, before=BEFORE)
     output = run(pytester, CRASH, *WAYS[way])
-    assert "replayed process.kill@file.open:shared/a#1:after" in output
+    assert "replayed process.kill@file.open:shared/a#1:after" in unwrapped(output)
     assert "AGENT ends" not in output
     for channel in CHANNELS:
         assert re.search(f"AGENT begins {channel}", output), output

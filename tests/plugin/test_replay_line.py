@@ -65,7 +65,7 @@ def pasted(line: str, started: Path) -> str:
 
 def broken(output: str) -> list[str]:
     """Return what each told finding breaks."""
-    return re.findall(r"^chaos: (?!found)(.+) broken", output, re.MULTILINE)
+    return re.findall(r"^  wrong    (.+) broken$", output, re.MULTILINE)
 
 
 def lines(output: str) -> list[str]:
@@ -195,7 +195,7 @@ def test_everything_that_prints_the_command_prints_this_one(folder: Path) -> Non
     typed = [*LOADED, *allure, "--chaos", "--chaos-faults=process.kill", "-k", "TestReport"]
     output = run([*PYTEST, *typed], folder / "sub")
     [line] = lines(output)
-    [early] = re.findall(r"^chaos: found after .*\n  (.+)$", output, re.MULTILINE)
+    [early] = re.findall(r"^chaos: found after .*\n(?:  .+\n)*?  (pytest .+)$", output, re.MULTILINE)
     assert re.sub("'.*'", "…", early) == re.sub("'.*'", "…", line)
     assert (folder / "sub" / "properties").read_text() == f"chaos.replay {line}\n"
     results = "".join(file.read_text() for file in (folder / "sub" / "allure").glob("*-result.json"))
@@ -211,7 +211,7 @@ def test_an_interrupted_exploration_prints_it_too(folder: Path, how: str) -> Non
     file.write_text(f"{file.read_text()}".replace("    chaos.watch", interrupting))
     typed = [*LOADED, "--chaos", "--chaos-faults=process.kill", "-k", "TestReport"]
     output = run([*PYTEST, *typed], folder / "sub")
-    [line] = re.findall(r"^  all_or_nothing.* broken: (pytest .+)$", output, re.MULTILINE)
+    [line] = re.findall(r"^    (pytest .+)$", output, re.MULTILINE)
     file.write_text(file.read_text().replace(interrupting, "    chaos.watch"))
     assert broken(pasted(line, folder / "sub"))
 

@@ -7,14 +7,16 @@ import subprocess
 import sys
 
 import pytest
-from rollproof.reports.terminal import failure_text
+from rollproof.reports.layout import plain
+from rollproof.reports.terminal import failure_lines
 from rollproof.values.exploration import Exploration, Finding
 from rollproof.values.replaying import ReplayCommand
+from rollproof.values.report import reported
 from rollproof.values.schedule import Schedule
 
 from .projects import write_project, write_test
 
-LIVE = re.compile(r"test_publishing: \d+ executions, \d+/s, (run|recover)")
+LIVE = re.compile(r"test_publishing: \d+ executions, \d+/s, \d+ s, (run|recover)")
 
 
 def on_a_terminal(pytester: pytest.Pytester, **environment: str) -> str:
@@ -83,7 +85,7 @@ def test_a_log_is_told_how_far_it_is_each_minute(pytester: pytest.Pytester, work
     pytester.makeconftest("import rollproof.plugin.screen\nrollproof.plugin.screen._IN_A_LOG_S = 0.0")
     result = pytester.runpytest_subprocess("--chaos", *workers)
     written = result.stderr.str() if workers else result.stdout.str()
-    told = re.findall(r"^chaos: test_publishing: \d+ executions, \d+/s, (.*)$", written, re.MULTILINE)
+    told = re.findall(r"^chaos: test_publishing: \d+ executions, \d+/s, \d+ s, (.*)$", written, re.MULTILINE)
     assert any(re.search(r"^single faults: recover, \d+ left$", line) for line in told), written
 
 
@@ -156,7 +158,7 @@ def test_an_error_of_several_lines_stays_in_its_column(pytester: pytest.Pytester
 
 
 def test_an_error_of_a_check_of_ones_own_stays_in_its_column(pytester: pytest.Pytester) -> None:
-    """What could not be judged is told in one block, and the statement in the next."""
+    """What could not be judged is told in one block."""
     write_test(
         pytester,
         """
@@ -170,7 +172,7 @@ def test_an_error_of_a_check_of_ones_own_stays_in_its_column(pytester: pytest.Py
     """,
     )
     output = pytester.runpytest_inprocess("--chaos", "--chaos-faults=process.kill").stdout.str()
-    assert "could not be judged: invariant report_is_short failed: ValueError: no report\n  here\n\n" in output
+    assert "could not be judged: invariant report_is_short failed: ValueError: no report\n  here\n" in output
 
 
 def test_options_without_exploring_are_said_to_be_idle(pytester: pytest.Pytester) -> None:
@@ -200,7 +202,8 @@ def test_how_many_more_there_are(found: int, told: str) -> None:
     """One is told as one."""
     schedules = [Schedule.parse(f"process.kill@file.open:a#{n}:after") for n in range(1, found + 1)]
     findings = tuple(Finding(("no_leftovers",), schedule, "left") for schedule in schedules)
-    text = failure_text(Exploration(violations=findings), ReplayCommand("test_it.py::test_it"))
+    explored = reported(Exploration(violations=findings), ReplayCommand("test_it.py::test_it"))
+    text = plain(failure_lines(explored, 80))
     assert f"… and {told}(--chaos-json=FILE has all)" in text
 
 

@@ -1,0 +1,277 @@
+"""What the terminal says of a finding and of an exploration, from the reported value alone."""
+
+import re
+from io import StringIO
+from typing import Any
+
+import pytest
+from _pytest._io import TerminalWriter
+from hypothesis import given
+from hypothesis import strategies as st
+from rollproof.plugin.failures import FailureText
+from rollproof.plugin.screen import Progress
+from rollproof.reports.finding import finding_lines
+from rollproof.reports.layout import plain, width_of
+from rollproof.reports.terminal import failure_lines, found_lines, headline, summary
+
+from .findings import EMPTY, POST, STORY, TEST, TOKEN, cause, exploration, step, violation
+
+REPLAY = f"pytest --chaos {TEST} --chaos-replay='{TOKEN}'"
+AT_80 = f"""\
+Mail to "all" goes out twice                                        NEW  blocker
+A second mail is at api.mail.test, and run() says "published". The answer to the
+first POST was lost after the service had acted; myagent.py:29 sent it again
+without a key.
+  story    … 3 steps before the fault
+              1 run  file.open:agent/publish.lock#1  made  (undone)
+                     myagent.py:11
+           >  5 run  http.post:api.mail.test/mails#1  201, answer lost: raises
+                     ReadTimeout  myagent.py:29
+              6 run  http.post:api.mail.test/mails#2  201  (repeated)
+                     myagent.py:29
+              7 run  returned 'published'
+  to blame myagent.py:29 in mail, called from myagent.py:21
+             27  for attempt in range(attempts):
+             28      try:
+           > 29          return httpx.post("https://api.mail.test/mails",
+                             json=message).raise_for_status()
+             30      except httpx.TimeoutException:
+             31          if attempt == attempts - 1:
+           it makes step 5 (kept), step 6 (repeated)
+  wrong    all_or_nothing, honest_outcome broken
+  wrong    all_or_nothing: the outside is neither as before nor as after a
+           complete run
+  outside                       before  at the fault  at the end  right is
+           api.mail.test/mails  0       1             2           0 or 1
+           shared/report.md     -       # Solar …     # Solar …   - or # Solar …
+  kind     repeated effect, no stable key
+  tried    a stable Idempotency-Key on this call: it is gone
+  also     25 more schedules end so
+  replay   {REPLAY}"""
+AT_40 = f"""\
+Mail to "all" goes out twice
+                            NEW  blocker
+A second mail is at api.mail.test, and
+run() says "published". The answer to
+the first POST was lost after the
+service had acted; myagent.py:29 sent it
+again without a key.
+  story    … 3 steps before the fault
+              1 run  file.open:agent/publish.lock#1
+                     made  (undone)
+                     myagent.py:11
+           >  5 run  http.post:api.mail.test/mails#1
+                     201, answer lost:
+                     raises ReadTimeout
+                     myagent.py:29
+              6 run  http.post:api.mail.test/mails#2
+                     201  (repeated)
+                     myagent.py:29
+              7 run  returned
+                     'published'
+  to blame myagent.py:29 in mail, called
+           from myagent.py:21
+             27  for attempt in
+                     range(attempts):
+             28      try:
+           > 29          return
+                             httpx.post("https://api.mail.test/mails",
+                             json=message).raise_for_status()
+             30      except
+                         httpx.TimeoutException:
+             31          if attempt ==
+                             attempts -
+                             1:
+           it makes step 5 (kept), step
+           6 (repeated)
+  wrong    all_or_nothing,
+           honest_outcome broken
+  wrong    all_or_nothing: the outside
+           is neither as before nor as
+           after a complete run
+  outside  api.mail.test/mails
+             before        0
+             at the fault  1
+             at the end    2
+             right is      0 or 1
+  outside  shared/report.md
+             before        -
+             at the fault  # Solar …
+             at the end    # Solar …
+             right is      - or # Solar
+                           …
+  kind     repeated effect, no stable
+           key
+  tried    a stable Idempotency-Key on
+           this call: it is gone
+  also     25 more schedules end so
+  replay   {REPLAY}"""
+TEXTS = st.text(st.sampled_from('abcXYZ019 -_./:"ä界'), min_size=1, max_size=120)
+
+
+def block(width: int = 80, *, full: bool = False, **more: Any) -> str:
+    """Return the block of the finding, changed by this."""
+    return plain(finding_lines(violation(**more), width, full=full))
+
+
+@pytest.mark.parametrize(("width", "block"), [(80, AT_80), (40, AT_40)])
+def test_a_finding_that_is_known_in_full(width: int, block: str) -> None:
+    """What is wrong, what happened, which line did it, what is outside, what helps, and what to paste."""
+    assert plain(failure_lines(exploration(violation()), width)) == block
+
+
+def test_a_finding_of_which_only_the_cause_is_known() -> None:
+    """Its cause is the title; what was done stands in sentences, and the differences are listed."""
+    text = block(**EMPTY)
+    assert text.splitlines()[0] == f"twice: {POST}, myagent.py:29"
+    assert f"  done     http.timeout after {POST}\n  then     run returned 'published'\n" in text
+    assert "  at       myagent.py:29 in mail, called from myagent.py:21\n" in text
+    assert "  outside  + api.mail.test/mails: {'about': 'solar', 'to': 'all'}\n" in text
+    assert not re.search(r"^  (story|to blame|kind|tried|also|known) ", text, re.MULTILINE)
+    raising = block(**{**EMPTY, "cause": cause(exception="KeyError at a.py:3 in resume", raising="x[0]", killed="it")})
+    assert raising.startswith("recovery raises KeyError\n")
+    assert "  at       a.py:3 in resume\n           x[0]\n  killed   always at it\n  leaves   twice: " in raising
+    assert block(**{**EMPTY, "cause": None}).startswith("all_or_nothing, honest_outcome broken\n")
+
+
+def test_a_known_finding_says_why_it_is_let_be() -> None:
+    """It is told apart from a new one beside its title."""
+    first, *others = block(known=True, new=False, reason="they know", severity="").splitlines()
+    assert first.endswith(" KNOWN")
+    assert "  known    they know" in others
+
+
+def test_the_whole_story_has_each_step() -> None:
+    """With its part of the story, its time, and what it was inside of."""
+    text = block(200, full=True)
+    assert "  story    before the fault:\n              1 run  file.open:agent/publish.lock#1  made  (undone)" in text
+    assert "llm.chat:api.openai.com#1  200  in write the report  myagent.py:12  0.000 s\n" in text
+    assert "           fault:\n           >  5 run  " in text
+    assert "           promises:\n              8      all_or_nothing does not hold  5.400 s\n" in text
+    without = block(200, full=True, **EMPTY)
+    assert f"  then     run:\n             {POST}#1\n             returned 'published'\n" in without
+
+
+def test_a_long_story_is_cut_where_it_is_not_asked_for() -> None:
+    """How much is left out is said."""
+    late = [step(f"file.write:a#{n}", phase="after the fault") for n in range(1, 21)]
+    text = block(story=[*STORY[:5], *late])
+    assert "… 10 more steps (a replay with -v tells all)" in text
+
+
+def test_states_that_look_alike_in_short_are_told_at_length() -> None:
+    """A number says nothing where the right one is the same."""
+    one, other = [{"about": "solar"}], [{"about": "wind"}]
+    states = {"before": {"m": []}, "fault": {"m": one}, "end": {"m": other}, "right": {"m": [[], one]}}
+    text = block(states=states)
+    assert '             at the end    [{"about": "wind"}]\n' in text
+    assert '             right is      [] or [{"about": "solar"}]\n' in text
+
+
+@given(TEXTS, TEXTS, TEXTS, st.integers(40, 100))
+def test_words_are_whole_and_lines_fit(title: str, sentence: str, outcome: str, width: int) -> None:
+    """Only a line of one word is wider, and the command to paste."""
+    story = [step(f"{POST}#1", outcome, 29, phase="fault")]
+    text = block(width, title=title, sentence=sentence, message=outcome, story=story, kind=sentence)
+    lines = text.splitlines()
+    assert lines[-1] == f"  replay   {REPLAY}"
+    words = text.split()
+    for word in (*title.split(), *sentence.split(), *outcome.split(), f"{POST}#1", "myagent.py:29"):
+        assert word in words
+    for line in lines[:-1]:
+        indented = re.match(r"(  [a-z ]{8} )?\s*(> +)?(\d+ (run  )?)?\s*", line)
+        assert indented is not None
+        assert len(line) <= width or " " not in line[indented.end() :], line
+
+
+def test_a_token_of_two_faults_stays_whole() -> None:
+    """It is one word to whoever pastes it."""
+    token = f"{TOKEN} + process.kill@recover/file.remove:agent/publish.lock#1:after"
+    lines = plain(failure_lines(exploration(not_reached=[token], drifted=1), 40)).splitlines()
+    assert lines == ["drifted, so nothing was proved there:", f"  {token}"]
+    assert headline(exploration(not_reached=[token], drifted=1)) == f"drifted, so nothing was proved there: {token}"
+
+
+def test_each_finding_is_told_once_while_it_goes_on() -> None:
+    """What is wrong, and what to paste."""
+    told: set[str] = set()
+    first = exploration(violation(id="1"))
+    assert found_lines(first, told, 80) == [
+        'chaos: found after 95 executions, 3.2 s: Mail to "all" goes out twice',
+        f"  {REPLAY}",
+    ]
+    assert found_lines(first, told, 80) == []
+    both = exploration(violation(id="2", title="The lock stays"), violation(id="1"), label="x")
+    assert found_lines(both, told, 80)[0] == "chaos: [x] found after 95 executions, 3.2 s: The lock stays"
+
+
+def test_a_line_for_each_test() -> None:
+    """All its explorations together."""
+    parts = [exploration(violation()), exploration(violation(), label="2", errors=["it"], closed=False)]
+    [line] = plain(summary(parts, 80, -1)).splitlines()
+    assert line == f"{TEST}: 2 findings, 1 could not be judged, 680 schedules, not closed, 6.4 s"
+
+
+def test_the_table_of_families() -> None:
+    """Verdicts of each family of faults, and how much of it was not tried; in words where that is too wide."""
+    [*_, head, http, crashes, process] = plain(
+        summary([exploration(not_tried={"crashes": "3 of 20 tried"})])
+    ).splitlines()
+    assert head == "  family   holds  violated  not tried"
+    assert http == "  http        99        26"
+    assert crashes == "  crashes                          17"
+    assert process == "  process    173"
+    wide = exploration(not_tried={"faults of models and services": "3 of 20 tried"})
+    assert "\n  http: 99 holds, 26 violated\n" in plain(summary([wide], 40))
+
+
+def test_the_cells() -> None:
+    """Each fault at each point, where somebody wants to know."""
+    text = plain(summary([exploration()], 80, 1))
+    assert f"\n  {POST}#1\n    http.timeout  violated   26\n    http.timeout  holds      99\n" in text
+
+
+def test_what_green_means_comes_first() -> None:
+    """Where it is known; where it is not, the statement says it."""
+    known = {"proved": ["every single fault"], "not_proved": ["two at once"]}
+    fixed: Any = [{"id": "1", "title": "The lock stays", "schedule": TOKEN, "replayed": True}]
+    lines = plain(summary([exploration(**known, fixed=fixed)])).splitlines()
+    assert lines[1:4] == ["  proved: every single fault", "  not proved: two at once", "  fixed: The lock stays"]
+    assert exploration()["statement"] in plain(summary([exploration()]))
+    assert exploration()["statement"] not in "\n".join(lines)
+
+
+def test_colours_are_pytests_own() -> None:
+    """They are there where its writer has them, and in no text that is kept."""
+
+    class Terminal:
+        width = 80
+
+    failure = FailureText(exploration(violation()), None, Terminal(), full=False)  # type: ignore[arg-type]
+    written = {}
+    for coloured in (True, False):
+        file = StringIO()
+        writer = TerminalWriter(file)
+        writer.hasmarkup = coloured
+        failure.toterminal(writer)
+        written[coloured] = file.getvalue()
+    assert written[False] == f"{failure}\n" == f"{AT_80}\n"
+    assert "\x1b[1m\x1b[31mblocker\x1b[0m" in written[True] or "\x1b[31m\x1b[1mblocker\x1b[0m" in written[True]
+    assert re.sub(r"\x1b\[[0-9;]*m", "", written[True]).replace(" \n", "\n") == written[False]
+
+
+@pytest.mark.parametrize(("columns", "width"), [(20, 40), (80, 80), (300, 100)])
+def test_no_line_is_too_wide_to_read(columns: int, width: int) -> None:
+    """However wide the terminal is; and none is too narrow."""
+    assert width_of(columns) == width
+
+
+def test_a_sign_of_life_at_each_interval() -> None:
+    """Also while one process runs for minutes: what it does, and for how long."""
+    now, lines = [0.0], []
+    progress = Progress("test_it", lines.append, 60.0, lambda: now[0], at_once=False)
+    for now[0] in (1.0, 59.0, 61.0, 100.0, 122.0):
+        progress.at(lambda: "run", 1)
+    now[0] = 200.0
+    progress.show()
+    assert lines == [f"test_it: 1 executions, 0/s, {seconds} s, run" for seconds in (61, 122, 200)]
