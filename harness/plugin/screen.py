@@ -13,7 +13,7 @@ from ..reports.layout import WIDTH, width_of
 
 _REFRESH_S = 0.2
 _IN_A_LOG_S = 60.0
-_LIVE = 78
+_SHORTEST_NAME = 12
 
 
 class Progress:
@@ -24,15 +24,20 @@ class Progress:
         write: receives the line.
         every_s: how many seconds there are between two lines.
         clock: gives the time in seconds.
-        at_once: whether the first line comes at once.
+        room: columns of the line, which then comes at once; None where every line is kept, and has what it needs.
     """
 
     def __init__(
-        self, name: str, write: Callable[[str], object], every_s: float, clock: Callable[[], float], *, at_once: bool
+        self,
+        name: str,
+        write: Callable[[str], object],
+        every_s: float,
+        clock: Callable[[], float],
+        room: int | None = None,
     ) -> None:
-        self._name, self._write, self._every_s, self._clock = name, write, every_s, clock
+        self._name, self._write, self._every_s, self._clock, self._room = name, write, every_s, clock, room
         self._began = clock()
-        self._told = self._began - (every_s if at_once else 0.0)
+        self._told = self._began - (0.0 if room is None else every_s)
         self._what: Callable[[], str] = lambda: "begins"
         self._executions = 0
 
@@ -49,8 +54,13 @@ class Progress:
         self._told = now
         elapsed = now - self._began
         rate = self._executions / max(elapsed, 0.001)
-        told = f"{self._executions} executions, {rate:.0f}/s, {elapsed:.0f} s"
-        self._write(f"{self._name}: {told}, {self._what()}")
+        told = f"{self._executions} executions, {rate:.0f}/s, {elapsed:.0f} s, {self._what()}"
+        self._write(f"{self._named(told)}: {told}")
+
+    def _named(self, told: str) -> str:
+        """Return the name of the test, cut where there is no room for it beside what is `told`."""
+        room = len(self._name) if self._room is None else max(_SHORTEST_NAME, self._room - len(told) - 2)
+        return self._name if len(self._name) <= room else f"{self._name[: room - 1]}…"
 
 
 class Screen:
@@ -66,13 +76,14 @@ class Screen:
         A live line where somebody watches; in a log, where every line is kept, and from a worker of pytest-xdist, one
         line each minute.
         """
-        name, live = nodeid.rpartition("::")[2], self._is_watched
-        write: Callable[[str], object] = self._overwrite_live if live else self._log
-        return Progress(name, write, _REFRESH_S if live else _IN_A_LOG_S, self._clock, at_once=live)
+        name = nodeid.rpartition("::")[2]
+        if self._is_watched:
+            return Progress(name, self._overwrite_live, _REFRESH_S, self._clock, self._room)
+        return Progress(name, self._log, _IN_A_LOG_S, self._clock)
 
     def _overwrite_live(self, line: str) -> None:
         self._shown = True
-        self._overwrite(f"{line[:_LIVE]:<{_LIVE}}\r")
+        self._overwrite(f"{line[: self._room]:<{self._room}}\r")
 
     def _log(self, line: str) -> None:
         if hasattr(self._config, "workerinput"):
@@ -87,7 +98,7 @@ class Screen:
 
     def between_lines(self, lines: "list[str]") -> None:
         """Write whole lines in the middle of the line that pytest is writing, and begin that one again after them."""
-        before = f"{'':<{_LIVE}}\r" if self._shown else "\n"
+        before = f"{'':<{self._room}}\r" if self._shown else "\n"
         self._overwrite(before + "".join(f"{line}\n" for line in lines) + pytest_session.current_line(self.writer))
         self._shown = False
 
@@ -100,6 +111,11 @@ class Screen:
     def width(self) -> int:
         """Columns of what is written: of a log as many as there always are."""
         return width_of(self.writer.fullwidth) if self._is_watched else WIDTH
+
+    @property
+    def _room(self) -> int:
+        """Columns of the live line: in the last one some terminals begin the next line."""
+        return self.width - 2
 
     @property
     def writer(self) -> Any:
@@ -129,5 +145,5 @@ class Screen:
     def restore(self) -> None:
         """Put back what pytest had written there."""
         if self._shown:
-            self._overwrite(f"{'':<{_LIVE}}\r{pytest_session.current_line(self.writer)}")
+            self._overwrite(f"{'':<{self._room}}\r{pytest_session.current_line(self.writer)}")
             self._shown = False

@@ -14,7 +14,7 @@ from rollproof.values.replaying import ReplayCommand
 from rollproof.values.report import reported
 from rollproof.values.schedule import Schedule
 
-from .projects import write_project, write_test
+from .projects import unwrapped, write_project, write_test
 
 LIVE = re.compile(r"test_publishing: \d+ executions, \d+/s, \d+ s, (run|recover)")
 
@@ -104,9 +104,10 @@ def test_what_was_hidden_or_not_seen_is_said(pytester: pytest.Pytester) -> None:
         chaos.explore(run=agent, recover=again)
     """,
     )
-    output = pytester.runpytest_inprocess("--chaos").stdout
-    output.fnmatch_lines_random(["*masked: shared/report.md*", "*written and not watched: *forgotten.log"])
-    idle = re.search(r"  nothing to judge: (.*)", output.str())
+    output = unwrapped(pytester.runpytest_inprocess("--chaos").stdout.str())
+    assert " masked: shared/report.md" in output
+    assert re.search(r" written and not watched: \S+/forgotten\.log ", output)
+    idle = re.search(r" nothing to judge: (\w+(?:, \w+)*)", output)
     assert idle
     assert "all_or_nothing" not in idle[1]
     assert "credential_hygiene" in idle[1]
@@ -227,3 +228,32 @@ def test_only_the_first_differences_are_shown(pytester: pytest.Pytester) -> None
     assert "{'name': 'second 07'}" in output
     assert "           … 4 more differences" in output
     assert "second 08" not in output
+
+
+def test_each_finding_stands_once_also_in_ci(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest repeats a message in its last lines there, whole: that is the title. The statement stands once, too."""
+    monkeypatch.setenv("CI", "true")
+    write_project(pytester, right=False)
+    words = ("--chaos", "--chaos-faults=process.kill", "-rA", "--junitxml=it.xml")
+    output = pytester.runpytest_inprocess(*words).stdout.str()
+    [title] = re.findall(r"^(?!chaos|FAILED|  )(left over: .*)$", output, re.MULTILINE)
+    assert len(re.findall(r"^  wrong    no_leftovers: ", output, re.MULTILINE)) == 1
+    assert output.count("schedules judged in") == 1
+    [last] = re.findall(r"^FAILED .* - (.*)$", output, re.MULTILINE)
+    assert last == title
+    failure = (pytester.path / "it.xml").read_text()
+    assert failure.count("  wrong    no_leftovers: ") == 1
+    quiet = pytester.runpytest_inprocess(*words, "-q").stdout.str()
+    assert re.search(r"^test_it\.py::test_publishing: 1 finding, \d+ schedules, closed, [\d.]+ s$", quiet, re.MULTILINE)
+    assert "schedules judged in" not in quiet
+
+
+def test_verbose_has_the_cells_and_a_replay_the_whole_story(pytester: pytest.Pytester) -> None:
+    """Each point has a line of its own, and each fault there; a replay tells what came in each process, and when."""
+    write_project(pytester, right=False)
+    output = pytester.runpytest_inprocess("--chaos", "--chaos-faults=process.kill", "-v").stdout.str()
+    point = re.escape("file.write:own/report.part#1")
+    assert re.search(rf"^  {point}\n    process\.kill  violated  +\d+  no_leftovers$", output, re.MULTILINE), output
+    [token] = re.findall(r"--chaos-replay='?([^' ]+)'?$", output, re.MULTILINE)[:1]
+    replayed = pytester.runpytest_inprocess("--chaos", f"--chaos-replay={token}", "-v").stdout.str()
+    assert "file.open:own/report.part" in replayed.partition("= FAILURES")[2].partition("  wrong ")[0]

@@ -269,9 +269,13 @@ def test_no_line_is_too_wide_to_read(columns: int, width: int) -> None:
 def test_a_sign_of_life_at_each_interval() -> None:
     """Also while one process runs for minutes: what it does, and for how long."""
     now, lines = [0.0], []
-    progress = Progress("test_it", lines.append, 60.0, lambda: now[0], at_once=False)
+    progress = Progress("test_it", lines.append, 60.0, lambda: now[0])
     for now[0] in (1.0, 59.0, 61.0, 100.0, 122.0):
         progress.at(lambda: "run", 1)
     now[0] = 200.0
     progress.show()
     assert lines == [f"test_it: 1 executions, 0/s, {seconds} s, run" for seconds in (61, 122, 200)]
+    lines.clear()
+    live = Progress("test_publishing_is_all_or_nothing", lines.append, 0.2, lambda: now[0], 60)
+    live.at(lambda: "single faults: run, 12 left", 7)
+    assert lines == ["test_publi…: 7 executions, 7000/s, 0 s, single faults: run, 12 left"]
