@@ -24,16 +24,17 @@ class Failed(pytest.fail.Exception):
 
     __module__ = "builtins"  # whoever prints its name prints that of pytest's own
 
-    def __init__(self, found: ReportedExploration) -> None:
-        super().__init__(plain(failure_lines(found, WIDTH)), pytrace=False)
-        self.label = found["label"]
+    def __init__(self, text: str, label: str) -> None:
+        super().__init__(text, pytrace=False)
+        self.label = label
 
 
 def fail_where_needed(result: Exploration, replay: ReplayCommand) -> None:
     """Fail the test where something is broken, or could not be judged."""
     __tracebackhide__ = True
     if result.violations or result.drifted or result.errors or result.flaky:
-        raise Failed(reported(result, replay))
+        found = reported(result, replay)
+        raise Failed(plain(failure_lines(found, WIDTH)), found["label"])
 
 
 def failure_lines(found: ReportedExploration, width: int, *, full: bool = False) -> list[Line]:

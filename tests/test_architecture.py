@@ -66,6 +66,7 @@ NO_THRESHOLDS = {
     "process_runs": {"RESTART_S"},
     "sqlite": {"_TIMEOUT_S"},
     "observe": {"_SECOND_RUN_LATER_S", "_THIRD_RUN_LATER_S"},
+    "tracer": {"_SIGN_OF_LIFE_S"},
     "guardian": {"_PATIENCE_S", "_LOOK_EVERY_S"},
     "launching": {"_START_S", "_END_S"},
     "behaviours": {"_FOREVER_S"},
