@@ -79,7 +79,8 @@ def test_what_still_fails_is_told_first(pytester: pytest.Pytester, option: str) 
     pytester.makepyfile(test_other="def test_other(): pass")
     keep(pytester, DEEP)
     output, [again] = run(pytester, option)
-    assert re.search(rf"^chaos: found after \d+ .*\n(?:  .*\n)*?  pytest .*--chaos-replay={DEEP!r}$", output, re.MULTILINE)
+    told = rf"^chaos: found after \d+ .*\n(?:  .*\n)*?  pytest .*--chaos-replay={DEEP!r}$"
+    assert re.search(told, output, re.MULTILINE)
     assert found_after(output) <= 10
     assert again["executions"] >= whole["executions"]
     changed = ("executions", "seconds", "statement", "violations")
