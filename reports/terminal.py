@@ -19,7 +19,7 @@ _SHOWN_FINDINGS = 5
 _VERDICTS = ("holds", "violated", "unknown")
 
 
-class Failed(pytest.fail.Exception):
+class Failed(pytest.fail.Exception):  # type: ignore[name-defined, misc]  # it is an attribute of a function of pytest
     """A test failed because of what an exploration found: the one that has this `label` within the test."""
 
     __module__ = "builtins"  # whoever prints its name prints that of pytest's own
