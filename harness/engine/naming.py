@@ -49,7 +49,21 @@ class Naming:
             self._killed(group) if raised is not None else "",
             tuple(unchecked),
             failure.judgement.goes_on,
+            self._identity(group, own),
         )
+
+    def _identity(self, group: Group, symptoms: Sequence[Symptom]) -> tuple[str, ...]:
+        """Return what a group is told apart by: never how it shows this time, which other bugs have a say in."""
+        same = next((one for one in symptoms if key_of(one, self._sites) == group.key), None)
+        blamed = same.raised.place if same is not None and same.raised is not None else ()
+        blamed = same.at.place if same is not None and same.raised is None and same.at is not None else blamed
+        site = self._sites.identity(blamed)
+        parts: list[str] = []
+        for part in group.key:
+            calls = site or part if isinstance(part, tuple) else ()
+            parts += [str(part)] if not isinstance(part, tuple) else []
+            parts += [text for file, *texts in calls for text in (self._file(file), *texts)]
+        return tuple(parts)
 
     def _gravest(self, group: Group, symptoms: Sequence[Symptom]) -> Symptom:
         """Return the symptom that names a group; what came twice has a group of its own, and does not name others."""

@@ -31,6 +31,7 @@ class Sites:
     def __init__(self, call: Place = ()) -> None:
         self.version, self._call = 0, call
         self._callers: dict[_Function, int] = defaultdict(int)
+        self._lines: dict[tuple[_Function, _Function], int] = defaultdict(int)
         self._seen: set[frozenset[Place]] = set()
 
     def see(self, process: ProcessRun) -> None:
@@ -40,9 +41,13 @@ class Sites:
             return
         self._seen.add(places)
         callers: dict[_Function, set[tuple[str, int]]] = defaultdict(set)
+        lines: dict[tuple[_Function, _Function], set[int]] = defaultdict(set)
         for place in places:
             for frame, caller in pairwise(place):
                 callers[frame.file, frame.function].add((caller.file, caller.line))
+                lines[(frame.file, frame.function), (caller.file, caller.function)].add(caller.line)
+        for pair, numbers in lines.items():
+            self._lines[pair] = max(self._lines[pair], len(numbers))
         for function, known in callers.items():
             if len(known) > self._callers[function]:
                 self._callers[function] = len(known)
@@ -61,6 +66,21 @@ class Sites:
         if place == self._call:
             return ()
         return tuple((frame.file, frame.function, statement(frame) or str(frame.line)) for frame in self.of(place))
+
+    def identity(self, place: Place) -> SiteKey:
+        """Return what tells a place apart from others in every run, also where functions are called in more places.
+
+        One caller is always named, so that a second call of a helper, elsewhere, changes nothing; its statement only
+        where its function has several such calls.
+        """
+        if place == self._call or not place:
+            return ()
+        calls = place[: max(2, len(self.of(place)))]
+        named = [(place[0].file, place[0].function, statement(place[0]))]
+        for called, caller in pairwise(calls):
+            pair = (called.file, called.function), (caller.file, caller.function)
+            named.append((caller.file, caller.function, statement(caller) if self._lines[pair] > 1 else ""))
+        return tuple(named)
 
 
 def statement(frame: Frame) -> str:

@@ -28,6 +28,8 @@ class Cause:
         killed: effect and place of the only statement at which a crash leads there; "" where there are several.
         unchecked: fields of a model's answer that were changed, where nothing checks them.
         goes_on: whether it shows where the process is called again that an error left, as a queue's worker goes on.
+        identity: kind and place that tell it from all others of its exploration, and are the same after edits
+            elsewhere; empty where only the fields above are known.
     """
 
     promise: str
@@ -43,6 +45,7 @@ class Cause:
     killed: str = ""
     unchecked: tuple[str, ...] = ()
     goes_on: bool = False
+    identity: tuple[str, ...] = ()
 
     def hiding(self, hidden: Callable[[str], str]) -> "Cause":
         """Return the same cause with each of its texts hidden in part."""

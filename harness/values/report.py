@@ -18,6 +18,8 @@ from .replaying import ReplayCommand
 from .story import Blamed, Fate, Severity, States, Step, StoryPhase
 
 _LINE = re.compile(r":\d+$")
+_GROUP = re.compile(r"(?<=.)@[^]:]*$")
+"""Behind the id of a test, with ``--dist=loadgroup`` of pytest-xdist."""
 _OF_CHANCE = ("missing", "torn", "not the same")
 """How something is half done depends on where the process died: it is one cause in any of these ways."""
 
@@ -298,22 +300,33 @@ def _not_tried(exploration: Exploration) -> dict[str, str]:
 
 
 def _violations(exploration: Exploration, replay: ReplayCommand) -> Iterator[ReportedViolation]:
+    for id, finding in zip(violation_ids(exploration), exploration.violations, strict=True):
+        yield _violation(finding, id, replay)
+
+
+def violation_ids(exploration: Exploration) -> list[str]:
+    """Return the ids of the violations of an exploration, in their order; no two are the same."""
     seen: dict[str, int] = {}
+    ids = []
     for finding in exploration.violations:
         id = violation_id(exploration.test, finding)
         seen[id] = seen.get(id, 0) + 1
-        yield _violation(finding, id if seen[id] == 1 else f"{id}-{seen[id]}", replay)
+        ids.append(id if seen[id] == 1 else f"{id}-{seen[id]}")
+    return ids
 
 
 def violation_id(test: str, finding: Finding) -> str:
     """Return twelve hexadecimal digits of a test, a cause and its place: file, function and text of the statement."""
     cause = finding.cause
     parts = _told_apart_by(cause) if cause is not None else finding.invariants
-    text = PLACEHOLDER.sub("[secret]", "\0".join((test, *parts)))  # which secret it is differs from machine to machine
+    text = "\0".join((_GROUP.sub("", test), *parts))
+    text = PLACEHOLDER.sub("[secret]", text)  # which secret it is differs from machine to machine
     return sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
 
 
 def _told_apart_by(cause: Cause) -> Iterable[str]:
+    if cause.identity:
+        return cause.identity
     way = "half done" if cause.way in _OF_CHANCE else cause.way
     exception, _, _ = cause.exception.partition(" at ")
     callers = [_LINE.sub("", caller) for caller in cause.callers]
