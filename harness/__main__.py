@@ -18,11 +18,11 @@ _WORKING = {
 _COMMANDS = {
     "report": "FILE… [-v] [-q]: print results that --chaos-json wrote",
     "merge": "FILE… [-o OUT]: join the results of shards, and of several sessions",
+    "known": "add|list|prune: accept a finding for a time, with a reason, in chaos-known.toml",
     "pin": "TOKEN [--test ID] [--name NAME]: write a test of one schedule, beside the one that found it",
 }
 """The commands, each a module of `commands`, and what they take and do."""
 _LATER = {
-    "known": "compare the violations of two runs by invariants and schedule: pytest --chaos --chaos-json=FILE",
     "campaign": "pytest --chaos --chaos-depth=2 enumerates single faults, pairs and any number of crashes",
     "init": "there is nothing to set up: a test that takes the fixture chaos as an argument is enough",
     "new": "the README's first test is a start: copy it and put your own agent in",

@@ -263,7 +263,7 @@ class Chaos:
         else:
             self._told = True
             self._tell(result)
-            fail_where_needed(result, self.replay)
+            fail_where_needed(self._options.runs.failing(result), self.replay)
         return result
 
     def close(self) -> None:
@@ -283,7 +283,7 @@ class Chaos:
         if self._elsewhere and not self._told:
             for result in self._elsewhere:
                 self._tell(result)
-            fail_where_needed(self._elsewhere[0], self.replay)
+            fail_where_needed(self._options.runs.failing(self._elsewhere[0]), self.replay)
 
     def _exploration(
         self, run: _Function, recover: _Function, allow: "_Check | None", retry: bool, errors: _Errors, name: str
@@ -291,9 +291,9 @@ class Chaos:
         from .engine.explore import Explorer, NothingSelected
 
         options, label = self._options, self._label(name)
-        config = self._config(run, recover, allow, retry, errors)
-        first = tuple(options.failed_before.get(label, ()))
-        explorer = Explorer(replace(config, test=self._test, name=name, label=label, failed_before=first))
+        config = replace(self._config(run, recover, allow, retry, errors), test=self._test, name=name, label=label)
+        first, runs = tuple(options.failed_before.get(label, ())), options.runs
+        explorer = Explorer(replace(config, failed_before=first, earlier=runs.of(label), accepted=runs.accepted))
         try:
             schedule = options.schedule
             return explorer.replay(schedule) if schedule else explorer.explore(reduce=options.reduce)

@@ -18,10 +18,20 @@ _COLUMNS = {
 
 def lines(exploration: ReportedExploration, *, width: int = WIDTH, verbose: bool = False) -> list[str]:
     """Return the lines that come first wherever an exploration is told; `verbose` has the grid by points as well."""
-    told = _told("Proved", exploration["proved"], width) + _told("Not looked at", exploration["not_proved"], width)
+    told = sentences(exploration, width=width)
+    return told + (tables(exploration) if verbose else [])
+
+
+def tables(exploration: ReportedExploration) -> list[str]:
+    """Return the grid of points × faults, by families of faults and by points."""
     families = [row for row in exploration["grid"]["families"] if row["tried"] + row["merged"] + row["not_tried"]]
-    told += _table(f"Points × faults ({_all(exploration['grid']['families'])})", families)
-    return told + (_table("By points", exploration["grid"]["points"]) if verbose else [])
+    told = _table(f"Points × faults ({_all(exploration['grid']['families'])})", families)
+    return told + _table("By points", exploration["grid"]["points"])
+
+
+def sentences(exploration: ReportedExploration, *, width: int = WIDTH) -> list[str]:
+    """Return what was proved and what was not looked at, in sentences."""
+    return _told("Proved", exploration["proved"], width) + _told("Not looked at", exploration["not_proved"], width)
 
 
 def _told(head: str, sentences: Iterable[str], width: int) -> list[str]:

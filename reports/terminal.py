@@ -12,6 +12,7 @@ from rollproof.values.replaying import ReplayCommand
 from rollproof.values.report import ReportedCell, ReportedExploration, reported
 from rollproof.values.sources import ServiceMaker
 
+from . import proof, runs
 from .finding import finding_lines, short_lines, story_lines, title_of
 from .layout import WIDTH, Line, columns, plain, styled, wrapped
 
@@ -74,7 +75,7 @@ def found_lines(so_far: ReportedExploration, told: set[str], width: int) -> list
     which = f"[{so_far['label']}] " if so_far["label"] else ""
     after = f"after {so_far['executions']} executions, {so_far['seconds']:.1f} s"
     for found in so_far["violations"]:
-        if found["id"] not in told:
+        if found["id"] not in told and not found["known"]:
             told.add(found["id"])
             lines += wrapped(f"chaos: {which}found {after}: {title_of(found)}", width, further="  ")
             lines.append(f"  {found['replay']}")
@@ -117,19 +118,19 @@ def _exploration(found: ReportedExploration, width: int, verbosity: int) -> list
     label = found["label"] or found["name"]
     lines = styled([f"{found['test']}{f' [{label}]' if label else ''} ({found['seconds']:.1f} s)"], "bold")
     lines += _told("! ", found["not_explored"], width, "bold yellow")
-    lines += _told("proved: ", found["proved"], width, "green") + _told(
-        "not proved: ", found["not_proved"], width, "yellow"
-    )
-    lines += _told("", [] if found["proved"] or found["not_proved"] else [found["statement"]], width)
-    lines += _told("fixed: ", [one["title"] or one["schedule"] for one in found["fixed"]], width, "green")
+    lines += styled(proof.sentences(found, width=width))
+    lines += _told("", [found["statement"]], width)
     lines += _told("note: ", found["notes"], width)
-    lines += _interrupted(found, width) if found["interrupted"] else _known(found, width)
+    lines += _told("", runs.changes(found), width)
+    lines += _interrupted(found, width) if found["interrupted"] else []
     lines += _told("masked: ", found["masked"], width)
     lines += _told("written and not watched: ", found["unwatched"], width)
     idle = [name for name, verdict in found["verdicts"].items() if verdict == "vacuous"]
     lines += _told("nothing to judge: ", [", ".join(idle)] if idle else [], width)
     lines += story_lines(found["story"], width, full=True) if verbosity > 0 else []
-    return lines + (_cells(found["cells"], width) if verbosity > 0 else _families(found, width))
+    if verbosity <= 0:
+        return lines + _families(found, width)
+    return lines + styled(proof.tables(found)) + _cells(found["cells"], width)
 
 
 def _told(what: str, texts: Iterable[str], width: int, markup: str = "") -> list[Line]:
@@ -143,13 +144,6 @@ def _interrupted(found: ReportedExploration, width: int) -> list[Line]:
     hidden = len(found["errors"]) - len(shown)
     lines += _told("could not be judged: ", shown, width)
     return lines + _told("… and ", [f"{hidden} more (--chaos-json=FILE has all)"] if hidden else [], width)
-
-
-def _known(found: ReportedExploration, width: int) -> list[Line]:
-    """Return the known findings, where there are no others: the test may have passed."""
-    known = [one for one in found["violations"] if one["known"]]
-    texts = [": ".join(filter(None, (title_of(one), one["reason"]))) for one in known]
-    return _told("known: ", texts if len(known) == len(found["violations"]) else [], width, "cyan")
 
 
 def _families(found: ReportedExploration, width: int) -> list[Line]:

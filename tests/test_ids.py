@@ -90,7 +90,7 @@ def ids(source: str, folder: Path) -> dict[str, str]:
     result = explored(SimpleNamespace(explore=explore), folder / "it", projects=(folder,), **only("process.kill"))
     causes = [finding.cause for finding in result.violations]
     told = [f"{c.exception.partition(' ')[0] or f'{c.way} {c.effect}'}" for c in causes if c is not None]
-    found = dict(zip(told, violation_ids(result), strict=True))
+    found = dict(zip(told, violation_ids(result.test, result.violations), strict=True))
     assert len(found) == len({*found.values()}) == len(result.violations)
     return found
 

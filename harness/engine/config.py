@@ -11,6 +11,7 @@ from ..network.relay_handle import RelayHandle
 from ..network.twin_server_process import TwinServerProcess
 from ..values.arguments import Errors
 from ..values.cleaning import Cleaner
+from ..values.earlier import EarlierFinding
 from ..values.events import Reader
 from ..values.faults import Fault
 from ..values.history import Invariant
@@ -48,6 +49,8 @@ class ExplorationConfig:
         converse: shows a person what a debugger has printed, and returns the line that is typed, where the debugger
             waits for one; None without a debugger.
         keep: the folder for states of findings; None where none are kept.
+        earlier: what an earlier run found here; what of that is not found again is looked at once more.
+        accepted: ids of violations that do not fail the test.
         guard: returns what puts the sources back when this process is ended; None where nobody does.
     """
 
@@ -91,6 +94,8 @@ class ExplorationConfig:
     name: str = ""
     label: str = ""
     cleaner: Cleaner = field(default_factory=Cleaner)
+    earlier: Sequence[EarlierFinding] = ()
+    accepted: frozenset[str] = frozenset()
 
     @property
     def rereads(self) -> bool:

@@ -21,7 +21,7 @@ class Confirming:
         causes: puts the failures together by their cause.
         truly: carries a schedule out from the start, nothing remembered.
         found: is told each time a cause is confirmed.
-        first: whether one confirmed failure is enough.
+        is_enough: says whether what is confirmed by now is all that is wanted.
     """
 
     def __init__(
@@ -30,11 +30,10 @@ class Confirming:
         causes: Causes,
         truly: Truly,
         found: Callable[[], None],
-        *,
-        first: bool,
+        is_enough: Callable[[], bool],
     ) -> None:
         self._findings, self._causes = findings, causes
-        self._truly, self._found, self._first = truly, found, first
+        self._truly, self._found, self._is_enough = truly, found, is_enough
         self._seen = 0
 
     @property
@@ -43,7 +42,7 @@ class Confirming:
         return self._seen < len(self._findings.failures)
 
     def look(self) -> None:
-        """Confirm the causes that were found since the last look; raises FirstFound where one is all that is wanted."""
+        """Confirm the causes that were found since the last look; raises FirstFound where no more are wanted."""
         new = list(self._findings.failures.values())[self._seen :]
         self._seen += len(new)
         # Further ends of known causes confirm nothing new; `end` looks at all once more.
@@ -58,13 +57,13 @@ class Confirming:
                 continue  # it is confirmed at the end, or told to be unconfirmed
             if confirmed:
                 self._found()
-                if self._first:
+                if self._is_enough():
                     raise FirstFound
 
     def end(self) -> None:
         """Confirm the causes that are not, and those whose best example is another one by now; the smallest first."""
         for group in self._groups():
-            if self._first and any(f.example is not None for f in self._findings.failures.values()):
+            if self._is_enough():
                 return
             try:
                 self._confirm_one(group)

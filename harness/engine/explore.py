@@ -11,10 +11,11 @@ from ..values.errors import ChaosError
 from ..values.events import ExplorationBegan, Found
 from ..values.exploration import Exploration
 from ..values.real_time import DEBUGGED_S, FIRST_RUNS, PROCESS_S
-from ..values.report import violation_id
+from ..values.report import violation_id, violation_ids
 from ..values.schedule import Schedule
 from .config import ExplorationConfig
 from .crash_state_space import CrashStateSpace
+from .earlier import Earlier
 from .execute import Executor
 from .exploring import Exploring
 from .families import Tried
@@ -100,7 +101,8 @@ class Explorer:
         if self.exploring is None:
             return initial
         baseline = self.exploring.session.baseline
-        return baseline.initial if _failed(result) and not result.elsewhere else baseline.done
+        failed = _failed(result, self.config.accepted)
+        return baseline.initial if failed and not result.elsewhere else baseline.done
 
     def _keep(self, result: Exploration) -> Sequence[str]:
         """Keep the states of all findings where that is wanted, and of a replay that has none; returns notes of it."""
@@ -136,7 +138,7 @@ class Explorer:
             patience_s=max(PROCESS_S, FIRST_RUNS * (time.monotonic() - began)),
         )
         until = None if budget_s is None else self._began + budget_s
-        self.exploring = Exploring(self.executor, session, until, self._tell, merge=merge)
+        self.exploring = Exploring(self.executor, session, until, self._tell, self._is_enough, merge=merge)
         return self.exploring
 
     def _restore_logs(self) -> None:
@@ -153,10 +155,22 @@ class Explorer:
             exploring.explore(space, tried)
         else:
             exploring.brute_force(tried)
-        result = self._results.whole(exploring, space, tried, reduced=reduce)
         if not exploring.findings.schedules and not exploring.not_reached and not exploring.skipped:
-            raise NothingSelected(self._results.timed(result))
-        return result
+            raise NothingSelected(self._results.timed(self._results.whole(exploring, space, tried, reduced=reduce)))
+        earlier = Earlier(exploring, lambda: self._ids(exploring))
+        earlier.look(self.config.earlier)
+        result = self._results.whole(exploring, space, tried, reduced=reduce)
+        return replace(result, replayed=earlier.replayed, not_looked_at=earlier.not_looked_at)
+
+    def _ids(self, exploring: Exploring) -> list[str]:
+        """Return the ids of what is confirmed by now."""
+        return violation_ids(self.config.test, self._results.violations(exploring))
+
+    def _is_enough(self) -> bool:
+        """Say whether what is confirmed ends the exploration: what is accepted never does."""
+        if not self.config.first or self.exploring is None:
+            return False
+        return not self.config.accepted.issuperset(self._ids(self.exploring))
 
     def _tell(self) -> None:
         """Tell what is confirmed so far, as soon as it is."""
@@ -179,5 +193,6 @@ class Explorer:
         return result
 
 
-def _failed(result: Exploration) -> bool:
-    return bool(result.violations or result.drifted or result.errors or result.flaky)
+def _failed(result: Exploration, accepted: frozenset[str]) -> bool:
+    fails = bool(result.drifted or result.errors or result.flaky)
+    return fails or not accepted.issuperset(violation_ids(result.test, result.violations))

@@ -34,6 +34,7 @@ class Exploring:
     Args:
         until: the value of `time.monotonic` at which the budget is spent; None for none.
         tell: is called each time a finding is confirmed.
+        is_enough: says whether what is confirmed ends the exploration.
         merge: whether the processes that follow an end are started once for each distinct end.
 
     Attributes:
@@ -42,9 +43,16 @@ class Exploring:
     """
 
     def __init__(
-        self, executor: Executor, session: Session, until: float | None, tell: Callable[[], None], *, merge: bool = True
+        self,
+        executor: Executor,
+        session: Session,
+        until: float | None,
+        tell: Callable[[], None],
+        is_enough: Callable[[], bool],
+        *,
+        merge: bool = True,
     ) -> None:
-        config, self._until = executor.config, until
+        config, self.until = executor.config, until
         self.session, baseline = session, session.baseline
         view = StateView(config, executor.worlds, session.learned, executor.outside.roots, session.masks)
         self.trials = trials(executor, view, baseline, merge=merge)
@@ -54,7 +62,7 @@ class Exploring:
         phases_seen = {(s.point, s.when): place for place, s in enumerate(baseline.first.crash_states)}
         self.findings = Findings(Diagnosis(view, baseline).of, partial(_place, phases_seen))
         self.causes = Causes(self.sites, self.findings.size)
-        self.confirming = Confirming(self.findings, self.causes, self.truly, tell, first=config.first)
+        self.confirming = Confirming(self.findings, self.causes, self.truly, tell, is_enough)
         # The end of a worker that goes on is never merged, so there is nothing of it to audit.
         self.audit = Audit(config, executor, view, partial(self.truly, worker=False))
         self.not_reached: list[str] = []
@@ -93,10 +101,10 @@ class Exploring:
     def _within_budget(self, work: Callable[[], None], *, more: bool = False) -> bool:
         """Do a piece of work as far as the budget lasts, with `more` a little longer; returns whether it ended."""
         budget_s, deadline = self.trials.config.budget_s, self.trials.executor.allowance.deadline
-        if budget_s is not None and self._until is not None:
+        if budget_s is not None and self.until is not None:
             # Also when the budget is spent: what is not carried out again cannot be told as a violation.
-            later = max(self._until, time.monotonic()) + _confirming_s(budget_s)
-            deadline.set(later if more else self._until)
+            later = max(self.until, time.monotonic()) + _confirming_s(budget_s)
+            deadline.set(later if more else self.until)
         with suppress(OutOfTime):
             work()
             return True

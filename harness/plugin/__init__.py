@@ -14,9 +14,11 @@ from .table import SETTINGS, taken
 if TYPE_CHECKING:
     from ..chaos import Chaos
     from ..values.exploration import Exploration
+    from ..values.runs import Runs
 
 _chaos = pytest.StashKey["Chaos"]()
 _explorations = pytest.StashKey[list["Exploration"]]()
+_runs: "pytest.StashKey[Runs]" = pytest.StashKey()
 _to_say = pytest.StashKey[list[str]]()
 
 
@@ -132,7 +134,7 @@ def rollproof(request: pytest.FixtureRequest) -> Iterator["Chaos"]:
     settings = options.of_item(config, item)
     readers = () if reporting is None else reporting.readers(item, found, settings)
     made = Chaos(settings, item.nodeid, found.append, readers)
-    item.stash[_chaos] = made
+    item.stash[_chaos], item.stash[_runs] = made, settings.runs
     yield made
     made.close()
 
@@ -173,12 +175,11 @@ def pytest_runtest_makereport(
         report.longrepr = f"{told}\n\n{report.location[0]}:{(report.location[1] or 0) + 1}: {item.name}"
     if call.when != "call" or _explorations not in item.stash:
         return report
-    from ..values.report import reported
     from .failures import mark
 
     explorations = item.stash[_explorations]
-    replay = item.stash[_chaos].replay
-    report.rollproof = explored = [reported(exploration, replay) for exploration in explorations]  # type: ignore[attr-defined]
+    replay, runs = item.stash[_chaos].replay, item.stash[_runs]
+    report.rollproof = explored = [runs.reported(one, replay) for one in explorations]  # type: ignore[attr-defined]
     if call.excinfo is not None:
         mark(report, call.excinfo.value, explored)
     for exploration in explorations:

@@ -91,6 +91,7 @@ def check(config: pytest.Config) -> None:
     """Refuse what cannot be meant, before anything runs, also where nothing explores; raises pytest.UsageError."""
     from ..values.legality import OF_DECLARATIONS
     from ..values.real_time import check_patience
+    from . import runs
     from .installed import installed_invariants
 
     try:
@@ -100,6 +101,8 @@ def check(config: pytest.Config) -> None:
         _selected(config, read["faults"], _place(config, "faults"))
         if read["replay"] is not None:
             _check_replay(config, read["replay"])
+        if active(config):
+            runs.prepare(config, read["baseline"], _place(config, "baseline"))
     except ChaosError as problem:
         if problem.code in OF_DECLARATIONS:
             print(problem)  # not typed but declared: told where a wrong test is told, once
@@ -165,6 +168,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     from .capturing import outlets
     from .failed_before import failed_before
     from .replaying import replay_command
+    from .runs import of_test
 
     faults = _selected(config, read("faults"), _written(config, marked, "faults")[1])
     if "replay" in marked:
@@ -194,6 +198,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         twins=twins,
         keep=read("keep"),
         converse=_conversation(config),
+        runs=of_test(config, item.nodeid),
     )
 
 

@@ -126,6 +126,17 @@ def folder(written: str | None, place: str) -> Path | None:
     raise ChaosError("bad-keep", f"{shown(written)} is no folder to write to ({place})", "e.g. --chaos-keep=states")
 
 
+def result(written: str | None, place: str) -> Path | None:
+    """Return the file of an earlier result, one that can be read."""
+    if written is None:
+        return None
+    path = Path(written).absolute()
+    if "\0" in written or not os.path.isfile(path) or not os.access(path, os.R_OK):
+        hint = "name the result of an earlier run: pytest --chaos --chaos-json=FILE writes one"
+        raise ChaosError("bad-baseline", f"there is no file {shown(written)} that can be read ({place})", hint)
+    return path
+
+
 def trace(written: str | None, place: str) -> str | None:
     """Return the name of a file that can be written, or ``-`` for the terminal.
 

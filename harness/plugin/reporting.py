@@ -1,20 +1,21 @@
 """Tell what was explored: the terminal while it runs and at its end, Allure, and every writer that is installed."""
 
 from collections.abc import Callable, Generator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ..boundary.process.interrupts import as_exceptions
-from ..reports import layout, terminal
+from ..reports import terminal
 from ..values.errors import ChaosError
 from ..values.events import Found, Judged, ProcessEnded, Reader, StillRunning
 from ..values.options import Options
 from ..values.replaying import ReplayCommand
-from ..values.report import Report, ReportedExploration, Writer, reported
-from . import failed_before, options, tracing, workers
+from ..values.report import Report, ReportedExploration, Writer
+from ..values.runs import Runs
+from . import failed_before, options, runs, tracing, workers
 from .failures import FailureText
 from .installed import installed_writers
 from .replaying import replay_command
@@ -22,6 +23,8 @@ from .screen import Screen
 
 if TYPE_CHECKING:
     from ..values.exploration import Exploration
+
+    _Told = Callable[[Exploration], ReportedExploration]
 
 
 class Reporting:
@@ -35,7 +38,7 @@ class Reporting:
         self._untold: list[ReportedExploration] = []
         self._not_written: dict[int, str] = {}
         self._trace = tracing.reader(config, self._screen.write)
-        self.running: tuple[pytest.Item, list[Exploration], ReplayCommand] | None = None
+        self.running: tuple[pytest.Item, list[Exploration], _Told] | None = None
 
     @pytest.hookimpl
     def pytest_report_header(self) -> str:
@@ -46,8 +49,8 @@ class Reporting:
     def readers(self, item: pytest.Item, found: "list[Exploration]", settings: Options) -> tuple[Reader, ...]:
         """Return what reads the events of a test that begins; `found` receives what it explored."""
         replay = settings.replay or ReplayCommand.of_test(item.nodeid, settings.seed)
-        self.running = item, found, replay
-        progress, tell = self._screen.progress(item.nodeid), self._found(replay, found)
+        self.running = item, found, partial(settings.runs.reported, replay=replay)
+        progress, tell = self._screen.progress(item.nodeid), self._found(replay, found, settings.runs)
         return (
             *([] if self._trace is None else [self._trace]),
             Reader((ProcessEnded, StillRunning), lambda process: progress.at(process.doing, process.number)),
@@ -55,7 +58,9 @@ class Reporting:
             Reader((Found,), lambda confirmed: tell(confirmed.so_far)),
         )
 
-    def _found(self, replay: ReplayCommand, earlier: "list[Exploration]") -> "Callable[[Exploration], None]":
+    def _found(
+        self, replay: ReplayCommand, earlier: "list[Exploration]", runs: Runs
+    ) -> "Callable[[Exploration], None]":
         """Return what tells a finding as soon as it is confirmed, to the terminal and to the writers.
 
         `replay` is the command for the test; `earlier` has what it explored before.
@@ -63,12 +68,12 @@ class Reporting:
         told: dict[int, set[str]] = {}
 
         def tell(so_far: "Exploration") -> None:
-            found = reported(so_far, replay)
+            found = runs.reported(so_far, replay)
             lines = terminal.found_lines(found, told.setdefault(len(earlier), set()), self._screen.width)
             if hasattr(self._config, "workerinput"):
                 self._screen.write("".join(f"{line}\n" for line in lines))
                 return
-            self._write([*self._results, *(reported(exploration, replay) for exploration in earlier), found])
+            self._write([*self._results, *(runs.reported(exploration, replay) for exploration in earlier), found])
             if lines and self._screen.is_there:
                 self._screen.between_lines(lines)
 
@@ -100,8 +105,8 @@ class Reporting:
     def pytest_keyboard_interrupt(self) -> None:
         """Take over what a test explored until it was interrupted: it gets no report."""
         if self.running is not None:
-            item, explorations, replay = self.running
-            self._untold = [reported(exploration, replay) for exploration in explorations]
+            item, explorations, told = self.running
+            self._untold = [told(exploration) for exploration in explorations]
             self._results += self._untold
             self.explored(item, explorations)
 
@@ -121,8 +126,11 @@ class Reporting:
         """Print a statement for each exploration, and where the result could not be written."""
         if self._results:
             terminalreporter.section("chaos")
-            verbosity = self._config.get_verbosity()
-            layout.write(self._screen.writer, terminal.summary(self._results, self._screen.width, verbosity))
+            for line in terminal.summary(self._results):
+                missed = line.startswith(terminal.NOT_EXPLORED)
+                terminalreporter.line(line, yellow=missed, bold=missed)
+            for line in runs.told(self._config, self._results):
+                terminalreporter.line(line)
         where = self._config.getoption("allure_report_dir", None)
         if self._results and where:
             config = Path(terminal.__file__).with_name("allurerc.mjs")
@@ -145,6 +153,7 @@ class Reporting:
             self._screen.write(f"{line}\n")
         if not hasattr(self._config, "workerinput") and options.value(self._config, "replay") is None:
             failed_before.keep(self._config, self._results)
+            runs.keep(self._config, self._results)
         return result
 
     @cached_property

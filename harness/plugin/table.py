@@ -68,6 +68,7 @@ class Option:
 _FAULTS = "only these faults, e.g. 'llm.*,process.kill'"
 _DEPTH = "1: every single fault and any number of crashes; 2: also every second fault after a first"
 _BUDGET = "a limit for each exploration; what is left out is counted"
+_BASELINE = "the JSON of an earlier run: what is new, resolved, known; without it, the last run here"
 _SERVER = "a Toxiproxy server that runs already, e.g. http://127.0.0.1:8474"
 _TRACE = "a line for each point, fault, process, crash state and verdict; without FILE on the terminal"
 _FIRST = "end each exploration at its first confirmed finding; pytest's -x does so, too"
@@ -87,6 +88,7 @@ OPTIONS = (
     Option("replay", "TOKEN", "run just this schedule, truly", readers.schedule, in_mark=True, explores=False),
     Option("shard", "K/N", "the K-th of N disjoint parts, for a CI matrix", readers.shard),
     Option("json", "FILE", "write the result as JSON", readers.file, is_path=True),
+    Option("baseline", "FILE", _BASELINE, readers.result, is_path=True),
     Option("trace", "FILE", _TRACE, readers.trace, alone=readers.TERMINAL, is_path=True),
     Option("keep", "DIR", _KEEP, readers.folder, is_path=True),
     Option("toxiproxy", "URL", _SERVER, readers.toxiproxy, explores=False),

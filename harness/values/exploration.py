@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .causes import Cause
+from .earlier import Replayed
 from .schedule import Schedule
 from .story import Blamed, Cure, Exchange, Severity, States, Step
 
@@ -128,6 +129,8 @@ class Exploration:
         not_selected: the faults that are installed and were not selected; `on_request` those of them that have to be
             selected by name.
         permitted: real hosts that the agent may reach.
+        replayed: what came of the schedules of an earlier run's findings that were not found again, by their ids;
+            `not_looked_at` has those that were not carried out, and why.
     """
 
     test: str = ""
@@ -172,6 +175,8 @@ class Exploration:
     on_request: tuple[str, ...] = ()
     permitted: tuple[str, ...] = ()
     story: tuple[Step, ...] = ()
+    replayed: Mapping[str, Replayed] = field(default_factory=dict)
+    not_looked_at: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""

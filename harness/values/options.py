@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .leftovers import LEFTOVER_NAMES
+from .runs import Runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,7 @@ class Options:
     `failed_before` has for each exploration, by its label, what failed in the last session and is tried first.
     `outlets` has the descriptors by which the session writes to the terminal, besides the standard ones.
     `replay` is how its schedules are replayed; None where nobody can start the test by its id.
+    `runs` has what an earlier run found in the test, and what is known.
     `sources` and `twins` say, when they are needed, what plugins know of objects that are watched and of twins.
     `converse` shows what a debugger has printed, and returns a line that the person types; None without a debugger.
     `keep` is the folder for states of findings; None where none are kept.
@@ -55,3 +57,4 @@ class Options:
     twins: "Callable[[], Mapping[str, ServiceMaker]]" = dict
     keep: "Path | None" = None
     converse: "Callable[[str, bool], str] | None" = None
+    runs: Runs = field(default_factory=Runs)

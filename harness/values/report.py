@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict, cast
 
 from . import green
 from .causes import Cause
+from .earlier import ungrouped
 from .exploration import Cell, Exploration, Finding, some_of
 from .families import family_of
 from .grid import grid
@@ -18,8 +19,6 @@ from .replaying import ReplayCommand
 from .story import Blamed, Fate, Severity, States, Step, StoryPhase
 
 _LINE = re.compile(r":\d+$")
-_GROUP = re.compile(r"(?<=.)@[^]:]*$")
-"""Behind the id of a test, with ``--dist=loadgroup`` of pytest-xdist."""
 _OF_CHANCE = ("missing", "torn", "not the same")
 """How something is half done depends on where the process died: it is one cause in any of these ways."""
 
@@ -121,8 +120,9 @@ class ReportedViolation(TypedDict):
 
     `id` is that of test, cause and place: the same in each run, and after edits elsewhere in the code. `expected` and
     `actual` are the right outside and the one that was found, as key-sorted JSON. `known` says that it stands in
-    ``chaos-known.toml``, for a `reason`; `new` whether the earlier run did not have it, None where there is none.
-    `phases` tells the story in sentences, each part with its heading.
+    ``chaos-known.toml``, for a `reason`, and is accepted until the day `until`; where that is over, it is not `known`.
+    `new` says whether the earlier run did not have it, None where there is none. `phases` tells the story in sentences,
+    each part with its heading.
     """
 
     id: str
@@ -148,6 +148,7 @@ class ReportedViolation(TypedDict):
     new: bool | None
     reason: str
     phases: list[tuple[str, list[str]]]
+    until: str
 
 
 class Fixed(TypedDict):
@@ -206,7 +207,9 @@ class ReportedExploration(TypedDict):
     these were. `proved` and `not_proved` say in sentences what a green result means here, under the `model`: which
     faults and crashes were tried. `shards` has the parts of a whole that it is made of, by their names as in ``1/4``,
     and whether each was closed; none where it was no part. `not_reached` has the schedules whose fault never fired (so
-    many are `drifted`), `story` the steps of a replay that breaks nothing.
+    many are `drifted`), `story` the steps of a replay that breaks nothing. `unresolved` has further findings of the
+    earlier run that this one does not have, by their ids, and why they are not resolved. `compared` names that run, ""
+    where there is none.
     """
 
     test: str
@@ -244,6 +247,8 @@ class ReportedExploration(TypedDict):
     shards: dict[str, bool]
     not_reached: list[str]
     story: list[ReportedStep]
+    unresolved: dict[str, str]
+    compared: str
 
 
 class Report(TypedDict):
@@ -280,6 +285,8 @@ def reported(exploration: Exploration, replay: ReplayCommand) -> ReportedExplora
         "shards": {f"{part}/{parts}": exploration.closed} if parts > 1 else {},
         "not_reached": list(exploration.drifted),
         "story": [_step(step) for step in exploration.story],
+        "unresolved": {},
+        "compared": "",
     }
     sentences = {"proved": green.proved(found), "not_proved": [*green.not_proved(found), *green.noticed(exploration)]}
     return cast(ReportedExploration, {**found, **sentences})
@@ -300,16 +307,17 @@ def _not_tried(exploration: Exploration) -> dict[str, str]:
 
 
 def _violations(exploration: Exploration, replay: ReplayCommand) -> Iterator[ReportedViolation]:
-    for id, finding in zip(violation_ids(exploration), exploration.violations, strict=True):
+    ids = violation_ids(exploration.test, exploration.violations)
+    for id, finding in zip(ids, exploration.violations, strict=True):
         yield _violation(finding, id, replay)
 
 
-def violation_ids(exploration: Exploration) -> list[str]:
-    """Return the ids of the violations of an exploration, in their order; no two are the same."""
+def violation_ids(test: str, findings: Iterable[Finding]) -> list[str]:
+    """Return the ids of the findings of one exploration, in their order; no two are the same."""
     seen: dict[str, int] = {}
     ids = []
-    for finding in exploration.violations:
-        id = violation_id(exploration.test, finding)
+    for finding in findings:
+        id = violation_id(test, finding)
         seen[id] = seen.get(id, 0) + 1
         ids.append(id if seen[id] == 1 else f"{id}-{seen[id]}")
     return ids
@@ -319,7 +327,7 @@ def violation_id(test: str, finding: Finding) -> str:
     """Return twelve hexadecimal digits of a test, a cause and its place: file, function and text of the statement."""
     cause = finding.cause
     parts = _told_apart_by(cause) if cause is not None else finding.invariants
-    text = "\0".join((_GROUP.sub("", test), *parts))
+    text = "\0".join((ungrouped(test), *parts))
     text = PLACEHOLDER.sub("[secret]", text)  # which secret it is differs from machine to machine
     return sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
 
@@ -361,6 +369,7 @@ def _violation(finding: Finding, id: str, replay: ReplayCommand) -> ReportedViol
         "new": None,
         "reason": "",
         "phases": [(heading, list(lines)) for heading, lines in finding.phases],
+        "until": "",
     }
 
 

@@ -196,7 +196,7 @@ def test_a_reader_that_has_seen_enough_ends_it(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("name", ["known", "campaign", "init", "new", "doctor", "demo", "explain"])
+@pytest.mark.parametrize("name", ["campaign", "init", "new", "doctor", "demo", "explain"])
 def test_a_command_that_is_not_there_yet_says_what_to_do_until_then(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,4 +219,4 @@ def test_help_names_what_works(tmp_path: Path) -> None:
     assert shown.returncode == 0
     assert "pytest --chaos" in shown.stdout
     commands = [line.split()[1] for line in shown.stdout.splitlines() if line.startswith("  rollproof ")]
-    assert commands == ["report", "merge", "pin"]
+    assert commands == ["report", "merge", "known", "pin"]

@@ -1,0 +1,87 @@
+"""From run to run: the earlier run, of a file or of pytest's cache, and what is known, of the file beside the root."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ..reports import runs as texts
+from ..values import known
+from ..values.earlier import CACHED, EarlierRun, after, kept_in_cache, of_cache, of_json, ungrouped
+from ..values.errors import ChaosError
+from ..values.report import ReportedExploration
+from ..values.runs import Runs
+from .table import value
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What a session is compared with, and what is known in it."""
+
+    earlier: EarlierRun | None
+    known: dict[str, known.Known]
+    today: date
+
+
+_session = pytest.StashKey[_Session]()
+
+
+def prepare(config: pytest.Config, baseline: Path | None, place: str) -> None:
+    """Read what is known and the earlier run, before anything writes over it; raises ChaosError for a wrong file."""
+    earlier = _cached(config) if baseline is None else _baseline(baseline, value(config, "baseline") or "", place)
+    config.stash[_session] = _Session(earlier, _known(config), date.today())
+
+
+def _known(config: pytest.Config) -> dict[str, known.Known]:
+    file = config.rootpath / known.FILE
+    try:
+        return known.read(file.read_bytes().decode(), str(file)) if file.exists() else {}
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ChaosError("bad-known", f"{file} cannot be read: {problem}", "it is a text in UTF-8") from None
+
+
+def _baseline(path: Path, name: str, place: str) -> EarlierRun:
+    written = date.fromtimestamp(path.stat().st_mtime).isoformat()
+    try:
+        return of_json(path.read_text(encoding="utf-8"), f"{name} (written {written})", place)
+    except (OSError, UnicodeDecodeError):
+        raise ChaosError("bad-baseline", f"{name} cannot be read as text ({place})") from None
+
+
+def _cached(config: pytest.Config) -> EarlierRun | None:
+    cache = getattr(config, "cache", None)
+    return of_cache(cache.get(CACHED, {})) if cache is not None else None
+
+
+def of_test(config: pytest.Config, nodeid: str) -> Runs:
+    """Return what one test is compared with."""
+    session = config.stash.get(_session, None)
+    if session is None:
+        return Runs()
+    earlier = session.earlier
+    if earlier is None:
+        return Runs(known=session.known, today=session.today)
+    return Runs(earlier.name, earlier.of(ungrouped(nodeid)), earlier.is_whole, session.known, session.today)
+
+
+def told(config: pytest.Config, results: Sequence[ReportedExploration]) -> list[str]:
+    """Return the lines at the end of a session: what is new, resolved and known, and compared with which run."""
+    session = config.stash.get(_session, None)
+    if session is None:
+        return []
+    is_selection = any(value(config, name) is not None for name in ("faults", "shard", "replay"))
+    known = [] if is_selection else list(session.known.values())
+    return texts.summary(results, session.earlier, known)
+
+
+def keep(config: pytest.Config, results: Sequence[ReportedExploration]) -> None:
+    """Keep what was found, for the next run; a shard, which looks at a part of everything, changes nothing."""
+    cache = getattr(config, "cache", None)
+    if cache is None or value(config, "shard") is not None:
+        return
+    before = _cached(config)
+    tests = after(before, results)
+    if before is None or tests != before.tests:
+        cache.set(CACHED, kept_in_cache(tests))

@@ -1,0 +1,162 @@
+"""What an earlier run found, to tell what is new and what is resolved: its JSON result, or pytest's cache."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .errors import ChaosError
+
+Replayed = Literal["holds", "not reached", "fails", "not judged"]
+"""What came of the schedule of an earlier finding that was not found again, when it was carried out once more."""
+CACHED = "rollproof/runs"
+"""The key in pytest's cache."""
+_AGAIN = "write it anew: pytest --chaos --chaos-json=FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierFinding:
+    """A violation of an earlier run, with its smallest schedule as a token."""
+
+    id: str
+    title: str
+    schedule: str
+
+
+ByLabel = dict[str, tuple[EarlierFinding, ...]]
+"""Of one test: the findings of each of its explorations, by what tells that apart from others of the test."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """An earlier run.
+
+    Attributes:
+        name: what it is called where results are told.
+        tests: what it found in each test.
+        is_whole: whether a test that is not there was not there in that run; otherwise nothing is known of it.
+        partly: the tests of which that run did not look at everything.
+    """
+
+    name: str
+    tests: Mapping[str, ByLabel]
+    is_whole: bool
+    partly: frozenset[str] = frozenset()
+
+    def of(self, test: str) -> ByLabel | None:
+        """Return what it found in a test; None where nothing is known of that."""
+        return self.tests.get(test, {} if self.is_whole else None)
+
+    def ids(self) -> dict[str, tuple[str, EarlierFinding]]:
+        """Return all that it found by id, each with its test."""
+        return {one.id: (test, one) for test, by in self.tests.items() for found in by.values() for one in found}
+
+
+def of_json(text: str, name: str, place: str) -> EarlierRun:
+    """Return the run of a JSON result; raises ChaosError ``bad-baseline`` where the text is none that has ids.
+
+    Args:
+        text: what stands in the file.
+        name: what the file is called.
+        place: where it was named, as ``--chaos-baseline``.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    version = document.get("version") if isinstance(document, dict) else None
+    if version == 1:
+        why = "is version 1 of the JSON result, in which violations have no ids"
+        raise ChaosError("bad-baseline", f"{name} {why} ({place})", _AGAIN)
+    try:
+        if version != 2:
+            raise ValueError
+        tests: dict[str, ByLabel] = {}
+        partly = set()
+        for exploration in document["explorations"]:
+            found, test = tuple(map(_finding, exploration["violations"])), ungrouped(exploration["test"])
+            tests.setdefault(test, {})[label_of(exploration)] = found
+            if is_cut_short(exploration) or exploration["unresolved"]:
+                partly.add(test)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ChaosError("bad-baseline", f"{name} is no JSON result ({place})", _AGAIN) from None
+    return EarlierRun(name, tests, is_whole=True, partly=frozenset(partly))
+
+
+def of_cache(kept: object) -> EarlierRun | None:
+    """Return what the cache keeps, as far as it has the form of `kept_in_cache`; None where that is nothing."""
+    tests: dict[str, ByLabel] = {}
+    for test, by_label in _items(kept):
+        for label, found in _items(by_label):
+            rows = found if isinstance(found, list) else ()
+            texts = (row for row in rows if isinstance(row, list) and len(row) == 3 and _are_texts(row))
+            tests.setdefault(test, {})[label] = tuple(EarlierFinding(*row) for row in texts)
+    return EarlierRun("the last run here", tests, is_whole=False) if tests else None
+
+
+def kept_in_cache(tests: Mapping[str, ByLabel]) -> dict[str, dict[str, list[list[str]]]]:
+    """Return what is kept, as plain data."""
+    return {
+        test: {label: [[one.id, one.title, one.schedule] for one in found] for label, found in by_label.items()}
+        for test, by_label in tests.items()
+    }
+
+
+def after(earlier: EarlierRun | None, explorations: Iterable[Mapping[str, Any]]) -> dict[str, ByLabel]:
+    """Return what is to be kept when these were explored, in the form of a report.
+
+    An exploration that did not come to its end changes nothing. What was neither found nor resolved stays: nobody
+    looked at it.
+    """
+    tests = {test: dict(by_label) for test, by_label in (earlier.tests if earlier is not None else {}).items()}
+    for result in explorations:
+        if is_cut_short(result):
+            continue
+        found = {violation["id"]: _finding(violation) for violation in result["violations"]}
+        known = tests.setdefault(ungrouped(result["test"]), {})
+        resolved = {*result["resolved"], *found}
+        stay = (one for one in known.get(label_of(result), ()) if one.id not in resolved)
+        known[label_of(result)] = (*found.values(), *stay)
+    return tests
+
+
+def is_cut_short(result: Mapping[str, Any]) -> bool:
+    """Say whether an exploration, in the form of a report, ended before its end."""
+    return bool(result["interrupted"]) or not {"budget", "first_finding"}.isdisjoint(result["skipped"])
+
+
+def label_of(result: Mapping[str, Any]) -> str:
+    """Return what tells an exploration apart from others of its test."""
+    return str(result.get("label") or result.get("name") or "")
+
+
+def ungrouped(test: str) -> str:
+    """Return the id of a test without the group that ``--dist=loadgroup`` of pytest-xdist writes behind it."""
+    at = test.rfind("@")
+    return test[:at] if at > test.rfind("]") and at > test.find("::") > 0 else test
+
+
+def _finding(violation: Mapping[str, Any]) -> EarlierFinding:
+    texts = violation["id"], title_of(violation), violation["schedule"]
+    if not _are_texts(texts):
+        raise ValueError
+    return EarlierFinding(*texts)
+
+
+def title_of(violation: Mapping[str, Any]) -> str:
+    """Return what a violation is called in one line: its title, else its cause, else what it breaks."""
+    cause = violation.get("cause") or {}
+    where = f", {cause['file']}:{cause['line']}" if cause.get("line") else ""
+    what = cause.get("exception") or (f"{cause['effect']}{where}" if cause.get("effect") else "")
+    told = f"{cause.get('way')}: {what}" if what else f"{', '.join(violation['invariants'])} broken"
+    return str(violation.get("title") or told)
+
+
+def _items(kept: object) -> Iterator[tuple[str, Any]]:
+    for key, value in kept.items() if isinstance(kept, dict) else ():
+        if isinstance(key, str):
+            yield key, value
+
+
+def _are_texts(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
