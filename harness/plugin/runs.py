@@ -13,7 +13,7 @@ from ..values.earlier import CACHED, EarlierRun, after, kept_in_cache, of_cache,
 from ..values.errors import ChaosError
 from ..values.report import ReportedExploration
 from ..values.runs import Runs
-from .table import value
+from .table import BY_NAME, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def told(config: pytest.Config, results: Sequence[ReportedExploration]) -> list[
     session = config.stash.get(_session, None)
     if session is None:
         return []
-    is_selection = any(value(config, name) is not None for name in ("faults", "shard", "replay"))
+    is_selection = any(config.getoption(BY_NAME[name].dest, None) for name in ("faults", "shard", "replay"))
     known = [] if is_selection else list(session.known.values())
     return texts.summary(results, session.earlier, known)
 

@@ -81,18 +81,21 @@ def known_file(project: pytest.Pytester, id: str, until: date) -> None:
 
 
 def test_a_finding_from_its_first_run_to_its_last(project: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
-    """Found, found again, known, mended, and pruned."""
+    """Found, found again when the day is over until which it was known, known, mended, and pruned."""
     output, first = run(project)
     assert "1 failed" in output
     assert "compared with no earlier run" in output
     assert (told(first), first["compared"]) == ([(None, False, "")], "")
     (id,) = [violation["id"] for violation in first["violations"]]
 
+    known_file(project, id, YESTERDAY)
     output, again = run(project)
     assert "1 failed" in output
-    assert (told(again), again["compared"]) == ([(False, False, "")], "the last run here")
+    assert (told(again), again["compared"]) == ([(False, False, "ticket 12")], "the last run here")
+    assert f"known until {YESTERDAY}, which is over: " in output
     assert again["executions"] == first["executions"], "nothing is resolved: nothing is carried out once more"
 
+    (project.path / "chaos-known.toml").unlink()
     assert main(["known", "add", id, "--reason", "see ticket 12"]) == 0
     output, accepted = run(project)
     assert "1 passed" in output, "and the outside is as a fault-free run leaves it"
@@ -101,14 +104,16 @@ def test_a_finding_from_its_first_run_to_its_last(project: pytest.Pytester, caps
     assert "found after" not in output
 
     write(project, recover="undo(shared)")
-    output, mended = run(project)
+    project.makeini("[pytest]\nchaos = true\nchaos_faults = process.kill\n")
+    output = project.runpytest_inprocess().stdout.str()
+    mended = result(project)
     assert "1 passed" in output
     assert (mended["violations"], mended["resolved"], mended["unresolved"]) == ([], [id], {})
     (fixed,) = mended["fixed"]
     assert (fixed["schedule"], fixed["replayed"]) == (first["violations"][0]["schedule"], True)
     assert f"fixed: {fixed['title']} ({id})" in output
-    assert "rollproof known prune" not in output, "--chaos-faults is a selection"
-    assert "1 resolved" in output
+    assert f"known and not found any more: {fixed['title']} ({id}): rollproof known prune" in output
+    assert "compared with the last run here: 0 new, 1 resolved, 0 known" in output
 
     capsys.readouterr()
     assert main(["known", "prune"]) == 0
@@ -116,55 +121,39 @@ def test_a_finding_from_its_first_run_to_its_last(project: pytest.Pytester, caps
     assert (project.path / "chaos-known.toml").read_text() == ""
 
 
-def test_what_is_known_does_not_hide_what_is_new(project: pytest.Pytester) -> None:
-    """Compared with a file; also where the first failing finding ends the exploration, which a known one does not."""
-    _, first = run(project)
-    (id,) = [violation["id"] for violation in first["violations"]]
-    (project.path / "out.json").rename(project.path / "base.json")
-    write(project, further='(shared / "report.lock").touch() or (shared / "report.lock").unlink()')
-    known_file(project, id, date.today())
-    output, both = run(project, "--chaos-baseline=base.json", "-x", "-p", "no:cacheprovider")
-    assert "1 failed" in output
-    assert sorted(told(both)) == [(False, True, "ticket 12"), (True, False, "")]
-    assert f"({id}, ticket 12, until {date.today()})" in output
-    assert f"compared with base.json (written {date.today()}): 1 new, 0 resolved, 1 known" in output
-    assert both["compared"].startswith("base.json")
-
-
-def test_what_was_known_fails_again_after_its_day(project: pytest.Pytester) -> None:
-    """And says so. A selection tells nothing resolved that it did not look at."""
-    _, first = run(project)
-    (id,) = [violation["id"] for violation in first["violations"]]
-    known_file(project, id, YESTERDAY)
-    output, over = run(project)
-    assert "1 failed" in output
-    assert told(over) == [(False, False, "ticket 12")]
-    assert f"known until {YESTERDAY}, which is over: " in output
-    write(project, recover="undo(shared)")
-    output, other = run(project, faults="storage.full")
-    assert (other["resolved"], other["unresolved"]) == ([], {id: "not looked at, process.kill is not selected"})
-    assert f"not resolved: {id}: not looked at, process.kill is not selected" in output
-    _, part = run(project, "--chaos-shard=1/2")
-    assert (part["resolved"], part["unresolved"]) == ([], {id: "not looked at, this is shard 1 of 2"})
-    output = project.runpytest_inprocess("-o", "chaos_faults=process.kill").stdout.str()
-    assert result(project)["resolved"] == [id]
-
-
-def test_a_finding_that_still_fails_is_not_resolved(project: pytest.Pytester) -> None:
-    """Where this exploration would not have found it, its schedule shows it; where it has no such point, it says so."""
+def test_a_run_is_compared_with_a_result(project: pytest.Pytester) -> None:
+    """What is known hides nothing new, what still fails is not resolved, nor is what a selection leaves out."""
     _, first = run(project)
     (violation,) = first["violations"]
-    base = {"version": 2, "seed": 0, "explorations": [first]}
-    gone = {**violation, "id": "0" * 12, "title": "gone", "schedule": "process.kill@file.open:shared/a#1:after"}
-    other = {**violation, "id": "1" * 12, "title": "same"}
-    first["violations"] += [gone, other]
-    (project.path / "base.json").write_text(json.dumps(base))
-    output, again = run(project, "--chaos-baseline=base.json")
-    assert [one["id"] for one in again["violations"]] == [violation["id"]]
-    assert again["resolved"] == [gone["id"]]
-    assert [one["replayed"] for one in again["fixed"]] == [False]
-    assert f"not reached any more: gone ({'0' * 12})" in output
-    assert f"not resolved: {'1' * 12}: its schedule still fails, as another finding" in output
+    id, gone, same = violation["id"], "0" * 12, "1" * 12
+    known_file(project, id, date.today())
+    token = "process.kill@file.open:shared/a#1:after"
+    first["violations"].append({**violation, "id": gone, "title": "gone", "schedule": token})
+    first["violations"].append({**violation, "id": same})
+    base = json.dumps({"version": 2, "seed": 0, "explorations": [first]})
+    (project.path / "base.json").write_text(base)
+    words = ("--chaos-baseline=base.json", "-p", "no:cacheprovider")
+
+    write(project, further='(shared / "report.lock").touch() or (shared / "report.lock").unlink()')
+    output, both = run(project, *words)
+    assert "1 failed" in output
+    assert sorted(told(both)) == [(False, True, "ticket 12"), (True, False, "")]
+    assert (both["resolved"], [one["replayed"] for one in both["fixed"]]) == ([gone], [False])
+    assert both["unresolved"] == {same: "its schedule still fails, as another finding"}
+    assert f"({id}, ticket 12, until {date.today()})" in output
+    assert f"not reached any more: gone ({gone})" in output
+    assert f"not resolved: {same}: its schedule still fails, as another finding" in output
+    assert f"compared with base.json (written {date.today()}): 1 new, 1 resolved, 1 known" in output
+
+    _, until_one_fails = run(project, *words, "-x")
+    assert (True, False, "") in told(until_one_fails), "a known one does not end it"
+
+    write(project, recover="undo(shared)")
+    output, other = run(project, *words, faults="storage.full")
+    assert (other["resolved"], other["unresolved"][id]) == ([], "not looked at, process.kill is not selected")
+    assert f"{same}: not looked at, process.kill is not selected" in output
+    _, part = run(project, *words, "--chaos-shard=1/2")
+    assert (part["resolved"], part["unresolved"][id]) == ([], "not looked at, this is shard 1 of 2")
 
 
 def test_workers_know_what_is_known(project: pytest.Pytester) -> None:
