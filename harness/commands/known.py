@@ -126,15 +126,13 @@ def _prune(project: Project, chosen: argparse.Namespace) -> None:
     text = project.text()
     entries, run = known.read(text, str(project.file)), _run(project, chosen.file, "prune FILE")
     found = run.ids()
-    gone, unseen = {}, {}
-    for id, entry in entries.items():
-        if id not in found:
-            (gone if _looked_at(entry, run) else unseen)[id] = entry
+    missing = {id: entry for id, entry in entries.items() if id not in found}
+    gone = {id: entry for id, entry in missing.items() if _looked_at(entry, run)}
     if gone:
         _write(project, known.without(text, gone, str(project.file)))
     for entry in gone.values():
         print(f"removed: {_line(entry)}")
-    for entry in unseen.values():
+    for entry in (entry for id, entry in missing.items() if id not in gone):
         print(f"kept, as {run.name} did not look at all of its test: {_line(entry)}")
     if not gone:
         print(f"nothing to remove from {project.file}, compared with {run.name}")
