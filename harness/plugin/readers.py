@@ -102,7 +102,7 @@ def file(written: str | None, place: str, example: str = "--chaos-json=chaos.jso
         return None
     path = Path(written).absolute()
     try:
-        folder = next(above for above in path.parents if above.exists())
+        folder = next((above for above in path.parents if above.exists()), path)  # the root has none
         longest = os.pathconf(folder, "PC_NAME_MAX")
         fits = "\0" not in written and all(len(os.fsencode(part)) <= longest for part in path.parts)
         fits = fits and not path.is_dir() and folder.is_dir()
