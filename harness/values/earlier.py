@@ -76,7 +76,7 @@ def of_json(text: str, name: str, place: str) -> EarlierRun:
         for exploration in document["explorations"]:
             found, test = tuple(map(_finding, exploration["violations"])), ungrouped(exploration["test"])
             tests.setdefault(test, {})[label_of(exploration)] = found
-            if is_cut_short(exploration) or exploration["unresolved"]:
+            if is_cut_short(exploration) or exploration.get("unresolved"):
                 partly.add(test)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ChaosError("bad-baseline", f"{name} is no JSON result ({place})", _AGAIN) from None
@@ -122,7 +122,7 @@ def after(earlier: EarlierRun | None, explorations: Iterable[Mapping[str, Any]])
 
 def is_cut_short(result: Mapping[str, Any]) -> bool:
     """Say whether an exploration, in the form of a report, ended before its end."""
-    return bool(result["interrupted"]) or not {"budget", "first_finding"}.isdisjoint(result["skipped"])
+    return bool(result.get("interrupted")) or not {"budget", "first_finding"}.isdisjoint(result["skipped"])
 
 
 def label_of(result: Mapping[str, Any]) -> str:

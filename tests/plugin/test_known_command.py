@@ -93,7 +93,11 @@ def report(folder: Path, **changed: Any) -> tuple[str, list[str]]:
     """Write a result, its first exploration changed; returns its name and the ids in it."""
     found = sample_report()
     found["explorations"][0].update(changed)  # type: ignore[typeddict-item]
-    (folder / "run.json").write_text(json.dumps(found))
+    absent = ("name", "label", "interrupted", "not_explored", "notes")  # where nothing is in them
+    written = [
+        {key: value for key, value in one.items() if value or key not in absent} for one in found["explorations"]
+    ]
+    (folder / "run.json").write_text(json.dumps({**found, "explorations": written}))
     return "run.json", [one["id"] for one in found["explorations"][0]["violations"]]
 
 
