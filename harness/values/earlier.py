@@ -62,7 +62,7 @@ def of_json(text: str, name: str, place: str) -> EarlierRun:
     """
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     version = document.get("version") if isinstance(document, dict) else None
     if version == 1:
