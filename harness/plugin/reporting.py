@@ -126,9 +126,8 @@ class Reporting:
         """Print a statement for each exploration, and where the result could not be written."""
         if self._results:
             terminalreporter.section("chaos")
-            for line in terminal.summary(self._results):
-                missed = line.startswith(terminal.NOT_EXPLORED)
-                terminalreporter.line(line, yellow=missed, bold=missed)
+            verbosity = self._config.get_verbosity()
+            layout.write(self._screen.writer, terminal.summary(self._results, self._screen.width, verbosity))
             for line in runs.told(self._config, self._results):
                 terminalreporter.line(line)
         where = self._config.getoption("allure_report_dir", None)
