@@ -22,7 +22,7 @@ from ..values.protocol import InjectionFired, Note, PendingQuery, PointAnnounced
 from ..values.real_time import BLOCKING_EFFECT_S
 from .adapters.python_asyncio import running_loop
 from .channel import Channel
-from .crossing import Crossing
+from .crossing import Crossing, TellingFailure
 from .media.footprint import Recorder
 from .process.places import Places
 from .resolved import Limits, Plan, ResolvedInjection
@@ -193,22 +193,23 @@ class Gate:
     def holding_token(self, kind: str, verb: str, target: str) -> Iterator[None]:
         """Hold the scheduler's token for the block; a thread that is preempted here first waits for other actors."""
         try:
-            with self._with_token(kind, verb, target):
+            with TellingFailure(), self._with_token(kind, verb, target):
                 yield
         finally:
             self.preemptions.passed(self._actors.me)
 
     @contextmanager
-    def blocking_effect(self, kind: str, verb: str, target: str) -> Iterator[None]:
+    def blocking_effect(self, kind: str, verb: str, target: str) -> Iterator[Crossing]:
         """Run an effect that can block on another thread (an SQLite lock): the token is free once it has started."""
         try:
-            with self._with_token(kind, verb, target):
-                crossing = self.arrive(kind, verb, target)
-                crossing.phase("before")
-                self.blocking_effects.begin()
-            with self.untraced():
-                yield
-            crossing.phase("after")
+            with TellingFailure():
+                with self._with_token(kind, verb, target):
+                    crossing = self.arrive(kind, verb, target)
+                    crossing.phase("before")
+                    self.blocking_effects.begin()
+                with self.untraced():
+                    yield crossing
+                crossing.phase("after")
         finally:
             self.blocking_effects.end()
             self.preemptions.passed(self._actors.me)

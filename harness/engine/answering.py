@@ -69,6 +69,7 @@ class Answering:
                 if isinstance(action, Say):
                     self._fires(asked, resolved)
                     self._process.said.append(str(action.answer))
+                    self._process.reworded[point] = action.answer
                     self._process.changed_fields += changed_fields(answer, action.answer)
                     return twin.write_answer(response, action.answer)
         if resolved is not None and isinstance(resolved.action, Say) and point == resolved.injection.point:

@@ -9,7 +9,7 @@ from ..values.trees import differing
 from ..values.world import Change, Entry, Row, World
 from ..world.comparing.explain import describe_row
 from .effects import Blamed, Made
-from .process_runs import ProcessRun
+from .process_runs import CrashState, ProcessRun, RawState
 from .state_view import StateView
 
 _REMOVING = ("delete", "remove", "rmdir")
@@ -75,26 +75,30 @@ class Blame:
         return canonical(hide_drawn(name, self._view.names))
 
     def _changes(self, process: ProcessRun) -> Iterator[tuple[str, Made]]:
-        if not process.crash_states:
-            return
         numbers = {point: index for index, point in enumerate(process.points)}
-        before, last = process.crash_states[0].raw_state, None
-        for point, when, world in [
-            *((s.point, s.when, s.raw_state) for s in process.crash_states),
-            (None, "before", process.end),
-        ]:
-            # what shows before a point was done by the one before: its own end nobody saw, since it failed
-            by = last if when == "before" else point
-            if by is not None and not before.same_state(world):
-                for name, entry, rows, gone, is_new in _changed(self._view.world(before), self._view.world(world)):
-                    yield name, Made(numbers.get(by, 0), _statement(process, by, name), entry, rows, gone, is_new)
-            before, last = world, point
+        for by, before, after in transitions(process.crash_states, process.end):
+            for name, entry, rows, gone, is_new in changed(self._view.world(before), self._view.world(after)):
+                yield name, Made(numbers.get(by, 0), _statement(process, by, name), entry, rows, gone, is_new)
+
+
+def transitions(seen: Sequence[CrashState], end: RawState) -> Iterator[tuple[Point, RawState, RawState]]:
+    """Yield each point behind a change between two states that were seen of a process, or its end, and the two."""
+    if not seen:
+        return
+    before, last = seen[0].raw_state, None
+    states = [(state.point, state.when, state.raw_state) for state in seen]
+    for point, when, world in [*states, (None, "before", end)]:
+        # what shows before a point was done by the one before: its own end nobody saw, since it failed
+        by = last if when == "before" else point
+        if by is not None and not before.same_state(world):
+            yield by, before, world
+        before, last = world, point
 
 
 _Changed = tuple[str, Entry | None, tuple[str, ...], tuple[str, ...], bool]
 
 
-def _changed(old: World, new: World) -> Iterator[_Changed]:
+def changed(old: World, new: World) -> Iterator[_Changed]:
     """Yield the names that differ, with the new entry, and of tables and resources the rows that are new, and gone."""
     for was, now in ((old.entries, new.entries), (old.private_entries, new.private_entries)):
         paths = [path for path in differing(was, now) if was.get(path) != now.get(path)]

@@ -59,7 +59,8 @@ def _born(role: Role, start: RawState, plan: Sequence[ResolvedInjection], pid: i
     """Return the record of a process that has done nothing yet."""
     planned = sum(resolved.injection.fault != SWAP for resolved in plan)
     misread = any(isinstance(resolved.action, Damage) for resolved in plan)
-    return ProcessRun(role, start, pid=pid, pids=start.pids | {pid}, planned=planned, misread=misread)
+    pids = start.pids | {pid}
+    return ProcessRun(role, start, pid=pid, pids=pids, planned=planned, misread=misread, plan=tuple(plan))
 
 
 class Executor:
@@ -168,7 +169,7 @@ class Executor:
         begins = (role, tuple(plan), self.allowance.terms.limits, f"{self.config.seed}/{stream}", start.clock)
         return child.RunRequest(
             *begins,
-            how.trace is True,
+            how.trace in (True, "for the story"),
             how.show or role in self.allowance.terms.shown,
             start.pids,
             how.earlier,
@@ -186,7 +187,8 @@ class Executor:
         self, request: child.RunRequest, process: ProcessRun, channel: Channel, how: How, *, used: bool
     ) -> Tracer:
         """Serve a process until it has ended or is pristine; returns its last tracer."""
-        tracer = Tracer(self, process, channel, request.plan, request.trace, request.earlier)
+        trace = "for the story" if how.trace == "for the story" else request.trace
+        tracer = Tracer(self, process, channel, request.plan, trace, request.earlier)
         try:
             tracer.serve(request, used=used)
             if how.again is not None and tracer.waits:
@@ -218,7 +220,7 @@ class Executor:
             self.allowance.deadline.check()
             process = ProcessRun("recover", start, pids=first.pids, pid=first.pid, goes_on=True)
             earlier = tuple(point for process in first.called_again for point in process.points)
-            following = Tracer(self, process, channel, (), request.trace, earlier)
+            following = Tracer(self, process, channel, (), tracer.looking.trace, earlier)
             following.follow(tracer)
             tracer = following
             first.called_again.append(process)

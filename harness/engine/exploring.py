@@ -18,11 +18,13 @@ from .families import Tried
 from .findings import Findings
 from .pace import Pace
 from .plan import fits
+from .process_runs import Tracing
 from .replay import Judged, judged
 from .schedules import Schedules
 from .session import Session
 from .sites import Sites
 from .state_view import StateView
+from .story import Stories
 from .symptoms import Diagnosis
 from .tallying import Tallying
 from .trials import trials
@@ -38,6 +40,7 @@ class Exploring:
         merge: whether the processes that follow an end are started once for each distinct end.
 
     Attributes:
+        stories: tells how confirmed failures came about.
         not_reached: schedules whose fault never fired.
         skipped: how many schedules were left out, by the name of the rule.
     """
@@ -62,9 +65,11 @@ class Exploring:
         phases_seen = {(s.point, s.when): place for place, s in enumerate(baseline.first.crash_states)}
         self.findings = Findings(Diagnosis(view, baseline).of, partial(_place, phases_seen))
         self.causes = Causes(self.sites, self.findings.size)
-        self.confirming = Confirming(self.findings, self.causes, self.truly, tell, is_enough)
+        truly = partial(self.truly, trace="for the story")
+        self.confirming = Confirming(self.findings, self.causes, truly, tell, is_enough)
         # The end of a worker that goes on is never merged, so there is nothing of it to audit.
         self.audit = Audit(config, executor, view, partial(self.truly, worker=False))
+        self.stories = Stories(view, baseline, config.root)
         self.not_reached: list[str] = []
         self.skipped: Mapping[str, int] = {}
 
@@ -91,12 +96,11 @@ class Exploring:
             self.findings.add(schedule, came.judgement, again=came.again)
         return came
 
-    def truly(self, schedule: Schedule, *, trace: bool = False, worker: bool = True) -> Judged:
+    def truly(self, schedule: Schedule, *, trace: Tracing = False, worker: bool = True) -> Judged:
         """Carry a schedule out from the start and judge it, nothing remembered from before."""
-        known = self.trials
-        return judged(
-            trials(known.executor, known.view, known.baseline, merge=False), schedule, trace=trace, worker=worker
-        )
+        known, look = self.trials, "for the story" if trace else False
+        once = trials(known.executor, known.view, known.baseline, merge=False, look=look)
+        return judged(once, schedule, trace=trace, worker=worker)
 
     def _within_budget(self, work: Callable[[], None], *, more: bool = False) -> bool:
         """Do a piece of work as far as the budget lasts, with `more` a little longer; returns whether it ended."""

@@ -20,6 +20,7 @@ from . import keys
 from .judge import Judgement
 from .plan import CRASH
 from .process_runs import ProcessRun
+from .story import Told
 from .symptoms import Symptom, Symptoms
 
 _RACE = "no fault is needed: two orders of one run end differently, and neither end is known to be right"
@@ -183,6 +184,7 @@ class Beside:
         expected: the right outside, and `actual` the one that was found.
         cleaner: takes secrets out, before a text is cut.
         run_again: whether recovery is the run started again.
+        story: its steps, the outside meanwhile, and what was asked of models.
     """
 
     reach: str
@@ -192,13 +194,19 @@ class Beside:
     actual: World
     cleaner: Cleaner
     run_again: bool
+    story: Told = field(default_factory=Told)
+
+
+def promises(judgement: Judgement, *, by_order: bool) -> list[str]:
+    """Return the broken promises, each with how it is broken; `by_order` says that two orders end differently."""
+    return [f"{name}: {_RACE if by_order and v.diff else v.message}" for name, v in judgement.broken]
 
 
 def finding(failure: Failure, cause: Cause, judgement: Judgement, beside: Beside) -> Finding:
     """Turn a confirmed failure into what reports show; no secret stands in it."""
     cleaner, orders, run_again = beside.cleaner, beside.orders, beside.run_again
     hidden = cleaner.clean
-    broken = [f"{name}: {v.message if orders is None or not v.diff else _RACE}" for name, v in judgement.broken]
+    broken, story = promises(judgement, by_order=orders is not None), beside.story.hiding(hidden)
     lines = list(broken)
     lines += keys.told(((violation, judgement.processes(violation)) for _, violation in judgement.broken), hidden)
     lines += [_what_is_not_checked(cause)] if cause.unchecked else []
@@ -216,6 +224,9 @@ def finding(failure: Failure, cause: Cause, judgement: Judgement, beside: Beside
         _document(beside.expected, cleaner),
         _document(beside.actual, cleaner),
         cause.hiding(hidden),
+        story=story.steps,
+        states=story.states,
+        exchange=story.exchange,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ..values.points import ActorKind, Effect, Phase, Point
 from .damages import Damages
-from .process_runs import CrashState, ProcessRun, RawState
+from .process_runs import CrashState, ProcessRun, RawState, Tracing
 from .trace_context import TraceContext
 from .unseen import Unseen
 
@@ -25,13 +25,15 @@ class Looking:
     """The looks at one process.
 
     Attributes:
+        trace: whether relays' points are looked at, too.
         damages: what a lying disk has damaged, and nobody but the process is to meet.
         unseen: explains the changes between two looks.
     """
 
-    def __init__(self, executor: TraceContext, process: ProcessRun, *, trace: bool) -> None:
-        self._executor, self._process, self._trace = executor, process, trace
-        self._last = process.start if trace else None  # None before the first look at a process that is not traced yet
+    def __init__(self, executor: TraceContext, process: ProcessRun, *, trace: Tracing) -> None:
+        self._executor, self._process, self.trace = executor, process, trace
+        # None before the first look at a process that is not traced yet, and where a look explains nothing.
+        self._last = process.start if trace is True else None
         self._looked_s = 0.0
         self.damages = Damages()
         self.unseen = Unseen(process, executor.worlds.changed, executor.outside.roots.values())
@@ -43,6 +45,10 @@ class Looking:
     def see(self, look: Look) -> None:
         """Look, unless that has taken too long by now."""
         process, point, when = self._process, look.point, look.when
+        process.times.setdefault(point, look.clock)
+        if self.trace == "for the story":
+            process.for_story.append(CrashState(point, when, self._captured(look)))
+            return
         effect = process.effects.get(point) or Effect(point, look.size, by=look.by)
         # Noted also where nobody looks: faults are planned at the phases that were reached.
         process.effects[point] = replace(effect, reached=effect.reached | {when})
@@ -52,9 +58,7 @@ class Looking:
             process.unseen, self._last = process.unseen + 1, None
             return
         began = time.monotonic()
-        # A lying disk damages files for one process only: nobody else, and no crash state, is to see it.
-        with self.damages.whole():
-            world = self._executor.capture(look.clock, process.pids, process.start.reused)
+        world = self._captured(look)
         self._looked_s += time.monotonic() - began
         self.unseen.look(self._last, world, point, when)
         # By what a write has added since the last look, the value that it had cut there is known.
@@ -64,11 +68,18 @@ class Looking:
         process.crash_states.append(CrashState(point, when, world))
         self._last = world
 
+    def _captured(self, look: Look) -> RawState:
+        # A lying disk damages files for one process only: nobody else, and no crash state, is to see it.
+        with self.damages.whole():
+            return self._executor.capture(look.clock, self._process.pids, self._process.start.reused)
+
     def see_relay_point(self, look: Look) -> None:
         """Look at a phase that only a relay sees, where the process is traced."""
-        if self._trace:
+        if self.trace:
             self.see(look)
-            if look.when == "after" and look.size > 1:  # it can be cut, though nobody looks there
+            if (
+                self.trace is True and look.when == "after" and look.size > 1
+            ):  # it can be cut, though nobody looks there
                 effect = self._process.effects[look.point]
                 self._process.effects[look.point] = replace(effect, size=look.size, reached=effect.reached | {"middle"})
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..values.causes import Cause
-from ..values.places import Frame, Place, Raised
+from ..values.places import Frame, Place, Raised, shown_file
 from ..values.points import Point
 from .causes import Group, key_of
 from .effects import Blamed
@@ -109,8 +109,7 @@ class Naming:
         return frame.called(self._file(frame.file))
 
     def _file(self, file: str) -> str:
-        path = Path(file)
-        return path.relative_to(self._root).as_posix() if self._root and path.is_relative_to(self._root) else file
+        return shown_file(file, self._root)
 
 
 def _place(raised: Raised | None) -> Place:

@@ -4,7 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..boundary.resolved import ResolvedInjection
 from ..values.history import Execution, Outcome, Role
+from ..values.http import ModelAnswer
 from ..values.places import Place
 from ..values.points import Effect, InFlight, Phase, Point
 from ..values.protocol import InjectionFired
@@ -15,8 +17,11 @@ from .effects import Made
 BIRTH = 1_768_467_600.0  # virtual time at which the first process starts: 2026-01-15 09:00 UTC
 RESTART_S = 1.0
 FIRST_STREAM = "run/0"
-Tracing = bool | Literal["once fired"]
-"""Whether the outside is looked at at every point of a process, or at those that come after its first fault."""
+Tracing = bool | Literal["once fired", "for the story"]
+"""Whether the outside is looked at at every point of a process, or at those that come after its first fault.
+
+Looks for the story are for people: nothing is learned of them, planned on them, or judged by them.
+"""
 
 OWN_PROCESSES: frozenset[Role] = frozenset({"run", "recover early", "recover"})
 """Those that a schedule consists of; the others ask what would come after it."""
@@ -47,6 +52,14 @@ class CrashState:
     point: Point
     when: Phase
     raw_state: RawState
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """When an injection was due: after so many points of the process, and the virtual time."""
+
+    points: int
+    clock: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,12 @@ class ProcessRun:
         goes_on: whether its process had been called before, and an error left it, as a queue's worker goes on.
         called_again: how it went on where its process was called again; `apart` says that this takes another process,
             since this one had something left to do before its end.
+        plan: what was planned in it.
+        for_story: the states that were seen for the story; `crash_states` has those of a traced process.
+        times: the virtual time at which it came to a point, where it was looked at.
+        outcomes: how effects went, for people; `met` what the agent met instead, where that is something else.
+        strikes: when the injections that were due came, by their position.
+        reworded: what models said to the agent, where a fault put other words into their mouths.
     """
 
     role: Role
@@ -129,6 +148,18 @@ class ProcessRun:
     goes_on: bool = False
     called_again: list["ProcessRun"] = field(default_factory=list)
     apart: bool = False
+    plan: tuple[ResolvedInjection, ...] = ()
+    for_story: list[CrashState] = field(default_factory=list)
+    times: dict[Point, float] = field(default_factory=dict)
+    outcomes: dict[Point, str] = field(default_factory=dict)
+    met: dict[Point, str] = field(default_factory=dict)
+    strikes: dict[int, Strike] = field(default_factory=dict)
+    reworded: dict[Point, ModelAnswer] = field(default_factory=dict)
+
+    @property
+    def seen(self) -> list[CrashState]:
+        """The states that were seen between its points, for whatever reason; empty where nobody looked."""
+        return self.for_story or self.crash_states
 
     def came_early(self) -> None:
         """Say that a lease was still live when this recovery ran, and that another one follows."""

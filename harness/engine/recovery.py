@@ -14,7 +14,7 @@ from ..world.volatile.leases import live_leases
 from .config import ExplorationConfig
 from .execute import Again, Executor, How
 from .joining import Joining
-from .process_runs import RESTART_S, ProcessRun, RawState
+from .process_runs import RESTART_S, ProcessRun, RawState, Tracing
 from .session import Baseline
 from .state_view import StateView
 
@@ -51,19 +51,26 @@ class Course:
 class Recovery:
     """Starts processes from where others ended.
 
-    What a second recovery or a retry does from an end is asked once for each distinct end, with `merge`.
+    What a second recovery or a retry does from an end is asked once for each distinct end, with `merge`. `look` says
+    whether the outside is looked at in processes that nothing is planned on: these, and what meets a lasting fault.
     """
 
     def __init__(
-        self, config: ExplorationConfig, executor: Executor, view: StateView, baseline: Baseline, *, merge: bool = True
+        self,
+        config: ExplorationConfig,
+        executor: Executor,
+        view: StateView,
+        baseline: Baseline,
+        merge: bool,
+        look: Tracing,
     ) -> None:
         self._config, self._executor, self._view, self._baseline = config, executor, view, baseline
-        self._merge, self._joining = merge, Joining(view)
+        self._merge, self._look, self._joining = merge, look, Joining(view)
         self._before = view.fingerprint(baseline.initial)
         self._again: dict[str, list[ProcessRun]] = {}
         self._retries: dict[str, list[ProcessRun]] = {}
 
-    def recover(self, start: RawState, *, trace: bool, plan: Sequence[ResolvedInjection] = ()) -> list[ProcessRun]:
+    def recover(self, start: RawState, *, trace: Tracing, plan: Sequence[ResolvedInjection] = ()) -> list[ProcessRun]:
         """Let a recovery run; where it leaves a live lease, once more after the lease has run out.
 
         They count as one recovery: points are numbered through, and a plan fires in the first that reaches its point.
@@ -114,7 +121,7 @@ class Recovery:
         ]
         if not left or not self.is_needed(process):
             return []
-        return self.recover(process.end, trace=False, plan=[replace(a, position=i) for i, a in enumerate(left)])
+        return self.recover(process.end, trace=self._look, plan=[replace(a, position=i) for i, a in enumerate(left)])
 
     def _after_its_lease(self, process: ProcessRun) -> RawState | None:
         """Return the end of a recovery when the lease that it leaves has run out; it was early then. None for none."""
@@ -137,7 +144,7 @@ class Recovery:
         role: Role,
         world: RawState,
         *,
-        trace: bool = False,
+        trace: Tracing = False,
         plan: Sequence[ResolvedInjection] = (),
         earlier: tuple[Point, ...] = (),
     ) -> ProcessRun:
@@ -162,7 +169,7 @@ class Recovery:
     def _once(self, role: Role, end: RawState, processes: dict[str, list[ProcessRun]]) -> ProcessRun:
         """Let a process start from an end, or return one that started from an end that it cannot tell from this one."""
         if not self._merge:
-            return self.restart(role, end)
+            return self.restart(role, end, trace=self._look)
         fingerprint = self._joining.fingerprint
         alike = processes.setdefault(self._joining.weakest(end), [])
         for known in alike:

@@ -11,7 +11,7 @@ from . import worker as workers
 from .execute import How
 from .judge import Judgement
 from .plan import resolve
-from .process_runs import FIRST_STREAM, ProcessRun
+from .process_runs import FIRST_STREAM, ProcessRun, Tracing
 from .trials import Trials
 
 
@@ -28,7 +28,7 @@ class Judged(NamedTuple):
 
 
 def replay(
-    trials: Trials, schedule: Schedule, *, trace: bool = False, worker: bool = True
+    trials: Trials, schedule: Schedule, *, trace: Tracing = False, worker: bool = True
 ) -> tuple[list[ProcessRun], list[str]]:
     """Run a schedule from the initial state through its last recovery.
 
@@ -60,7 +60,7 @@ def replay(
     return processes, not_reached
 
 
-def judged(trials: Trials, schedule: Schedule, *, trace: bool = False, worker: bool = True) -> Judged:
+def judged(trials: Trials, schedule: Schedule, *, trace: Tracing = False, worker: bool = True) -> Judged:
     """Carry a schedule out and judge it; with `trace` the outside is looked at at every point."""
     processes, not_reached = replay(trials, schedule, trace=trace, worker=worker)
     judgement = trials.judged(schedule, processes)

@@ -19,7 +19,7 @@ from .crash_state_space import CrashStateSpace
 from .execute import Executor
 from .exploring import Exploring
 from .families import Tried
-from .findings import Beside, Failure, finding
+from .findings import Beside, Failure, finding, promises
 from .judge import Judgement
 from .naming import Naming
 from .replay import Judged
@@ -176,6 +176,8 @@ class Results:
         config, view, baseline = self._config, exploring.trials.view, exploring.session.baseline
         naming = Naming(exploring.sites, config.root, self._executor.call, baseline.first)
         cause = naming.cause(group, failure)
+        schedule = failure.example[0] if failure.example is not None else failure.schedule
+        broken = promises(judgement, by_order=cause.way == "by order")
         beside = Beside(
             reach=naming.reach(group, cause),
             orders=_both_ways(exploring, judgement) if cause.way == "by order" else None,
@@ -184,6 +186,7 @@ class Results:
             actual=view.world(judgement.end),
             cleaner=config.cleaner,
             run_again=config.run is config.recover,
+            story=exploring.stories.of(schedule, judgement, broken),
         )
         return finding(failure, cause, judgement, beside)
 

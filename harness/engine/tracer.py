@@ -29,6 +29,7 @@ from ..values.protocol import (
     Note,
     PendingQuery,
     PhaseReached,
+    PointOutcome,
     PointAnnounced,
     Refusal,
     RelayPending,
@@ -48,7 +49,7 @@ from ..values.real_time import SERVICES_S
 from ..values.sources import Twin, twin_for
 from .answering import Answering, Asked
 from .looking import Look, Looking
-from .process_runs import ProcessRun, RawState
+from .process_runs import ProcessRun, RawState, Strike, Tracing
 from .refusals import Refusals
 from .relay_points import Lookout, RelayPoints, in_order
 from .trace_context import TraceContext
@@ -87,7 +88,7 @@ class Tracer:
         process: ProcessRun,
         channel: Channel,
         plan: Sequence[ResolvedInjection],
-        trace: bool,
+        trace: Tracing,
         earlier: Sequence[Point] = (),
     ) -> None:
         self._executor, self._process, self._channel, self._plan = executor, process, channel, plan
@@ -289,8 +290,11 @@ class Tracer:
         if isinstance(message, InjectionFired):
             # A process that is killed at this point sends nothing after it.
             self.clock = message.clock  # of a process that nobody looks at it may be the last word
+            process.strikes.setdefault(message.position, Strike(len(self._points), message.clock))
             if process.hear(message):
                 self._tell_fired(self._plan[message.position], impossible=message.stage == "in vain")
+        elif isinstance(message, PointOutcome):
+            process.met[message.point] = message.outcome
         elif isinstance(message, Note):
             self._note(message)
         elif isinstance(message, PendingQuery):
@@ -323,6 +327,8 @@ class Tracer:
     def _look(self, crossed: PhaseReached) -> bool:
         self.clock = crossed.clock
         self._process.last = crossed.point
+        if crossed.when == "after":
+            self._process.outcomes[crossed.point] = crossed.outcome
         self.looking.see(Look(crossed.point, crossed.when, self.clock, crossed.size, crossed.by))
         return True
 
@@ -364,5 +370,7 @@ class Tracer:
         kind: Literal["returned", "raised"] = "returned" if ended.kind == "returned" else "raised"
         process.outcome = Outcome(kind, value, ended.error, ended.traceback, ended.raised)
         process.calls, process.polls = ended.calls + self._relay_points.exchanges, ended.polls
-        process.late_modules, process.in_flight = ended.late_modules, ended.in_flight
+        process.late_modules = ended.late_modules
+        if self.looking.trace != "for the story":  # no interleaving is planned on it
+            process.in_flight = ended.in_flight
         process.footprint = ended.footprint

@@ -8,7 +8,7 @@ from ..values.schedule import Schedule
 from .config import ExplorationConfig
 from .execute import Executor
 from .judge import Judge, Judgement
-from .process_runs import ProcessRun
+from .process_runs import ProcessRun, Tracing
 from .recovery import Recovery
 from .session import Baseline
 from .state_view import StateView
@@ -39,8 +39,13 @@ class Trials:
         return judgement
 
 
-def trials(executor: Executor, view: StateView, baseline: Baseline, *, merge: bool = True) -> Trials:
-    """Return the parts that carry schedules out; without `merge` each schedule has processes of its own."""
+def trials(
+    executor: Executor, view: StateView, baseline: Baseline, *, merge: bool = True, look: Tracing = False
+) -> Trials:
+    """Return the parts that carry schedules out; without `merge` each schedule has processes of its own.
+
+    `look` says whether the outside is looked at also in processes that nothing is planned on.
+    """
     config = executor.config
-    recovery = Recovery(config, executor, view, baseline, merge=merge)
+    recovery = Recovery(config, executor, view, baseline, merge, look)
     return Trials(config, view, baseline, executor, recovery, Judge(config, view, baseline))

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,12 @@ class Frame:
 
 Place = tuple[Frame, ...]
 """The agent's own calls that lead to an effect, the innermost first; empty where none is known."""
+
+
+def shown_file(file: str, root: Path | None) -> str:
+    """Return the name of a source file for people: relative to `root` where it is below it."""
+    path = Path(file)
+    return path.relative_to(root).as_posix() if root and path.is_relative_to(root) else file
 
 
 def line_of(place: Place) -> str:

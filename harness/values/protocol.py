@@ -7,6 +7,7 @@ A run of one process of the agent; ``→`` is a message, ``⇄`` one that waits 
     RunRequest ─────────────────────────→
                  ←───────── PointAnnounced   a point is reached; told before anything happens there
                  ←⇄───────── PhaseReached    traced runs: stands still while the parent looks
+                 ←───────── PointOutcome     traced runs: how an effect went that has no phase after it
                  ←─────── InjectionFired     a fault of the plan fires here
                  ←⇄────────── TwinRequest    the twin lives in the parent; the reply is its answer, or a Refusal
                  ←⇄─────── ConnectRequest    about to connect to a relay
@@ -54,7 +55,8 @@ class PointAnnounced(NamedTuple):
 class PhaseReached:
     """A phase of a point is reached. The process waits until the parent has looked at the outside.
 
-    `by` is the kind of actor at it.
+    `by` is the kind of actor at it; `outcome` how the effect went, for people: "" before it, and where its medium says
+    no more than that it is done.
     """
 
     point: Point
@@ -62,6 +64,15 @@ class PhaseReached:
     clock: float
     size: int = 0
     by: ActorKind = "main"
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PointOutcome:
+    """How an effect went that does not come to its end, or whose end the agent is told otherwise, for people."""
+
+    point: Point
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from copy import copy
 from typing import Any, NamedTuple
 
 from ...values.actions import Fail
+from ...values.exploration import counted
 from .. import patching
 from ..adapters import python_files, python_random
 from ..gate import Gate
@@ -250,10 +251,12 @@ def _torn_write(gate: Gate, name: str, data: memoryview, write: Callable[[memory
         resolved = crossing.phase("middle")
         if resolved is not None and isinstance(resolved.action, Fail):
             gate.owe(name, fd, len(data) - done, resolved)
+            crossing.ends(f"{done} of {len(data)} bytes")
             return done
     with gate.untraced():
         done += write(data[done:])
         _touch(gate, fd)
+    crossing.outcome = counted(done, "byte")
     crossing.phase("after")
     return done
 

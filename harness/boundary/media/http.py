@@ -98,6 +98,9 @@ class Exchange:
         changed = before or crossing.changed_answer()
         act = TwinRequest(crossing.point, request, self._gate.now(), changed.position if changed else None)
         response = self._asked(act)
+        crossing.outcome = str(response.status)
+        if before is not None:
+            crossing.ends(crossing.outcome)
         after = self._answered(crossing, request) if before is None else None
         if after is not None and isinstance(after.action, Disconnect):
             self._gate.fired(after)
@@ -220,6 +223,7 @@ def _translate_errors(module: ModuleType) -> Callable[[], None]:
     def translated(fault: TransportFault, request: Any) -> Exception:
         kind, text = errors[fault.reason]
         error: Exception = kind(text, request=request)
+        fault.becomes(error)
         return error
 
     sync, plain = module.HTTPTransport, module.HTTPTransport.handle_request

@@ -93,8 +93,11 @@ class MemorySocket:
             answer = self._answer(HttpRequest(asked.method.decode(), url, headers, self._body))
         except TransportFault as fault:
             if fault.reason == "refused":
-                raise self._refused() from None
+                refused = self._refused()
+                fault.becomes(refused)
+                raise refused from None
             self._error = _timed_out() if fault.reason == "timeout" else _reset()
+            fault.becomes(self._error)
             return
         self._say(answer)
 

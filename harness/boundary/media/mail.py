@@ -127,6 +127,8 @@ def _sent(plain: Callable[..., Any]) -> Callable[..., Any]:
                 if deliver.hangs_up and deliver.copies:
                     crossing.phase("after")
                 raise
+            # The code of the last answer, or from `sendmail` the recipients that were refused.
+            crossing.outcome = str(answer[0]) if isinstance(answer, tuple) else "not to all" if answer else "250"
             crossing.phase("after")
             return answer
 

@@ -74,13 +74,14 @@ class Programs:
         """Remember one that was started and goes on."""
         self._gate.programs[key] = crossing
 
-    def ended(self, key: Any) -> int | None:
+    def ended(self, key: Any, code: int | None = None) -> int | None:
         """Pass with the end of a program that was waited for; returns the code that a fault makes of its own."""
         crossing = self._gate.programs.pop(key, None)
-        return None if crossing is None or not self._gate.active else self.left(crossing)
+        return None if crossing is None or not self._gate.active else self.left(crossing, code)
 
-    def left(self, crossing: Crossing) -> int | None:
-        """Pass with the end of a program."""
+    def left(self, crossing: Crossing, code: int | None = None) -> int | None:
+        """Pass with the end of a program, with `code` where that is known."""
+        crossing.outcome = "ended" if code is None else f"exit code {code}"
         with self._gate.holding_token("process", "end", crossing.point.target):
             resolved = crossing.phase("after")
         return self._code(resolved)
@@ -167,7 +168,7 @@ def _popen(gate: Gate, programs: Programs) -> None:
         programs.runs(self, crossing)
 
     def ended(self: Any) -> int | None:
-        code = programs.ended(self) if self.returncode is not None else None
+        code = programs.ended(self, self.returncode) if self.returncode is not None else None
         if code is not None:
             self.returncode = code
         result: int | None = self.returncode
@@ -193,7 +194,7 @@ def _system(gate: Gate, programs: Programs, original: Callable[[Any], int]) -> C
             return original(command if code is None else _ending_with(code)[-1])
 
         status, crossing = programs.begin(_name(command, shell=True), start, shell=True)
-        code = programs.left(crossing)
+        code = programs.left(crossing, os.waitstatus_to_exitcode(status) if status >= 0 else None)
         return int(status) if code is None else _status(code)
 
     return system

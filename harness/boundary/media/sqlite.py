@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Literal
 
+from ...values.exploration import counted
 from .. import patching
+from ..crossing import Crossing
 from ..gate import Gate
 from ..scheduling.clock import Clock
 from . import sqlite_clock
@@ -25,6 +27,7 @@ from .statements import attaches, effect_of, statements, table_read
 
 _BASES = (sqlite3.Connection, sqlite3.Cursor)
 _TIMEOUT_S = 5.0  # of ``sqlite3.connect``
+_OUTCOMES = {"commit": "committed", "rollback": "rolled back"}
 _LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL of Python 3.12
 
 
@@ -116,7 +119,7 @@ class _Seam:
                 sqlite_clock.install(connection, self._clock)
                 self._busy.install(connection, max(0, int(timeout_s * 1000)))
 
-    def passing(self, connection: Any, effect: tuple[str, str] | None) -> AbstractContextManager[object]:
+    def passing(self, connection: Any, effect: tuple[str, str] | None) -> AbstractContextManager[Crossing | None]:
         """Pass with a statement; one that only reads can wait for a lock, and is no point."""
         name = self._names.get(id(connection))
         if effect is None or name is None or not self._gate.active:
@@ -124,15 +127,16 @@ class _Seam:
         return self._blocking_effect(f"{name}:{effect[1]}" if effect[1] else name, effect[0])
 
     @contextmanager
-    def _blocking_effect(self, target: str, verb: str) -> Iterator[None]:
-        with self._busy.raising, self._gate.blocking_effect("sqlite", verb, target):
-            yield
+    def _blocking_effect(self, target: str, verb: str) -> Iterator[Crossing]:
+        with self._busy.raising, self._gate.blocking_effect("sqlite", verb, target) as crossing:
+            crossing.outcome = _OUTCOMES.get(verb, "")
+            yield crossing
 
     def execute(self, connection: Any, sql: Any, plain: Callable[[Any], Any]) -> Any:
         """Carry a statement out by `plain`."""
         self.attaching(sql)
-        with self.passing(connection, effect_of(sql)):
-            return self._busy.carry_out(connection, sql, plain)
+        with self.passing(connection, effect_of(sql)) as crossing:
+            return _told(crossing, self._busy.carry_out(connection, sql, plain))
 
     def reading(self, cursor: Any, sql: Any) -> None:
         """Pass where a query reads what the agent wrote, where that is a point."""
@@ -151,6 +155,13 @@ class _Seam:
         for row in rows:
             with self.passing(connection, effect):
                 yield row
+
+
+def _told(crossing: Crossing | None, cursor: Any) -> Any:
+    """Say how many rows a statement has changed; returns its cursor."""
+    if crossing is not None and getattr(cursor, "rowcount", -1) >= 0:
+        crossing.outcome = counted(cursor.rowcount, "row")
+    return cursor
 
 
 def _commits_by_itself(connection: Any) -> bool:
@@ -236,8 +247,8 @@ def _cursor_class(seam: _Seam) -> type:
             if effect and _commits_by_itself(self.connection):
                 # Each row is a transaction of its own: a crash can come between any two.
                 return super().executemany(sql, seam.each(self.connection, effect, rows))
-            with seam.passing(self.connection, effect):
-                return super().executemany(sql, rows)
+            with seam.passing(self.connection, effect) as crossing:
+                return _told(crossing, super().executemany(sql, rows))
 
         def executescript(self, script: str) -> Any:
             connection = self.connection

@@ -3,18 +3,32 @@
 import errno
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 ADDRESSED = ("socket.connect", "socket.sendto", "socket.sendmsg")
 LOOKED_UP = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 
 
+_TOLD = {"refused": "connection refused", "timeout": "no answer", "reset": "connection reset"}
+
+
 class TransportFault(Exception):
-    """On its way into a client library's own exception; `reason` as in `Disconnect`."""
+    """On its way into a client library's own exception; `reason` as in `Disconnect`.
+
+    Attributes:
+        becomes: is called with the exception that the agent meets instead.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.becomes: Callable[[BaseException], object] = lambda error: None
+
+    @property
+    def told(self) -> str:
+        """What the agent meets, in words, where its client makes no exception of it."""
+        return _TOLD.get(self.reason, self.reason)
 
 
 class Unreachable(TransportFault):

@@ -1,0 +1,250 @@
+"""Tell the story of a confirmed failure: its steps in true order, the outside meanwhile, what models were asked."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..boundary.resolved import ResolvedInjection
+from ..values.actions import Preempt, Say
+from ..values.media import medium_of
+from ..values.places import Place, shown_file
+from ..values.points import Point
+from ..values.schedule import Schedule
+from ..values.story import Exchange, States, Step, StoryPhase
+from .fates import EffectId, fates
+from .fault_words import fault_told
+from .judge import Judgement
+from .plain import hiding, plain, request_told, states_told
+from .process_runs import OWN_PROCESSES, ProcessRun, RawState
+from .session import Baseline
+from .state_view import StateView
+
+_SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The story of a failure, the outside meanwhile, and what was asked of models."""
+
+    steps: tuple[Step, ...] = ()
+    states: States = field(default_factory=States)
+    exchange: tuple[Exchange, ...] = ()
+
+    def hiding(self, hidden: Callable[[str], str]) -> "Told":
+        """Return the same with each of its texts hidden in part."""
+        steps = [replace(step, point=hidden(step.point), outcome=hidden(step.outcome)) for step in self.steps]
+        sides = (self.states.before, self.states.fault, self.states.end, self.states.right)
+        asked = (Exchange(one.step, hiding(one.request, hidden), hiding(one.answer, hidden)) for one in self.exchange)
+        return Told(tuple(steps), States(*(hiding(side, hidden) for side in sides)), tuple(asked))
+
+
+class Stories:
+    """Tells the stories of one exploration, each once.
+
+    Args:
+        root: the folder that files are named below; others are named whole.
+    """
+
+    def __init__(self, view: StateView, baseline: Baseline, root: Path | None) -> None:
+        self._view, self._baseline, self._root = view, baseline, root
+        self._known: dict[int, tuple[Judgement, Told]] = {}
+
+    def of(self, schedule: Schedule, judgement: Judgement, promises: Sequence[str]) -> Told:
+        """Return the story of a judgement; `promises` says of each broken one how, in the order of the judgement."""
+        known = self._known.get(id(judgement))
+        if known is None:
+            # The judgement is kept: its id stands for it, and must not become another one's.
+            known = self._known[id(judgement)] = judgement, self._told(schedule, judgement, promises)
+        return known[1]
+
+    def _told(self, schedule: Schedule, judgement: Judgement, promises: Sequence[str]) -> Told:
+        done = self._view.world(self._baseline.done)
+        became = fates(self._view, judgement, done)
+        steps: list[Step] = []
+        effects: list[EffectId | None] = []
+        lives = _lives(judgement.executions)
+        for number, process in enumerate(judgement.executions):
+            for effect, step in _Telling(
+                process, lives[number], judgement.executions[0].start.clock, self._root
+            ).steps():
+                effects.append(None if effect is None else EffectId(number, effect))
+                fate = became.get(EffectId(number, effect), "") if effect is not None and step.phase != "fault" else ""
+                steps.append(replace(step, fate=fate))
+        exchange = tuple(_exchange(judgement, steps, effects))
+        last_s = max(step.at_s for step in steps)
+        for (_, violation), text in zip(judgement.broken, promises, strict=True):
+            process = judgement.process(violation)
+            life = next((life for one, life in zip(judgement.executions, lives, strict=True) if one is process), "")
+            steps.append(Step(life, "promises", "", text, last_s))
+        world = self._view.world
+        struck, end = world(_at_the_fault(schedule, judgement)), world(_shown_end(judgement))
+        states = states_told(world(self._baseline.initial), struck, end, done)
+        return Told(tuple(steps), states, exchange)
+
+
+def _lives(processes: Sequence[ProcessRun]) -> list[str]:
+    """Return the name of each process: ``run``, ``recover``, ``recover 2``, ``recover again``."""
+    names, recoveries = [], 0
+    for process in processes:
+        name: str = process.role
+        if name in ("recover", "recover early"):
+            recoveries += 1
+            name = "recover" if recoveries == 1 else f"recover {recoveries}"
+        names.append(f"{name} in the same process" if process.goes_on else name)
+    return names
+
+
+@dataclass(slots=True)
+class _Telling:
+    """Tells the steps of one process.
+
+    Attributes:
+        birth: the virtual time at which the first process of the story began.
+    """
+
+    process: ProcessRun
+    life: str
+    birth: float
+    root: Path | None
+    at_s: float = 0.0
+    phase: StoryPhase = "before the fault"
+
+    def steps(self) -> Iterator[tuple[Point | None, Step]]:
+        """Yield each step, with its point where it is one, in the order in which they came."""
+        process = self.process
+        self._pass(process.start.clock)
+        self.phase = "before the fault" if process.role == "run" else "recovery"
+        waiting = self._struck()
+        for number, point in enumerate(process.points):
+            # What another order lets pass first is no fault at a point that was reached by then.
+            yield from self._faults(waiting, lambda at, one: isinstance(one.action, Preempt) and at <= number)
+            now = [one for at, one in waiting if at == number and one.injection.when == "before"]
+            yield from self._faults(waiting, lambda at, one: one in now)
+            if not now or point in process.outcomes:
+                yield point, self._effect(point, waiting)
+            yield from self._faults(waiting, lambda at, one: at <= number and one.injection.when != "before")
+        yield from self._faults(waiting, lambda at, one: True)
+        yield None, self._end()
+
+    def _struck(self) -> list[tuple[int, ResolvedInjection]]:
+        """Return what fired in this process, each with the number of the point that it comes at or right after."""
+        process = self.process
+        numbers = {point: number for number, point in enumerate(process.points)}
+        found = []
+        for one in process.plan:
+            if one.position in process.fired and not one.already_active:
+                strike = process.strikes.get(one.position)
+                at = numbers.get(one.injection.point, len(numbers))
+                if isinstance(one.action, Preempt):
+                    at = min(at, strike.points) if strike is not None else at
+                elif one.injection.when != "before" and strike is not None:
+                    # Others may have come to their points while this effect was under way.
+                    at = max(at, strike.points - 1)
+                found.append((at, one))
+        return found
+
+    def _faults(
+        self, waiting: list[tuple[int, ResolvedInjection]], now: Callable[[int, ResolvedInjection], bool]
+    ) -> Iterator[tuple[Point, Step]]:
+        for at, one in list(waiting):
+            if now(at, one):
+                waiting.remove((at, one))
+                yield one.injection.point, self._fault(one)
+                if self.process.role == "run":
+                    self.phase = "after the fault"
+
+    def _fault(self, one: ResolvedInjection) -> Step:
+        point, process, action = one.injection.point, self.process, one.action
+        if isinstance(action, Say):
+            action = Say(process.reworded.get(point, action.answer))
+        strike = process.strikes.get(one.position)
+        self._pass(process.times.get(point, 0.0) if strike is None else strike.clock)
+        return self._step(point, fault_told(one.injection, action, process.met.get(point, "")), "fault")
+
+    def _effect(self, point: Point, waiting: Sequence[tuple[int, ResolvedInjection]]) -> Step:
+        self._pass(self.process.times.get(point, 0.0))
+        struck = [one.injection.when for _, one in waiting if one.injection.point == point]
+        return self._step(point, _outcome(self.process, point, struck), self.phase)
+
+    def _end(self) -> Step:
+        process, outcome = self.process, self.process.outcome
+        self._pass(process.end.clock)
+        place: Place = ()
+        if outcome.kind == "raised" and outcome.raised is not None:
+            place = outcome.raised.place
+        elif outcome.kind == "killed" and process.points:
+            place = process.places.get(process.points[-1], ())
+        ends = {
+            "returned": f"returned {outcome.value!r}",
+            "raised": f"raises {outcome.error}",
+            "killed": "killed",
+            "unbounded": f"goes on without end: {outcome.error}",
+            "hung": f"hangs: {outcome.error}",
+        }
+        return self._at(
+            place or process.stopped_at, Step(self.life, self.phase, "", ends[outcome.kind][:_SHOWN], self.at_s)
+        )
+
+    def _pass(self, clock: float) -> None:
+        """Go on in time; what nobody looked at came no earlier than the step before it."""
+        self.at_s = max(self.at_s, round(clock - self.birth, 4))
+
+    def _step(self, point: Point, outcome: str, phase: StoryPhase) -> Step:
+        return self._at(self.process.places.get(point, ()), Step(self.life, phase, str(point), outcome, self.at_s))
+
+    def _at(self, place: Place, step: Step) -> Step:
+        if not place:
+            return step
+        return replace(step, file=shown_file(place[0].file, self.root), line=place[0].line, function=place[0].function)
+
+
+def _outcome(process: ProcessRun, point: Point, struck: Sequence[str]) -> str:
+    """Return how an effect went, for people; what a fault after it made of that is a step of its own."""
+    came, met = process.outcomes.get(point), process.met.get(point, "")
+    if "middle" in struck:
+        return met if met and not met.startswith("raises ") else "done in part"
+    if struck and came is not None:
+        return came or "done"
+    if met:
+        return met
+    if came is not None:
+        return came or "done"
+    phases = medium_of(point.kind).verbs.get(point.verb, ())
+    if phases and "after" not in phases:
+        return "done"
+    return "killed meanwhile" if process.outcome.kind == "killed" else "not finished"
+
+
+def _at_the_fault(schedule: Schedule, judgement: Judgement) -> RawState:
+    """Return the outside when the first fault of a schedule fired."""
+    first, run = schedule.injections[0], judgement.executions[0]
+    seen = [state.raw_state for state in run.seen if (state.point, state.when) == (first.point, first.when)]
+    if seen:
+        return seen[0]
+    return run.end if run.outcome.kind == "killed" else run.start
+
+
+def _shown_end(judgement: Judgement) -> RawState:
+    """Return the outside that shows what is wrong: where only a question shows it, as that leaves it."""
+    about = [judgement.process(violation) for _, violation in judgement.broken]
+    asked = [process for process in about if process is not None and process.role not in OWN_PROCESSES]
+    return asked[0].end if asked and len(asked) == len(about) else judgement.end
+
+
+def _exchange(judgement: Judgement, steps: Sequence[Step], effects: Sequence[EffectId | None]) -> Iterator[Exchange]:
+    """Yield what models were asked and said, from the last answer before the first fault on."""
+    struck = next((number for number, step in enumerate(steps) if step.phase == "fault"), 0)
+    asked: list[Exchange] = []
+    for number, effect in enumerate(effects):
+        if effect is None:
+            continue
+        process = judgement.executions[effect.process]
+        known = process.effects.get(effect.point)
+        if known is None or known.answer is None or known.request is None:
+            continue
+        if steps[number].phase == "fault" and any(effects[one.step] == effect for one in asked):
+            continue  # the step before it is the exchange that it is about
+        answer = process.reworded.get(effect.point, known.answer)
+        asked.append(Exchange(number, request_told(known.request), plain(answer)))
+    first = max((number for number, one in enumerate(asked) if one.step < struck), default=0)
+    yield from asked[first:]
