@@ -187,7 +187,7 @@ class Executor:
         self, request: child.RunRequest, process: ProcessRun, channel: Channel, how: How, *, used: bool
     ) -> Tracer:
         """Serve a process until it has ended or is pristine; returns its last tracer."""
-        trace = "for the story" if how.trace == "for the story" else request.trace
+        trace: Tracing = how.trace if how.trace == "for the story" else request.trace
         tracer = Tracer(self, process, channel, request.plan, trace, request.earlier)
         try:
             tracer.serve(request, used=used)

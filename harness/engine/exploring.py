@@ -98,7 +98,8 @@ class Exploring:
 
     def truly(self, schedule: Schedule, *, trace: Tracing = False, worker: bool = True) -> Judged:
         """Carry a schedule out from the start and judge it, nothing remembered from before."""
-        known, look = self.trials, "for the story" if trace else False
+        known = self.trials
+        look: Tracing = "for the story" if trace else False
         once = trials(known.executor, known.view, known.baseline, merge=False, look=look)
         return judged(once, schedule, trace=trace, worker=worker)
 

@@ -98,7 +98,8 @@ def _of_paths(changes: Sequence[_Change], diff: Diff, done: World) -> Iterator[F
         was, now = _entry(change.before, change.name), _entry(change.after, change.name)
         last = _entry(change.end, change.name)
         if last == was:
-            yield "undone"
+            # What was moved to another name is there under that one; the step that moved it says what became of it.
+            yield "kept" if any(map(_moves_away, changes[number + 1 :])) else "undone"
         elif now is None or last is None:
             # What was removed came back in another form, or what was made was removed with what it became.
             yield "kept" if now == last else "undone"
@@ -110,6 +111,12 @@ def _of_paths(changes: Sequence[_Change], diff: Diff, done: World) -> Iterator[F
             yield "repeated"
         else:
             yield "kept"
+
+
+def _moves_away(change: _Change) -> bool:
+    """Return whether a change takes a path away by giving another name to what is there."""
+    by = change.effect.point
+    return by.verb in medium_of(by.kind).moves and _entry(change.after, change.name) is None
 
 
 def _is_torn(found: Entry, right: Entry | None) -> bool:

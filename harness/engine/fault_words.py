@@ -114,7 +114,7 @@ def fault_told(injection: Injection, action: Action, met: str) -> str:
         return injection.describe().partition(": ")[2]
     told = _WORDS[type(action)](action, injection.when)
     raised = met.removeprefix("raises ") if met.startswith("raises ") else ""
-    if isinstance(action, Fail) and not raised and injection.when != "before":
+    if isinstance(action, Fail):
         raised = f"{type(action.error).__name__}: {action.error}".removesuffix(": ")
     again = ", and again until the process ends" if injection.lasting else ""
     return f"{told}{again}" + (f": {raised}" if raised else "")

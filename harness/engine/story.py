@@ -1,6 +1,6 @@
 """Tell the story of a confirmed failure: its steps in true order, the outside meanwhile, what models were asked."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from .process_runs import OWN_PROCESSES, ProcessRun, RawState
 from .session import Baseline
 from .state_view import StateView
 
-_SHOWN = 300
+_SHOWN, _EXCHANGES = 300, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Stories:
         last_s = max(step.at_s for step in steps)
         for (_, violation), text in zip(judgement.broken, promises, strict=True):
             process = judgement.process(violation)
-            life = next((life for one, life in zip(judgement.executions, lives, strict=True) if one is process), "")
+            life = dict(zip(map(id, judgement.executions), lives, strict=True)).get(id(process), "")
             steps.append(Step(life, "promises", "", text, last_s))
         world = self._view.world
         struck, end = world(_at_the_fault(schedule, judgement)), world(_shown_end(judgement))
@@ -92,6 +92,24 @@ def _lives(processes: Sequence[ProcessRun]) -> list[str]:
             name = "recover" if recoveries == 1 else f"recover {recoveries}"
         names.append(f"{name} in the same process" if process.goes_on else name)
     return names
+
+
+@dataclass(frozen=True, slots=True)
+class _Struck:
+    """A fault that fired: at the point of this number, ahead of its effect or behind it."""
+
+    at: int
+    resolved: ResolvedInjection
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether it came before its effect; what another order lets pass first is told before what it passes."""
+        return self.resolved.injection.when == "before" or isinstance(self.resolved.action, Preempt)
+
+    @property
+    def prevents(self) -> bool:
+        """Whether it takes the place of its effect, unless that is seen to come to its end all the same."""
+        return self.is_ahead and not isinstance(self.resolved.action, Preempt)
 
 
 @dataclass(slots=True)
@@ -114,20 +132,19 @@ class _Telling:
         process = self.process
         self._pass(process.start.clock)
         self.phase = "before the fault" if process.role == "run" else "recovery"
-        waiting = self._struck()
+        struck = self._struck()
         for number, point in enumerate(process.points):
-            # What another order lets pass first is no fault at a point that was reached by then.
-            yield from self._faults(waiting, lambda at, one: isinstance(one.action, Preempt) and at <= number)
-            now = [one for at, one in waiting if at == number and one.injection.when == "before"]
-            yield from self._faults(waiting, lambda at, one: one in now)
-            if not now or point in process.outcomes:
-                yield point, self._effect(point, waiting)
-            yield from self._faults(waiting, lambda at, one: at <= number and one.injection.when != "before")
-        yield from self._faults(waiting, lambda at, one: True)
+            now = [one for one in struck if one.at == number]
+            yield from self._faults(one for one in now if one.is_ahead)
+            prevented = any(one.prevents for one in now)
+            if not prevented or _came(process, point) is not None:
+                yield point, self._effect(point)
+            yield from self._faults(one for one in now if not one.is_ahead)
+        yield from self._faults(one for one in struck if one.at >= len(process.points))
         yield None, self._end()
 
-    def _struck(self) -> list[tuple[int, ResolvedInjection]]:
-        """Return what fired in this process, each with the number of the point that it comes at or right after."""
+    def _struck(self) -> list["_Struck"]:
+        """Return what fired in this process."""
         process = self.process
         numbers = {point: number for number, point in enumerate(process.points)}
         found = []
@@ -135,23 +152,19 @@ class _Telling:
             if one.position in process.fired and not one.already_active:
                 strike = process.strikes.get(one.position)
                 at = numbers.get(one.injection.point, len(numbers))
-                if isinstance(one.action, Preempt):
-                    at = min(at, strike.points) if strike is not None else at
-                elif one.injection.when != "before" and strike is not None:
+                if strike is not None and isinstance(one.action, Preempt):
+                    at = min(at, strike.points)
+                elif strike is not None and one.injection.when != "before":
                     # Others may have come to their points while this effect was under way.
                     at = max(at, strike.points - 1)
-                found.append((at, one))
+                found.append(_Struck(at, one))
         return found
 
-    def _faults(
-        self, waiting: list[tuple[int, ResolvedInjection]], now: Callable[[int, ResolvedInjection], bool]
-    ) -> Iterator[tuple[Point, Step]]:
-        for at, one in list(waiting):
-            if now(at, one):
-                waiting.remove((at, one))
-                yield one.injection.point, self._fault(one)
-                if self.process.role == "run":
-                    self.phase = "after the fault"
+    def _faults(self, struck: Iterable["_Struck"]) -> Iterator[tuple[Point, Step]]:
+        for one in struck:
+            yield one.resolved.injection.point, self._fault(one.resolved)
+            if self.process.role == "run":
+                self.phase = "after the fault"
 
     def _fault(self, one: ResolvedInjection) -> Step:
         point, process, action = one.injection.point, self.process, one.action
@@ -161,9 +174,11 @@ class _Telling:
         self._pass(process.times.get(point, 0.0) if strike is None else strike.clock)
         return self._step(point, fault_told(one.injection, action, process.met.get(point, "")), "fault")
 
-    def _effect(self, point: Point, waiting: Sequence[tuple[int, ResolvedInjection]]) -> Step:
-        self._pass(self.process.times.get(point, 0.0))
-        struck = [one.injection.when for _, one in waiting if one.injection.point == point]
+    def _effect(self, point: Point) -> Step:
+        process = self.process
+        self._pass(process.times.get(point, 0.0))
+        fired = [one.injection for one in process.plan if one.position in process.fired and not one.already_active]
+        struck = [one.when for one in fired if one.point == point]
         return self._step(point, _outcome(self.process, point, struck), self.phase)
 
     def _end(self) -> Step:
@@ -198,9 +213,16 @@ class _Telling:
         return replace(step, file=shown_file(place[0].file, self.root), line=place[0].line, function=place[0].function)
 
 
+def _came(process: ProcessRun, point: Point) -> str | None:
+    """Return how an effect went, "" where it only came to its end; None where nobody saw that it did."""
+    if point in process.outcomes:
+        return process.outcomes[point]
+    return "" if any(state.point == point and state.when == "after" for state in process.seen) else None
+
+
 def _outcome(process: ProcessRun, point: Point, struck: Sequence[str]) -> str:
     """Return how an effect went, for people; what a fault after it made of that is a step of its own."""
-    came, met = process.outcomes.get(point), process.met.get(point, "")
+    came, met = _came(process, point), process.met.get(point, "")
     if "middle" in struck:
         return met if met and not met.startswith("raises ") else "done in part"
     if struck and came is not None:
@@ -247,4 +269,4 @@ def _exchange(judgement: Judgement, steps: Sequence[Step], effects: Sequence[Eff
         answer = process.reworded.get(effect.point, known.answer)
         asked.append(Exchange(number, request_told(known.request), plain(answer)))
     first = max((number for number, one in enumerate(asked) if one.step < struck), default=0)
-    yield from asked[first:]
+    yield from asked[first : first + _EXCHANGES]
