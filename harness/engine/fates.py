@@ -92,17 +92,16 @@ def _entry(world: World, name: str) -> Entry | None:
 
 def _of_paths(changes: Sequence[_Change], diff: Diff, done: World) -> Iterator[Fate]:
     """Yield the fate of each change of one path."""
-    right, last = _entry(done, changes[0].name), _entry(changes[-1].end, changes[-1].name)
+    right = _entry(done, changes[0].name)
     too_much = any(change.sign == "+" and change.name == changes[0].name for change in diff)
     for number, change in enumerate(changes):
         was, now = _entry(change.before, change.name), _entry(change.after, change.name)
         last = _entry(change.end, change.name)
-        if last == was:
+        if now == last is None:
+            yield "kept"
+        elif last is None or last == was or now is None:
             # What was moved to another name is there under that one; the step that moved it says what became of it.
             yield "kept" if any(map(_moves_away, changes[number + 1 :])) else "undone"
-        elif now is None or last is None:
-            # What was removed came back in another form, or what was made was removed with what it became.
-            yield "kept" if now == last else "undone"
         elif last == now and _is_torn(last, right):
             yield "torn"
         elif too_much:
