@@ -64,7 +64,7 @@ def publish(shared: Path, own: Path) -> str:
         model="gpt-4o-mini", messages=[{"role": "user", "content": "Write the report"}]
     )
     report = json.loads(answer.choices[0].message.content or "")
-    (own / "draft.md").write_text(report["title"])
+    (own / "draft.md").write_text(str(report.get("title")))
     os.replace(own / "draft.md", shared / "report.md")
     for _ in range(2):
         try:
@@ -197,7 +197,7 @@ def test_a_crash_in_the_recovery_is_a_fault_of_that_process(tmp_path: Path) -> N
 
 def test_what_a_model_was_made_to_say_is_told(tmp_path: Path) -> None:
     """The step of the fault has the other words, and the exchange what the agent was answered."""
-    result = explored(agent_of(publish, lambda shared, own: None), tmp_path / "it", **only("llm.wrong_types"))
+    result = explored(agent_of(publish, lambda shared, own: None), tmp_path / "it", **only("llm.missing_field"))
     (finding,) = result.violations
     fault = next(step for step in finding.story if step.phase == "fault")
     assert (fault.point, fault.life) == ("llm.chat:api.openai.com#1", "run")

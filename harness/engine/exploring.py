@@ -24,7 +24,6 @@ from .schedules import Schedules
 from .session import Session
 from .sites import Sites
 from .state_view import StateView
-from .story import Stories
 from .symptoms import Diagnosis
 from .tallying import Tallying
 from .trials import trials
@@ -40,7 +39,6 @@ class Exploring:
         merge: whether the processes that follow an end are started once for each distinct end.
 
     Attributes:
-        stories: tells how confirmed failures came about.
         not_reached: schedules whose fault never fired.
         skipped: how many schedules were left out, by the name of the rule.
     """
@@ -69,7 +67,6 @@ class Exploring:
         self.confirming = Confirming(self.findings, self.causes, truly, tell, is_enough)
         # The end of a worker that goes on is never merged, so there is nothing of it to audit.
         self.audit = Audit(config, executor, view, partial(self.truly, worker=False))
-        self.stories = Stories(view, baseline, config.root)
         self.not_reached: list[str] = []
         self.skipped: Mapping[str, int] = {}
 

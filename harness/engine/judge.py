@@ -27,8 +27,9 @@ class Judgement:
 
     `told` is what the invariants saw of `executions`, one by one; `earlier` are processes that ran before these, as far
     as they are known. `from_before` and `from_done` are what differs from the two right ends. `symptoms` keeps what is
-    wrong by the first injection of a schedule that ends so, and by whether it is the only one. `claims_done` says
-    whether the run returned what a fault-free run returns; None where there is nothing to compare.
+    wrong by the first injection of a schedule that ends so, and by whether it is the only one; `story` how it is told,
+    once somebody asked. `claims_done` says whether the run returned what a fault-free run returns; None where there is
+    nothing to compare.
     """
 
     broken: tuple[tuple[str, Violation], ...]
@@ -41,6 +42,7 @@ class Judgement:
     earlier: tuple[ProcessRun, ...] = ()
     claims_done: bool | None = None
     symptoms: dict[tuple[Injection, bool], Any] = field(default_factory=dict, compare=False)
+    story: list[Any] = field(default_factory=list, compare=False)
 
     @property
     def goes_on(self) -> bool:

@@ -23,6 +23,7 @@ from .findings import Beside, Failure, finding, promises
 from .judge import Judgement
 from .naming import Naming
 from .replay import Judged
+from .story import Telling
 
 
 class Results:
@@ -186,7 +187,7 @@ class Results:
             actual=view.world(judgement.end),
             cleaner=config.cleaner,
             run_again=config.run is config.recover,
-            story=exploring.stories.of(schedule, judgement, broken),
+            story=Telling(view, baseline, config.root).of(schedule, judgement, broken),
         )
         return finding(failure, cause, judgement, beside)
 

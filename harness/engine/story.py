@@ -11,6 +11,7 @@ from ..values.places import Place, shown_file
 from ..values.points import Point
 from ..values.schedule import Schedule
 from ..values.story import Exchange, States, Step, StoryPhase
+from ..values.world import World
 from .fates import EffectId, fates
 from .fault_words import fault_told
 from .judge import Judgement
@@ -38,8 +39,8 @@ class Told:
         return Told(tuple(steps), States(*(hiding(side, hidden) for side in sides)), tuple(asked))
 
 
-class Stories:
-    """Tells the stories of one exploration, each once.
+class Telling:
+    """Tells the stories of one exploration.
 
     Args:
         root: the folder that files are named below; others are named whole.
@@ -47,39 +48,43 @@ class Stories:
 
     def __init__(self, view: StateView, baseline: Baseline, root: Path | None) -> None:
         self._view, self._baseline, self._root = view, baseline, root
-        self._known: dict[int, tuple[Judgement, Told]] = {}
 
     def of(self, schedule: Schedule, judgement: Judgement, promises: Sequence[str]) -> Told:
         """Return the story of a judgement; `promises` says of each broken one how, in the order of the judgement."""
-        known = self._known.get(id(judgement))
-        if known is None:
-            # The judgement is kept: its id stands for it, and must not become another one's.
-            known = self._known[id(judgement)] = judgement, self._told(schedule, judgement, promises)
-        return known[1]
+        if not judgement.story:
+            judgement.story.append(self._told(schedule, judgement, promises))
+        told: Told = judgement.story[0]
+        return told
 
     def _told(self, schedule: Schedule, judgement: Judgement, promises: Sequence[str]) -> Told:
-        done = self._view.world(self._baseline.done)
-        became = fates(self._view, judgement, done)
+        world = self._view.world
+        before, done = world(self._baseline.initial), world(self._baseline.done)
+        steps, effects = self._steps(judgement, done)
+        exchange = tuple(_exchange(judgement, steps, effects))
+        struck, end = world(_at_the_fault(schedule, judgement)), world(_shown_end(judgement))
+        steps += _promises(judgement, promises, max(step.at_s for step in steps))
+        return Told(tuple(steps), states_told(before, struck, end, done), exchange)
+
+    def _steps(self, judgement: Judgement, done: World) -> tuple[list[Step], list[EffectId | None]]:
+        """Return the steps of all processes, and for each the point that it is about; None for the end of a process."""
+        became, birth = fates(self._view, judgement, done), judgement.executions[0].start.clock
         steps: list[Step] = []
         effects: list[EffectId | None] = []
         lives = _lives(judgement.executions)
-        for number, process in enumerate(judgement.executions):
-            for effect, step in _Telling(
-                process, lives[number], judgement.executions[0].start.clock, self._root
-            ).steps():
-                effects.append(None if effect is None else EffectId(number, effect))
-                fate = became.get(EffectId(number, effect), "") if effect is not None and step.phase != "fault" else ""
+        for number, (process, life) in enumerate(zip(judgement.executions, lives, strict=True)):
+            for point, step in _Life(process, life, birth, self._root).steps():
+                effect = None if point is None else EffectId(number, point)
+                fate = became.get(effect, "") if effect is not None and step.phase != "fault" else ""
                 steps.append(replace(step, fate=fate))
-        exchange = tuple(_exchange(judgement, steps, effects))
-        last_s = max(step.at_s for step in steps)
-        for (_, violation), text in zip(judgement.broken, promises, strict=True):
-            process = judgement.process(violation)
-            life = dict(zip(map(id, judgement.executions), lives, strict=True)).get(id(process), "")
-            steps.append(Step(life, "promises", "", text, last_s))
-        world = self._view.world
-        struck, end = world(_at_the_fault(schedule, judgement)), world(_shown_end(judgement))
-        states = states_told(world(self._baseline.initial), struck, end, done)
-        return Told(tuple(steps), states, exchange)
+                effects.append(effect)
+        return steps, effects
+
+
+def _promises(judgement: Judgement, promises: Sequence[str], at_s: float) -> Iterator[Step]:
+    """Yield a step for each broken promise, of the process that shows it where that is a certain one."""
+    lives = dict(zip(map(id, judgement.executions), _lives(judgement.executions), strict=True))
+    for (_, violation), text in zip(judgement.broken, promises, strict=True):
+        yield Step(lives.get(id(judgement.process(violation)), ""), "promises", "", text, at_s)
 
 
 def _lives(processes: Sequence[ProcessRun]) -> list[str]:
@@ -113,7 +118,7 @@ class _Struck:
 
 
 @dataclass(slots=True)
-class _Telling:
+class _Life:
     """Tells the steps of one process.
 
     Attributes:
