@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from html import escape
+from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +28,7 @@ from attr import attrib, attrs, fields, has
 from ..values.exploration import Cell, Exploration, Finding
 from ..values.replaying import ReplayCommand
 from ..values.schedule import Schedule
+from ..values.story import Step
 from .cleaning import cleaner
 
 KEPT = 1500  # cells with a result of their own, for each exploration: Allure opens so many, and not ten times as many
@@ -35,7 +37,7 @@ _MARKED = ("epic", "feature", "story")
 _STATUS = {"violated": Status.FAILED, "unknown": Status.BROKEN}
 _SHOWN_CHANGES = 8
 _SIGNS = {"+": "should not be there", "-": "is missing", "~": "is different"}
-_BAD_ENDS, _VACUOUS = ("raised", "unbounded", "hung"), "nothing to judge"
+_BAD_ENDS, _VACUOUS = ("raises ", "goes on without end", "hangs"), "nothing to judge"
 
 
 @attrs
@@ -214,14 +216,24 @@ def _is_duplicated(finding: Finding) -> bool:
 
 
 def _steps(report: _Report, cell: Cell, finding: Finding | None) -> list[TestStepResult]:
-    """Tell a failure in four phases; what fails opens by itself."""
+    """Tell a failure in true order; what fails opens by itself."""
     fault, judged = _step("[fault] " + _title(cell.planned)), _judged(report, cell, finding)
     if finding is None or finding.schedule != cell.schedule:
         return [fault, judged]
-    lives = [(role, lines) for role, lines in finding.phases if role not in ("fault", "invariants")]
-    run = _step("[run] until the fault", [_step(line) for role, lines in lives if role == "run" for line in lines])
-    later = [_step(role, [_step(line) for line in lines]) for role, lines in lives if role != "run"]
-    return [run, fault, _step("[recovery]", later), judged]
+    told = groupby(finding.story, key=lambda step: (step.life, step.phase))
+    parts = [_part(life, phase, steps) for (life, phase), steps in told if phase != "promises"]
+    return [*parts, judged]
+
+
+def _part(life: str, phase: str, steps: Iterable[Step]) -> TestStepResult:
+    heading = {"fault": f"[fault] {life}", "recovery": f"[{life}]"}.get(phase, f"[{life}] {phase}")
+    return _step(heading, [_step(_line(step)) for step in steps])
+
+
+def _line(step: Step) -> str:
+    """Return a step as a line: ``http.post:api.mail.test/mails#1: 201 (myagent.py:29, kept)``."""
+    beside = ", ".join(filter(None, (f"{step.file}:{step.line}" if step.line else "", step.fate)))
+    return ": ".join(filter(None, (step.point, step.outcome))) + (f" ({beside})" if beside else "")
 
 
 def _judged(report: _Report, cell: Cell, finding: Finding | None) -> TestStepResult:

@@ -53,7 +53,7 @@ class Finding:
     kind: str = ""
     cure: Cure = field(default_factory=Cure)
     story: tuple[Step, ...] = ()
-    states: States = field(default_factory=States, hash=False)
+    states: States = field(default_factory=States, hash=False)  # plain data has no hash
     blamed: tuple[Blamed, ...] = ()
     exchange: tuple[Exchange, ...] = field(default=(), hash=False)
     also: tuple[Schedule, ...] = ()

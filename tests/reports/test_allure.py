@@ -16,6 +16,7 @@ import pytest
 from rollproof.reports import allure
 from rollproof.values.exploration import Cell, Exploration, Finding
 from rollproof.values.schedule import Schedule
+from rollproof.values.story import Step
 
 KEY = "sk-live-0123456789abcdef"
 SENT = "process.kill@http.post:api.mail.test/mails#1:after"
@@ -164,17 +165,23 @@ def test_a_broken_cell_says_what_and_how_to_replay_it(writes: Callable[..., Writ
     assert written.attached(written.cell) == ["+ agent/report.lock: file, 5 bytes"]
 
 
-def test_a_failure_is_told_in_four_phases(writes: Callable[..., Written]) -> None:
-    """The story of a finding becomes steps; the phase that failed says so."""
-    story = "(('fault', (OPENED,)), ('run', ('killed',)), ('recover', ('raised: KeyError',)), ('invariants', ()))"
-    written = writes(f"cell(), violations=[finding(phases={story})], verdicts={{'terminates': 'vacuous'}}")
+def test_a_failure_is_told_in_true_order(writes: Callable[..., Written]) -> None:
+    """The story of a finding becomes steps, a part for each process and phase; the one that failed says so."""
+    lock = "file.open:agent/report.lock#1"
+    story = (
+        f"(Step('run', 'before the fault', '{lock}', 'done', 0.001, 'agent.py', 7, 'publish', fate='forgotten'),"
+        f" Step('run', 'fault', '{lock}', 'the process is killed'), Step('run', 'after the fault', '', 'killed'),"
+        " Step('recover', 'recovery', '', 'raises KeyError'), Step('recover', 'promises', '', 'no_leftovers: wrong'))"
+    )
+    written = writes(f"cell(), violations=[finding(story={story})], verdicts={{'terminates': 'vacuous'}}")
     assert steps(written.cell) == {
-        "[run] until the fault": ["killed"],
-        "[fault] process.kill after file.open:agent/report.lock#1": [],
-        "[recovery]": ["recover"],
+        "[run] before the fault": [f"{lock}: done (agent.py:7, forgotten)"],
+        "[fault] run": [f"{lock}: the process is killed"],
+        "[run] after the fault": ["killed"],
+        "[recover]": ["raises KeyError"],
         "[invariants]": ["no_leftovers: that is wrong", "terminates: nothing to judge"],
     }
-    assert [step["status"] for step in written.cell["steps"]] == ["passed", "passed", "failed", "failed"]
+    assert [step["status"] for step in written.cell["steps"]] == ["passed", "passed", "passed", "failed", "failed"]
 
 
 def test_the_two_sides_differ_in_what_is_wrong_and_in_nothing_else(writes: Callable[..., Written]) -> None:
