@@ -1,12 +1,13 @@
 """What became of each durable effect of a story by its end: kept, undone, repeated, forgotten, torn."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..values.contents import begins_with
 from ..values.media import medium_of
-from ..values.points import Point
+from ..values.points import Point, canonical
 from ..values.story import Fate
 from ..values.world import Diff, Entry, Row, World
 from .blame import changed, transitions
@@ -35,16 +36,17 @@ class _Change:
     end: World
 
 
-def fates(view: StateView, judgement: Judgement, done: World) -> Mapping[EffectId, Fate]:
+def fates(view: StateView, judgement: Judgement, first: ProcessRun) -> Mapping[EffectId, Fate]:
     """Return the fate of each effect that changed something outside, for the processes that were looked at.
 
-    An effect of several changes has the worst of their fates. What a statement of a transaction did is known, with its
-    fate, from the commit that made it durable.
+    `first` is the fault-free run. An effect of several changes has the worst of their fates. What a statement of a
+    transaction did is known, with its fate, from the commit that made it durable.
     """
     changes = [
         change for number, process in enumerate(judgement.executions) for change in _changes(view, judgement, number)
     ]
     told: dict[EffectId, Fate] = {}
+    done = view.world(first.end)
     for name in dict.fromkeys(change.name for change in changes):
         of_name = [change for change in changes if change.name == name]
         is_path = any(_entry(world, name) for change in of_name for world in (change.before, change.after))
@@ -52,7 +54,24 @@ def fates(view: StateView, judgement: Judgement, done: World) -> Mapping[EffectI
         for change, fate in zip(of_name, each, strict=True):
             for effect in _with_statements(judgement, change):
                 told[effect] = max(told.get(effect, ""), fate, key=_WORST.index)
-    return told
+    return {**told, **_asked_for_again(told, first)}
+
+
+def _asked_for_again(told: Mapping[EffectId, Fate], first: ProcessRun) -> Mapping[EffectId, Fate]:
+    """Return what services were asked for more often than in a fault-free run, of what is left over: it is repeated."""
+    usual, left = Counter(map(_request, first.points)), Counter[str]()
+    again: dict[EffectId, Fate] = {}
+    for effect in sorted(told, key=lambda one: one.process):  # a process has its effects in their order
+        request = _request(effect.point)
+        if medium_of(effect.point.kind).changes == "services" and told[effect] != "undone":
+            left[request] += 1
+            if told[effect] == "forgotten" and left[request] > usual[request]:
+                again[effect] = "repeated"
+    return again
+
+
+def _request(point: Point) -> str:
+    return f"{point.kind}.{point.verb}:{canonical(point.target)}"
 
 
 def _changes(view: StateView, judgement: Judgement, number: int) -> Iterator[_Change]:

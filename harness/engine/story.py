@@ -11,7 +11,6 @@ from ..values.places import Place, shown_file
 from ..values.points import Point
 from ..values.schedule import Schedule
 from ..values.story import Exchange, States, Step, StoryPhase
-from ..values.world import World
 from .fates import EffectId, fates
 from .fault_words import fault_told
 from .judge import Judgement
@@ -59,15 +58,15 @@ class Telling:
     def _told(self, schedule: Schedule, judgement: Judgement, promises: Sequence[str]) -> Told:
         world = self._view.world
         before, done = world(self._baseline.initial), world(self._baseline.done)
-        steps, effects = self._steps(judgement, done)
+        steps, effects = self._steps(judgement)
         exchange = tuple(_exchange(judgement, steps, effects))
         struck, end = world(_at_the_fault(schedule, judgement)), world(_shown_end(judgement))
         steps += _promises(judgement, promises, max(step.at_s for step in steps))
         return Told(tuple(steps), states_told(before, struck, end, done), exchange)
 
-    def _steps(self, judgement: Judgement, done: World) -> tuple[list[Step], list[EffectId | None]]:
+    def _steps(self, judgement: Judgement) -> tuple[list[Step], list[EffectId | None]]:
         """Return the steps of all processes, and for each the point that it is about; None for the end of a process."""
-        became, birth = fates(self._view, judgement, done), judgement.executions[0].start.clock
+        became, birth = fates(self._view, judgement, self._baseline.first), judgement.executions[0].start.clock
         steps: list[Step] = []
         effects: list[EffectId | None] = []
         lives = _lives(judgement.executions)
@@ -196,7 +195,7 @@ class _Life:
             place = process.places.get(process.points[-1], ())
         ends = {
             "returned": f"returned {outcome.value!r}",
-            "raised": f"raises {outcome.error}",
+            "raised": f"raises {outcome.error.partition(chr(10))[0]}",
             "killed": "killed",
             "unbounded": f"goes on without end: {outcome.error}",
             "hung": f"hangs: {outcome.error}",
@@ -236,9 +235,9 @@ def _outcome(process: ProcessRun, point: Point, struck: Sequence[str]) -> str:
         return met
     if came is not None:
         return came or "done"
-    phases = medium_of(point.kind).verbs.get(point.verb, ())
-    if phases and "after" not in phases:
-        return "done"
+    medium = medium_of(point.kind)
+    if not medium.in_process or "after" not in medium.verbs.get(point.verb, ("after",)):
+        return "done"  # nobody sees how it goes on
     return "killed meanwhile" if process.outcome.kind == "killed" else "not finished"
 
 
