@@ -13,16 +13,19 @@ import httpx
 import pytest
 from openai import OpenAI
 from rollproof.chaos import Chaos
+from rollproof.engine.story import Told
 from rollproof.values.events import PointReached, ProcessEnded, Reader
 from rollproof.values.exploration import Exploration, Finding
-from rollproof.values.story import STORY_PHASES, Step
+from rollproof.values.replaying import ReplayCommand
+from rollproof.values.report import reported
+from rollproof.values.story import STORY_PHASES, Exchange, States, Step
 
 from .exploring import explored, line_of, only, options, replayed, two_folders
 from .test_mutants import agent
 
 MAILS = "https://api.mail.test/mails"
 Agent = Callable[[Path, Path], object]
-Told = tuple[str, str, str, str, str]
+Line = tuple[str, str, str, str, str]
 
 
 def agent_of(run: Agent, recover: Agent | None = None) -> Any:
@@ -38,7 +41,7 @@ def agent_of(run: Agent, recover: Agent | None = None) -> Any:
     return SimpleNamespace(explore=explore)
 
 
-def told(finding: Finding) -> list[Told]:
+def told(finding: Finding) -> list[Line]:
     """Return life, phase, point, outcome and fate of each step but the promises."""
     steps = [step for step in finding.story if step.phase != "promises"]
     return [(step.life, step.phase, step.point, step.outcome, step.fate) for step in steps]
@@ -119,6 +122,10 @@ def test_a_lost_answer_is_told_from_the_first_point_to_the_promises(tmp_path: Pa
     (asked,) = finding.exchange
     assert (asked.step, asked.request["messages"][0]["content"]) == (0, "Write the report")
     assert json.loads(asked.answer["text"])["title"] == "Solar"
+    violations = json.loads(json.dumps(reported(result, ReplayCommand.of_test("test_it", 0))))["violations"]
+    reported_as = next(violation for violation in violations if violation["schedule"] == lost)
+    assert [step["point"] for step in reported_as["story"]] == [step.point for step in finding.story]
+    assert reported_as["states"]["right"][mails][0] is None
     again = replayed(publishing, tmp_path / "again", lost)
     assert told(again.violations[0]) == told(finding)
 
@@ -205,6 +212,17 @@ def test_what_a_model_was_made_to_say_is_told(tmp_path: Path) -> None:
     (asked,) = finding.exchange
     assert asked.answer["text"] in fault.outcome
     assert asked.answer["text"] != '{"title": "Solar", "body": "It is cheap."}'
+
+
+def test_no_part_of_a_story_keeps_a_secret() -> None:
+    """Steps, states and exchanges are hidden in part, names of what lies outside too."""
+    step = Step("run", "fault", "file.write:own/hunter2#1", "raises KeyError: 'hunter2'")
+    states = States({}, {"own/hunter2": [{"key": "hunter2"}]}, {"own/x": "hunter2"}, {"own/x": [None, "hunter2"]})
+    told = Told((step,), states, (Exchange(0, {"messages": ["hunter2"]}, {"text": "hunter2"}),))
+    assert "hunter2" in repr(told)
+    hidden = told.hiding(lambda text: text.replace("hunter2", "<key>"))
+    assert "hunter2" not in repr(hidden)
+    assert hidden.states.right == {"own/x": [None, "<key>"]}
 
 
 @pytest.mark.parametrize(

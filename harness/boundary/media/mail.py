@@ -125,6 +125,7 @@ def _sent(plain: Callable[..., Any]) -> Callable[..., Any]:
                 gate.fired(resolved)
                 # Delivered before it hung up: the server has acted.
                 if deliver.hangs_up and deliver.copies:
+                    crossing.outcome = "delivered"
                     crossing.phase("after")
                 raise
             # The code of the last answer, or from `sendmail` the recipients that were refused.
