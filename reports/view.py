@@ -30,3 +30,9 @@ def is_broken(exploration: ReportedExploration) -> bool:
     unknown = [violation for violation in exploration["violations"] if not violation["known"]]
     others = ("drifted", "errors", "flaky", "interrupted")
     return bool(unknown) or any(exploration[name] for name in others)  # type: ignore[literal-required]
+
+
+def name_of(exploration: ReportedExploration) -> str:
+    """Return the test, and what tells the exploration apart within it."""
+    label = exploration["label"] or exploration["name"]
+    return f"{exploration['test']}{f' [{label}]' if label else ''}"

@@ -25,7 +25,6 @@ ROOMS = {
     "runtime": set(),
     "testing": {"values"},
     "chaos": {"values", "engine", "world", "twins", "boundary", "network", "reports", "guard"},
-    "commands": {"values"},
     "plugin": {"values", "chaos", "reports", "network", "guard", "boundary"},
 }
 FOLDERS = {room: ROOT / "harness" / room for room in ROOMS} | {

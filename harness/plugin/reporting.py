@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..boundary.process.interrupts import as_exceptions
-from ..reports import terminal
+from ..reports import layout, terminal
 from ..values.errors import ChaosError
 from ..values.events import Found, Judged, ProcessEnded, Reader, StillRunning
 from ..values.options import Options
