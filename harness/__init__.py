@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .boundary.process.steps import step as step
     from .chaos import Chaos as Chaos
     from .twins.fill import Fill as Fill
     from .twins.fill import fill as fill
@@ -95,6 +96,7 @@ _HOMES = {
     "fault": "values.faults",
     "fill": "twins.fill",
     "invariant": "values.history",
+    "step": "boundary.process.steps",
 }
 __all__ = [
     "Ability",
@@ -140,6 +142,7 @@ __all__ = [
     "fault",
     "fill",
     "invariant",
+    "step",
 ]
 
 

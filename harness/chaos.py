@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from .boundary.process.steps import step
 from .reports.terminal import fail_where_needed
 from .values import arguments
 from .values.errors import ChaosError
@@ -74,6 +75,8 @@ class Chaos:
         self._late = ""  # what was called last since the last exploration
         self.explored = False
         self.replay = options.replay or ReplayCommand.of_test(test, options.seed)
+
+    step = staticmethod(step)
 
     def watch(
         self, source: Any, *, name: str | None = None, ignore: Sequence[str] = (), anything: bool = False

@@ -13,6 +13,7 @@ from ..values.sources import Asking, Misanswering, ModelService, Twin
 from . import keys
 from .answers import changed_fields, refusal
 from .process_runs import ProcessRun
+from .tool_calls import ToolCalls
 from .trace_context import TraceContext
 
 
@@ -27,15 +28,22 @@ class Asked(NamedTuple):
 
 
 class Answering:
-    """Lets twins answer one process, and keeps what that sent and was told."""
+    """Lets twins answer one process, and keeps what that sent and was told.
+
+    Attributes:
+        tool_calls: what models asked it to call.
+    """
 
     def __init__(self, executor: TraceContext, process: ProcessRun) -> None:
         self._executor, self._process = executor, process
         self._refused: set[str] = set()
+        self.tool_calls = ToolCalls()
 
     def answer(self, asked: Asked) -> HttpResponse:
         """Return the answer that the agent gets; raises ChaosError where the twin cannot answer."""
         response = self._treated(asked)
+        if isinstance(asked.twin, ModelService) and asked.point is not None:
+            self.tool_calls.exchanged(asked.point, asked.request, asked.twin.read_answer(response))
         self._watch_credentials(asked.request, response)
         return response
 

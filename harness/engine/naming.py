@@ -1,11 +1,13 @@
 """A cause in the words of a report: which promise, how it is broken, at which line of the agent's code."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..values.causes import Cause
 from ..values.places import Frame, Place, Raised, shown_file
 from ..values.points import Point
+from ..values.story import SourceLine
+from .blamed_lines import Seen, five_lines
 from .causes import Group, key_of
 from .effects import Blamed
 from .findings import Failure
@@ -104,6 +106,19 @@ class Naming:
         where = f" at {self._called(place[0])}" if place else ""
         name = raised.type if raised.type.startswith("os.") else raised.type.rpartition(".")[2]
         return f"{name}{where}"
+
+    def seen(self, processes: Iterable[ProcessRun]) -> Iterator[Seen]:
+        """Yield the places of all points of processes."""
+        for process in processes:
+            for point, place in process.places.items():
+                inner, *callers = self._sites.of(place or self._call) or (Frame("", 0, ""),)
+                file, within = self._file(inner.file), process.within.get(point, ())
+                called = tuple(f"{self._file(frame.file)}:{frame.line}" for frame in callers)
+                yield Seen(str(point), file, inner.line, inner.function, called, within)
+
+    def code(self, file: str, line: int) -> tuple[SourceLine, ...]:
+        """Return five lines of a file that has one of these names."""
+        return five_lines(str((self._root or Path()) / file), line)
 
     def _called(self, frame: Frame) -> str:
         return frame.called(self._file(frame.file))

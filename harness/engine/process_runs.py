@@ -76,7 +76,8 @@ class ProcessRun:
     """The record of one process of the agent, from the state that it started from to the state that it left.
 
     Attributes:
-        points: what it reached, in order; `places` has where in the agent's code each of them is.
+        points: what it reached, in order; `places` has where in the agent's code each of them is, `within` the names of
+            the steps, tool calls and graph nodes that it is inside of, the outermost first; no entry for none.
         last: the last point of its own that was looked at.
         relayed: points that relays saw, each with the `last` of then.
         unseen: how often nobody looked, for want of time.
@@ -114,6 +115,7 @@ class ProcessRun:
     pid: int = 0
     points: tuple[Point, ...] = ()
     places: dict[Point, Place] = field(default_factory=dict)
+    within: dict[Point, tuple[str, ...]] = field(default_factory=dict)
     effects: dict[Point, Effect] = field(default_factory=dict)
     last: Point | None = None
     relayed: list[tuple[Point | None, Point]] = field(default_factory=list)

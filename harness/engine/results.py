@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from ..values.credentials import hiding
 from ..values.errors import nearest
 from ..values.exploration import Exploration, Finding, counted
 from ..values.families import CRASHES
@@ -13,6 +14,7 @@ from ..values.points import Point
 from ..values.rare import rare
 from ..values.schedule import Schedule
 from ..values.world import Diff
+from .blamed_lines import blamed_lines, without_secrets
 from .causes import Group
 from .claim import Ran, claim, covered, interruption, why_not_reached
 from .crash_state_space import CrashStateSpace
@@ -189,7 +191,10 @@ class Results:
             run_again=config.run is config.recover,
             story=Telling(view, baseline, config.root).of(schedule, judgement, broken),
         )
-        return finding(failure, cause, judgement, beside)
+        found, hidden = finding(failure, cause, judgement, beside), hiding(view.credentials)
+        processes = (baseline.first, *judgement.earlier, *judgement.executions)
+        lines = blamed_lines(found.story, cause, naming.seen(processes), naming.code)
+        return replace(found, blamed=tuple(without_secrets(line, hidden) for line in lines))
 
     def _is_closed(self, exploring: Exploring, space: CrashStateSpace, tried: Tried, reduced: bool) -> bool:
         whole = space.closed and CRASHES not in tried.left_out() and not self._executor.learned.noticed.unseen

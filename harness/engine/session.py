@@ -8,6 +8,7 @@ from ..world.comparing.compare import Masks
 from ..world.volatile.torn_values import TornValues
 from .noticed import Noticed
 from .process_runs import ProcessRun, RawState
+from .tool_calls import KnownTools
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Learned:
         credentials: that services accepted, by a readable label.
         torn_values: what a torn write left of generated values.
         noticed: what the statement must say of them.
+        tools: that models have the agent call.
         unconfirmed: an error of the harness for each fault that was due and did not happen.
     """
 
@@ -26,6 +28,7 @@ class Learned:
     credentials: dict[str, bytes] = field(default_factory=dict)
     torn_values: TornValues = field(default_factory=TornValues)
     noticed: Noticed = field(default_factory=Noticed)
+    tools: KnownTools = field(default_factory=KnownTools)
     unconfirmed: dict[str, None] = field(default_factory=dict)
 
 

@@ -85,13 +85,19 @@ class Sites:
 
 def statement(frame: Frame) -> str:
     """Return the text of the statement that a call is in, in one line: of a block its head, "" without a source."""
-    text = _statements(frame.file).get(frame.line)
-    return text if text is not None else linecache.getline(frame.file, frame.line).strip()
+    known = _statements(frame.file).get(frame.line)
+    return known[1] if known is not None else linecache.getline(frame.file, frame.line).strip()
+
+
+def first_line(file: str, line: int) -> int:
+    """Return the line on which the innermost statement of a line begins, from 1."""
+    known = _statements(file).get(line)
+    return known[0] if known is not None else line
 
 
 @cache
-def _statements(file: str) -> dict[int, str]:
-    """Return the innermost statement on each line of a file, as text."""
+def _statements(file: str) -> dict[int, tuple[int, str]]:
+    """Return the innermost statement on each line of a file: its first line, and its text."""
     linecache.checkcache(file)
     lines = linecache.getlines(file)
     try:
@@ -99,12 +105,12 @@ def _statements(file: str) -> dict[int, str]:
     except (SyntaxError, ValueError):
         return {}
     lines = _without_comments(lines)
-    found: dict[int, str] = {}
+    found: dict[int, tuple[int, str]] = {}
     for node in ast.walk(tree):  # outer ones first
         if isinstance(node, (ast.stmt, ast.ExceptHandler)):
             first, last = node.lineno, _end_of_head(node)
             text = " ".join(" ".join(lines[first - 1 : last]).split())
-            found.update(dict.fromkeys(range(first, last + 1), text))
+            found.update(dict.fromkeys(range(first, last + 1), (first, text)))
     return found
 
 

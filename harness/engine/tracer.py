@@ -252,6 +252,7 @@ class Tracer:
         process.end, process.points = end, tuple(self._points)
         if process.relayed:
             self._put_in_order()
+        self._answering.tool_calls.name(process, self._plan, self._executor.learned.tools)
         if self.told:
             self.looking.end(end)
         for fired in (resolved.injection for resolved in self._plan if resolved.position in process.fired):
@@ -323,6 +324,8 @@ class Tracer:
         self._points.append(point)
         self._executor.telling.reached(point)
         self._process.places[point] = self._places[reached.place]
+        if reached.within:
+            self._process.within[point] = reached.within
 
     def _look(self, crossed: PhaseReached) -> bool:
         self.clock = crossed.clock

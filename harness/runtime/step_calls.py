@@ -15,6 +15,7 @@ from typing import Any
 
 from .calls import Invoker
 from .carried_run import CarriedRun
+from .current import running
 from .definition import Definition
 from .reconcile import ForeignState, Found, Reality
 from .steps import Run, Step, found_by, learned_by
@@ -43,7 +44,8 @@ class StepCalls:
         """Take the entered step, and return its variables."""
         self._run.check()
         step = self.entered
-        return learned_by(step.name, await self._invoker.act(step.act, self._view(step.name)))
+        with running(step.name):
+            return learned_by(step.name, await self._invoker.act(step.act, self._view(step.name)))
 
     async def look(self, name: str, *, held: bool = True) -> Found | None:
         """Ask the outside whether a step happened; None where the step cannot.
@@ -57,14 +59,16 @@ class StepCalls:
             self._run.check()
         else:
             view = replace(view, check=lambda: None)
-        return found_by(name, await self._invoker.call(look, view))
+        with running(name):
+            return found_by(name, await self._invoker.call(look, view))
 
     async def undo(self, name: str) -> None:
         """Undo a step, if it has an undo."""
         undo = self.steps[name].undo
         if undo is not None:
             self._run.check()
-            await self._invoker.call(undo, self._view(name))
+            with running(name):
+                await self._invoker.call(undo, self._view(name))
 
     async def undo_what_is_there(self, name: str) -> None:
         """Undo a step unless the outside says that it never happened.

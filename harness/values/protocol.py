@@ -39,7 +39,8 @@ class PointAnnounced(NamedTuple):
     """A point is reached. Sent before anything happens there: a process that is killed there could not send it.
 
     The first five fields are those of the point; `place` is the number of the place in the agent's code, `frames` the
-    place itself where it is a new one.
+    place itself where it is a new one; `within` are the names of the steps and graph nodes that it is inside of, the
+    outermost first.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class PointAnnounced(NamedTuple):
     task: str
     place: int
     frames: Place | None
+    within: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

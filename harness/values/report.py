@@ -81,7 +81,10 @@ class ReportedEffect(TypedDict):
 
 
 class ReportedPlace(TypedDict):
-    """A line of the agent that made durable effects of a story; `callers` are ``file:line``, the nearest first."""
+    """A line of the agent that made durable effects of a story; `callers` are ``file:line``, the nearest first.
+
+    `within` are the names of the steps, tool calls and graph nodes that all of its effects are inside of.
+    """
 
     file: str
     line: int
@@ -89,6 +92,7 @@ class ReportedPlace(TypedDict):
     callers: list[str]
     source: list[ReportedLine]
     effects: list[ReportedEffect]
+    within: list[str]
 
 
 class ReportedExchange(TypedDict):
@@ -410,6 +414,7 @@ def _place(blamed: Blamed) -> ReportedPlace:
         "callers": list(blamed.callers),
         "source": [{"number": one.number, "text": one.text, "marked": one.marked} for one in blamed.source],
         "effects": [{"step": step, "fate": fate} for step, fate in blamed.effects],
+        "within": list(blamed.within),
     }
 
 

@@ -72,6 +72,7 @@ class Blamed:
         callers: ``file:line`` of the calls that lead there, the nearest first.
         source: five lines of code with the one marked; empty where the file cannot be read.
         effects: for each of its effects the number of its step, from 0, and its fate.
+        within: names of the steps, tool calls and graph nodes that all of them are inside of, the outermost first.
     """
 
     file: str
@@ -80,6 +81,7 @@ class Blamed:
     callers: tuple[str, ...] = ()
     source: tuple[SourceLine, ...] = ()
     effects: tuple[tuple[int, Fate], ...] = ()
+    within: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ _OF_PYTHON = (
 _OF_LIBRARIES = {
     "aiosqlite": "aiosqlite",
     "anyio_tasks": "anyio",
+    "langgraph_nodes": "langgraph",
     "mcp_sdk": "mcp",
     "model_sdks": "openai anthropic",
     "respx_mocks": "respx",

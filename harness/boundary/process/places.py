@@ -18,7 +18,9 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from ...values.places import Frame, Place
+from ..adapters import langgraph_nodes
 from ..adapters.python_asyncio import running_loop
+from . import steps
 from .callers import frames_of, package_of
 
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
@@ -102,18 +104,21 @@ class Places:
         self._numbers.clear()
         self._met.clear()
 
-    def here(self) -> tuple[int, Place | None]:
-        """Return the number of the place where the current thread is, and the place itself where it is a new one."""
+    def here(self) -> tuple[int, Place | None, steps.Names]:
+        """Return the number of the place where the current thread is, the place where it is a new one, and its names.
+
+        The names are those of the steps that it is inside of.
+        """
         calls = _own_calls(sys._getframe(1), self._start)
         key: object = tuple((id(code), line) for code, line in calls)
         place = None if calls else self._without_own_calls()
         key = key if calls else place
-        known = self._numbers.get(key)
+        known, within = self._numbers.get(key), steps.within()
         if known is not None:
-            return known, None
+            return known, None, within
         self._met.append(calls)  # an id stands for its code as long as that is kept
         self._numbers[key] = len(self._numbers)
-        return self._numbers[key], _named(calls) if place is None else place
+        return self._numbers[key], _named(calls) if place is None else place, within
 
     def current(self) -> Place:
         """Return the place where the current thread is."""
@@ -128,19 +133,25 @@ class Places:
         return of_traceback(first.__traceback__) or of_traceback(problem.__traceback__) or self._call
 
     def hand_to(self, worker: object) -> None:
-        """Remember that a thread or a task was started here."""
+        """Remember that a thread or a task was started here, and within which steps."""
         self._handed[worker] = self.current()
+        if isinstance(worker, threading.Thread):  # a task has the context of the code that starts it
+            steps.hand_to(worker)
 
-    def carried(self, place: Place, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def carried(
+        self, place: Place, within: steps.Names, function: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
         """Call a function in a thread of a pool, for the code that handed it over."""
         before, self._local.handed = getattr(self._local, "handed", None), place
         try:
-            return function(*args, **kwargs)
+            with steps.handed(within):
+                return function(*args, **kwargs)
         finally:
             self._local.handed = before
 
     def install(self, active: Callable[[], bool]) -> None:
         """Note where work is handed to tasks and to pools of threads. For a child process: there is no way back."""
+        steps.libraries[:] = [langgraph_nodes.nodes, _of_runtime]
         submit: Any = ThreadPoolExecutor.submit
         create_task: Any = asyncio.BaseEventLoop.create_task
 
@@ -148,7 +159,8 @@ class Places:
         def noted(pool: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
             if not active():
                 return submit(pool, function, *args, **kwargs)
-            return submit(pool, functools.partial(self.carried, self.current(), function), *args, **kwargs)
+            carried = functools.partial(self.carried, self.current(), steps.within(), function)
+            return submit(pool, carried, *args, **kwargs)
 
         @functools.wraps(create_task)
         def created(loop: Any, coroutine: Any, **kwargs: Any) -> Any:
@@ -184,6 +196,13 @@ class Places:
             if own and packages & set(map(package_of, frames)):
                 found.add(_named(own))
         return found
+
+
+def _of_runtime() -> steps.Names:
+    """Return the step of a saga of ours that runs here: the runtime knows nothing of the harness, which reads it."""
+    current = sys.modules.get("rollproof.runtime.current")
+    name = current.STEP.get() if current is not None else ""
+    return (name,) if name else ()
 
 
 def _packages(frame: FrameType | None) -> Iterator[str]:

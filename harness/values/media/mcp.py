@@ -14,5 +14,6 @@ MCP = Medium(
     lasts_for="host",
     cancelled={"task": ("after",), "awaited": ("after",)},  # the call is carried out all the same
     cancels_caller=True,
+    calls_tools="call",
     faults_of="http",
 )

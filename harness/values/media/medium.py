@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from ..actions import Action
-from ..points import ActorKind, Phase
+from ..points import ActorKind, Phase, Point
 
 AROUND: tuple[Phase, ...] = ("before", "after")
 AWAITED: Mapping[ActorKind, tuple[Phase, ...]] = MappingProxyType({"task": AROUND, "awaited": ("after",)})
@@ -69,6 +69,7 @@ class Medium:
         moves: verbs that change more on the disk than their target.
         commits: whether a change shows only with a later effect, such as the commit of a transaction.
         takes_keys: whether a POST can create what an idempotency key tells apart.
+        calls_tools: the verb whose target is a host and the name of the tool that is called; "" for none.
         faults_of: the kind whose faults come here too, under the name of this kind; "" for none.
         adapter: ``package.module:function`` of a plugin, called with the `Gate` once in the process that those of the
             agent are forked from; it puts the gate before the effects of this medium. "" for those of Rollproof.
@@ -90,6 +91,7 @@ class Medium:
     moves: tuple[str, ...] = ()
     commits: bool = False
     takes_keys: bool = False
+    calls_tools: str = ""
     faults_of: str = ""
     adapter: str = ""
 
@@ -100,6 +102,10 @@ class Medium:
     def actions_at(self, verb: str, when: Phase) -> Iterator[type[Action]]:
         """Yield the classes of the actions that can be carried out at this phase of this verb."""
         yield from dict.fromkeys(ability.action for ability in self.abilities if ability.is_at(verb, when))
+
+    def tool(self, point: Point) -> str:
+        """Return the name of the tool that is called at a point of this medium; "" for none."""
+        return point.target.partition("/")[2] if self.calls_tools and point.verb == self.calls_tools else ""
 
     def interrupts(self, verb: str, when: Phase) -> bool:
         """Return whether a Ctrl-C can come at this phase of this verb."""

@@ -17,4 +17,5 @@ STDIO = Medium(
     lasts_for="host",
     cancelled=dict.fromkeys(("main", "task", "awaited", "thread"), ("after",)),
     cancels_caller=True,
+    calls_tools="call",
 )

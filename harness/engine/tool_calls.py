@@ -1,0 +1,143 @@
+"""Which call of a tool an effect belongs to, by what a model says and what it is told.
+
+An agent carries out a call between the answer that asks for it and the request that brings its result back. Where that
+leaves it open whose effect one is, no name is given: of several calls in one answer, and where other threads or tasks
+act meanwhile, only a function of the tool's name among the agent's calls tells.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from os.path import commonprefix
+
+from ..boundary.resolved import ResolvedInjection
+from ..values.actions import Disconnect, Exit, Fail, Kill
+from ..values.http import HttpRequest, ModelAnswer
+from ..values.media import medium_of
+from ..values.places import Place
+from ..values.points import Point
+from .process_runs import ProcessRun
+
+_Names = tuple[str, ...]
+_LOSING = (Disconnect, Exit, Fail, Kill)
+"""Actions that, after the model has answered, keep the answer from the agent."""
+
+
+@dataclass(slots=True)
+class KnownTools:
+    """Facts on the tools of an agent, from all of its processes.
+
+    Attributes:
+        answered: names of those whose result was brought back: others are forms of an answer, and nothing is called.
+        beside: whether other threads or tasks could act while a call was carried out.
+    """
+
+    answered: set[str] = field(default_factory=set)
+    beside: bool = False
+
+    def learn(self, process: ProcessRun, call: "_Call") -> None:
+        """Take note of a call whose result was brought back."""
+        self.answered.add(call.name)
+        at = dict(zip(process.points, process.in_flight, strict=False))
+        self.beside = self.beside or any(at[point].others for point in _between(process.points, call) if point in at)
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call that a model asked for at a point; `closed` is the point of the request with its result.
+
+    `passed_over` says that another request was made before that: it is a call within this one, or this one was dropped.
+    """
+
+    id: str
+    name: str
+    opened: Point
+    closed: Point | None = None
+    passed_over: bool = False
+
+    def told(self, point: Point, request: HttpRequest) -> None:
+        """Take note of a request to a model; ids are drawn, so that none stands there by chance."""
+        if self.closed is None and self.id.encode() in request.body:
+            self.closed = point
+        self.passed_over = self.passed_over or self.closed is None
+
+
+class ToolCalls:
+    """The calls that models asked one process for."""
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+
+    def exchanged(self, point: Point, request: HttpRequest, answer: ModelAnswer | None) -> None:
+        """Take note of a request to a model and its answer, None for an error."""
+        for call in self._calls:
+            call.told(point, request)
+        asked = {call.id: call.name for call in answer.tool_calls if call.id and call.name} if answer else {}
+        # The same request again gets the same calls: they were dropped, or never came.
+        self._calls = [call for call in self._calls if call.closed is not None or call.id not in asked]
+        self._calls += [_Call(id, name, point) for id, name in asked.items()]
+
+    def name(self, process: ProcessRun, plan: Sequence[ResolvedInjection], known: KnownTools) -> None:
+        """Name the points of a process that has ended that lie within a call, and those that are calls of tools."""
+        came = [call for call in self._calls if not _is_lost(call.opened, process, plan)]
+        for call in came:
+            if call.closed is not None:
+                known.learn(process, call)
+        stopped = process.outcome.kind != "returned"
+        around: dict[Point, list[_Call]] = {}
+        for call in came:
+            # One without a result was under way when the process was stopped, if the tool is one that has results.
+            if call.closed is not None or (stopped and not call.passed_over and call.name in known.answered):
+                for point in _between(process.points, call):
+                    around.setdefault(point, []).append(call)
+        if around or any(medium_of(kind).calls_tools for kind in {point.kind for point in process.points}):
+            for point in process.points:
+                _name(process, point, around.get(point, ()), beside=known.beside)
+
+
+def _name(process: ProcessRun, point: Point, around: Sequence[_Call], *, beside: bool) -> None:
+    within, place = process.within.get(point, ()), process.places.get(point, ())
+    for opened, calls in groupby(around, key=lambda call: call.opened):
+        name = _the_one({call.name for call in calls}, place, beside=beside)
+        if name and name not in within:
+            within = _inserted(within, name, process.within.get(opened, ()))
+    tool = medium_of(point.kind).tool(point)
+    within += (tool,) if tool and tool not in within else ()
+    if within:
+        process.within[point] = within
+
+
+def _the_one(names: set[str], place: Place, *, beside: bool) -> str:
+    """Return which of the tools that could be at work this is; "" where nobody knows."""
+    seen = names & {frame.function.rpartition(".")[2] for frame in place}
+    if len(seen) == 1 or (len(names) == 1 and not beside):
+        return next(iter(seen or names))
+    return ""
+
+
+def _inserted(within: _Names, name: str, asked_in: _Names) -> _Names:
+    """Return the names at a point with that of a tool behind those that surround the whole call.
+
+    `asked_in` are the names where the model was asked. A graph asks in one node, and carries the call out in another.
+    """
+    end = len(commonprefix([within, asked_in]))
+    end += end < min(len(within), len(asked_in))
+    return (*within[:end], name, *within[end:])
+
+
+def _between(points: Sequence[Point], call: _Call) -> Iterator[Point]:
+    """Yield the points after a call came, and before its result was brought back."""
+    if call.opened in points:
+        start = points.index(call.opened) + 1
+        end = points.index(call.closed) if call.closed in points else len(points)
+        yield from points[start:end]
+
+
+def _is_lost(point: Point, process: ProcessRun, plan: Sequence[ResolvedInjection]) -> bool:
+    """Return whether the answer at this point did not reach the agent."""
+    fired = (one for one in plan if one.position in process.fired and isinstance(one.action, _LOSING))
+    return any(
+        one.injection.when == "after"
+        and (one.injection.point == point or (one.injection.lasting and one.injection.point.kind == point.kind))
+        for one in fired
+    )
