@@ -3,11 +3,10 @@
 import linecache
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from os.path import commonprefix
 from typing import NamedTuple
 
 from ..values.causes import Cause
-from ..values.story import Blamed, Fate, SourceLine, Step
+from ..values.story import Blamed, Fate, SourceLine, Step, shared_names
 from .sites import first_line
 
 _MOST_PLACES = 6
@@ -67,7 +66,9 @@ def blamed_lines(story: Sequence[Step], cause: Cause | None, seen: Iterable[Seen
             effects.setdefault(at, []).append((number, step.fate))
     ordered = sorted(effects, key=lambda at: (at != first, all(fate == "kept" for _, fate in effects[at])))
     return tuple(
-        Blamed(*at, read(at.file, at.line), tuple(effects[at]), _common(names for one, names in within if one == at))
+        Blamed(
+            *at, read(at.file, at.line), tuple(effects[at]), shared_names(names for one, names in within if one == at)
+        )
         for at in ordered[:_MOST_PLACES]
     )
 
@@ -76,11 +77,6 @@ def _of_cause(cause: Cause | None) -> _At | None:
     if cause is None or not cause.line:
         return None
     return _At(cause.file, cause.line, cause.function, tuple(called.rpartition(" in ")[0] for called in cause.callers))
-
-
-def _common(within: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the names that all effects of a line are inside of."""
-    return tuple(commonprefix(list(within)))
 
 
 def five_lines(file: str, line: int) -> tuple[SourceLine, ...]:

@@ -1,14 +1,14 @@
 """Which call of a tool an effect belongs to, by what a model says and what it is told.
 
-An agent carries out a call between the answer that asks for it and the request that brings its result back. Where that
-leaves it open whose effect one is, no name is given: of several calls in one answer, and where other threads or tasks
-act meanwhile, only a function of the tool's name among the agent's calls tells.
+An agent carries out a call between the answer that asks for it and the request that brings its result back. A function
+of the tool's name among the agent's calls is the surest sign; a tool that is seen so has no other effects. Where it
+stays open whose effect one is, no name is given: of several calls in one answer, and where other threads or tasks act
+meanwhile.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from os.path import commonprefix
 
 from ..boundary.resolved import ResolvedInjection
 from ..values.actions import Disconnect, Exit, Fail, Kill
@@ -16,6 +16,7 @@ from ..values.http import HttpRequest, ModelAnswer
 from ..values.media import medium_of
 from ..values.places import Place
 from ..values.points import Point
+from ..values.story import shared_names
 from .process_runs import ProcessRun
 
 _Names = tuple[str, ...]
@@ -29,17 +30,28 @@ class KnownTools:
 
     Attributes:
         answered: names of those whose result was brought back: others are forms of an answer, and nothing is called.
+        functions: names of those that a function of the agent is called like.
         beside: whether other threads or tasks could act while a call was carried out.
     """
 
     answered: set[str] = field(default_factory=set)
+    functions: set[str] = field(default_factory=set)
     beside: bool = False
 
-    def learn(self, process: ProcessRun, call: "_Call") -> None:
-        """Take note of a call whose result was brought back."""
-        self.answered.add(call.name)
+    def learn(self, name: str, process: ProcessRun, points: Sequence[Point]) -> None:
+        """Take note of a tool that a process called; its result was brought back, and these points came before that."""
+        self.answered.add(name)
+        if any(name in _functions(process.places.get(point, ())) for point in points):
+            self.functions.add(name)
         at = dict(zip(process.points, process.in_flight, strict=False))
-        self.beside = self.beside or any(at[point].others for point in _between(process.points, call) if point in at)
+        self.beside = self.beside or any(at[point].others for point in points if point in at)
+
+    def the_one(self, names: set[str], place: Place) -> str:
+        """Return which of the tools that could be at work makes the effect of a place; "" where nobody knows."""
+        seen, others = names & _functions(place), names - self.functions
+        if len(seen) == 1 or (len(others) == 1 and not seen and not self.beside):
+            return next(iter(seen or others))
+        return ""
 
 
 @dataclass(slots=True)
@@ -61,15 +73,26 @@ class _Call:
             self.closed = point
         self.passed_over = self.passed_over or self.closed is None
 
+    def points(self, process: ProcessRun, answered: Container[Point]) -> Iterator[Point]:
+        """Yield the points of a process that lie within the call, until a model is asked in vain: for what is open."""
+        points = process.points
+        start = points.index(self.opened) + 1 if self.opened in points else len(points)
+        for point in points[start:]:
+            if point == self.closed or (point.kind == self.opened.kind and point not in answered):
+                return
+            yield point
+
 
 class ToolCalls:
     """The calls that models asked one process for."""
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
+        self._answered: set[Point] = set()
 
     def exchanged(self, point: Point, request: HttpRequest, answer: ModelAnswer | None) -> None:
         """Take note of a request to a model and its answer, None for an error."""
+        self._answered.add(point)
         for call in self._calls:
             call.told(point, request)
         asked = {call.id: call.name for call in answer.tool_calls if call.id and call.name} if answer else {}
@@ -82,23 +105,23 @@ class ToolCalls:
         came = [call for call in self._calls if not _is_lost(call.opened, process, plan)]
         for call in came:
             if call.closed is not None:
-                known.learn(process, call)
+                known.learn(call.name, process, list(call.points(process, self._answered)))
         stopped = process.outcome.kind != "returned"
         around: dict[Point, list[_Call]] = {}
         for call in came:
             # One without a result was under way when the process was stopped, if the tool is one that has results.
             if call.closed is not None or (stopped and not call.passed_over and call.name in known.answered):
-                for point in _between(process.points, call):
+                for point in call.points(process, self._answered):
                     around.setdefault(point, []).append(call)
         if around or any(medium_of(kind).calls_tools for kind in {point.kind for point in process.points}):
             for point in process.points:
-                _name(process, point, around.get(point, ()), beside=known.beside)
+                _name(process, point, around.get(point, ()), known)
 
 
-def _name(process: ProcessRun, point: Point, around: Sequence[_Call], *, beside: bool) -> None:
+def _name(process: ProcessRun, point: Point, around: Sequence[_Call], known: KnownTools) -> None:
     within, place = process.within.get(point, ()), process.places.get(point, ())
     for opened, calls in groupby(around, key=lambda call: call.opened):
-        name = _the_one({call.name for call in calls}, place, beside=beside)
+        name = known.the_one({call.name for call in calls}, place)
         if name and name not in within:
             within = _inserted(within, name, process.within.get(opened, ()))
     tool = medium_of(point.kind).tool(point)
@@ -107,12 +130,8 @@ def _name(process: ProcessRun, point: Point, around: Sequence[_Call], *, beside:
         process.within[point] = within
 
 
-def _the_one(names: set[str], place: Place, *, beside: bool) -> str:
-    """Return which of the tools that could be at work this is; "" where nobody knows."""
-    seen = names & {frame.function.rpartition(".")[2] for frame in place}
-    if len(seen) == 1 or (len(names) == 1 and not beside):
-        return next(iter(seen or names))
-    return ""
+def _functions(place: Place) -> set[str]:
+    return {frame.function.rpartition(".")[2] for frame in place}
 
 
 def _inserted(within: _Names, name: str, asked_in: _Names) -> _Names:
@@ -120,17 +139,9 @@ def _inserted(within: _Names, name: str, asked_in: _Names) -> _Names:
 
     `asked_in` are the names where the model was asked. A graph asks in one node, and carries the call out in another.
     """
-    end = len(commonprefix([within, asked_in]))
+    end = len(shared_names((within, asked_in)))
     end += end < min(len(within), len(asked_in))
     return (*within[:end], name, *within[end:])
-
-
-def _between(points: Sequence[Point], call: _Call) -> Iterator[Point]:
-    """Yield the points after a call came, and before its result was brought back."""
-    if call.opened in points:
-        start = points.index(call.opened) + 1
-        end = points.index(call.closed) if call.closed in points else len(points)
-        yield from points[start:end]
 
 
 def _is_lost(point: Point, process: ProcessRun, plan: Sequence[ResolvedInjection]) -> bool:
@@ -138,6 +149,6 @@ def _is_lost(point: Point, process: ProcessRun, plan: Sequence[ResolvedInjection
     fired = (one for one in plan if one.position in process.fired and isinstance(one.action, _LOSING))
     return any(
         one.injection.when == "after"
-        and (one.injection.point == point or (one.injection.lasting and one.injection.point.kind == point.kind))
+        and (one.injection.point == point or (one.injection.lasting and one.reaches(point)))
         for one in fired
     )

@@ -1,7 +1,7 @@
 """The step whose function runs now, by its name: for logs, and for what looks at an agent from outside.
 
-With several processes: each knows its own step only. Tasks carry the name, and so does `asyncio.to_thread`; a thread that
-a step starts itself does not.
+With several processes: each knows its own step only. Tasks carry the name, and so does `asyncio.to_thread`; a
+thread that a step starts itself does not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The story of a failing schedule, as every report tells it: steps in true order, states, the lines behind them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, Literal, get_args
 
 StoryPhase = Literal["before the fault", "fault", "after the fault", "recovery", "promises"]
@@ -11,6 +12,11 @@ Fate = Literal["", "kept", "undone", "repeated", "forgotten", "torn"]
 """What became of a durable effect by the end: "" for a step that made none."""
 
 Severity = Literal["", "blocker", "critical", "normal", "minor"]
+
+
+def shared_names(within: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the names that several places are all inside of, the outermost first."""
+    return tuple(names[0] for names in takewhile(lambda names: len({*names}) == 1, zip(*within, strict=False)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """LangGraph: the nodes that run here, those of a graph within a node's graph too.
 
-The context variable is LangChain's and not documented. The name of a node stands in front of a ``:`` in each part of the
-namespace of its checkpoints.
+The context variable is LangChain's and not documented. The name of a node stands in front of a ``:`` in each part of
+the namespace of its checkpoints.
 """
 
 import sys
