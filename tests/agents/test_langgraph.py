@@ -6,6 +6,9 @@ The findings are inherent to checkpoints, no defect of LangGraph's: a node whose
 from functools import partial
 from pathlib import Path
 
+from langgraph.graph import START, StateGraph
+from rollproof.boundary.adapters.langgraph_nodes import nodes
+
 from ..exploring import explored, options, replayed
 from . import langgraph_reports as reports
 from .graphs import graph
@@ -13,6 +16,18 @@ from .graphs import graph
 KILL, TIMEOUT = options().known["process.kill"], options().known["http.timeout"]
 KILLED_AFTER_THE_MAIL = "process.kill@http.post:api.mail.test/mails#1:after"
 agent = partial(graph, reports.run)
+
+
+def test_nodes_are_named_from_the_outermost_on() -> None:
+    """Also where a node is a graph of its own; outside of all of them nothing is."""
+    seen = []
+    inner, outer = StateGraph(reports.State), StateGraph(reports.State)
+    inner.add_node("book_flight", lambda state: seen.append(nodes()) or {"mail": "1"})
+    inner.add_edge(START, "book_flight")
+    outer.add_node("travel", inner.compile())
+    outer.add_edge(START, "travel")
+    outer.compile().invoke({"topic": "solar"})
+    assert [*seen, nodes()] == [("travel", "book_flight"), ()]
 
 
 def test_an_effect_whose_checkpoint_was_not_stored_is_done_twice(tmp_path: Path) -> None:
@@ -24,6 +39,7 @@ def test_an_effect_whose_checkpoint_was_not_stored_is_done_twice(tmp_path: Path)
         assert finding.invariants == ("all_or_nothing", "honest_outcome")
         assert len(finding.diff) == 1
         assert finding.diff[0].startswith("+ api.mail.test/mails")
+        assert finding.blamed[0].within == ("send_mail",)
     assert len(killed.violations) == 1
 
 

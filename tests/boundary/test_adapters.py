@@ -150,10 +150,9 @@ def _agent(run: Any) -> Any:
 
 GROUPS = {
     "threads and tasks": ("python_threads", "python_asyncio", "python_bytecode", "anyio_tasks", "aiosqlite"),
-    "graphs": ("langgraph_nodes",),
     "the system": ("python_exit", "python_files", "python_paths", "python_processes", "python_random", "python_sqlite"),
     "clients": ("python_http", "python_smtp", "mcp_sdk", "model_sdks", "respx_mocks", "urllib3_connections"),
-    "time": ("time_machine_clock",),
+    "time, and names": ("time_machine_clock", "langgraph_nodes"),
 }
 
 

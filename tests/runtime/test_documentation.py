@@ -43,7 +43,7 @@ def test_the_example_of_a_part_runs(module: str, tmp_path: Path, monkeypatch: py
     exec(compile(example, f"the docstring of {module}", "exec"), {})
 
 
-INNER = {"by_hand", "calls", "canonical", "carried_run", "carrier", "claims", "definition"} | {
+INNER = {"by_hand", "calls", "canonical", "carried_run", "carrier", "claims", "current", "definition"} | {
     "execution",
     "files",
     "message_table",

@@ -38,6 +38,7 @@ from rollproof import (
     Writer,
     fault,
     invariant,
+    step,
 )
 from rollproof.testing import check_fault, check_invariant, check_source, check_twin, check_writer, world
 
@@ -64,6 +65,8 @@ def test_with_everything(chaos: Chaos, tmp_path: Path) -> None:
     chaos.mcp({"book": book}, command=["npx", "-y", "@travel/server"])
     chaos.llm(lambda request: {"text": str(request["model"])}, base_url="http://models.test/v1")
     model = chaos.serve(chaos.llm({"Say": "text"}, base_url="http://gateway.test/v1"))
+    with chaos.step("pay"), step("book"):
+        pass
     post, shop = chaos.serve(mail), chaos.network("shop", "127.0.0.1:5432")
     where: tuple[str, str, int] = (post.url, shop.host, shop.port)
     assert where
