@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from ..values.credentials import hiding
 from ..values.errors import nearest
 from ..values.exploration import Exploration, Finding, counted
 from ..values.families import CRASHES
@@ -191,10 +190,10 @@ class Results:
             run_again=config.run is config.recover,
             story=Telling(view, baseline, config.root).of(schedule, judgement, broken),
         )
-        found, hidden = finding(failure, cause, judgement, beside), hiding(view.credentials)
+        found = finding(failure, cause, judgement, beside)
         processes = (baseline.first, *judgement.earlier, *judgement.executions)
         lines = blamed_lines(found.story, cause, naming.seen(processes), naming.code)
-        return replace(found, blamed=tuple(without_secrets(line, hidden) for line in lines))
+        return replace(found, blamed=tuple(without_secrets(line, config.cleaner.clean) for line in lines))
 
     def _is_closed(self, exploring: Exploring, space: CrashStateSpace, tried: Tried, reduced: bool) -> bool:
         whole = space.closed and CRASHES not in tried.left_out() and not self._executor.learned.noticed.unseen

@@ -209,7 +209,9 @@ class _Life:
         self.at_s = max(self.at_s, round(clock - self.birth, 4))
 
     def _step(self, point: Point, outcome: str, phase: StoryPhase) -> Step:
-        return self._at(self.process.places.get(point, ()), Step(self.life, phase, str(point), outcome, self.at_s))
+        within = self.process.within.get(point, ())
+        step = Step(self.life, phase, str(point), outcome, self.at_s, within=within)
+        return self._at(self.process.places.get(point, ()), step)
 
     def _at(self, place: Place, step: Step) -> Step:
         if not place:
