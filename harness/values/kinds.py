@@ -33,9 +33,9 @@ RECOVERY_FAILS: Final = "recovery fails on what a dead process left"
 RECOVERY_REPEATS: Final = "recovery is not idempotent"
 
 KINDS: Final[Mapping[str, str]] = {
-    REPEATED: "Send an idempotency key that is derived from the work, or look whether it is done before doing it again.",
+    REPEATED: "Send an idempotency key that is derived from the work, or look whether it is done first.",
     KEY_CHANGES: "Derive the key from the work, or store it before it is first sent, and send the stored one again.",
-    KEY_USED_UP: "Give a new try of undone work a new key, stored before it is sent: the old one returns what was undone.",
+    KEY_USED_UP: "Give a new try a new key, stored before it is sent: the old one returns what was undone.",
     AT_LEAST_ONCE: "The receiver knows no keys: let it drop doubles, or ask it before sending again.",
     NOT_ATOMIC: "Write to a temporary file beside it, flush it to disk, and replace the old one by it.",
     NO_TRANSACTION: "Make all of these writes in one transaction, so that all of them are there, or none.",
