@@ -11,7 +11,13 @@ from rollproof.values.points import Effect
 from .documents import documents, is_document, is_strict, structural_cuts, unguaranteed
 
 
-@fault("llm.malformed_json", at=("llm", "served"), when="after", lasting=True)
+@fault(
+    "llm.malformed_json",
+    at=("llm", "served"),
+    when="after",
+    lasting=True,
+    told="the JSON of the model's answer was malformed",
+)
 def malformed_json(effect: Effect) -> Iterator[Action]:
     """The JSON of an answer or of a tool call has a trailing comma, or single quotes, as models write it."""
     for document in unguaranteed(effect.answer):
@@ -21,7 +27,13 @@ def malformed_json(effect: Effect) -> Iterator[Action]:
                 yield Say(document.instead(written))
 
 
-@fault("llm.truncated_json", at=("llm", "served"), when="after", lasting=True)
+@fault(
+    "llm.truncated_json",
+    at=("llm", "served"),
+    when="after",
+    lasting=True,
+    told="the JSON of the model's answer was cut",
+)
 def truncated_json(effect: Effect) -> Iterator[Action]:
     """The JSON of an answer is cut, once within each structural part; cuts that leave valid JSON come first.
 
@@ -35,7 +47,13 @@ def truncated_json(effect: Effect) -> Iterator[Action]:
             yield Say(replace(answer, finish_reason="length") if cut == cuts[-1] else answer)
 
 
-@fault("llm.json_in_prose", at=("llm", "served"), when="after", lasting=True)
+@fault(
+    "llm.json_in_prose",
+    at=("llm", "served"),
+    when="after",
+    lasting=True,
+    told="the JSON of the model's answer stood in a code fence or between sentences",
+)
 def json_in_prose(effect: Effect) -> Iterator[Action]:
     """The JSON of an answer stands in a code fence, or between sentences, as models in a chat write it."""
     answer = effect.answer

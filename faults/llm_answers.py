@@ -13,7 +13,7 @@ from .documents import beginnings, is_document, is_strict
 _REFUSAL = "I'm sorry, but I can't help with that."
 
 
-@fault("llm.empty_answer", at=("llm", "served"), when="after", lasting=True)
+@fault("llm.empty_answer", at=("llm", "served"), when="after", lasting=True, told="the model answered nothing")
 def empty_answer(effect: Effect) -> Iterator[Action]:
     """The model says nothing, calls nothing, and calls that an answer."""
     answer = effect.answer
@@ -21,7 +21,7 @@ def empty_answer(effect: Effect) -> Iterator[Action]:
         yield Say(replace(answer, text="", tool_calls=(), finish_reason="stop"))
 
 
-@fault("llm.refusal", at=("llm", "served"), when="after", lasting=True)
+@fault("llm.refusal", at=("llm", "served"), when="after", lasting=True, told="the model refused")
 def refusal(effect: Effect) -> Iterator[Action]:
     """The model refuses: in the way its API has for that and, where JSON was to come, in plain words too."""
     answer = effect.answer
@@ -32,14 +32,26 @@ def refusal(effect: Effect) -> Iterator[Action]:
             yield Say(refused.with_text(_REFUSAL))
 
 
-@fault("llm.stopped_for_length", at=("llm", "served"), when="after", lasting=True)
+@fault(
+    "llm.stopped_for_length",
+    at=("llm", "served"),
+    when="after",
+    lasting=True,
+    told="the model stopped half-way at its token limit",
+)
 def stopped_for_length(effect: Effect) -> Iterator[Action]:
     """The model stops half-way at its token limit and says so: in the text, in a tool call, or between two of them."""
     for begun in beginnings(effect.answer):
         yield Say(replace(begun, finish_reason="length"))
 
 
-@fault("llm.unknown_tool", at=("llm", "served"), when="after", lasting=True)
+@fault(
+    "llm.unknown_tool",
+    at=("llm", "served"),
+    when="after",
+    lasting=True,
+    told="the model called a tool that nobody offered",
+)
 def unknown_tool(effect: Effect) -> Iterator[Action]:
     """The model calls a tool that nobody offered, once in place of each call that is not strict."""
     answer = effect.answer

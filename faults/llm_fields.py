@@ -18,7 +18,13 @@ from .documents import Document, documents, is_json
 Path = tuple[str | int, ...]
 
 
-@fault("llm.missing_field", at=("llm", "served"), when="after", lasting=True)
+@fault(
+    "llm.missing_field",
+    at=("llm", "served"),
+    when="after",
+    lasting=True,
+    told="a field was missing in the model's answer",
+)
 def missing_field(effect: Effect) -> Iterator[Action]:
     """A field is missing in the JSON of an answer or of a tool call, each one in turn."""
     for document, parsed, path in _places(effect):
@@ -28,14 +34,26 @@ def missing_field(effect: Effect) -> Iterator[Action]:
             yield _said(document, changed)
 
 
-@fault("llm.wrong_type", at=("llm", "served"), when="after", lasting=True)
+@fault(
+    "llm.wrong_type",
+    at=("llm", "served"),
+    when="after",
+    lasting=True,
+    told="a field of the model's answer had another type",
+)
 def wrong_type(effect: Effect) -> Iterator[Action]:
     """A field in the JSON of an answer or of a tool call has another type: each one in turn, as models get it wrong."""
     for document, parsed, path in _places(effect):
         yield from _first_mistake(document, parsed, path, others_of_another_type)
 
 
-@fault("llm.unknown_enum_value", at=("llm", "served"), when="after", lasting=True)
+@fault(
+    "llm.unknown_enum_value",
+    at=("llm", "served"),
+    when="after",
+    lasting=True,
+    told="a field of the model's answer had a value that its schema does not list",
+)
 def unknown_enum_value(effect: Effect) -> Iterator[Action]:
     """A field has a value that is not in the list of its schema (``enum``): each one in turn, of the right type."""
     for document, parsed, path in _places(effect):

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from .actions import Action
 from .errors import ChaosError, unknown_fault
-from .media import media
+from .media import media, medium_of
 from .points import Effect, Phase, Point
 from .schedule import SWAP, Injection
 
@@ -29,6 +29,8 @@ class Fault:
         actions: yields one strike for each variant; nothing where it does not apply.
         doc: the first line of its documentation.
         by_default: whether it is tried where nobody selects faults: it would accuse what is commonly accepted.
+        told: by phase what happened, as a clause for people: ``the answer to {call} was lost``. It may name `{doing}`,
+            `{call}` and `{target}` of the point; without one, `doc` is told.
     """
 
     name: str
@@ -40,6 +42,17 @@ class Fault:
     doc: str
     survives_restart: bool = False
     by_default: bool = True
+    told: Mapping[Phase, str] = field(default_factory=dict)
+
+    def says(self, injection: Injection) -> str:
+        """Return what it did there as a clause for people: ``the answer to POST api.mail.test/mails was lost``."""
+        point, medium = injection.point, medium_of(injection.point.kind)
+        doing, call = (says(point.verb, point.target) for says in (medium.says_doing, medium.says_call))
+        told = self.told.get(injection.when)
+        if told:
+            return told.format(doing=doing, call=call, target=point.target)
+        phase = {"before": "before", "middle": "in the middle of", "after": "after"}[injection.when]
+        return f"{phase} {doing}: {self.doc[:1].lower()}{self.doc[1:].rstrip('.')}"
 
     @property
     def rereads(self) -> bool:
@@ -101,10 +114,12 @@ def fault(
     lasting: bool = False,
     survives_restart: bool = False,
     by_default: bool = True,
+    told: str | Mapping[Phase, str] = "",
 ) -> Callable[[Callable[[Effect], Iterator[Action]]], Fault]:
     """Declare a fault. Decorates a generator that yields one `Action` for each variant at an `Effect`.
 
-    A glob in `at` without a dot means every verb of that kind.
+    A glob in `at` without a dot means every verb of that kind. `told` says what happened as a clause for people, in
+    each phase or by phase: ``the answer to {call} was lost``; without one, the docstring's first line is told.
     """
     globs = (at,) if isinstance(at, str) else at
 
@@ -116,6 +131,9 @@ def fault(
         doc = actions.__doc__.strip().splitlines()[0]
         phases = (when,) if isinstance(when, str) else tuple(when)
         at_verbs = tuple(g if "." in g else f"{g}.*" for g in globs)
-        return Fault(name, at_verbs, phases, once, lasting, actions, doc, survives_restart, by_default)
+        clauses = dict.fromkeys(phases, told) if isinstance(told, str) else dict(told)
+        for clause in clauses.values():
+            clause.format(doing="", call="", target="")  # raises for what nobody can fill in
+        return Fault(name, at_verbs, phases, once, lasting, actions, doc, survives_restart, by_default, clauses)
 
     return declare

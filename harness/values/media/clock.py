@@ -11,4 +11,5 @@ CLOCK = Medium(
     uninterrupted=("*",),
     touches_outside=False,
     leaves_clean=True,
+    doing={"sleep": "waiting"},
 )

@@ -23,4 +23,6 @@ HTTP = Medium(
     cancelled=AWAITED,
     leaves_clean=True,
     takes_keys=True,
+    doing={"*": "sending {VERB} {target}"},
+    call="{VERB} {target}",
 )

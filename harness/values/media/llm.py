@@ -13,4 +13,6 @@ LLM = Medium(
     cancelled=AWAITED,
     leaves_clean=True,
     faults_of="http",
+    doing={"*": "asking the model"},
+    call="the request to the model",
 )

@@ -15,4 +15,6 @@ MAIL = Medium(
     ),
     answered=True,
     lasts_for="host",
+    doing={"connect": "connecting to {target}", "send": "sending a mail to {target}"},
+    call="the mail",
 )

@@ -5,6 +5,7 @@ from .http import REQUESTS
 from .medium import AROUND, Ability, Medium
 
 TOOLS = dict.fromkeys(("call", "initialize", "list"), AROUND)
+CALLING = {"initialize": "greeting {target}", "list": "listing the tools of {target}", "call": "calling {target}"}
 
 MCP = Medium(
     "mcp",
@@ -16,4 +17,6 @@ MCP = Medium(
     cancels_caller=True,
     calls_tools="call",
     faults_of="http",
+    doing=CALLING,
+    call="the request to {target}",
 )

@@ -73,6 +73,8 @@ class Medium:
         faults_of: the kind whose faults come here too, under the name of this kind; "" for none.
         adapter: ``package.module:function`` of a plugin, called with the `Gate` once in the process that those of the
             agent are forked from; it puts the gate before the effects of this medium. "" for those of Rollproof.
+        doing: by verb, or ``*`` for all others, what an agent does there, for people: ``writing {target}``.
+        call: the same as a thing that can be answered: ``{VERB} {target}``; "" where that is what it does.
     """
 
     kind: str
@@ -94,6 +96,18 @@ class Medium:
     calls_tools: str = ""
     faults_of: str = ""
     adapter: str = ""
+    doing: Mapping[str, str] = field(default_factory=dict, hash=False)
+    call: str = ""
+
+    def says_doing(self, verb: str, target: str) -> str:
+        """Return what an agent does there, in words: ``writing shared/report.md``."""
+        told = self.doing.get(verb) or self.doing.get("*") or "{verb} of {target}"
+        return told.format(verb=verb, VERB=verb.upper(), target=target)
+
+    def says_call(self, verb: str, target: str) -> str:
+        """Return the same as a thing that can be answered: ``POST api.mail.test/mails``."""
+        told = self.call.format(verb=verb, VERB=verb.upper(), target=target)
+        return told or self.says_doing(verb, target)
 
     def can(self, action: Action, verb: str, when: Phase) -> bool:
         """Return whether this action can be carried out at this phase of this verb."""

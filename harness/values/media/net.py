@@ -17,4 +17,6 @@ NET = Medium(
     ),
     lasts_for="target",
     in_process=False,
+    doing={"connect": "connecting to {target}", "exchange": "talking to {target}"},
+    call="the request to {target}",
 )

@@ -15,4 +15,5 @@ PROCESS = Medium(
     lasts_for="target",
     cancelled=AWAITED,
     runs_programs=True,
+    doing={"run": "running {target}"},
 )

@@ -5,7 +5,7 @@ Where an agent can die is what relays see (`net`); this is another point only fo
 
 from ..actions import MISANSWERS, Misanswer, Respond, Say
 from .http import METHODS
-from .mcp import TOOLS
+from .mcp import CALLING, TOOLS
 from .medium import AROUND, Ability, Medium
 
 SERVED = Medium(
@@ -20,4 +20,6 @@ SERVED = Medium(
     lasts_for="host",
     uninterrupted=("*",),
     in_process=False,
+    doing={**CALLING, "chat": "asking the model", "*": "sending {VERB} {target}"},
+    call="the request to {target}",
 )

@@ -21,4 +21,18 @@ SQLITE = Medium(
     leaves_clean=True,
     changes="anything",
     commits=True,
+    doing={
+        "alter": "altering {target}",
+        "begin": "beginning a transaction in {target}",
+        "commit": "committing to {target}",
+        "create": "creating {target}",
+        "delete": "deleting from {target}",
+        "drop": "dropping {target}",
+        "insert": "inserting into {target}",
+        "open": "opening {target}",
+        "read": "reading {target}",
+        "replace": "replacing rows of {target}",
+        "rollback": "rolling back in {target}",
+        "update": "updating {target}",
+    },
 )

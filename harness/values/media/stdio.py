@@ -1,7 +1,7 @@
 """Messages to twins of servers of tools that an agent starts as a subprocess, over its pipes."""
 
 from ..actions import MISANSWERS, Fail, Kill, Misanswer, Preempt
-from .mcp import TOOLS
+from .mcp import CALLING, TOOLS
 from .medium import Ability, Medium
 
 STDIO = Medium(
@@ -18,4 +18,6 @@ STDIO = Medium(
     cancelled=dict.fromkeys(("main", "task", "awaited", "thread"), ("after",)),
     cancels_caller=True,
     calls_tools="call",
+    doing=CALLING,
+    call="the request to {target}",
 )
