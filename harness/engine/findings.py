@@ -24,6 +24,7 @@ from .story import Told
 from .symptoms import Symptom, Symptoms
 
 _RACE = "no fault is needed: two orders of one run end differently, and neither end is known to be right"
+_MOST_ALSO = 6
 _CellKey = tuple[str, str, Verdict, tuple[str, ...]]
 _Key = tuple[tuple[str, ...], Set[Symptom], bool, bool]
 
@@ -39,6 +40,7 @@ class Failure:
     Attributes:
         crashes: the single crashes that end so.
         unchecked: fields of a model's answer that were changed in the schedules that end so.
+        also: the first few schedules that end so.
         example: the schedule that was carried out once more, truly, with what came of it; None before that.
         tried: the schedule that was carried out once more last, and `unlike` how that ended where it was otherwise.
     """
@@ -49,6 +51,7 @@ class Failure:
     count: int = 0
     crashes: dict[Point, None] = field(default_factory=dict)
     unchecked: dict[str, None] = field(default_factory=dict)
+    also: dict[Schedule, None] = field(default_factory=dict)
     example: tuple[Schedule, Judgement] | None = None
     tried: Schedule | None = None
     unlike: str = ""
@@ -123,6 +126,8 @@ class Findings:
             known = self.failures[key] = Failure(schedule, judgement, symptoms)
         elif self.size(schedule) < self.size(known.schedule):
             known.schedule, known.judgement, known.symptoms = schedule, judgement, symptoms
+        if len(known.also) < _MOST_ALSO:
+            known.also[schedule] = None
         if len(schedule.injections) == 1:
             first = schedule.injections[0]
             if first.fault == CRASH:

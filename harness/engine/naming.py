@@ -31,8 +31,7 @@ class Naming:
 
     def cause(self, group: Group, failure: Failure) -> Cause:
         """Return the cause of a group, told by one of its failures."""
-        own = failure.symptoms.own
-        named = self._gravest(group, (*own, *failure.symptoms.rest))
+        own, named = failure.symptoms.own, self.symptom(group, failure)
         raised = next((one.raised for one in own if one.raised is not None), None)
         place = self._sites.of((named.at.place if named.at is not None else _place(raised)) or self._call)
         inner = place[0] if place else Frame("", 0, "")
@@ -66,6 +65,10 @@ class Naming:
             parts += [str(part)] if not isinstance(part, tuple) else []
             parts += [text for file, *texts in calls for text in (self._file(file), *texts)]
         return tuple(parts)
+
+    def symptom(self, group: Group, failure: Failure) -> Symptom:
+        """Return the symptom of one of its failures that names a group."""
+        return self._gravest(group, (*failure.symptoms.own, *failure.symptoms.rest))
 
     def _gravest(self, group: Group, symptoms: Sequence[Symptom]) -> Symptom:
         """Return the symptom that names a group; what came twice has a group of its own, and does not name others."""

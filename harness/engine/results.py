@@ -19,12 +19,14 @@ from .claim import Ran, claim, covered, interruption, why_not_reached
 from .crash_state_space import CrashStateSpace
 from .execute import Executor
 from .exploring import Exploring
-from .families import Tried
+from .facts import Setting, facts
 from .findings import Beside, Failure, finding, promises
 from .judge import Judgement
 from .naming import Naming
 from .replay import Judged
+from .severity import in_order
 from .story import Telling
+from .worded import worded
 
 
 class Results:
@@ -74,7 +76,8 @@ class Results:
         """Return the result of one schedule; `elsewhere` says that this run has no such point."""
         points = exploring.session.baseline.first.points
         groups = exploring.causes.groups(exploring.findings.failures.values())
-        found = [self._finding(exploring, one, one.failures[0], one.failures[0].judgement) for one in groups]
+        examples = [(one, one.failures[0]) for one in groups]
+        found = in_order((self._finding(exploring, *one, one[1].judgement), one[1].is_race) for one in examples)
         not_reached = came.not_reached
         outcome = counted(len(found), "violation")
         if not_reached:
@@ -84,7 +87,7 @@ class Results:
         return self._judged(
             exploring,
             schedules=1,
-            violations=tuple(found),
+            violations=found,
             result=exploring.session.baseline.first.outcome.value,
             elsewhere=elsewhere,
             not_explored=tuple(sorted(self._executor.learned.noticed.unsupported)),
@@ -157,8 +160,9 @@ class Results:
         return config.cleaner.result(found)
 
     def violations(self, exploring: Exploring) -> tuple[Finding, ...]:
-        """Return the confirmed findings so far, one for each cause."""
-        return tuple(self._finding(exploring, *one) for one in exploring.confirming.confirmed())
+        """Return the confirmed findings so far, one for each cause; races, then the gravest first."""
+        confirmed = exploring.confirming.confirmed()
+        return in_order((self._finding(exploring, *one), one[1].is_race) for one in confirmed)
 
     def _judged(self, exploring: Exploring, **more: object) -> Exploration:
         """Return a result with the fields that every result has, and `more`."""
@@ -191,9 +195,19 @@ class Results:
             story=Telling(view, baseline, config.root).of(schedule, judgement, broken),
         )
         found = finding(failure, cause, judgement, beside)
-        processes = (baseline.first, *judgement.earlier, *judgement.executions)
-        lines = blamed_lines(found.story, cause, naming.seen(processes), naming.code)
-        return replace(found, blamed=tuple(without_secrets(line, config.cleaner.clean) for line in lines))
+        hidden, named = config.cleaner.clean, naming.symptom(group, failure)
+        seen = naming.seen((baseline.first, *judgement.earlier, *judgement.executions))
+        lines = blamed_lines(found.story, cause, seen, naming.code)
+        found = replace(found, blamed=tuple(without_secrets(line, hidden) for line in lines))
+        told = facts(
+            cause.hiding(hidden),
+            (named.change, named.side),
+            found.planned,
+            judgement,
+            (beside.expected, beside.actual),
+            Setting(config.known, beside.run_again, hidden),
+        )
+        return worded(found, told, (one for each in group.failures for one in (each.schedule, *each.also)))
 
     def _is_closed(self, exploring: Exploring, space: CrashStateSpace, tried: Tried, reduced: bool) -> bool:
         whole = space.closed and CRASHES not in tried.left_out() and not self._executor.learned.noticed.unseen

@@ -44,10 +44,17 @@ class Fault:
     by_default: bool = True
     told: Mapping[Phase, str] = field(default_factory=dict)
 
-    def says(self, injection: Injection) -> str:
-        """Return what it did there as a clause for people: ``the answer to POST api.mail.test/mails was lost``."""
+    def says(self, injection: Injection, *, short: bool = False) -> str:
+        """Return what it did there as a clause for people: ``the answer to POST api.mail.test/mails was lost``.
+
+        With `short`, for a reader who knows already what was called: ``the answer to the first POST was lost``.
+        """
         point, medium = injection.point, medium_of(injection.point.kind)
-        doing, call = (says(point.verb, point.target) for says in (medium.says_doing, medium.says_call))
+        doing = medium.says_doing(point.verb, point.target)
+        call = medium.says_call(point.verb, "" if short and medium.call else point.target).strip()
+        if (short or point.n > 1) and medium.call and not call.startswith("the "):
+            call = f"the {ordinal(point.n)} {call}"
+        doing += f" for the {ordinal(point.n)} time" if point.n > 1 else ""
         told = self.told.get(injection.when)
         if told:
             return told.format(doing=doing, call=call, target=point.target)
@@ -71,6 +78,15 @@ class Fault:
         own, _, what = self.name.partition(".")
         at = tuple(glob.replace(f"{own}.", f"{kind}.", 1) for glob in self.at)
         return replace(self, name=f"{family or kind}.{what}", at=at)
+
+
+def ordinal(number: int) -> str:
+    """Return which one it is, in words as far as these are usual: ``first``, ``second``, ``22nd``."""
+    words = ("first", "second", "third", "fourth", "fifth")
+    if number <= len(words):
+        return words[number - 1]
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def with_twins(found: Iterable[Fault]) -> list[Fault]:
@@ -133,7 +149,14 @@ def fault(
         at_verbs = tuple(g if "." in g else f"{g}.*" for g in globs)
         clauses = dict.fromkeys(phases, told) if isinstance(told, str) else dict(told)
         for clause in clauses.values():
-            clause.format(doing="", call="", target="")  # raises for what nobody can fill in
+            _check_clause(name, clause)
         return Fault(name, at_verbs, phases, once, lasting, actions, doc, survives_restart, by_default, clauses)
 
     return declare
+
+
+def _check_clause(name: str, clause: str) -> None:
+    try:
+        clause.format(doing="", call="", target="")
+    except (LookupError, ValueError):
+        raise TypeError(f"fault {name!r}: told={clause!r} may name {{doing}}, {{call}} and {{target}}") from None

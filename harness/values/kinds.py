@@ -25,6 +25,7 @@ LEASE_TOO_SHORT: Final = "lease ends before the work"
 SWALLOWED: Final = "error swallowed"
 CLAIMED_TOO_EARLY: Final = "success is claimed and not checked"
 UNCHECKED: Final = "unchecked answer of a model"
+UNCHECKED_READ: Final = "content is read and not checked"
 NO_END: Final = "retry without an end"
 REFUSED_KEY: Final = "a refused credential is sent again"
 SECRET: Final = "secret kept in the clear"
@@ -52,6 +53,7 @@ KINDS: Final[Mapping[str, str]] = {
     SWALLOWED: "Let the error leave, or undo what was done and say that it failed.",
     CLAIMED_TOO_EARLY: "Say that it is done only after every effect succeeded.",
     UNCHECKED: "Check the model's answer against a schema and the task before anything is done with it.",
+    UNCHECKED_READ: "Keep a hash beside what is written, and check it when it is read again.",
     NO_END: "Limit attempts, wait longer between them, and give up with an error.",
     REFUSED_KEY: "Stop at 401 or 403 and ask for a new credential: the same one is refused again.",
     SECRET: "Keep the secret out of files and messages; store a reference to it.",

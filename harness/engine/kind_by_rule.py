@@ -1,0 +1,117 @@
+"""What kind of bug a finding is, as far as its facts say so without anything being tried; "" where they do not."""
+
+from ..values import kinds
+from ..values.media import medium_of
+from ..values.schedule import Injection
+from . import wording
+from .facts import Facts
+
+_UNREADABLE = ("DecodeError", "ValueError", "EOFError", "UnpicklingError")
+"""Ends of names of exceptions that say that a content is only a part of one."""
+
+
+def kind(facts: Facts) -> str:
+    """Return the name of a kind of `values.kinds`, or ""."""
+    cause = facts.cause
+    if cause.way == "by order":
+        return kinds.ORDER
+    if cause.unchecked:
+        return kinds.UNCHECKED
+    if cause.promise not in wording.OUR_PROMISES:
+        return ""
+    if cause.promise == "credential_hygiene":
+        return kinds.REFUSED_KEY if cause.way == "twice" else kinds.SECRET
+    if cause.way == "not ended":
+        return kinds.NO_END
+    if cause.exception:
+        return _of_exception(facts)
+    if cause.promise == "no_leftovers":
+        return _of_leftover(facts)
+    if cause.promise == "recovery_idempotent":
+        return kinds.RECOVERY_REPEATS
+    if cause.promise == "clean_retry":
+        return kinds.KEY_USED_UP if _one_key(facts) else ""
+    return _of_repeated(facts) if cause.way == "twice" else _of_half_done(facts)
+
+
+def _of_exception(facts: Facts) -> str:
+    name = facts.cause.exception.partition(" at ")[0]
+    if wording.is_lock(facts):
+        return kinds.LOCK_OF_THE_DEAD if _is_crash(facts.last) else kinds.LEFT_AFTER_ERROR
+    written, _, verb = facts.cause.killed.partition(":")[0].partition(".")
+    if medium_of(written).changes == "target" and verb in ("open", "write") and name.endswith(_UNREADABLE):
+        return kinds.NOT_ATOMIC
+    if medium_of(written).commits:
+        return kinds.NO_TRANSACTION
+    if _failed_in_recovery(facts):
+        return kinds.SWALLOWED
+    return kinds.RECOVERY_FAILS if facts.cause.promise != "clean_retry" else ""
+
+
+def _of_leftover(facts: Facts) -> str:
+    if facts.thing == "lease":
+        return kinds.LEASE_NOT_ENDED
+    if not _is_crash(facts.last):
+        return kinds.LEFT_AFTER_ERROR
+    return kinds.LOCK_OF_THE_DEAD if wording.is_lock(facts) else kinds.LEFT_AFTER_CRASH
+
+
+def _of_repeated(facts: Facts) -> str:
+    """Return the kind of what is there twice."""
+    if facts.thing != "resource":
+        return kinds.RECORDED_TOO_LATE if facts.crashes else kinds.REPEATED
+    keys = [key for _, key in facts.sent]
+    if not any(keys):
+        return kinds.REPEATED
+    if _one_key(facts):
+        return kinds.AT_LEAST_ONCE
+    return kinds.KEY_CHANGES if len({role for role, _ in facts.sent}) > 1 else kinds.REPEATED
+
+
+def _one_key(facts: Facts) -> bool:
+    keys = [key for _, key in facts.sent]
+    return len(keys) > 1 and len(set(keys)) == 1 and bool(keys[0])
+
+
+def _of_half_done(facts: Facts) -> str:
+    """Return the kind of what is missing, left over, torn or not the same."""
+    last = facts.last
+    if _is_crash(last) and last.point.verb == "remove" and last.when == "after" and facts.keeps_of_its_own(last):
+        return kinds.JOURNAL_DROPPED
+    if facts.cause.way == "torn":
+        return kinds.NOT_ATOMIC
+    if last.point.verb == "read":
+        return kinds.UNCHECKED_READ
+    if facts.change is not None and facts.change.detail.startswith("mode "):
+        return ""
+    if len(facts.own) == 1:
+        return kinds.SWALLOWED if facts.own[0].kind == "returned" else kinds.NOT_UNDONE
+    if _failed_in_recovery(facts) or not _is_crash(last):
+        return _after_an_error(facts)
+    return _after_a_crash(facts)
+
+
+def _after_an_error(facts: Facts) -> str:
+    if facts.change is not None and facts.change.sign == "+":
+        return kinds.NOT_UNDONE
+    return kinds.RECORDED_BEFORE_DONE if facts.claims_it_is_done else kinds.NOT_TAKEN_UP
+
+
+def _after_a_crash(facts: Facts) -> str:
+    """Return the kind of what is half done since a process died."""
+    last, effect = facts.last, facts.cause.effect
+    if facts.keeps_of_its_own(last) and last.point.verb in ("replace", "commit", "open", "write"):
+        done = facts.half_done or (facts.change is not None and facts.change.sign == "-")
+        return kinds.RECORDED_BEFORE_DONE if done else ""
+    if medium_of(last.point.kind).commits and last.point.kind == effect.partition(".")[0]:
+        return kinds.NO_TRANSACTION
+    return kinds.NOT_TAKEN_UP
+
+
+def _failed_in_recovery(facts: Facts) -> bool:
+    """Return whether an error came in a recovery that returned all the same."""
+    return facts.last.recovering and not _is_crash(facts.last) and facts.own[-1].kind == "returned"
+
+
+def _is_crash(injection: Injection) -> bool:
+    return injection.fault in ("process.kill", "process.pid_reused")

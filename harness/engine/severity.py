@@ -1,0 +1,53 @@
+"""How grave a finding is, and in which order findings are shown: by what is lost. `docs/findings.md` has the rule."""
+
+from collections.abc import Iterable
+
+from ..values.exploration import Finding
+from ..values.story import Severity
+from .facts import Facts
+from .families import size
+from .wording import OUR_PROMISES
+
+SEVERITIES: tuple[Severity, ...] = ("blocker", "critical", "normal", "minor")
+"""The gravest first."""
+
+
+def severity(facts: Facts) -> Severity:
+    """Return how grave a finding is, by what is lost."""
+    cause = facts.cause
+    if cause.promise not in OUR_PROMISES:  # somebody thought it worth a check of its own
+        return "critical"
+    if cause.promise == "no_leftovers":
+        return "normal" if facts.blocks else "minor"
+    if cause.promise == "credential_hygiene":
+        return "normal" if cause.way == "twice" else "critical"
+    if cause.way == "not ended":
+        return "normal" if any(injection.lasting for injection in facts.schedule.injections) else "critical"
+    if cause.promise in ("clean_retry", "recovery_idempotent"):
+        return "critical" if facts.thing == "resource" else "normal"
+    if cause.way == "raised":
+        return "critical"
+    return _of_outside(facts)
+
+
+def _of_outside(facts: Facts) -> Severity:
+    """Return how grave it is that the outside is wrong."""
+    cannot_be_taken_back = facts.cause.way == "twice" or "honest_outcome" in facts.broken
+    if facts.lost or (facts.thing == "resource" and cannot_be_taken_back):
+        return "blocker"
+    if facts.change is not None and facts.change.detail.startswith("mode "):
+        return "normal"
+    return "critical"
+
+
+def in_order(findings: Iterable[tuple[Finding, bool]]) -> tuple[Finding, ...]:
+    """Return findings in the order in which they are shown; with each comes whether it is a race.
+
+    Races, which need no fault, then the gravest, then the likeliest in life, then what most schedules reach.
+    """
+    return tuple(one for one, _ in sorted(findings, key=lambda pair: _rank(*pair)))
+
+
+def _rank(finding: Finding, is_race: bool) -> tuple[object, ...]:
+    grave = SEVERITIES.index(finding.severity) if finding.severity in SEVERITIES else len(SEVERITIES)
+    return not is_race, grave, *size(finding.planned), -finding.cells
