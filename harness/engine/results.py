@@ -20,6 +20,7 @@ from .crash_state_space import CrashStateSpace
 from .execute import Executor
 from .exploring import Exploring
 from .facts import Setting, facts
+from .families import Tried
 from .findings import Beside, Failure, finding, promises
 from .judge import Judgement
 from .naming import Naming
