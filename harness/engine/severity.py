@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from ..values.exploration import Finding
+from ..values.families import size
 from ..values.story import Severity
 from .facts import Facts
-from .families import size
 from .wording import OUR_PROMISES
 
 SEVERITIES: tuple[Severity, ...] = ("blocker", "critical", "normal", "minor")
