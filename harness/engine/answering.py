@@ -57,9 +57,14 @@ class Answering:
         if resolved is not None and isinstance(resolved.action, Misanswer) and isinstance(twin, Misanswering):
             self._fires(asked, resolved)
             return twin.fault_response(request, resolved.action.how)
-        response = twin.handle(request)
+        response = twin.handle(self._sent(request, asked.point))
         self._process.sent += keys.sent(twin, request, asked.point, response)
         return self._said(asked, asked.point, response) if asked.point is not None else response
+
+    def _sent(self, request: HttpRequest, point: Point | None) -> HttpRequest:
+        """Return the request that the twin gets: the agent's own, but where a cure is tried."""
+        treatment = self._process.treatment
+        return request if treatment is None or point is None else treatment.request(self._process, point, request)
 
     def _said(self, asked: Asked, point: Point, response: HttpResponse) -> HttpResponse:
         """Return an answer of a model, with other words where a fault puts them into its mouth."""

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Protocol, get_args
 
 from ..boundary.channel import Channel
 from ..boundary.process import child
@@ -21,7 +21,7 @@ from .budget import Allowance
 from .config import ExplorationConfig
 from .noticed import not_carried_out
 from .outside import Outside
-from .process_runs import FIRST_STREAM, ProcessRun, RawState, Tracing
+from .process_runs import FIRST_STREAM, ProcessRun, RawState, Tracing, Treatment
 from .processes import Processes
 from .reusing import Reusing, Sample
 from .session import Learned
@@ -43,6 +43,7 @@ class How:
         earlier: points of processes before it, on which its own are numbered.
         again: returns the state in which it is called again, in its memory, after an error; None for not at all.
         apart: whether it is there only to be called again, even if something was left to do before its end.
+        treatment: what is changed of it, to see whether that cures it.
     """
 
     trace: Tracing = False
@@ -50,17 +51,30 @@ class How:
     earlier: tuple[Point, ...] = ()
     again: Again | None = None
     apart: bool = False
+    treatment: Treatment | None = None
 
 
 _PLAINLY = How()
 
 
-def _born(role: Role, start: RawState, plan: Sequence[ResolvedInjection], pid: int) -> ProcessRun:
+class Runner(Protocol):
+    """Runs processes of the agent, as `Executor.run_process` does."""
+
+    def run_process(
+        self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection] = ..., how: How = ...
+    ) -> ProcessRun:
+        """Run one process from the state `start`, and return its record."""
+
+
+def _born(
+    role: Role, start: RawState, plan: Sequence[ResolvedInjection], pid: int, treatment: Treatment | None
+) -> ProcessRun:
     """Return the record of a process that has done nothing yet."""
     planned = sum(resolved.injection.fault != SWAP for resolved in plan)
     misread = any(isinstance(resolved.action, Damage) for resolved in plan)
     pids = start.pids | {pid}
-    return ProcessRun(role, start, pid=pid, pids=pids, planned=planned, misread=misread, plan=tuple(plan))
+    process = ProcessRun(role, start, pid=pid, pids=pids, planned=planned, misread=misread, plan=tuple(plan))
+    return replace(process, treatment=treatment)
 
 
 class Executor:
@@ -145,7 +159,7 @@ class Executor:
         request = self._order(role, start, stream, plan, how)
         # No process may have a number that half of a pid in the outside reads as, or that another program has by now.
         channel, used = self.processes.next(request.torn_pids | start.reused)
-        process = _born(role, start, plan, self.processes.pid)
+        process = _born(role, start, plan, self.processes.pid, how.treatment)
         self.telling.started(process)
         tracer = self._traced(request, process, channel, how, used=used)
         # The process first, then its connections: no request of a dead process may reach the next one's outside.

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 from ..boundary.process import interrupts
 from ..guard.claims import claimed
@@ -15,6 +16,7 @@ from ..values.report import violation_id, violation_ids
 from ..values.schedule import Schedule
 from .config import ExplorationConfig
 from .crash_state_space import CrashStateSpace
+from .curing import Curing, known_of
 from .earlier import Earlier
 from .execute import Executor
 from .exploring import Exploring
@@ -53,6 +55,7 @@ class Explorer:
         self.partial: Exploration | None = None
         self._began = 0.0
         self._replayed: tuple[Schedule, Judgement] | None = None
+        self._curing = Curing()
 
     def explore(self, *, reduce: bool = True) -> Exploration:
         """Explore everything that was selected; raises ChaosError where another session explores the same paths."""
@@ -119,7 +122,7 @@ class Explorer:
 
     @property
     def _results(self) -> Results:
-        return Results(self.executor, self._began)
+        return Results(self.executor, self._began, self._curing)
 
     def _end(self, put_back: Callable[[], None], world: RawState) -> None:
         """Put the outside into the given state, and this process into the one that it had."""
@@ -153,6 +156,7 @@ class Explorer:
         space, tried = CrashStateSpace(exploring.trials), Tried()
         if reduce:
             exploring.explore(space, tried)
+            exploring.a_little_longer(partial(self._cure, exploring, space))
         else:
             exploring.brute_force(tried)
         if not exploring.findings.schedules and not exploring.not_reached and not exploring.skipped:
@@ -171,6 +175,11 @@ class Explorer:
         if not self.config.first or self.exploring is None:
             return False
         return not self.config.accepted.issuperset(self._ids(self.exploring))
+
+    def _cure(self, exploring: Exploring, space: CrashStateSpace) -> None:
+        """Try changes against what was found."""
+        if cases := self._results.cases(exploring):
+            self._curing.all(known_of(exploring, space), cases)
 
     def _tell(self) -> None:
         """Tell what is confirmed so far, as soon as it is."""

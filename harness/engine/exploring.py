@@ -100,6 +100,11 @@ class Exploring:
         once = trials(known.executor, known.view, known.baseline, merge=False, look=look)
         return judged(once, schedule, trace=trace, worker=worker)
 
+    def a_little_longer(self, work: Callable[[], None]) -> None:
+        """Do a piece of work when all is explored, for as long as what was found may be carried out again."""
+        self._within_budget(work, more=True)
+        self.trials.executor.allowance.deadline.set(None)
+
     def _within_budget(self, work: Callable[[], None], *, more: bool = False) -> bool:
         """Do a piece of work as far as the budget lasts, with `more` a little longer; returns whether it ended."""
         budget_s, deadline = self.trials.config.budget_s, self.trials.executor.allowance.deadline

@@ -77,6 +77,7 @@ class Findings:
     Attributes:
         diagnose: tells the symptoms of a failing end.
         place: where in the fault-free run a schedule begins: of two that are alike otherwise, the earlier is shown.
+        ended: how a run with a single error ended, without what was seen on its way.
     """
 
     diagnose: Callable[[Schedule, Judgement], Symptoms]
@@ -87,6 +88,7 @@ class Findings:
     merged: Counter[_CellKey] = field(default_factory=Counter)
     schedules: int = 0
     errors: dict[str, None] = field(default_factory=dict)
+    ended: dict[Schedule, ProcessRun] = field(default_factory=dict)
     _begun: dict[tuple[Schedule, bool], _Key] = field(default_factory=dict)
 
     def add(
@@ -97,6 +99,8 @@ class Findings:
         `again` is its other end: where its process is called again that an error left.
         """
         self.schedules += count
+        if len(schedule.injections) == 1 and judgement.executions[0].role == "run":
+            self.ended[schedule] = judgement.executions[0].in_short()
         ends = [judgement] if again is None else [judgement, again]
         for end in ends:
             self.errors.update(dict.fromkeys(end.errors))

@@ -1,12 +1,12 @@
 """The record of a process of the agent: the outside it started from, its points, the outside it left."""
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
 
 from ..boundary.resolved import ResolvedInjection
 from ..values.history import Execution, Outcome, Role
-from ..values.http import ModelAnswer
+from ..values.http import HttpRequest, ModelAnswer
 from ..values.places import Place
 from ..values.points import Effect, InFlight, Phase, Point
 from ..values.protocol import InjectionFired
@@ -71,6 +71,13 @@ class Sent:
     key: str = ""
 
 
+class Treatment(Protocol):
+    """A change of what a process sends, tried to see whether it is a cure."""
+
+    def request(self, process: "ProcessRun", point: Point, request: HttpRequest) -> HttpRequest:
+        """Return the request that the twin gets in the place of the agent's own."""
+
+
 @dataclass(slots=True)
 class ProcessRun:
     """The record of one process of the agent, from the state that it started from to the state that it left.
@@ -104,6 +111,7 @@ class ProcessRun:
         outcomes: how effects went, for people; `met` what the agent met instead, where that is something else.
         strikes: when the injections that were due came, by their position.
         reworded: what models said to the agent, where a fault put other words into their mouths.
+        treatment: what is changed of it, to see whether that cures it; None for a process as it is.
     """
 
     role: Role
@@ -163,6 +171,8 @@ class ProcessRun:
         """The states that were seen between its points, for whatever reason; empty where nobody looked."""
         return self.for_story or self.crash_states
 
+    treatment: Treatment | None = None
+
     def came_early(self) -> None:
         """Say that a lease was still live when this recovery ran, and that another one follows."""
         self.role = "recover early"
@@ -170,6 +180,10 @@ class ProcessRun:
     def needs_another_process(self) -> None:
         """Say that this process cannot be called again: something is left to do before its end."""
         self.apart = True
+
+    def leaves(self, end: RawState) -> None:
+        """Say that it left another state: the one that it leaves with the change that is tried."""
+        self.end = end
 
     def print(self, text: str) -> None:
         """Keep what it printed."""
@@ -210,6 +224,11 @@ class ProcessRun:
         """The positions of what was due in a process that came to its end, and what nobody carried out."""
         # A process that was killed may have died before it could confirm.
         return self.due - self.fired if self.outcome.kind in ("returned", "raised") else set()
+
+    def in_short(self) -> "ProcessRun":
+        """Return a record that is small enough to keep one of each schedule: how it ended, not what was seen before."""
+        less: Any = {"crash_states": [], "effects": {}, "places": {}, "made": {}, "called_again": [], "in_flight": ()}
+        return replace(self, **less)
 
     def execution(self) -> Execution:
         """Return the part of the record that invariants get."""

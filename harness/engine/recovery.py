@@ -12,7 +12,7 @@ from ..values.points import Point
 from ..values.rare import rare
 from ..world.volatile.leases import live_leases
 from .config import ExplorationConfig
-from .execute import Again, Executor, How
+from .execute import Again, How, Runner
 from .joining import Joining
 from .process_runs import RESTART_S, ProcessRun, RawState, Tracing
 from .session import Baseline
@@ -58,7 +58,7 @@ class Recovery:
     def __init__(
         self,
         config: ExplorationConfig,
-        executor: Executor,
+        executor: Runner,
         view: StateView,
         baseline: Baseline,
         merge: bool,

@@ -45,7 +45,7 @@ def replay(
     # An injection in a recovery is about a new process.
     then = workers.again(trials, first) if worker and len(first) == len(resolved) else None
     how = How(trace=trace, again=then)
-    process_run = trials.executor.run_process("run", baseline.initial, FIRST_STREAM, _renumbered(first), how)
+    process_run = trials.runner.run_process("run", baseline.initial, FIRST_STREAM, _renumbered(first), how)
     processes, not_reached = [process_run, *recovery.outlasted(process_run, first)], _not_fired(first, process_run)
     for process in _recoveries([a for a in resolved if a.injection.recovering]):
         if not recovery.is_needed(processes[-1]):

@@ -12,11 +12,14 @@ from ..values.media import medium_of
 from ..values.points import Point
 from ..values.rare import rare
 from ..values.schedule import Schedule
+from ..values.story import Cure
 from ..values.world import Diff
 from .blamed_lines import blamed_lines, without_secrets
 from .causes import Group
 from .claim import Ran, claim, covered, interruption, why_not_reached
 from .crash_state_space import CrashStateSpace
+from .cures.remedy import Case
+from .curing import Curing
 from .execute import Executor
 from .exploring import Exploring
 from .facts import Setting, facts
@@ -35,10 +38,11 @@ class Results:
 
     Args:
         began: the value of `time.monotonic` at which the exploration began.
+        curing: has the kinds and cures that were found out by trying.
     """
 
-    def __init__(self, executor: Executor, began: float) -> None:
-        self._executor, self._config, self._began = executor, executor.config, began
+    def __init__(self, executor: Executor, began: float, curing: Curing) -> None:
+        self._executor, self._config, self._began, self._curing = executor, executor.config, began, curing
 
     def whole(self, exploring: Exploring, space: CrashStateSpace, tried: Tried, *, reduced: bool) -> Exploration:
         """Return the result of an exploration that came to its end."""
@@ -46,7 +50,7 @@ class Results:
         result = self._judged(
             exploring,
             # The audit tells of its own.
-            executions=self._executor.telling.executions - audit.executions,
+            executions=self._executions - audit.executions,
             worlds=len(space.nodes) - len(space.merging.joined),
             closed=self._is_closed(exploring, space, tried, reduced),
             skipped={**exploring.skipped, **space.interleaving_budget.skipped, **space.rules.left_out},
@@ -97,7 +101,7 @@ class Results:
 
     def so_far(self, exploring: Exploring) -> Exploration:
         """Return the result as confirmed by now."""
-        violations, executions = self.violations(exploring), self._executor.telling.executions
+        violations, executions = self.violations(exploring), self._executions
         return self.timed(
             Exploration(
                 points=_count(exploring.session.baseline.first.points),
@@ -121,7 +125,7 @@ class Results:
             "not_explored": noticed.not_explored,
             "interrupted": why,
         }
-        executions = self._executor.telling.executions
+        executions = self._executions
         if exploring is None:
             result, seen = Exploration(executions=executions, **kept), []  # type: ignore[arg-type]
         else:
@@ -165,12 +169,30 @@ class Results:
         confirmed = exploring.confirming.confirmed()
         return in_order((self._finding(exploring, *one), one[1].is_race) for one in confirmed)
 
+    def cases(self, exploring: Exploring) -> list[Case]:
+        """Return the confirmed causes so far, as cures are tried on them."""
+        naming, baseline = self._naming(exploring), exploring.session.baseline
+        private = frozenset(number for number, source in enumerate(self._config.sources) if source.private)
+        return [
+            Case(group, failure, judgement, naming.cause(group, failure), baseline, private)
+            for group, failure, judgement in exploring.confirming.confirmed()
+        ]
+
+    @property
+    def _executions(self) -> int:
+        """How many processes were run, without those of cures."""
+        return self._executor.telling.executions - self._curing.executions
+
+    def _naming(self, exploring: Exploring) -> Naming:
+        first = exploring.session.baseline.first
+        return Naming(exploring.sites, self._config.root, self._executor.call, first)
+
     def _judged(self, exploring: Exploring, **more: object) -> Exploration:
         """Return a result with the fields that every result has, and `more`."""
         judged = {
             "points": _count(exploring.session.baseline.first.points),
             "schedules": exploring.findings.schedules,
-            "executions": self._executor.telling.executions,
+            "executions": self._executions,
             "drifted": tuple(exploring.not_reached),
             "masked": exploring.session.masks.lines(),
             "errors": tuple(exploring.findings.errors),
@@ -181,7 +203,7 @@ class Results:
 
     def _finding(self, exploring: Exploring, group: Group, failure: Failure, judgement: Judgement) -> Finding:
         config, view, baseline = self._config, exploring.trials.view, exploring.session.baseline
-        naming = Naming(exploring.sites, config.root, self._executor.call, baseline.first)
+        naming = self._naming(exploring)
         cause = naming.cause(group, failure)
         schedule = failure.example[0] if failure.example is not None else failure.schedule
         broken = promises(judgement, by_order=cause.way == "by order")
@@ -208,7 +230,10 @@ class Results:
             (beside.expected, beside.actual),
             Setting(config.known, beside.run_again, hidden),
         )
-        return worded(found, told, (one for each in group.failures for one in (each.schedule, *each.also)))
+        found = worded(found, told, (one for each in group.failures for one in (each.schedule, *each.also)))
+        kind, cure = self._curing.found.get(group.key, ("", Cure()))
+        cure = replace(cure, tried=hidden(cure.tried), outcome=hidden(cure.outcome))
+        return replace(found, kind=kind or found.kind, cure=cure)
 
     def _is_closed(self, exploring: Exploring, space: CrashStateSpace, tried: Tried, reduced: bool) -> bool:
         whole = space.closed and CRASHES not in tried.left_out() and not self._executor.learned.noticed.unseen

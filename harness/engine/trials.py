@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..values.events import Events, Judged
 from ..values.schedule import Schedule
 from .config import ExplorationConfig
-from .execute import Executor
+from .execute import Executor, Runner
 from .judge import Judge, Judgement
 from .process_runs import ProcessRun, Tracing
 from .recovery import Recovery
@@ -16,7 +16,11 @@ from .state_view import StateView
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """A schedule goes through `executor`, `recovery` and `judge`, in this order; the others are read."""
+    """A schedule goes through `runner`, `recovery` and `judge`, in this order; the others are read.
+
+    Attributes:
+        runner: runs the processes of a schedule: the executor itself, but where a cure is tried.
+    """
 
     config: ExplorationConfig
     view: StateView
@@ -24,6 +28,7 @@ class Trials:
     executor: Executor
     recovery: Recovery
     judge: Judge
+    runner: Runner
 
     @property
     def events(self) -> Events:
@@ -40,12 +45,18 @@ class Trials:
 
 
 def trials(
-    executor: Executor, view: StateView, baseline: Baseline, *, merge: bool = True, look: Tracing = False
+    executor: Executor,
+    view: StateView,
+    baseline: Baseline,
+    *,
+    merge: bool = True,
+    look: Tracing = False,
+    runner: Runner | None = None,
 ) -> Trials:
     """Return the parts that carry schedules out; without `merge` each schedule has processes of its own.
 
     `look` says whether the outside is looked at also in processes that nothing is planned on.
     """
-    config = executor.config
-    recovery = Recovery(config, executor, view, baseline, merge, look)
-    return Trials(config, view, baseline, executor, recovery, Judge(config, view, baseline))
+    config, runner = executor.config, runner or executor
+    recovery = Recovery(config, runner, view, baseline, merge, look)
+    return Trials(config, view, baseline, executor, recovery, Judge(config, view, baseline), runner)

@@ -101,7 +101,11 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """A change that was tried against a cause, in words, and what came of it; `tried` is "" where none was."""
+    """A change that was tried against a cause, in words, and what came of it; `tried` is "" where none was.
+
+    `helps` says that the finding and its kin are gone with it, and nothing else appears.
+    """
 
     tried: str = ""
     outcome: str = ""
+    helps: bool = False

@@ -1,0 +1,126 @@
+"""The shapes of a cure: the case that it is tried on, the change, and the protocol of a module that has one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from ...values.causes import Cause
+from ...values.http import HttpRequest
+from ...values.points import Point
+from ...values.schedule import Injection, Schedule
+from ..causes import Group
+from ..findings import Failure
+from ..judge import Judgement
+from ..process_runs import ProcessRun, RawState
+from ..session import Baseline
+from .spans import Span, served, spans, touched
+
+Part = tuple[list[Span], frozenset[Point], bool]
+"""The spans of a process, the points of it that are struck, and whether it is a recovery."""
+
+
+class Change(Protocol):
+    """What a remedy changes: what a process sends, or what it leaves where it dies."""
+
+    def request(self, process: ProcessRun, point: Point, request: HttpRequest) -> HttpRequest:
+        """Return the request that a twin gets in the place of the agent's own."""
+
+    def left(self, state: RawState, at: Injection, spans: Sequence[Span]) -> RawState:
+        """Return the outside as a process leaves it that a fault ended at this point; the same where nothing changes.
+
+        `spans` are the effects of the same process where no fault fires.
+        """
+
+
+class Plain:
+    """Changes nothing; the base of those that change one of the two."""
+
+    def request(self, process: ProcessRun, point: Point, request: HttpRequest) -> HttpRequest:
+        """Return the agent's own request."""
+        return request
+
+    def left(self, state: RawState, at: Injection, spans: Sequence[Span]) -> RawState:
+        """Return the state itself."""
+        return state
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A change that may cure a cause.
+
+    Attributes:
+        kind: the kind of bug that it is where this cures it.
+        words: the change in words, which "tried" stands before: "with a stable Idempotency-Key on this call".
+        points: the points of the fault-free run at which it changes something; `later` those of the recovery.
+        sends: whether requests are changed, so that captured states are of no use.
+        once_more: whether the last recovery is followed by another one.
+    """
+
+    kind: str
+    words: str
+    change: Change
+    points: frozenset[Point]
+    later: frozenset[Point] = frozenset()
+    sends: bool = False
+    once_more: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """A confirmed cause, and what is known of it.
+
+    Attributes:
+        private: the numbers of the sources that are the agent's own.
+        recovery: the traced recovery in which the last fault of the example fires; None where that is in the run.
+    """
+
+    group: Group
+    failure: Failure
+    judgement: Judgement
+    cause: Cause
+    baseline: Baseline
+    private: frozenset[int] = frozenset()
+    recovery: ProcessRun | None = None
+
+    @property
+    def run(self) -> ProcessRun:
+        """The traced fault-free run."""
+        return self.baseline.first
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """The effects of the fault-free run, neighbours on one thing together."""
+        return spans(self.run)
+
+    def is_own(self, span: Span) -> bool:
+        """Return whether only the agent itself sees what a span did: a record, a draft, a lock."""
+        return not served(span) and all(number in self.private for number, _ in touched(span))
+
+    @cached_property
+    def example(self) -> Schedule:
+        """The smallest schedule, as it was carried out once more."""
+        return self.failure.example[0] if self.failure.example is not None else self.failure.schedule
+
+    @cached_property
+    def struck(self) -> list[Point]:
+        """The points of the run at which a fault leads to this cause, those of the best examples first."""
+        crashed = [point for failure in self.group.failures for point in failure.crashes]
+        first = [failure.schedule.injections[0] for failure in self.group.failures]
+        return list(dict.fromkeys([*(i.point for i in first if not i.recovering), *crashed]))
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The spans of each process that a fault strikes, the points where it does, and whether that is a recovery."""
+        parts: list[Part] = [(self.spans, frozenset(self.struck), False)]
+        if self.recovery is not None:
+            last = self.example.injections[-1].point
+            parts.insert(0, (spans(self.recovery), frozenset({last}), True))
+        return parts
+
+
+class Remedies(Protocol):
+    """Yields the remedies of one kind that may help in a case, the likeliest first."""
+
+    def __call__(self, case: Case) -> Iterator[Remedy]:
+        """Yield those of a case."""

@@ -1,0 +1,126 @@
+"""Try changes against each confirmed cause, within a part of what the exploration took; claim what helps."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from ..values import kinds
+from ..values.errors import ChaosError
+from ..values.exploration import some_of
+from ..values.media import medium_of
+from ..values.rare import rare
+from ..values.story import Cure
+from .causes import Key
+from .crash_state_space import CrashStateSpace
+from .cures import as_one, keyed, once_more, order
+from .cures.remedy import Case, Remedies
+from .cures.trying import Known, Trial
+from .exploring import Exploring
+from .judge import Judgement
+from .process_runs import ProcessRun, RawState
+from .telling import Telling
+
+_REMEDIES: Sequence[Remedies] = (as_one.alone, keyed.remedies, order.remedies, as_one.remedies, once_more.remedies)
+_LEAST, _SHARE = 30, 10
+"""So many processes may be run in all, and a tenth of the exploration's where that is more."""
+
+
+@dataclass
+class Curing:
+    """Tries remedies on cases.
+
+    Attributes:
+        executions: how many processes that took.
+        found: the kind and the cure of each cause that was tried, by its key.
+    """
+
+    executions: int = 0
+    found: dict[Key, tuple[str, Cure]] = field(default_factory=dict)
+
+    def all(self, known: Known, cases: Sequence[Case]) -> None:
+        """Try the remedies of each case, the first one first; what is left of its share goes to the next one."""
+        telling = known.executor.telling
+        began, most = telling.executions, max(_LEAST, telling.executions // _SHARE)
+        telling.work_on(lambda role: f"trying cures: {role}")
+        try:
+            for place, case in enumerate(cases):
+                used = telling.executions - began
+                until = began + used + (most - used) // (len(cases) - place)
+                case = _with_recovery(known, case)
+                self.found[case.group.key] = _tried(known, case, partial(_lasts, telling, until))
+        finally:
+            self.executions = telling.executions - began
+            telling.work_on()
+
+
+def _with_recovery(known: Known, case: Case) -> Case:
+    """Return a case with the recovery in which its last fault fires, where that is known."""
+    if len(case.example.injections) != 2 or not case.example.injections[-1].recovering:
+        return case
+    start = known.trials.view.fingerprint(case.judgement.executions[0].end)
+    return replace(case, recovery=known.recovery(start))
+
+
+def _lasts(telling: Telling, until: int) -> bool:
+    return telling.executions < until
+
+
+def _tried(known: Known, case: Case, may_go_on: Callable[[], bool]) -> tuple[str, Cure]:
+    """Try the remedies of a case until one helps; returns the kind that it shows, and what was tried."""
+    tried: dict[str, str] = {}
+    for remedies in _REMEDIES:
+        for remedy in remedies(case):
+            if not may_go_on():
+                break
+            trial = Trial(known, case, remedy, may_go_on)
+            if _cures(trial):
+                return remedy.kind, Cure(remedy.words, trial.outcome, helps=True)
+            tried.setdefault(remedy.words, trial.outcome)
+    outcome = next(iter(tried.values()), "") if len(tried) < 2 else f"none of these {len(tried)} changes helps"
+    return _inherent(case), Cure(some_of(tried), outcome)
+
+
+def _cures(trial: Trial) -> bool:
+    try:
+        return trial.cures()
+    except ChaosError as problem:
+        rare("a change cannot be tried")
+        return trial.fails(f"it cannot be tried: {problem}")
+
+
+def _inherent(case: Case) -> str:
+    """Return the kind of a call that nobody can make just once; "" where that is not known.
+
+    Nothing takes a key for it, and a new process made it again: whether it was made, a dead one cannot say.
+    """
+    medium = medium_of(keyed.called(case.cause.effect)[0])
+    asks_others = (medium.answered or medium.runs_programs) and not medium.takes_keys
+    died = all(failure.judgement.executions[0].outcome.kind != "returned" for failure in case.group.failures)
+    return kinds.AT_LEAST_ONCE if case.group.key[0] == "twice" and asks_others and died else ""
+
+
+def known_of(exploring: Exploring, space: CrashStateSpace) -> Known:
+    """Return what an exploration knows that trials are compared with."""
+    view = exploring.trials.view
+
+    def judgement(state: RawState) -> Judgement | None:
+        node = space.nodes.get(view.fingerprint(state))
+        return None if node is None else node.judgement
+
+    groups = exploring.causes.groups(exploring.findings.failures.values())
+    return Known(
+        exploring.trials.executor,
+        exploring.trials,
+        exploring.findings,
+        exploring.sites,
+        frozenset(group.key for group in groups),
+        judgement,
+        lambda fingerprint: _recovered(space, fingerprint),
+        lambda schedule: exploring.truly(schedule, worker=False).judgement,
+    )
+
+
+def _recovered(space: CrashStateSpace, fingerprint: str) -> ProcessRun | None:
+    """Return the recovery from a crash state that is known, where it is its own."""
+    node = space.nodes.get(fingerprint)
+    return node.processes[0] if node is not None and node.processes and node.joined is None else None

@@ -1,0 +1,109 @@
+"""A change is tried against each cause, and claimed only where the finding is gone and nothing else appears."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from rollproof.values import kinds
+
+from .exploring import explored, in_two_folders, only
+from .test_mutants import agent
+
+SERVICE = "https://api.mail.test"
+GONE = "the finding is gone"
+
+
+def mutant(name: str) -> Any:
+    """Return a wrong agent by its short name."""
+    return agent(f"wrong_{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "faults", "kind", "tried"),
+    [
+        (
+            "effect_twice_after_timeout",
+            ("http.timeout",),
+            kinds.REPEATED,
+            "with a stable Idempotency-Key on this call",
+        ),
+        ("new_key_for_each_attempt", (), kinds.KEY_CHANGES, "with a stable Idempotency-Key on this call"),
+        ("checkpoint_torn", (), kinds.NOT_ATOMIC, "with agent/import.json written as one"),
+        ("rows_replaced_without_transaction", (), kinds.NO_TRANSACTION, "with prices.db written as one"),
+        ("row_without_file", (), kinds.RECORDED_BEFORE_DONE, "with archive/lease.txt before archive/catalog.db"),
+        ("work_before_intent", (), kinds.RECORDED_TOO_LATE, "with agent/state.db before shared/terms.md"),
+        ("log_dropped_before_undo", (), kinds.JOURNAL_DROPPED, "with shared/prices.html before agent/undo.json"),
+        (
+            "checkpoint_before_effect",
+            (),
+            kinds.RECORDED_BEFORE_DONE,
+            "with api.notices.test/notices before agent/progress.db",
+        ),
+    ],
+)
+def test_a_change_that_helps_is_claimed(
+    name: str, faults: tuple[str, ...], kind: str, tried: str, tmp_path: Path
+) -> None:
+    """It says what was changed, and that the finding is gone and nothing else appears, and so which kind it is."""
+    (finding,) = explored(mutant(name), tmp_path / "it", **only("process.kill", *faults)).violations
+    assert (finding.kind, finding.cure.tried) == (kind, tried)
+    assert finding.cure.helps
+    assert finding.cure.outcome.startswith(GONE)
+    assert "; nothing else appears in " in finding.cure.outcome
+
+
+def test_where_no_change_helps_none_is_claimed(tmp_path: Path) -> None:
+    """A job that nobody takes up again stays there, whatever is done in another order, or as one, or once more."""
+    (finding,) = explored(mutant("queue_claim"), tmp_path / "it", **only("process.kill")).violations
+    assert not finding.cure.helps
+    assert GONE not in finding.cure.outcome
+
+
+def sends(shared: Path, own: Path, *, key: bool) -> str:
+    """Tick a letter off before it goes out; with a key it may go out again."""
+    ticked = own / "ticked"
+    if not ticked.exists():
+        ticked.touch()
+        headers = {"Idempotency-Key": "letter-1"} if key else {}
+        httpx.post(f"{SERVICE}/mails", json={"to": "ada"}, headers=headers, timeout=5).raise_for_status()
+    return "sent"
+
+
+def appends(shared: Path, own: Path) -> str:
+    """Tick an entry off before it is added to a list."""
+    ticked = own / "ticked"
+    if not ticked.exists():
+        ticked.touch()
+        with open(shared / "list.txt", "a") as file:
+            file.write("an entry\n")
+    return "added"
+
+
+def test_a_change_that_makes_something_else_appear_is_not_claimed(tmp_path: Path) -> None:
+    """In the other order the entry is added twice: one thing is wrong instead of another."""
+    (finding,) = explored(in_two_folders(appends), tmp_path / "it", **only("process.kill")).violations
+    assert "with shared/list.txt before own/ticked" in finding.cure.tried
+    assert not finding.cure.helps
+
+
+@pytest.mark.parametrize(("key", "tried"), [(True, ""), (False, ", and with a stable Idempotency-Key on that call")])
+def test_a_call_in_the_other_order_needs_a_key(key: bool, tried: str, tmp_path: Path) -> None:
+    """Sent before it is ticked off, a letter goes out again after a crash: only a key makes that harmless."""
+
+    def explore(chaos: Any, folder: Path) -> None:
+        chaos.api(SERVICE)
+        in_two_folders(lambda shared, own: sends(shared, own, key=key)).explore(chaos, folder)
+
+    (finding,) = explored(SimpleNamespace(explore=explore), tmp_path / "it", **only("process.kill")).violations
+    assert finding.cure.tried == f"with api.mail.test/mails before own/ticked{tried}"
+    assert finding.kind == kinds.RECORDED_BEFORE_DONE
+    assert finding.cure.helps
+
+
+def test_what_cures_take_is_no_part_of_the_exploration(tmp_path: Path) -> None:
+    """Where nothing is found, and where something is, the statement tells the processes of the exploration alone."""
+    result = explored(in_two_folders(appends), tmp_path / "it", **only("process.kill"))
+    assert f"in {result.executions} executions" in result.statement
+    assert result.executions < 20
