@@ -1,0 +1,110 @@
+"""The recovery page: one file with all of a report, that needs nothing else."""
+
+import re
+from html.parser import HTMLParser
+
+from rollproof.reports.html_page import render
+from rollproof.reports.lanes import picture
+
+from .examples import POST, TEST, TITLE, exploration, report, step, violation
+
+
+class _Page(HTMLParser):
+    """All texts of a page, the attributes of its elements, and whether each element is closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("meta", "input"):
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element without an end of its own."""
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        """See that the innermost element ends."""
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Note a text."""
+        self.texts.append(data)
+
+
+def test_a_page_shows_all_of_a_finding() -> None:
+    """Title, sentence, line to blame, states, kind and cure, replay, story; each element is closed."""
+    page = _Page(render(report()))
+    text = " ".join(page.texts)
+    for said in (TITLE, "A second mail is at api.mail.test", "in mail()", "called from myagent.py:21", "repeated"):
+        assert said in text
+    for said in ("a stable Idempotency-Key on this call", f"--chaos-replay='http.timeout@{POST}#1:after'", "25 more"):
+        assert said in text
+    assert "What green means here" in text
+    assert [attributes["data-severity"] for tag, attributes in page.elements if tag == "article"] == ["blocker"]
+
+
+def test_a_page_needs_no_other_file() -> None:
+    """Nothing is loaded, and what agents, models and services say is text, whatever it looks like."""
+    evil = '</script><script>alert(1)</script><img src="https://x.test/a.png">'
+    story = [step("fault", f"http.post:{evil}#1", evil, 0.0, life=evil, fate="torn", within=[evil])]
+    html = render(
+        report(exploration(violation(title=evil, sentence=evil, diff=[evil], story=story, kind=evil), test=evil))
+    )
+    page = _Page(html)
+    assert [tag for tag, _ in page.elements if tag in ("script", "img", "link", "iframe")] == ["script"]
+    assert not [attributes for _, attributes in page.elements if {"src", "href", "action"} & set(attributes)]
+    assert not re.search(r"url\(|@import|fetch\(", html)
+
+
+def test_fifty_findings_are_less_than_a_megabyte() -> None:
+    """A page can be mailed."""
+    many = [violation(id=f"{number:012x}", title=f"{TITLE} ({number})") for number in range(50)]
+    assert len(render(report(exploration(*many))).encode()) < 1_000_000
+
+
+def test_a_result_without_stories_is_shown() -> None:
+    """Where the parts of a finding are empty, its invariants, its message and its cause's place are there."""
+    cause = {"promise": "all_or_nothing", "way": "twice", "effect": POST, "file": "myagent.py", "line": 29}
+    cause |= {"function": "mail", "statement": "httpx.post()", "exception": ""}
+    empty = {"before": {}, "fault": {}, "end": {}, "right": {}}
+    bare = violation(title="", sentence="", story=[], states=empty, blame=[], exchange=[], kind="", cause=cause)
+    text = " ".join(_Page(render(report(exploration(bare)))).texts)
+    assert "all_or_nothing, honest_outcome broken" in text
+    assert "myagent.py:29, in mail(): httpx.post()" in text
+    assert TEST in text
+
+
+def test_a_picture_has_a_lane_for_each_life_and_each_outside() -> None:
+    """The fault is shaded, what is too much is red; it says in words what it shows."""
+    svg = picture(
+        [
+            *violation()["story"],
+            step("recovery", "file.remove:shared/report.md#1", "removed", 9.0, life="recover", fate="undone"),
+        ]
+    )
+    lanes = re.findall(r'<text x="4"[^>]*>([^<]+)<', svg)
+    assert lanes == ["run", "recover", "agent/", "shared/", "api.mail.test"]
+    assert svg.count('class="band"') == 1
+    assert re.search(r'class="bad"[^>]*>POST mails 201<', svg)
+    assert 'role="img" aria-label="run: ' in svg
+    assert picture([]) == ""
+
+
+def test_a_long_story_keeps_what_is_near_the_fault() -> None:
+    """A picture with a hundred steps helps nobody: the fault, what is wrong and the ends of processes are kept."""
+    many = [
+        step("before the fault", f"file.write:shared/{number}#1", "3 bytes", 0.0, fate="kept") for number in range(99)
+    ]
+    svg = picture([*many, *violation()["story"]])
+    assert svg.count("<circle") == 26
+    assert "the answer is lost" in svg
+    assert "returned" in svg
