@@ -7,8 +7,8 @@ and of the job summary.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..values.exploration import counted
-from ..values.report import Report, ReportedExploration, ReportedViolation
+from rollproof.values.exploration import counted
+from rollproof.values.report import Report, ReportedExploration, ReportedViolation
 
 _LEVELS = {"blocker": "error", "critical": "error", "normal": "warning", "minor": "note"}
 _SEVERITIES = {"blocker": "blocker", "critical": "critical", "normal": "major", "minor": "minor"}
@@ -48,15 +48,15 @@ def code_quality(report: Report) -> list[dict[str, Any]]:
     ]
 
 
-def annotations(report: Report) -> list[str]:
-    """Return a workflow command of GitHub's for each finding, which it shows at the line in a pull request."""
+def annotations(report: Report) -> str:
+    """Return a workflow command of GitHub's for each finding, a line each: it shows them in a pull request."""
     lines = []
     for exploration, violation in _findings(report):
         place, level = _place(exploration, violation), "notice" if violation["known"] else "error"
         where = f"file={_property(place.file)},line={place.line},title={_property(title_of(violation))}"
         said = f"{violation['sentence'] or violation['message']}\n{violation['replay']}"
         lines.append(f"::{level} {where}::{_data(said)}")
-    return lines
+    return "".join(f"{line}\n" for line in lines)
 
 
 def markdown(report: Report) -> str:
@@ -80,8 +80,8 @@ def _markdown(report: Report) -> Iterator[str]:
         yield f"\n{_plain(violation['sentence'] or violation['message'])}"
         if violation["kind"]:
             cure = violation["cure"]
-            tried = f" Tried: {cure['tried']}: {cure['outcome']}." if cure["tried"] else ""
-            yield f"\n**{_plain(violation['kind'])}**.{_plain(tried)}"
+            tried = " " + _plain(f"Tried: {cure['tried']}: {cure['outcome']}.") if cure["tried"] else ""
+            yield f"\n**{_plain(violation['kind'])}**.{tried}"
         yield f"\n```\n{violation['replay']}\n```"
     yield from (f"\nFixed: {_plain(one['title'] or one['id'])}" for one in fixed)
     yield "\n| test | points | schedules | findings | not judged |\n| --- | --- | --- | --- | --- |"

@@ -1,15 +1,17 @@
 """Render a report as one HTML file that needs no network and no other file."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
+from rollproof.values.exploration import counted
+from rollproof.values.report import Report, ReportedExploration, ReportedViolation, Writer
 
-from ..values.exploration import counted
-from ..values.report import Report, ReportedExploration, ReportedViolation
+from .files import write_text, written
 from .lanes import picture
 
 _SEVERITIES = ("blocker", "critical", "normal", "minor")
@@ -25,6 +27,15 @@ class _Row(NamedTuple):
     end: str
     right: str
     is_wrong: bool
+
+
+def writer(folder: os.PathLike[str], path: str) -> Writer:
+    """Return what writes the page to `path`, as seen from `folder`, wherever a test has gone meanwhile."""
+
+    def write_page(report: Report) -> None:
+        written(path, "--chaos-html", lambda: write_text(os.path.join(folder, path), render(report)))
+
+    return write_page
 
 
 def render(report: Report) -> str:
@@ -142,7 +153,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         text = "\n".join(_json(item) for item in value) or "none"
     else:
-        text = value if isinstance(value, str) else _json(value)
+        text = value if isinstance(value, str) and value else _json(value)
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}… ({len(text)} characters)"
 
 

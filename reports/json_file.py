@@ -11,17 +11,14 @@ from rollproof.values.replaying import ReplayCommand
 from rollproof.values.report import Report, ReportedExploration, Writer, reported
 from rollproof.values.schedule import Schedule
 
+from .files import write_text, written
+
 
 def writer(folder: os.PathLike[str], path: str) -> Writer:
     """Return what writes to `path`, as seen from `folder`, wherever a test has gone meanwhile."""
 
     def write_json(report: Report) -> None:
-        try:
-            write(os.path.join(folder, path), report)
-        except (OSError, ValueError) as problem:
-            why = getattr(problem, "strerror", None) or problem
-            text = f"the result could not be written to {path}: {why} (--chaos-json)"
-            raise ChaosError("not-written", text) from None
+        written(path, "--chaos-json", lambda: write(os.path.join(folder, path), report))
 
     return write_json
 
@@ -46,36 +43,8 @@ def _with_what_there_is(exploration: ReportedExploration) -> dict[str, Any]:
 
 
 def write(path: str, report: Report) -> None:
-    """Write a report to `path`, making its folder where it is missing.
-
-    The file is replaced as a whole: who reads it meanwhile finds what was there before, or what is there now.
-    """
-    target = Path(path).resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    data = text_of(report).encode(errors="backslashreplace")  # names of files need not be UTF-8
-    if target.is_file() or not target.exists():
-        _replace(target, data)
-    else:
-        target.write_bytes(data)  # a device or a pipe
-
-
-def _replace(target: Path, data: bytes) -> None:
-    mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-    draft = target.with_name(f".chaos-json.{os.getpid()}")  # short, however long the target's name is
-    try:
-        draft.write_bytes(data)
-        draft.chmod(mode)
-        draft.replace(target)
-    except PermissionError:  # a file that may be written in a folder that may not
-        target.write_bytes(data)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    """Write a report to `path`, making its folder where it is missing."""
+    write_text(path, text_of(report))
 
 
 def read(path: str) -> Report:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
-from ..values.media import media, medium_of
-from ..values.report import ReportedStep
+from rollproof.values.media import media, medium_of
+from rollproof.values.report import ReportedStep
 
 _MOST_STEPS = 26  # more than that nobody follows in a picture; the list below it has all
 _LEFT, _TOP, _STEP, _LANE, _LABEL = 150, 28, 104, 66, 22
@@ -124,7 +124,7 @@ def _drawn(node: _Node, rows: dict[str, int]) -> Iterator[str]:
         yield f'<line class="{node.look}" x1="{x}" y1="{top}" x2="{x}" y2="{end}" stroke-width="2"/>'
     yield f'<circle class="{node.look}" cx="{x}" cy="{end}" r="5"/>'
     # Neighbours take turns above and below, so that long labels do not meet.
-    y = end + (_LABEL if end != top or node.column % 2 else -_LABEL // 2)
+    y = end + (_LABEL + node.column % 2 * 14 if end != top else -_LABEL // 2 if node.column % 2 else _LABEL)
     shown = "" if node.look == "gone" else f' class="{node.look}"'
     yield f'<text{shown} x="{x}" y="{y}" text-anchor="middle">{escape(node.label)}</text>'
 
@@ -143,7 +143,7 @@ def _target(point: str) -> str:
 
 
 def _number(outcome: str) -> str:
-    return outcome if len(outcome) <= 8 else ""
+    return outcome if len(outcome) <= 8 and outcome != "done" else ""
 
 
 def _cut(text: str) -> str:

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Sequence
 
 from ..reports import json_file, view
+from ..reports.files import written
 from ..values import green
-from ..values.errors import ChaosError
 from ..values.merged import merged
 from .report import nothing_explored
 from .words import Parser
@@ -30,9 +30,5 @@ def main(arguments: Sequence[str]) -> int:
     if given.output is None:
         print(json_file.text_of(whole), end="")
         return 0
-    try:
-        json_file.write(given.output, whole)
-    except (OSError, ValueError) as problem:
-        why = getattr(problem, "strerror", None) or problem
-        raise ChaosError("not-written", f"the result could not be written to {given.output}: {why} (-o)") from None
+    written(given.output, "-o", lambda: json_file.write(given.output, whole))
     return 0

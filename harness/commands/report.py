@@ -1,10 +1,29 @@
 """``rollproof report FILE…``: print results again, as the end of their sessions did."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from ..reports import json_file, view
+from ..reports import ci, html_page, json_file, view
+from ..reports.files import write_text, written
 from ..values.errors import ChaosError
+from ..values.report import Report
 from .words import FAILED, Parser
+
+
+def _json(make: Callable[[Report], object]) -> Callable[[Report], str]:
+    return lambda report: json.dumps(make(report), indent=2, ensure_ascii=False) + "\n"
+
+
+_FORMS: dict[str, tuple[str, Callable[[Report], str]]] = {
+    "html": ("the recovery page: one file that opens anywhere", html_page.render),
+    "markdown": ("markdown, for the summary of a job or a comment", ci.markdown),
+    "annotations": ("GitHub's workflow commands, which show findings at their lines", ci.annotations),
+    "sarif": ("SARIF 2.1.0, for code scanning", _json(ci.sarif)),
+    "code-quality": ("GitLab's code quality report", _json(ci.code_quality)),
+}
+"""Forms in which a report is written, by their options."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -13,12 +32,22 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("files", nargs="+", metavar="FILE", help="a result as JSON")
     parser.add_argument("-v", "--verbose", action="count", default=0, help="the grid by points, and each cell")
     parser.add_argument("-q", "--quiet", action="count", default=0, help="a line for each exploration")
+    for form, (what, _) in _FORMS.items():
+        parser.add_argument(f"--{form}", metavar="OUT", help=f"write {what}")
     given = parser.parse_args(arguments)
-    found = [exploration for path in given.files for exploration in json_file.read(path)["explorations"]]
+    results = [json_file.read(path) for path in given.files]
+    found, seed = [one for result in results for one in result["explorations"]], results[0]["seed"]
     if not found:
         raise nothing_explored(given.files)
+    _write(vars(given), {"version": 2, "seed": seed, "explorations": found})
     print("\n".join(view.lines(found, given.verbose - given.quiet)))
     return FAILED if any(map(view.is_broken, found)) else 0
+
+
+def _write(given: Mapping[str, Any], report: Report) -> None:
+    for form, (_, text_of) in _FORMS.items():
+        if (path := given[form.replace("-", "_")]) is not None:
+            written(path, f"--{form}", partial(write_text, path, text_of(report)))
 
 
 def nothing_explored(files: Sequence[str]) -> ChaosError:

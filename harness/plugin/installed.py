@@ -35,11 +35,17 @@ class Builtins:
 
     @pytest.hookimpl
     def pytest_chaos_writers(self, config: pytest.Config) -> Iterable[Writer]:
-        """Return the writer of ``--chaos-json``."""
-        from ..reports import json_file
+        """Return the writers of ``--chaos-json`` and ``--chaos-html``."""
+        folder, found = config.invocation_params.dir, []
+        if path := value(config, "json"):
+            from ..reports import json_file
 
-        path = value(config, "json")
-        return [json_file.writer(config.invocation_params.dir, path)] if path else []
+            found.append(json_file.writer(folder, path))
+        if path := value(config, "html"):
+            from ..reports import html_page
+
+            found.append(html_page.writer(folder, path))
+        return found
 
 
 def _declared(package: str, kind: type[_T]) -> list[_T]:

@@ -114,6 +114,11 @@ def file(written: str | None, place: str, example: str = "--chaos-json=chaos.jso
     return written
 
 
+def page(written: str | None, place: str) -> str | None:
+    """Return the name of a file that can be written, for a page."""
+    return file(written, place, "--chaos-html=chaos.html")
+
+
 def folder(written: str | None, place: str) -> Path | None:
     """Return a folder that can be written, whether it is there or not."""
     if written is None:

@@ -89,6 +89,7 @@ OPTIONS = (
     Option("shard", "K/N", "the K-th of N disjoint parts, for a CI matrix", readers.shard),
     Option("json", "FILE", "write the result as JSON", readers.file, is_path=True),
     Option("baseline", "FILE", _BASELINE, readers.result, is_path=True),
+    Option("html", "FILE", "write the recovery page: one file that opens anywhere", readers.page, is_path=True),
     Option("trace", "FILE", _TRACE, readers.trace, alone=readers.TERMINAL, is_path=True),
     Option("keep", "DIR", _KEEP, readers.folder, is_path=True),
     Option("toxiproxy", "URL", _SERVER, readers.toxiproxy, explores=False),

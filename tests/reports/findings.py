@@ -2,11 +2,12 @@
 
 from typing import Any, cast
 
-from rollproof.values.report import ReportedCause, ReportedExploration, ReportedStep, ReportedViolation
+from rollproof.values.report import Report, ReportedCause, ReportedExploration, ReportedStep, ReportedViolation
 
 POST = "http.post:api.mail.test/mails"
 TOKEN = f"http.timeout@{POST}#1:after"
 TEST = "test_myagent.py::test_publishing_is_all_or_nothing"
+TITLE = 'Mail to "all" goes out twice'
 SOURCE = (
     "    for attempt in range(attempts):",
     "        try:",
@@ -62,7 +63,7 @@ def violation(**more: Any) -> ReportedViolation:
         "schedule": TOKEN,
         "message": "all_or_nothing: the outside is neither as before nor as after a complete run",
         "diff": ["+ api.mail.test/mails: {'about': 'solar', 'to': 'all'}"],
-        "title": 'Mail to "all" goes out twice',
+        "title": TITLE,
         "sentence": 'A second mail is at api.mail.test, and run() says "published". The answer to the first POST was '
         "lost after the service had acted; myagent.py:29 sent it again without a key.",
         "cause": cause(),
@@ -159,3 +160,8 @@ def exploration(*violations: ReportedViolation, **more: Any) -> ReportedExplorat
         "story": [],
     }
     return cast(ReportedExploration, {**known, **more})
+
+
+def report(*explorations: ReportedExploration) -> Report:
+    """Return a report of these, or of one with the finding."""
+    return {"version": 2, "seed": 0, "explorations": list(explorations) or [exploration(violation())]}

@@ -2,12 +2,14 @@
 
 from rollproof.reports.ci import annotations, code_quality, markdown, sarif
 
-from .examples import POST, TEST, TITLE, exploration, report, violation
+from .findings import POST, TEST, TITLE, exploration, report, violation
 
 KNOWN = violation(
     id="0a0a0a0a0a0a", known=True, new=False, reason="waits for the service's keys", title="A | B, 50 %: c"
 )
-PLAIN = violation(id="1b1b1b1b1b1b", title="", sentence="", kind="", blame=[], severity="", new=None, message="x\ny")
+PLAIN = violation(
+    id="1b1b1b1b1b1b", title="", sentence="", kind="", blame=[], cause=None, severity="", new=None, message="x\ny"
+)
 
 
 def test_sarif_has_each_finding_at_its_line() -> None:
@@ -17,12 +19,12 @@ def test_sarif_has_each_finding_at_its_line() -> None:
     location = first["locations"][0]["physicalLocation"]
     assert (location["artifactLocation"]["uri"], location["region"]["startLine"]) == ("myagent.py", 29)
     assert (first["level"], first["baselineState"]) == ("error", "new")
-    assert first["partialFingerprints"] == {"rollproof/v1": "512f6fa3743e"}
+    assert first["partialFingerprints"] == {"rollproof/v1": "0123456789ab"}
     assert TITLE in first["message"]["text"]
     assert known["suppressions"] == [{"kind": "external", "justification": "waits for the service's keys"}]
     assert "baselineState" not in plain
     assert plain["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "test_myagent.py"
-    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == [first["ruleId"], "all_or_nothing"]
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == [first["ruleId"], plain["ruleId"]]
 
 
 def test_code_quality_leaves_out_what_is_known() -> None:
@@ -35,7 +37,7 @@ def test_code_quality_leaves_out_what_is_known() -> None:
 
 def test_annotations_keep_their_form() -> None:
     """Colons, commas, percent signs and line breaks of a title or a sentence do not end a property or the command."""
-    first, known, plain = annotations(report(exploration(violation(), KNOWN, PLAIN)))
+    first, known, plain = annotations(report(exploration(violation(), KNOWN, PLAIN))).splitlines()
     assert first.startswith('::error file=myagent.py,line=29,title=Mail to "all" goes out twice::A second mail is at')
     assert known.startswith("::notice file=myagent.py,line=29,title=A | B%2C 50 %25%3A c::")
     assert plain.startswith(

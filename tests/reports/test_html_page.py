@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from rollproof.reports.html_page import render
 from rollproof.reports.lanes import picture
 
-from .examples import POST, TEST, TITLE, exploration, report, step, violation
+from .findings import POST, TEST, TITLE, exploration, report, step, violation
 
 
 class _Page(HTMLParser):
@@ -55,7 +55,7 @@ def test_a_page_shows_all_of_a_finding() -> None:
 def test_a_page_needs_no_other_file() -> None:
     """Nothing is loaded, and what agents, models and services say is text, whatever it looks like."""
     evil = '</script><script>alert(1)</script><img src="https://x.test/a.png">'
-    story = [step("fault", f"http.post:{evil}#1", evil, 0.0, life=evil, fate="torn", within=[evil])]
+    story = [step(f"http.post:{evil}#1", evil, 1, phase="fault", life=evil, fate="torn", within=[evil])]
     html = render(
         report(exploration(violation(title=evil, sentence=evil, diff=[evil], story=story, kind=evil), test=evil))
     )
@@ -88,7 +88,7 @@ def test_a_picture_has_a_lane_for_each_life_and_each_outside() -> None:
     svg = picture(
         [
             *violation()["story"],
-            step("recovery", "file.remove:shared/report.md#1", "removed", 9.0, life="recover", fate="undone"),
+            step("file.remove:shared/report.md#1", "removed", phase="recovery", life="recover", fate="undone"),
         ]
     )
     lanes = re.findall(r'<text x="4"[^>]*>([^<]+)<', svg)
@@ -101,10 +101,8 @@ def test_a_picture_has_a_lane_for_each_life_and_each_outside() -> None:
 
 def test_a_long_story_keeps_what_is_near_the_fault() -> None:
     """A picture with a hundred steps helps nobody: the fault, what is wrong and the ends of processes are kept."""
-    many = [
-        step("before the fault", f"file.write:shared/{number}#1", "3 bytes", 0.0, fate="kept") for number in range(99)
-    ]
+    many = [step(f"file.write:shared/{number}#1", "3 bytes", fate="kept") for number in range(99)]
     svg = picture([*many, *violation()["story"]])
     assert svg.count("<circle") == 26
-    assert "the answer is lost" in svg
+    assert "answer lost" in svg
     assert "returned" in svg
