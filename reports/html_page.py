@@ -137,13 +137,10 @@ def _row(name: str, states: dict[str, dict[str, Any]]) -> _Row:
     right = states["right"].get(name, absent)
     may_be = [] if right is absent else right if isinstance(right, list) else [right]
     end = states["end"].get(name)
-    shown = dict.fromkeys(_shown(one) for one in may_be)
-    return _Row(
-        name,
-        *(_shown(states[when].get(name)) for when in ("before", "fault", "end")),
-        "\nor\n".join(shown) if any("\n" in one for one in shown) else " or ".join(shown),
-        bool(may_be) and end not in may_be,
-    )
+    alternatives = dict.fromkeys(_shown(one) for one in may_be)
+    between = "\nor\n" if any("\n" in one for one in alternatives) else " or "
+    before, fault = (_shown(states[when].get(name)) for when in ("before", "fault"))
+    return _Row(name, before, fault, _shown(end), between.join(alternatives), bool(may_be) and end not in may_be)
 
 
 def _shown(value: Any) -> str:
