@@ -335,7 +335,8 @@ class Chaos:
         arguments.check_platform()
         sources = tuple(Source(*path) for path in arguments.named(self._paths))
         check_sources(sources, self._options.projects)
-        options, secrets = self._options, {label: value for label, value in self._all_secrets().items() if value}
+        options, keys = self._options, {f"${name}": os.environ.get(name, "").encode() for name in self._environment}
+        secrets = {label: value for label, value in {**keys, **self._secrets}.items() if value}
         return ExplorationConfig(
             run,
             recover,
@@ -380,12 +381,9 @@ class Chaos:
         """Run without a fault, here: an ordinary test."""
         from .engine.ordinary import run_once
 
-        result, said = run_once(run, self._twins, lambda: self._networks.reach(self._hosts), self._unanswered)
+        problem = lambda: None if self._made is None else self._made.problem  # noqa: E731  # of a twin on a real port
+        result, said = run_once(run, self._twins, lambda: self._networks.reach(self._hosts), problem)
         return Exploration(test=self._test, result=result, statement=said)
-
-    def _unanswered(self) -> ChaosError | None:
-        """Return what a twin on a real port could not answer."""
-        return None if self._made is None else self._made.problem
 
     def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool, anything: bool) -> None:
         self._paths.append((arguments.path_of(path), name, private, arguments.patterns(ignore), anything))
@@ -398,7 +396,3 @@ class Chaos:
         self._services.append(twin)
         self._late = call
         self._own_requests.begin()
-
-    def _all_secrets(self) -> dict[str, bytes]:
-        keys = {f"${name}": os.environ.get(name, "").encode() for name in self._environment}
-        return {**keys, **self._secrets}

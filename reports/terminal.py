@@ -1,5 +1,6 @@
 """What a tired engineer reads: for each violation what to look at and paste, for each exploration what it proved."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import getdoc
@@ -17,6 +18,7 @@ from .finding import finding_lines, short_lines, story_lines, title_of
 from .layout import WIDTH, Line, columns, plain, styled, wrapped
 
 _SHOWN_FINDINGS = 5
+_TRIED = re.compile(r"(\d+) of (\d+) tried")
 _VERDICTS = ("holds", "violated", "unknown")
 
 
@@ -151,9 +153,9 @@ def _families(found: ReportedExploration, width: int) -> list[Line]:
     counts: dict[str, Counter[str]] = {}
     for cell in found["cells"]:
         counts.setdefault(cell["fault"].partition(".")[0], Counter())[cell["verdict"]] += cell["count"]
-    for family, tried in found["not_tried"].items():  # "3 of 20 tried"
-        done, _, planned, *_ = tried.split()
-        counts.setdefault(family, Counter())["not tried"] += int(planned) - int(done)
+    for family, tried in found["not_tried"].items():
+        if part := _TRIED.match(tried):  # a family that was not selected is told in a sentence
+            counts.setdefault(family, Counter())["not tried"] += int(part[2]) - int(part[1])
     names = [name for name in (*_VERDICTS, "not tried") if any(count[name] for count in counts.values())]
     order = sorted(counts, key=lambda family: (-counts[family]["violated"], family))
     rows = [[family, *(str(counts[family][name] or "") for name in names)] for family in order]

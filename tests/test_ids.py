@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rollproof.engine.sites import Sites
+from rollproof.values.ids import violation_ids
 from rollproof.values.places import Frame, Place
-from rollproof.values.report import violation_ids
 
 from .exploring import explored, only, two_folders
 

@@ -1,18 +1,17 @@
 """One exploration from its fault-free run to its result: claim the outside, observe, explore, put back."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 
 from ..boundary.process import interrupts
 from ..guard.claims import claimed
 from ..values.errors import ChaosError
 from ..values.events import ExplorationBegan, Found
 from ..values.exploration import Exploration
+from ..values.ids import violation_ids
 from ..values.real_time import DEBUGGED_S, FIRST_RUNS, PROCESS_S
-from ..values.report import violation_id, violation_ids
 from ..values.schedule import Schedule
 from .config import ExplorationConfig
 from .crash_state_space import CrashStateSpace
@@ -23,7 +22,7 @@ from .exploring import Exploring
 from .families import Tried
 from .findings import first_wrong_effects
 from .judge import Judgement
-from .keeping import Keeping, check_place
+from .keeping import check_place, keep_all
 from .observe import observe
 from .process_runs import OWN_PROCESSES, RawState
 from .results import Results
@@ -92,7 +91,8 @@ class Explorer:
                     problem.add_to_hint(sorted(self.executor.learned.noticed.unsupported))
                     problem.clean(self.config.cleaner.clean)
                 raise
-            notes = *self.executor.outside.notes, *self._keep(result)
+            kept = keep_all(self.executor, self.exploring, result, self._replayed)
+            notes = *self.executor.outside.notes, *kept
             self.partial = result = self._results.timed(replace(result, notes=notes))
             with interrupts.shielded():
                 self._end(put_back, self._to_leave(result, initial))
@@ -106,19 +106,6 @@ class Explorer:
         baseline = self.exploring.session.baseline
         failed = _failed(result, self.config.accepted)
         return baseline.initial if failed and not result.elsewhere else baseline.done
-
-    def _keep(self, result: Exploration) -> Sequence[str]:
-        """Keep the states of all findings where that is wanted, and of a replay that has none; returns notes of it."""
-        if self.config.keep is None or self.exploring is None:
-            return ()
-        keeping = Keeping(self.config, self.executor.worlds, self.exploring.session.baseline)
-        ends = self.exploring.findings.ends()
-        for finding in result.violations:
-            goes_on = finding.cause is not None and finding.cause.goes_on
-            keeping.keep(violation_id(self.config.test, finding), finding.planned, ends[finding.planned, goes_on])
-        if self._replayed is not None and not result.violations:
-            keeping.keep("replayed", *self._replayed)
-        return keeping.notes
 
     @property
     def _results(self) -> Results:
@@ -156,7 +143,9 @@ class Explorer:
         space, tried = CrashStateSpace(exploring.trials), Tried()
         if reduce:
             exploring.explore(space, tried)
-            exploring.a_little_longer(partial(self._cure, exploring, space))
+            exploring.a_little_longer(
+                lambda: self._curing.all(known_of(exploring, space), self._results.cases(exploring))
+            )
         else:
             exploring.brute_force(tried)
         if not exploring.findings.schedules and not exploring.not_reached and not exploring.skipped:
@@ -175,11 +164,6 @@ class Explorer:
         if not self.config.first or self.exploring is None:
             return False
         return not self.config.accepted.issuperset(self._ids(self.exploring))
-
-    def _cure(self, exploring: Exploring, space: CrashStateSpace) -> None:
-        """Try changes against what was found."""
-        if cases := self._results.cases(exploring):
-            self._curing.all(known_of(exploring, space), cases)
 
     def _tell(self) -> None:
         """Tell what is confirmed so far, as soon as it is."""

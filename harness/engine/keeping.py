@@ -6,9 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..values.errors import ChaosError
+from ..values.exploration import Exploration
+from ..values.ids import violation_ids
 from ..values.schedule import Injection, Schedule
 from ..world.storage.copying import write_copy
 from .config import ExplorationConfig
+from .execute import Executor
+from .exploring import Exploring
 from .judge import Judgement
 from .process_runs import ProcessRun, RawState
 from .session import Baseline
@@ -92,3 +96,19 @@ def at_fault(schedule: Schedule, processes: Sequence[ProcessRun], baseline: Base
 def _seen(process: ProcessRun, injection: Injection) -> RawState | None:
     at = (state for state in process.crash_states if (state.point, state.when) == (injection.point, injection.when))
     return next((state.raw_state for state in at), None)
+
+
+def keep_all(
+    executor: Executor, exploring: Exploring | None, result: Exploration, replayed: tuple[Schedule, Judgement] | None
+) -> Sequence[str]:
+    """Keep the states of all findings where that is wanted, or of a `replayed` schedule without one; returns notes."""
+    if executor.config.keep is None or exploring is None:
+        return ()
+    keeping = Keeping(executor.config, executor.worlds, exploring.session.baseline)
+    ends, found = exploring.findings.ends(), result.violations
+    for id, finding in zip(violation_ids(executor.config.test, found), found, strict=True):
+        goes_on = finding.cause is not None and finding.cause.goes_on
+        keeping.keep(id, finding.planned, ends[finding.planned, goes_on])
+    if replayed is not None and not found:
+        keeping.keep("replayed", *replayed)
+    return keeping.notes

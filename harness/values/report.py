@@ -3,24 +3,17 @@
 It keeps all keys of version 1. What nothing fills yet is empty: "", [], {} or None.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from hashlib import sha256
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypedDict, cast
 
 from . import green
 from .causes import Cause
-from .earlier import ungrouped
 from .exploration import Cell, Exploration, Finding, some_of
 from .families import family_of
 from .grid import grid
-from .known_secrets import PLACEHOLDER
+from .ids import violation_ids
 from .replaying import ReplayCommand
 from .story import Blamed, Fate, Severity, States, Step, StoryPhase
-
-_LINE = re.compile(r":\d+$")
-_OF_CHANCE = ("missing", "torn", "not the same")
-"""How something is half done depends on where the process died: it is one cause in any of these ways."""
 
 
 class ReportedCause(TypedDict):
@@ -314,37 +307,6 @@ def _violations(exploration: Exploration, replay: ReplayCommand) -> Iterator[Rep
     ids = violation_ids(exploration.test, exploration.violations)
     for id, finding in zip(ids, exploration.violations, strict=True):
         yield _violation(finding, id, replay)
-
-
-def violation_ids(test: str, findings: Iterable[Finding]) -> list[str]:
-    """Return the ids of the findings of one exploration, in their order; no two are the same."""
-    seen: dict[str, int] = {}
-    ids = []
-    for finding in findings:
-        id = violation_id(test, finding)
-        seen[id] = seen.get(id, 0) + 1
-        ids.append(id if seen[id] == 1 else f"{id}-{seen[id]}")
-    return ids
-
-
-def violation_id(test: str, finding: Finding) -> str:
-    """Return twelve hexadecimal digits of a test, a cause and its place: file, function and text of the statement."""
-    cause = finding.cause
-    parts = _told_apart_by(cause) if cause is not None else finding.invariants
-    text = "\0".join((ungrouped(test), *parts))
-    text = PLACEHOLDER.sub("[secret]", text)  # which secret it is differs from machine to machine
-    return sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
-
-
-def _told_apart_by(cause: Cause) -> Iterable[str]:
-    if cause.identity:
-        return cause.identity
-    way = "half done" if cause.way in _OF_CHANCE else cause.way
-    exception, _, _ = cause.exception.partition(" at ")
-    callers = [_LINE.sub("", caller) for caller in cause.callers]
-    place = (cause.file, cause.function, cause.statement, *callers)
-    promise = "" if cause.effect or exception else cause.promise  # with an effect, one bug breaks several
-    return promise, way, cause.effect, exception, cause.raising, *place, *(["unchecked"] if cause.unchecked else [])
 
 
 def _violation(finding: Finding, id: str, replay: ReplayCommand) -> ReportedViolation:

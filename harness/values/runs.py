@@ -6,9 +6,10 @@ from datetime import date
 
 from .earlier import ByLabel, EarlierFinding, Replayed
 from .exploration import Exploration
+from .ids import violation_ids
 from .known import Known
 from .replaying import ReplayCommand
-from .report import ReportedExploration, ReportedViolation, reported, violation_ids
+from .report import ReportedExploration, ReportedViolation, reported
 
 _REPLAYED = ("holds", "not reached")
 _STILL: dict[Replayed, str] = {

@@ -7,8 +7,9 @@ import pytest
 from rollproof.testing import sample_report
 from rollproof.values.causes import Cause
 from rollproof.values.exploration import Exploration, Finding
+from rollproof.values.ids import violation_id
 from rollproof.values.replaying import ReplayCommand
-from rollproof.values.report import ReportedExploration, reported, violation_id
+from rollproof.values.report import ReportedExploration, reported
 
 CAUSE = Cause(
     "all_or_nothing", "torn", "file.write:shared/a", "agent.py", 12, "save", "out.write(text)", ("agent.py:30",)

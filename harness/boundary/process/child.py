@@ -45,7 +45,7 @@ from .pristine import PristineState
 _real_exit = os._exit
 _NUMBER = re.compile(r"(?<!\d)\d{1,9}(?!\d)")
 _MAX_VALUE_BYTES = 1 << 20
-_MOMENT_S = 0.001
+_MOMENT = 0.001  # virtual seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +372,7 @@ def _leaves() -> bool:
     current = threading.current_thread()
     others = [thread for thread in threading.enumerate() if thread is not current and not thread.daemon]
     for thread in others:
-        thread.join(_MOMENT_S)  # virtual: one that was told to end has ended then, however busy the machine is
+        thread.join(_MOMENT)  # one that was told to end has ended then, however busy the machine is
     return any(thread.is_alive() for thread in others) or python_exit.is_anything_left()
 
 
