@@ -1,6 +1,7 @@
 """A finding as a person reads it: what is wrong, what happened, which line did it, what is outside, what to paste."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import dedent
 from typing import Any, cast
@@ -17,6 +18,8 @@ _EARLY = "before the fault"
 _CHARACTERS = 140
 """Shown of a statement of the agent."""
 _OF_A_VALUE = 40
+_MORE = re.compile(r"… and (\d+) more")
+"""Ends a long list of which a report has only the beginning."""
 _WAYS = {
     "untrue": "said to be done, and is not",
     "by order": "no fault is needed: two orders of one run end differently",
@@ -44,7 +47,7 @@ def finding_lines(found: ReportedViolation, width: int, label: str = "", *, full
     lines += labelled("known", [found["reason"]] if found["known"] else [], width, "cyan")
     lines += story_lines(found["story"], width, full=full) or _phases(found, width, full=full)
     lines += _blame(found["blame"], width) or _cause(found["cause"], width)
-    lines += labelled("wrong", [_broken(found), *found["message"].splitlines()], width)
+    lines += labelled("wrong", [_broken(found), *_messages(found)], width)
     lines += _outside(found, width)
     lines += labelled("kind", [found["kind"]], width)
     cure = found["cure"]
@@ -56,6 +59,17 @@ def finding_lines(found: ReportedViolation, width: int, label: str = "", *, full
 
 def _broken(found: ReportedViolation) -> str:
     return f"{', '.join(found['invariants'])} broken"
+
+
+def _messages(found: ReportedViolation) -> list[str]:
+    """Return what each promise says; a line that begins with none, such as the second of an error, stays under it."""
+    texts: list[str] = []
+    for line in found["message"].splitlines():
+        if texts and not line.startswith(tuple(f"{name}: " for name in found["invariants"])):
+            texts[-1] += f"\n{line}"
+        else:
+            texts.append(line)
+    return texts
 
 
 def _also(number: int) -> str:
@@ -148,8 +162,11 @@ def _source(place: ReportedPlace, width: int) -> Iterator[Line]:
     for line, text in zip(place["source"], texts, strict=True):
         code = text if line["text"].strip() else ""
         head = f"{'>' if line['marked'] else ' '} {line['number']:>{wide}}  "
-        further = " " * (len(head) + len(code) - len(code.lstrip()) + 4)
-        yield from styled(wrapped(code, width, head, further) or [head.rstrip()], "bold red" if line["marked"] else "")
+        head += " " * (len(code) - len(code.lstrip()))  # a word that is too wide would lose it
+        further = " " * (len(head) + 4)
+        yield from styled(
+            wrapped(code.lstrip(), width, head, further) or [head.rstrip()], "bold red" if line["marked"] else ""
+        )
 
 
 def _cause(cause: ReportedCause | None, width: int) -> list[Line]:
@@ -230,7 +247,8 @@ def _values(states: _States, name: str) -> list[str]:
 def _short(value: object) -> str:
     """Return how many there are in a list, the first line of a text."""
     if isinstance(value, list):
-        return str(len(value))
+        more = _MORE.fullmatch(str(value[-1])) if value else None
+        return str(len(value) - 1 + int(more[1]) if more else len(value))
     first, *further = value.splitlines() or [""] if isinstance(value, str) else [_long(value)]
     return _begin(f"{first} …" if further else first or '""')
 

@@ -36,7 +36,7 @@ def test_the_command_prints_what_the_readme_shows(project: pytest.Pytester) -> N
     arguments = block("sh", "pytest --chaos").split()[1:]
     result = project.runpytest_subprocess(*arguments)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([re.sub(r"[\[\]]", "?", line) for line in block("text", "done ").splitlines()])
+    result.stdout.fnmatch_lines([re.sub(r"[\[\]]", "?", line) for line in block("text", "to blame").splitlines()])
 
 
 def test_the_cure_is_one(project: pytest.Pytester) -> None:

@@ -61,7 +61,8 @@ def blamed_lines(story: Sequence[Step], cause: Cause | None, seen: Iterable[Seen
         effects[first] = []
     for number, step in enumerate(story):
         at = by_point.get((step.point, step.file, step.line), _At(step.file, step.line, step.function, ()))
-        within.append((at, step.within))
+        if step.point:  # the end of a process is at a line too, inside of nothing
+            within.append((at, step.within))
         if step.fate and step.line:
             effects.setdefault(at, []).append((number, step.fate))
     ordered = sorted(effects, key=lambda at: (at != first, all(fate == "kept" for _, fate in effects[at])))

@@ -8,7 +8,6 @@ from ..values import kinds
 from ..values.errors import ChaosError
 from ..values.exploration import some_of
 from ..values.media import medium_of
-from ..values.rare import rare
 from ..values.story import Cure
 from .causes import Key
 from .crash_state_space import CrashStateSpace
@@ -84,7 +83,6 @@ def _cures(trial: Trial) -> bool:
     try:
         return trial.cures()
     except ChaosError as problem:
-        rare("a change cannot be tried")
         return trial.fails(f"it cannot be tried: {problem}")
 
 

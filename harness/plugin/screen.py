@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from math import inf
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ class Progress:
     ) -> None:
         self._name, self._write, self._every_s, self._clock, self._room = name, write, every_s, clock, room
         self._began = clock()
-        self._told = self._began - (0.0 if room is None else every_s)
+        self._told = self._began if room is None else -inf  # a live line comes at once
         self._what: Callable[[], str] = lambda: "begins"
         self._executions = 0
 

@@ -42,7 +42,7 @@ class Fault:
     doc: str
     survives_restart: bool = False
     by_default: bool = True
-    told: Mapping[Phase, str] = field(default_factory=dict)
+    told: Mapping[Phase, str] = field(default_factory=dict, hash=False)
 
     def says(self, injection: Injection, *, short: bool = False) -> str:
         """Return what it did there as a clause for people: ``the answer to POST api.mail.test/mails was lost``.

@@ -35,7 +35,7 @@ def proved(found: _Found) -> list[str]:
     if found["interrupted"] or not found["schedules"]:
         return []
     if not found["model"]:
-        return ["One schedule was carried out, truly, and nothing else."]
+        return [] if found["drifted"] else ["One schedule was carried out, truly, and nothing else."]
     part = f"the part {', '.join(found['shards'])} of " if missing_shards(found) else ""
     sentences = [_hit(found), f"Tried was {part}{found['model']}."]
     if found["closed"] and not part:
@@ -75,7 +75,11 @@ def noticed(exploration: Exploration) -> list[str]:
         *(f"Not held back from the network: {what}." for what in exploration.unheld),
         *(f"Left to the machine, and perhaps otherwise the next time: {what}." for what in exploration.unordered),
         *(f"{what} grows with each restart, so further crashes were not tried." for what in exploration.growing),
-        *([f"{_ON_REQUEST}{', '.join(exploration.on_request)}."] if exploration.on_request else []),
+        *(
+            [f"{_ON_REQUEST}{', '.join(exploration.on_request)}."]
+            if exploration.on_request and exploration.model
+            else []
+        ),
     ]
 
 

@@ -49,7 +49,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def test_both_tell_the_line_that_made_it(project: pytest.Pytester) -> None:
-    """JSON has the keys of the contract; the terminal shows way, effect, place, statement, and what was raised."""
+    """JSON has the keys of the contract; the terminal shows what is twice, place, statement, and what was raised."""
     result = project.runpytest_subprocess("--chaos", "--chaos-json=it.json", "agents")
     result.assert_outcomes(failed=1)
     (exploration,) = json.loads((project.path / "it.json").read_text())["explorations"]
@@ -66,6 +66,10 @@ def test_both_tell_the_line_that_made_it(project: pytest.Pytester) -> None:
         "function": "load",
         "statement": "return json.loads(path.read_text())",
         "exception": f"JSONDecodeError at agents/agent.py:{raising} in load",
+        "callers": [],
+        "raising": "return json.loads(path.read_text())",
+        "killed": f"file.open:own/state.json, agents/agent.py:{posting - 1} in send",
+        "goes_on": False,
     }
     assert doubled == {
         "promise": "all_or_nothing",
@@ -76,13 +80,18 @@ def test_both_tell_the_line_that_made_it(project: pytest.Pytester) -> None:
         "function": "send",
         "statement": 'httpx.post( "https://api.mail.test/mails", json={"about": about}, ).raise_for_status()',
         "exception": "",
+        "callers": [],
+        "raising": "",
+        "killed": "",
+        "goes_on": False,
     }
     output = result.stdout.str()
-    assert f"\ntwice: http.post:api.mail.test/mails, agents/agent.py:{posting}\n" in output
-    assert f"  at       agents/agent.py:{posting} in send\n" in output
-    posted = 'httpx.post( "https://api.mail.test/mails", json={"about": about}, ).raise_for_status()'
-    assert f" in send {posted} " in unwrapped(output)
-    assert "JSONDecodeError" in output
+    assert "\nMail 'solar' goes out twice " in output
+    assert f"agent.py:{posting} sent it again in the recovery without a key." in unwrapped(output)
+    assert f"  to blame agents/agent.py:{posting} in send\n" in output
+    assert f"\n           > {posting}  httpx.post(\n" in output
+    assert "\nRecovery fails with JSONDecodeError in load() " in output
+    assert f"  to blame agents/agent.py:{raising} in load\n" in output
 
 
 def test_the_file_is_where_pytest_was_started(project: pytest.Pytester) -> None:

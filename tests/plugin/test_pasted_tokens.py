@@ -71,7 +71,7 @@ def test_an_order_that_cannot_come(pytester: pytest.Pytester) -> None:
     token = "order.swap@file.mkdir:shared/note%%44EPLOY#1:before"
     result = run(pytester, f"--chaos-replay={token}")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    output = result.stdout.str()
+    output = unwrapped(result.stdout.str())
     assert f"drifted, so nothing was proved there: {token}" in output
     assert f"replayed {token}: drifted: this order cannot come, nobody else passed" in output
 

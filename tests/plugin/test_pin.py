@@ -37,7 +37,13 @@ def test_a_pinned_schedule_is_a_test(pytester: pytest.Pytester, capsys: pytest.C
     assert main([BEFORE, "--test=test_it.py::test_it", "--name=test_nothing_is_done"]) == 0
     result = pytester.runpytest("test_it_pinned.py")
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines([f"*replayed {BETWEEN}: 1 violation*", "FAILED test_it_pinned.py::test_process_kill_*"])
+    result.stdout.fnmatch_lines(
+        [
+            "shared/b is missing *critical",
+            f"  replay *test_it_pinned.py::test_process_kill_* --chaos-replay='{BETWEEN}'",
+            "FAILED test_it_pinned.py::test_process_kill_*",
+        ]
+    )
     assert "does so already" in capsys.readouterr().out
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rollproof.__main__ import main
 
-from .projects import refused
+from .projects import refused, unwrapped
 
 AGENT = """
 def publish(shared):
@@ -140,10 +140,11 @@ def test_a_run_is_compared_with_a_result(project: pytest.Pytester) -> None:
     assert sorted(told(both)) == [(False, True, "ticket 12"), (True, False, "")]
     assert (both["resolved"], [one["replayed"] for one in both["fixed"]]) == ([gone], [False])
     assert both["unresolved"] == {same: "its schedule still fails, as another finding"}
-    assert f"({id}, ticket 12, until {date.today()})" in output
-    assert f"not reached any more: gone ({gone})" in output
-    assert f"not resolved: {same}: its schedule still fails, as another finding" in output
-    assert f"compared with base.json (written {date.today()}): 1 new, 1 resolved, 1 known" in output
+    printed = unwrapped(output)
+    assert f"({id}, ticket 12, until {date.today()})" in printed
+    assert f"not reached any more: gone ({gone})" in printed
+    assert f"not resolved: {same}: its schedule still fails, as another finding" in printed
+    assert f"compared with base.json (written {date.today()}): 1 new, 1 resolved, 1 known" in printed
 
     _, until_one_fails = run(project, *words, "-x")
     assert (True, False, "") in told(until_one_fails), "a known one does not end it"
@@ -151,7 +152,7 @@ def test_a_run_is_compared_with_a_result(project: pytest.Pytester) -> None:
     write(project, recover="undo(shared)")
     output, other = run(project, *words, faults="storage.full")
     assert (other["resolved"], other["unresolved"][id]) == ([], "not looked at, process.kill is not selected")
-    assert f"{same}: not looked at, process.kill is not selected" in output
+    assert f"{same}: not looked at, process.kill is not selected" in unwrapped(output)
     _, part = run(project, *words, "--chaos-shard=1/2")
     assert (part["resolved"], part["unresolved"][id]) == ([], "not looked at, this is shard 1 of 2")
 

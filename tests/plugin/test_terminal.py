@@ -132,12 +132,17 @@ def test_a_story_says_how_each_process_ended(pytester: pytest.Pytester) -> None:
     """,
     )
     token = "llm.wrong_type@llm.chat:api.openai.com#2:after"
-    output = pytester.runpytest_inprocess("--chaos", f"--chaos-replay={token}").stdout.str()
-    assert "  done     llm.wrong_type after the llm chat of api.openai.com (the 2nd time)\n" in output
-    assert "  done     the model said: {" in output
-    assert "  then     run returned None\n" in output
-    output = pytester.runpytest_inprocess("--chaos", "--chaos-faults=process.kill").stdout.str()
-    assert "  then     run killed\n  then     recover (run again) returned None\n" in output
+    output = unwrapped(pytester.runpytest_inprocess("--chaos", f"--chaos-replay={token}").stdout.str())
+    said = 'the model says something else: {"tools": "hammer"}'
+    assert re.search(
+        rf"> 5 run llm\.chat:api\.openai\.com#2 {re.escape(said)} test_it\.py:\d+ 6 run file\.write", output
+    )
+    assert " 7 run returned None " in output
+    token = "process.kill@file.write:shared/tools#1:middle"
+    output = unwrapped(pytester.runpytest_inprocess("--chaos", f"--chaos-replay={token}").stdout.str())
+    assert "and run(), started again, returns without an error." in output
+    assert re.search(r" 5 run killed test_it\.py:\d+ 6 recover llm\.chat:", output)
+    assert " 10 recover returned None " in output
 
 
 def test_an_error_of_several_lines_stays_in_its_column(pytester: pytest.Pytester) -> None:
@@ -155,7 +160,10 @@ def test_an_error_of_several_lines_stays_in_its_column(pytester: pytest.Pytester
     """,
     )
     output = pytester.runpytest_inprocess("--chaos", "--chaos-faults=process.kill").stdout.str()
-    assert "  then     recover raised: OSError: the mail service is down\n           see its page\n" in output
+    assert re.search(r"^ +3 recover  raises OSError: the mail service is down  test_it\.py:\d+$", output, re.MULTILINE)
+    assert (
+        "a healthy recovery raised: OSError: the mail\n           service is down\n           see its page\n" in output
+    )
 
 
 def test_an_error_of_a_check_of_ones_own_stays_in_its_column(pytester: pytest.Pytester) -> None:
@@ -208,26 +216,15 @@ def test_how_many_more_there_are(found: int, told: str) -> None:
     assert f"… and {told}(--chaos-json=FILE has all)" in text
 
 
-def test_only_the_first_differences_are_shown(pytester: pytest.Pytester) -> None:
-    """The others are counted."""
-    write_test(
-        pytester,
-        """
-        def agent():
-            connection = sqlite3.connect(shared / "shop.db", isolation_level=None)
-            for name in ("first", "second"):
-                rows = ", ".join(f"('{name} {number:02}')" for number in range(12))
-                connection.execute("CREATE TABLE IF NOT EXISTS orders (name TEXT)")
-                connection.execute(f"INSERT INTO orders VALUES {rows}")
-            connection.close()
-        chaos.watch(shared)
-        chaos.explore(run=agent, recover=lambda: None)
-    """,
-    )
-    output = pytester.runpytest_inprocess("--chaos", "--chaos-faults=process.kill").stdout.str()
-    assert "{'name': 'second 07'}" in output
-    assert "           … 4 more differences" in output
-    assert "second 08" not in output
+def test_only_the_first_differences_are_shown() -> None:
+    """The others are counted, where there are no states to show what is outside."""
+    diff = tuple(f"- shared/shop.db:orders: {{'name': 'second {number:02}'}}" for number in range(12))
+    schedule = Schedule.parse("process.kill@sqlite.insert:shared/shop.db:orders#2:before")
+    finding = Finding(("all_or_nothing",), schedule, "half", diff)
+    text = plain(failure_lines(reported(Exploration(violations=(finding,)), ReplayCommand("test_it.py::test_it")), 80))
+    assert "{'name': 'second 07'}" in text
+    assert "           … 4 more differences" in text
+    assert "second 08" not in text
 
 
 def test_each_finding_stands_once_also_in_ci(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +233,7 @@ def test_each_finding_stands_once_also_in_ci(pytester: pytest.Pytester, monkeypa
     write_project(pytester, right=False)
     words = ("--chaos", "--chaos-faults=process.kill", "-rA", "--junitxml=it.xml")
     output = pytester.runpytest_inprocess(*words).stdout.str()
-    [title] = re.findall(r"^(?!chaos|FAILED|  )(left over: .*)$", output, re.MULTILINE)
+    [title] = re.findall(r"^(A temporary file stays behind: .*?) +minor$", output, re.MULTILINE)
     assert len(re.findall(r"^  wrong    no_leftovers: ", output, re.MULTILINE)) == 1
     assert output.count("schedules judged in") == 1
     [last] = re.findall(r"^FAILED .* - (.*)$", output, re.MULTILINE)

@@ -99,6 +99,7 @@ def violation(**more: Any) -> ReportedViolation:
         "new": True,
         "reason": "",
         "phases": [],
+        "until": "",
     }
     return cast(ReportedViolation, {**known, **more})
 
@@ -156,8 +157,13 @@ def exploration(*violations: ReportedViolation, **more: Any) -> ReportedExplorat
             {"point": f"{POST}#1", "fault": f, "verdict": v, "invariants": [], "schedule": f"{f}@{POST}#1", "count": n}
             for f, v, n in cells
         ],
+        "grid": {"families": [], "points": []},
+        "model": "",
+        "shards": {},
         "not_reached": [],
         "story": [],
+        "unresolved": {},
+        "compared": "",
     }
     return cast(ReportedExploration, {**known, **more})
 

@@ -152,6 +152,17 @@ def test_the_whole_story_has_each_step() -> None:
     assert f"  then     run:\n             {POST}#1\n             returned 'published'\n" in without
 
 
+def test_an_error_of_several_lines_stays_in_its_column() -> None:
+    """Its second line is no further promise; and code of one long word keeps its place."""
+    text = block(message="all_or_nothing: raised: it is down\nsee its page\nhonest_outcome: untrue")
+    assert "  wrong    all_or_nothing: raised: it is down\n           see its page\n  wrong    honest_outcome: " in text
+    source = [
+        {"number": 1, "text": "if it:", "marked": False},
+        {"number": 2, "text": f"    {'x' * 90}", "marked": True},
+    ]
+    assert f"\n           > 2      {'x' * 90}\n" in block(blame=[{**violation()["blame"][0], "source": source}])
+
+
 def test_a_long_story_is_cut_where_it_is_not_asked_for() -> None:
     """How much is left out is said."""
     late = [step(f"file.write:a#{n}", phase="after the fault") for n in range(1, 21)]
@@ -160,10 +171,12 @@ def test_a_long_story_is_cut_where_it_is_not_asked_for() -> None:
 
 
 def test_states_that_look_alike_in_short_are_told_at_length() -> None:
-    """A number says nothing where the right one is the same."""
+    """A number says nothing where the right one is the same; it counts what is cut off, too."""
     one, other = [{"about": "solar"}], [{"about": "wind"}]
     states = {"before": {"m": []}, "fault": {"m": one}, "end": {"m": other}, "right": {"m": [[], one]}}
     text = block(states=states)
+    cut = {"before": {}, "fault": {}, "end": {"m": [1, 2]}, "right": {"m": [None, [1, 2, "… and 4 more"]]}}
+    assert "\n           m  -       -             2           - or 6\n" in block(states=cut)
     assert '             at the end    [{"about": "wind"}]\n' in text
     assert '             right is      [] or [{"about": "solar"}]\n' in text
 
@@ -232,13 +245,13 @@ def test_the_cells() -> None:
 
 
 def test_what_green_means_comes_first() -> None:
-    """Where it is known; where it is not, the statement says it."""
+    """Where it is known; where it is not, the statement comes first."""
     known = {"proved": ["every single fault"], "not_proved": ["two at once"]}
     fixed: Any = [{"id": "1", "title": "The lock stays", "schedule": TOKEN, "replayed": True}]
     lines = plain(summary([exploration(**known, fixed=fixed)])).splitlines()
-    assert lines[1:4] == ["  proved: every single fault", "  not proved: two at once", "  fixed: The lock stays"]
-    assert exploration()["statement"] in plain(summary([exploration()]))
-    assert exploration()["statement"] not in "\n".join(lines)
+    assert lines[1:5] == ["  Proved:", "    - every single fault", "  Not looked at:", "    - two at once"]
+    assert "  fixed: The lock stays (1)" in lines
+    assert plain(summary([exploration()])).splitlines()[1] == f"  {exploration()['statement']}"
 
 
 def test_colours_are_pytests_own() -> None:
@@ -278,4 +291,4 @@ def test_a_sign_of_life_at_each_interval() -> None:
     lines.clear()
     live = Progress("test_publishing_is_all_or_nothing", lines.append, 0.2, lambda: now[0], 60)
     live.at(lambda: "single faults: run, 12 left", 7)
-    assert lines == ["test_publi…: 7 executions, 7000/s, 0 s, single faults: run, 12 left"]
+    assert lines == ["test_publis…: 7 executions, 7000/s, 0 s, single faults: run, 12 left"]
