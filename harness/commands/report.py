@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("-v", "--verbose", action="count", default=0, help="the grid by points, and each cell")
     parser.add_argument("-q", "--quiet", action="count", default=0, help="a line for each exploration")
     for form, (what, _) in _FORMS.items():
-        parser.add_argument(f"--{form}", metavar="OUT", help=f"write {what}")
+        parser.add_argument(f"--{form}", metavar="OUT", help=f"write {what}; - for standard output")
     given = parser.parse_args(arguments)
     results = [json_file.read(path) for path in given.files]
     found, seed = [one for result in results for one in result["explorations"]], results[0]["seed"]
@@ -47,7 +47,11 @@ def main(arguments: Sequence[str]) -> int:
 def _write(given: Mapping[str, Any], report: Report) -> None:
     for form, (_, text_of) in _FORMS.items():
         if (path := given[form.replace("-", "_")]) is not None:
-            written(path, f"--{form}", partial(write_text, path, text_of(report)))
+            text = text_of(report)
+            if path == "-":
+                print(text, end="")
+            else:
+                written(path, f"--{form}", partial(write_text, path, text))
 
 
 def nothing_explored(files: Sequence[str]) -> ChaosError:

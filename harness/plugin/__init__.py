@@ -14,6 +14,7 @@ from .table import SETTINGS, taken
 if TYPE_CHECKING:
     from ..chaos import Chaos
     from ..values.exploration import Exploration
+    from ..values.report import ReportedExploration
     from ..values.runs import Runs
 
 _chaos = pytest.StashKey["Chaos"]()
@@ -161,6 +162,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return result
 
 
+def _properties(found: "ReportedExploration") -> Iterator[tuple[str, str]]:
+    for violation in found["violations"]:
+        yield "finding", f"{violation['id']}: {violation['title']}"
+        yield "replay", violation["replay"]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -182,9 +189,9 @@ def pytest_runtest_makereport(
     report.rollproof = explored = [runs.reported(one, replay) for one in explorations]  # type: ignore[attr-defined]
     if call.excinfo is not None:
         mark(report, call.excinfo.value, explored)
-    for exploration in explorations:
-        for finding in exploration.violations:
-            report.user_properties.append(("chaos.replay", replay.of(finding.schedule)))
+    properties = [(f"chaos.{name}", text) for found in explored for name, text in _properties(found)]
+    report.user_properties += properties
+    item.user_properties += properties  # JUnit's writer takes those of the report of the teardown
     reporting = item.config.pluginmanager.get_plugin("rollproof-reporting")
     if reporting is not None:
         reporting.explored(item, explorations)
