@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 CODE = ("harness", "faults", "invariants", "scenarios", "reports")
 # A package that has another name where it is installed from than where it is imported.
 DISTRIBUTIONS = {
+    "yaml": "pyyaml",
     "_pytest": "pytest",
     "agents": "openai-agents",
     "allure_commons": "allure-python-commons",
