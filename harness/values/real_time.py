@@ -29,7 +29,7 @@ _FACTOR = _said() or 1.0
 
 PROCESS_S, FIRST_PROCESS_S, FIRST_RUNS = 10.0 * _FACTOR, 30.0 * _FACTOR, 50 * _FACTOR
 """How long a process of the agent may take: the first ones, and later ones at least, or so many times the first."""
-DEBUGGED_S = 86_400.0
+DEBUGGED_S = 86_400.0 * _FACTOR
 """How long a process may take that a person debugs."""
 SERVICES_S = 20.0 * _FACTOR
 """How long services and connections take to come to rest when a process has ended."""
