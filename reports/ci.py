@@ -24,7 +24,7 @@ class _Place(NamedTuple):
 
 def sarif(report: Report) -> dict[str, Any]:
     """Return the findings as a SARIF log, known ones suppressed with their reason."""
-    found = list(_findings(report))
+    found = list(findings(report))
     rules = dict.fromkeys(_rule(violation) for _, violation in found)
     described = [{"id": rule, "shortDescription": {"text": rule.replace("_", " ")}} for rule in rules]
     results = [_result(exploration, violation) for exploration, violation in found]
@@ -42,7 +42,7 @@ def code_quality(report: Report) -> list[dict[str, Any]]:
             "severity": _SEVERITIES.get(violation["severity"], "major"),
             "location": {"path": place.file, "lines": {"begin": place.line}},
         }
-        for exploration, violation in _findings(report)
+        for exploration, violation in findings(report)
         if not violation["known"]
         for place in (_place(exploration, violation),)
     ]
@@ -51,7 +51,7 @@ def code_quality(report: Report) -> list[dict[str, Any]]:
 def annotations(report: Report) -> str:
     """Return a workflow command of GitHub's for each finding, a line each: it shows them in a pull request."""
     lines = []
-    for exploration, violation in _findings(report):
+    for exploration, violation in findings(report):
         place, level = _place(exploration, violation), "notice" if violation["known"] else "error"
         where = f"file={_property(place.file)},line={place.line},title={_property(title_of(violation))}"
         said = f"{violation['sentence'] or violation['message']}\n{violation['replay']}"
@@ -65,7 +65,7 @@ def markdown(report: Report) -> str:
 
 
 def _markdown(report: Report) -> Iterator[str]:
-    found = list(_findings(report))
+    found = list(findings(report))
     new = sum(violation["new"] is True for _, violation in found)
     known = sum(violation["known"] for _, violation in found)
     fixed = [one for exploration in report["explorations"] for one in exploration["fixed"]]
@@ -73,7 +73,7 @@ def _markdown(report: Report) -> Iterator[str]:
     yield f"## Recovery: {', '.join([*parts, *([f'{len(fixed)} fixed'] if fixed else [])])}"
     for exploration, violation in found:
         place = _place(exploration, violation)
-        marks = [violation["severity"], "known" if violation["known"] else "new" if violation["new"] else ""]
+        marks = [violation["severity"], status_of(violation)]
         marks += [f"`{exploration['test']}`", f"`{place.file}:{place.line}`"]
         yield f"\n### {_plain(title_of(violation))}"
         yield f"\n{' · '.join(filter(None, marks))}"
@@ -95,7 +95,13 @@ def title_of(violation: ReportedViolation) -> str:
     return violation["title"] or f"{', '.join(violation['invariants'])} broken"
 
 
-def _findings(report: Report) -> Iterator[tuple[ReportedExploration, ReportedViolation]]:
+def status_of(violation: ReportedViolation) -> str:
+    """Return what a finding is from run to run: "known", "new", or "" for any other."""
+    return "known" if violation["known"] else "new" if violation["new"] else ""
+
+
+def findings(report: Report) -> Iterator[tuple[ReportedExploration, ReportedViolation]]:
+    """Yield each finding, with its exploration."""
     for exploration in report["explorations"]:
         for violation in exploration["violations"]:
             yield exploration, violation

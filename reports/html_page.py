@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
@@ -9,7 +10,9 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from rollproof.values.exploration import counted
 from rollproof.values.report import Report, ReportedExploration, ReportedViolation, Writer
+from rollproof.values.story import WRONG_FATES
 
+from .ci import findings, status_of, title_of
 from .files import write_text, written
 from .lanes import picture
 
@@ -39,10 +42,8 @@ def writer(folder: os.PathLike[str], path: str) -> Writer:
 
 def render(report: Report) -> str:
     """Return the page of a report."""
-    found = [
-        (exploration, violation) for exploration in report["explorations"] for violation in exploration["violations"]
-    ]
-    counts = {status: sum(_status(violation) == status for _, violation in found) for status in ("new", "known", "")}
+    found = list(findings(report))
+    counts = Counter(status_of(violation) for _, violation in found)
     return _template().render(
         report=report,
         findings=[_Finding(exploration, violation) for exploration, violation in found],
@@ -53,6 +54,7 @@ def render(report: Report) -> str:
         severities=[one for one in _SEVERITIES if any(violation["severity"] == one for _, violation in found)],
         tests=list(dict.fromkeys(exploration["test"] for exploration, _ in found)),
         kinds=list(dict.fromkeys(violation["kind"] for _, violation in found if violation["kind"])),
+        wrong=WRONG_FATES,
         counted=counted,
     )
 
@@ -69,20 +71,16 @@ def _template() -> Template:
     return environment.get_template("page.html.j2")
 
 
-def _status(violation: ReportedViolation) -> str:
-    return "known" if violation["known"] else "new" if violation["new"] else ""
-
-
 class _Finding:
     """A finding as the template shows it."""
 
     def __init__(self, exploration: ReportedExploration, violation: ReportedViolation) -> None:
-        self.exploration, self.violation, self.status = exploration, violation, _status(violation)
+        self.exploration, self.violation, self.status = exploration, violation, status_of(violation)
 
     @property
     def title(self) -> str:
         """What is wrong, in a few words; of a result without titles the broken invariants."""
-        return self.violation["title"] or f"{', '.join(self.violation['invariants'])} broken"
+        return title_of(self.violation)
 
     @property
     def sentences(self) -> list[str]:

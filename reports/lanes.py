@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from rollproof.values.media import media, medium_of
 from rollproof.values.report import ReportedStep
+from rollproof.values.story import WRONG_FATES
 
 _MOST_STEPS = 26  # more than that nobody follows in a picture; the list below it has all
 _LEFT, _TOP, _STEP, _LANE, _LABEL = 150, 28, 104, 66, 22
@@ -22,7 +23,6 @@ font:12px system-ui,sans-serif}
 .lanes .own{fill:var(--own);stroke:var(--own)}.lanes .good{fill:var(--good);stroke:var(--good)}
 .lanes .bad{fill:var(--bad);stroke:var(--bad)}.lanes .gone{fill:var(--ground);stroke:var(--dim);stroke-width:2}
 .lanes text.bad{stroke:none;font-weight:600}.lanes text.own{stroke:none}.lanes text.good{stroke:none}"""
-_WRONG = ("repeated", "forgotten", "torn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class _Node:
     @property
     def look(self) -> str:
         """The class that colours it."""
-        if self.step["phase"] == "fault" or self.step["fate"] in _WRONG:
+        if self.step["phase"] == "fault" or self.step["fate"] in WRONG_FATES:
             return "bad"
         if self.step["fate"] == "undone":
             return "gone"
@@ -91,7 +91,7 @@ def _fewer(steps: Sequence[ReportedStep]) -> list[ReportedStep]:
 
 
 def _is_plain(step: ReportedStep) -> bool:
-    return step["phase"] != "fault" and bool(step["point"]) and step["fate"] not in _WRONG
+    return step["phase"] != "fault" and bool(step["point"]) and step["fate"] not in WRONG_FATES
 
 
 def _outside(step: ReportedStep) -> str | None:

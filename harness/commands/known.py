@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import pytest
 
+from ..reports.files import write_text
 from ..values import known
 from ..values.earlier import CACHED, EarlierRun, of_cache, of_json
 from ..values.errors import ChaosError, nearest, shown
@@ -31,10 +32,7 @@ class Project:
 
     def text(self) -> str:
         """Return what stands in the file of what is known; "" where there is none."""
-        try:
-            return self.file.read_bytes().decode() if self.file.exists() else ""
-        except (OSError, UnicodeDecodeError) as problem:
-            raise ChaosError("bad-known", f"{self.file} cannot be read: {problem}", "it is a text in UTF-8") from None
+        return known.text_of(self.file)
 
     def last_run(self) -> EarlierRun | None:
         """Return what pytest's cache keeps."""
@@ -178,6 +176,6 @@ def _line(entry: known.Known) -> str:
 
 def _write(project: Project, text: str) -> None:
     try:
-        project.file.write_bytes(text.encode())
+        write_text(str(project.file), text)  # as a whole: it is under version control, and somebody's work
     except OSError as problem:
         raise ChaosError("not-written", f"{project.file} cannot be written: {problem.strerror}") from None

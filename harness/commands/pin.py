@@ -3,12 +3,13 @@
 import ast
 import json
 import keyword
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from ..reports.files import write_text, written
 from ..values.errors import ChaosError
 from ..values.schedule import Schedule
 from .words import Parser
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     schedule = Schedule.parse(given.token)
     path, text, name = pinned(schedule, given.test or _test_of(str(schedule)), given.name)
     if text:
-        _write(path, text)
+        written(str(path), "rollproof pin", partial(write_text, str(path), text))
         print(f"{path}::{name} carries out {schedule}")
     else:
         print(f"{path}::{name} does so already")
@@ -193,12 +194,3 @@ def _split(text: str) -> tuple[list[str], list[str]]:
     last = max((node.end_lineno or 0 for node in imports), default=0)
     lines = text.rstrip().splitlines()
     return lines[:last], lines[last:]
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from ..values.families import size
 from ..values.history import Role, Verdict
 from ..values.points import Point
 from ..values.schedule import SWAP, Schedule
-from ..values.story import Fate
+from ..values.story import WRONG_FATES
 from ..values.world import Diff, World
 from . import keys
 from .judge import Judgement
@@ -288,14 +288,11 @@ def _document(world: World, cleaner: Cleaner) -> str:
     return json.dumps(cleaner.data(shown), sort_keys=True, indent=1, ensure_ascii=False, default=str)
 
 
-_WRONG: tuple[Fate, ...] = ("repeated", "forgotten", "torn")
-
-
 def first_wrong_effects(findings: Iterable[Finding]) -> dict[Role, dict[str, str]]:
     """Return for each role of a process the tokens of points where findings go wrong first, each with the reason."""
     stops: dict[Role, dict[str, str]] = {}
     for one in findings:
-        wrong = next((step for step in one.story if step.fate in _WRONG and step.point), None)
+        wrong = next((step for step in one.story if step.fate in WRONG_FATES and step.point), None)
         if wrong is not None:
             role: Role = "run" if wrong.life == "run" else "recover"
             stops.setdefault(role, {})[wrong.point] = f"the first wrong effect ({wrong.fate}) comes now"

@@ -2,20 +2,21 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..values.errors import ChaosError
 from ..values.exploration import Exploration
 from ..values.ids import violation_ids
-from ..values.schedule import Injection, Schedule
+from ..values.schedule import Schedule
 from ..world.storage.copying import write_copy
 from .config import ExplorationConfig
 from .execute import Executor
 from .exploring import Exploring
 from .judge import Judgement
-from .process_runs import ProcessRun, RawState
+from .process_runs import RawState
 from .session import Baseline
+from .story import at_the_fault
 from .worlds import Worlds
 
 _MARK = "schedule.txt"
@@ -47,8 +48,9 @@ class Keeping:
                 shutil.rmtree(place)
             place.mkdir(parents=True)
             (place / _MARK).write_text(f"{schedule}\n")
-            for called, state in _states(schedule, judgement, self._baseline):
-                self._write(place / called, state)
+            self._write(place / "before", self._baseline.initial)
+            self._write(place / "at-the-fault", at_the_fault(schedule, judgement, self._baseline.first))
+            self._write(place / "end", judgement.end)
         except OSError as problem:
             self.notes.append(f"{place}: states could not be kept: {problem.strerror or problem}")
         else:
@@ -72,30 +74,6 @@ def check_place(config: ExplorationConfig) -> None:
         if folder == inside or inside in folder.parents:
             text = f"--chaos-keep={config.keep} lies in {source.name}, which is put back afterwards"
             raise ChaosError("bad-keep", text, "name a folder outside of what is watched and private")
-
-
-def _states(schedule: Schedule, judgement: Judgement, baseline: Baseline) -> Iterator[tuple[str, RawState]]:
-    yield "before", baseline.initial
-    fault = at_fault(schedule, judgement.executions, baseline)
-    if fault is not None:
-        yield "at-the-fault", fault
-    yield "end", judgement.end
-
-
-def at_fault(schedule: Schedule, processes: Sequence[ProcessRun], baseline: Baseline) -> RawState | None:
-    """Return the state when the first fault of a schedule fired; None where nobody looked then."""
-    first = schedule.injections[0]
-    process = processes[first.recovering and len(processes) > 1]
-    # A process that was killed leaves the very state, one that went on was looked at if it was traced.
-    if process.outcome.kind == "killed":
-        return process.end
-    traced = (process, baseline.first) if not first.recovering else (process,)
-    return next((state for run in traced if (state := _seen(run, first)) is not None), None)
-
-
-def _seen(process: ProcessRun, injection: Injection) -> RawState | None:
-    at = (state for state in process.crash_states if (state.point, state.when) == (injection.point, injection.when))
-    return next((state.raw_state for state in at), None)
 
 
 def keep_all(

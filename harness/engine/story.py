@@ -60,7 +60,7 @@ class Telling:
         before, done = world(self._baseline.initial), world(self._baseline.done)
         steps, effects = self._steps(judgement)
         exchange = tuple(_exchange(judgement, steps, effects))
-        struck, end = world(_at_the_fault(schedule, judgement)), world(_shown_end(judgement))
+        struck, end = world(at_the_fault(schedule, judgement, self._baseline.first)), world(_shown_end(judgement))
         steps += _promises(judgement, promises, max(step.at_s for step in steps))
         return Told(tuple(steps), states_told(before, struck, end, done), exchange)
 
@@ -243,13 +243,17 @@ def _outcome(process: ProcessRun, point: Point, struck: Sequence[str]) -> str:
     return "killed meanwhile" if process.outcome.kind == "killed" else "not finished"
 
 
-def _at_the_fault(schedule: Schedule, judgement: Judgement) -> RawState:
-    """Return the outside when the first fault of a schedule fired."""
-    first, run = schedule.injections[0], judgement.executions[0]
-    seen = [state.raw_state for state in run.seen if (state.point, state.when) == (first.point, first.when)]
-    if seen:
-        return seen[0]
-    return run.end if run.outcome.kind == "killed" else run.start
+def at_the_fault(schedule: Schedule, judgement: Judgement, first: ProcessRun) -> RawState:
+    """Return the outside when the first fault of a schedule fired; where nobody saw it, the one that it began from.
+
+    Until then a run does what `first` does, the fault-free one.
+    """
+    run, fired = judgement.executions[0], schedule.injections[0]
+    looked_at = (run,) if run.outcome.kind == "killed" else (run, first)
+    looks = (look for process in looked_at for look in process.seen)
+    seen = (look.raw_state for look in looks if (look.point, look.when) == (fired.point, fired.when))
+    # A process that was killed leaves the very state, also where it was not looked at.
+    return next(seen, run.end if run.outcome.kind == "killed" else run.start)
 
 
 def _shown_end(judgement: Judgement) -> RawState:

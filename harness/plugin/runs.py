@@ -36,10 +36,7 @@ def prepare(config: pytest.Config, baseline: Path | None, place: str) -> None:
 
 def _known(config: pytest.Config) -> dict[str, known.Known]:
     file = config.rootpath / known.FILE
-    try:
-        return known.read(file.read_bytes().decode(), str(file)) if file.exists() else {}
-    except (OSError, UnicodeDecodeError) as problem:
-        raise ChaosError("bad-known", f"{file} cannot be read: {problem}", "it is a text in UTF-8") from None
+    return known.read(known.text_of(file), str(file))
 
 
 def _baseline(path: Path, name: str, place: str) -> EarlierRun:

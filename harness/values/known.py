@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from .errors import ChaosError, nearest, shown
@@ -39,6 +40,14 @@ class Known:
     def holds(self, today: date) -> bool:
         """Say whether it is accepted."""
         return self.until is None or today <= self.until
+
+
+def text_of(file: Path) -> str:
+    """Return what stands in the file of what is known; "" where there is none."""
+    try:
+        return file.read_bytes().decode() if file.exists() else ""
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ChaosError("bad-known", f"{file} cannot be read: {problem}", "it is a text in UTF-8") from None
 
 
 def read(text: str, file: str = FILE) -> dict[str, Known]:

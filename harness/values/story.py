@@ -10,6 +10,8 @@ STORY_PHASES: tuple[StoryPhase, ...] = get_args(StoryPhase)
 
 Fate = Literal["", "kept", "undone", "repeated", "forgotten", "torn"]
 """What became of a durable effect by the end: "" for a step that made none."""
+WRONG_FATES: tuple[Fate, ...] = ("repeated", "forgotten", "torn")
+"""Those of effects that a right agent does not leave so."""
 
 Severity = Literal["", "blocker", "critical", "normal", "minor"]
 
