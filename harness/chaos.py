@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .engine.config import ExplorationConfig
     from .network.networks import Networks
     from .twins.fill import Fill
+    from .twins.handled import HandledService
     from .twins.llm import ModelTwin
     from .twins.mailbox import Mailbox
     from .twins.mcp import McpTwin
@@ -145,6 +146,25 @@ class Chaos:
         self._add_twin(twin, "mcp")
         if token is not None:
             self._secrets[f"the token of {base_url}"] = token.encode()
+        return twin
+
+    def service(
+        self,
+        base_url: str,
+        handler: Any,
+        *,
+        state: Any = None,
+        refuse: Callable[[str], object] | None = None,
+        kind: str = "http",
+    ) -> "HandledService":
+        """Declare a service of one's own, and return it: ``handler(request, state)`` answers and changes the state.
+
+        See `rollproof.twins.handled.HandledService`; the handler may be an ASGI or WSGI application, too.
+        """
+        from .twins.handled import HandledService
+
+        twin = HandledService(base_url, handler, state=state, refuse=refuse, kind=kind)
+        self._add_twin(twin, "service")
         return twin
 
     @overload

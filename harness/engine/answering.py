@@ -44,7 +44,7 @@ class Answering:
         response = self._treated(asked)
         if isinstance(asked.twin, ModelService) and asked.point is not None:
             self.tool_calls.exchanged(asked.point, asked.request, asked.twin.read_answer(response))
-        self._watch_credentials(asked.request, response)
+        self._watch_credentials(asked.request, refused=response.status == 401 or self._is_refused(asked.resolved))
         return response
 
     def _treated(self, asked: Asked) -> HttpResponse:
@@ -94,14 +94,18 @@ class Answering:
         if self._process.fires(resolved.position):
             self._executor.telling.fired(resolved.injection, asked.clock)
 
-    def _watch_credentials(self, request: HttpRequest, response: HttpResponse) -> None:
+    def _is_refused(self, resolved: ResolvedInjection | None) -> bool:
+        """Return whether a fault refuses the credential; a service may say so with another status, such as 200."""
+        return resolved is not None and isinstance(resolved.action, Respond) and resolved.action.status == 401
+
+    def _watch_credentials(self, request: HttpRequest, *, refused: bool) -> None:
         credential = request.headers.get("authorization") or request.headers.get("x-api-key", "")
         if not credential:
             return
         label = f"the credential for {request.host}"
         if credential in self._refused:
             self._process.resent[label] += 1
-        if response.status == 401:
+        if refused:
             self._refused.add(credential)
         else:
             secret = shown(request) or credential

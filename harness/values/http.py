@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from email.parser import BytesParser
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -44,6 +45,23 @@ class HttpRequest:
     def json(self) -> Any:
         """Return the body parsed as JSON; raises ValueError where it is none."""
         return json.loads(self.body)
+
+    def form(self) -> dict[str, str]:
+        """Return the fields of a form in the body; the last one wins where a name is repeated.
+
+        Both forms of a form are read, ``application/x-www-form-urlencoded`` and ``multipart/form-data``; of a file
+        that was sent, its text. Raises ValueError for a body that is no text.
+        """
+        kind = self.headers.get("content-type", "")
+        if not kind.lower().startswith("multipart/"):
+            return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+        message = BytesParser().parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + self.body)
+        parts = message.get_payload() if message.is_multipart() else []
+        return {str(part.get_param("name", "", "content-disposition")): _text_of(part) for part in parts}
+
+
+def _text_of(part: Any) -> str:
+    return bytes(part.get_payload(decode=True) or b"").decode()
 
 
 @dataclass(frozen=True, slots=True)

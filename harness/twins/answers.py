@@ -1,0 +1,50 @@
+"""What a handler returns, as an answer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..values.errors import ChaosError, shown
+from ..values.http import HttpResponse
+
+_FORMS = 'a dict or list (200, JSON), a text, (status, body) or (status, body, headers), e.g. (404, {"error": "gone"})'
+
+
+def response_of(answer: object, what: str) -> HttpResponse:
+    """Return the response that a handler means; `what` names the handler.
+
+    A dict or list is JSON, a text or bytes are themselves, each with status 200; ``(status, body)`` and
+    ``(status, body, headers)`` say more. A body of None is empty.
+
+    Raises:
+        ChaosError: ``bad-answer`` for anything else.
+    """
+    if isinstance(answer, HttpResponse):
+        return answer
+    status, body, headers = _parts(answer, what)
+    names = {str(name).lower(): str(value) for name, value in headers.items()}
+    if isinstance(body, (dict, list)):
+        try:
+            return HttpResponse.of_json(status, body, names)
+        except (TypeError, ValueError) as problem:
+            raise ChaosError("bad-answer", f"{what} returns what is no JSON: {problem}", f"return {_FORMS}") from None
+    if isinstance(body, str):
+        return HttpResponse(status, {"content-type": "text/plain; charset=utf-8", **names}, body.encode())
+    if isinstance(body, bytes):
+        return HttpResponse(status, {"content-type": "application/octet-stream", **names}, body)
+    if body is None and isinstance(answer, tuple):
+        return HttpResponse(status, names)
+    raise _bad(answer, what)
+
+
+def _parts(answer: object, what: str) -> tuple[int, object, Mapping[Any, Any]]:
+    if not isinstance(answer, tuple):
+        return 200, answer, {}
+    status, body, headers = (*answer, None, None, None)[:3]
+    right = len(answer) in (2, 3) and isinstance(status, int) and not isinstance(status, bool)
+    if not right or not 200 <= status <= 599 or not isinstance(headers or {}, Mapping):
+        raise _bad(answer, what)
+    return status, body, headers or {}
+
+
+def _bad(answer: object, what: str) -> ChaosError:
+    return ChaosError("bad-answer", f"{what} returns {shown(answer)}, which is no answer", f"return {_FORMS}")

@@ -1,0 +1,175 @@
+"""A service of one's own: a function, or a web application, answers for it and changes its state."""
+
+import re
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from ..values.errors import ChaosError, shown
+from ..values.http import HttpRequest, HttpResponse
+from ..values.world import Row
+from . import addresses, operations
+from .answers import response_of
+from .applications import Application
+from .handlers import Handler, Handlers
+from .rest import error
+
+_REFUSALS = {401: "unauthorized", 403: "unauthorized", 429: "rate_limited", 503: "unavailable"}
+_NOT_IN_A_TOKEN = re.compile(r"[%#\s]")
+_MOST_REMEMBERED = 20_000
+
+
+class _Backend(Protocol):
+    """What answers for a service, and keeps its state."""
+
+    def save(self) -> bytes: ...
+    def restore(self, state: bytes) -> None: ...
+    def describe(self, state: bytes) -> Mapping[str, list[Row]]: ...
+    def answer(self, request: HttpRequest) -> object: ...
+    def target(self, request: HttpRequest) -> str: ...
+
+
+class HandledService:
+    """A service below `base_url` that a handler answers for, as the contract's row ``service`` describes it.
+
+    From the same state the same request gets the same answer: a handler that keeps something elsewhere, asks a clock
+    or draws a number at random is told by ``unrepeatable-service`` as soon as that shows.
+
+    It takes one request at a time. `requests` is a log for the test and no part of the state.
+
+    Args:
+        base_url: e.g. ``https://slack.test/api``.
+        handler: ``handler(request, state)``, see `handlers.Handlers`; or an ASGI or WSGI application with ``save()``
+            and ``restore(state)``, see `applications.Application`.
+        state: what the service has before the run: plain data, as JSON has it; None is ``{}``.
+        refuse: ``refuse(kind)`` returns how the service says no, in the form of an answer; None for a kind leaves it
+            to ``{"error": {"type": …, "message": …}}``. Kinds: "rate_limited", "unauthorized", "unavailable",
+            "server_error".
+        kind: of its points.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        handler: Any,
+        *,
+        state: Any = None,
+        refuse: Callable[[str], object] | None = None,
+        kind: str = "http",
+    ) -> None:
+        self.base_url, self.kind = addresses.base_url(base_url), kind
+        self.requests: list[HttpRequest] = []
+        self._refusal = refuse
+        self._backend: _Backend = _backend(self.base_url, handler, state)
+        self._seen: dict[bytes, bytes] = {}
+        self.restore(self.save())  # what cannot be saved is told where it is declared
+        for name in dict.fromkeys(_REFUSALS.values()) | {"server_error": None} if refuse is not None else ():
+            self._refused(name)
+
+    @property
+    def state(self) -> Any:
+        """Return a copy of the state; that of an application is what its ``save()`` returns."""
+        return self._backend.save() if isinstance(self._backend, Application) else self._functions.copy()
+
+    def route(self, method: str, path: str, handler: Handler) -> None:
+        """Let another handler answer for a method and a path below the base URL: ``/users/{id}/orders``.
+
+        What stands in braces is one part of the path, and an argument of the handler: ``handler(request, state, id)``.
+        The first route that fits answers; where none does, the service's own handler.
+        """
+        self._functions.route(method, path, handler)
+
+    def set_run(self, run: int) -> None:
+        """Do nothing: ids are the handler's, made of its state."""
+
+    def save(self) -> bytes:
+        """Return the whole state."""
+        return self._backend.save()
+
+    def restore(self, state: bytes) -> None:
+        """Put back what `save` returned."""
+        self._backend.restore(state)
+
+    def describe(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return the state as rows, by ``host/name`` for each name at its top."""
+        place = HttpRequest("GET", self.base_url).host + urlsplit(self.base_url).path
+        return {f"{place}/{name}": rows for name, rows in self._backend.describe(state).items()}
+
+    full_state = describe
+
+    def verb(self, request: HttpRequest) -> str:
+        """Return the method in lower case."""
+        return request.method.lower()
+
+    def target(self, request: HttpRequest) -> str:
+        """Return the host and the path, with the name of the operation where all go to one path.
+
+        ``api.slack.test/chat.postMessage``, ``api.test/users/*`` for a route ``/users/{id}``, and
+        ``api.github.test/graphql/CreateIssue``.
+        """
+        operation = operations.name_of(request)
+        path = f"{request.host}{self._backend.target(request)}"
+        return _NOT_IN_A_TOKEN.sub("_", f"{path}/{operation}" if operation else path)
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """Let the handler act on a request and answer it.
+
+        Raises:
+            ChaosError: ``service-failed`` where it raises; ``bad-answer`` and ``bad-state`` for what it leaves behind;
+                ``unrepeatable-service`` where it answers otherwise than before.
+        """
+        self.requests.append(request)
+        before = self.save()
+        what = f"{self.base_url} for {request.method} {request.path}"
+        answer = response_of(self._backend.answer(request), f"the handler of {what}")
+        self._repeats(request, before, answer)
+        return answer
+
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
+        """Answer with an error in the service's own way, without acting."""
+        said = self._refused(_REFUSALS.get(status, "server_error")) if self._refusal is not None else None
+        if said is None:
+            return error(status, reason, headers)
+        return HttpResponse(said.status, {**said.headers, **headers}, said.body)
+
+    def _refused(self, kind: str) -> HttpResponse | None:
+        what = f"refuse({kind!r}) of {self.base_url}"
+        try:
+            said = self._refusal(kind) if self._refusal is not None else None
+        except Exception as problem:
+            hint = 'it gets "rate_limited", "unauthorized", "unavailable" or "server_error"; None: the usual answer'
+            raise ChaosError("bad-refusal", f"{what} raised {problem!r}", hint) from problem
+        return None if said is None else response_of(said, what)
+
+    @property
+    def _functions(self) -> Handlers:
+        if isinstance(self._backend, Handlers):
+            return self._backend
+        hint = "declare the route in the application"
+        raise ChaosError("bad-service", f"{self.base_url} is an application with routes of its own", hint)
+
+    def _repeats(self, request: HttpRequest, before: bytes, answer: HttpResponse) -> None:
+        """Raise ChaosError where the same request in the same state had another answer, or led to another state."""
+        asked = repr((request.method, request.url, sorted(request.headers.items()), request.body, before))
+        given = repr((answer.status, sorted(answer.headers.items()), answer.body, self.save()))
+        key, result = sha256(asked.encode()).digest(), sha256(given.encode()).digest()
+        if self._seen.setdefault(key, result) != result:
+            raise ChaosError(
+                "unrepeatable-service",
+                f"{self.base_url} answers {request.method} {request.path} otherwise the second time, in the same state",
+                "all that it knows is to stand in `state`; no clock, no random number, no variable beside it",
+            )
+        if len(self._seen) > _MOST_REMEMBERED:
+            self._seen.clear()
+
+
+def _backend(base_url: str, handler: Any, state: Any) -> _Backend:
+    if isinstance(handler, str) or hasattr(handler, "__fspath__"):
+        hint = "write a handler: def service(request, state): …"
+        raise ChaosError("bad-service", f"{shown(handler)}: an OpenAPI document is no service yet", hint)
+    if Application.is_one(handler):
+        if state is not None:
+            raise ChaosError("bad-service", f"{base_url} is an application: it keeps its state itself", "no state=…")
+        return Application(handler, base_url)
+    return Handlers(handler, base_url, {} if state is None else state)

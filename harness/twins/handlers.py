@@ -1,0 +1,167 @@
+"""Functions that answer for a service, and the plain data that they keep."""
+
+import asyncio
+import inspect
+import json
+import re
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ..values.errors import ChaosError, shown
+from ..values.http import HttpRequest
+from ..values.points import canonical
+from ..values.world import Row
+from .plain_data import dumped, rows_by_name
+
+Handler = Callable[..., object]
+"""``handler(request, state)`` returns an answer and changes `state` in place."""
+_PART = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """A handler for one method and the paths that a template such as ``/users/{id}`` fits."""
+
+    method: str
+    path: re.Pattern[str]
+    target: str
+    handler: Handler
+
+    @classmethod
+    def of(cls, method: str, path: str, handler: Handler) -> "_Route":
+        """Read a template."""
+        literal = [re.escape(part) for part in _PART.split(path)]
+        literal[1::2] = [f"(?P<{name}>[^/]+)" for name in _PART.findall(path)]
+        return cls(method.upper(), re.compile("".join(literal)), _PART.sub("*", path), handler)
+
+    def match(self, method: str, path: str) -> dict[str, str] | None:
+        """Return the named parts of a path that fits, else None."""
+        found = self.path.fullmatch(path) if method.upper() == self.method else None
+        return None if found is None else {name: unquote(part) for name, part in found.groupdict().items()}
+
+
+class Handlers:
+    """Answers by a function of the request and the state; by another one where a route fits.
+
+    Args:
+        handler: answers where no route fits; it may be a coroutine function.
+        base_url: of the service; paths of routes are below it.
+        state: what there is at first.
+    """
+
+    def __init__(self, handler: Handler, base_url: str, state: Any) -> None:
+        self._base_url, self._base = base_url, urlsplit(base_url).path
+        self._check(handler, 2)
+        self._handler, self._routes = handler, list[_Route]()
+        self._state = json.loads(dumped(state, f"the state of {base_url}"))
+
+    def route(self, method: str, path: str, handler: Handler) -> None:
+        """Add a route behind the others; raises ChaosError for a path, a method or a handler that cannot be one."""
+        if not isinstance(method, str) or not method.isalpha():
+            raise ChaosError("bad-route", f"{shown(method)} is no method of HTTP", 'e.g. "GET"')
+        names = _PART.findall(path) if isinstance(path, str) else []
+        if not isinstance(path, str) or not path.startswith("/") or len(set(names)) < len(names):
+            hint = 'a path below the base URL, each name once: "/users/{id}/orders"'
+            raise ChaosError("bad-route", f"{shown(path)} is no path of a route", hint)
+        if any((one.method, one.target) == (method.upper(), _PART.sub("*", path)) for one in self._routes):
+            raise ChaosError("twice", f"{method.upper()} {path} has a handler already", "declare each route once")
+        self._check(handler, 2, names)
+        self._routes.append(_Route.of(method, path, handler))
+
+    def copy(self) -> Any:
+        """Return a copy of the state."""
+        return json.loads(self.save())
+
+    def save(self) -> bytes:
+        """Return the state as JSON; its order is part of it, as a handler may go by it."""
+        return dumped(self._state, f"the state of {self._base_url}")
+
+    def restore(self, state: bytes) -> None:
+        """Put back what `save` returned."""
+        self._state = json.loads(state)
+
+    def describe(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return the rows of a state, by the names at its top."""
+        return rows_by_name(json.loads(state))
+
+    def target(self, request: HttpRequest) -> str:
+        """Return the path of a request: the template of its route, else itself with random parts as ``*``."""
+        path = self._below(request)
+        route = next((one for one in self._routes if one.match(request.method, path) is not None), None)
+        return canonical(request.path) if route is None else f"{self._base}{route.target}"
+
+    def answer(self, request: HttpRequest) -> object:
+        """Return what the handler returns; where it raises, the state is as it was before."""
+        before = self.save()
+        handler, parts = self._handler, dict[str, str]()
+        for route in self._routes:
+            found = route.match(request.method, self._below(request))
+            if found is not None:
+                handler, parts = route.handler, found
+                break
+        try:
+            returned = handler(request, self._state, **parts)
+            answer = awaited(returned) if inspect.iscoroutine(returned) else returned
+            # A name for the same object in two places of it is gone after a restore: it never has one.
+            self.restore(self.save())
+        except ChaosError:
+            self.restore(before)
+            raise
+        except Exception as problem:
+            self.restore(before)
+            raise failed(self._base_url, request, problem) from problem
+        return answer
+
+    def _below(self, request: HttpRequest) -> str:
+        return request.path.removeprefix(self._base) or "/"
+
+    def _check(self, handler: object, count: int, names: "list[str] | tuple[str, ...]" = ()) -> None:
+        asked = ", ".join(["request", "state", *names])
+        hint = f"def service({asked}): … that returns e.g. {{}} or (404, {{}}); or an application with save and restore"
+        if not callable(handler):
+            raise ChaosError("bad-service", f"{shown(handler)} answers nothing at {self._base_url}", hint)
+        try:
+            inspect.signature(handler).bind(*[None] * count, **dict.fromkeys(names))
+        except TypeError as problem:
+            name = getattr(handler, "__qualname__", repr(handler))
+            raise ChaosError("bad-service", f"{name} is no handler of ({asked}): {problem}", hint) from None
+        except ValueError:
+            pass  # written in C: it says nothing of its arguments
+
+
+def failed(base_url: str, request: HttpRequest, problem: BaseException) -> ChaosError:
+    """Return the error for a handler that raised, with its line."""
+    frames = []
+    trace = problem.__traceback__
+    while trace is not None:
+        frames.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    hint = f"at {frames[-1]}; an error of the service is an answer: return (500, {{…}})" if frames else ""
+    text = f"the handler of {base_url} raised {problem!r} for {request.method} {request.path}"
+    return ChaosError("service-failed", text, hint)
+
+
+def awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Return the result of a coroutine, in a thread of its own where a loop runs already in this one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    found: list[Any] = []
+
+    def run() -> None:
+        try:
+            found.append((asyncio.run(coroutine), None))
+        except BaseException as problem:
+            found.append((None, problem))
+
+    thread = threading.Thread(target=run, name="service")
+    thread.start()
+    thread.join()
+    ((result, problem),) = found
+    if problem is not None:
+        raise problem
+    return result
