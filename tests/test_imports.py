@@ -40,6 +40,7 @@ OURS = {
 # Modules whose functions may import, and why; a whole room by its name.
 CHEAP_TO_LOAD = {
     "harness/plugin": "every pytest loads it, also one that explores nothing",
+    "harness/declarations.py": "every test with the fixture loads it, also one that uses no twin",
     "harness/chaos.py": "every test with the fixture loads it, also one that explores nothing and uses no twin",
     "harness/engine/ordinary.py": "every test that explores nothing loads it, also one that uses no twin",
     "harness/boundary/media/seams.py": "a test that explores nothing loads the seams of its own twins alone",
@@ -50,6 +51,7 @@ CHEAP_TO_LOAD = {
     "harness/boundary/process/callers.py": "anyio comes with the MCP SDK, of the extra mcp",
     "harness/network/networks.py": "a relay needs neither a twin's server nor an authority, and they need an extra",
     "harness/network/certificates.py": "trustme is of the extra network",
+    "harness/twins/applications.py": "httpx is for a service that is a web application",
     "harness/twins/fill.py": "Faker takes as long to load as all the rest",
     "harness/values/errors.py": "every pytest loads it, and difflib is for those that typed something wrong",
 }

@@ -79,18 +79,18 @@ class Application:
         asked = httpx.Request(request.method, request.url, headers=dict(request.headers), content=request.body)
         try:
             if self._asgi:
-                return awaited(self._asked(asked))
+                return _response(*awaited(self._asked(asked)))
             with httpx.WSGITransport(app=self._application) as transport:
                 return _response(response := transport.handle_request(asked), response.read())
         except Exception as problem:
             raise failed(self._base_url, request, problem) from problem
 
-    async def _asked(self, request: Any) -> HttpResponse:
+    async def _asked(self, request: Any) -> tuple[Any, bytes]:
         import httpx
 
         async with httpx.ASGITransport(app=self._application) as transport:
             response = await transport.handle_async_request(request)
-            return _response(response, await response.aread())
+            return response, await response.aread()
 
 
 def _response(response: Any, body: bytes) -> HttpResponse:

@@ -56,12 +56,9 @@ class HttpRequest:
         if not kind.lower().startswith("multipart/"):
             return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
         message = BytesParser().parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + self.body)
-        parts = message.get_payload() if message.is_multipart() else []
-        return {str(part.get_param("name", "", "content-disposition")): _text_of(part) for part in parts}
-
-
-def _text_of(part: Any) -> str:
-    return bytes(part.get_payload(decode=True) or b"").decode()
+        parts: Any = message.get_payload() if message.is_multipart() else []
+        content = {part.get_param("name", "", "content-disposition"): part.get_payload(decode=True) for part in parts}
+        return {str(name): bytes(text or b"").decode() for name, text in content.items()}
 
 
 @dataclass(frozen=True, slots=True)
