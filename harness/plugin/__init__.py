@@ -162,6 +162,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return result
 
 
+def _forget(item: pytest.Item) -> None:
+    """Let go of what a test explored: pytest keeps its items to the end, and each process is forked from this one."""
+    for key in (_chaos, _explorations, _runs):
+        if key in item.stash:
+            del item.stash[key]  # type: ignore[arg-type]
+
+
 def _properties(found: "ReportedExploration") -> Iterator[tuple[str, str]]:
     for violation in found["violations"]:
         yield "finding", f"{violation['id']}: {violation['title']}"
@@ -180,6 +187,8 @@ def pytest_runtest_makereport(
 
         told = Cleaner(environment=os.environ).clean(str(call.excinfo.value))
         report.longrepr = f"{told}\n\n{report.location[0]}:{(report.location[1] or 0) + 1}: {item.name}"
+    if call.when == "teardown":
+        _forget(item)
     if call.when != "call" or _explorations not in item.stash:
         return report
     from .failures import mark
