@@ -126,15 +126,27 @@ class Declarations:
         return twins[0]
 
     def api(
-        self, base_url: str, *, token: str | None = None, settled: Callable[[dict[str, Any]], bool] | None = None
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        settled: Callable[[dict[str, Any]], bool] | None = None,
+        seed: Mapping[str, Sequence[dict[str, Any]]] | None = None,
+        lag: int = 0,
     ) -> "RestTwin":
-        """Declare a stateful REST service below `base_url`, and return it."""
+        """Declare a stateful REST service below `base_url`, and return it.
+
+        `seed` is what there is before the run, ``{"things": [{…}]}``; with `lag`, lists show what was created only
+        after so many further requests.
+        """
         from .twins.rest import RestTwin
 
-        twin = RestTwin(base_url, token=token, settled=settled, seed=self._declared.options.seed)
+        arguments.check_seed(seed, lag)
+        declared = self._declared
+        twin = RestTwin(base_url, token=token, settled=settled, seed=declared.options.seed, resources=seed, lag=lag)
         self._add_twin(twin, "api")
         if token is not None:
-            self._declared.secrets[f"the token of {base_url}"] = token.encode()
+            declared.secrets[f"the token of {base_url}"] = token.encode()
         return twin
 
     def mcp(

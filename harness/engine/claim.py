@@ -7,6 +7,7 @@ from ..boundary.process.interrupts import Interrupted
 from ..values.exploration import Exploration, counted
 from ..values.hosts import told_of
 from ..values.schedule import SWAP, Schedule
+from ..values.sources import remarks_of
 from .auditing import Audit
 from .config import ExplorationConfig
 from .process_runs import ProcessRun
@@ -86,6 +87,7 @@ def _beside(result: Exploration, config: ExplorationConfig) -> list[str]:
     if result.unheld:
         parts.append("not held back from the network: " + ", ".join(result.unheld))
     parts += told_of(result.asked)
+    parts += remarks_of(config.twins)
     parts += result.not_explored
     return parts
 

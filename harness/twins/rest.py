@@ -1,18 +1,22 @@
 """A stateful REST service: things can be created, read, listed, changed and deleted, and it remembers them."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
 from . import addresses
+from .bodies import BadBody, content_of
 from .credentials import bearer, shown
+from .listing import BadQuery, listed
 from .places import Place
+from .plain_data import dumped
 from .store import Store
 
 _ERRORS = {
@@ -20,6 +24,7 @@ _ERRORS = {
     401: ("authentication_error", "Invalid credentials: the token is wrong, has expired or was revoked."),
     404: ("not_found_error", "No such resource."),
     405: ("invalid_request_error", "Method not allowed."),
+    412: ("precondition_failed", "The resource is not as the request expects it."),
     429: ("rate_limit_error", "Too many requests. Please slow down."),
     500: ("api_error", "An internal error occurred. Please try again."),
     503: ("service_unavailable_error", "The service is temporarily unavailable."),
@@ -72,10 +77,14 @@ class _Resources:
     Attributes:
         store: has them.
         ids: what the ids of new ones are derived from.
+        lag: how many further requests there are before lists show a new one.
+        remark: is told what nobody understands.
     """
 
     store: Store
     ids: str
+    lag: int = 0
+    remark: Callable[[str], object] = lambda text: None
 
     def act(self, place: Place, request: HttpRequest) -> HttpResponse:
         """Act on a request for what is at `place`; raises _Refused with the answer where it is not acted on."""
@@ -84,17 +93,22 @@ class _Resources:
                 return error(404, f"There is nothing at {request.path}")
             case "POST", _, False:
                 return self._create(place, request)
+            case "HEAD", _, _:
+                answer = self.act(place, replace(request, method="GET"))
+                return replace(answer, headers={**answer.headers, "content-length": str(len(answer.body))}, body=b"")
             case "GET", _, False:
                 return self._list(place, request)
             case "GET", _, True:
-                return HttpResponse.of_json(200, self._there(place))
+                return self._read(self._there(place), request)
+            case "PUT", _, True if request.headers.get("if-none-match") == "*":
+                return self._put_new(place, request)
             case "PUT", _, True:
-                self._there(place)
+                self._as_expected(place, request)
                 return self._change(place, _content(request))
             case "PATCH", _, True:
-                return self._change(place, {**self._there(place), **_content(request)})
+                return self._change(place, {**self._as_expected(place, request), **_content(request)})
             case "DELETE", _, True:
-                self._there(place)
+                self._as_expected(place, request)
                 self.store.delete(place.collection, place.id)
                 return HttpResponse(204)
         return _not_allowed(place, request)
@@ -106,20 +120,51 @@ class _Resources:
         if key in self.store.replies:
             return _replay(key, fingerprint, *self.store.replies[key])
         self._require_parent(place)
-        row = self.store.create(place.collection, content, self.ids)
-        answer = HttpResponse.of_json(201, row)
+        answer = self._created(place.collection, self.store.create(place.collection, content, self.ids))
         if key:
             self.store.remember(key, fingerprint, answer)
         return answer
 
     def _list(self, place: Place, request: HttpRequest) -> HttpResponse:
         self._require_parent(place)
-        rows = self.store.collections.get(place.collection, {}).values()
-        wanted = request.query.items()
-        return HttpResponse.of_json(200, [r for r in rows if all(k in r and _text(r[k]) == v for k, v in wanted)])
+        try:
+            found = listed(self.store.shown(place.collection), request)
+        except BadQuery as problem:
+            return error(400, str(problem))
+        for name in found.unknown:
+            self.remark(
+                f"nobody understands {name!r} of GET {request.host}{request.path}: no field, and no word for pages"
+            )
+        return HttpResponse.of_json(200, found.rows, {"link": found.link} if found.link else {})
+
+    def _read(self, row: Row, request: HttpRequest) -> HttpResponse:
+        if request.headers.get("if-none-match") == _tag(row):
+            return HttpResponse(304, {"etag": _tag(row)})
+        return _of_row(200, row)
+
+    def _created(self, collection: str, row: Row) -> HttpResponse:
+        if self.lag:
+            self.store.hidden[f"{collection}/{row['id']}"] = self.lag + 1  # the next request counts, too
+        return _of_row(201, row)
+
+    def _put_new(self, place: Place, request: HttpRequest) -> HttpResponse:
+        """Create a resource by an id of the client's."""
+        content = _content(request)
+        self._require_parent(place)
+        if self.store.get(place.collection, place.id) is not None:
+            _refuse(412, f"There is one already: {place.collection}/{place.id}")
+        self.store.created.setdefault(place.collection, 0)
+        return self._created(place.collection, self.store.put(place.collection, place.id, content))
 
     def _change(self, place: Place, content: Row) -> HttpResponse:
-        return HttpResponse.of_json(200, self.store.put(place.collection, place.id, content))
+        return _of_row(200, self.store.put(place.collection, place.id, content))
+
+    def _as_expected(self, place: Place, request: HttpRequest) -> Row:
+        """Return a resource that is there, and as the client has seen it where it says how that was."""
+        row, expected = self._there(place), request.headers.get("if-match", "*")
+        if expected != "*" and _tag(row) not in expected.replace(" ", "").split(","):
+            _refuse(412, f"Somebody has changed {place.collection}/{place.id}: its ETag is not {expected}")
+        return row
 
     def _there(self, place: Place) -> Row:
         row = self.store.get(place.collection, place.id)
@@ -139,6 +184,8 @@ class RestTwin:
     - ``Idempotency-Key`` counts for POST and follows Stripe: it is global, the first answer comes again (with
       ``Idempotent-Replayed: true``) even after a DELETE, requests that fail validation do not use it up, and another
       body or path under the same key is a 400 ``idempotency_error``.
+    - A resource has an ``ETag``; ``If-Match`` that is another one is a 412. PUT with ``If-None-Match: *`` creates a
+      resource by an id of the client's. Lists take the words of pages, see `listing.listed`.
     - ``/orders/ID/items`` is a collection of its own; it goes away with the order. Outside, the items of all orders are
       ``orders/*/items``, and each says whose it is (``"orders id"``).
     - Leading ``/api`` and ``/v1`` belong to the address, whether `base_url` names them or not.
@@ -152,6 +199,11 @@ class RestTwin:
         token: the only bearer token that is accepted; None accepts everybody.
         settled: true for a resource that counts as gone.
         seed: what generated ids are derived from.
+        resources: those that there are at first, by collection: ``{"things": [{…}]}``.
+        lag: how many further requests there are before lists show what was created.
+
+    Attributes:
+        remarks: what a user should know of what was asked: parameters that nobody understands.
     """
 
     kind = "http"
@@ -163,6 +215,8 @@ class RestTwin:
         token: str | None = None,
         settled: Callable[[Row], bool] | None = None,
         seed: int = 0,
+        resources: Mapping[str, Sequence[Row]] | None = None,
+        lag: int = 0,
     ) -> None:
         self.base_url = addresses.base_url(base_url)
         self.requests: list[HttpRequest] = []
@@ -171,7 +225,11 @@ class RestTwin:
         self._settled = settled
         self._seed = seed
         self._run = 0
-        self._store = Store()
+        self._store, self._lag = Store(), lag
+        self.remarks: list[str] = []
+        for name, rows in (resources or {}).items():
+            for row in json.loads(dumped(list(rows), f"seed of {base_url}")):
+                self._add(name.strip("/"), row)
 
     def set_run(self, run: int) -> None:
         """Give things created from now on other ids, as every run of a real service does; 0 is where it starts."""
@@ -206,7 +264,9 @@ class RestTwin:
             {"key": key, "asked": asked, "status": status, "body": body}
             for key, (asked, status, body) in store.replies.items()
         ]
-        return {**kept, f"{self._address.name('')}/idempotency-keys": keys}
+        hidden = [{"what": name, "requests": left} for name, left in store.hidden.items()]
+        name = self._address.name("")
+        return {**kept, f"{name}/idempotency-keys": keys, **({f"{name}/not-listed-yet": hidden} if hidden else {})}
 
     def verb(self, request: HttpRequest) -> str:
         """Return the method in lower case."""
@@ -221,8 +281,10 @@ class RestTwin:
         self.requests.append(request)
         if self._token is not None and bearer(request) != self._token:
             return self.refuse(request, 401, {})
+        self._store.age()
         try:
-            return _Resources(self._store, f"{self._seed}/{self._run}").act(self._address.place(request), request)
+            resources = _Resources(self._store, f"{self._seed}/{self._run}", self._lag, self._remark)
+            return resources.act(self._address.place(request), request)
         except _Refused as refused:
             return refused.answer
 
@@ -234,6 +296,17 @@ class RestTwin:
             return error(401, reason, {"www-authenticate": 'Bearer error="invalid_token"', **headers})
         missing = "Missing credentials: send them as 'Authorization: Bearer TOKEN'."
         return error(401, reason or missing, {"www-authenticate": "Bearer", **headers})
+
+    def _add(self, collection: str, row: Row) -> None:
+        if "id" in row:
+            self._store.created.setdefault(collection, 0)
+            self._store.put(collection, str(row["id"]), row)
+        else:
+            self._store.create(collection, row, f"{self._seed}/there")
+
+    def _remark(self, text: str) -> None:
+        if text not in self.remarks:
+            self.remarks.append(text)
 
     def _is_settled(self, row: Row) -> bool:
         try:
@@ -273,21 +346,19 @@ def _not_allowed(place: Place, request: HttpRequest) -> HttpResponse:
 
 
 def _content(request: HttpRequest) -> Row:
-    """Return the body's JSON object, its keys sorted on every level; an empty body is an empty object."""
     try:
-        document = json.loads(request.body or b"{}")
-        text = json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        text.encode()  # half a surrogate pair can be parsed and never be answered
-    except (ValueError, RecursionError) as problem:
-        _refuse(400, f"The body is not valid JSON: {problem}")
-    if not isinstance(document, dict):
-        _refuse(400, f"The body must be a JSON object, not {text[:80]}")
-    content: Row = json.loads(text)
-    return content
+        return content_of(request)
+    except BadBody as problem:
+        _refuse(400, str(problem))
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _of_row(status: int, row: Row) -> HttpResponse:
+    return HttpResponse.of_json(status, row, {"etag": _tag(row)})
+
+
+def _tag(row: Row) -> str:
+    """Return the ETag of a resource: equal ones have equal tags."""
+    return f'"{sha256(json.dumps(row).encode()).hexdigest()[:16]}"'
 
 
 def _replay(key: str, fingerprint: str, first: str, status: int, body: str) -> HttpResponse:

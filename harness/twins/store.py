@@ -38,12 +38,23 @@ class Store:
             something is in it.
         created: path of the collection → how many were ever created there. It never goes back, so no id is used twice.
         replies: idempotency key → (fingerprint of the request, status, body) of the first answer.
+        hidden: ``collection/id`` → how many further requests there are before lists show it.
     """
 
     def __init__(self) -> None:
         self.collections: dict[str, dict[str, Row]] = {}
         self.created: dict[str, int] = {}
         self.replies: dict[str, tuple[str, int, str]] = {}
+        self.hidden: dict[str, int] = {}
+
+    def shown(self, collection: str) -> list[Row]:
+        """Return the resources of a collection that lists show already."""
+        found = self.collections.get(collection, {})
+        return [row for id, row in found.items() if f"{collection}/{id}" not in self.hidden]
+
+    def age(self) -> None:
+        """Count a request: what is hidden is shown that much sooner."""
+        self.hidden = {name: left - 1 for name, left in self.hidden.items() if left > 1}
 
     def create(self, collection: str, content: Row, salt: str) -> Row:
         """Add a resource under an id of its own and return it."""
@@ -63,6 +74,7 @@ class Store:
     def delete(self, collection: str, id: str) -> None:
         """Remove a resource and all that is below it."""
         del self.collections[collection][id]
+        self.hidden.pop(f"{collection}/{id}", None)
         below = f"{collection}/{id}/"
         kept = {name: rows for name, rows in self.collections.items() if rows and not name.startswith(below)}
         self.collections = kept
@@ -86,6 +98,7 @@ class Store:
             "collections": _sorted(self.collections),
             "created": _sorted(self.created),
             "replies": _sorted(self.replies),
+            **({"hidden": _sorted(self.hidden)} if self.hidden else {}),
         }
         return json.dumps(state, separators=(",", ":")).encode()
 
@@ -97,6 +110,7 @@ class Store:
         store.collections = document["collections"]
         store.created = document["created"]
         store.replies = {key: (first, status, body) for key, (first, status, body) in document["replies"].items()}
+        store.hidden = document.get("hidden", {})
         return store
 
 

@@ -1,6 +1,6 @@
 """The interface of anything whose state is part of the outside."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from .http import HttpRequest, HttpResponse, ModelAnswer
@@ -93,6 +93,18 @@ class Misanswering(Protocol):
     def fault_response(self, request: HttpRequest, how: str) -> HttpResponse:
         """Answer a request in the wrong way `how`."""
         ...
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A twin that has something to say of what it was asked."""
+
+    remarks: list[str]  # sentences for the statement, each once
+
+
+def remarks_of(twins: Iterable[Twin]) -> list[str]:
+    """Return what twins have to say, each once."""
+    return list(dict.fromkeys(text for twin in twins if isinstance(twin, Remarking) for text in twin.remarks))
 
 
 @runtime_checkable

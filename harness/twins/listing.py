@@ -1,0 +1,114 @@
+"""What a list request wants: fields that are equal, an order, and a page of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from ..values.http import HttpRequest
+from ..values.world import Row
+
+WORDS = ("page", "per_page", "limit", "offset", "cursor", "sort")
+_USUAL_SIZE = 30
+
+
+class BadQuery(ValueError):
+    """A query that cannot be answered; its text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of rows.
+
+    Attributes:
+        rows: of this page, in order.
+        link: value of the header ``Link``; "" where everything is on one page that nobody asked for.
+        unknown: parameters that are no word for pages, and no field of any of the rows there are.
+    """
+
+    rows: Sequence[Row]
+    link: str
+    unknown: Sequence[str]
+
+
+def listed(rows: Sequence[Row], request: HttpRequest) -> Listed:
+    """Return the page of `rows` that a request asks for; raises BadQuery for a number or cursor that is none.
+
+    A parameter filters by equality, as text, but for the words of pages: ``page`` (from 1) and ``per_page``, ``limit``
+    and ``offset``, ``cursor`` (first ""; the next one stands in ``Link``), and ``sort``: fields in a row, each with a
+    ``-`` before it for descending. Any of the first five makes pages, of 30 where no size is said.
+    """
+    query = request.query
+    wanted = {name: value for name, value in query.items() if name not in WORDS}
+    found = [row for row in rows if all(name in row and as_text(row[name]) == value for name, value in wanted.items())]
+    for field in reversed(list(filter(None, query.get("sort", "").split(",")))):
+        found.sort(key=partial(_order, field.lstrip("-")), reverse=field.startswith("-"))
+    unknown = [name for name in wanted if rows and not any(name in row for row in rows)]
+    if not query.keys() & set(WORDS[:-1]):
+        return Listed(found, "", unknown)
+    start, size = _range(query, found)
+    link = ", ".join(f'<{_url(request, changed)}>; rel="{rel}"' for rel, changed in _links(query, found, start, size))
+    return Listed(found[start : start + size], link, unknown)
+
+
+def as_text(value: Any) -> str:
+    """Return a value as a query writes it: text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _order(name: str, row: Row) -> tuple[int, float, str]:
+    """Return what sorts numbers before texts before what is not there."""
+    value = row.get(name)
+    if isinstance(value, (int, float)):
+        return 0, value, ""
+    return (1, 0, as_text(value)) if value is not None else (2, 0, "")
+
+
+def _range(query: Mapping[str, str], rows: Sequence[Row]) -> tuple[int, int]:
+    size = _number(query, "per_page" if "per_page" in query else "limit", 1, _USUAL_SIZE)
+    if "cursor" in query:
+        return _after(query["cursor"], rows), size
+    if "offset" in query:
+        return _number(query, "offset", 0, 0), size
+    return (_number(query, "page", 1, 1) - 1) * size, size
+
+
+def _after(cursor: str, rows: Sequence[Row]) -> int:
+    """Return where the rows behind a cursor begin: it names the last one of the page before."""
+    if not cursor:
+        return 0
+    ids = [f"after-{row['id']}" for row in rows]
+    if cursor not in ids:
+        raise BadQuery(f"cursor: {cursor!r} is none of this list, or what it stood for is gone")
+    return ids.index(cursor) + 1
+
+
+def _number(query: Mapping[str, str], name: str, least: int, usual: int) -> int:
+    text = query.get(name, str(usual))
+    if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) < least:
+        raise BadQuery(f"{name}: a whole number from {least}, not {text!r}")
+    return int(text)
+
+
+def _links(query: Mapping[str, str], rows: Sequence[Row], start: int, size: int) -> "list[tuple[str, dict[str, str]]]":
+    """Return which other pages there are, by their relation, each with the parameters that change."""
+    more = start + size < len(rows)
+    if "cursor" in query:
+        return [("next", {"cursor": f"after-{rows[start + size - 1]['id']}"})] if more else []
+    last = max(0, (len(rows) - 1) // size)
+    here, by_offset = start // size, "offset" in query or ("limit" in query and "page" not in query)
+    pages = {"prev": here - 1, "next": here + 1, "first": 0, "last": last}
+    there = {rel: page for rel, page in pages.items() if 0 <= page <= last and page != here}
+    if by_offset:
+        offsets = {"prev": max(0, start - size), "next": start + size, "first": 0, "last": last * size}
+        there = {
+            rel: offset for rel, offset in offsets.items() if (offset < len(rows) or not offset) and offset != start
+        }
+        return [(rel, {"offset": str(offset)}) for rel, offset in there.items()]
+    return [(rel, {"page": str(page + 1)}) for rel, page in there.items()]
+
+
+def _url(request: HttpRequest, changed: Mapping[str, str]) -> str:
+    return urlunsplit(urlsplit(request.url)._replace(query=urlencode({**request.query, **changed}), fragment=""))
