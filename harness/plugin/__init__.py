@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -164,9 +164,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 def _forget(item: pytest.Item) -> None:
     """Let go of what a test explored: pytest keeps its items to the end, and each process is forked from this one."""
-    for key in (_chaos, _explorations, _runs):
+    keys: tuple[pytest.StashKey[Any], ...] = (_chaos, _explorations, _runs)
+    for key in keys:
         if key in item.stash:
-            del item.stash[key]  # type: ignore[arg-type]
+            del item.stash[key]
 
 
 def _properties(found: "ReportedExploration") -> Iterator[tuple[str, str]]:
