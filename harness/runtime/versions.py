@@ -240,7 +240,11 @@ class Versions:
         refuse_no_folder(place)
         staged = self._staging / f"{uuid.uuid4().hex}.staged"
         write_durably(staged, self._contents.get(digest))
-        self._check()  # as late as can be: contents can be far away
+        try:
+            self._check()  # as late as can be: contents can be far away
+        except Exception:
+            staged.unlink()  # nobody else does: whoever has the files now has settled them already
+            raise
         replace_durably(staged, place)
 
     def _adopt(self, name: str) -> None:

@@ -97,7 +97,7 @@ def test_in_one_process() -> None:
     threads = set(threading.enumerate())
     chaos = Chaos(options(), "test_it")
     service = chaos.serve(chaos.api("https://api.mail.test"))
-    pids = [started.pid for started in (*chaos._networks.relays, *chaos._networks.servers)]
+    pids = [started.pid for started in (*chaos._declared.networks.relays, *chaos._networks.servers)]
     assert len(pids) == 2
     chaos.close()
     assert set(threading.enumerate()) == threads
@@ -110,7 +110,7 @@ def test_a_relay_that_is_killed() -> None:
     """Nothing can be judged any more, and that is said, not taken for the agent's fault."""
     chaos = Chaos(options(), "test_it")
     network = chaos.network("shop", "127.0.0.1:9")
-    pid = chaos._networks.relays[0].pid
+    pid = chaos._declared.networks.relays[0].pid
 
     def run() -> None:
         subprocess.run(["sh", "-c", f"kill -9 {pid}"], check=True)  # by pid the agent itself reaches its own only
@@ -127,4 +127,4 @@ def test_without_chaos_a_service_is_where_it_is() -> None:
     chaos = Chaos(Options())
     network = chaos.network("shop", "127.0.0.1:8080")
     assert (network.host, network.port, network.url) == ("127.0.0.1", 8080, "http://127.0.0.1:8080")
-    assert chaos._networks.relays == []
+    assert chaos._declared.networks.relays == []

@@ -63,7 +63,7 @@ class Declaring(Chaos):
 
     def explore(self, run: Any, recover: Any = None, *, allow: Any = None, **how: Any) -> Any:
         """Explore nothing."""
-        raise Declared(self._config(run, recover or run, allow, True, "recover"), self._environment)
+        raise Declared(self._config(run, recover or run, allow, True, "recover"), self._declared.environment)
 
 
 @dataclass(frozen=True)

@@ -484,6 +484,9 @@ def test_who_may_touch_nothing_any_more_changes_no_file(tmp_path: Path) -> None:
         with pytest.raises(LeaseLost):
             files.checked(lost).settle()
         assert (len(files.history("a")), place.read_text()) == (2, "theirs")
+    assert not list(
+        (tmp_path / "staging").iterdir()
+    )  # whoever has the files now has settled them, and does not look again
 
 
 def test_a_damaged_content_is_noticed_before_anything_changes(tmp_path: Path) -> None:
