@@ -97,7 +97,7 @@ def test_in_one_process() -> None:
     threads = set(threading.enumerate())
     chaos = Chaos(options(), "test_it")
     service = chaos.serve(chaos.api("https://api.mail.test"))
-    pids = [started.pid for started in (*chaos._declared.networks.relays, *chaos._networks.servers)]
+    pids = [started.pid for started in (*chaos._declared.networks.relays, *chaos._declared.networks.servers)]
     assert len(pids) == 2
     chaos.close()
     assert set(threading.enumerate()) == threads
