@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from rollproof.values.exploration import counted
 from rollproof.values.report import Report, ReportedExploration, ReportedViolation
 
+from . import struck
+
 _LEVELS = {"blocker": "error", "critical": "error", "normal": "warning", "minor": "note"}
 _SEVERITIES = {"blocker": "blocker", "critical": "critical", "normal": "major", "minor": "minor"}
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -84,10 +86,19 @@ def _markdown(report: Report) -> Iterator[str]:
             yield f"\n**{_plain(violation['kind'])}**.{tried}"
         yield f"\n```\n{violation['replay']}\n```"
     yield from (f"\nFixed: {_plain(one['title'] or one['id'])}" for one in fixed)
+    yield from _struck(report)
     yield "\n| test | points | schedules | findings | not judged |\n| --- | --- | --- | --- | --- |"
     for one in report["explorations"]:
         name = f"`{one['test']}`" + (f" {_plain(one['label'])}" if one["label"] else "")
         yield f"| {name} | {one['points']} | {one['schedules']} | {len(one['violations'])} | {len(one['errors'])} |"
+
+
+def _struck(report: Report) -> Iterator[str]:
+    """Yield how the struck runs of each exploration ended."""
+    for one in report["explorations"]:
+        if told := struck.in_words(one):
+            label = f" {_plain(one['label'])}" if one["label"] else ""
+            yield f"\nStruck runs of `{one['test']}`{label}: {told}."
 
 
 def title_of(violation: ReportedViolation) -> str:

@@ -13,7 +13,7 @@ from rollproof.values.replaying import ReplayCommand
 from rollproof.values.report import ReportedCell, ReportedExploration, reported
 from rollproof.values.sources import ServiceMaker
 
-from . import proof, runs
+from . import proof, runs, struck
 from .finding import finding_lines, short_lines, story_lines, title_of
 from .layout import WIDTH, Line, columns, plain, styled, wrapped
 
@@ -122,6 +122,7 @@ def _exploration(found: ReportedExploration, width: int, verbosity: int) -> list
     lines += _told("! ", found["not_explored"], width, "bold yellow")
     lines += styled(proof.sentences(found, width=width))
     lines += _told("", [found["statement"]], width)
+    lines += _told("struck runs: ", filter(None, [struck.in_words(found)]), width)
     lines += _told("note: ", found["notes"], width)
     lines += _told("", runs.changes(found), width)
     lines += _interrupted(found, width) if found["interrupted"] else []

@@ -12,6 +12,7 @@ from ..values.points import Effect, Point
 from ..values.sources import Asking, Misanswering, ModelService, Twin
 from . import keys
 from .answers import changed_fields, refusal
+from .model_calls import model_call
 from .process_runs import ProcessRun
 from .tool_calls import ToolCalls
 from .trace_context import TraceContext
@@ -74,6 +75,7 @@ class Answering:
         if isinstance(twin, ModelService) and (answer := twin.read_answer(response)) is not None:
             answer = twin.with_what_was_asked(request, answer) if isinstance(twin, Asking) else answer
             self._process.effects[point] = replace(seen, answer=answer)
+            self._process.model_calls[point] = model_call(twin, request, answer)
             if resolved is not None and isinstance(resolved.action, Say):
                 # The plan was made with the answer of another run: the same variant makes it of this one here.
                 fault = self._executor.config.known[resolved.injection.fault]

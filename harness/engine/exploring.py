@@ -24,6 +24,7 @@ from .schedules import Schedules
 from .session import Session
 from .sites import Sites
 from .state_view import StateView
+from .struck import StruckRuns
 from .symptoms import Diagnosis
 from .tallying import Tallying
 from .trials import trials
@@ -61,7 +62,8 @@ class Exploring:
         for process in (baseline.first, *baseline.others):
             self.sites.see(process)
         phases_seen = {(s.point, s.when): place for place, s in enumerate(baseline.first.crash_states)}
-        self.findings = Findings(Diagnosis(view, baseline).of, partial(_place, phases_seen))
+        struck = StruckRuns(baseline.first)
+        self.findings = Findings(Diagnosis(view, baseline).of, struck, partial(_place, phases_seen))
         self.causes = Causes(self.sites, self.findings.size)
         truly = partial(self.truly, trace="for the story")
         self.confirming = Confirming(self.findings, self.causes, truly, tell, is_enough)

@@ -1,9 +1,8 @@
 """Collect failures: each distinct one once, with its smallest schedule."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from ..values.causes import Cause
@@ -21,6 +20,7 @@ from .judge import Judgement
 from .plan import CRASH
 from .process_runs import ProcessRun
 from .story import Told
+from .struck import StruckRuns
 from .symptoms import Symptom, Symptoms
 
 _RACE = "no fault is needed: two orders of one run end differently, and neither end is known to be right"
@@ -76,16 +76,16 @@ class Findings:
 
     Attributes:
         diagnose: tells the symptoms of a failing end.
+        struck: how the runs ended that a fault struck.
         place: where in the fault-free run a schedule begins: of two that are alike otherwise, the earlier is shown.
         ended: how a run with a single error ended, without what was seen on its way.
     """
 
     diagnose: Callable[[Schedule, Judgement], Symptoms]
+    struck: StruckRuns
     place: Callable[[Schedule], int] = lambda schedule: 0
     failures: dict[_Key, Failure] = field(default_factory=dict)
-    cells: Counter[_CellKey] = field(default_factory=Counter)
-    smallest: dict[_CellKey, Schedule] = field(default_factory=dict)
-    merged: Counter[_CellKey] = field(default_factory=Counter)
+    cells: dict[_CellKey, Cell] = field(default_factory=dict)
     schedules: int = 0
     errors: dict[str, None] = field(default_factory=dict)
     ended: dict[Schedule, ProcessRun] = field(default_factory=dict)
@@ -107,6 +107,7 @@ class Findings:
         failing = [self.note(schedule, end) for end in ends if end.broken]
         told = next((end for end in ends if end.broken or end.errors), judgement)
         self.tabulate(schedule, told, count, merged)
+        self.struck.add(schedule, told, count)
         if failing:
             # Once, also where both ends fail: it is one schedule.
             failing[0].count += count
@@ -115,10 +116,10 @@ class Findings:
         """Count schedules in the table only, by their first fault: one crash in recovery belongs to many of these."""
         fired = schedule.injections[0]
         verdict: Verdict = "violated" if judgement.broken else "unknown" if judgement.errors else "holds"
-        cell = (str(fired.point), fired.fault, verdict, judgement.invariants)
-        self.cells[cell] += count
-        self.merged[cell] += merged
-        self.smallest[cell] = min(self.smallest.get(cell, schedule), schedule, key=self.size)
+        key = (str(fired.point), fired.fault, verdict, judgement.invariants)
+        cell = self.cells.get(key) or Cell(*key, schedule, count=0)
+        smallest = min(cell.planned, schedule, key=self.size)
+        self.cells[key] = replace(cell, planned=smallest, count=cell.count + count, merged=cell.merged + merged)
 
     def note(self, schedule: Schedule, judgement: Judgement) -> Failure:
         """Return the failure that this broken schedule is an example of; it may become the one that is shown."""
@@ -167,8 +168,7 @@ class Findings:
 
     def table(self) -> tuple[Cell, ...]:
         """Return the aggregated rows in a stable order."""
-        rows = sorted(self.cells.items())
-        return tuple(Cell(*cell, self.smallest[cell], count, self.merged[cell]) for cell, count in rows)
+        return tuple(self.cells[key] for key in sorted(self.cells))
 
 
 def _key(schedule: Schedule, judgement: Judgement, symptoms: Symptoms) -> _Key:

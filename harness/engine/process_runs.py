@@ -13,6 +13,7 @@ from ..values.protocol import InjectionFired
 from ..values.reads import EVERYTHING, Footprint
 from ..world.storage.disk import DiskState
 from .effects import Made
+from .model_calls import ModelCall
 
 BIRTH = 1_768_467_600.0  # virtual time at which the first process starts: 2026-01-15 09:00 UTC
 RESTART_S = 1.0
@@ -112,6 +113,7 @@ class ProcessRun:
         strikes: when the injections that were due came, by their position.
         reworded: what models said to the agent, where a fault put other words into their mouths.
         treatment: what is changed of it, to see whether that cures it; None for a process as it is.
+        model_calls: the requests that models answered, by their points.
     """
 
     role: Role
@@ -165,6 +167,7 @@ class ProcessRun:
     met: dict[Point, str] = field(default_factory=dict)
     strikes: dict[int, Strike] = field(default_factory=dict)
     reworded: dict[Point, ModelAnswer] = field(default_factory=dict)
+    model_calls: dict[Point, ModelCall] = field(default_factory=dict)
 
     @property
     def seen(self) -> list[CrashState]:

@@ -197,6 +197,7 @@ class Results:
             "masked": exploring.session.masks.lines(),
             "errors": tuple(exploring.findings.errors),
             "cells": exploring.findings.table(),
+            "struck": exploring.findings.struck.so_far(),
             "verdicts": dict(sorted(exploring.trials.judge.verdicts.items())),
         }
         return Exploration(**{**judged, **more})  # type: ignore[arg-type]

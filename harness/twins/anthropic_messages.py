@@ -53,17 +53,22 @@ def wanted(request: HttpRequest) -> Wanted:
     return Wanted(asked(form.get("schema"), strict=True) if is_schema else None, strictly)
 
 
+def prompt(request: HttpRequest) -> str:
+    """Return all that a model reads of a request, as JSON."""
+    document = request.json()
+    return json.dumps([document.get("system"), document["messages"]], ensure_ascii=False)
+
+
 def say(request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> HttpResponse:
     """Return `answer` as the message that answers `request`; ids come from the request and `salt`."""
     document = request.json()
     identity = digest(salt, document)
-    asked = json.dumps([document.get("system"), document["messages"]], ensure_ascii=False)
     head = {
         "id": f"msg_01{identity[:22]}",
         "type": "message",
         "role": "assistant",
         "model": document["model"],
-        "usage": {"input_tokens": tokens(asked)},
+        "usage": {"input_tokens": tokens(prompt(request))},
     }
     headers = {"request-id": f"req_01{identity[-22:]}"}
     return _written(head, replace(answer, streamed=bool(document.get("stream"))), headers)

@@ -11,7 +11,7 @@ from . import addresses, anthropic_messages, openai_chat
 from .credentials import shown
 from .openai_responses import Responses
 from .replies import Replies, answerer
-from .wire import Wire, parsed
+from .wire import Wire, parsed, spoken, tokens
 
 OPENAI = "https://api.openai.com/v1"
 ANTHROPIC = "https://api.anthropic.com"
@@ -108,6 +108,12 @@ class ModelTwin:
         """Return the answer to a request, its text and its calls with what the request wanted them to be."""
         wire = self._wires.get(self._path(request))
         return answer if wire is None or parsed(request) is None else wire.wanted(request).of(answer)
+
+    def tokens(self, request: HttpRequest, answer: ModelAnswer) -> int:
+        """Return the tokens of a request and its answer: those of the usage, which a stream has only on demand."""
+        wire = self._wires.get(self._path(request))
+        read = tokens(wire.prompt(request)) if wire is not None and parsed(request) is not None else 0
+        return read + tokens(spoken(answer))
 
     def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
         """Return `response` saying `answer` instead; one in which nothing was said comes back as it is."""

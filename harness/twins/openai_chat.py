@@ -54,6 +54,11 @@ def wanted(request: HttpRequest) -> Wanted:
     return Wanted(wanted_text({**form, **(form.get("json_schema") or {}), "type": form.get("type")}), strictly)
 
 
+def prompt(request: HttpRequest) -> str:
+    """Return all that a model reads of a request, as JSON."""
+    return json.dumps(request.json()["messages"], ensure_ascii=False)
+
+
 def say(request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> HttpResponse:
     """Return `answer` as the completion that answers `request`; ids come from the request and `salt`."""
     document = request.json()
@@ -65,9 +70,7 @@ def say(request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> H
         "object": "chat.completion",
         "created": created,
         "model": document["model"],
-        "usage": {"prompt_tokens": tokens(json.dumps(document["messages"], ensure_ascii=False))}
-        if with_usage
-        else None,
+        "usage": {"prompt_tokens": tokens(prompt(request))} if with_usage else None,
         "service_tier": "default",
         "system_fingerprint": None,
     }

@@ -55,7 +55,7 @@ class Responses:
     def question(self, request: HttpRequest) -> Question:
         """Return what a request asks that nothing is to be complained about in."""
         document = request.json()
-        items = [*self._before(document), *as_items(document.get("input") or [])]
+        items = self._items(document)
         asked = [n for n, item in enumerate(items) if is_message(item) and item["role"] == "user"]
         text = _text(items[asked[-1]]["content"]) if asked else ""
         return Question(document, text, _turns(items[asked[-1] + 1 :] if asked else items))
@@ -71,13 +71,17 @@ class Responses:
         form = text.get("format") if isinstance(text, dict) else None
         return Wanted(wanted_text(form) if isinstance(form, dict) else None, strictly)
 
+    def prompt(self, request: HttpRequest) -> str:
+        """Return all that a model reads of a request, as JSON: what came before it in its conversation as well."""
+        return json.dumps(self._items(request.json()), ensure_ascii=False)
+
     def say(self, request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> HttpResponse:
         """Return `answer` as the response to `request`; ids come from the request and `salt`."""
         document = request.json()
         identity = digest(salt, document)
-        before = [*self._before(document), *as_items(document.get("input") or [])]
+        before = self._items(document)
         answer = replace(answer, streamed=bool(document.get("stream")))
-        head = _head(document, identity, created, tokens(json.dumps(before, ensure_ascii=False)))
+        head = _head(document, identity, created, tokens(self.prompt(request)))
         return self._written(head, before, answer, {"x-request-id": f"req_{identity[-32:]}"})
 
     def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
@@ -112,6 +116,9 @@ class Responses:
     def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with the provider's error of that status."""
         return error(status, reason, headers, request)
+
+    def _items(self, document: Mapping[str, Any]) -> list[Any]:
+        return [*self._before(document), *as_items(document.get("input") or [])]
 
     def _before(self, document: Mapping[str, Any]) -> list[Any]:
         return self._conversations.get(document.get("previous_response_id") or "", [])

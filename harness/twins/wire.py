@@ -38,6 +38,10 @@ class Wire(Protocol):
         """Return what a request wants an answer to be, as far as it says so."""
         ...
 
+    def prompt(self, request: HttpRequest) -> str:
+        """Return all that a model reads of a request, as JSON."""
+        ...
+
     def say(self, request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> HttpResponse:
         """Return `answer` as the response to `request`, in the form it asks for; ids come from it and `salt`."""
         ...

@@ -8,6 +8,7 @@ from .causes import Cause
 from .earlier import Replayed
 from .schedule import Schedule
 from .story import Blamed, Cure, Exchange, Severity, States, Step
+from .struck import Struck
 
 _SHOWN = 3
 
@@ -131,6 +132,7 @@ class Exploration:
         permitted: real hosts that the agent may reach.
         replayed: what came of the schedules of an earlier run's findings that were not found again, by their ids;
             `not_looked_at` has those that were not carried out, and why.
+        struck: how the runs ended that a fault struck.
     """
 
     test: str = ""
@@ -177,6 +179,7 @@ class Exploration:
     story: tuple[Step, ...] = ()
     replayed: Mapping[str, Replayed] = field(default_factory=dict)
     not_looked_at: Mapping[str, str] = field(default_factory=dict)
+    struck: Struck = field(default_factory=Struck)
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""

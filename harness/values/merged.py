@@ -13,6 +13,7 @@ exploration becomes, where its shards are joined:
   is in each shard that found it, and new where no shard's earlier run had it.
 - ``resolved``: what no shard has any more, and none has found; ``fixed`` tells these.
 - ``not_tried``: how many were tried of how many, of those shards that did not try all.
+- ``struck``: the sums of its counts, and the percentiles of all times.
 - ``masked``, ``unwatched``, ``not_explored``, ``notes``, ``flaky``, ``errors``, ``known``, other lists: what any has.
 - ``proved``, ``not_proved``, ``statement``, ``grid``: made anew.
 """
@@ -29,6 +30,7 @@ from .exploration import counted
 from .families import size
 from .report import Report, ReportedExploration
 from .schedule import Schedule
+from .struck import together
 
 _Shards = Sequence[Mapping[str, Any]]
 _VERDICTS = ("vacuous", "holds", "unknown", "violated")
@@ -239,5 +241,6 @@ _RULES: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "cells": _cells,
     "violations": _violations,
     "resolved": _both,
+    "struck": together,
     "shards": lambda dicts: dict(sorted({name: closed for one in dicts for name, closed in one.items()}.items())),
 }

@@ -14,6 +14,7 @@ from .grid import grid
 from .ids import violation_ids
 from .replaying import ReplayCommand
 from .story import Blamed, Fate, Severity, States, Step, StoryPhase
+from .struck import ReportedStruck, reported_struck
 
 
 class ReportedCause(TypedDict):
@@ -246,6 +247,7 @@ class ReportedExploration(TypedDict):
     story: list[ReportedStep]
     unresolved: dict[str, str]
     compared: str
+    struck: ReportedStruck
 
 
 class Report(TypedDict):
@@ -284,6 +286,7 @@ def reported(exploration: Exploration, replay: ReplayCommand) -> ReportedExplora
         "story": [_step(step) for step in exploration.story],
         "unresolved": {},
         "compared": "",
+        "struck": reported_struck(exploration.struck),
     }
     sentences = {"proved": green.proved(found), "not_proved": [*green.not_proved(found), *green.noticed(exploration)]}
     return cast(ReportedExploration, {**found, **sentences})

@@ -116,6 +116,15 @@ class Asking(Protocol):
         ...
 
 
+@runtime_checkable
+class Counting(Protocol):
+    """A twin of a model that counts tokens."""
+
+    def tokens(self, request: HttpRequest, answer: ModelAnswer) -> int:
+        """Return how many tokens a request and its answer have, as the answer's usage says where it has one."""
+        ...
+
+
 def twin_for(twins: Sequence[Twin], url: str) -> Twin | None:
     """Return the twin with the longest base URL that is a prefix of `url`; None for none."""
     below = [t for t in twins if url == t.base_url or url.startswith((f"{t.base_url}/", f"{t.base_url}?"))]

@@ -240,7 +240,9 @@ def test_each_finding_stands_once_also_in_ci(pytester: pytest.Pytester, monkeypa
     assert last == title
     failure = (pytester.path / "it.xml").read_text()
     assert failure.count("  wrong    no_leftovers: ") == 1
+    assert re.search(r"^  struck runs: \d+ done, \d+ rolled back, \d+ wrong; recovery 1.* s of virtual", output, re.M)
     quiet = pytester.runpytest_inprocess(*words, "-q").stdout.str()
+    assert "struck" not in quiet
     assert re.search(r"^test_it\.py::test_publishing: 1 finding, \d+ schedules, closed, [\d.]+ s$", quiet, re.MULTILINE)
     assert "schedules judged in" not in quiet
 

@@ -120,6 +120,16 @@ EMPTY: dict[str, Any] = {
 """What stands in a finding whose story, words and cure nobody made."""
 
 
+STRUCK: dict[str, Any] = {
+    "ends": {"done": 12, "rolled back": 5, "handed over": 0, "stuck": 0, "wrong": 1},
+    "recovery_s": {"median": 1.01, "p95": 31.0, "max": 400.0},
+    "model_calls_again": 1,
+    "tokens_again": 1234,
+    "times": {"1.01": 10, "31.0": 7, "400.0": 1},
+}
+"""Struck runs of each end that views tell of; an exploration has none unless it is given some."""
+
+
 def exploration(*violations: ReportedViolation, **more: Any) -> ReportedExploration:
     """Return an exploration with these findings."""
     cells = [("http.timeout", "violated", 26), ("http.timeout", "holds", 99), ("process.kill", "holds", 173)]
@@ -164,6 +174,7 @@ def exploration(*violations: ReportedViolation, **more: Any) -> ReportedExplorat
         "story": [],
         "unresolved": {},
         "compared": "",
+        "struck": {**STRUCK, "ends": dict.fromkeys(STRUCK["ends"], 0)},
     }
     return cast(ReportedExploration, {**known, **more})
 

@@ -2,7 +2,7 @@
 
 from rollproof.reports.ci import annotations, code_quality, markdown, sarif
 
-from .findings import POST, TEST, TITLE, exploration, report, violation
+from .findings import POST, STRUCK, TEST, TITLE, exploration, report, violation
 
 KNOWN = violation(
     id="0a0a0a0a0a0a", known=True, new=False, reason="waits for the service's keys", title="A | B, 50 %: c"
@@ -55,3 +55,6 @@ def test_markdown_tells_findings_and_what_was_explored() -> None:
     assert "### A \\| B, 50 %: c" in text
     assert "Fixed: An old one" in text
     assert f"| `{TEST}` | 7 | 340 | 2 | 0 |" in text
+    assert "Struck runs" not in text
+    told = markdown(report(exploration(struck=STRUCK, label="a|b")))
+    assert f"\nStruck runs of `{TEST}` a\\|b: 12 done, 5 rolled back, 1 wrong; recovery 1.01 s of virtual" in told

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from rollproof.reports.html_page import render
 from rollproof.reports.lanes import picture
 
-from .findings import POST, TEST, TITLE, exploration, report, step, violation
+from .findings import POST, STRUCK, TEST, TITLE, exploration, report, step, violation
 
 
 class _Page(HTMLParser):
@@ -50,6 +50,18 @@ def test_a_page_shows_all_of_a_finding() -> None:
         assert said in text
     assert "What green means here" in text
     assert [attributes["data-severity"] for tag, attributes in page.elements if tag == "article"] == ["blocker"]
+
+
+def test_a_page_says_how_struck_runs_ended() -> None:
+    """In its first block, before any finding; not where there are none, nor for a result that does not know."""
+    html = render(report(exploration(violation(), struck=STRUCK)))
+    text = " ".join(_Page(html.partition("<article")[0] + "</section></main></body></html>").texts)
+    for said in ("How the struck runs ended", "rolled back", "1.01 s (95 %: 31 s, longest 400 s)", "1234"):
+        assert said in text
+    none = exploration()
+    assert "struck" not in render(report(none))
+    del none["struck"]  # type: ignore[misc]
+    assert "struck" not in render(report(none))
 
 
 def test_a_page_needs_no_other_file() -> None:

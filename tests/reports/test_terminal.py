@@ -14,7 +14,7 @@ from rollproof.reports.finding import finding_lines
 from rollproof.reports.layout import plain, width_of
 from rollproof.reports.terminal import failure_lines, found_lines, headline, summary
 
-from .findings import EMPTY, POST, STORY, TEST, TOKEN, cause, exploration, step, violation
+from .findings import EMPTY, POST, STORY, STRUCK, TEST, TOKEN, cause, exploration, step, violation
 
 REPLAY = f"pytest --chaos {TEST} --chaos-replay='{TOKEN}'"
 AT_80 = f"""\
@@ -252,6 +252,35 @@ def test_what_green_means_comes_first() -> None:
     assert lines[1:5] == ["  Proved:", "    - every single fault", "  Not looked at:", "    - two at once"]
     assert "  fixed: The lock stays (1)" in lines
     assert plain(summary([exploration()])).splitlines()[1] == f"  {exploration()['statement']}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (
+            {},
+            "12 done, 5 rolled back, 1 wrong; recovery 1.01 s of virtual time (median), 95 % within 31 s,"
+            " all within 400 s; 1 model call again, 1234 tokens",
+        ),
+        (
+            {"recovery_s": {"median": 1.0, "p95": 1.0, "max": 1.0}, "model_calls_again": 0},
+            "12 done, 5 rolled back, 1 wrong; recovery 1 s of virtual time",
+        ),
+        (
+            {"ends": {"done": 0, "stuck": 3}, "recovery_s": {"median": 0.0, "p95": 0.0, "max": 0.0}},
+            "3 stuck; 1 model call again, 1234 tokens",
+        ),
+        ({"ends": {"done": 0}}, ""),
+    ],
+)
+def test_how_struck_runs_ended(changed: dict[str, Any], told: str) -> None:
+    """Ends that came, times, and what was spent again; nothing for none, nor for a result that does not know."""
+    found = exploration(struck={**STRUCK, **changed})
+    lines = plain(summary([found], 100))
+    assert " ".join(lines.partition("  struck runs: ")[2].partition("\n  nothing to judge")[0].split()) == told
+    assert "struck" not in plain(summary([found], verbosity=-1))
+    del found["struck"]  # type: ignore[misc]
+    assert "struck" not in plain(summary([found]))
 
 
 def test_colours_are_pytests_own() -> None:

@@ -139,6 +139,18 @@ def test_the_sdks_read_parallel_calls_and_usage(serve: Serve, stream: bool) -> N
         assert used == all_said[0][2] > 10
 
 
+@pytest.mark.parametrize("url", BODIES)
+def test_tokens_are_those_of_the_usage(url: str) -> None:
+    """Those of a request and its answer; a request that is no JSON has none."""
+    twin, response = answered(url, stream=False, said=REPLY)
+    request = HttpRequest("POST", url, {}, json.dumps(BODIES[url]).encode())
+    answer, usage = twin.read_answer(response), response.json()["usage"]
+    assert answer is not None
+    total = usage.get("total_tokens") or usage["input_tokens"] + usage["output_tokens"]
+    assert twin.tokens(request, answer) == total > 10
+    assert 0 < twin.tokens(replace(request, body=b"?"), answer) < total
+
+
 def test_the_async_sdks_stream_as_well(serve: Serve) -> None:
     """Helpers of the async clients come to the same end."""
     serve(Directly([ModelTwin({"": "hello there, all of you"}, base_url=url) for url in PROVIDERS], Reach()))

@@ -13,6 +13,7 @@ from rollproof.values.merged import merged
 from rollproof.values.replaying import ReplayCommand
 from rollproof.values.report import Report, ReportedExploration, reported
 from rollproof.values.schedule import Schedule
+from rollproof.values.struck import ENDS, Struck
 
 POINTS = ("file.write:shared/a#1", "http.post:api.mail.test/mails#1")
 FAULTS = ("process.kill", "storage.full", "http.timeout")
@@ -72,6 +73,7 @@ CELLS = st.builds(
     st.sampled_from(["holds", "violated", "unknown"]),
     st.integers(1, 3),
 )
+TIMES = st.dictionaries(st.sampled_from([0.0, 1.01, 31.0, 86400.0]), st.integers(1, 9))
 TEXTS = st.lists(WORDS, unique=True, max_size=2).map(tuple)
 EXPLORATIONS = st.fixed_dictionaries(
     {
@@ -89,6 +91,7 @@ EXPLORATIONS = st.fixed_dictionaries(
         "places": st.sampled_from([(), POINTS]),
         "firing": st.dictionaries(st.sampled_from(FAULTS), st.sampled_from([(), POINTS[:1], POINTS]), max_size=3),
         "not_selected": TEXTS,
+        "struck": st.builds(Struck, st.dictionaries(st.sampled_from(ENDS), NUMBERS), TIMES, NUMBERS, NUMBERS),
         "violations": st.lists(FINDINGS, max_size=2, unique_by=lambda finding: finding.cause).map(tuple),
     }
 )
@@ -124,6 +127,27 @@ def test_order_and_grouping_do_not_matter(three: list[tuple[str, Report]]) -> No
     assert merged([("m.json", merged([first, second])), third]) == whole
     assert merged([first, ("m.json", merged([third, second]))]) == whole
     assert merged([first]) is first[1]
+
+
+def test_struck_runs_are_those_of_all_shards() -> None:
+    """Counts are sums; a percentile is that of all times, which no percentiles of shards would give."""
+    one = Struck({"done": 8, "stuck": 1}, {1.0: 8}, 3, 120)
+    two = Struck({"done": 10, "wrong": 2}, {1.0: 2, 31.0: 9, 400.0: 1}, 1, 5)
+    assert whole_of({"struck": one}, {"struck": two})["struck"] == {
+        "ends": {"done": 18, "rolled back": 0, "handed over": 0, "stuck": 1, "wrong": 2},
+        "recovery_s": {"median": 1.0, "p95": 31.0, "max": 400.0},
+        "model_calls_again": 4,
+        "tokens_again": 125,
+        "times": {"1.0": 10, "31.0": 9, "400.0": 1},
+    }
+
+
+def test_a_shard_of_an_older_result_has_no_struck_runs() -> None:
+    """The others are told."""
+    parts = shards({"struck": Struck({"done": 8}, {1.0: 8})}, {})
+    del parts[1][1]["explorations"][0]["struck"]  # type: ignore[misc]
+    (found,) = merged(parts)["explorations"]
+    assert found["struck"]["ends"]["done"] == 8
 
 
 def test_counts_are_added_where_shards_are_disjoint() -> None:

@@ -10,6 +10,7 @@ from rollproof.values.exploration import Exploration, Finding
 from rollproof.values.ids import violation_id
 from rollproof.values.replaying import ReplayCommand
 from rollproof.values.report import ReportedExploration, reported
+from rollproof.values.struck import Struck, reported_struck
 
 CAUSE = Cause(
     "all_or_nothing", "torn", "file.write:shared/a", "agent.py", 12, "save", "out.write(text)", ("agent.py:30",)
@@ -77,6 +78,22 @@ def test_what_is_known_is_told_and_the_rest_is_empty() -> None:
     assert told["also"] == {"schedules": [], "number": 2}
     assert (told["title"], told["severity"], told["story"]) == ("", "", [])
     assert told["states"] == {"before": {}, "fault": {}, "end": {}, "right": {}}
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ({}, (0.0, 0.0, 0.0)),
+        ({31.0: 1}, (31.0, 31.0, 31.0)),
+        ({2.0: 1, 1.0: 1}, (1.0, 2.0, 2.0)),
+        ({1.0: 95, 2.0: 4, 60.0: 1}, (1.0, 1.0, 60.0)),
+        ({1.0: 94, 2.0: 5, 60.0: 1}, (1.0, 2.0, 60.0)),
+    ],
+)
+def test_recovery_times_are_told_by_rank(times: dict[float, int], told: tuple[float, float, float]) -> None:
+    """Each is a time that some recovery took; all are 0 where none came to an end."""
+    struck = reported_struck(Struck({"wrong": sum(times.values())}, times))
+    assert (*struck["recovery_s"].values(),) == told
 
 
 def test_every_report_has_all_keys() -> None:
