@@ -1,10 +1,8 @@
 """How the runs that a fault struck ended, in one sentence."""
 
-from collections.abc import Mapping
-
 from rollproof.values.exploration import counted
 from rollproof.values.report import ReportedExploration
-from rollproof.values.struck import ReportedStruck
+from rollproof.values.struck import RecoverySeconds, ReportedStruck
 
 
 def in_words(exploration: ReportedExploration) -> str:
@@ -17,9 +15,9 @@ def in_words(exploration: ReportedExploration) -> str:
     return "; ".join(parts)
 
 
-def _recovery(seconds: Mapping[str, float]) -> list[str]:
+def _recovery(seconds: RecoverySeconds) -> list[str]:
     """Return the virtual time of the recoveries; nothing where none came to an end."""
-    median, p95, longest = (f"{seconds[name]:g} s" for name in ("median", "p95", "max"))
+    median, p95, longest = (f"{one:g} s" for one in (seconds["median"], seconds["p95"], seconds["max"]))
     if not seconds["max"]:
         return []
     if median == longest:

@@ -140,7 +140,7 @@ def test_time_is_that_since_the_last_crash() -> None:
 
 
 def test_calls_are_owed_by_what_they_ask() -> None:
-    """What the fault-free run had asked before the fault is asked again; a retry that only shows what follows is none."""
+    """What was asked before the fault is asked again; a retry that only shows what would follow is none."""
     recovery = process("recover", 6.0, 8.0, calls=(ONE, OTHER))
     found = added(judged(recovery, process("retry", 9.0, 9.5, calls=(ONE,))))
     assert (found.model_calls_again, found.tokens_again) == (2, 110)
