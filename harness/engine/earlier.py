@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from ..values.earlier import EarlierFinding, Replayed
+from ..values.earlier import EarlierFinding, Replayed, left_to_others
 from ..values.errors import ChaosError
 from ..values.schedule import SWAP, Schedule
 from .config import ExplorationConfig
@@ -57,7 +57,7 @@ class Earlier:
             schedule = Schedule.parse(finding.schedule)
         except ChaosError:
             return None, "its schedule is of another version"
-        why = _left_out(schedule, config)
+        why = left_to_others(finding.id, config.shard) or _left_out(schedule, config)
         return (None, why) if why else (schedule, "")
 
     def _carried_out(self, schedule: Schedule) -> Replayed:
@@ -81,9 +81,6 @@ class Earlier:
 
 def _left_out(schedule: Schedule, config: ExplorationConfig) -> str:
     """Return why an exploration with these settings does not try a schedule; "" where it does."""
-    part, parts = config.shard
-    if parts > 1:
-        return f"this is shard {part} of {parts}"
     selected = {fault.name for fault in config.faults} | {SWAP}
     for injection in schedule.injections:
         if injection.fault not in selected:

@@ -1,6 +1,7 @@
 """What an earlier run found, to tell what is new and what is resolved: its JSON result, or pytest's cache."""
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +13,8 @@ Replayed = Literal["holds", "not reached", "fails", "not judged"]
 CACHED = "rollproof/runs"
 """The key in pytest's cache."""
 _AGAIN = "write it anew: pytest --chaos --chaos-json=FILE"
+OTHER_SHARD = "this is shard "
+"""Begins the reason of a shard that leaves an earlier finding to another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,15 @@ def after(earlier: EarlierRun | None, explorations: Iterable[Mapping[str, Any]])
         stay = (one for one in known.get(label_of(result), ()) if one.id not in resolved)
         known[label_of(result)] = (*found.values(), *stay)
     return tests
+
+
+def left_to_others(id: str, shard: tuple[int, int]) -> str:
+    """Return why a shard does not look for an earlier finding: another one does; "" for the one that has to.
+
+    Each id belongs to one shard, whichever has its schedule: none knows what the others find.
+    """
+    part, parts = shard
+    return f"{OTHER_SHARD}{part} of {parts}" if zlib.crc32(id.encode()) % parts != part - 1 else ""
 
 
 def is_cut_short(result: Mapping[str, Any]) -> bool:

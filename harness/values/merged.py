@@ -11,7 +11,8 @@ exploration becomes, where its shards are joined:
 - ``verdicts``: the worst of each promise; a promise that had nothing to judge in one shard may have had in another.
 - ``violations``: each id once, with its smallest schedule; the other schedules are in ``also``. One is known where it
   is in each shard that found it, and new where no shard's earlier run had it.
-- ``resolved``: what no shard has any more, and none has found; ``fixed`` tells these.
+- ``resolved``: what the shard that looked for it has not any more, and none has found; ``fixed`` tells these.
+- ``unresolved``: what none has found or resolved, with the reason of the shard that looked for it.
 - ``not_tried``: how many were tried of how many, of those shards that did not try all.
 - ``struck``: the sums of its counts, and the percentiles of all times.
 - ``masked``, ``unwatched``, ``not_explored``, ``notes``, ``flaky``, ``errors``, ``known``, other lists: what any has.
@@ -25,6 +26,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from . import green, grid
+from .earlier import OTHER_SHARD
 from .errors import ChaosError
 from .exploration import counted
 from .families import size
@@ -96,6 +98,8 @@ def _together(parts: Sequence[ReportedExploration]) -> ReportedExploration:
     found["closed"] = not green.missing_shards(found) and all(found["shards"].values())
     ids = {violation["id"] for violation in found["violations"]}
     found["resolved"] = [id for id in found["resolved"] if id not in ids]
+    settled = ids.union(found["resolved"])
+    found["unresolved"] = {id: why for id, why in found["unresolved"].items() if id not in settled}
     found["fixed"] = _fixed(values["fixed"], found["resolved"])
     found["grid"] = grid.together(values["grid"], found["cells"])
     noticed = {sentence for part in parts for sentence in green.noticed_in(part)}
@@ -141,8 +145,12 @@ def _union(lists: Iterable[Iterable[Any]]) -> list[Any]:
     return [found[text] for text in sorted(found)]
 
 
-def _both(lists: Sequence[Sequence[str]]) -> list[str]:
-    return sorted(set(lists[0]).intersection(*lists[1:]))
+def _reasons(dicts: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return why each id is not resolved, rather in the words of a shard that looked for it."""
+    found: dict[str, str] = {}
+    for id, why in (pair for one in dicts for pair in one.items()):
+        found[id] = max(found.get(id, why), why, key=lambda told: (OTHER_SHARD not in told, told))
+    return dict(sorted(found.items()))
 
 
 def _parts(texts: Iterable[str]) -> str:
@@ -240,7 +248,7 @@ _RULES: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "not_tried": _not_tried,
     "cells": _cells,
     "violations": _violations,
-    "resolved": _both,
     "struck": together,
+    "unresolved": _reasons,
     "shards": lambda dicts: dict(sorted({name: closed for one in dicts for name, closed in one.items()}.items())),
 }

@@ -112,6 +112,8 @@ def sessions(draw: st.DrawFn) -> list[tuple[str, Report]]:
                 violation.update(draw(EARLIER))
             found["resolved"] = draw(st.lists(WORDS, unique=True, max_size=3))
             fixed: Any = [{"id": id, "title": "", "schedule": "", "replayed": draw(st.booleans())} for id in "abc"]
+            reasons = st.sampled_from(["not looked at, this is shard 1 of 4", "its schedule still fails"])
+            found["unresolved"] = draw(st.dictionaries(WORDS, reasons, max_size=3))
             found["fixed"] = [one for one in fixed if one["id"] in found["resolved"]]
             draw(st.sampled_from(reports))["explorations"].append(found)
     return [(f"{number}.json", one) for number, one in enumerate(reports)]
@@ -210,15 +212,22 @@ def test_each_violation_is_there_once_with_its_smallest_schedule() -> None:
 
 
 def test_what_another_shard_has_found_is_not_resolved() -> None:
-    """Each shard misses what belongs to the others."""
+    """Each shard misses what belongs to the others; of an earlier finding the one counts that looked for it."""
     first, second = shards({}, {"violations": (kill("before"),)})
     (mine,), (other,) = first[1]["explorations"], second[1]["explorations"]
     id = other["violations"][0]["id"]
-    mine["resolved"], other["resolved"] = [id, "gone"], ["gone"]
+    mine["resolved"] = [id, "gone"]
     mine["fixed"] = [{"id": one, "title": "", "schedule": "", "replayed": True} for one in (id, "gone")]
+    mine["unresolved"] = {"same": "not looked at, this is shard 1 of 2"}
+    elsewhere = dict.fromkeys((id, "gone", "left"), "not looked at, this is shard 2 of 2")
+    other["unresolved"] = {**elsewhere, "same": "its schedule still fails, as another finding"}
     (found,) = merged([first, second])["explorations"]
     assert found["resolved"] == ["gone"]
     assert [one["id"] for one in found["fixed"]] == ["gone"]
+    assert found["unresolved"] == {
+        "left": "not looked at, this is shard 2 of 2",
+        "same": "its schedule still fails, as another finding",
+    }
 
 
 def test_the_worst_verdict_counts() -> None:
