@@ -3,12 +3,13 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from rollproof.values.exploration import counted
+from rollproof.values.kinds import KINDS
 from rollproof.values.report import Report, ReportedExploration, ReportedViolation, Writer
 from rollproof.values.story import WRONG_FATES
 
@@ -16,12 +17,16 @@ from .ci import findings, status_of, title_of
 from .files import write_text, written
 from .lanes import picture
 
-_SEVERITIES = ("blocker", "critical", "normal", "minor")
+_SEVERITIES = ("blocker", "critical", "normal", "minor", "")
+_STATUSES = ("new", "", "known")
 _MOST_CHARACTERS = 2000  # of one value in a table, or of an exchange with a model
 
 
 class _Row(NamedTuple):
-    """One name of the outside: before, when the fault fired, at the end, and what may be there."""
+    """One name of the outside: before, when the fault fired, at the end, and what may be there.
+
+    `like` says which of two right states the end is, "" where that tells nothing.
+    """
 
     name: str
     before: str
@@ -29,6 +34,7 @@ class _Row(NamedTuple):
     end: str
     right: str
     is_wrong: bool
+    like: str
 
 
 def writer(folder: os.PathLike[str], path: str) -> Writer:
@@ -42,21 +48,47 @@ def writer(folder: os.PathLike[str], path: str) -> Writer:
 
 def render(report: Report) -> str:
     """Return the page of a report."""
-    found = list(findings(report))
-    counts = Counter(status_of(violation) for _, violation in found)
+    found = sorted((_Finding(*one) for one in findings(report)), key=_Finding.rank)
+    explorations = report["explorations"]
     return _template().render(
         report=report,
-        findings=[_Finding(exploration, violation) for exploration, violation in found],
-        explorations=report["explorations"],
-        new=counts["new"],
-        known=counts["known"],
-        fixed=[fixed for exploration in report["explorations"] for fixed in exploration["fixed"]],
-        severities=[one for one in _SEVERITIES if any(violation["severity"] == one for _, violation in found)],
-        tests=list(dict.fromkeys(exploration["test"] for exploration, _ in found)),
-        kinds=list(dict.fromkeys(violation["kind"] for _, violation in found if violation["kind"])),
+        findings=found,
+        explorations=explorations,
+        counts=Counter(finding.status for finding in found),
+        compared=list(dict.fromkeys(one["compared"] for one in explorations if one["compared"])),
+        fixed=[fixed for one in explorations for fixed in one["fixed"]],
+        unresolved=[pair for one in explorations for pair in one["unresolved"].items()],
+        unjudged=sum(bool(one["errors"] or one["flaky"] or one["drifted"]) for one in explorations),
+        filters=list(_filters(found)),
+        outcome=_outcome,
         wrong=WRONG_FATES,
+        mends=KINDS,
         counted=counted,
     )
+
+
+def _filters(found: Sequence["_Finding"]) -> Iterator[tuple[str, list[str]]]:
+    """Yield what findings can be filtered by, with its values, where there is anything to choose from."""
+    named = (
+        ("severity", [finding.violation["severity"] for finding in found]),
+        ("status", [finding.status for finding in found]),
+        ("kind", sorted(finding.kind for finding in found)),
+        ("test", sorted(finding.exploration["test"] for finding in found)),
+    )
+    for name, values in named:
+        if len({*values}) > 1:
+            yield name, [value for value in dict.fromkeys(values) if value]
+
+
+def _outcome(exploration: ReportedExploration) -> str:
+    """Return in a few words how an exploration ended."""
+    if exploration["violations"]:
+        return counted(len(exploration["violations"]), "finding")
+    if exploration["errors"]:
+        return "not judged"
+    if exploration["flaky"] or exploration["drifted"]:
+        return "not repeated" if exploration["flaky"] else "not reached"
+    return f"nothing broken{' until it was ended' if exploration['interrupted'] else ''}"
 
 
 @cache
@@ -77,6 +109,10 @@ class _Finding:
     def __init__(self, exploration: ReportedExploration, violation: ReportedViolation) -> None:
         self.exploration, self.violation, self.status = exploration, violation, status_of(violation)
 
+    def rank(self) -> tuple[int, int]:
+        """Its place among others: new ones first and known ones last, the gravest first."""
+        return _STATUSES.index(self.status), _SEVERITIES.index(self.violation["severity"])
+
     @property
     def title(self) -> str:
         """What is wrong, in a few words; of a result without titles the broken invariants."""
@@ -86,6 +122,24 @@ class _Finding:
     def sentences(self) -> list[str]:
         """What there is to know first."""
         return (self.violation["sentence"] or self.violation["message"]).splitlines()
+
+    @property
+    def messages(self) -> list[str]:
+        """What its broken promises say, where the sentences do not say it."""
+        return self.violation["message"].splitlines() if self.violation["sentence"] else []
+
+    @property
+    def kind(self) -> str:
+        """What kind of bug it is; where that is not known, in which way the outside is wrong."""
+        cause = self.violation["cause"]
+        return self.violation["kind"] or (cause["way"] if cause is not None else "")
+
+    @property
+    def place(self) -> str:
+        """The line to look at first."""
+        cause = self.violation["cause"]
+        places = [(one["file"], one["line"]) for one in (*self.violation["blame"], *([cause] if cause else []))]
+        return next((f"{file}:{line}" for file, line in places if file), "")
 
     @property
     def picture(self) -> str:
@@ -105,10 +159,17 @@ class _Finding:
 
     @property
     def outside(self) -> list[_Row]:
-        """The table of states."""
+        """The table of states, what is wrong first."""
         states = self.violation["states"]
         names = dict.fromkeys([*states["before"], *states["fault"], *states["end"], *states["right"]])
-        return [_row(name, states) for name in sorted(names)]  # type: ignore[arg-type]
+        rows = [_row(name, states) for name in sorted(names)]  # type: ignore[arg-type]
+        return sorted(rows, key=lambda row: (not row.is_wrong, not row.like))
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether each name is right by itself, and all of them together are half of a work."""
+        rows = self.outside
+        return not any(row.is_wrong for row in rows) and {"as before", "as when done"} <= {row.like for row in rows}
 
     @property
     def words(self) -> str:
@@ -137,7 +198,9 @@ def _row(name: str, states: dict[str, dict[str, Any]]) -> _Row:
     alternatives = dict.fromkeys(_shown(one) for one in may_be)
     between = "\nor\n" if any("\n" in one for one in alternatives) else " or "
     before, fault = (_shown(states[when].get(name)) for when in ("before", "fault"))
-    return _Row(name, before, fault, _shown(end), between.join(alternatives), bool(may_be) and end not in may_be)
+    is_wrong = bool(may_be) and end not in may_be
+    like = "" if is_wrong or len(alternatives) != 2 else "as before" if end == may_be[0] else "as when done"
+    return _Row(name, before, fault, _shown(end), between.join(alternatives), is_wrong, like)
 
 
 def _shown(value: Any) -> str:
@@ -159,7 +222,8 @@ def _prompt(finding: _Finding) -> Iterator[str]:
     violation = finding.violation
     yield f"A chaos test found a recovery bug in this agent: {finding.title}."
     yield from finding.sentences
-    yield f"Test: {finding.exploration['test']}. Broken: {', '.join(violation['invariants'])}."
+    yield f"Test: {finding.exploration['test']}. Broken promises: {', '.join(violation['invariants'])}."
+    yield from finding.messages
     yield "What happened, in order:"
     for heading, steps in finding.phases:
         yield f"  {heading}:"
@@ -170,7 +234,7 @@ def _prompt(finding: _Finding) -> Iterator[str]:
     yield "The outside, before / at the fault / at the end / right:"
     yield from (f"  {row.name}: {row.before} / {row.fault} / {row.end} / {row.right}" for row in finding.outside)
     if violation["kind"]:
-        yield f"Kind: {violation['kind']}. {_cure(violation)}"
+        yield " ".join(filter(None, (f"Kind: {violation['kind']}.", KINDS.get(violation["kind"]), _cure(violation))))
     yield f"To see it again: {violation['replay']}"
     yield "Mend the agent so that this schedule, and every other one, ends in a right state. Do not change the test."
 

@@ -3,53 +3,66 @@
 It is an SVG that stands by itself, in light and dark: inline in the page, and as a data URL where no style survives.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from xml.sax.saxutils import escape, quoteattr
 
+from rollproof.values.exploration import counted
 from rollproof.values.media import media, medium_of
 from rollproof.values.report import ReportedStep
 from rollproof.values.story import WRONG_FATES
 
-_MOST_STEPS = 26  # more than that nobody follows in a picture; the list below it has all
-_LEFT, _TOP, _STEP, _LANE, _LABEL = 150, 28, 104, 66, 22
-_SHORT = 24
+_MOST_STEPS = 10  # what a screen is wide enough for; the list below the picture has all
+_LEFT, _TOP, _STEP, _GAP, _LANE = 128, 22, 104, 40, 74
+_LINE, _LINES, _WIDE = 13, 4, 16  # a label: the height of a line, how many at most, and their characters
+_NAME = 20  # characters of a lane's name
+_READABLE = 960  # pixels: a page that is narrower scrolls the picture
+_PIECES = re.compile(r"\s*[^\s/._-]*[/._-]*")
 _STYLE = """\
-.lanes{--ink:#24292f;--dim:#8b949e;--good:#1a7f37;--bad:#cf222e;--own:#0969da;--band:#ffebe9;--ground:#fff;
+.lanes{--ink:#24292f;--dim:#6e7781;--good:#1a7f37;--bad:#b3202c;--own:#0969da;--band:#ffebe9;--ground:#fff;
 font:12px system-ui,sans-serif}
-@media (prefers-color-scheme:dark){.lanes{--ink:#e6edf3;--dim:#7d8590;--good:#3fb950;--bad:#ff7b72;--own:#58a6ff;
---band:#4a1d20;--ground:#0d1117}}
-.lanes text{fill:var(--ink)}.lanes .lane{stroke:var(--dim);stroke-width:1}.lanes .band{fill:var(--band)}
+@media (prefers-color-scheme:dark){.lanes{--ink:#e6edf3;--dim:#9198a1;--good:#3fb950;--bad:#ff938a;--own:#79b8ff;
+--band:#3c1618;--ground:#0d1117}}
+.lanes text{fill:var(--ink)}.lanes .lane{stroke:var(--dim);stroke-width:1;stroke-opacity:.5}.lanes .band{fill:var(--band)}
 .lanes .own{fill:var(--own);stroke:var(--own)}.lanes .good{fill:var(--good);stroke:var(--good)}
 .lanes .bad{fill:var(--bad);stroke:var(--bad)}.lanes .gone{fill:var(--ground);stroke:var(--dim);stroke-width:2}
-.lanes text.bad{stroke:none;font-weight:600}.lanes text.own{stroke:none}.lanes text.good{stroke:none}"""
+.lanes text.bad{stroke:none;font-weight:600}.lanes text.own,.lanes text.good{stroke:none}.lanes text.dim{fill:var(--dim)}"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """One step in the picture: its column, its life's lane, the lane of the outside or None, and what it looks like."""
+    """One step in the picture: its place from the left, how many steps before it are left out, and its lane outside."""
 
-    column: int
+    x: int
+    hidden: int
     step: ReportedStep
     outside: str | None
 
     @property
     def look(self) -> str:
         """The class that colours it."""
-        if self.step["phase"] == "fault" or self.step["fate"] in WRONG_FATES:
+        if self.step["phase"] == "fault" or self.step["fate"] in WRONG_FATES or _fails(self.step):
             return "bad"
         if self.step["fate"] == "undone":
             return "gone"
         return "own" if self.outside is None else "good"
 
     @property
-    def label(self) -> str:
+    def told(self) -> str:
         """What stands beside it: the verb and the end of its target, and how it went."""
         point, outcome = self.step["point"], self.step["outcome"]
         if self.step["phase"] == "fault" or not point:
-            return _cut(outcome)
+            return outcome
         verb, target = _verb(point), _target(point).rpartition("/")[2]
-        return _cut(" ".join(filter(None, (verb, target, _number(outcome)))))
+        return " ".join(filter(None, (verb, target, _number(outcome))))
+
+    @property
+    def label(self) -> list[str]:
+        """The same in short lines; what does not fit is cut."""
+        lines = _lines(self.told)
+        return lines if len(lines) <= _LINES else [*lines[: _LINES - 1], f"{lines[_LINES - 1][: _WIDE - 1]}…"]
 
 
 def picture(story: Sequence[ReportedStep]) -> str:
@@ -60,34 +73,45 @@ def picture(story: Sequence[ReportedStep]) -> str:
     lives = list(dict.fromkeys(node.step["life"] for node in nodes))
     outsides = list(dict.fromkeys(node.outside for node in nodes if node.outside is not None))
     rows = {name: _TOP + _LANE * number for number, name in enumerate([*lives, *(f"\0{one}" for one in outsides)])}
-    width, height = _LEFT + _STEP * (nodes[-1].column + 1) + _STEP // 3, _TOP + _LANE * len(rows)
+    width, height = nodes[-1].x + _STEP // 2 + 8, _TOP + _LANE * len(rows)
     parts = [*_bands(nodes, height), *_lanes(rows, width), *(part for node in nodes for part in _drawn(node, rows))]
-    said = "; ".join(f"{node.step['life']}: {node.label}" for node in nodes)
+    said = "; ".join(f"{node.step['life']}: {node.told}" for node in nodes)
     return (
         f'<svg class="lanes" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" aria-label={quoteattr(said)}><style>{_STYLE}</style>{"".join(parts)}</svg>'
+        f'height="{height}" style="min-width:{min(width, _READABLE)}px" role="img" aria-label={quoteattr(said)}><style>{_STYLE}</style>{"".join(parts)}</svg>'
     )
 
 
 def _nodes(story: Sequence[ReportedStep]) -> Iterator[_Node]:
-    chosen = [step for step in story if step["phase"] != "promises" and _matters(step)]
-    for column, step in enumerate(_fewer(chosen)):
-        yield _Node(column, step, _outside(step))
+    chosen = [step for number, step in enumerate(story) if _matters(step) and not _is_written_next(story, number)]
+    x, seen = _LEFT - _STEP // 2, -1
+    for number in _nearest(chosen):
+        hidden, seen = number - seen - 1, number
+        x += _STEP + (_GAP if hidden else 0)
+        yield _Node(x, hidden, chosen[number], _outside(chosen[number]))
 
 
 def _matters(step: ReportedStep) -> bool:
     """Return whether a step is drawn: a fault, an effect outside, a question to a model, the end of a process."""
-    if step["phase"] == "fault" or not step["point"] or step["fate"]:
-        return True
+    if step["phase"] in ("fault", "promises") or not step["point"] or step["fate"]:
+        return step["phase"] != "promises"
     return _kind(step["point"]) == "llm"
 
 
-def _fewer(steps: Sequence[ReportedStep]) -> list[ReportedStep]:
-    """Leave out what is farthest from the fault, until the picture can be followed; ends of processes stay."""
+def _is_written_next(story: Sequence[ReportedStep], number: int) -> bool:
+    """Return whether a step opens a file that the next one writes: one of them is enough."""
+    step, after = story[number], story[number + 1] if number + 1 < len(story) else None
+    if after is None or step["phase"] == "fault" or step["fate"] in WRONG_FATES or step["life"] != after["life"]:
+        return False
+    opened, written = step["point"].rpartition("#")[0], after["point"].rpartition("#")[0]
+    return opened.startswith("file.open:") and written == opened.replace("open", "write", 1)
+
+
+def _nearest(steps: Sequence[ReportedStep]) -> list[int]:
+    """Return the numbers of the steps near a fault, few enough to be followed; ends of processes stay."""
     faults = [number for number, step in enumerate(steps) if step["phase"] == "fault"] or [0]
     far = sorted(range(len(steps)), key=lambda n: (_is_plain(steps[n]), min(abs(n - fault) for fault in faults)))
-    kept = set(far[:_MOST_STEPS])
-    return [step for number, step in enumerate(steps) if number in kept]
+    return sorted(far[:_MOST_STEPS])
 
 
 def _is_plain(step: ReportedStep) -> bool:
@@ -106,27 +130,41 @@ def _outside(step: ReportedStep) -> str | None:
 def _bands(nodes: Iterable[_Node], height: int) -> Iterator[str]:
     for node in nodes:
         if node.step["phase"] == "fault":
-            left = _LEFT + _STEP * node.column + _STEP // 8
-            yield f'<rect class="band" x="{left}" y="0" width="{_STEP * 3 // 4}" height="{height}"/>'
+            yield f'<rect class="band" x="{node.x - _STEP // 2}" y="0" width="{_STEP}" height="{height}"/>'
 
 
 def _lanes(rows: dict[str, int], width: int) -> Iterator[str]:
     for name, y in rows.items():
-        yield f'<text x="4" y="{y + 4}">{escape(_cut(name.removeprefix(chr(0))))}</text>'
-        yield f'<line class="lane" x1="{_LEFT - 8}" y1="{y}" x2="{width}" y2="{y}"/>'
+        shown = name.removeprefix(chr(0))
+        shown = shown if len(shown) <= _NAME else f"{shown[: _NAME - 1]}…"
+        yield f'<text x="2" y="{y + 4}">{escape(shown)}</text>'
+        yield f'<line class="lane" x1="{_LEFT - 6}" y1="{y}" x2="{width}" y2="{y}"/>'
 
 
 def _drawn(node: _Node, rows: dict[str, int]) -> Iterator[str]:
-    x = _LEFT + _STEP * node.column + _STEP // 2
-    top = rows[node.step["life"]]
+    x, top = node.x, rows[node.step["life"]]
     end = top if node.outside is None else rows[f"\0{node.outside}"]
+    if node.hidden:
+        left = x - _STEP // 2 - _GAP // 2
+        yield f'<text class="dim" x="{left}" y="{top - 8}" text-anchor="middle">… {node.hidden}</text>'
+    yield f"<g><title>{escape(node.told)}{escape(_left_out(node))}</title>"
     if end != top:
         yield f'<line class="{node.look}" x1="{x}" y1="{top}" x2="{x}" y2="{end}" stroke-width="2"/>'
     yield f'<circle class="{node.look}" cx="{x}" cy="{end}" r="5"/>'
-    # Neighbours take turns above and below, so that long labels do not meet.
-    y = end + (_LABEL + node.column % 2 * 14 if end != top else -_LABEL // 2 if node.column % 2 else _LABEL)
     shown = "" if node.look == "gone" else f' class="{node.look}"'
-    yield f'<text{shown} x="{x}" y="{y}" text-anchor="middle">{escape(node.label)}</text>'
+    for number, line in enumerate(node.label):
+        y = end + 6 + _LINE * (number + 1)
+        yield f'<text{shown} x="{x}" y="{y}" text-anchor="middle">{escape(line)}</text>'
+    yield "</g>"
+
+
+def _fails(step: ReportedStep) -> bool:
+    """Return whether a process fails that no fault struck: a recovery, or a new try."""
+    return step["phase"] == "recovery" and not step["point"] and step["outcome"].startswith("raises")
+
+
+def _left_out(node: _Node) -> str:
+    return f" (after {counted(node.hidden, 'step')} that the picture leaves out)" if node.hidden else ""
 
 
 def _kind(point: str) -> str:
@@ -146,5 +184,13 @@ def _number(outcome: str) -> str:
     return outcome if len(outcome) <= 8 and outcome != "done" else ""
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
+def _lines(text: str) -> list[str]:
+    """Return a text in lines, broken at spaces, and inside of a long word behind its dots, slashes and dashes."""
+    lines = [""]
+    for piece in _PIECES.findall(text):
+        for part in wrap(piece, _WIDE, drop_whitespace=False) if len(piece) > _WIDE else [piece]:
+            if len(f"{lines[-1]}{part}".rstrip()) <= _WIDE:
+                lines[-1] += part
+            else:
+                lines.append(part.lstrip())
+    return [line.rstrip() for line in lines if line.strip()]
