@@ -5,21 +5,24 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from rollproof.values.exploration import counted
+from rollproof.values.families import family_of
 from rollproof.values.kinds import KINDS
-from rollproof.values.report import Report, ReportedExploration, ReportedViolation, Writer
+from rollproof.values.report import Report, ReportedExploration, ReportedStep, ReportedViolation, Writer
 from rollproof.values.story import WRONG_FATES
 
 from .ci import findings, status_of, title_of
 from .files import write_text, written
-from .lanes import picture
+from .lanes import STYLE, picture
 
 _SEVERITIES = ("blocker", "critical", "normal", "minor", "")
 _STATUSES = ("new", "", "known")
-_MOST_CHARACTERS = 2000  # of one value in a table, or of an exchange with a model
+_CHARACTERS = 20_000  # of one value in a table or an exchange with a model, for all findings together …
+_LEAST, _MOST = 200, 2000  # … and for each: a page of fifty findings stays below a megabyte
 
 
 class _Row(NamedTuple):
@@ -37,6 +40,14 @@ class _Row(NamedTuple):
     like: str
 
 
+class _Step(NamedTuple):
+    """A step with its number from 1, and how many like it come right after it: a retry storm is long."""
+
+    number: int
+    step: ReportedStep
+    more: int
+
+
 def writer(folder: os.PathLike[str], path: str) -> Writer:
     """Return what writes the page to `path`, as seen from `folder`, wherever a test has gone meanwhile."""
 
@@ -48,7 +59,9 @@ def writer(folder: os.PathLike[str], path: str) -> Writer:
 
 def render(report: Report) -> str:
     """Return the page of a report."""
-    found = sorted((_Finding(*one) for one in findings(report)), key=_Finding.rank)
+    given = list(findings(report))
+    most = min(max(_CHARACTERS // max(len(given), 1), _LEAST), _MOST)
+    found = sorted((_Finding(*one, most) for one in given), key=_Finding.rank)
     explorations = report["explorations"]
     return _template().render(
         report=report,
@@ -58,9 +71,12 @@ def render(report: Report) -> str:
         compared=list(dict.fromkeys(one["compared"] for one in explorations if one["compared"])),
         fixed=[fixed for one in explorations for fixed in one["fixed"]],
         unresolved=[pair for one in explorations for pair in one["unresolved"].items()],
+        more=_more,
         unjudged=sum(bool(one["errors"] or one["flaky"] or one["drifted"]) for one in explorations),
         filters=list(_filters(found)),
         outcome=_outcome,
+        points=_points,
+        style=STYLE,
         wrong=WRONG_FATES,
         mends=KINDS,
         counted=counted,
@@ -78,6 +94,16 @@ def _filters(found: Sequence["_Finding"]) -> Iterator[tuple[str, list[str]]]:
     for name, values in named:
         if len({*values}) > 1:
             yield name, [value for value in dict.fromkeys(values) if value]
+
+
+def _points(exploration: ReportedExploration) -> Iterator[tuple[str, dict[str, list[str]]]]:
+    """Yield each point with its faults by their verdict, and how many schedules; of those that hold their families."""
+    found: dict[str, dict[str, Counter[str]]] = {}
+    for cell in exploration["cells"]:
+        name = family_of(cell["fault"]) if cell["verdict"] == "holds" else cell["fault"]
+        found.setdefault(cell["point"], {}).setdefault(cell["verdict"], Counter())[name] += cell["count"]
+    for point, verdicts in found.items():
+        yield point, {verdict: [f"{one} ×{n}" for one, n in faults.items()] for verdict, faults in verdicts.items()}
 
 
 def _outcome(exploration: ReportedExploration) -> str:
@@ -106,8 +132,9 @@ def _template() -> Template:
 class _Finding:
     """A finding as the template shows it."""
 
-    def __init__(self, exploration: ReportedExploration, violation: ReportedViolation) -> None:
+    def __init__(self, exploration: ReportedExploration, violation: ReportedViolation, most: int) -> None:
         self.exploration, self.violation, self.status = exploration, violation, status_of(violation)
+        self._most = most
 
     def rank(self) -> tuple[int, int]:
         """Its place among others: new ones first and known ones last, the gravest first."""
@@ -144,17 +171,18 @@ class _Finding:
     @property
     def picture(self) -> str:
         """The SVG of its story."""
-        return picture(self.violation["story"])
+        return picture(self.violation["story"], style="")
 
     @property
-    def phases(self) -> list[tuple[str, list[tuple[int, Any]]]]:
-        """The story by phases in their order, each step with its number."""
-        told: list[tuple[str, list[tuple[int, Any]]]] = []
-        for number, step in enumerate(self.violation["story"]):
+    def phases(self) -> list[tuple[str, list[_Step]]]:
+        """The story by phases in their order."""
+        told: list[tuple[str, list[_Step]]] = []
+        for _, group in groupby(enumerate(self.violation["story"], 1), key=lambda numbered: _likeness(numbered[1])):
+            (number, step), *others = group
             heading = f"{step['phase']} ({step['life']})" if step["phase"] != "promises" else "promises"
             if not told or told[-1][0] != heading:
                 told.append((heading, []))
-            told[-1][1].append((number, step))
+            told[-1][1].append(_Step(number, step, len(others)))
         return told
 
     @property
@@ -162,7 +190,7 @@ class _Finding:
         """The table of states, what is wrong first."""
         states = self.violation["states"]
         names = dict.fromkeys([*states["before"], *states["fault"], *states["end"], *states["right"]])
-        rows = [_row(name, states) for name in sorted(names)]  # type: ignore[arg-type]
+        rows = [_row(name, states, self._most) for name in sorted(names)]  # type: ignore[arg-type]
         return sorted(rows, key=lambda row: (not row.is_wrong, not row.like))
 
     @property
@@ -187,31 +215,31 @@ class _Finding:
     def exchange(self) -> Iterator[tuple[int, str, str]]:
         """Yield each request to a model and its answer as text, with the number of the step."""
         for one in self.violation["exchange"]:
-            yield one["step"], _shown(one["request"]), _shown(one["answer"])
+            yield one["step"], _shown(one["request"], self._most), _shown(one["answer"], self._most)
 
 
-def _row(name: str, states: dict[str, dict[str, Any]]) -> _Row:
+def _row(name: str, states: dict[str, dict[str, Any]], most: int) -> _Row:
     absent = object()
     right = states["right"].get(name, absent)
     may_be = [] if right is absent else right if isinstance(right, list) else [right]
     end = states["end"].get(name)
-    alternatives = dict.fromkeys(_shown(one) for one in may_be)
+    alternatives = dict.fromkeys(_shown(one, most) for one in may_be)
     between = "\nor\n" if any("\n" in one for one in alternatives) else " or "
-    before, fault = (_shown(states[when].get(name)) for when in ("before", "fault"))
+    before, fault = (_shown(states[when].get(name), most) for when in ("before", "fault"))
     is_wrong = bool(may_be) and end not in may_be
     like = "" if is_wrong or len(alternatives) != 2 else "as before" if end == may_be[0] else "as when done"
-    return _Row(name, before, fault, _shown(end), between.join(alternatives), is_wrong, like)
+    return _Row(name, before, fault, _shown(end, most), between.join(alternatives), is_wrong, like)
 
 
-def _shown(value: Any) -> str:
-    """Return a value as a person reads it; an absent one as a dash."""
+def _shown(value: Any, most: int) -> str:
+    """Return a value as a person reads it, `most` characters of it; an absent one as a dash."""
     if value is None:
         return "–"
     if isinstance(value, list):
         text = "\n".join(_json(item) for item in value) or "none"
     else:
         text = value if isinstance(value, str) and value else _json(value)
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}… ({len(text)} characters)"
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
 
 
 def _json(value: Any) -> str:
@@ -227,19 +255,30 @@ def _prompt(finding: _Finding) -> Iterator[str]:
     yield "What happened, in order:"
     for heading, steps in finding.phases:
         yield f"  {heading}:"
-        yield from (f"    {number}. {_told(step)}" for number, step in steps)
+        yield from (f"    {number}. {_told(step)}{_more(more)}" for number, step, more in steps)
     for place in violation["blame"]:
         yield f"{place['file']}:{place['line']}, in {place['function']}:"
         yield from _source(place["source"])
     yield "The outside, before / at the fault / at the end / right:"
-    yield from (f"  {row.name}: {row.before} / {row.fault} / {row.end} / {row.right}" for row in finding.outside)
+    telling = [row for row in finding.outside if row.is_wrong or row.like] or finding.outside
+    yield from (f"  {row.name}: {row.before} / {row.fault} / {row.end} / {row.right}" for row in telling)
     if violation["kind"]:
         yield " ".join(filter(None, (f"Kind: {violation['kind']}.", KINDS.get(violation["kind"]), _cure(violation))))
     yield f"To see it again: {violation['replay']}"
     yield "Mend the agent so that this schedule, and every other one, ends in a right state. Do not change the test."
 
 
-def _told(step: Any) -> str:
+def _likeness(step: ReportedStep) -> tuple[Any, ...]:
+    """Return what steps have in common that are told as one."""
+    timeless = {key: value for key, value in step.items() if key not in ("point", "at_s")}
+    return step["point"].rpartition("#")[0] or step["outcome"], json.dumps(timeless, sort_keys=True)
+
+
+def _more(number: int) -> str:
+    return f" (and {counted(number, 'more step')} like it)" if number else ""
+
+
+def _told(step: ReportedStep) -> str:
     place = f" ({step['file']}:{step['line']})" if step["file"] else ""
     fate = f" [{step['fate']}]" if step["fate"] else ""
     return f"{step['point']} {step['outcome']}".strip() + place + fate

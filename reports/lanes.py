@@ -1,6 +1,7 @@
 """The picture of a story: a lane for each life of the agent and for each part of the outside, the fault shaded.
 
-It is an SVG that stands by itself, in light and dark: inline in the page, and as a data URL where no style survives.
+It is an SVG that stands by itself, in light and dark: as a data URL where no style survives, and inline in the page,
+where one style is enough for all of them.
 """
 
 import re
@@ -20,15 +21,16 @@ _LINE, _LINES, _WIDE = 13, 4, 16  # a label: the height of a line, how many at m
 _NAME = 20  # characters of a lane's name
 _READABLE = 960  # pixels: a page that is narrower scrolls the picture
 _PIECES = re.compile(r"\s*[^\s/._-]*[/._-]*")
-_STYLE = """\
+STYLE = """\
 .lanes{--ink:#24292f;--dim:#6e7781;--good:#1a7f37;--bad:#b3202c;--own:#0969da;--band:#ffebe9;--ground:#fff;
 font:12px system-ui,sans-serif}
 @media (prefers-color-scheme:dark){.lanes{--ink:#e6edf3;--dim:#9198a1;--good:#3fb950;--bad:#ff938a;--own:#79b8ff;
 --band:#3c1618;--ground:#0d1117}}
-.lanes text{fill:var(--ink)}.lanes .lane{stroke:var(--dim);stroke-width:1;stroke-opacity:.5}.lanes .band{fill:var(--band)}
+.lanes text{fill:var(--ink)}.lanes text.dim{fill:var(--dim)}.lanes .band{fill:var(--band)}
+.lanes .lane{stroke:var(--dim);stroke-width:1;stroke-opacity:.5}
 .lanes .own{fill:var(--own);stroke:var(--own)}.lanes .good{fill:var(--good);stroke:var(--good)}
 .lanes .bad{fill:var(--bad);stroke:var(--bad)}.lanes .gone{fill:var(--ground);stroke:var(--dim);stroke-width:2}
-.lanes text.bad{stroke:none;font-weight:600}.lanes text.own,.lanes text.good{stroke:none}.lanes text.dim{fill:var(--dim)}"""
+.lanes text.bad{stroke:none;font-weight:600}.lanes text.own,.lanes text.good{stroke:none}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class _Node:
         return lines if len(lines) <= _LINES else [*lines[: _LINES - 1], f"{lines[_LINES - 1][: _WIDE - 1]}…"]
 
 
-def picture(story: Sequence[ReportedStep]) -> str:
-    """Return the SVG of a story; "" for one without steps."""
+def picture(story: Sequence[ReportedStep], style: str = STYLE) -> str:
+    """Return the SVG of a story, with its style; "" for one without steps."""
     nodes = list(_nodes(story))
     if not nodes:
         return ""
@@ -76,9 +78,11 @@ def picture(story: Sequence[ReportedStep]) -> str:
     width, height = nodes[-1].x + _STEP // 2 + 8, _TOP + _LANE * len(rows)
     parts = [*_bands(nodes, height), *_lanes(rows, width), *(part for node in nodes for part in _drawn(node, rows))]
     said = "; ".join(f"{node.step['life']}: {node.told}" for node in nodes)
+    parts = [f"<style>{style}</style>" if style else "", *parts]
     return (
         f'<svg class="lanes" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" style="min-width:{min(width, _READABLE)}px" role="img" aria-label={quoteattr(said)}><style>{_STYLE}</style>{"".join(parts)}</svg>'
+        f'height="{height}" style="min-width:{min(width, _READABLE)}px" role="img" '
+        f"aria-label={quoteattr(said)}>{''.join(parts)}</svg>"
     )
 
 

@@ -30,12 +30,11 @@ class Tab:
         self.requests: list[str] = []
         self.errors: list[str] = []
         self._connection, self._number, self._events = connection, 0, list[str]()
+        self._session: dict[str, str] = {}
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = {"sessionId": self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
         for domain in ("Page", "Network", "Runtime", "Log"):
             self._call(f"{domain}.enable")
-
-    _session: dict[str, str] = {}
 
     def open(self, page: Path, *, width: int = 1100, height: int = 900, dark: bool = False) -> None:
         """Load a page from its file and wait until that has happened."""
@@ -70,7 +69,7 @@ class Tab:
         more: dict[str, Any] = {"captureBeyondViewport": whole or bool(selector)}
         if whole or selector:
             find = f"document.querySelector({json.dumps(selector or 'html')}).getBoundingClientRect()"
-            box = self.run(f"(() => {{ const b = {find}; return [b.x + scrollX, b.y + scrollY, b.width, b.height]; }})()")
+            box = self.run(f"(b => [b.x + scrollX, b.y + scrollY, b.width, b.height])({find})")
             more["clip"] = {**dict(zip(("x", "y", "width", "height"), box, strict=True)), "scale": 1}
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png", **more)["data"]))
