@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -23,6 +24,7 @@ _SEVERITIES = ("blocker", "critical", "normal", "minor", "")
 _STATUSES = ("new", "", "known")
 _CHARACTERS = 20_000  # of one value in a table or an exchange with a model, for all findings together …
 _LEAST, _MOST = 200, 2000  # … and for each: a page of fifty findings stays below a megabyte
+_GENERATED = re.compile(r"[0-9A-Fa-f][0-9A-Fa-f-]{10,}[0-9A-Fa-f]")
 
 
 class _Row(NamedTuple):
@@ -190,7 +192,7 @@ class _Finding:
         """The table of states, what is wrong first."""
         states = self.violation["states"]
         names = dict.fromkeys([*states["before"], *states["fault"], *states["end"], *states["right"]])
-        rows = [_row(name, states, self._most) for name in sorted(names)]  # type: ignore[arg-type]
+        rows = [_row(name, self.violation, self._most) for name in sorted(names)]
         return sorted(rows, key=lambda row: (not row.is_wrong, not row.like))
 
     @property
@@ -218,17 +220,24 @@ class _Finding:
             yield one["step"], _shown(one["request"], self._most), _shown(one["answer"], self._most)
 
 
-def _row(name: str, states: dict[str, dict[str, Any]], most: int) -> _Row:
-    absent = object()
+def _row(name: str, violation: ReportedViolation, most: int) -> _Row:
+    states, absent = violation["states"], object()
     right = states["right"].get(name, absent)
     may_be = [] if right is absent else right if isinstance(right, list) else [right]
     end = states["end"].get(name)
     alternatives = dict.fromkeys(_shown(one, most) for one in may_be)
     between = "\nor\n" if any("\n" in one for one in alternatives) else " or "
-    before, fault = (_shown(states[when].get(name), most) for when in ("before", "fault"))
-    is_wrong = bool(may_be) and end not in may_be
-    like = "" if is_wrong or len(alternatives) != 2 else "as before" if end == may_be[0] else "as when done"
+    before, fault = _shown(states["before"].get(name), most), _shown(states["fault"].get(name), most)
+    differs = any(line[2:].startswith(f"{name}:") for line in violation["diff"])
+    is_wrong = end not in may_be and (differs or _blurred(end) not in map(_blurred, may_be)) if may_be else False
+    is_before = bool(may_be) and _blurred(end) == _blurred(may_be[0])
+    like = "" if is_wrong or len(alternatives) != 2 else "as before" if is_before else "as when done"
     return _Row(name, before, fault, _shown(end, most), between.join(alternatives), is_wrong, like)
+
+
+def _blurred(value: Any) -> str:
+    """Return a value without what is generated anew in each run, such as an id: the states have it as it was."""
+    return _GENERATED.sub("*", _json(value))
 
 
 def _shown(value: Any, most: int) -> str:

@@ -63,7 +63,7 @@ class _Node:
     @property
     def label(self) -> list[str]:
         """The same in short lines; what does not fit is cut."""
-        lines = _lines(self.told)
+        lines = _lines(self.told, _WIDE - 2 if self.look == "bad" else _WIDE)  # it is bold
         return lines if len(lines) <= _LINES else [*lines[: _LINES - 1], f"{lines[_LINES - 1][: _WIDE - 1]}…"]
 
 
@@ -188,12 +188,12 @@ def _number(outcome: str) -> str:
     return outcome if len(outcome) <= 8 and outcome != "done" else ""
 
 
-def _lines(text: str) -> list[str]:
+def _lines(text: str, width: int) -> list[str]:
     """Return a text in lines, broken at spaces, and inside of a long word behind its dots, slashes and dashes."""
     lines = [""]
     for piece in _PIECES.findall(text):
-        for part in wrap(piece, _WIDE, drop_whitespace=False) if len(piece) > _WIDE else [piece]:
-            if len(f"{lines[-1]}{part}".rstrip()) <= _WIDE:
+        for part in wrap(piece, width, drop_whitespace=False) if len(piece) > width else [piece]:
+            if len(f"{lines[-1]}{part}".rstrip()) <= width:
                 lines[-1] += part
             else:
                 lines.append(part.lstrip())

@@ -94,6 +94,25 @@ def test_fifty_findings_are_less_than_a_megabyte() -> None:
     assert html.count("(and 59 more steps like it)") == 2 * 50
 
 
+def test_what_is_generated_anew_is_not_wrong() -> None:
+    """An id differs in each run; what the difference names is wrong; two right halves are told from each other."""
+
+    def row(name: str, end: object, *right: object) -> dict[str, dict[str, object]]:
+        return {"before": {}, "fault": {}, "end": {name: end}, "right": {name: list(right)}}
+
+    def page(states: dict[str, dict[str, object]], diff: str) -> str:
+        return render(report(exploration(violation(states=states, diff=[diff]), cells=[])))
+
+    order, other = [{"id": "order_e0a229972c56ee632af5"}], [{"id": "order_f71a71bd3ba6e4df4914"}]
+    assert '<tr class="wrong">' not in page(row("shop.test/orders", order, None, other), "+ shared/a: file")
+    assert '<tr class="wrong">' in page(row("shop.test/orders", order, None, other), "~ shop.test/orders: id")
+    assert '<tr class="wrong">' in page(row("shop.test/orders", order * 2, None, other), "")
+    first, second = row("a.txt", "new", "old", "new"), row("b.txt", "old", "old", "new")
+    half = page({when: {**first[when], **second[when]} for when in first}, "~ a.txt: line 1")
+    assert "together they are neither as before nor as after a complete run" in half
+    assert re.findall(r'<span class="badge">(as [a-z ]+)<', half) == ["as when done", "as before"]
+
+
 def test_a_result_without_stories_is_shown() -> None:
     """Where the parts of a finding are empty, its invariants, its message and its cause's place are there."""
     cause = {"promise": "all_or_nothing", "way": "twice", "effect": POST, "file": "myagent.py", "line": 29}
