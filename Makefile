@@ -17,7 +17,7 @@ ifneq ($(MEMORY),)
 export PYTEST_DEBUG_TEMPROOT ?= $(MEMORY)
 endif
 
-.PHONY: chaos chaos-all chaos-deep test quick nightly test-pythons toxiproxy lint report benchmarks clean
+.PHONY: chaos chaos-all chaos-deep test quick nightly test-pythons toxiproxy lint report benchmarks pictures clean
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rollproof needs Python 3.11 or newer; set PYTHON=python3.x")'
@@ -91,6 +91,9 @@ nightly: SEEDS ?= 0 1 2 3 4 5 6 7 8 9
 nightly: TOKENS ?= 1000
 nightly: REPLAYS ?= 100
 nightly: BUSY ?= 2
+# axe.min.js of the npm package axe-core, where it is installed: npm install --prefix .axe axe-core
+AXE := $(wildcard $(CURDIR)/.axe/node_modules/axe-core/axe.min.js)
+nightly: export ROLLPROOF_AXE := $(AXE)
 nightly: $(VENV)/ready $(AGENTS)/ready $(NIGHTLY)/ready $(CREWAI)/ready  ## findings repeat: other seeds, processes, hash seeds, a busy machine, more frameworks; some hours
 	status=0; for busy in 0 $(BUSY); do \
 	    $(BIN)/python benchmarks/nightly.py seeds tokens --seeds $(SEEDS) --tokens=$(TOKENS) --busy=$$busy || status=$$?; \
@@ -98,6 +101,8 @@ nightly: $(VENV)/ready $(AGENTS)/ready $(NIGHTLY)/ready $(CREWAI)/ready  ## find
 	    $(BIN)/python benchmarks/nightly.py replicas --busy=$$busy || status=$$?; \
 	done; \
 	ROLLPROOF_WHOLE=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS) || status=$$?; \
+	$(BIN)/python benchmarks/openings.py || status=$$?; \
+	if test -n '$(AXE)'; then $(BIN)/python -m pytest -q tests/reports/test_page_in_chromium.py || status=$$?; fi; \
 	.ci/pythons || status=$$?; \
 	$(NIGHTLY)/bin/python -m pytest -q -n 2 tests/agents/nightly || status=$$?; \
 	$(CREWAI)/bin/python -m pytest -q -n 2 tests/agents/nightly || status=$$?; \
@@ -139,6 +144,9 @@ benchmarks: $(VENV)/ready  ## print ratios against brute force and against real 
 	$(BIN)/python benchmarks/killed.py 300
 	$(BIN)/python benchmarks/workers.py 300
 	$(BIN)/python benchmarks/fleet.py
+
+pictures: $(VENV)/ready  ## make the README's pictures anew (the page needs Chromium)
+	$(BIN)/python benchmarks/pictures.py
 
 clean:
 	rm -rf $(VENV) $(AGENTS) $(NIGHTLY) $(CREWAI) .venv-3.* $(RESULTS) .toxiproxy allure-report build *.egg-info .rare

@@ -19,7 +19,7 @@ _MOST_STEPS = 10  # what a screen is wide enough for; the list below the picture
 _LEFT, _TOP, _STEP, _GAP, _LANE = 128, 22, 104, 40, 74
 _LINE, _LINES, _WIDE = 13, 4, 16  # a label: the height of a line, how many at most, and their characters
 _NAME = 20  # characters of a lane's name
-_READABLE = 960  # pixels: a page that is narrower scrolls the picture
+_READABLE = 860  # pixels: a page that is narrower scrolls the picture
 _PIECES = re.compile(r"\s*[^\s/._-]*[/._-]*")
 STYLE = """\
 .lanes{--ink:#24292f;--dim:#6e7781;--good:#1a7f37;--bad:#b3202c;--own:#0969da;--band:#ffebe9;--ground:#fff;

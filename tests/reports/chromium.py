@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _SWITCHES = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars")
 _KEYS = {"Tab": 9, "Enter": 13}
-_PATIENCE_S = 120
+_PATIENCE_S = 300
 
 
 class Tab:
