@@ -3,7 +3,8 @@
 import json
 import os
 from pathlib import Path
-from typing import Any, cast
+from types import UnionType
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints, is_typeddict
 
 from rollproof.values.errors import ChaosError, shown
 from rollproof.values.exploration import Cell, Exploration, Finding
@@ -71,6 +72,7 @@ def read(path: str) -> Report:
         for key, empty in inner.items():
             where = f"{path}: explorations[{number}].{key}"
             one[key] = [_filled(each, empty, f"{where}[{n}]") for n, each in enumerate(one[key])]
+        found[number] = _checked(one, ReportedExploration, f"{path}: explorations[{number}]")
     return cast(Report, {"version": 2, "seed": seed, "explorations": found})
 
 
@@ -111,6 +113,41 @@ def _filled(given: Any, empty: dict[str, Any], where: str) -> dict[str, Any]:
     if wrong:
         raise _bad(where, wrong, _HINT)
     return {**empty, **given}
+
+
+def _checked(given: Any, kind: Any, where: str) -> Any:
+    """Return a value of a kind, with what is missing in it empty; raises ChaosError where it is of another kind."""
+    parts, origin = get_args(kind), get_origin(kind) or kind
+    if origin is UnionType:
+        return given if given is None else _checked(given, parts[0], where)
+    if origin is Any:
+        return given
+    if origin is Literal:
+        if given not in parts:
+            raise _bad(where, f"is {shown(given)}, and none of {', '.join(filter(None, parts))}", _HINT)
+        return given
+    holds = dict if is_typeddict(kind) else (int, float) if kind is float else list if origin is tuple else origin
+    if not isinstance(given, holds):
+        raise _bad(where, f"is {shown(given)}, and no {'object' if holds is dict else origin.__name__}", _HINT)
+    if is_typeddict(kind):
+        hints = get_type_hints(kind)
+        known = {key: _checked(given.get(key, _empty(hint)), hint, f"{where}.{key}") for key, hint in hints.items()}
+        return {**given, **known}
+    if origin is list:
+        return [_checked(one, parts[0], f"{where}[{number}]") for number, one in enumerate(given)]
+    if origin is dict:
+        return {key: _checked(one, parts[1], f"{where}.{key}") for key, one in given.items()}
+    return given
+
+
+def _empty(kind: Any) -> Any:
+    """Return what stands for nothing of a kind."""
+    origin = get_origin(kind) or kind
+    if origin is UnionType or origin is Any:
+        return None
+    if origin is Literal:
+        return get_args(kind)[0]
+    return {} if is_typeddict(kind) else [] if origin is tuple else origin()
 
 
 def _bad(path: str, why: str, hint: str) -> ChaosError:

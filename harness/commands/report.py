@@ -1,6 +1,7 @@
 """``rollproof report FILE…``: print results again, as the end of their sessions did."""
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     for form, (what, _) in _FORMS.items():
         parser.add_argument(f"--{form}", metavar="OUT", help=f"write {what}; - for standard output")
     given = parser.parse_args(arguments)
+    _refuse_what_would_be_lost(parser, given.files, vars(given))
     results = [json_file.read(path) for path in given.files]
     found, seed = [one for result in results for one in result["explorations"]], results[0]["seed"]
     if not found:
@@ -42,6 +44,22 @@ def main(arguments: Sequence[str]) -> int:
     _write(vars(given), {"version": 2, "seed": seed, "explorations": found})
     print("\n".join(view.lines(found, given.verbose - given.quiet)))
     return FAILED if any(map(view.is_broken, found)) else 0
+
+
+def _refuse_what_would_be_lost(parser: Parser, files: Sequence[str], given: Mapping[str, Any]) -> None:
+    """Raise ChaosError where a file is named twice: to be read, or to be written over."""
+    seen = dict[str, str]()
+    outputs = [(f"--{form}", given[form.replace("-", "_")]) for form in _FORMS]
+    for what, path in [*(("", path) for path in files), *outputs]:
+        if path == "":
+            parser.error(f"{what or 'FILE'} names no file")
+        if path in (None, "-") and what:
+            continue
+        file = os.path.realpath(path)
+        if file in seen:
+            told = f"would be written over by {what}" if what else "is named twice"
+            parser.error(f"{path} {told}")
+        seen[file] = what
 
 
 def _write(given: Mapping[str, Any], report: Report) -> None:

@@ -112,6 +112,22 @@ def test_a_known_violation_breaks_nothing(tmp_path: Path, known: bool, capsys: p
     assert ("we live with it" in capsys.readouterr().out) is known
 
 
+def with_violation(**more: object) -> str:
+    """Return a result with one violation that has these values."""
+    violation = {"schedule": "process.kill@file.open:a#1", **more}
+    return json.dumps({"version": 2, "explorations": [{"test": "a", "statement": "b", "violations": [violation]}]})
+
+
+def test_parts_that_an_earlier_commit_did_not_write_are_empty(tmp_path: Path) -> None:
+    """Inside of a violation, too; each form can be written of it."""
+    path = tmp_path / "chaos.json"
+    parts = {"story": [{"point": "x"}], "blame": [{}], "states": {}, "cure": {}, "also": {}, "cause": {"way": "twice"}}
+    path.write_text(with_violation(**parts))
+    forms = ("html", "sarif", "markdown", "annotations", "code-quality")
+    assert main(["report", "-v", str(path), *(f"--{form}={tmp_path / form}" for form in forms)]) == 1
+    assert all((tmp_path / form).stat().st_size for form in forms)
+
+
 NO_RESULT = "is JSON and no result of an exploration"
 
 
@@ -137,6 +153,9 @@ NO_RESULT = "is JSON and no result of an exploration"
             "explorations[0].violations[0] has no 'schedule'",
         ),
         ('{"version": 2, "explorations": []}', "has no explorations: nothing was explored"),
+        (with_violation(story=[1]), "explorations[0].violations[0].story[0] is 1, and no object"),
+        (with_violation(exchange=[{"step": "a"}]), "violations[0].exchange[0].step is 'a', and no int"),
+        (with_violation(severity="bad"), "severity is 'bad', and none of blocker, critical, normal, minor"),
     ],
 )
 @pytest.mark.parametrize("command", ["report", "merge"])
@@ -171,7 +190,14 @@ def test_a_result_of_an_earlier_commit_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["report"], "arguments are required: FILE"), (["merge", "a", "--of"], "unrecognized arguments")],
+    [
+        (["report"], "arguments are required: FILE"),
+        (["merge", "a", "--of"], "unrecognized arguments"),
+        (["report", "a", "./a"], "./a is named twice"),
+        (["report", "a", "--html=a"], "a would be written over by --html"),
+        (["report", "a", "--sarif=b", "--code-quality=b"], "b would be written over by --code-quality"),
+        (["report", "a", "--html="], "--html names no file"),
+    ],
 )
 def test_wrong_words_are_wrong_usage(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """With a line that says how."""
