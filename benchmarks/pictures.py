@@ -83,7 +83,7 @@ def svg(lines: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         'font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,monospace" font-size="13" '
-        f'fill="#e6edf3" xml:space="preserve" style="white-space:pre">\n'
+        'fill="#e6edf3">\n'
         f'<rect width="100%" height="100%" rx="8" fill="#0d1117"/>\n{texts}\n</svg>\n'
     )
 
@@ -97,7 +97,8 @@ def rows_of(line: str) -> Iterator[str]:
             continue
         while part:
             fits, part = part[: _COLUMNS - used], part[_COLUMNS - used :]
-            row, used = row + (f"<tspan{style}>{escape(fits)}</tspan>" if style else escape(fits)), used + len(fits)
+            text = escape(fits).replace(" ", "\u00a0")  # others are drawn as one
+            row, used = row + (f"<tspan{style}>{text}</tspan>" if style else text), used + len(fits)
             if part:
                 yield row
                 row, used = "", 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints, is_typeddict
@@ -129,8 +130,14 @@ def _checked(given: Any, kind: Any, where: str) -> Any:
     holds = dict if is_typeddict(kind) else (int, float) if kind is float else list if origin is tuple else origin
     if not isinstance(given, holds):
         raise _bad(where, f"is {shown(given)}, and no {'object' if holds is dict else origin.__name__}", _HINT)
+    return _with_parts(given, kind, where)
+
+
+def _with_parts(given: Any, kind: Any, where: str) -> Any:
+    """Return a value of a kind whose parts are of the right kinds, too."""
+    parts, origin = get_args(kind), get_origin(kind)
     if is_typeddict(kind):
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         known = {key: _checked(given.get(key, _empty(hint)), hint, f"{where}.{key}") for key, hint in hints.items()}
         return {**given, **known}
     if origin is list:
@@ -138,6 +145,11 @@ def _checked(given: Any, kind: Any, where: str) -> Any:
     if origin is dict:
         return {key: _checked(one, parts[1], f"{where}.{key}") for key, one in given.items()}
     return given
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _empty(kind: Any) -> Any:
