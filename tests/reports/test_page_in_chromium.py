@@ -25,9 +25,10 @@ AXE = os.environ.get("ROLLPROOF_AXE", "")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the page of a second run: a finding that is new, one that is known, one that is fixed."""
     known = violation(id="2b2b2b2b2b2b", known=True, new=False, reason="ticket 12", **OTHER)
-    told = exploration(known, violation(exchange=[EXCHANGE]), fixed=[FIXED], compared="main.json")
+    first = exploration(known, test=f"tests/{'deep/' * 12}test_agents.py::test_a_lock", compared="main.json")
+    told = exploration(violation(exchange=[EXCHANGE]), fixed=[FIXED], compared="main.json")
     file = tmp_path_factory.mktemp("page") / "chaos.html"
-    file.write_text(render(report(told)), encoding="utf-8")
+    file.write_text(render(report(first, told)), encoding="utf-8")
     return file
 
 
@@ -58,7 +59,7 @@ def test_it_opens_from_its_file_and_asks_for_nothing_else(page: Path, tab: Tab, 
             ]
     tab.picture(pictures / "first-screen.png")
     tab.picture(pictures / "finding.png", "article")
-    assert "1 new, 1 known, 1 resolved in 1 exploration; compared with main.json" in tab.run("document.body.innerText")
+    assert "1 new, 1 known, 1 resolved in 2 explorations; compared with main.json" in tab.run("document.body.innerText")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -114,6 +115,7 @@ def test_findings_are_searched_and_filtered(page: Path, tab: Tab) -> None:
         "severity",
         "status",
         "kind",
+        "test",
     ]
     tab.run("document.getElementById('search').focus()")
     tab.type("stays LOCK")
