@@ -1,20 +1,26 @@
 // The recovery report for the Allure 3 command line:
 //   allure generate --config reports/allurerc.mjs --output allure-report allure-results
+//   python -m rollproof.reports.allure_page allure-report/index.html
 
-const broken = (...invariants) => ({ labels: { framework: "^rollproof$", tag: `^(${invariants.join("|")})$` }, statuses: ["failed"] });
+import { readFileSync } from "node:fs";
 
-// The first that matches takes a result, so what costs most comes first.
-const categories = [
-  { name: "Credential exposed, or used after it was refused", matchers: broken("credential_hygiene") },
-  { name: "Duplicated effect", matchers: broken("duplicated_effect") },
-  { name: "Not all or nothing", matchers: broken("all_or_nothing", "honest_outcome") },
-  { name: "Recovery failed", matchers: broken("recovery_succeeds", "recovery_idempotent", "clean_retry") },
-  { name: "Retry storm, or no end", matchers: broken("terminates") },
-  { name: "Leftovers", matchers: broken("no_leftovers", "no_leftover_locks") },
-  { name: "Another promise broken", matchers: { labels: { framework: "^rollproof$", tag: "." }, statuses: ["failed"] } },
-  { name: "Harness error: could not be judged", matchers: { labels: { framework: "^rollproof$" }, statuses: ["broken"] } },
-  { id: "_product_errors_default_category", name: "The same, test by test", matchers: { statuses: ["failed"] } },
-];
+const categories = JSON.parse(readFileSync(new URL("categories.json", import.meta.url), "utf8"));
+
+// What this run is to be stopped for: findings that no earlier run has, and that nobody has accepted in chaos-known.toml.
+const isNew = ({ labels }) => labels.some(({ name, value }) => name === "finding" && (value === "new" || value === "found"));
+
+const performance = {
+  groups: { recovery: { title: "Recovery" }, found: { title: "Exploration" } },
+  metrics: {
+    recovery_median_s: { title: "Recovery time, median", unit: "s", better: "lower", group: "recovery" },
+    recovery_p95_s: { title: "Recovery time, 95th percentile", unit: "s", better: "lower", group: "recovery" },
+    recovery_max_s: { title: "Recovery time, longest", unit: "s", better: "lower", group: "recovery" },
+    model_calls_again: { title: "Model calls made again", unit: "calls", better: "lower", group: "recovery" },
+    tokens_again: { title: "Tokens spent again", unit: "tokens", better: "lower", group: "recovery" },
+    findings: { title: "Findings that are not known", unit: "findings", better: "lower", group: "found" },
+    executions: { title: "Executions", unit: "executions", better: "lower", group: "found" },
+  },
+};
 
 export default {
   name: "Rollproof recovery report",
@@ -22,7 +28,10 @@ export default {
   open: false,
   historyPath: ".allure/history.jsonl",
   historyLimit: 20,
+  appendHistory: !process.env.ROLLPROOF_SAME_RUN, // a page that is made twice is one run
   categories,
+  performance,
+  qualityGate: { rules: [{ id: "new findings", filter: isNew, maxFailures: 0 }] },
   plugins: {
     agent: { enabled: false },
     awesome: {
@@ -31,11 +40,12 @@ export default {
         singleFile: true,
         theme: "auto",
         reportLanguage: "en",
+        defaultSortBy: "status,asc",
         charts: [
-          { type: "currentStatus", title: "Cells" },
-          { type: "statusDynamics", title: "Cells, run by run" },
+          { type: "currentStatus", title: "Findings, and points where all holds" },
+          { type: "testResultSeverities", title: "Findings by severity" },
+          { type: "statusDynamics", title: "Findings, run by run" },
           { type: "statusTransitions", title: "Newly broken and mended" },
-          { type: "successRateDistribution", title: "Share of cells that recover" },
         ],
       },
     },

@@ -27,7 +27,7 @@ _LEAST, _MOST = 200, 2000  # … and for each: a page of fifty findings stays be
 _GENERATED = re.compile(r"[0-9A-Fa-f][0-9A-Fa-f-]{10,}[0-9A-Fa-f]")
 
 
-class _Row(NamedTuple):
+class StateRow(NamedTuple):
     """One name of the outside: before, when the fault fired, at the end, and what may be there.
 
     `like` says which of two right states the end is, "" where that tells nothing.
@@ -65,7 +65,7 @@ def render(report: Report) -> str:
     most = min(max(_CHARACTERS // max(len(given), 1), _LEAST), _MOST)
     found = sorted((_Finding(*one, most) for one in given), key=_Finding.rank)
     explorations = report["explorations"]
-    return _template().render(
+    return template("page.html.j2").render(
         report=report,
         findings=found,
         explorations=explorations,
@@ -120,7 +120,8 @@ def _outcome(exploration: ReportedExploration) -> str:
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """Return one of the templates beside this module; what it shows is text, whatever it looks like."""
     environment = Environment(
         loader=PackageLoader("rollproof.reports", "."),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -128,7 +129,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)
 
 
 class _Finding:
@@ -188,12 +189,9 @@ class _Finding:
         return told
 
     @property
-    def outside(self) -> list[_Row]:
+    def outside(self) -> list[StateRow]:
         """The table of states, what is wrong first."""
-        states = self.violation["states"]
-        names = dict.fromkeys([*states["before"], *states["fault"], *states["end"], *states["right"]])
-        rows = [_row(name, self.violation, self._most) for name in sorted(names)]
-        return sorted(rows, key=lambda row: (not row.is_wrong, not row.like))
+        return state_rows(self.violation, self._most)
 
     @property
     def is_mixed(self) -> bool:
@@ -220,7 +218,18 @@ class _Finding:
             yield one["step"], _shown(one["request"], self._most), _shown(one["answer"], self._most)
 
 
-def _row(name: str, violation: ReportedViolation, most: int) -> _Row:
+def state_rows(violation: ReportedViolation, most: int = _MOST) -> list[StateRow]:
+    """Return the outside of a finding, a row for each name that matters, what is wrong first.
+
+    Of each value there are `most` characters.
+    """
+    states = violation["states"]
+    names = dict.fromkeys([*states["before"], *states["fault"], *states["end"], *states["right"]])
+    rows = [_row(name, violation, most) for name in sorted(names)]
+    return sorted(rows, key=lambda row: (not row.is_wrong, not row.like))
+
+
+def _row(name: str, violation: ReportedViolation, most: int) -> StateRow:
     states, absent = violation["states"], object()
     right = states["right"].get(name, absent)
     may_be = [] if right is absent else right if isinstance(right, list) else [right]
@@ -232,7 +241,7 @@ def _row(name: str, violation: ReportedViolation, most: int) -> _Row:
     is_wrong = end not in may_be and (differs or _blurred(end) not in map(_blurred, may_be)) if may_be else False
     is_before = bool(may_be) and _blurred(end) == _blurred(may_be[0])
     like = "" if is_wrong or len(alternatives) != 2 else "as before" if is_before else "as when done"
-    return _Row(name, before, fault, _shown(end, most), between.join(alternatives), is_wrong, like)
+    return StateRow(name, before, fault, _shown(end, most), between.join(alternatives), is_wrong, like)
 
 
 def _blurred(value: Any) -> str:

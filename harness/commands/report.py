@@ -2,11 +2,13 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from ..reports import ci, html_page, json_file, view
+from ..reports import allure, ci, html_page, json_file, view
 from ..reports.files import write_text, written
 from ..values.errors import ChaosError
 from ..values.report import Report
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("-q", "--quiet", action="count", default=0, help="a line for each exploration")
     for form, (what, _) in _FORMS.items():
         parser.add_argument(f"--{form}", metavar="OUT", help=f"write {what}; - for standard output")
+    parser.add_argument("--allure", metavar="DIR", help="write results of Allure into a folder, as --alluredir does")
     given = parser.parse_args(arguments)
     _refuse_what_would_be_lost(parser, given.files, vars(given))
     results = [json_file.read(path) for path in given.files]
@@ -70,6 +73,13 @@ def _write(given: Mapping[str, Any], report: Report) -> None:
                 print(text, end="")
             else:
                 written(path, f"--{form}", partial(write_text, path, text))
+    if (folder := given["allure"]) is not None:
+        _write_allure(folder, report)
+
+
+def _write_allure(folder: str, report: Report) -> None:
+    now_ms = int(time.time() * 1000)
+    written(folder, "--allure", partial(allure.write, Path(folder), report, os.environ, now_ms))
 
 
 def nothing_explored(files: Sequence[str]) -> ChaosError:

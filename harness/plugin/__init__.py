@@ -70,6 +70,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(make_ours())  # before tests, and with them agents, are imported
         config.pluginmanager.register(Reporting(config), "rollproof-reporting")
         config.pluginmanager.register(Timeouts(), "rollproof-timeouts")
+        if config.getoption("allure_report_dir", None):
+            from . import allure_items
+
+            allure_items.register(config)
         to_say += session_failures()
     config.stash[_to_say] = to_say
 
@@ -204,5 +208,5 @@ def pytest_runtest_makereport(
     item.user_properties += properties  # JUnit's writer takes those of the report of the teardown
     reporting = item.config.pluginmanager.get_plugin("rollproof-reporting")
     if reporting is not None:
-        reporting.explored(item, explorations)
+        reporting.ended()
     return report

@@ -198,7 +198,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         twins=twins,
         keep=read("keep"),
         converse=_conversation(config),
-        runs=of_test(config, item.nodeid),
+        runs=of_test(config, item),
     )
 
 

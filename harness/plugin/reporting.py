@@ -1,5 +1,8 @@
 """Tell what was explored: the terminal while it runs and at its end, Allure, and every writer that is installed."""
 
+import os
+import sys
+import time
 from collections.abc import Callable, Generator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 
 from ..boundary.process.interrupts import as_exceptions
 from ..reports import layout, terminal
+from ..reports.files import written
 from ..values.errors import ChaosError
 from ..values.events import Found, Judged, ProcessEnded, Reader, StillRunning
 from ..values.options import Options
@@ -18,13 +22,15 @@ from ..values.runs import Runs
 from . import failed_before, options, runs, tracing, workers
 from .failures import FailureText
 from .installed import installed_writers
-from .replaying import replay_command
 from .screen import Screen
 
 if TYPE_CHECKING:
     from ..values.exploration import Exploration
 
     _Told = Callable[[Exploration], ReportedExploration]
+
+
+_OF_ALLURE = 1_000_000  # of what was not written, beside the numbers of the writers
 
 
 class Reporting:
@@ -38,7 +44,7 @@ class Reporting:
         self._untold: list[ReportedExploration] = []
         self._not_written: dict[int, str] = {}
         self._trace = tracing.reader(config, self._screen.write)
-        self.running: tuple[pytest.Item, list[Exploration], _Told] | None = None
+        self.running: tuple[list[Exploration], _Told] | None = None
 
     @pytest.hookimpl
     def pytest_report_header(self) -> str:
@@ -49,7 +55,7 @@ class Reporting:
     def readers(self, item: pytest.Item, found: "list[Exploration]", settings: Options) -> tuple[Reader, ...]:
         """Return what reads the events of a test that begins; `found` receives what it explored."""
         replay = settings.replay or ReplayCommand.of_test(item.nodeid, settings.seed)
-        self.running = item, found, partial(settings.runs.reported, replay=replay)
+        self.running = found, partial(settings.runs.reported, replay=replay)
         progress, tell = self._screen.progress(item.nodeid), self._found(replay, found, settings.runs)
         return (
             *([] if self._trace is None else [self._trace]),
@@ -79,15 +85,10 @@ class Reporting:
 
         return tell
 
-    def explored(self, item: pytest.Item, explorations: "list[Exploration]") -> None:
-        """Write the recovery report of a finished test; its live line is over."""
+    def ended(self) -> None:
+        """Know that the test that was running has ended; its live line is over."""
         self.running = None
         self._screen.restore()
-        if explorations and self._config.getoption("allure_report_dir", None):
-            from ..reports import allure
-
-            seed = int(options.value(self._config, "seed") or 0)
-            allure.write(item, explorations, seed, replay=replay_command(item, seed))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -105,10 +106,10 @@ class Reporting:
     def pytest_keyboard_interrupt(self) -> None:
         """Take over what a test explored until it was interrupted: it gets no report."""
         if self.running is not None:
-            item, explorations, told = self.running
+            explorations, told = self.running
             self._untold = [told(exploration) for exploration in explorations]
             self._results += self._untold
-            self.explored(item, explorations)
+            self.ended()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
@@ -133,8 +134,9 @@ class Reporting:
         where = self._config.getoption("allure_report_dir", None)
         if self._results and where:
             config = Path(terminal.__file__).with_name("allurerc.mjs")
-            page = f"npx allure@3 generate --config {config} {where}"
-            terminalreporter.line(f"recovery report: {where}; as one page: {page}")
+            page = f"npx allure@3 generate --config {config} --output allure-report {where}"
+            mended = f"{Path(sys.executable).name} -m rollproof.reports.allure_page allure-report/index.html"
+            terminalreporter.line(f"recovery report: {where}; as one page: {page} && {mended}")
         for line in self._not_written.values():
             terminalreporter.line(line, red=True)
 
@@ -148,12 +150,27 @@ class Reporting:
         result = yield
         self._results += workers.left_untold(self._workers)
         self._write(self._results)
+        self._write_allure()
         for line in self._not_written.values() if not self._screen.is_there else ():  # nobody else would tell it
             self._screen.write(f"{line}\n")
         if not hasattr(self._config, "workerinput") and options.value(self._config, "replay") is None:
             failed_before.keep(self._config, self._results)
             runs.keep(self._config, self._results)
         return result
+
+    def _write_allure(self) -> None:
+        """Write the recovery report where ``--alluredir`` wants it: once, as a worker that is replaced clears it."""
+        where = self._config.getoption("allure_report_dir", None)
+        if not where or not self._results or hasattr(self._config, "workerinput"):
+            return
+        from ..reports import allure
+
+        folder = self._config.invocation_params.dir / where
+        try:
+            write = partial(allure.write, folder, self._report(self._results), os.environ, int(time.time() * 1000))
+            written(where, "--alluredir", write)
+        except ChaosError as problem:
+            self._not_written[_OF_ALLURE] = f"chaos: {problem.message}"
 
     @cached_property
     def _writers(self) -> Sequence[Writer]:
@@ -169,8 +186,7 @@ class Reporting:
 
     def _write(self, results: list[ReportedExploration]) -> None:
         """Hand the whole result to each writer. What prevents one of them costs the session a line, and no other."""
-        seed = int(options.value(self._config, "seed") or 0)
-        report: Report = {"version": 2, "seed": seed, "explorations": list(results)}
+        report = self._report(results)
         for number, writer in enumerate(self._writers):
             try:
                 writer(report)
@@ -181,3 +197,7 @@ class Reporting:
                 name = getattr(writer, "__qualname__", type(writer).__qualname__)
                 text = f"{type(problem).__name__}: {problem}"
                 self._not_written[number] = f"chaos: the result could not be written by {name}: {text}"
+
+    def _report(self, results: list[ReportedExploration]) -> Report:
+        seed = int(options.value(self._config, "seed") or 0)
+        return {"version": 2, "seed": seed, "explorations": list(results)}

@@ -13,6 +13,7 @@ from ..values.earlier import CACHED, EarlierRun, after, kept_in_cache, of_cache,
 from ..values.errors import ChaosError
 from ..values.report import ReportedExploration
 from ..values.runs import Runs
+from .labels import of_item
 from .table import BY_NAME, value
 
 
@@ -52,15 +53,15 @@ def _cached(config: pytest.Config) -> EarlierRun | None:
     return of_cache(cache.get(CACHED, {})) if cache is not None else None
 
 
-def of_test(config: pytest.Config, nodeid: str) -> Runs:
-    """Return what one test is compared with."""
-    session = config.stash.get(_session, None)
+def of_test(config: pytest.Config, item: pytest.Item) -> Runs:
+    """Return what one test is compared with, and how its marks sort it."""
+    session, labels = config.stash.get(_session, None), of_item(item)
     if session is None:
-        return Runs()
-    earlier = session.earlier
+        return Runs(labels=labels)
+    known, today, earlier = session.known, session.today, session.earlier
     if earlier is None:
-        return Runs(known=session.known, today=session.today)
-    return Runs(earlier.name, earlier.of(ungrouped(nodeid)), earlier.is_whole, session.known, session.today)
+        return Runs(known=known, today=today, labels=labels)
+    return Runs(earlier.name, earlier.of(ungrouped(item.nodeid)), earlier.is_whole, known, today, labels)
 
 
 def told(config: pytest.Config, results: Sequence[ReportedExploration]) -> list[str]:

@@ -207,7 +207,7 @@ class ReportedExploration(TypedDict):
     and whether each was closed; none where it was no part. `not_reached` has the schedules whose fault never fired (so
     many are `drifted`), `story` the steps of a replay that breaks nothing. `unresolved` has further findings of the
     earlier run that this one does not have, by their ids, and why they are not resolved. `compared` names that run, ""
-    where there is none.
+    where there is none. `labels` are names and texts by which reports sort the test, as its marks have them.
     """
 
     test: str
@@ -248,6 +248,7 @@ class ReportedExploration(TypedDict):
     unresolved: dict[str, str]
     compared: str
     struck: ReportedStruck
+    labels: list[tuple[str, str]]
 
 
 class Report(TypedDict):
@@ -287,6 +288,7 @@ def reported(exploration: Exploration, replay: ReplayCommand) -> ReportedExplora
         "unresolved": {},
         "compared": "",
         "struck": reported_struck(exploration.struck),
+        "labels": [],
     }
     sentences = {"proved": green.proved(found), "not_proved": [*green.not_proved(found), *green.noticed(exploration)]}
     return cast(ReportedExploration, {**found, **sentences})

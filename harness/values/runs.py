@@ -27,6 +27,7 @@ class Runs:
         earlier: what it found in this test; None where there is no earlier run of it.
         is_whole: whether an exploration that is not there was not there in that run; otherwise nothing is known of it.
         known: what is known, by id; those of other tests are there, too.
+        labels: names and texts by which reports sort the test.
     """
 
     compared: str = ""
@@ -34,6 +35,7 @@ class Runs:
     is_whole: bool = False
     known: Mapping[str, Known] = field(default_factory=dict)
     today: date = date.min
+    labels: tuple[tuple[str, str], ...] = ()
 
     def of(self, label: str) -> tuple[EarlierFinding, ...]:
         """Return what the earlier run found in one exploration of the test."""
@@ -58,6 +60,7 @@ class Runs:
         result = reported(exploration, replay)
         for violation in result["violations"]:
             self._mark(violation)
+        result["labels"] = list(self.labels)
         result["known"] = [violation["id"] for violation in result["violations"] if violation["known"]]
         if self.earlier is None or not (self.is_whole or exploration.label in self.earlier):
             return result

@@ -1,0 +1,41 @@
+"""The results that allure-pytest itself writes for tests that explored: ours say all of it, and take their place."""
+
+import allure_commons
+import pytest
+
+from ..reports.allure import name_of_own_result
+
+
+class OwnResults:
+    """Names them where all that a test has to tell stands in what it explored: then the recovery report replaces them.
+
+    One of a test that failed for another reason, or was interrupted, is left alone. It works in the process that ran
+    the test, a worker of pytest-xdist, too; the report is written at the end of the session, by the controller.
+    """
+
+    def __init__(self) -> None:
+        self._name = ""
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Know, before the result of a test is written, whether it is to be replaced."""
+        if report.when == "call":
+            told = getattr(report, "rollproof", []) and (report.passed or hasattr(report, "rollproof_failed"))
+            self._name = name_of_own_result(report.nodeid) if told else ""
+        elif not report.passed:
+            self._name = ""
+
+    @allure_commons.hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
+    def report_result(self, result: object) -> None:
+        """Give the result of such a test its name."""
+        if self._name:
+            result.file_pattern = self._name  # type: ignore[attr-defined]
+            self._name = ""
+
+
+def register(config: pytest.Config) -> None:
+    """Register them with pytest and with Allure, until the session is over."""
+    ours = OwnResults()
+    config.pluginmanager.register(ours, "rollproof-allure")
+    allure_commons.plugin_manager.register(ours)
+    config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(ours) and None)

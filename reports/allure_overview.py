@@ -1,0 +1,118 @@
+"""What Allure shows of a whole run: where it ran, what was explored and found, categories, numbers over runs."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rollproof.values.exploration import counted
+from rollproof.values.report import Report, ReportedExploration
+
+from .ci import findings, status_of
+
+_METRICS = "rollproof-perf.json"
+_CATEGORIES = "categories.json"
+"""Lies beside this module in the form of Allure 2, which `allurerc.mjs` reads, too: Allure 3 ignores it in results."""
+_BUILDS = {
+    "GITHUB_ACTIONS": ("GitHub Actions", "github", "GITHUB_WORKFLOW", "GITHUB_RUN_NUMBER"),
+    "GITLAB_CI": ("GitLab CI", "gitlab", "CI_JOB_NAME", "CI_PIPELINE_IID"),
+    "JENKINS_URL": ("Jenkins", "jenkins", "JOB_NAME", "BUILD_NUMBER"),
+}
+
+
+def write(folder: Path, report: Report, environment: Mapping[str, str], at_ms: int) -> None:
+    """Write the overview into a folder of results; what a user put there stays, but for lines with our names."""
+    properties = folder / "environment.properties"
+    ours = dict(_properties(report))
+    lines = properties.read_text(encoding="utf-8", errors="replace").splitlines() if properties.exists() else []
+    kept = [line for line in lines if line.partition("=")[0].strip() not in ours]
+    _write(properties, "".join(f"{line}\n" for line in [*kept, *(f"{name}={text}" for name, text in ours.items())]))
+    for name, text in ("executor.json", _json(_executor(environment))), (_CATEGORIES, _categories()):
+        if not (folder / name).exists():
+            _write(folder / name, text)
+    metrics = _metrics(report["explorations"])
+    samples = [
+        {"id": f"rollproof {key}", "key": key, "value": value, "start": at_ms, "stop": at_ms}
+        for key, value in metrics.items()
+    ]
+    _write(folder / _METRICS, _json(samples))
+
+
+def statement(report: Report) -> str:
+    """Return in one sentence what was explored, and what came of it."""
+    explorations = report["explorations"]
+    tests = counted(len({one["test"] for one in explorations}), "test")
+    tried = f"{_sum(explorations, 'schedules')} schedules in {_sum(explorations, 'executions')} executions"
+    closed = sum(one["closed"] for one in explorations)
+    unjudged = sum(bool(one["errors"] or one["not_reached"] or one["flaky"]) for one in explorations)
+    ends = [f"{closed} of {counted(len(explorations), 'exploration')} closed", *_found(report)]
+    return f"{tests}, {tried}; {', '.join(ends)}{f', {unjudged} not judged' if unjudged else ''}"
+
+
+def _found(report: Report) -> Iterator[str]:
+    found = [violation for _, violation in findings(report)]
+    counts = Counter(map(status_of, found))
+    yield counted(len(found), "finding")
+    yield from (f"{counts[what]} {what}" for what in ("new", "known") if counts[what])
+    if fixed := sum(len(one["fixed"]) for one in report["explorations"]):
+        yield f"{fixed} fixed"
+
+
+def _properties(report: Report) -> Iterator[tuple[str, str]]:
+    explorations = report["explorations"]
+    yield "Statement", statement(report)
+    yield "Findings", ", ".join(_found(report))
+    yield "Baseline", next((one["compared"] for one in explorations if one["compared"]), "no earlier run")
+    yield "Seed", str(report["seed"])
+
+
+def _executor(environment: Mapping[str, str]) -> dict[str, Any]:
+    for variable, (name, type, job, number) in _BUILDS.items():
+        if environment.get(variable):
+            build = f"{environment.get(job, '')} #{environment.get(number, '')}".strip(" #")
+            return {"name": name, "type": type, "buildName": build, "buildUrl": _url(environment)}
+    return {"name": "pytest", "type": "local", "buildName": "local"}
+
+
+def _url(environment: Mapping[str, str]) -> str:
+    if environment.get("GITHUB_ACTIONS"):
+        server, repository = environment.get("GITHUB_SERVER_URL", ""), environment.get("GITHUB_REPOSITORY", "")
+        return f"{server}/{repository}/actions/runs/{environment.get('GITHUB_RUN_ID', '')}"
+    return environment.get("CI_JOB_URL") or environment.get("BUILD_URL") or ""
+
+
+def _categories() -> str:
+    return Path(__file__).with_name(_CATEGORIES).read_text(encoding="utf-8")
+
+
+def _metrics(explorations: Sequence[ReportedExploration]) -> dict[str, float]:
+    """Return the numbers that Allure draws from run to run: one of each, as it would draw the mean of several.
+
+    Times of recoveries are virtual seconds: the median of all explorations, and the worst of each other.
+    """
+    struck: list[Any] = [one["struck"] for one in explorations if one.get("struck")]  # type: ignore[typeddict-item]
+    times = [one["recovery_s"] for one in struck if one.get("recovery_s")]
+    found: dict[str, float] = {
+        "executions": _sum(explorations, "executions"),
+        "findings": sum(not one["known"] for each in explorations for one in each["violations"]),
+    }
+    if times:
+        found["recovery_median_s"] = median(one["median"] for one in times)
+        found |= {f"recovery_{name}_s": max(one[name] for one in times) for name in ("p95", "max")}
+    if struck:
+        found |= {name: sum(one.get(name, 0) for one in struck) for name in ("model_calls_again", "tokens_again")}
+    return found
+
+
+def _sum(explorations: Iterable[ReportedExploration], name: str) -> int:
+    return sum(one[name] for one in explorations)  # type: ignore[literal-required]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
