@@ -26,7 +26,7 @@ from .html_page import template
 MOST_RESULTS = 1000
 """More rows than that nobody looks at, and Allure takes long to open: points behind them stand in tables only."""
 _OWN = "rollproof"
-_SEVERITIES = ("blocker", "critical", "normal", "minor", "")
+_RANK = {"blocker": 0, "critical": 1, "normal": 2, "minor": 3}
 _MEANS = "What green means here"
 _FALLBACK = "_fallbackTestCaseId"
 _Result = dict[str, Any]
@@ -41,12 +41,13 @@ def write(folder: Path, report: Report, environment: Mapping[str, str], at_ms: i
         environment: the process's variables, which tell the build of a service of continuous integration.
         at_ms: milliseconds since the epoch; results follow each other from there on, the gravest finding first.
     """
+    results = list(_named(_results(report)))
     folder.mkdir(parents=True, exist_ok=True)
     for test in {one["test"] for one in report["explorations"]}:
         (folder / name_of_own_result(test)).unlink(missing_ok=True)
         for file in folder.glob(f"{_OWN}-{_digest(ungrouped(test))}-*"):
             file.unlink()
-    for number, (name, result) in enumerate(_named(_results(report))):
+    for number, (name, result) in enumerate(results):
         _set_time(result, at_ms + number)
         for source, text in result.pop("files", {}).items():
             (folder / f"{name}-{source}").write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -88,22 +89,20 @@ def _digest(*texts: str) -> str:
 
 
 def _results(report: Report) -> Iterator[tuple[ReportedExploration, _Result]]:
-    found = sorted(findings(report), key=lambda pair: _SEVERITIES.index(pair[1]["severity"]))
+    found = sorted(findings(report), key=lambda pair: _RANK.get(pair[1]["severity"], len(_RANK)))
     yield from ((one, _of_test(one, allure_finding.result(one, violation))) for one, violation in found)
-    explorations = report["explorations"]
-    yield from ((one, _meaning(one)) for one in explorations)
-    yield from ((one, _fixed(one, fixed)) for one in explorations for fixed in one["fixed"])
-    points = {number: _points(one) for number, one in enumerate(explorations)}
-    left = MOST_RESULTS - len(found) - sum(1 + len(one["fixed"]) for one in explorations)
-    most = _most({number: len(rows) for number, rows in points.items()}, left)
-    for number, one in enumerate(explorations):
-        yield from ((one, _point(one, point, cells)) for point, cells in points[number][:most])
+    explored = [(one, _points(one)) for one in report["explorations"]]
+    left = MOST_RESULTS - len(found) - sum(1 + len(one["fixed"]) for one, _ in explored)
+    most = _most([len(points) for _, points in explored], left)
+    yield from ((one, _meaning(one, len(points[most:]))) for one, points in explored)
+    yield from ((one, _fixed(one, fixed)) for one, _ in explored for fixed in one["fixed"])
+    yield from ((one, _point(one, point, cells)) for one, points in explored for point, cells in points[:most])
 
 
-def _most(counts: Mapping[int, int], left: int) -> int:
+def _most(counts: Sequence[int], left: int) -> int:
     """Return how many points of each exploration have a result, so that all of them together are at most `left`."""
-    most = max(counts.values(), default=0)
-    while most > 1 and sum(min(count, most) for count in counts.values()) > left:
+    most = max(counts, default=0)
+    while most and sum(min(count, most) for count in counts) > left:
         most -= 1
     return most
 
@@ -129,8 +128,11 @@ def _case(exploration: ReportedExploration) -> str:
 # what is not a finding
 
 
-def _meaning(one: ReportedExploration) -> _Result:
-    """Return the result that says what was proved and what was not; broken where something could not be judged."""
+def _meaning(one: ReportedExploration, folded: int) -> _Result:
+    """Return the result that says what was proved and what was not; broken where something could not be judged.
+
+    So many points are `folded`: they have no result of their own.
+    """
     unjudged = [
         *(f"interrupted by {why}" for why in [one["interrupted"]] if why),
         *(f"could not be judged: {error}" for error in one["errors"]),
@@ -147,7 +149,7 @@ def _meaning(one: ReportedExploration) -> _Result:
         "testCaseId": case,
         "historyId": case,
         "description": one["statement"],
-        "descriptionHtml": template("allure_meaning.html.j2").render(one=one),
+        "descriptionHtml": template("allure_meaning.html.j2").render(one=one, folded=folded),
         "stop": int(one["seconds"] * 1000),
         "files": {"attachment.csv": _csv(one["cells"])} if one["cells"] else {},
     }

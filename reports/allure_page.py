@@ -25,16 +25,16 @@ _FOREIGN = re.compile(
 _FAILED = 4  # pytest's own code for wrong usage
 
 
-def cured(page: str) -> str:
+def cured(page: str, path: str = "the page") -> str:
     """Return the text of a page that waits for its data and loads nothing; one that does so already is left as it is.
 
     Raises:
-        ChaosError: for a text that is no report of Allure 3 in a single file.
+        ChaosError: for a text that is no report of Allure 3 in a single file; `path` names it there.
     """
     program = _PROGRAM.search(page)
     if program is None or "allureReportData" not in page:
         hint = "a report is made with: allure generate --config …/reports/allurerc.mjs"
-        raise ChaosError("bad-report", "it is no report of Allure 3 in a single file", hint)
+        raise ChaosError("bad-report", f"{path} is no report of Allure 3 in a single file", hint)
     waits = "" if page[: program.start()].endswith(_WAITS) else _WAITS
     return _FOREIGN.sub("", f"{page[: program.start()]}{waits}{page[program.start() :]}")
 
@@ -43,10 +43,10 @@ def main(paths: Sequence[str]) -> int:
     """Mend pages in their place; returns 0, or 4 where one of them cannot be mended."""
     for path in paths:
         try:
-            page = cured(_read(path))
+            page = cured(_read(path), path)
             written(path, "the report's page", partial(write_text, path, page))
         except ChaosError as problem:
-            print(f"{path}: {problem}", file=sys.stderr)
+            print(problem, file=sys.stderr)
             return _FAILED
     return 0
 
@@ -55,7 +55,7 @@ def _read(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise ChaosError("bad-report", f"it cannot be read: {problem}") from None
+        raise ChaosError("bad-report", f"{path} cannot be read: {problem}") from None
 
 
 if __name__ == "__main__":
