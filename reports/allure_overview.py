@@ -15,6 +15,7 @@ from .ci import findings, status_of
 _METRICS = "rollproof-perf.json"
 _CATEGORIES = "categories.json"
 """Lies beside this module in the form of Allure 2, which `allurerc.mjs` reads, too: Allure 3 ignores it in results."""
+_UNJUDGED = ("errors", "not_reached", "flaky", "interrupted")
 _BUILDS = {
     "GITHUB_ACTIONS": ("GitHub Actions", "github", "GITHUB_WORKFLOW", "GITHUB_RUN_NUMBER"),
     "GITLAB_CI": ("GitLab CI", "gitlab", "CI_JOB_NAME", "CI_PIPELINE_IID"),
@@ -40,17 +41,6 @@ def write(folder: Path, report: Report, environment: Mapping[str, str], at_ms: i
     _write(folder / _METRICS, _json(samples))
 
 
-def statement(report: Report) -> str:
-    """Return in one sentence what was explored, and what came of it."""
-    explorations = report["explorations"]
-    tests = counted(len({one["test"] for one in explorations}), "test")
-    tried = f"{_sum(explorations, 'schedules')} schedules in {_sum(explorations, 'executions')} executions"
-    closed = sum(one["closed"] for one in explorations)
-    unjudged = sum(bool(one["errors"] or one["not_reached"] or one["flaky"]) for one in explorations)
-    ends = [f"{closed} of {counted(len(explorations), 'exploration')} closed", *_found(report)]
-    return f"{tests}, {tried}; {', '.join(ends)}{f', {unjudged} not judged' if unjudged else ''}"
-
-
 def _found(report: Report) -> Iterator[str]:
     found = [violation for _, violation in findings(report)]
     counts = Counter(map(status_of, found))
@@ -61,11 +51,20 @@ def _found(report: Report) -> Iterator[str]:
 
 
 def _properties(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield names and short texts: Allure 3 shows the first thirty characters of each."""
     explorations = report["explorations"]
-    yield "Statement", statement(report)
-    yield "Findings", ", ".join(_found(report))
+    tests = counted(len({one["test"] for one in explorations}), "test")
+    unjudged = sum(any(one[why] for why in _UNJUDGED) for one in explorations)  # type: ignore[literal-required]
+    explored = {
+        "Findings": ", ".join(_found(report)),
+        "Explored": f"{tests}, {_sum(explorations, 'schedules')} schedules",
+        "Closed": f"{sum(one['closed'] for one in explorations)} of {counted(len(explorations), 'exploration')}",
+        "Unjudged": counted(unjudged, "exploration") if unjudged else "nothing",
+    }
+    yield from explored.items()
     yield "Baseline", next((one["compared"] for one in explorations if one["compared"]), "no earlier run")
     yield "Seed", str(report["seed"])
+    yield "Statement", "; ".join(f"{name.lower()}: {text}" for name, text in explored.items())
 
 
 def _executor(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -249,8 +249,8 @@ def test_the_overview_says_what_was_explored(tmp_path: Path) -> None:
     written(tmp_path, report(exploration(violation(), compared="base.json")), build)
     lines = (tmp_path / "environment.properties").read_text().splitlines()
     assert lines[0] == "Browser=none"
-    assert "Statement=1 test, 340 schedules in 95 executions; 1 of 1 exploration closed, 1 finding, 1 new" in lines
-    assert {"Baseline=base.json", "Seed=0"} < {*lines}
+    assert {"Findings=1 finding, 1 new", "Explored=1 test, 340 schedules", "Baseline=base.json", "Seed=0"} < {*lines}
+    assert lines[-1].startswith("Statement=findings: 1 finding, 1 new; explored: 1 test, 340 schedules; closed: 1 of 1")
     executor = json.loads((tmp_path / "executor.json").read_text())
     assert (executor["type"], executor["buildName"]) == ("github", "tests #7")
     assert executor["buildUrl"] == "https://github.test/a/b/actions/runs/55"
