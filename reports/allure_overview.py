@@ -2,16 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rollproof.values.exploration import counted
-from rollproof.values.report import Report, ReportedExploration
+from rollproof.values.report import Report
 
 from .ci import findings, status_of
 
+_Explorations = Sequence[Mapping[str, Any]]
 _METRICS = "rollproof-perf.json"
 _CATEGORIES = "categories.json"
 """Lies beside this module in the form of Allure 2, which `allurerc.mjs` reads, too: Allure 3 ignores it in results."""
@@ -52,9 +53,9 @@ def _found(report: Report) -> Iterator[str]:
 
 def _properties(report: Report) -> Iterator[tuple[str, str]]:
     """Yield names and short texts: Allure 3 shows the first thirty characters of each."""
-    explorations = report["explorations"]
+    explorations: _Explorations = report["explorations"]
     tests = counted(len({one["test"] for one in explorations}), "test")
-    unjudged = sum(any(one[why] for why in _UNJUDGED) for one in explorations)  # type: ignore[literal-required]
+    unjudged = sum(any(one[why] for why in _UNJUDGED) for one in explorations)
     explored = {
         "Findings": ", ".join(_found(report)),
         "Explored": f"{tests}, {_sum(explorations, 'schedules')} schedules",
@@ -86,12 +87,12 @@ def _categories() -> str:
     return Path(__file__).with_name(_CATEGORIES).read_text(encoding="utf-8")
 
 
-def _metrics(explorations: Sequence[ReportedExploration]) -> dict[str, float]:
+def _metrics(explorations: _Explorations) -> dict[str, float]:
     """Return the numbers that Allure draws from run to run: one of each, as it would draw the mean of several.
 
     Times of recoveries are virtual seconds: the median of all explorations, and the worst of each other.
     """
-    struck: list[Any] = [one["struck"] for one in explorations if one.get("struck")]  # type: ignore[typeddict-item]
+    struck = [one["struck"] for one in explorations if one.get("struck")]
     times = [one["recovery_s"] for one in struck if one.get("recovery_s")]
     found: dict[str, float] = {
         "executions": _sum(explorations, "executions"),
@@ -105,8 +106,8 @@ def _metrics(explorations: Sequence[ReportedExploration]) -> dict[str, float]:
     return found
 
 
-def _sum(explorations: Iterable[ReportedExploration], name: str) -> int:
-    return sum(one[name] for one in explorations)  # type: ignore[literal-required]
+def _sum(explorations: _Explorations, name: str) -> int:
+    return sum(int(one[name]) for one in explorations)
 
 
 def _json(value: Any) -> str:

@@ -21,7 +21,6 @@ DISTRIBUTIONS = {
     "agents": "openai-agents",
     "allure_commons": "allure-python-commons",
     "allure_pytest": "allure-pytest",
-    "attr": "attrs",
     "google.adk": "google-adk",
     "google.genai": "google-genai",
     "langgraph.checkpoint.sqlite": "langgraph-checkpoint-sqlite",

@@ -25,7 +25,7 @@ class OwnResults:
         elif not report.passed:
             self._name = ""
 
-    @allure_commons.hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
+    @allure_commons.hookimpl(tryfirst=True)
     def report_result(self, result: object) -> None:
         """Give the result of such a test its name."""
         if self._name:
@@ -38,4 +38,4 @@ def register(config: pytest.Config) -> None:
     ours = OwnResults()
     config.pluginmanager.register(ours, "rollproof-allure")
     allure_commons.plugin_manager.register(ours)
-    config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(ours) and None)
+    config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(ours))

@@ -287,7 +287,7 @@ def test_numbers_over_runs_are_one_of_each(tmp_path: Path) -> None:
     first, second = exploration(violation(), violation(known=True)), exploration(test="test_b.py::test_b")
     for one, seconds in (first, 2.0), (second, 4.0):
         times = {"median": seconds, "p95": seconds * 2, "max": seconds * 3}
-        one["struck"] = {"recovery_s": times, "model_calls_again": 1, "tokens_again": 10}  # type: ignore[typeddict-unknown-key]
+        one["struck"] = {"recovery_s": times, "model_calls_again": 1, "tokens_again": 10}
     written(tmp_path, report(first, second))
     found = {one["key"]: one["value"] for one in json.loads((tmp_path / "rollproof-perf.json").read_text())}
     times = {"recovery_median_s": 3.0, "recovery_p95_s": 8.0, "recovery_max_s": 12.0}
@@ -311,7 +311,7 @@ def test_the_configuration_of_allure_fits_what_is_written(tmp_path: Path) -> Non
     assert config["lets"] == ["as before", "known", "fixed"]
     one = exploration(violation())
     times = {"median": 0.0, "p95": 0.0, "max": 0.0}
-    one["struck"] = {"recovery_s": times, "model_calls_again": 1, "tokens_again": 1}  # type: ignore[typeddict-unknown-key]
+    one["struck"] = {"recovery_s": times, "model_calls_again": 1, "tokens_again": 1}
     written(tmp_path, report(one))
     keys = {sample["key"] for sample in json.loads((tmp_path / "rollproof-perf.json").read_text())}
     assert keys == {*config["performance"]["metrics"]}
