@@ -132,7 +132,7 @@ toxiproxy:  ## install the real Toxiproxy server into .toxiproxy/ once (needs Go
 	else echo 'Go could not install $(TOXIPROXY): the embedded Toxiproxy server is used, and not compared with the real one'; fi
 
 report: ALLURE := 3.18.0
-report: $(VENV)/ready  ## make allure-report/ of the results with the Allure 3 command line (needs node; installed into .allure/ once)
+report:  ## make allure-report/ of the results with the Allure 3 command line (needs node; installed into .allure/ once)
 	@test -d $(RESULTS) || { echo 'no results yet: run make chaos first'; exit 1; }
 	@command -v npm >/dev/null || { echo 'the recovery report is made with node 20 or newer and its npm, which are not here: https://nodejs.org'; exit 1; }
 	@test -x .allure/$(ALLURE)/node_modules/.bin/allure || npm install --loglevel=error --no-audit --no-fund --prefix .allure/$(ALLURE) allure@$(ALLURE)
