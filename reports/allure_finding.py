@@ -99,7 +99,7 @@ def _sides(violation: ReportedViolation) -> dict[str, str]:
 
     Right is what was found with the named differences undone: what may be either way (a rollback) shows no difference.
     """
-    done, actual = (_read(violation[side]) for side in ("expected", "actual"))  # type: ignore[literal-required]
+    done, actual = (_read(violation[side]) for side in ("expected", "actual"))
     changes = list(_changes(violation["diff"]))
     for sign, name, detail in changes:
         if sign != "-":
