@@ -78,6 +78,8 @@ def _write(given: Mapping[str, Any], report: Report) -> None:
 
 
 def _write_allure(folder: str, report: Report) -> None:
+    if folder == "-":
+        raise ChaosError("bad-usage", "--allure writes many files, into a folder", "--allure=allure-results")
     now_ms = int(time.time() * 1000)
     written(folder, "--allure", partial(allure.write, Path(folder), report, os.environ, now_ms))
 
