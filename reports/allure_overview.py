@@ -4,11 +4,11 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import median
-from typing import Any
+from typing import Any, cast
 
 from rollproof.values.exploration import counted
 from rollproof.values.report import Report
+from rollproof.values.struck import together
 
 from .ci import findings, status_of
 
@@ -90,19 +90,19 @@ def _categories() -> str:
 def _metrics(explorations: _Explorations) -> dict[str, float]:
     """Return the numbers that Allure draws from run to run: one of each, as it would draw the mean of several.
 
-    Times of recoveries are virtual seconds: the median of all explorations, and the worst of each other.
+    Times of recoveries are virtual seconds, of all explorations together.
     """
-    struck = [one["struck"] for one in explorations if one.get("struck")]
-    times = [one["recovery_s"] for one in struck if one.get("recovery_s")]
     found: dict[str, float] = {
         "executions": _sum(explorations, "executions"),
         "findings": sum(not one["known"] for each in explorations for one in each["violations"]),
     }
-    if times:
-        found["recovery_median_s"] = median(one["median"] for one in times)
-        found |= {f"recovery_{name}_s": max(one[name] for one in times) for name in ("p95", "max")}
+    struck = [one["struck"] for one in explorations if one.get("struck", {}).get("times")]
     if struck:
-        found |= {name: sum(one.get(name, 0) for one in struck) for name in ("model_calls_again", "tokens_again")}
+        whole = together(struck)
+        found |= {
+            f"recovery_{name}_s": seconds for name, seconds in cast(dict[str, float], whole["recovery_s"]).items()
+        }
+        found |= {"model_calls_again": whole["model_calls_again"], "tokens_again": whole["tokens_again"]}
     return found
 
 

@@ -17,7 +17,7 @@ from rollproof.testing import sample_report
 from rollproof.values.errors import ChaosError
 from rollproof.values.report import Fixed, Report, ReportedCell
 
-from .findings import EMPTY, POST, SOURCE, TEST, TITLE, TOKEN, cause, exploration, report, step, violation
+from .findings import EMPTY, POST, SOURCE, STRUCK, TEST, TITLE, TOKEN, cause, exploration, report, step, violation
 
 CONFIG = Path(allure.__file__).with_name("allurerc.mjs")
 Result = dict[str, Any]
@@ -283,16 +283,17 @@ def test_each_finding_has_a_category(tmp_path: Path, given: dict[str, Any], cate
 
 
 def test_numbers_over_runs_are_one_of_each(tmp_path: Path) -> None:
-    """Allure draws the mean of several: executions are summed, times are the median and the worst; none is made up."""
+    """Allure draws the mean of several: sums, and the times of all runs together; none is made up."""
     first, second = exploration(violation(), violation(known=True)), exploration(test="test_b.py::test_b")
-    for one, seconds in (first, 2.0), (second, 4.0):
-        times = {"median": seconds, "p95": seconds * 2, "max": seconds * 3}
-        one["struck"] = {"recovery_s": times, "model_calls_again": 1, "tokens_again": 10}
+    first["struck"] = {**STRUCK, "times": {"1.0": 3, "9.0": 1}}
+    second["struck"] = {**STRUCK, "times": {"2.0": 4}}
     written(tmp_path, report(first, second))
     found = {one["key"]: one["value"] for one in json.loads((tmp_path / "rollproof-perf.json").read_text())}
-    times = {"recovery_median_s": 3.0, "recovery_p95_s": 8.0, "recovery_max_s": 12.0}
-    assert found == {"executions": 190, "findings": 1, "model_calls_again": 2, "tokens_again": 20, **times}
-    written(tmp_path, report())
+    times = {"recovery_median_s": 2.0, "recovery_p95_s": 9.0, "recovery_max_s": 9.0}
+    assert found == {"executions": 190, "findings": 1, "model_calls_again": 2, "tokens_again": 2468, **times}
+    nothing = exploration()
+    nothing["struck"] = {**STRUCK, "times": {}}
+    written(tmp_path, report(nothing))
     assert len(json.loads((tmp_path / "rollproof-perf.json").read_text())) == 2
 
 
@@ -310,8 +311,7 @@ def test_the_configuration_of_allure_fits_what_is_written(tmp_path: Path) -> Non
     config = json.loads(printed.stdout)
     assert config["lets"] == ["as before", "known", "fixed"]
     one = exploration(violation())
-    times = {"median": 0.0, "p95": 0.0, "max": 0.0}
-    one["struck"] = {"recovery_s": times, "model_calls_again": 1, "tokens_again": 1}
+    one["struck"] = STRUCK
     written(tmp_path, report(one))
     keys = {sample["key"] for sample in json.loads((tmp_path / "rollproof-perf.json").read_text())}
     assert keys == {*config["performance"]["metrics"]}
