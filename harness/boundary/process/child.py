@@ -36,7 +36,7 @@ from ..media.scope import Root, Scope
 from ..media.transport import unreachable_in
 from ..resolved import Limits, ResolvedInjection
 from ..scheduling import clock, locks, scheduler
-from . import ending, memory, pids, printing, warming
+from . import ending, pids, printing, warming
 from .detaching import detach
 from .own_process import OwnProcess
 from .places import Places
@@ -253,7 +253,6 @@ def prepare(*, real_network: bool) -> Callable[[], None]:
     """Install in the parent, once, what every forked process needs; returns a function that undoes it."""
     undo = http.prepare(real_network=real_network)
     warm(())
-    memory.on_large_pages_from_the_second_time()
 
     def put_back() -> None:
         gc.unfreeze()
@@ -273,9 +272,11 @@ def warm(modules: Sequence[str]) -> None:
     known.append(os.urandom)
     patching.early_bound({id(function): function for function in known})
     # A collection in a child would copy all objects of its parent (60 ms); and what is free here, scattered over
-    # the heap, would be given back, page by page, by the collection at the end of each child (4 ms).
-    gc.collect()
+    # the heap, would be given back, page by page, by the collection at the end of each child (4 ms). To give it back
+    # takes a collection of all generations, which goes through nothing that is frozen (else 250 ms with two SDKs).
+    gc.collect(1)
     gc.freeze()
+    gc.collect()
 
 
 def _comes_as_signal(resolved: ResolvedInjection) -> bool:

@@ -5,13 +5,11 @@ pages of 2 MiB both cost a tenth; what a child writes is still copied in small p
 """
 
 import ctypes
-import itertools
 import sys
 
 _HUGE_BYTES = 1 << 21
 _MADV_HUGEPAGE = 14
 _MADV_COLLAPSE = 25  # Linux 6.1; older kernels refuse, and nothing is lost
-_times = itertools.count()
 
 
 def on_large_pages() -> None:
@@ -22,15 +20,6 @@ def on_large_pages() -> None:
     for start, size in _whole_blocks():
         for advice in (_MADV_HUGEPAGE, _MADV_COLLAPSE):
             libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), advice)
-
-
-def on_large_pages_from_the_second_time() -> None:
-    """Put this process's heap on large pages unless this is the first call: what is forked from it starts on them.
-
-    A process that explores once would not get its time back.
-    """
-    if next(_times):
-        on_large_pages()
 
 
 def _whole_blocks() -> list[tuple[int, int]]:

@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 from ..adapters import model_sdks as adapter
@@ -62,10 +63,14 @@ _MESSAGE = {
 }
 _STARTED = {"type": "message_start", "message": _MESSAGE}
 _ASKED: Any = [{"role": "user", "content": "x"}]
+_warm: dict[str, ModuleType] = {}
 
 
 def warm() -> None:
-    """Ask each API that is loaded, once whole and once streamed; what goes wrong stays for the child to do."""
+    """Ask each API that was loaded since the last call, once whole and once streamed.
+
+    What goes wrong stays for the child to do.
+    """
     asked: Mapping[str, Callable[[], None]] = {
         "openai.resources.chat.completions": lambda: _ask("openai", "OpenAI", _chat, _CHAT, _CHUNK),
         "openai.resources.responses": lambda: _ask("openai", "OpenAI", _responses, _RESPONSE, _COMPLETED),
@@ -74,8 +79,10 @@ def warm() -> None:
     before = logging.root.manager.disable
     logging.disable()  # what the clients log of these requests is not the agent's
     try:
-        for module, ask in asked.items():
-            if module in sys.modules:
+        for name, ask in asked.items():
+            module = sys.modules.get(name)
+            if module is not None and _warm.get(name) is not module:
+                _warm[name] = module
                 with contextlib.suppress(Exception):
                     ask()
     finally:
