@@ -15,7 +15,7 @@ from rollproof.values.http import HttpRequest, HttpResponse
 from rollproof.values.points import Point
 from rollproof.values.world import Change
 
-from .exploring import explored
+from .exploring import explored, only
 from .test_mutants import agent
 
 MAILS = "api.mail.test/mails"
@@ -149,7 +149,7 @@ def test_each_violation_is_told_by_the_processes_it_is_about() -> None:
 )
 def test_a_finding_names_the_keys(name: str, line: str, tmp_path: Path) -> None:
     """Of agents that do something twice: a key of its own for each attempt, and none at all."""
-    result = explored(agent(name), tmp_path / "explored")
+    result = explored(agent(name), tmp_path / "explored", **only("process.kill", "http.timeout"))
     messages = [finding.message for finding in result.violations if any(d.startswith("+") for d in finding.diff)]
     assert messages
     assert any(re.search(rf"^{line}$", message, re.MULTILINE) for message in messages), messages

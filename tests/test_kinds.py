@@ -16,7 +16,7 @@ from .kinds_of_mutants import KINDS, LEFT_OUT
 from .test_mutants import WRONG, agent, settings
 
 TABLE = Path(__file__).parent.parent / "docs" / "kinds.md"
-EACH = 5
+EACH = 10
 _ROW = "| {name} | {meant} | {found} | {cure} |"
 Rows = dict[str, str]
 

@@ -41,8 +41,9 @@ def _launched_before(tmp_path_factory: pytest.TempPathFactory) -> None:
         pass
 
 
-@pytest.mark.parametrize(("point", "path"), [(RESERVE, "reservations"), (MAIL, "mails")])
-@pytest.mark.parametrize("fault", ["process.kill", "http.timeout"])
+@pytest.mark.parametrize(
+    ("fault", "point", "path"), [("process.kill", RESERVE, "reservations"), ("http.timeout", MAIL, "mails")]
+)
 def test_a_step_whose_result_was_not_stored_is_done_twice(fault: str, point: str, path: str, tmp_path: Path) -> None:
     """A new process recovers the workflow, or rewinds it to the step that failed; with keys that is harmless."""
     token = f"{fault}@{point}:after"

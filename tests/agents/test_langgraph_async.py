@@ -26,7 +26,7 @@ def test_an_effect_whose_checkpoint_was_not_stored_is_done_twice(tmp_path: Path)
 
 def test_a_kill_after_the_mail_ends_alike_each_time(tmp_path: Path) -> None:
     """How much of the checkpoints was stored by then is the harness's choice, not the machine's."""
-    ends = [replayed(agent(reports.send_mail), tmp_path / str(n), KILLED_AFTER_THE_MAIL) for n in range(4)]
+    ends = [replayed(agent(reports.send_mail), tmp_path / str(n), KILLED_AFTER_THE_MAIL) for n in range(2)]
     assert [causes(end) for end in ends] == [TWICE] * len(ends)
     assert {finding.blamed[0].within for end in ends for finding in end.violations} == {("send_mail",)}
     assert len({(end.points, end.violations[0].diff, end.drifted) for end in ends}) == 1

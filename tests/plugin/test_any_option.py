@@ -35,14 +35,14 @@ def config(typed: dict[str, str], ini: dict[str, str]) -> Any:
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(OPTIONS), TEXTS)
 def test_on_the_command_line(name: str, text: str) -> None:
     """A value, or one clear error of a bearable length; never another exception."""
     _check(config({name: text}, {}))
 
 
-@settings(max_examples=400)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from([*OPTIONS, "leftovers"]), TEXTS)
 def test_in_the_ini_file(name: str, text: str) -> None:
     """The same, where an empty text says nothing."""

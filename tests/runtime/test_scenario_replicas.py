@@ -159,15 +159,14 @@ def missed(struck: Replica, strike: Strike) -> list[str]:
     return [] if struck.transitions < strike.at else ["the strike did not come"]
 
 
-def strikes(name: str) -> Iterator[tuple[int, bool]]:
-    """Yield where the replica of a scenario is struck: everywhere, or in two places, others for each scenario."""
+def strikes(name: str, half: int) -> Iterator[tuple[int, bool]]:
+    """Yield where the replica of a scenario is struck: everywhere, or in one place of a half, another for each."""
     everywhere = [(at, after) for at in range(1, reference(name).transitions + 1) for after in (False, True)]
     if REPEATS:
         yield from everywhere
         return
-    first = 2 * NAMES.index(name)
-    for place in (first, first + len(everywhere) // 2 + 1):
-        yield everywhere[place % len(everywhere)]
+    place = 2 * NAMES.index(name) + half * (len(everywhere) // 2 + 1)
+    yield everywhere[place % len(everywhere)]
 
 
 def folders(root: Path) -> Iterator[Path]:
@@ -196,7 +195,7 @@ def test_replicas_that_start_at_once_end_as_if_one_came_after_the_other(name: st
 @pytest.mark.parametrize("name", NAMES)
 def test_a_replica_that_is_killed_leaves_nothing_half_done(name: str, repeat: int, tmp_path: Path) -> None:
     """Before and after its transitions, while another one works or waits."""
-    for (at, after), folder in zip(strikes(name), folders(tmp_path), strict=False):
+    for (at, after), folder in zip(strikes(name, 0), folders(tmp_path), strict=False):
         assert one_is_killed(name, folder, Strike(at, after, signal.SIGKILL)) == [], f"{at} {after}"
 
 
@@ -204,7 +203,7 @@ def test_a_replica_that_is_killed_leaves_nothing_half_done(name: str, repeat: in
 @pytest.mark.parametrize("name", NAMES)
 def test_a_replica_that_wakes_up_late_does_no_harm(name: str, repeat: int, tmp_path: Path) -> None:
     """Before and after its transitions: another one settled its run, and did its own work."""
-    for (at, after), folder in zip(strikes(name), folders(tmp_path), strict=False):
+    for (at, after), folder in zip(strikes(name, 1), folders(tmp_path), strict=False):
         assert one_is_paused(name, folder, Strike(at, after, signal.SIGSTOP)) == [], f"{at} {after}"
 
 

@@ -126,6 +126,8 @@ AT = [
     ("long_research", "journal", "        if not right:\n", "        if False:\n", "journal_is_whole",
      f"storage.bit_flip.1@{AGENT}:journal#3:before"),
 ]  # fmt: skip
+RIGHT: set[tuple[str, str]] = set()
+"""Schedules that break nothing in the runtime as it is."""
 # several processes at once; no behaviour of its own; by hand or by rule, which no scenario does
 WITHOUT = (
     {"alive", "locks"}
@@ -161,8 +163,9 @@ def test_one_schedule_of_a_scenario_finds_a_mutant(
         result = replayed(story(name), tmp_path / "mutant", token)
     assert result.drifted == ()
     assert broken in breaks(result), result.violations
-    if "storage." in token:  # no other test of the scenario has this fault
+    if "storage." in token and (name, token) not in RIGHT:  # no other test of the scenario has this fault
         assert breaks(replayed(story(name), tmp_path / "right", token)) == set()
+        RIGHT.add((name, token))
 
 
 def test_each_part_that_acts_has_a_mutant_that_a_scenario_finds() -> None:
