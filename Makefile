@@ -67,17 +67,20 @@ chaos-deep: $(VENV)/ready  ## explore all of them at depth 2, once for each of S
 
 # Tests that compare the embedded Toxiproxy with the real one find it where `make toxiproxy` puts it.
 test benchmarks: export PATH := $(CURDIR)/.toxiproxy/bin:$(PATH)
-# In parts: what a process has imported and kept makes each process of an exploration more expensive.
-HEAVY := tests/boundary tests/network tests/twins
+# In parts: what a process has imported and kept makes each process of an exploration more expensive. SDKS are the tests
+# that import the SDKs of models, 4000 modules, before the first of them runs.
+SDKS := tests/network tests/twins $(addprefix tests/test_,model_faults.py model_schemas.py steps.py story.py)
+BOUNDARY := tests/boundary
 CORPUS := tests/test_mutants.py tests/test_brute_force.py
 # What it reached of the paths that are marked as rare: see harness/values/rare.py.
 test: export ROLLPROOF_RARE := $(CURDIR)/.rare/reached
 test: $(VENV)/ready $(VENV)/beside $(AGENTS)/ready  ## run the whole test suite
 	rm -rf .rare && mkdir .rare
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS)
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests --ignore=tests/agents $(HEAVY:%=--ignore=%) $(CORPUS:%=--ignore=%)
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(HEAVY)
-	$(AGENTS)/bin/python -m pytest -q -n 2 tests/agents --ignore=tests/agents/nightly
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests $(patsubst %,--ignore=%,tests/agents $(BOUNDARY) $(SDKS) $(CORPUS))
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(BOUNDARY)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(SDKS)
+	$(AGENTS)/bin/python -m pytest -q -n 2 --dist worksteal tests/agents --ignore=tests/agents/nightly
 	$(BIN)/python tests/rare.py .rare/reached
 
 # Less than a minute on 2 cores: what needs no process, and six agents of the corpus: files, locks, SQLite, mail, a model, asyncio.
@@ -100,7 +103,7 @@ nightly: $(VENV)/ready $(AGENTS)/ready $(NIGHTLY)/ready $(CREWAI)/ready  ## find
 	    $(AGENTS)/bin/python benchmarks/nightly.py langgraph --replays=$(REPLAYS) --busy=$$busy || status=$$?; \
 	    $(BIN)/python benchmarks/nightly.py replicas --busy=$$busy || status=$$?; \
 	done; \
-	ROLLPROOF_WHOLE=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS) || status=$$?; \
+	ROLLPROOF_WHOLE=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS) tests/test_killed.py tests/test_model_faults.py || status=$$?; \
 	$(BIN)/python benchmarks/openings.py || status=$$?; \
 	if test -n '$(AXE)'; then $(BIN)/python -m pytest -q tests/reports/test_page_in_chromium.py || status=$$?; fi; \
 	.ci/pythons || status=$$?; \

@@ -14,13 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moto.server import ThreadedMotoServer
 from rollproof.runtime import (
     BucketContents,
     Checkpoint,
@@ -44,6 +40,9 @@ from tests.exploring import breaks, explored, only, two_folders
 
 def client_of(port: int) -> Any:
     """Give a client of a service on this machine, which asks once."""
+    import boto3  # here: what a process has imported makes each exploration in it more expensive
+    from botocore.config import Config
+
     return boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{port}",
@@ -57,6 +56,8 @@ def client_of(port: int) -> Any:
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
     """Serve S3 on a port of this machine."""
+    from moto.server import ThreadedMotoServer
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
@@ -222,6 +223,8 @@ def test_many_put_the_same_and_one_cleans(tmp_path: Path) -> None:
 
 def test_a_service_that_cannot_tell_is_no_lost_content(client: Any) -> None:
     """No bucket, no service: an agent that took that for a lost checkpoint would go back on older knowledge."""
+    from botocore.exceptions import ClientError, EndpointConnectionError
+
     nowhere = BucketContents(client, "no-such-bucket")
     with pytest.raises(ClientError, match="NoSuchBucket"):
         nowhere.get(sha256(b"1"))
@@ -292,6 +295,8 @@ def test_a_lost_content_is_a_damaged_checkpoint(keeping: Kind, tmp_path: Path, s
 
 def test_a_service_that_cannot_tell_makes_no_checkpoint_damaged(client: Any, tmp_path: Path) -> None:
     """Loading raises, so that nobody goes on from an older one."""
+    from botocore.exceptions import EndpointConnectionError
+
     with Store(tmp_path / "agent.db") as store:
         client.create_bucket(Bucket="checkpoints")
         with store.transaction():
