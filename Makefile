@@ -69,16 +69,15 @@ chaos-deep: $(VENV)/ready  ## explore all of them at depth 2, once for each of S
 test benchmarks: export PATH := $(CURDIR)/.toxiproxy/bin:$(PATH)
 # In parts: what a process has imported and kept makes each process of an exploration more expensive. SDKS are the tests
 # that import the SDKs of models, 4000 modules, before the first of them runs.
-SDKS := tests/network tests/twins $(addprefix tests/test_,model_faults.py model_schemas.py steps.py story.py)
-BOUNDARY := tests/boundary
+SDKS := tests/network tests/twins $(addprefix tests/boundary/test_,http.py mcp.py) $(addprefix tests/test_,model_faults.py model_schemas.py steps.py story.py)
 CORPUS := tests/test_mutants.py tests/test_brute_force.py
 # What it reached of the paths that are marked as rare: see harness/values/rare.py.
 test: export ROLLPROOF_RARE := $(CURDIR)/.rare/reached
 test: $(VENV)/ready $(VENV)/beside $(AGENTS)/ready  ## run the whole test suite
 	rm -rf .rare && mkdir .rare
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS)
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests $(patsubst %,--ignore=%,tests/agents $(BOUNDARY) $(SDKS) $(CORPUS))
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(BOUNDARY)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests $(patsubst %,--ignore=%,tests/agents tests/boundary $(SDKS) $(CORPUS))
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/boundary $(patsubst %,--ignore=%,$(SDKS))
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(SDKS)
 	$(AGENTS)/bin/python -m pytest -q -n 2 --dist worksteal tests/agents --ignore=tests/agents/nightly
 	$(BIN)/python tests/rare.py .rare/reached
