@@ -1,10 +1,12 @@
-"""What a child imported late is imported once, by the parent."""
+"""What a child imported late is imported once, by the parent, and what the parent holds is cheap to fork."""
 
+import gc
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
-from rollproof.boundary.process import warming
+from rollproof.boundary.process import memory, warming
 
 
 def test_an_environment_may_lie_in_a_folder_that_has_our_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,3 +24,19 @@ def test_an_environment_may_lie_in_a_folder_that_has_our_name(tmp_path: Path, mo
         assert warming.late_modules(before) == ("imported_late",)
     finally:
         del sys.modules["of_the_agent"], sys.modules["imported_late"]
+
+
+def test_garbage_of_earlier_explorations_goes_where_there_is_much_of_it() -> None:
+    """Not at each exploration: going through all objects is dear."""
+    memory.settle()
+    try:
+        garbage = {"more": [[n] for n in range(gc.get_freeze_count() // 2)]}
+        first = type("First", (), garbage)
+        seen = weakref.ref(first)
+        gc.freeze()
+        gc.unfreeze()  # it is as old as all others
+        del first, garbage
+        memory.settle()
+        assert seen() is None
+    finally:
+        gc.unfreeze()

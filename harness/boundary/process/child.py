@@ -36,7 +36,7 @@ from ..media.scope import Root, Scope
 from ..media.transport import unreachable_in
 from ..resolved import Limits, ResolvedInjection
 from ..scheduling import clock, locks, scheduler
-from . import ending, pids, printing, warming
+from . import ending, memory, pids, printing, warming
 from .detaching import detach
 from .own_process import OwnProcess
 from .places import Places
@@ -271,12 +271,7 @@ def warm(modules: Sequence[str]) -> None:
     known += [*locks.originals(), *pids.originals(), *programs.originals(), *forking.originals(), *reads.originals()]
     known.append(os.urandom)
     patching.early_bound({id(function): function for function in known})
-    # A collection in a child would copy all objects of its parent (60 ms); and what is free here, scattered over
-    # the heap, would be given back, page by page, by the collection at the end of each child (4 ms). To give it back
-    # takes a collection of all generations, which goes through nothing that is frozen (else 250 ms with two SDKs).
-    gc.collect(1)
-    gc.freeze()
-    gc.collect()
+    memory.settle()
 
 
 def _comes_as_signal(resolved: ResolvedInjection) -> bool:
