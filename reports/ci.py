@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from rollproof.values.exploration import counted
 from rollproof.values.report import Report, ReportedExploration, ReportedViolation
+from rollproof.values.titles import title_of
 
 from . import struck
 
@@ -99,11 +100,6 @@ def _struck(report: Report) -> Iterator[str]:
         if told := struck.in_words(one):
             label = f" {_plain(one['label'])}" if one["label"] else ""
             yield f"\nStruck runs of `{one['test']}`{label}: {told}."
-
-
-def title_of(violation: ReportedViolation) -> str:
-    """Return the title of a finding; of one without a title the promises that it breaks."""
-    return violation["title"] or f"{', '.join(violation['invariants'])} broken"
 
 
 def status_of(violation: ReportedViolation) -> str:

@@ -8,30 +8,32 @@ from typing import Any, cast
 
 from rollproof.values.exploration import counted
 from rollproof.values.report import ReportedCause, ReportedPlace, ReportedStep, ReportedViolation
+from rollproof.values.titles import broken, title_of
 
-from .layout import UNDER, Line, columns, labelled, styled, under, under_label, whole, wrapped
+from .folding import Series, ranges, series
+from .layout import UNDER, Line, columns, columns_of, labelled, styled, under, under_label, whole, wrapped
 
 _SHOWN_DIFFERENCES = 8
 _SHOWN_STEPS = 12
 _SHOWN_PLACES = 3
 _EARLY = "before the fault"
+_PROMISES = "promises"
+"""The phase whose steps are told as what is wrong."""
+_QUESTIONS = frozenset({"recover again", "retry"})
+"""Processes that ask whether a recovery may come twice, and whether a task that was rolled back may be tried again."""
 _CHARACTERS = 140
 """Shown of a statement of the agent."""
 _OF_A_VALUE = 40
+_DIGITS = re.compile(r"\d+")
+_SIZE = re.compile(r"\d+ (bytes?|rows?)")
+_COMPARED = re.compile(r" \(compared with [^()]+\)$")
+"""Says what a difference is to; where states are shown there is none."""
 _MORE = re.compile(r"… and (\d+) more")
 """Ends a long list of which a report has only the beginning."""
-_WAYS = {
-    "untrue": "said to be done, and is not",
-    "by order": "no fault is needed: two orders of one run end differently",
-}
 _SEVERITIES = {"blocker": "bold red", "critical": "bold red", "normal": "yellow"}
+_Numbered = tuple[int, ReportedStep]
 _States = Mapping[str, Mapping[str, Any]]
 _STATES = {"before": "before", "fault": "at the fault", "end": "at the end", "right": "right is"}
-
-
-def title_of(found: ReportedViolation) -> str:
-    """Return what is wrong, in one line."""
-    return found["title"].strip() or (_summary(found["cause"]) if found["cause"] is not None else _broken(found))
 
 
 def finding_lines(found: ReportedViolation, width: int, label: str = "", *, full: bool = False) -> list[Line]:
@@ -47,7 +49,7 @@ def finding_lines(found: ReportedViolation, width: int, label: str = "", *, full
     lines += labelled("known", [found["reason"]] if found["known"] else [], width, "cyan")
     lines += story_lines(found["story"], width, full=full) or _phases(found, width, full=full)
     lines += _blame(found["blame"], width) or _cause(found["cause"], width)
-    lines += labelled("wrong", [_broken(found), *_messages(found)], width)
+    lines += labelled("wrong", _wrong(found), width)
     lines += _outside(found, width)
     lines += labelled("kind", [found["kind"]], width)
     cure = found["cure"]
@@ -57,14 +59,18 @@ def finding_lines(found: ReportedViolation, width: int, label: str = "", *, full
     return [*lines, whole("replay", found["replay"], "cyan")]
 
 
-def _broken(found: ReportedViolation) -> str:
-    return f"{', '.join(found['invariants'])} broken"
+def _wrong(found: ReportedViolation) -> list[str]:
+    """Return what each promise says, and of those that say nothing that they are broken."""
+    told = _messages(found)
+    silent = [name for name in found["invariants"] if not any(text.startswith(f"{name}: ") for text in told)]
+    return [*([broken(silent)] if silent else []), *told]
 
 
 def _messages(found: ReportedViolation) -> list[str]:
     """Return what each promise says; a line that begins with none, such as the second of an error, stays under it."""
     texts: list[str] = []
     for line in found["message"].splitlines():
+        line = _COMPARED.sub("", line) if any(found["states"].values()) else line
         if texts and not line.startswith(tuple(f"{name}: " for name in found["invariants"])):
             texts[-1] += f"\n{line}"
         else:
@@ -86,7 +92,7 @@ def _head(found: ReportedViolation, width: int, label: str) -> list[Line]:
     if not tags:
         return lines
     parts = [part for tag in tags for part in (("  ", ""), tag)][1:]
-    room = width - len(title[-1]) - len(told)
+    room = width - columns_of(title[-1]) - len(told)
     if room < 2:
         return [*lines, ((" " * max(0, width - len(told)), ""), *parts)]
     return [*lines[:-1], (*lines[-1], (" " * room, ""), *parts)]
@@ -97,25 +103,55 @@ def _head(found: ReportedViolation, width: int, label: str) -> list[Line]:
 
 def story_lines(story: Sequence[ReportedStep], width: int, *, full: bool) -> list[Line]:
     """Return the steps in their order, where not `full` from the fault on, with what matters of those before it."""
-    told = [(n, step) for n, step in enumerate(story, 1) if full or _matters(step)]
-    shown, hidden = (told, 0) if full else (told[:_SHOWN_STEPS], len(told) - _SHOWN_STEPS)
-    early = 0 if full else sum(step["phase"] == _EARLY and not _matters(step) for step in story)
+    steps = [(number, step) for number, step in enumerate(story, 1) if step["phase"] != _PROMISES]
+    told = steps if full else _at_first_sight(story, steps)
+    parts = list(series([_alike(step) for _, step in told]))
+    shown = parts if full else [part for part in parts if _numbers_before(parts, part) < _SHOWN_STEPS]
+    early = 0 if full else sum(step["phase"] == _EARLY and not _matters(step) for _, step in steps)
+    hidden = len(steps) - early - sum(part.length * part.times for part in shown)
     lines = styled([f"… {counted(early, 'step')} before the fault"]) if early else []
-    life, phase = max((len(step["life"]) for _, step in shown), default=0), ""
-    for number, step in shown:
-        if full and step["phase"] != phase:
-            phase = step["phase"]
-            lines += styled([f"{phase}:"], "bold")
-        lines += _step(number, step, life, width - UNDER, full=full)
-    lines += styled([f"… {counted(hidden, 'more step')} (a replay with -v tells all)"]) if hidden > 0 else []
+    life, phase = max((len(told[part.start][1]["life"]) for part in shown), default=0), ""
+    for part in shown:
+        for number, step in told[part.start : part.start + part.length]:
+            if full and step["phase"] != phase:
+                phase = step["phase"]
+                lines += styled([f"{phase}:"], "bold")
+            lines += _step(number, step, life, width - UNDER, full=full)
+        lines += styled(_further(part, life))
+    lines += styled([f"… {counted(hidden, 'more step')} (a replay with -v tells all)"]) if hidden else []
     return under_label("story", lines)
+
+
+def _numbers_before(parts: Sequence[Series], part: Series) -> int:
+    """Return how many steps have a line of their own before a part."""
+    return sum(one.length for one in parts if one.start < part.start)
+
+
+def _at_first_sight(story: Sequence[ReportedStep], steps: Sequence[_Numbered]) -> list[_Numbered]:
+    """Return what came of the fault; of processes that only a question started, those that show what is broken."""
+    shows = {step["life"] for step in story if step["phase"] == _PROMISES}
+    beside = _QUESTIONS - shows if shows else frozenset()
+    return [(number, step) for number, step in steps if _matters(step) and step["life"] not in beside]
+
+
+def _alike(step: ReportedStep) -> tuple[object, ...]:
+    """Return what is equal in all turns of a loop: not the time, a size, nor the numbers of points and targets."""
+    size = _SIZE.fullmatch(step["outcome"])
+    went = size[1] if size else step["outcome"]
+    place = step["file"], step["line"], tuple(step["within"])
+    return step["phase"], step["life"], _DIGITS.sub("0", step["point"]), went, step["fate"], place
+
+
+def _further(part: Series, life: int) -> list[str]:
+    like = "like this" if part.length == 1 else f"like these {part.length}"
+    return [f"     {'':<{life}}  … {part.times - 1} more {like}"] if part.times > 1 else []
 
 
 def _matters(step: ReportedStep) -> bool:
     """Return whether a step is told at first sight: what came of the fault, and what was forgotten, repeated, torn."""
     if step["phase"] == _EARLY:
         return step["fate"] not in ("", "kept")
-    return bool(step["phase"] != "promises")
+    return True
 
 
 def _step(number: int, step: ReportedStep, life: int, width: int, *, full: bool) -> list[Line]:
@@ -151,15 +187,26 @@ def _blame(places: Sequence[ReportedPlace], width: int) -> list[Line]:
         within = f" in {place['function']}" if place["function"] else ""
         lines += labelled("to blame", [f"{place['file']}:{place['line']}{within}{called}"], width)
         lines += under(_source(place, width - UNDER)) if place is places[0] else []
-        effects = ", ".join(f"step {one['step'] + 1} ({one['fate'] or 'made'})" for one in place["effects"])
-        lines += under(styled(wrapped(f"it makes {effects}" if effects else "", width - UNDER)))
+        lines += under(styled(wrapped(_effects(place), width - UNDER)))
     return lines
 
 
+def _effects(place: ReportedPlace) -> str:
+    """Return which steps a line makes, and what became of them: ``it makes step 1 (undone), steps 2 to 62 (kept)``."""
+    fates: dict[str, list[int]] = {}
+    for one in place["effects"]:
+        fates.setdefault(one["fate"] or "made", []).append(one["step"] + 1)
+    told = (f"step{'s' if len(steps) > 1 else ''} {ranges(steps)} ({fate})" for fate, steps in fates.items())
+    return f"it makes {', '.join(told)}" if fates else ""
+
+
 def _source(place: ReportedPlace, width: int) -> Iterator[Line]:
-    texts = dedent("\n".join(line["text"].rstrip() or "#" for line in place["source"])).splitlines()
-    wide = max((len(str(line["number"])) for line in place["source"]), default=0)
-    for line, text in zip(place["source"], texts, strict=True):
+    code_lines = list(place["source"])
+    while code_lines and not (code_lines[-1]["text"].strip() or code_lines[-1]["marked"]):
+        code_lines.pop()
+    texts = dedent("\n".join(line["text"].rstrip() or "#" for line in code_lines)).splitlines()
+    wide = max((len(str(line["number"])) for line in code_lines), default=0)
+    for line, text in zip(code_lines, texts, strict=True):
         code = text if line["text"].strip() else ""
         head = f"{'>' if line['marked'] else ' '} {line['number']:>{wide}}  "
         head += " " * (len(code) - len(code.lstrip()))  # a word that is too wide would lose it
@@ -184,17 +231,6 @@ def _cause(cause: ReportedCause | None, width: int) -> list[Line]:
     return lines + labelled("leaves", [left] if cause["effect"] else [], width)
 
 
-def _summary(cause: ReportedCause) -> str:
-    """Return a cause in one line: ``twice: http.post:api.mail.test/mails, myagent.py:29``."""
-    if cause["exception"]:
-        kind, _, _ = cause["exception"].partition(" at ")
-        return f"recovery{' in the same process' if cause['goes_on'] else ''} raises {kind}"
-    if not cause["effect"] and cause["way"] != "not ended":  # only the check of the promise knows more
-        return f"{cause['promise']} does not hold"
-    where = f", {cause['file']}:{cause['line']}" if cause["line"] and cause["effect"] else ""
-    return ": ".join(filter(None, (_WAYS.get(cause["way"], cause["way"]), cause["effect"]))) + where
-
-
 def _shortened(text: str) -> str:
     return text if len(text) <= _CHARACTERS else text[: _CHARACTERS - 1] + "…"
 
@@ -216,7 +252,12 @@ def _outside(found: ReportedViolation, width: int) -> list[Line]:
         head, *others = table
         marked: list[Line] = [((text, markup),) for text, markup in zip(others, markups, strict=True)]
         return under_label("outside", [*styled([head], "bold"), *marked])
-    return [line for row, markup in zip(rows, markups, strict=True) for line in _stacked(row, width, markup)]
+    wrong = [
+        row for row, markup in zip(rows, markups, strict=True) if markup
+    ] or rows  # or right each, and not together
+    lines = [line for row in wrong for line in _stacked(row, width, "red" if len(wrong) < len(rows) else "")]
+    right = [name for name, *_ in rows if name not in {name for name, *_ in wrong}]
+    return lines + labelled("", [f"and as it may be: {', '.join(right)}"] if right else [], width)
 
 
 def _stacked(row: Sequence[str], width: int, markup: str) -> list[Line]:
@@ -261,7 +302,12 @@ def _long(value: object) -> str:
 
 
 def _begin(text: str, most: int = _OF_A_VALUE) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rsplit(' ', 1)[0]} …"
+    if len(text) <= most and columns_of(text) <= most:
+        return text
+    text = text[: most - 1]
+    while columns_of(text) >= most:
+        text = text[:-1]
+    return f"{text.rsplit(' ', 1)[0]} …"
 
 
 def short_lines(found: ReportedViolation, width: int) -> list[str]:

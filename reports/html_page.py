@@ -15,8 +15,9 @@ from rollproof.values.families import family_of
 from rollproof.values.kinds import KINDS
 from rollproof.values.report import Report, ReportedExploration, ReportedStep, ReportedViolation, Writer
 from rollproof.values.story import WRONG_FATES
+from rollproof.values.titles import title_of
 
-from .ci import findings, status_of, title_of
+from .ci import findings, status_of
 from .files import write_text, written
 from .lanes import STYLE, picture
 

@@ -185,7 +185,7 @@ def _target(point: str) -> str:
 
 
 def _number(outcome: str) -> str:
-    return outcome if len(outcome) <= 8 and outcome != "done" else ""
+    return outcome if len(outcome) <= 8 and outcome[:1].isdigit() else ""
 
 
 def _lines(text: str, width: int) -> list[str]:

@@ -1,9 +1,13 @@
-"""Lines that fit the terminal: words stay whole, and a token or a path that is wider has a line of its own."""
+"""Lines that fit the terminal: words stay whole, and a token or a path that is wider has a line of its own.
+
+A width is a number of columns: a letter of East Asia takes two, a mark that stands over another letter none.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import Any
+from unicodedata import combining, east_asian_width
 
 WIDTH = 80
 """Columns of a log, and of whatever is no terminal."""
@@ -11,8 +15,10 @@ _NARROWEST, _WIDEST = 40, 100
 _LABEL, UNDER = 8, 11
 """Columns of a label, and before what it belongs to."""
 _AND = re.compile(r"(?<=\S) \+ (?=[^\s@]+@\S)")
-_KEPT_AND = "\0+\0"
-"""Between the faults of one token while it is wrapped: a token that is printed can be pasted."""
+"""Between the faults of one token: a token that is printed can be pasted."""
+_UNIT = re.compile(r"(?<=\d) (?=s\b)")
+_BLANK, _SECOND = "\0", "\1"
+"""While a text is wrapped: a blank at which no line ends, and the second column of a letter."""
 
 Line = tuple[tuple[str, str], ...]
 """Pieces of text, each with its markup: names of pytest's own with blanks between them, such as ``bold red``."""
@@ -21,6 +27,21 @@ Line = tuple[tuple[str, str], ...]
 def width_of(columns: int) -> int:
     """Return how wide the lines are on a terminal of so many columns."""
     return max(_NARROWEST, min(columns, _WIDEST))
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns a text takes on a terminal."""
+    return sum(0 if combining(one) else 2 if _is_wide(one) else 1 for one in text)
+
+
+def _is_wide(letter: str) -> bool:
+    return letter > "\u10ff" and east_asian_width(letter) in "WF"  # none of the letters before it is
+
+
+def aligned(text: str, wide: int, *, right: bool = False) -> str:
+    """Return a text with blanks behind it, or before it, as far as it takes less than so many columns."""
+    blanks = " " * max(0, wide - columns_of(text))
+    return blanks + text if right else text + blanks
 
 
 def plain(lines: Iterable[Line]) -> str:
@@ -49,9 +70,9 @@ def wrapped(text: str, width: int, first: str = "", further: str | None = None) 
     lines: list[str] = []
     further = " " * len(first) if further is None else further
     for line in text.splitlines():
-        kept = _AND.sub(_KEPT_AND, line.rstrip())
+        kept = _UNIT.sub(_BLANK, _AND.sub(f"{_BLANK}+{_BLANK}", line.rstrip()))
         lines += wrap(
-            kept,
+            "".join(one + _SECOND if _is_wide(one) else one for one in kept),
             width,
             initial_indent=further if lines else first,
             subsequent_indent=further,
@@ -59,7 +80,7 @@ def wrapped(text: str, width: int, first: str = "", further: str | None = None) 
             break_on_hyphens=False,
             expand_tabs=True,
         )
-    return [line.replace(_KEPT_AND, " + ") for line in lines]
+    return [line.replace(_BLANK, " ").replace(_SECOND, "") for line in lines]
 
 
 def labelled(label: str, texts: Iterable[str], width: int, markup: str = "") -> list[Line]:
@@ -86,7 +107,7 @@ def under_label(label: str, lines: Sequence[Line]) -> list[Line]:
 
 def columns(rows: Sequence[Sequence[str]], width: int, numbers: int = 0) -> list[str] | None:
     """Return a table, its first row the head; the last `numbers` columns are of numbers. None where it is too wide."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(columns_of, column)) for column in zip(*rows, strict=True)]
     if sum(widths) + 2 * len(widths) - 2 > width:
         return None
     return ["  ".join(_aligned(row, widths, numbers)).rstrip() for row in rows]
@@ -94,4 +115,4 @@ def columns(rows: Sequence[Sequence[str]], width: int, numbers: int = 0) -> list
 
 def _aligned(row: Sequence[str], widths: Sequence[int], numbers: int) -> Iterator[str]:
     for place, (text, wide) in enumerate(zip(row, widths, strict=True)):
-        yield f"{text:>{wide}}" if place >= len(row) - numbers else f"{text:<{wide}}"
+        yield aligned(text, wide, right=place >= len(row) - numbers)

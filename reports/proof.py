@@ -1,12 +1,15 @@
 """What green means, in lines: what was proved, what was not looked at, and the grid of points × faults."""
 
+import re
 from collections.abc import Iterable, Sequence
-from textwrap import wrap
 
 from rollproof.values.exploration import counted
+from rollproof.values.green import beside_lists
 from rollproof.values.report import ReportedExploration, ReportedRow
 
-WIDTH = 80
+from .layout import WIDTH, aligned, columns_of, wrapped
+
+_BEGIN = re.compile(r"\d+ points, .*?; \d+ violations?(?=;|$)")
 _COLUMNS = {
     "tried": "tried",
     "merged": "merged",
@@ -16,12 +19,6 @@ _COLUMNS = {
 }
 
 
-def lines(exploration: ReportedExploration, *, width: int = WIDTH, verbose: bool = False) -> list[str]:
-    """Return the lines that come first wherever an exploration is told; `verbose` has the grid by points as well."""
-    told = sentences(exploration, width=width)
-    return told + (tables(exploration) if verbose else [])
-
-
 def tables(exploration: ReportedExploration) -> list[str]:
     """Return the grid of points × faults, by families of faults and by points."""
     families = [row for row in exploration["grid"]["families"] if row["tried"] + row["merged"] + row["not_tried"]]
@@ -29,24 +26,20 @@ def tables(exploration: ReportedExploration) -> list[str]:
     return told + _table("By points", exploration["grid"]["points"])
 
 
+def statement(exploration: ReportedExploration) -> str:
+    """Return the statement up to what was found; what it says then of gaps is in the sentences, one by one."""
+    begun = _BEGIN.match(exploration["statement"])
+    return begun[0] if begun else exploration["statement"]
+
+
 def sentences(exploration: ReportedExploration, *, width: int = WIDTH) -> list[str]:
-    """Return what was proved and what was not looked at, in sentences."""
-    return _told("Proved", exploration["proved"], width) + _told("Not looked at", exploration["not_proved"], width)
+    """Return what was proved and what was not looked at, in sentences, but for what the statement and lists say."""
+    proved, not_proved = beside_lists(exploration)
+    return _told("Proved", proved, width) + _told("Not looked at", not_proved, width)
 
 
 def _told(head: str, sentences: Iterable[str], width: int) -> list[str]:
-    texts = [
-        line
-        for sentence in sentences
-        for line in wrap(
-            sentence,
-            width,
-            initial_indent="    - ",
-            subsequent_indent="      ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    ]
+    texts = [line for text in sentences for line in wrapped(text, width, "    - ", "      ")]
     return [f"  {head}:", *texts] if texts else []
 
 
@@ -57,9 +50,9 @@ def _all(rows: Iterable[ReportedRow]) -> str:
 def _table(head: str, rows: Sequence[ReportedRow]) -> list[str]:
     if not rows:
         return []
-    wide = max(len(head), *(len(row["name"]) for row in rows))
+    wide = max(len(head), *(columns_of(row["name"]) for row in rows))
     found = [f"  {head:<{wide}}  {'  '.join(_COLUMNS.values())}"]
     for row in rows:
         numbers = [f"{row[key]:>{len(name)}}" for key, name in _COLUMNS.items()]  # type: ignore[literal-required]
-        found.append(f"  {row['name']:<{wide}}  {'  '.join(numbers)}")
+        found.append(f"  {aligned(row['name'], wide)}  {'  '.join(numbers)}")
     return found

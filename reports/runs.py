@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rollproof.values.earlier import EarlierRun, is_cut_short, title_of, ungrouped
+from rollproof.values.earlier import EarlierRun, is_cut_short, ungrouped
 from rollproof.values.exploration import counted, some_of
 from rollproof.values.known import Known
 from rollproof.values.report import ReportedExploration, ReportedViolation
+from rollproof.values.titles import title_of
 
 
 def summary(

@@ -12,9 +12,10 @@ from rollproof.values.history import Invariant
 from rollproof.values.replaying import ReplayCommand
 from rollproof.values.report import ReportedCell, ReportedExploration, reported
 from rollproof.values.sources import ServiceMaker
+from rollproof.values.titles import title_of
 
 from . import proof, runs, struck
-from .finding import finding_lines, short_lines, story_lines, title_of
+from .finding import finding_lines, short_lines, story_lines
 from .layout import WIDTH, Line, columns, plain, styled, wrapped
 
 _SHOWN_FINDINGS = 5
@@ -120,17 +121,17 @@ def _exploration(found: ReportedExploration, width: int, verbosity: int) -> list
     label = found["label"] or found["name"]
     lines = styled([f"{found['test']}{f' [{label}]' if label else ''} ({found['seconds']:.1f} s)"], "bold")
     lines += _told("! ", found["not_explored"], width, "bold yellow")
+    lines += _told("", [proof.statement(found)], width)
     lines += styled(proof.sentences(found, width=width))
-    lines += _told("", [found["statement"]], width)
     lines += _told("struck runs: ", filter(None, [struck.in_words(found)]), width)
+    lines += _told("masked: ", found["masked"], width)
+    lines += _told("written and not watched: ", found["unwatched"], width)
     lines += _told("note: ", found["notes"], width)
     lines += _told("", runs.changes(found), width)
     lines += _interrupted(found, width) if found["interrupted"] else []
-    lines += _told("masked: ", found["masked"], width)
-    lines += _told("written and not watched: ", found["unwatched"], width)
-    idle = [name for name, verdict in found["verdicts"].items() if verdict == "vacuous"]
-    lines += _told("nothing to judge: ", [", ".join(idle)] if idle else [], width)
     lines += story_lines(found["story"], width, full=True) if verbosity > 0 else []
+    if not found["model"] and found["proved"]:  # a replay: one schedule is no table
+        return lines
     if verbosity <= 0:
         return lines + _families(found, width)
     return lines + styled(proof.tables(found)) + _cells(found["cells"], width)

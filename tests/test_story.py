@@ -90,9 +90,9 @@ def test_a_lost_answer_is_told_from_the_first_point_to_the_promises(tmp_path: Pa
     post, mails = "http.post:api.mail.test/mails#1", "api.mail.test/mails"
     assert told(finding) == [
         ("run", "before the fault", "llm.chat:api.openai.com#1", "200", ""),
-        ("run", "before the fault", "file.open:own/draft.md#1", "done", "kept"),
+        ("run", "before the fault", "file.open:own/draft.md#1", "created", "kept"),
         ("run", "before the fault", "file.write:own/draft.md#1", "5 bytes", "kept"),
-        ("run", "before the fault", "file.replace:shared/report.md#1", "done", "kept"),
+        ("run", "before the fault", "file.replace:shared/report.md#1", "replaced", "kept"),
         ("run", "before the fault", post, "201", "kept"),
         ("run", "fault", post, "the answer is lost after the service had acted: ReadTimeout", ""),
         ("run", "after the fault", "http.post:api.mail.test/mails#2", "201", "repeated"),
@@ -149,11 +149,11 @@ def test_a_killed_run_has_its_effects_and_so_has_a_recovery_that_raises(tmp_path
     (finding, *_) = result.violations
     steps = told(finding)
     assert steps[:5] == [
-        ("run", "before the fault", "sqlite.open:shared/jobs.db#1", "done", ""),
-        ("run", "before the fault", "sqlite.create:shared/jobs.db:jobs#1", "done", "kept"),
+        ("run", "before the fault", "sqlite.open:shared/jobs.db#1", "created", ""),
+        ("run", "before the fault", "sqlite.create:shared/jobs.db:jobs#1", "created", "kept"),
         ("run", "before the fault", "sqlite.insert:shared/jobs.db:jobs#1", "2 rows", "kept"),
         ("run", "before the fault", "sqlite.commit:shared/jobs.db#1", "committed", "kept"),
-        ("run", "before the fault", "file.open:own/state.json#1", "done", "kept"),
+        ("run", "before the fault", "file.open:own/state.json#1", "created", "kept"),
     ]
     assert steps[5:8] == [
         ("run", "before the fault", "file.write:own/state.json#1", "done in part", "torn"),
@@ -161,7 +161,7 @@ def test_a_killed_run_has_its_effects_and_so_has_a_recovery_that_raises(tmp_path
         ("run", "after the fault", "", "killed", ""),
     ]
     recovery = [step for step in steps if step[0] == "recover"]
-    assert recovery[0][1:4] == ("recovery", "file.open:own/recovery.lock#1", "done")
+    assert recovery[0][1:4] == ("recovery", "file.open:own/recovery.lock#1", "created")
     assert recovery[-1][3].startswith("raises JSONDecodeError: ")
     ended = next(step for step in finding.story if step.life == "recover" and not step.point)
     assert (ended.file, ended.line) == (__file__, line_of(__file__, 'json.loads((own / "state.json").read_text())'))
@@ -191,8 +191,8 @@ def test_a_crash_in_the_recovery_is_a_fault_of_that_process(tmp_path: Path) -> N
     assert steps[4:10] == [
         ("run", "fault", "http.post:api.mail.test/mails#1", "the service answers 500 and does not act", ""),
         ("run", "after the fault", "", steps[5][3], ""),
-        ("recover", "recovery", "file.open:own/begun#1", "done", "kept"),
-        ("recover", "recovery", second, "done", "kept"),
+        ("recover", "recovery", "file.open:own/begun#1", "created", "kept"),
+        ("recover", "recovery", second, "removed", "kept"),
         ("recover", "fault", second, "the process is killed after it is done", ""),
         ("recover", "recovery", "", "killed", ""),
     ]

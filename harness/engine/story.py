@@ -229,17 +229,18 @@ def _came(process: ProcessRun, point: Point) -> str | None:
 def _outcome(process: ProcessRun, point: Point, struck: Sequence[str]) -> str:
     """Return how an effect went, for people; what a fault after it made of that is a step of its own."""
     came, met = _came(process, point), process.met.get(point, "")
+    medium = medium_of(point.kind)
+    done = came or medium.done.get(point.verb, "")
     if "middle" in struck:
         return met if met and not met.startswith("raises ") else "done in part"
     if struck and came is not None:
-        return came or "done"
+        return done
     if met:
         return met
     if came is not None:
-        return came or "done"
-    medium = medium_of(point.kind)
+        return done
     if not medium.in_process or "after" not in medium.verbs.get(point.verb, ("after",)):
-        return "done"  # nobody sees how it goes on
+        return done  # nobody sees how it goes on
     return "killed meanwhile" if process.outcome.kind == "killed" else "not finished"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .errors import ChaosError
+from .titles import title_of
 
 Replayed = Literal["holds", "not reached", "fails", "not judged"]
 """What came of the schedule of an earlier finding that was not found again, when it was carried out once more."""
@@ -153,15 +154,6 @@ def _finding(violation: Mapping[str, Any]) -> EarlierFinding:
     if not _are_texts(texts):
         raise ValueError
     return EarlierFinding(*texts)
-
-
-def title_of(violation: Mapping[str, Any]) -> str:
-    """Return what a violation is called in one line: its title, else its cause, else what it breaks."""
-    cause = violation.get("cause") or {}
-    where = f", {cause['file']}:{cause['line']}" if cause.get("line") else ""
-    what = cause.get("exception") or (f"{cause['effect']}{where}" if cause.get("effect") else "")
-    told = f"{cause.get('way')}: {what}" if what else f"{', '.join(violation['invariants'])} broken"
-    return str(violation.get("title") or told)
 
 
 def _items(kept: object) -> Iterator[tuple[str, Any]]:

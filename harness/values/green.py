@@ -4,7 +4,7 @@ Each function reads an exploration in the form of the JSON result, so that resul
 in the same words. `noticed` alone reads the engine's result: what it tells stands in JSON as sentences only.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .exploration import Exploration, counted, some_of
@@ -36,9 +36,8 @@ def proved(found: _Found) -> list[str]:
         return []
     if not found["model"]:
         return [] if found["drifted"] else ["One schedule was carried out, truly, and nothing else."]
-    part = f"the part {', '.join(found['shards'])} of " if missing_shards(found) else ""
-    sentences = [_hit(found), f"Tried was {part}{found['model']}."]
-    if found["closed"] and not part:
+    sentences = [*_counted(found)]
+    if found["closed"] and not missing_shards(found):
         states = f"{counted(found['worlds'], 'state')} to recover from{', by part' if found['shards'] else ''}"
         until = f"until no new state of the outside came: {states}"
         sentences.append(f"The process was killed at each of these places, and again in each recovery, {until}.")
@@ -48,6 +47,13 @@ def proved(found: _Found) -> list[str]:
         also = "Merged schedules that were carried out by themselves as well, to see that they end alike"
         sentences.append(f"{also}: {found['audited']}.")
     return sentences
+
+
+def _counted(found: _Found) -> Iterator[str]:
+    """Yield the sentences that a statement has, too, in the same numbers and under the same model."""
+    part = f"the part {', '.join(found['shards'])} of " if missing_shards(found) else ""
+    yield _hit(found)
+    yield f"Tried was {part}{found['model']}."
 
 
 def _hit(found: _Found) -> str:
@@ -87,6 +93,13 @@ def noticed_in(found: _Found) -> list[str]:
     """Return of the sentences on what was not looked at those that `noticed` gave."""
     told = {*not_proved(found)}
     return [sentence for sentence in found["not_proved"] if sentence not in told]
+
+
+def beside_lists(found: _Found) -> tuple[list[str], list[str]]:
+    """Return `proved` and `not_proved` for a view that has the statement, and each of the lists in full."""
+    proved, not_proved = found["proved"], found["not_proved"]
+    told = {*(_counted(found) if proved else ()), *_listed(found)}
+    return [one for one in proved if one not in told], [one for one in not_proved if one not in told]
 
 
 def gaps(found: _Found) -> list[str]:
@@ -132,6 +145,10 @@ def _not_seen(found: _Found) -> Iterable[str]:
         yield f"{counted(count, 'schedule')} whose point was not reached."
     if count := found["unintercepted"]:
         yield f"{counted(count, 'effect')} of the agent that nothing saw coming: no fault was tried there."
+    yield from _listed(found)
+
+
+def _listed(found: _Found) -> Iterator[str]:
     if found["unwatched"]:
         yield f"Written and not watched, so not compared: {some_of(found['unwatched'])}."
     if found["masked"]:

@@ -29,7 +29,8 @@ class Step:
         life: the process that it belongs to: "run", "recover", "recover 2", "recover again", "retry".
         phase: the part of the story that it stands in.
         point: the token of the point, without a phase; "" for a step that is none: the end of a process, a promise.
-        outcome: how it went, for people: "201", "3 rows", "raises ReadTimeout", "killed", "returned 'published'".
+        outcome: how it went, for people: "201", "created", "raises ReadTimeout", "killed", "returned 'published'"; ""
+            where nobody knows more than that it was done.
         at_s: virtual seconds since the first process began.
         file: of the agent's place, relative to pytest's root where it is below it; `line` from 1, 0 for none.
         function: its qualified name.

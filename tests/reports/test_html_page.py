@@ -114,13 +114,13 @@ def test_what_is_generated_anew_is_not_wrong() -> None:
 
 
 def test_a_result_without_stories_is_shown() -> None:
-    """Where the parts of a finding are empty, its invariants, its message and its cause's place are there."""
+    """Where the parts of a finding are empty, its cause stands for its title, as in every view; its message is there."""
     cause = {"promise": "all_or_nothing", "way": "twice", "effect": POST, "file": "myagent.py", "line": 29}
     cause |= {"function": "mail", "statement": "httpx.post()", "exception": ""}
     empty = {"before": {}, "fault": {}, "end": {}, "right": {}}
     bare = violation(title="", sentence="", story=[], states=empty, blame=[], exchange=[], kind="", cause=cause)
     text = " ".join(_Page(render(report(exploration(bare)))).texts)
-    assert "all_or_nothing, honest_outcome broken" in text
+    assert f"twice: {POST}, myagent.py:29" in text
     assert "myagent.py:29, in mail(): httpx.post()" in text
     assert TEST in text
 

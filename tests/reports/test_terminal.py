@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from rollproof.plugin.failures import FailureText
 from rollproof.plugin.screen import Progress
 from rollproof.reports.finding import finding_lines
-from rollproof.reports.layout import plain, width_of
+from rollproof.reports.layout import columns_of, plain, width_of
 from rollproof.reports.terminal import failure_lines, found_lines, headline, summary
+from rollproof.values import green
 
 from .findings import EMPTY, POST, STORY, STRUCK, TEST, TOKEN, cause, exploration, step, violation
 
@@ -38,7 +39,7 @@ without a key.
              30      except httpx.TimeoutException:
              31          if attempt == attempts - 1:
            it makes step 5 (kept), step 6 (repeated)
-  wrong    all_or_nothing, honest_outcome broken
+  wrong    honest_outcome broken
   wrong    all_or_nothing: the outside is neither as before nor as after a
            complete run
   outside                       before  at the fault  at the end  right is
@@ -84,8 +85,7 @@ again without a key.
                              1:
            it makes step 5 (kept), step
            6 (repeated)
-  wrong    all_or_nothing,
-           honest_outcome broken
+  wrong    honest_outcome broken
   wrong    all_or_nothing: the outside
            is neither as before nor as
            after a complete run
@@ -94,12 +94,8 @@ again without a key.
              at the fault  1
              at the end    2
              right is      0 or 1
-  outside  shared/report.md
-             before        -
-             at the fault  # Solar …
-             at the end    # Solar …
-             right is      - or # Solar
-                           …
+           and as it may be:
+           shared/report.md
   kind     repeated effect, no stable
            key
   tried    a stable Idempotency-Key on
@@ -147,7 +143,7 @@ def test_the_whole_story_has_each_step() -> None:
     assert "  story    before the fault:\n              1 run  file.open:agent/publish.lock#1  made  (undone)" in text
     assert "llm.chat:api.openai.com#1  200  in write the report  myagent.py:12  0.000 s\n" in text
     assert "           fault:\n           >  5 run  " in text
-    assert "           promises:\n              8      all_or_nothing does not hold  5.400 s\n" in text
+    assert "promises:" not in text  # they are told as what is wrong
     without = block(200, full=True, **EMPTY)
     assert f"  then     run:\n             {POST}#1\n             returned 'published'\n" in without
 
@@ -165,7 +161,7 @@ def test_an_error_of_several_lines_stays_in_its_column() -> None:
 
 def test_a_long_story_is_cut_where_it_is_not_asked_for() -> None:
     """How much is left out is said."""
-    late = [step(f"file.write:a#{n}", phase="after the fault") for n in range(1, 21)]
+    late = [step(f"file.write:{letter}#1", phase="after the fault") for letter in "abcdefghijklmnopqrst"]
     text = block(story=[*STORY[:5], *late])
     assert "… 10 more steps (a replay with -v tells all)" in text
 
@@ -245,13 +241,74 @@ def test_the_cells() -> None:
 
 
 def test_what_green_means_comes_first() -> None:
-    """Where it is known; where it is not, the statement comes first."""
-    known = {"proved": ["every single fault"], "not_proved": ["two at once"]}
+    """The statement up to what was found; then what it does not say, and each thing once."""
+    gone = "1 unwatched writes"
+    known = {"proved": ["every single fault"], "not_proved": ["two at once"], "masked": ["a", "b", "c", "d"]}
     fixed: Any = [{"id": "1", "title": "The lock stays", "schedule": TOKEN, "replayed": True}]
-    lines = plain(summary([exploration(**known, fixed=fixed)])).splitlines()
-    assert lines[1:5] == ["  Proved:", "    - every single fault", "  Not looked at:", "    - two at once"]
-    assert "  fixed: The lock stays (1)" in lines
-    assert plain(summary([exploration()])).splitlines()[1] == f"  {exploration()['statement']}"
+    begun = "7 points, 340 schedules judged in 95 executions; 11 distinct worlds; exhaustive: it; 0 violations"
+    known |= {"verdicts": {"clean_retry": "vacuous"}, "unwatched": ["log"], "not_explored": ["it forks"]}
+    found = exploration(**known, fixed=fixed, statement=f"{begun}; 0 masked; {gone}", model="it", audited=0, cells=[])
+    found["proved"], found["not_proved"] = green.proved(found), green.not_proved(found)
+    told = plain(summary([found], 200)).splitlines()
+    assert told[1:9] == [
+        "  ! it forks",
+        f"  {begun}",
+        "  Proved:",
+        "    - The process was killed at each of these places, and again in each recovery, until no new state of the "
+        "outside came: 11 states to recover from.",
+        "  Not looked at:",
+        "    - Promises that had nothing to judge: clean_retry.",
+        "  masked: a",
+        "  masked: b",
+    ]
+    assert "  fixed: The lock stays (1)" in told
+    for words in ("it forks", "log", "nothing to judge", "masked: a", "11 distinct", "340 schedules", gone):
+        assert sum(words in line for line in told) == (words != gone), words
+
+
+def test_a_loop_is_told_once() -> None:
+    """Sixty equal turns, of one step or of two, are one and how many more there are; their line makes all of them."""
+    append = [step(f"file.write:log#{n}", f"{n} bytes", 9, phase="after the fault") for n in range(5, 66)]
+    pairs = [step(f"file.{verb}:page-{n}.md#1", "", 9) for n in range(60) for verb in ("open", "write")]
+    effects = [{"step": n, "fate": "kept"} for n in [*range(1, 62), 70]]
+    text = block(story=[*STORY[:5], *append], blame=[{**violation()["blame"][0], "effects": effects}])
+    assert (
+        "              6 run  file.write:log#5  5 bytes  myagent.py:9\n                     … 60 more like this\n"
+        in text
+    )
+    assert "it makes steps 2 to 62 and 71 (kept)\n" in text
+    whole = block(story=[*pairs, *STORY[4:]], full=True)
+    assert "              2 run  file.write:page-0.md#1  myagent.py:9  0.000 s\n" in whole
+    assert "                     … 59 more like these 2\n           fault:\n           > 121 run  http.post" in whole
+    assert "page-1.md" not in whole
+
+
+def test_no_time_is_torn_from_its_unit() -> None:
+    """Wherever a line ends."""
+    for width in range(60, 100):
+        assert not re.search(r"^ +s$|^ +s  ", block(width, full=True), re.MULTILINE)
+
+
+def test_processes_that_ask_are_told_where_they_show_something() -> None:
+    """The new try after a rollback is no part of the story of a lock that stays."""
+    retry = [step("file.write:a#1", "1 byte", 9, life="retry", phase="recovery")]
+    assert "retry" not in block(story=[*STORY[:7], *retry, STORY[7] | {"life": "run"}])
+    assert "… 1 more step (a replay with -v tells all)" in block(story=[*STORY[:7], *retry, STORY[7] | {"life": "run"}])
+    assert "  9" not in block(story=[*STORY[:7], *retry, STORY[7] | {"life": "retry"}]).partition("  to blame")[0]
+    assert " 8 retry  file.write:a#1" in block(story=[*STORY[:7], *retry, STORY[7] | {"life": "retry"}])
+
+
+def test_letters_of_two_columns_count_twice() -> None:
+    """80 columns hold where names, values and words are of East Asia; a mark over a letter takes none."""
+    title, name = "報告書が 二通 送信された 受信者に " * 3, "共有/報告書.md"
+    states: Any = {when: {name: "太陽光"} for when in ("before", "fault", "end")}
+    text = block(title=title, sentence=title * 2, states={**states, "right": {name: "風"}}, message=title * 2)
+    lines = text.splitlines()
+    assert not [line for line in lines[:-1] if columns_of(line) > 80]
+    assert lines[1].endswith("NEW  blocker")
+    head, row = (line for line in lines if "right is" in line or line.startswith(f"           {name}"))
+    assert columns_of(head.partition("right is")[0]) == columns_of(row.partition("風")[0])
+    assert columns_of("e\u0301") == 1
 
 
 @pytest.mark.parametrize(

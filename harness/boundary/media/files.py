@@ -159,12 +159,14 @@ def _os_open(gate: Gate, scope: Scope, original: Callable[..., int]) -> Callable
         if name is None:
             return original(path, flags, mode, dir_fd=dir_fd)
         # Opening an existing file changes nothing: no point, and no crash state of its own.
-        if not _changes(path, flags, dir_fd):
+        change = _change(path, flags, dir_fd)
+        if not change:
             with gate.untraced():
                 fd = original(path, flags, mode, dir_fd=dir_fd)
             gate.owed.pop((name, fd), None)
             return fd
-        with gate.crossing("file", "open", name):
+        with gate.crossing("file", "open", name) as crossing:
+            crossing.outcome = change
             fd = original(path, flags, mode, dir_fd=dir_fd)
             _touch(gate, fd)
             _stamp(gate, "open", path, dir_fd)
@@ -174,13 +176,13 @@ def _os_open(gate: Gate, scope: Scope, original: Callable[..., int]) -> Callable
     return effect
 
 
-def _changes(path: Any, flags: int, dir_fd: int | None = None) -> bool:
-    """Say whether opening changes the outside: a file that comes to be, or content that goes."""
+def _change(path: Any, flags: int, dir_fd: int | None = None) -> str:
+    """Return how opening changes the outside, "" where it does not: a file comes to be, or content goes."""
     try:
         size = _real_stat(path, dir_fd=dir_fd).st_size
     except OSError:
-        return bool(flags & os.O_CREAT)
-    return bool(flags & os.O_TRUNC) and size > 0
+        return "created" if flags & os.O_CREAT else ""
+    return "emptied" if flags & os.O_TRUNC and size > 0 else ""
 
 
 def _os_write(gate: Gate, scope: Scope, original: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
@@ -330,12 +332,13 @@ def _open(gate: Gate, scope: Scope, reads: Reads, raw_class: Any, original: Call
         kind = raw_mode[0]
         reads.opened(file, _FLAGS[kind] | (os.O_RDWR if "+" in mode else os.O_WRONLY))
         with gate.untraced():
-            creates = opener is None and not isinstance(file, int) and _changes(file, _FLAGS[kind])
-        if not creates:
+            change = _change(file, _FLAGS[kind]) if opener is None and not isinstance(file, int) else ""
+        if not change:
             with gate.untraced():  # an opener is the agent's own and makes its own points
                 raw = raw_class(file, raw_mode, closefd, opener and gate.user_callback(opener))
         else:
-            with gate.crossing("file", "open", name):
+            with gate.crossing("file", "open", name) as crossing:
+                crossing.outcome = change
                 raw = raw_class(file, raw_mode, closefd)
                 _touch(gate, raw.fileno())
                 _stamp(gate, "open", file)

@@ -27,7 +27,6 @@ from .statements import attaches, effect_of, statements, table_read
 
 _BASES = (sqlite3.Connection, sqlite3.Cursor)
 _TIMEOUT_S = 5.0  # of ``sqlite3.connect``
-_OUTCOMES = {"commit": "committed", "rollback": "rolled back"}
 _LEGACY = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL of Python 3.12
 
 
@@ -129,7 +128,6 @@ class _Seam:
     @contextmanager
     def _blocking_effect(self, target: str, verb: str) -> Iterator[Crossing]:
         with self._busy.raising, self._gate.blocking_effect("sqlite", verb, target) as crossing:
-            crossing.outcome = _OUTCOMES.get(verb, "")
             yield crossing
 
     def execute(self, connection: Any, sql: Any, plain: Callable[[Any], Any]) -> Any:

@@ -33,4 +33,16 @@ FILE = Medium(
         "truncate": "truncating {target}",
         "write": "writing {target}",
     },
+    done={
+        "chmod": "mode changed",
+        "fsync": "flushed",
+        "link": "linked",
+        "mkdir": "created",
+        "remove": "removed",
+        "rename": "renamed",
+        "replace": "replaced",
+        "rmdir": "removed",
+        "symlink": "created",
+        "truncate": "truncated",
+    },
 )

@@ -74,6 +74,7 @@ class Medium:
         adapter: ``package.module:function`` of a plugin, called with the `Gate` once in the process that those of the
             agent are forked from; it puts the gate before the effects of this medium. "" for those of Rollproof.
         doing: by verb, or ``*`` for all others, what an agent does there, for people: ``writing {target}``.
+        done: by verb, how an effect went of which its adapter says nothing more: ``removed``.
         call: the same as a thing that can be answered: ``{VERB} {target}``; "" where that is what it does.
     """
 
@@ -98,6 +99,7 @@ class Medium:
     adapter: str = ""
     doing: Mapping[str, str] = field(default_factory=dict, hash=False)
     call: str = ""
+    done: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def says_doing(self, verb: str, target: str) -> str:
         """Return what an agent does there, in words: ``writing shared/report.md``."""

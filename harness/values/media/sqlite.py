@@ -35,4 +35,13 @@ SQLITE = Medium(
         "rollback": "rolling back in {target}",
         "update": "updating {target}",
     },
+    done={
+        "alter": "altered",
+        "begin": "begun",
+        "commit": "committed",
+        "create": "created",
+        "drop": "dropped",
+        "open": "created",  # of one that is there already it is no point
+        "rollback": "rolled back",
+    },
 )
