@@ -1,79 +1,23 @@
 """``rollproof known``: add, list and prune what stands in ``chaos-known.toml``."""
 
 import argparse
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import NoReturn
-
-import pytest
 
 from ..reports.files import write_text
 from ..values import known
 from ..values.earlier import CACHED, EarlierRun, of_cache, of_json
 from ..values.errors import ChaosError, nearest, shown
+from .project import Project, project
+from .words import Parser
 
 _NO_RUN = "explore first: pytest --chaos; or name a result: rollproof known %s"
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
-    """The project that a command is about: pytest's root, and its cache, None where that is turned off."""
-
-    root: Path
-    cache: Path | None
-
-    @property
-    def file(self) -> Path:
-        """What is known."""
-        return self.root / known.FILE
-
-    def text(self) -> str:
-        """Return what stands in the file of what is known; "" where there is none."""
-        return known.text_of(self.file)
-
-    def last_run(self) -> EarlierRun | None:
-        """Return what pytest's cache keeps."""
-        kept = self.cache / "v" / CACHED if self.cache is not None else None
-        try:
-            return of_cache(json.loads(kept.read_bytes())) if kept is not None else None
-        except (OSError, ValueError):
-            return None
-
-
-class _Asked:
-    """Asks pytest, which finds its root and ini file by rules of its own."""
-
-    def __init__(self) -> None:
-        self.project: Project | None = None
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_cmdline_main(self, config: pytest.Config) -> int:
-        """Take note of where things are, and let nothing run."""
-        cached = config.pluginmanager.has_plugin("cacheprovider")
-        self.project = Project(config.rootpath, config.rootpath / config.getini("cache_dir") if cached else None)
-        return 0
-
-
-def project() -> Project:
-    """Return the project of the folder that we are in; raises ChaosError where pytest does not start there."""
-    asked = _Asked()
-    pytest.main([], plugins=[asked])
-    if asked.project is None:
-        raise ChaosError("no-project", "pytest does not start here: it said why", "what is known stands at its root")
-    return asked.project
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ChaosError("bad-arguments", f"{self.prog}: {message}", f"{self.prog} --help")
-
-
 def main(arguments: Sequence[str]) -> int:
     """Carry out one command line, what stands behind ``rollproof known``; raises ChaosError for a wrong one."""
-    parser = _Parser(prog="rollproof known", description=f"Findings that are known, in {known.FILE} at pytest's root.")
+    parser = Parser("rollproof known", description=f"Findings that are known, in {known.FILE} at pytest's root.")
     commands = parser.add_subparsers(required=True, metavar="add | list | prune")
     add = commands.add_parser("add", help="add a finding of the last run here, or of a result")
     add.add_argument("id", metavar="ID", help="as it is printed, and stands in the JSON result")
@@ -146,7 +90,7 @@ def _looked_at(entry: known.Known, run: EarlierRun) -> bool:
 def _run(project: Project, file: str | None, place: str) -> EarlierRun:
     """Return the run of a result, or the last one here."""
     if file is None:
-        if (run := project.last_run()) is None:
+        if (run := of_cache(project.kept(CACHED))) is None:
             raise ChaosError("no-run", "nothing is kept of a run here", _NO_RUN % place)
         return run
     try:

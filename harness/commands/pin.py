@@ -3,15 +3,18 @@
 import ast
 import json
 import keyword
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ..reports.files import write_text, written
+from ..values.earlier import FAILED
 from ..values.errors import ChaosError
 from ..values.schedule import Schedule
+from .project import Case, project
 from .words import Parser
 
 _HEAD = '''"""Schedules that once broke the agent, a test each, written by `rollproof pin`.
@@ -21,8 +24,8 @@ They need no option: each carries out its schedule, truly, and nothing else.
 
 import pytest
 '''
-_CACHE = Path(".pytest_cache/v/rollproof/failed")
 _LONGEST = 80
+_PARAMETERS = "pytest.mark.parametrize"
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -34,7 +37,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--name", help="what the new test is called")
     given = parser.parse_args(arguments)
     schedule = Schedule.parse(given.token)
-    path, text, name = pinned(schedule, given.test or _test_of(str(schedule)), given.name)
+    root, test = Path(), given.test
+    if test is None:
+        here = project()
+        root, test = here.root, _test_of(here.kept(FAILED) or {}, str(schedule))
+    path, text, name = pinned(schedule, test, given.name, root)
     if text:
         written(str(path), "rollproof pin", partial(write_text, str(path), text))
         print(f"{path}::{name} carries out {schedule}")
@@ -45,12 +52,16 @@ def main(arguments: Sequence[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Explored:
-    """The test that explores: its file, its class or "", its function, and the fixtures that its module defines."""
+    """The test that explores: its file, its class or "", its function, and the fixtures that its module defines.
+
+    `case` is the mark that gives it the parameters of one case, as text; "" for a test that has none.
+    """
 
     path: Path
     within: str
     function: _Function
     fixtures: tuple[str, ...]
+    case: str = ""
 
     @property
     def imported(self) -> str:
@@ -64,30 +75,30 @@ class _Explored:
         return f".{self.path.stem}" if package else self.path.stem
 
 
-def pinned(schedule: Schedule, test: str, name: str | None = None) -> tuple[Path, str, str]:
+def pinned(schedule: Schedule, test: str, name: str | None = None, root: Path = Path()) -> tuple[Path, str, str]:
     """Return the file of a schedule's test, all that it is to contain, and the test's name.
 
-    The text is "" where a test of this schedule stands there already.
+    The text is "" where a test of this schedule stands there already. The file in `test` is below `root`.
 
     Raises:
         ChaosError: ``bad-pin`` for a test that is not there, or that cannot be called from another module.
     """
-    explored = _explored(test)
+    explored = _explored(root, test)
     path = explored.path.with_name(f"{explored.path.stem}_pinned.py")
     before = path.read_text(encoding="utf-8") if path.exists() else _HEAD
-    known = list(_known(_parsed(path, before)))
-    for called, token in known:
-        if token == str(schedule):
-            return path, "", called
-    chosen = _free(name or _name_of(schedule), [called for called, _ in known])
+    functions = [node for node in _parsed(path, before).body if isinstance(node, _Function)]
+    (wanted,) = ast.parse("\n".join(_test(explored, schedule, "wanted"))).body
+    for function in functions:
+        if _does(function) == _does(wanted):
+            return path, "", function.name
+    chosen = _free(name or _name_of(schedule), [function.name for function in functions])
     head, body = _split(before)
     head += [line for line in _imports(explored) if line not in head]
     return path, "\n".join([*head, *body, "", "", *_test(explored, schedule, chosen), ""]), chosen
 
 
-def _test_of(token: str) -> str:
+def _test_of(failed: Mapping[str, Mapping[str, Sequence[str]]], token: str) -> str:
     """Return the only test in which this schedule failed, or the only one that failed, as pytest's cache has it."""
-    failed: dict[str, dict[str, list[str]]] = json.loads(_CACHE.read_text(encoding="utf-8")) if _CACHE.is_file() else {}
     # An exploration may tell of one schedule as soon as it is found, and keep another one that ends alike.
     found = [test for test, known in failed.items() if any(token in each for each in known.values())] or list(failed)
     if len(found) == 1:
@@ -97,16 +108,14 @@ def _test_of(token: str) -> str:
     raise ChaosError("bad-pin", f"whose schedule is {token}? {why}", "name the test: --test tests/test_it.py::test_it")
 
 
-def _explored(test: str) -> _Explored:
-    file, *names = test.split("::")
-    path = Path(file)
+def _explored(root: Path, test: str) -> _Explored:
+    base, _, case = test.partition("[")
+    file, *names = base.split("::")
+    path = Path(os.path.relpath(root / file)) if root.parts else Path(file)
     if not names or not path.is_file():
         raise ChaosError(
             "bad-pin", f"{test} is no test in a file here", "its id, as pytest prints it: --test FILE::TEST"
         )
-    if "[" in names[-1]:
-        text = f"{test} has parameters, which a test of one schedule cannot take over"
-        raise ChaosError("bad-pin", text, f"pytest --chaos '{test}' --chaos-replay=TOKEN")
     module = _parsed(path, path.read_text(encoding="utf-8"))
     body: Sequence[ast.stmt] = module.body
     for outer in names[:-1]:
@@ -114,7 +123,33 @@ def _explored(test: str) -> _Explored:
     function = next((n for n in body if isinstance(n, _Function) and n.name == names[-1]), None)
     if function is None:
         raise ChaosError("bad-pin", f"{path} has no test {'::'.join(names)}", "its id, as pytest prints it")
-    return _Explored(path, "::".join(names[:-1]), function, tuple(_fixtures(module.body)))
+    if not case and any("parametrize" in ast.unparse(mark) for mark in function.decorator_list):
+        text = f"{test} has parameters, and a schedule is that of one case"
+        raise ChaosError("bad-pin", text, f"name the case, as pytest prints it: --test '{base}[…]'")
+    mark = _mark_of("::".join([str(path), *names]), case.removesuffix("]")) if case else ""
+    return _Explored(path, "::".join(names[:-1]), function, tuple(_fixtures(module.body)), mark)
+
+
+def _mark_of(test: str, case: str) -> str:
+    """Return the mark that gives a test the parameters of one case, and nothing else."""
+    found, shown = Case(f"{test}[{case}]"), f"'{test}[{case}]'"
+    if found.values is None:
+        raise ChaosError("bad-pin", f"pytest collects no test {shown}", f"look: pytest --collect-only '{test}'")
+    for name, value in found.values.items():
+        if not _can_be_written(value):
+            text = f"{shown} has a parameter that cannot be written into another file: {name}={value!r}"
+            raise ChaosError("bad-pin", text, f"carry it out: pytest --chaos {shown} --chaos-replay=TOKEN")
+    names, values = ", ".join(found.values), tuple(found.values.values())
+    told = f"{names!r}, [{values if len(values) > 1 else values[0]!r}], ids=[{case!r}]"
+    indirect = f", indirect={sorted(found.fixtures)}" if found.fixtures else ""
+    return f"pytest.mark.parametrize({told}{indirect})"
+
+
+def _can_be_written(value: object) -> bool:
+    try:
+        return bool(ast.literal_eval(repr(value)) == value)
+    except (ValueError, SyntaxError, TypeError):
+        return False
 
 
 def _parsed(path: Path, text: str) -> ast.Module:
@@ -131,14 +166,11 @@ def _fixtures(body: Sequence[ast.stmt]) -> Iterator[str]:
             yield node.name
 
 
-def _known(module: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield each pinned test and its token."""
-    for node in module.body:
-        if isinstance(node, _Function):
-            for mark in node.decorator_list:
-                for word in mark.keywords if isinstance(mark, ast.Call) else ():
-                    if word.arg == "replay" and isinstance(word.value, ast.Constant):
-                        yield node.name, str(word.value.value)
+def _does(test: ast.stmt) -> tuple[list[str], str]:
+    """Return what a pinned test carries out: its schedule, the case, and the test that it calls."""
+    assert isinstance(test, _Function)
+    marks = [ast.unparse(mark) for mark in test.decorator_list]
+    return [mark for mark in marks if "replay=" in mark or mark.startswith(_PARAMETERS)], ast.unparse(test.body[-1])
 
 
 def _imports(explored: _Explored) -> Iterator[str]:
@@ -160,7 +192,7 @@ def _test(explored: _Explored, schedule: Schedule, name: str) -> Iterator[str]:
         alias, arguments = f"{alias}{inner}().{function.name}", arguments[1:]
     begin, wait = ("async ", "await ") if isinstance(function, ast.AsyncFunctionDef) else ("", "")
     yield f"@pytest.mark.chaos(replay={json.dumps(str(schedule))})"
-    yield from (f"@{mark}" for mark in _marks(function))
+    yield from (f"@{mark}" for mark in filter(None, (explored.case, *_marks(function))))
     yield f"{begin}def {name}({', '.join(arguments)}):"
     yield f'    """{"; then ".join(one.describe() for one in schedule.injections)}."""'
     yield f"    {wait}{alias}({', '.join(arguments)})"
@@ -170,7 +202,8 @@ def _marks(function: _Function) -> Iterator[str]:
     """Yield the marks that mean the same in another module; not ours, which says how to explore."""
     for mark in map(ast.unparse, function.decorator_list):
         names = {node.id for node in ast.walk(ast.parse(mark)) if isinstance(node, ast.Name)}
-        if names == {"pytest"} and not mark.startswith(("pytest.mark.chaos", "pytest.mark.rollproof")):
+        ours = ("pytest.mark.chaos", "pytest.mark.rollproof", _PARAMETERS)
+        if names == {"pytest"} and not mark.startswith(ours):
             yield mark
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from ..values.earlier import FAILED
 from ..values.errors import ChaosError
 from ..values.schedule import SWAP, Schedule
 
-_KEY = "rollproof/failed"
 _Tokens = dict[str, dict[str, list[str]]]
 """Of each test, by its id, and there of each exploration, by what tells it apart, the schedules of its findings."""
 
@@ -53,7 +53,7 @@ def keep(config: pytest.Config, results: Sequence[Mapping[str, Any]]) -> None:
     after = {test: known for test, known in after.items() if known}
     cache = getattr(config, "cache", None)
     if cache is not None and after != before:
-        cache.set(_KEY, after)
+        cache.set(FAILED, after)
 
 
 def _label(result: Mapping[str, Any]) -> str:
@@ -74,7 +74,7 @@ def _kept(result: Mapping[str, Any], before: list[str]) -> list[str]:
 def _read(config: pytest.Config) -> _Tokens:
     """Return what was kept, as far as it has the form that this version writes."""
     cache = getattr(config, "cache", None)
-    kept = cache.get(_KEY, {}) if cache is not None else {}
+    kept = cache.get(FAILED, {}) if cache is not None else {}
     tests = kept.items() if isinstance(kept, dict) else ()
     return {test: _labelled(known) for test, known in tests if isinstance(known, dict)}
 

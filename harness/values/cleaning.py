@@ -128,15 +128,16 @@ class Cleaner:
         return found["before"] + self._hide(found["secret"]) if colon else found[0]
 
     def _fields(self, text: str) -> str:
-        cleaned, at = "", 0
+        cleaned, at = [], 0
         while (found := forms.FIELD.search(text, at)) is not None:
             group = next(name for name in ("double", "single", "escaped", "bare") if found[name] is not None)
-            value = forms.bare_value(found) if group == "bare" else found[group]
-            hidden = self._value(found["name"], value, forms.of_name(found["name"]))
-            cleaned += text[at : found.start(group)] + hidden
+            strength = forms.of_name(found["name"])
+            value = forms.bare_value(found, strength) if group == "bare" else found[group]
+            hidden = self._value(found["name"], value, strength)
+            cleaned += [text[at : found.start(group)], hidden]
             # What is no secret may be a text with fields of its own.
             at = found.start(group) + (len(value) if hidden else 0)
-        return cleaned + text[at:]
+        return "".join([*cleaned, text[at:]])
 
     def _value(self, name: str, value: str, strength: forms.Strength) -> str:
         """Return the value of a field with its secret hidden; "" where it has none."""

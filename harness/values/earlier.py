@@ -11,8 +11,8 @@ from .titles import title_of
 
 Replayed = Literal["holds", "not reached", "fails", "not judged"]
 """What came of the schedule of an earlier finding that was not found again, when it was carried out once more."""
-CACHED = "rollproof/runs"
-"""The key in pytest's cache."""
+CACHED, FAILED = "rollproof/runs", "rollproof/failed"
+"""The keys in pytest's cache: what the last run found, and the schedules that failed, by test and exploration."""
 _AGAIN = "write it anew: pytest --chaos --chaos-json=FILE"
 OTHER_SHARD = "this is shard "
 """Begins the reason of a shard that leaves an earlier finding to another one."""

@@ -32,7 +32,7 @@ FORMS = re.compile(
 """Secrets that are known by their own form, wherever they stand."""
 BLOCKS = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{48,}={0,2}")
 """Lines of a key in base64, which a difference may show without what stands around them."""
-LOGIN = re.compile(r"(?P<before>\b[a-zA-Z][\w+.-]*://[^\s/:@'\"<>]*:)(?P<secret>[^\s/@'\"<>]+)(?=@)")
+LOGIN = re.compile(r"(?P<before>\b[a-zA-Z][\w+.-]{0,30}://[^\s/:@'\"<>]*:)(?P<secret>[^\s/@'\"<>]+)(?=@)")
 BEARER = re.compile(r"(?i)(?P<before>\bbearer\s+)(?P<secret>[\w.~+/=-]{8,})")
 BASIC = re.compile(r"(?i)(?P<before>\bbasic\s+)(?P<secret>[A-Za-z0-9+/]{8,}={0,2})")
 
@@ -41,10 +41,13 @@ FIELD = re.compile(
     rf"(?<![\w-])(?P<name>[\w-]{{0,40}}?{_OF_SECRETS})"
     r"(?P<between>\\*[\"']?\s*(?:[:=]|(?<=[\"']),)\s*(?:b(?=[\"']))?)"
     r"(?:\"(?P<double>(?:\\.|[^\"\\\n])*)|'(?P<single>(?:\\.|[^'\\\n])*)"
-    r"|(?P<quote>\\+[\"'])(?P<escaped>(?:(?!(?P=quote))[^\n]){0,4000})|(?P<bare>[^\s\"'\\][^\n\"'\\]{0,1000}))",
+    r"|(?P<quote>\\+[\"'])(?P<escaped>(?:(?!(?P=quote))[^\n]){0,4000})|(?P<bare>[^\s\"'\\]))",
     re.IGNORECASE,
 )
-"""A field with its value in a text: JSON (also within JSON), a header, a form, YAML, an assignment, Python's `repr`."""
+"""A field with its value in a text: JSON (also within JSON), a header, a form, YAML, an assignment, Python's `repr`.
+
+Of a value without quotes it has the first letter: `bare_value` says where it ends.
+"""
 TRIGGERS = re.compile(
     rf"(?i){_OF_SECRETS}[\"'\\\s]*[:=,]|BEGIN |eyJ|gh[a-z]_|github_pat|glpat|npm_|hf_|a[ks]ia|aiza|ya29|xox|xapp|SG\."
     r"|k_live|k_test|whsec_|sk-|://|bearer|basic|[a-z0-9+/]{48}"
@@ -53,6 +56,12 @@ TRIGGERS = re.compile(
 
 SCHEME = re.compile(r"(?i)(?:bearer|basic|token|digest|apikey)\s+")
 """Stands before a credential in a header."""
+_LONGEST = 1000
+_LINE, _VALUE = re.compile(r"[^\n\"'\\]*"), re.compile(r"[^\s&;,<>)}\]\"'\\]*")
+_INNER = rf"{_OF_SECRETS}\s*[:=]"
+_BEFORE_INNER = re.compile(rf"(?:(?!{_INNER})[^\s&;,<>)}}\]\"'\\])*(?P<inner>(?={_INNER}))?", re.IGNORECASE)
+"""The value of a field up to the name of another one in it, which has a value of its own."""
+_OF_NAMES = "_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _COOKIE = re.compile(r"[\w.-]+=")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _STRONG = re.compile(
@@ -126,25 +135,36 @@ def is_secret(value: str, strength: Strength, name: str = "") -> bool:
     return not re.search(r"\s", value) and len(value) >= (12 if has_both else 20)
 
 
-def bare_value(found: re.Match[str]) -> str:
+def bare_value(found: re.Match[str], strength: Strength) -> str:
     """Return the value of a field in a text where no quotes say which it is; `found` is a match of `FIELD`.
 
-    It is "" for an expression of a program, as in ``token=settings.token``, and for a sentence.
+    It is "" for an expression of a program, as in ``token=settings.token``, and for a sentence. Of a field of this
+    strength whose value must look like a secret, another field in it is no part: a line of many fields would be looked
+    at once from each of them.
     """
-    name, text, assigned = found["name"], found["bare"], "=" in found["between"]
+    name, text, assigned = found["name"], found.string, "=" in found["between"]
+    at, end = found.start("bare"), found.start("bare") + _LONGEST
     if not assigned and found["between"][-1:] in ":,":
         return ""  # a path, a point, a call
-    if not assigned and (_COOKIE if name.lower().endswith("cookie") else SCHEME).match(text):
-        return text.rstrip()
-    value = (re.match(r"[^\s&;,<>)}\]]*", text) or text)[0]
+    if not assigned and (_COOKIE if name.lower().endswith("cookie") else SCHEME).match(text, at, end):
+        return _matched(_LINE, text, at, end)[0].rstrip()
+    whole = _matched(_BEFORE_INNER if strength == "weak" else _VALUE, text, at, end)
+    value = whole[0].rstrip(_OF_NAMES) if strength == "weak" and whole["inner"] is not None else whole[0]
     if not _CODE.fullmatch(value):
         return value
     if assigned:
-        before = found.string[: found.start()][-1:]
-        literal = "&" in (before, text[len(value) : len(value) + 1]) or name.isupper()  # a form, an environment
+        beside = text[max(0, found.start() - 1) : found.start()], text[at + len(value) : at + len(value) + 1]
+        literal = "&" in beside or name.isupper()  # a form, an environment
     else:
-        literal = value.isalpha() and value == text.strip()
+        literal = value.isalpha() and value == _matched(_LINE, text, at, end)[0].strip()
     return value if literal else ""
+
+
+def _matched(pattern: re.Pattern[str], text: str, at: int, end: int) -> re.Match[str]:
+    """Return the match of a pattern that matches anything, if it is nothing."""
+    found = pattern.match(text, at, end)
+    assert found is not None
+    return found
 
 
 def lines_of_a_key(block: str) -> list[str]:

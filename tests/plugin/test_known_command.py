@@ -53,14 +53,14 @@ YESTERDAY = TODAY - timedelta(days=1)
     ("words", "code", "told"),
     [
         (["add", "3f2a", "--reason", "r"], "unknown-id", f"{ID}  Mail goes out twice"),
-        (["add", ID], "bad-arguments", "--reason"),
+        (["add", ID], "bad-usage", "--reason"),
         (["add", ID, "--reason", " "], "bad-known", "a finding is known for a reason"),
         (["add", ID, "--reason", "r", "--until", "spring"], "bad-date", "'spring' is no day"),
         (["add", ID, "--reason", "r", "--until", str(YESTERDAY)], "bad-date", f"{YESTERDAY} is over"),
         (["add", ID, "--reason", "r", "--from", "none.json"], "bad-baseline", "'none.json' cannot be read"),
         (["add", ID, "--reason", "r", "--from", "old.json"], "bad-baseline", "is version 1 of the JSON result"),
-        (["forget", ID], "bad-arguments", "forget"),
-        ([], "bad-arguments", "required"),
+        (["forget", ID], "bad-usage", "forget"),
+        ([], "bad-usage", "required"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(

@@ -1,5 +1,7 @@
 """``rollproof pin TOKEN``: a schedule becomes a plain test, which an ordinary run of pytest carries out."""
 
+import json
+
 import pytest
 from rollproof.commands.pin import main
 from rollproof.values.errors import ChaosError
@@ -22,7 +24,7 @@ class TestIt:
     def test_inner(self, chaos, folders):
         test_it(chaos, folders, None)
 
-@pytest.mark.parametrize("n", [1])
+@pytest.mark.parametrize("n", [object()])
 def test_each(n):
     pass
 """
@@ -62,13 +64,57 @@ def test_a_test_of_a_class_in_a_package(pytester: pytest.Pytester) -> None:
     pytester.runpytest("checks/test_it_pinned.py").assert_outcomes(passed=1)
 
 
+CASES = """
+import pytest
+
+@pytest.fixture(params=["a", "b"])
+def name(request):
+    return request.param
+
+@pytest.fixture
+def shared(tmp_path):
+    (tmp_path / "shared").mkdir()
+    return tmp_path / "shared"
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.chaos
+def test_it(chaos, shared, name, count):
+    chaos.watch(shared)
+    def run():
+        for n in range(count):
+            (shared / f"{name}{n}").mkdir()
+    chaos.explore(run=run, recover=lambda: None)
+"""
+
+
+def test_one_case_of_a_test_with_parameters(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parameters and those of its fixtures stand in the pinned test; the cache is where the project has it."""
+    pytester.makepyfile(test_it=CASES)
+    pytester.makeini("[pytest]\ncache_dir = elsewhere\n")
+    token = "process.kill@file.mkdir:shared/b1#1:before"
+    kept = pytester.mkdir("elsewhere") / "v" / "rollproof" / "failed"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(json.dumps({"test_it.py::test_it[b-2]": {"": [token]}}))
+    monkeypatch.chdir(pytester.mkdir("below"))
+    for _ in range(2):
+        assert main([token]) == 0
+    monkeypatch.chdir(pytester.path)
+    text = (pytester.path / "test_it_pinned.py").read_text()
+    assert text.count("parametrize") == 1
+    result = pytester.runpytest_inprocess("test_it_pinned.py")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["shared/b1 is missing *", "*_before[[]b-2[]]*"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ([BEFORE], "no test of the last session here has found it"),
         ([BEFORE, "--test=test_it.py"], "is no test in a file here"),
         ([BEFORE, "--test=test_it.py::test_none"], "has no test test_none"),
-        ([BEFORE, "--test=test_it.py::test_each[1]"], "has parameters"),
+        ([BEFORE, "--test=test_it.py::test_each"], "a schedule is that of one case"),
+        ([BEFORE, "--test=test_it.py::test_each[3]"], "pytest collects no test"),
+        ([BEFORE, "--test=test_it.py::test_each[n0]"], "cannot be written into another file: n=<object"),
         ([BEFORE, "--test=test_it.py::test_it", "--name=nothing"], "would not find a test called 'nothing'"),
         (["process.kill@nowhere"], "process.kill@nowhere"),
     ],

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rollproof.values import secret_forms as forms
 from rollproof.values.cleaning import Cleaner
 from rollproof.values.exploration import Exploration, Finding
 from rollproof.values.known_secrets import placeholder
@@ -162,6 +163,29 @@ def test_equal_secrets_are_told_alike_in_every_spelling() -> None:
     spellings = (awkward, json.dumps(awkward)[1:-1], "Zk3%22pq9%20Lm%5CW2x%2FT")
     assert {Cleaner([awkward]).clean(one) for one in spellings} == {placeholder(awkward)}
     assert Cleaner([KEY, f"{KEY}-b"]).clean(f"{KEY}-b") == placeholder(f"{KEY}-b")
+
+
+@pytest.mark.parametrize("field", ["key=", "x.key=", "key=a ", "token=1.", "key=a&"])
+def test_a_line_of_many_fields_is_looked_at_once(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not its rest from each of them: what is looked at grows as the line does."""
+    looked_at = 0
+    is_generated = forms.is_generated
+
+    def counting(text: str) -> bool:
+        nonlocal looked_at
+        looked_at += len(text)
+        return is_generated(text)
+
+    monkeypatch.setattr(forms, "is_generated", counting)
+    line = field * 2_000
+    assert Cleaner().clean(line) == line
+    assert looked_at <= 2 * len(line)
+
+
+def test_a_field_in_a_field_has_a_value_of_its_own() -> None:
+    """Both are hidden: the one whose name is enough as a whole."""
+    assert Cleaner().clean(f"key=api_key={KEY} next") == f"key=api_key={placeholder(KEY)} next"
+    assert Cleaner().clean(f"password=key={KEY} next") == f"password={placeholder(f'key={KEY}')} next"
 
 
 def test_a_result_keeps_what_is_pasted_and_what_a_test_is_given() -> None:
