@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import getdoc
 
 import pytest
@@ -60,8 +60,15 @@ def _unjudged(found: ReportedExploration) -> list[str]:
     return [
         *(f"drifted, so nothing was proved there: {token}" for token in found["not_reached"]),
         *(f"did not repeat (the run is not deterministic): {line}" for line in found["flaky"]),
-        *(f"could not be judged: {error}" for error in found["errors"]),
+        *(f"could not be judged: {error}" for error in _with_one_hint(found["errors"])),
     ]
+
+
+def _with_one_hint(errors: Sequence[str]) -> Iterator[str]:
+    """Yield errors; of neighbours that end with the same lines, which say what to do, the last one alone has these."""
+    for error, following in zip(errors, [*errors[1:], ""], strict=True):
+        first, _, hint = error.partition("\n")
+        yield first if hint and following.partition("\n")[2] == hint else error
 
 
 def headline(found: ReportedExploration) -> str:

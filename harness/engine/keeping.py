@@ -27,12 +27,15 @@ class Keeping:
 
     Attributes:
         notes: for the user: where states are, and where they could not be written.
+        kept: of how many schedules states were written; `warning` says what to think of where there are any.
     """
 
     def __init__(self, config: ExplorationConfig, worlds: Worlds, baseline: Baseline) -> None:
         assert config.keep is not None
         self._config, self._worlds, self._folder, self._baseline = config, worlds, config.keep, baseline
         self.notes: list[str] = []
+        self.kept = 0
+        self.warning = f"states in {self._folder} are real, secrets included: do not share them (folders of mode 0700)"
 
     def keep(self, name: str, schedule: Schedule, judgement: Judgement) -> None:
         """Write the states of a schedule into the folder `name`; those that an earlier session left there go.
@@ -46,7 +49,9 @@ class Keeping:
                     self.notes.append(f"{place} is not of --chaos-keep: left as it is, nothing is kept there")
                     return
                 shutil.rmtree(place)
-            place.mkdir(parents=True)
+            # They are as they were, secrets included: nobody else is to read them.
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place.mkdir(mode=0o700)
             (place / _MARK).write_text(f"{schedule}\n")
             self._write(place / "before", self._baseline.initial)
             self._write(place / "at-the-fault", at_the_fault(schedule, judgement, self._baseline.first))
@@ -54,6 +59,7 @@ class Keeping:
         except OSError as problem:
             self.notes.append(f"{place}: states could not be kept: {problem.strerror or problem}")
         else:
+            self.kept += 1
             self.notes.append(f"{place} has the states before, at the fault and at the end of {schedule}")
 
     def _write(self, folder: Path, state: RawState) -> None:
@@ -89,4 +95,4 @@ def keep_all(
         keeping.keep(id, finding.planned, ends[finding.planned, goes_on])
     if replayed is not None and not found:
         keeping.keep("replayed", *replayed)
-    return keeping.notes
+    return [*keeping.notes, *([keeping.warning] if keeping.kept else [])]

@@ -29,7 +29,7 @@ from .judge import Judgement
 from .naming import Naming
 from .replay import Judged
 from .severity import in_order
-from .story import Telling
+from .story import Stories
 from .worded import worded
 
 
@@ -216,7 +216,7 @@ class Results:
             actual=view.world(judgement.end),
             cleaner=config.cleaner,
             run_again=config.run is config.recover,
-            story=Telling(view, baseline, config.root).of(schedule, judgement, broken),
+            story=Stories(view, baseline, config.root).of(schedule, judgement, broken),
         )
         found = finding(failure, cause, judgement, beside)
         hidden, named = config.cleaner.clean, naming.symptom(group, failure)

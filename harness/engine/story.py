@@ -38,7 +38,7 @@ class Told:
         return Told(tuple(steps), States(*(hiding(side, hidden) for side in sides)), tuple(asked))
 
 
-class Telling:
+class Stories:
     """Tells the stories of one exploration.
 
     Args:

@@ -29,6 +29,7 @@ def test_a_replay_stops_at_its_fault(pytester: pytest.Pytester) -> None:
     output = pytester.run(*command, stdin=typed).stdout.str()
     first, _, rest = output.partition("[chaos] the fault comes now: storage.full before the file mkdir of shared/a")
     assert "(Pdb)" not in first
+    assert output.count("[chaos] values are real here, secrets included") == 1
     assert "\n(Pdb) 42\n" in rest
     assert "os.mkdir(shared / name)" in rest
     assert "_pytest" not in rest.partition("No space left")[0]

@@ -37,7 +37,9 @@ def test_states_are_kept(pytester: pytest.Pytester) -> None:
     for _ in range(2):
         result = _replay(pytester, "--chaos-keep=states")
         assert f"has the states before, at the fault and at the end of {TOKEN}" in unwrapped(str(result.stdout))
+    assert "are real, secrets included" in unwrapped(str(result.stdout))
     (kept,) = (pytester.path / "states").iterdir()
+    assert {path.stat().st_mode & 0o777 for path in (kept, kept.parent)} == {0o700}
     assert (kept / "schedule.txt").read_text() == f"{TOKEN}\n"
     assert sorted(path.name for path in (kept / "before").iterdir()) == ["own", "shared"]
     fault = kept / "at-the-fault"

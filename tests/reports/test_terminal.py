@@ -283,6 +283,17 @@ def test_a_loop_is_told_once() -> None:
     assert "page-1.md" not in whole
 
 
+def test_what_to_do_is_said_once() -> None:
+    """Of several errors that are mended alike."""
+    errors = [f"not explored: 0 of 9 {family} were tried\ngive it more time" for family in ("crashes", "faults")]
+    assert plain(failure_lines(exploration(errors=errors), 80)).splitlines() == [
+        "could not be judged: not explored: 0 of 9 crashes were tried",
+        "",
+        "could not be judged: not explored: 0 of 9 faults were tried",
+        "  give it more time",
+    ]
+
+
 def test_no_time_is_torn_from_its_unit() -> None:
     """Wherever a line ends."""
     for width in range(60, 100):

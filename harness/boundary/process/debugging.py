@@ -32,7 +32,8 @@ class Stops:
     """
 
     def __init__(self, gate: Gate, plan: Sequence[ResolvedInjection], points: Mapping[str, str]) -> None:
-        self._gate, self._plan, self._points, self._ended = gate, plan, points, False
+        self._gate, self._plan, self._points = gate, plan, points
+        self._ended = self._warned = False
 
     def stop_at(self, what: Point | int) -> None:
         """Stop before the effect of a chosen point, and before the fault of a position happens."""
@@ -47,6 +48,9 @@ class Stops:
         frame = _agent_frame(sys._getframe(1))
         debugger = _Debugger(_Terminal(self._gate), self._end)
         debugger.message(f"\n[chaos] {why}")
+        if not self._warned:
+            self._warned = True
+            debugger.message("[chaos] values are real here, secrets included: take care where you copy them to")
         with self._gate.untraced(), self._gate.waiting_for_parent():
             debugger.stop_in(frame)
 
