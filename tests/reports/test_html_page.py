@@ -114,7 +114,7 @@ def test_what_is_generated_anew_is_not_wrong() -> None:
 
 
 def test_a_result_without_stories_is_shown() -> None:
-    """Where the parts of a finding are empty, its cause stands for its title, as in every view; its message is there."""
+    """Where the parts of a finding are empty, its cause stands for its title, as in every view; its place is there."""
     cause = {"promise": "all_or_nothing", "way": "twice", "effect": POST, "file": "myagent.py", "line": 29}
     cause |= {"function": "mail", "statement": "httpx.post()", "exception": ""}
     empty = {"before": {}, "fault": {}, "end": {}, "right": {}}
