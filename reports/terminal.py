@@ -66,9 +66,10 @@ def _unjudged(found: ReportedExploration) -> list[str]:
 
 def _with_one_hint(errors: Sequence[str]) -> Iterator[str]:
     """Yield errors; of neighbours that end with the same lines, which say what to do, the last one alone has these."""
-    for error, following in zip(errors, [*errors[1:], ""], strict=True):
+    for number, error in enumerate(errors, 1):
         first, _, hint = error.partition("\n")
-        yield first if hint and following.partition("\n")[2] == hint else error
+        following = "".join(errors[number : number + 1]).partition("\n")[2]
+        yield first if hint and following == hint else error
 
 
 def headline(found: ReportedExploration) -> str:

@@ -1,7 +1,9 @@
-"""A finding as the whole of the harness reports it, made by hand: the one of the README's agent."""
+"""The sample report of `rollproof.testing`, told as a finding of the README's agent with all that a report can have."""
 
+from copy import deepcopy
 from typing import Any, cast
 
+from rollproof.testing import sample_report
 from rollproof.values.report import Report, ReportedCause, ReportedExploration, ReportedStep, ReportedViolation
 
 POST = "http.post:api.mail.test/mails"
@@ -17,6 +19,9 @@ SOURCE = (
 )
 
 
+(_SAMPLE,) = sample_report(1)["explorations"]
+
+
 def cause(**more: Any) -> ReportedCause:
     """Return the cause of the second mail."""
     known: dict[str, Any] = {
@@ -27,13 +32,9 @@ def cause(**more: Any) -> ReportedCause:
         "line": 29,
         "function": "mail",
         "statement": SOURCE[2].strip(),
-        "exception": "",
         "callers": ["myagent.py:21"],
-        "raising": "",
-        "killed": "",
-        "goes_on": False,
     }
-    return cast(ReportedCause, {**known, **more})
+    return cast(ReportedCause, {**_SAMPLE["violations"][0]["cause"], **known, **more})  # type: ignore[dict-item]
 
 
 def step(point: str, outcome: str = "", line: int = 0, **more: Any) -> ReportedStep:
@@ -90,18 +91,15 @@ def violation(**more: Any) -> ReportedViolation:
                 "callers": ["myagent.py:21"],
                 "source": [{"number": n, "text": text, "marked": n == 29} for n, text in enumerate(SOURCE, 27)],
                 "effects": [{"step": 4, "fate": "kept"}, {"step": 5, "fate": "repeated"}],
+                "within": [],
             }
         ],
-        "exchange": [],
         "also": {"schedules": [f"http.timeout~lasting@{POST}#1:after"], "number": 25},
         "replay": f"pytest --chaos {TEST} --chaos-replay='{TOKEN}'",
-        "known": False,
         "new": True,
-        "reason": "",
         "phases": [],
-        "until": "",
     }
-    return cast(ReportedViolation, {**known, **more})
+    return cast(ReportedViolation, {**deepcopy(_SAMPLE["violations"][0]), **known, **more})
 
 
 EMPTY: dict[str, Any] = {
@@ -135,48 +133,33 @@ def exploration(*violations: ReportedViolation, **more: Any) -> ReportedExplorat
     cells = [("http.timeout", "violated", 26), ("http.timeout", "holds", 99), ("process.kill", "holds", 173)]
     known: dict[str, Any] = {
         "test": TEST,
-        "name": "",
-        "label": "",
-        "interrupted": "",
         "points": 7,
         "schedules": 340,
         "executions": 95,
         "worlds": 11,
         "closed": True,
-        "skipped": {},
-        "drifted": 0,
-        "unintercepted": 0,
-        "unwatched": [],
-        "masked": [],
         "audited": 5,
         "seconds": 3.2,
         "statement": "7 points, 340 schedules judged in 95 executions; exhaustive; 1 violation",
         "verdicts": {"all_or_nothing": "violated", "clean_retry": "vacuous"},
         "violations": list(violations),
-        "flaky": [],
-        "errors": [],
-        "not_explored": [],
-        "notes": [],
-        "known": [],
-        "resolved": [],
-        "fixed": [],
         "proved": [],
         "not_proved": [],
-        "not_tried": {},
         "cells": [
-            {"point": f"{POST}#1", "fault": f, "verdict": v, "invariants": [], "schedule": f"{f}@{POST}#1", "count": n}
-            for f, v, n in cells
+            {
+                **_SAMPLE["cells"][0],
+                "point": f"{POST}#1",
+                "fault": fault,
+                "schedule": f"{fault}@{POST}#1",
+                "verdict": verdict,
+                "count": n,
+                "invariants": [],
+            }
+            for fault, verdict, n in cells
         ],
-        "grid": {"families": [], "points": []},
-        "model": "",
-        "shards": {},
-        "not_reached": [],
-        "story": [],
-        "unresolved": {},
-        "compared": "",
         "struck": {**STRUCK, "ends": dict.fromkeys(STRUCK["ends"], 0)},
     }
-    return cast(ReportedExploration, {**known, **more})
+    return cast(ReportedExploration, {**deepcopy(_SAMPLE), **known, **more})
 
 
 def report(*explorations: ReportedExploration) -> Report:
