@@ -60,22 +60,15 @@ def finding_lines(found: ReportedViolation, width: int, label: str = "", *, full
 
 
 def _wrong(found: ReportedViolation) -> list[str]:
-    """Return what each promise says, and of those that say nothing that they are broken."""
-    told = _messages(found)
-    silent = [name for name in found["invariants"] if not any(text.startswith(f"{name}: ") for text in told)]
-    return [*([broken(silent)] if silent else []), *told]
-
-
-def _messages(found: ReportedViolation) -> list[str]:
-    """Return what each promise says; a line that begins with none, such as the second of an error, stays under it."""
-    texts: list[str] = []
+    """Return for each broken promise its name, and below it what it says; what nobody says is the last one's."""
+    told: dict[str, list[str]] = {name: [] for name in found["invariants"]}
+    last, *_ = told
     for line in found["message"].splitlines():
-        line = _COMPARED.sub("", line) if any(found["states"].values()) else line
-        if texts and not line.startswith(tuple(f"{name}: " for name in found["invariants"])):
-            texts[-1] += f"\n{line}"
-        else:
-            texts.append(line)
-    return texts
+        begun = next((name for name in told if line.startswith(f"{name}: ")), None)
+        last = begun or last
+        text = line.removeprefix(f"{begun}: ") if begun else line
+        told[last].append(_COMPARED.sub("", text) if any(found["states"].values()) else text)
+    return ["\n".join([broken([name]), *lines]) for name, lines in told.items()]
 
 
 def _also(number: int) -> str:

@@ -49,9 +49,9 @@ def test_a_report_prints_what_the_session_printed(explored: tuple[Path, str]) ->
     lines = told.stdout.splitlines()
     assert len(section) >= 3
     assert [line for line in lines if line in section] == section
-    assert lines[1:3] == ["  Proved:", "    - 3 places where the agent touches the outside were hit by 1 fault: 7"]
-    (statement,) = [line for line in section if line.startswith("  3 points, 7 schedules judged in ")]
-    assert lines.index("  Not looked at:") < lines.index(statement)
+    assert lines[1].startswith("  3 points, 7 schedules judged in ")
+    assert "  Proved:" in lines[2:5]
+    assert lines.index("  Proved:") < lines.index("  Not looked at:")
     (replay,) = [line for line in printed.splitlines() if line.startswith("  replay ")]
     assert replay in lines
 

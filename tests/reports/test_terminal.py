@@ -39,9 +39,9 @@ without a key.
              30      except httpx.TimeoutException:
              31          if attempt == attempts - 1:
            it makes step 5 (kept), step 6 (repeated)
+  wrong    all_or_nothing broken
+           the outside is neither as before nor as after a complete run
   wrong    honest_outcome broken
-  wrong    all_or_nothing: the outside is neither as before nor as after a
-           complete run
   outside                       before  at the fault  at the end  right is
            api.mail.test/mails  0       1             2           0 or 1
            shared/report.md     -       # Solar …     # Solar …   - or # Solar …
@@ -85,10 +85,11 @@ again without a key.
                              1:
            it makes step 5 (kept), step
            6 (repeated)
+  wrong    all_or_nothing broken
+           the outside is neither as
+           before nor as after a
+           complete run
   wrong    honest_outcome broken
-  wrong    all_or_nothing: the outside
-           is neither as before nor as
-           after a complete run
   outside  api.mail.test/mails
              before        0
              at the fault  1
@@ -151,7 +152,8 @@ def test_the_whole_story_has_each_step() -> None:
 def test_an_error_of_several_lines_stays_in_its_column() -> None:
     """Its second line is no further promise; and code of one long word keeps its place."""
     text = block(message="all_or_nothing: raised: it is down\nsee its page\nhonest_outcome: untrue")
-    assert "  wrong    all_or_nothing: raised: it is down\n           see its page\n  wrong    honest_outcome: " in text
+    raised = "  wrong    all_or_nothing broken\n           raised: it is down\n           see its page\n"
+    assert f"{raised}  wrong    honest_outcome broken\n           untrue\n" in text
     source = [
         {"number": 1, "text": "if it:", "marked": False},
         {"number": 2, "text": f"    {'x' * 90}", "marked": True},
