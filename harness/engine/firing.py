@@ -67,12 +67,8 @@ class Firing:
             # With an interleaving in the plan: the other actor could not come first, and no fault was missed.
             if schedule.faults < len(plan):
                 self._closure.interleaving_budget.skipped["held_in_vain"] += 1
-            elif len(process.fired | process.late) == len(plan):
-                rare("a relay's fault comes too late")
-                self._pace.skipped["too_late"] += 1  # another time it is early enough: nothing has drifted
             else:
-                rare("a planned fault is not reached")
-                self._tally.not_reached.append(str(schedule))
+                self._pace.missed(schedule, [process])
             return None
         processes, node = [process, *self._trials.recovery.outlasted(process, plan)], None
         if self._trials.recovery.is_needed(processes[-1]):

@@ -1,13 +1,15 @@
 """Do one piece of work after the other, as far as the budget lasts, and look at what was found after each."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..values.rare import rare
+from ..values.schedule import Schedule
 from .budget import OutOfTime
 from .crash_state_space import CrashStateSpace
 from .nodes import Node, Stage
+from .process_runs import ProcessRun
 from .tallying import Tallying
 from .trials import Trials
 
@@ -37,6 +39,19 @@ class Pace:
             self.skipped["budget"] += count
         else:
             self.between()
+
+    def missed(self, schedule: Schedule, processes: Sequence[ProcessRun]) -> None:
+        """Count a schedule of which a fault did not fire in these processes.
+
+        If a relay came to it when the connection was over, the schedule is left out: another time it is early enough.
+        Otherwise its point was not reached.
+        """
+        if any(process.late for process in processes):
+            rare("a relay's fault comes too late")
+            self.skipped["too_late"] += 1
+        else:
+            rare("a planned fault is not reached")
+            self.tally.not_reached.append(str(schedule))
 
     def close(self, until: Stage) -> None:
         """Recover from all crash states that wait for this stage, or leave all out where the budget does not last."""

@@ -85,7 +85,7 @@ class SecondFaults:
     ) -> None:
         processes = self._trials.recovery.recover(node.raw_state, trace=False, plan=(resolved,))
         if not processes[-1].fired:
-            self._tally.not_reached.append(str(schedule))
+            self._pace.missed(schedule, processes)
             return
         fired = processes[-1]
         processes += self._trials.recovery.outlasted(fired, (resolved,))

@@ -95,14 +95,14 @@ def test_a_token_whose_point_is_not_there_has_drifted(yard: Yard, shop: str) -> 
 def test_a_fault_that_comes_when_its_connection_is_over_has_not_drifted(
     yard: Yard, shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It depends on the machine: it is counted, and takes the word exhaustive away."""
+    """It depends on the machine: it is counted, in a recovery too, and takes the word exhaustive away."""
     told = RelayPoints.told
 
     def over(self: RelayPoints, name: str, message: Carried | ConnectionClosed) -> None:
         told(self, name, replace(message, done=False) if isinstance(message, Carried) else message)
 
     monkeypatch.setattr(RelayPoints, "told", over)
-    result = yard.explore(shop, puts, "network.reset")
+    result = yard.explore(shop, puts, "network.reset", "process.kill", depth=2)
     assert result.drifted == ()
     assert {*result.skipped} == {"too_late"}
     assert f"{result.skipped['too_late']} faults came when the connection was over" in result.statement
