@@ -201,8 +201,7 @@ class Executor:
         self, request: child.RunRequest, process: ProcessRun, channel: Channel, how: How, *, used: bool
     ) -> Tracer:
         """Serve a process until it has ended or is pristine; returns its last tracer."""
-        trace: Tracing = how.trace if how.trace == "for the story" else request.trace
-        tracer = Tracer(self, process, channel, request.plan, trace, request.earlier)
+        tracer = Tracer(self, process, channel, request.plan, how.trace, request.earlier)
         try:
             tracer.serve(request, used=used)
             if how.again is not None and tracer.waits:

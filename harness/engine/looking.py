@@ -25,7 +25,7 @@ class Looking:
     """The looks at one process.
 
     Attributes:
-        trace: whether relays' points are looked at, too.
+        trace: whether relays' points are looked at, too; "once fired": those that come when a fault was due.
         damages: what a lying disk has damaged, and nobody but the process is to meet.
         unseen: explains the changes between two looks.
     """
@@ -74,8 +74,9 @@ class Looking:
             return self._executor.capture(look.clock, self._process.pids, self._process.start.reused)
 
     def see_relay_point(self, look: Look) -> None:
-        """Look at a phase that only a relay sees, where the process is traced."""
-        if self.trace:
+        """Look at a phase that only a relay sees, where the process is traced by now."""
+        # The process itself says of its own points when to look; of these it knows nothing.
+        if self._process.due if self.trace == "once fired" else self.trace:
             self.see(look)
             if (
                 self.trace is True and look.when == "after" and look.size > 1

@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import httpx
 import pytest
+from rollproof.chaos import Chaos
 from rollproof.engine.relay_points import RelayPoints
 from rollproof.network.toxiproxy import Toxiproxy
 from rollproof.values.network import Network
 from rollproof.values.protocol import Carried, ConnectionClosed
 
-from ..exploring import options
+from ..exploring import explored, only, options
 from .shops import Yard, keeps_everything, line_shop, schedules, serving
 
 
@@ -299,3 +302,34 @@ def test_ctrl_c_while_an_answer_is_awaited(yard: Yard, shop: str) -> None:
     token = "process.interrupt@net.exchange:shop#1:after"
     assert "all_or_nothing" in schedules(yard.explore(shop, run, token=token))[token]
     assert told.read_text() == "1"
+
+
+def test_crashes_after_an_error_are_tried_at_relays_too(tmp_path: Path, shop: str) -> None:
+    """Between two orders of a handler nothing is seen but by the relay: who dies there has given half of them.
+
+    The handler of a lost mail orders two things instead, and the recovery knows that both were ordered by the second.
+    """
+
+    def explore(chaos: Chaos, folder: Path) -> None:
+        shared = tmp_path / "shared"
+        chaos.watch(shared)
+        chaos.api("https://api.mail.test")
+        network = chaos.network("shop", shop)
+
+        def run() -> None:
+            try:
+                httpx.post("https://api.mail.test/mails", json={"to": "all"})
+            except httpx.HTTPError:
+                say(network, "PUT one panel\n")
+                say(network, "PUT two panel\n")
+
+        chaos.explore(
+            run,
+            recover=lambda: None if (shared / "two").exists() else run(),
+            allow=lambda world: {*world.files} == {"shared/one", "shared/two"},
+        )
+
+    agent = SimpleNamespace(explore=explore)
+    result = explored(agent, tmp_path, **only("http.refused", "process.kill"))
+    lost, half = "http.refused@http.post:api.mail.test/mails#1:before", "process.kill@net.exchange:shop#1:after"
+    assert f"{lost} + {half}" in {*schedules(result)}
