@@ -36,7 +36,7 @@ from ..media.scope import Root, Scope
 from ..media.transport import unreachable_in
 from ..resolved import Limits, ResolvedInjection
 from ..scheduling import clock, locks, scheduler
-from . import ending, memory, pids, printing, warming
+from . import ending, kept_times, memory, pids, printing, warming
 from .detaching import detach
 from .own_process import OwnProcess
 from .places import Places
@@ -121,10 +121,10 @@ class Boundary:
     Until a process begins, everything passes through it unseen.
     """
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, kept: Sequence[kept_times.KeptTime]) -> None:
         self._agent = agent
         self._unsupported = adapters.failures()  # before anything stands in the place of what is probed
-        self._own = OwnProcess(printing.outlets(agent.outlets))
+        self._own = OwnProcess(printing.outlets(agent.outlets), kept)
         self._time = clock.Clock()
         self._pristine_state: PristineState | None = None
         self._gate = Gate(self._time.now, Places(_run.__code__, agent.call))
@@ -191,7 +191,7 @@ class Boundary:
         self._reads.forget()
         self._time.begin(request.start)
         if not request.goes_on:  # who goes on has drawn numbers, and draws the next ones
-            self._own.draw(request.stream)
+            self._own.draw(request.stream, request.start)
         self._own.be_patient(request.plan)
         if request.again and self._pristine_state is None:
             self._pristine_state = PristineState(self._gate)

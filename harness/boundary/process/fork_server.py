@@ -12,7 +12,7 @@ import struct
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from ...values.errors import ChaosError
@@ -22,6 +22,7 @@ from ..channel import Channel
 from . import memory
 from .child import Agent, Boundary
 from .detaching import adopt_orphans, end_with_parent
+from .kept_times import KeptTime, kept_by_this_process
 
 _FORK, _WAIT = b"F", b"W"
 _NUMBER = struct.Struct("!i")
@@ -34,6 +35,7 @@ class ForkServer:
 
     def __init__(self, agent: Agent) -> None:
         self._control, theirs = socket.socketpair()
+        kept = kept_by_this_process()  # here: looking at every object would copy its page in the forked process
         # What is still in the buffers would be written by both processes.
         sys.stdout.flush()
         sys.stderr.flush()
@@ -44,7 +46,7 @@ class ForkServer:
         if self.pid == 0:
             self._control.close()
             try:
-                _serve(theirs, agent, parent)
+                _serve(theirs, agent, parent, kept)
             except ConnectionError:
                 pass  # the test's process hung up in the middle of a word
             except BaseException:
@@ -168,7 +170,7 @@ def _gone() -> ChaosError:
     )
 
 
-def _serve(control: socket.socket, agent: Agent, parent: int) -> None:
+def _serve(control: socket.socket, agent: Agent, parent: int, kept: Sequence[KeptTime]) -> None:
     """Fork and wait as asked, until the test's process hangs up."""
     before = signal.signal(signal.SIGTERM, _end_all)
     os.setpgid(0, 0)  # who kills the group of the test's process leaves this one, which ends the agent's
@@ -177,7 +179,7 @@ def _serve(control: socket.socket, agent: Agent, parent: int) -> None:
     # The test's process may have died before the kernel was asked to tell.
     if os.getppid() != parent:
         os._exit(0)
-    boundary = Boundary(agent)
+    boundary = Boundary(agent, kept)
     spare = forked = 0
     while len(request := control.recv(_REQUEST_BYTES, socket.MSG_WAITALL)) == _REQUEST_BYTES:
         if request[:1] == _WAIT:

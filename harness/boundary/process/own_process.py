@@ -7,19 +7,22 @@ from ...values.actions import Disturb
 from ..media import patience
 from ..resolved import ResolvedInjection
 from . import entropy, printing
+from .kept_times import KeptTime, put_back
 
 
 class OwnProcess:
-    """The pids, random numbers, output and patience of one process, from its first request on.
+    """The pids, random numbers, kept times, output and patience of one process, from its first request on.
 
     Args:
         outlets: descriptors of the terminal and its like.
+        kept: the times that libraries keep in the test's process.
     """
 
-    def __init__(self, outlets: Sequence[int]) -> None:
+    def __init__(self, outlets: Sequence[int], kept: Sequence[KeptTime]) -> None:
         self.pids: frozenset[int] = frozenset()
         self._outlets = outlets
         self._stream: entropy.Stream | None = None
+        self._kept = kept
         self._lengthen: Callable[[], None] = lambda: None
 
     def begin(self, pids: frozenset[int], printed: int | None) -> None:
@@ -30,9 +33,14 @@ class OwnProcess:
             printing.redirect(self._outlets, printed)
         self.pids = pids | {os.getpid()}
 
-    def draw(self, stream: str) -> None:
-        """Draw random numbers from the stream of this key on."""
+    def draw(self, stream: str, start: float) -> None:
+        """Draw random numbers from the stream of this key, and ids that are made of the time from `start` on.
+
+        Args:
+            start: virtual time at which the process begins, epoch seconds.
+        """
         assert self._stream is not None
+        put_back(self._kept, start)
         entropy.begin(self._stream, stream)
 
     def be_patient(self, plan: Sequence[ResolvedInjection]) -> None:

@@ -20,7 +20,7 @@ _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 
 def late_modules(before: int) -> tuple[str, ...]:
     """Return installed modules (none of the agent's own) that were imported since there were `before` modules."""
-    return tuple(name for name, module in list(sys.modules.items())[before:] if _is_installed(module))
+    return tuple(name for name, module in list(sys.modules.items())[before:] if is_installed(module))
 
 
 def import_modules(names: Iterable[str]) -> None:
@@ -37,6 +37,7 @@ def warm_caches() -> None:
     model_sdks.warm()
 
 
-def _is_installed(module: ModuleType | None) -> bool:
+def is_installed(module: ModuleType | None) -> bool:
+    """Return whether a module is of the standard library or an installed package; none of the agent's, none of ours."""
     file = getattr(module, "__file__", None)
     return isinstance(file, str) and file.startswith(_INSTALLED) and not file.startswith(_OURS)
