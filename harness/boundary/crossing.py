@@ -44,7 +44,7 @@ class Crossing:
         _current.crossing = self
 
     def phase(self, when: Phase, *, looks: bool = True) -> ResolvedInjection | None:
-        """Let the parent look, then fire what is planned: die, raise, or return what only the caller can carry out."""
+        """Let the parent look, then fire: die, raise, or return the injection that only the caller can carry out."""
         gate = self.gate
         if gate.trace and looks:
             with gate.waiting_for_parent():
@@ -87,7 +87,7 @@ class Crossing:
 
 
 class TellingFailure:
-    """Tells the parent of a traced run what an effect raises to the agent; entered around its whole passage."""
+    """Tells the parent of a traced run which exception an effect raises; entered around its whole passage."""
 
     __slots__ = ("_before",)
 

@@ -45,12 +45,12 @@ def every() -> dict[str, Adapter]:
 
 
 def failures() -> list[str]:
-    """Probe what Python and the libraries that are loaded are used for; returns what a statement has to say."""
+    """Probe the adapters of Python and of the loaded libraries; returns the words of the statement on those that fail."""
     return _failures(dict.fromkeys(_OF_PYTHON, "sys") | _OF_LIBRARIES)
 
 
 def session_failures() -> list[str]:
-    """Probe what pytest's session is used for; returns what its user has to know."""
+    """Probe the adapters of pytest's session; returns a line for its user on each that fails."""
     return _failures(_OF_SESSION)
 
 

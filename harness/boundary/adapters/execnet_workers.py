@@ -16,7 +16,7 @@ POPEN = ADAPTER.part(
 
 
 def pid(node: Any) -> int:
-    """Return the pid of a worker on this machine; 0 for one elsewhere, and where nobody knows."""
+    """Return the pid of a worker on this machine; 0 for one elsewhere, and if it is not known."""
     gateway = getattr(node, "gateway", None)
     popen = getattr(getattr(gateway, "_io", None), "popen", None)
     local = getattr(getattr(gateway, "spec", None), "popen", False)

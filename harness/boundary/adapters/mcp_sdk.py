@@ -20,7 +20,7 @@ _KNOWN = tuple(f"{_SENDING}({local})" for local in ("request_id", "method", "out
 
 @cache
 def _codes() -> frozenset[CodeType]:
-    """Return the code in which the SDK waits for an answer; raises Changed where nobody knows it."""
+    """Return the code objects in which the SDK waits for an answer; raises Changed if none is known."""
     try:
         for name in _KNOWN:
             find(name)
@@ -62,7 +62,7 @@ STARTING = ADAPTER.part(
 def start_by(
     replacement: Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]],
 ) -> Callable[[], None]:
-    """Start servers as `replacement` does, which gets what the SDK starts them by; returns what puts the SDK back."""
+    """Replace the SDK's function that starts a server by `replacement` of it; returns a function that undoes it."""
     if not STARTING.works:
         return lambda: None
     module, plain = find("mcp.client.stdio"), find(_STARTING)

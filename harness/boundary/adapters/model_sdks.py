@@ -17,7 +17,7 @@ CLIENTS = ADAPTER.part(
 
 
 def http_library(sdk: str) -> ModuleType | None:
-    """Return the HTTP library that an SDK stands on, None where nobody knows."""
+    """Return the HTTP library that an SDK uses; None if it is not known."""
     base = found(f"{sdk}._base_client")
     library: ModuleType | None = getattr(base, "httpx2", None) or getattr(base, "httpx", None)
     return library

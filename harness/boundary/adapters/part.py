@@ -47,7 +47,10 @@ class Part:
 
     @property
     def works(self) -> bool:
-        """Whether the names do what is relied on; probed at the first use in a process, or before it was forked."""
+        """Whether the names do what is relied on.
+
+        Probed at the first use in a process, or before the process was forked.
+        """
         return not self.failure
 
     @property
@@ -75,7 +78,7 @@ class Part:
         return self._failure is not None or (all(loaded) if loaded else any(some) or not some)
 
     def fail(self, why: str) -> None:
-        """Let the part fail from now on, whatever its names do: for tests of what becomes of the statement."""
+        """Mark the part as failed from now on: for tests of the statement."""
         self._failure = why
 
     def forget(self) -> None:
@@ -98,7 +101,7 @@ class Part:
 
 
 class Adapter:
-    """One library, or one part of Python, whose private names are used.
+    """The private names of one library, or of one part of Python, that are used.
 
     Args:
         library: its distribution, or "Python".

@@ -75,7 +75,7 @@ LINE = ADAPTER.part(
 
 
 def current_line(writer: Any) -> str:
-    """Return what pytest has written of the line that it is writing."""
+    """Return the part of the current line that pytest has written; "" if it cannot be told."""
     return str(writer._current_line) if LINE.works else ""
 
 
@@ -92,7 +92,7 @@ CAPTURE = ADAPTER.part(
 
 
 def captures(config: pytest.Config) -> Iterator[Any]:
-    """Yield what captures each standard stream, with `targetfd_save` and `tmpfile` where it is by descriptors."""
+    """Yield pytest's capture of each standard stream; one by descriptors has `targetfd_save` and `tmpfile`."""
     manager: Any = config.pluginmanager.get_plugin("capturemanager")
     if CAPTURE.works:
         for capture in (getattr(manager, "_global_capturing", None), getattr(manager, "_capture_fixture", None)):

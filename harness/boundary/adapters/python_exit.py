@@ -31,7 +31,7 @@ FUNCTIONS = ADAPTER.part(
 
 
 def forget_all() -> None:
-    """Forget what the process registered that this one was forked from."""
+    """Forget all exit handlers that were registered in the process that this one was forked from."""
     if FUNCTIONS.works:
         _finalize._registry.clear()
         _atexit._clear()
@@ -40,18 +40,18 @@ def forget_all() -> None:
 
 
 def carry_out() -> None:
-    """Do what is registered; nothing where it cannot be told apart from what belongs to another process."""
+    """Run the exit handlers; nothing if they cannot be told apart from those of another process."""
     if FUNCTIONS.works:
         _atexit._run_exitfuncs()
 
 
 def registered() -> tuple[int, int] | None:
-    """Return how many functions and finalizers are registered; None where nobody knows."""
+    """Return the numbers of registered functions and finalizers; None if they cannot be counted."""
     return (_atexit._ncallbacks(), len(_finalize._registry)) if FUNCTIONS.works else None
 
 
 def is_anything_left() -> bool:
-    """Return whether something is to be done at the end of this process, of what was registered since `forget_all`."""
+    """Return whether an exit handler that was registered since `forget_all` has yet to run."""
     if not FUNCTIONS.works:
         return True
     return _atexit._ncallbacks() > 1 or any(finalizer.atexit for finalizer in _finalize._registry.values())

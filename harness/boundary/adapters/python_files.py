@@ -28,7 +28,7 @@ COPYING = ADAPTER.part(
 
 
 def open_with(opened: Callable[..., Any]) -> None:
-    """Let this function open files under every name of `open`. For a child process: there is no way back."""
+    """Replace every name of `open` by this function. For a child process: there is no way back."""
     io.open = opened
     if OPEN.works:
         import _io
@@ -37,7 +37,7 @@ def open_with(opened: Callable[..., Any]) -> None:
 
 
 def copy_by_writing() -> None:
-    """Let `shutil` copy files by reading and writing. For a child process: there is no way back."""
+    """Make `shutil` copy files by reading and writing. For a child process: there is no way back."""
     for name in [name for name in vars(shutil) if name.startswith("_USE_CP_")] if COPYING.works else ():
         # Copying by sendfile or reflink would pass no write of Python's.
         setattr(shutil, name, False)

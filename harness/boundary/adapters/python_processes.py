@@ -26,7 +26,7 @@ CLOCK = ADAPTER.part("timeouts of subprocess are told in virtual time", "subproc
 
 
 def fork_exec() -> Any:
-    """Return the module whose ``fork_exec`` starts a fresh interpreter or a server; None where that is not known."""
+    """Return the module whose ``fork_exec`` starts a fresh interpreter or a server; None if this Python has none."""
     return find("_posixsubprocess") if FORKING.works else None
 
 
@@ -49,6 +49,6 @@ def watch_fork_server(told: Callable[[Callable[[], None], Callable[[], int]], No
 
 
 def keep_real_time() -> None:
-    """Let `subprocess` wait in real time, in which other processes live. For a child process: there is no way back."""
+    """Make `subprocess` wait in real time, as other processes do. For a child process: there is no way back."""
     if CLOCK.works:
         subprocess.time = SimpleNamespace(**vars(time))  # type: ignore[attr-defined]

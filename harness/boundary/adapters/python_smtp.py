@@ -20,6 +20,6 @@ CONNECTING = ADAPTER.part(
 
 
 def connecting(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> list[tuple[Any, str, Any]]:
-    """Return what connects, as (class, name, function), with the function that `wrap` makes of its own."""
+    """Return (class, name, function) of each method that connects a client; `wrap` makes it of the original."""
     classes: tuple[Any, ...] = (smtplib.SMTP, smtplib.SMTP_SSL) if CONNECTING.works else ()
     return [(kind, "_get_socket", wrap(kind._get_socket)) for kind in classes]

@@ -32,7 +32,7 @@ BUSY = ADAPTER.part(
 
 @functools.cache
 def _set_handler() -> Any:
-    """Return SQLite's function that sets the handler; None where the library does not show it."""
+    """Return SQLite's ``sqlite3_busy_handler``; None if the library does not export it."""
     try:
         function = ctypes.CDLL(getattr(find("_sqlite3"), "__file__", None)).sqlite3_busy_handler
     except (OSError, AttributeError):
@@ -42,7 +42,10 @@ def _set_handler() -> Any:
 
 
 def set_busy_handler(connection: sqlite3.Connection, callback: Any) -> bool:
-    """Let a connection call this `HANDLER` with its id while it waits for a lock; returns whether that is possible."""
+    """Make SQLite call `callback`, a `HANDLER`, while a connection waits for a lock.
+
+    Its first argument is the connection's id. Returns whether the handler was set.
+    """
     if not BUSY.works:
         return False
     handle = ctypes.c_void_p.from_address(id(connection) + object.__basicsize__)

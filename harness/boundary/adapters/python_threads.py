@@ -38,18 +38,18 @@ ENDING = ADAPTER.part("what threads do at the end of a process is not tried", "t
 
 
 def started() -> int:
-    """Return how many threads there are beside the main one, those too that `threading` did not start."""
+    """Return the number of threads beside the main one, those of native code included."""
     return int(find("_thread:_count")()) if COUNTING.works else threading.active_count() - 1
 
 
 def wait_for_others() -> None:
-    """Wait until all threads have ended that a process waits for at its end."""
+    """Wait for the threads that a process waits for at its end."""
     if ENDING.works:
         find("threading:_shutdown")()
 
 
 def _asks_its_lock() -> bool:
-    """Return whether a condition asks the lock that it is given for what `ForCondition` has."""
+    """Return whether a condition uses the methods of its lock that `ForCondition` offers."""
     asked = ForCondition()
     condition: Any = threading.Condition(asked)  # type: ignore[arg-type]
     before = condition._release_save, condition._acquire_restore, condition._is_owned
@@ -78,7 +78,7 @@ class Forked:
     __slots__ = ()
 
     def made_anew(self) -> None:
-        """Be a new lock that nobody has."""
+        """Become a new lock that no thread has."""
         raise NotImplementedError
 
     def _at_fork_reinit(self) -> None:
@@ -86,7 +86,7 @@ class Forked:
 
 
 class ForCondition:
-    """What a condition asks of a lock that its thread may take again; `plain` is Python's own."""
+    """The methods that a condition calls on a reentrant lock; `plain` is Python's own lock."""
 
     __slots__ = ()
     plain: Any
@@ -100,11 +100,11 @@ class ForCondition:
         raise NotImplementedError
 
     def locked(self) -> bool:
-        """Say whether a thread has the lock."""
+        """Return whether a thread has the lock."""
         raise NotImplementedError
 
     def given_back(self) -> None:
-        """Hear that the lock was given back, however often it had been taken."""
+        """Note that the lock was given back, however often it had been taken. Called by `_release_save`."""
 
     def _is_owned(self) -> bool:
         return bool(self.plain._is_owned())
@@ -125,7 +125,7 @@ class ForCondition:
 
 
 def replaceable() -> Iterator[tuple[ModuleType, str]]:
-    """Yield where threads find what makes a lock, a condition's signal, a lock to take again, and a queue."""
+    """Yield (module, name) of each function that makes a lock, a condition's signal, a reentrant lock or a queue."""
     yield from ((threading, "Lock"), (threading, "_allocate_lock"), (threading, "RLock"), (queue, "SimpleQueue"))
 
 
@@ -143,7 +143,7 @@ CLOCK = ADAPTER.part("timed waits of conditions, semaphores and queues take real
 
 
 def tell_time(monotonic: Callable[[], float]) -> None:
-    """Let timed waits ask this clock. For a child process: there is no way back."""
+    """Make timed waits read this clock. For a child process: there is no way back."""
     if CLOCK.works:
         for module, name in ((threading, "_time"), (queue, "time")):
             setattr(module, name, monotonic)
@@ -158,7 +158,7 @@ GLANCES = ADAPTER.part(
 
 
 def at_a_glance(pause: Callable[[], bool]) -> None:
-    """Let others go on, by `pause`, where a thread waits at a condition for no time at all; nobody can notify it.
+    """Call `pause` instead of a wait at a condition with a timeout of 0: other threads go on, and none can notify it.
 
     For a child process: there is no way back.
     """

@@ -28,7 +28,10 @@ CONNECTING = ADAPTER.part(
 def connect_by(
     connect: Callable[[Any, str, Callable[[], Any]], Any], is_ours: Callable[[object], bool]
 ) -> Callable[[], None]:
-    """Connect by `connect`, which gets a connection, its scheme, and what connects it truly; returns what undoes that.
+    """Replace the function that connects by `connect`; returns a function that undoes it.
+
+    `connect` gets the connection, its scheme, and a function that connects truly. A result for which `is_ours` is true
+    gets no TLS.
 
     What `is_ours` of what it returns gets no TLS.
     """

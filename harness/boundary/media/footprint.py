@@ -22,7 +22,7 @@ class Recorder:
         self._everything = False
 
     def ask(self, verb: str, path: str, target: str, aspects: Iterable[Aspect]) -> None:
-        """Count one read, and keep what it asks for first; `target` is the path without its random parts."""
+        """Count one read; keep its question if the target is new. `target` is the path without its random parts."""
         number = next(self._numbers[verb, target])
         for aspect in aspects:
             if (path, aspect) not in self._asked:

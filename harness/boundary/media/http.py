@@ -150,7 +150,7 @@ own: list[Own] = []
 def install(
     answer: Answer, permits: http_client.Permits = lambda host, port: False, later: Later | None = None
 ) -> Callable[[], None]:
-    """Let every request of these clients be answered by `answer`, of async ones by `later`; returns what undoes that.
+    """Answer every request of these clients by `answer`, of async ones by `later`; returns a function that undoes it.
 
     Where `answer` raises Permitted, and for addresses that `permits` names, the network answers.
     """
@@ -165,7 +165,7 @@ def install(
 
 
 def prepare(*, real_network: bool) -> Callable[[], None]:
-    """Do once, in the parent, what every child needs; returns what puts the parent back.
+    """Prepare in the parent, once, for all children; returns a function that undoes it.
 
     Building an SSL context costs 20 ms a client. Without a real network no request of a child uses one: all share a
     bare one. The parent's own are whole: it goes on to reach what it likes.

@@ -149,7 +149,7 @@ def _connection_refused() -> Exception:
 
 
 def install(answer: Answer, permits: Permits) -> Callable[[], None]:
-    """Let every request of these clients be answered by `answer`; returns what puts them back.
+    """Answer every request of these clients by `answer`; returns a function that undoes it.
 
     Connections to a host and port that `permits` names are real.
     """

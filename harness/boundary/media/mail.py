@@ -36,12 +36,12 @@ def carry(gate: Gate) -> None:
 
 
 def servers() -> frozenset[Address]:
-    """Return where the servers of mailboxes are: connections to them are permitted."""
+    """Return the addresses of the mailboxes' servers: connections to them are permitted."""
     return frozenset((host, port) for address, port in _addresses.values() for host in (address, "localhost"))
 
 
 def install(mailboxes: Mapping[str, Address]) -> Callable[[], None]:
-    """Lead mail for these hosts to where their servers are; returns what puts `smtplib` back."""
+    """Connect mail for these hosts to the mailboxes' servers; returns a function that undoes it."""
     _addresses.update(mailboxes)
     client: Any = smtplib.SMTP
     replaced = [

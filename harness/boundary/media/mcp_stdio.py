@@ -61,7 +61,7 @@ class Process:
 
 
 def install(commands: Mapping[Command, str], answer: Answer) -> Callable[[], None]:
-    """Let the twins at these URLs stand in for these commands; returns what puts the SDK back."""
+    """Answer the clients of these commands by the twins at these URLs; returns a function that undoes it."""
     if not commands or find_spec("mcp") is None:
         return lambda: None
     numbers = count(1)

@@ -103,7 +103,7 @@ class Reads:
     def ask(
         self, verb: str, aspects: Iterable[Aspect], path: Any, dir_fd: int | None = None, *, follow: bool = True
     ) -> None:
-        """Keep what is asked of a path or descriptor; a link on the way is read."""
+        """Keep a question that was asked of a path or descriptor; each link on the way counts as read."""
         place = self._place(path, dir_fd, follow)
         recorder = self._gate.recorder
         for raw, readable in place.links:
@@ -112,7 +112,7 @@ class Reads:
             recorder.ask(verb, *place.found, aspects)
 
     def opened(self, path: Any, flags: int, dir_fd: int | None = None) -> None:
-        """Keep what opening with these flags asks for; a descriptor was opened before."""
+        """Keep the questions that opening with these flags asks; of a descriptor none: its path was opened before."""
         if flags & _UNNAMED == _UNNAMED or isinstance(path, int):
             return
         follow = not flags & os.O_NOFOLLOW

@@ -69,7 +69,7 @@ class Refusing:
             _in_force.remove(self)
 
     def connects(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Refuse a socket that would reach the host of a twin, whoever opens it, or one that is offline."""
+        """Refuse a socket of any client to the host of a twin, or to one that is offline."""
         asked = asked_for(event, arguments)
         if asked is None:
             return

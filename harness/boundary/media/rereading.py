@@ -117,7 +117,7 @@ class Rereading:
         return fresh
 
     def _passed(self, kind: str, target: str) -> tuple[ResolvedInjection | None, Damage | None]:
-        """Pass a point, and return what is damaged there, and by what of the plan."""
+        """Pass a point of a read; returns the damage that is planned there, and the injection that does it."""
         with self._gate.holding_token(kind, "read", target):
             resolved = self._gate.arrive(kind, "read", target).phase("before")
         damage = resolved.action if resolved is not None and isinstance(resolved.action, Damage) else None

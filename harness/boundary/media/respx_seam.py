@@ -55,7 +55,7 @@ if ROUTING.works and find_spec("httpcore2") and "httpcore2" not in Mocker.regist
 
 
 def install(answer: Answer, later: Later | None = None, answers: Answers | None = None) -> Callable[[], None]:
-    """Send every request of httpx and, where it is installed, httpx2 to `answer`; return what undoes that.
+    """Send every request of httpx and, if it is installed, httpx2 to `answer`; returns a function that undoes it.
 
     `answer` is called in the thread that asks; an async client awaits `later` instead, where there is one. What they
     raise goes to the client library as it is. With `answers`, only what that accepts is answered; for all else it is as

@@ -90,7 +90,7 @@ def database_path(database: object, uri: bool) -> str | None:
 
 
 def real_path(path: str, links: list[str]) -> str:
-    """Return where an absolute path leads, and append each link on its way; by functions that nobody replaced."""
+    """Resolve an absolute path, and append each link on its way to a list; uses functions that are not replaced."""
     done, rest = "", path.split(os.sep)[::-1]
     while rest:
         part = rest.pop()

@@ -156,7 +156,7 @@ class _Seam:
 
 
 def _told(crossing: Crossing | None, cursor: Any) -> Any:
-    """Say how many rows a statement has changed; returns its cursor."""
+    """Set the outcome of the crossing to the number of rows that a statement has changed; returns the cursor."""
     if crossing is not None and getattr(cursor, "rowcount", -1) >= 0:
         crossing.outcome = counted(cursor.rowcount, "row")
     return cursor

@@ -99,7 +99,7 @@ class BusyHandler:
         return True
 
     def _delay_ms(self, known: int, count: int) -> int:
-        """Return how long to wait before try `count`, from 0; 0 or less where the time is up."""
+        """Return the milliseconds to wait before try `count`, from 0; 0 or less if the time is up."""
         if count == 0:
             self._begun[known] = 0
         count -= self._begun[known]

@@ -9,7 +9,7 @@ _LARGE_BYTES = 1 << 16
 
 
 def middle_of(data: memoryview, pid: int) -> int:
-    """Return how many bytes of a write reach the disk before its middle.
+    """Return the number of bytes of a write that reach the disk before its middle.
 
     A pid counts as one of seven digits and is itself torn in its half: a lock that begins ``pid 9999`` is torn at the
     same place as one that begins ``pid 10000``, or a run at another hour of the day would meet other crash states.

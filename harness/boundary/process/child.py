@@ -281,7 +281,7 @@ def _comes_as_signal(resolved: ResolvedInjection) -> bool:
 
 
 def _tell_end(gate: Gate, text: str) -> None:
-    """Say how the process ends where no exception will."""
+    """Report the end of a process that no exception will report."""
     with gate.untraced():
         frames = traceback.extract_stack()
         start = max((n for n, f in enumerate(frames) if (f.filename, f.name) == (__file__, _run.__name__)), default=-1)
@@ -300,7 +300,7 @@ class _Failure:
 
 
 def _ended(gate: Gate, value: bytes, failure: _Failure) -> RunEnded:
-    """Return how the agent's function ended, and what the gate saw until then."""
+    """Return the report on how the agent's function ended, with the counts of the gate until then."""
     kind = "returned" if failure.raised is None else "raised"
     told = RunEnded(
         kind, value, failure.error, failure.trace, gate.now(), gate.calls, gate.polls, raised=failure.raised

@@ -62,7 +62,7 @@ class _Interrupts:
             self.deliver(number, frame)
 
     def deliver(self, number: int, frame: FrameType | None = None) -> None:
-        """Do what the signal does outside, or raise for one that would end this process."""
+        """Raise `Interrupted` for a signal that would end this process; call the earlier handler of any other."""
         self.waiting = 0
         if number != signal.SIGALRM:
             self.interrupted = signal.SIGINT if self.said else number
@@ -151,7 +151,7 @@ def interrupted() -> int:
 
 
 def end_as_before() -> None:
-    """Let the signal that interrupted do what it does outside; Ctrl-C has done so."""
+    """Restore the handlers, and send this process the signal that interrupted once more; Ctrl-C was raised already."""
     if (number := finish()) in _ENDING:
         sys.stdout.flush()
         sys.stderr.flush()

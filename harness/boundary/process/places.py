@@ -126,7 +126,7 @@ class Places:
         return _named(calls) if calls else self._without_own_calls()
 
     def raised(self, problem: BaseException) -> Place:
-        """Return where an exception was raised; of a group, its first one."""
+        """Return the place where an exception was raised; of a group, that of its first one."""
         first = problem
         while isinstance(first, BaseExceptionGroup) and first.exceptions:
             first = first.exceptions[0]

@@ -52,7 +52,7 @@ def _state() -> object:
 
 
 def _target(descriptor: str) -> str:
-    """Say what a descriptor leads to; nothing for the one that the listing itself has open."""
+    """Return the target of a descriptor; "" for the descriptor of the listing itself, which is closed by now."""
     try:
         return os.readlink(f"{_DESCRIPTORS}/{descriptor}")
     except OSError:

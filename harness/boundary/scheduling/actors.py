@@ -58,7 +58,7 @@ class Actors:
         return frozenset(found)
 
     def at_plain_locks(self, wanted: Wanted) -> Iterator[str]:
-        """Yield where other threads, all of them at rest, wait for a lock of Python's own."""
+        """Yield the places where other threads, all at rest, wait for a lock of Python's own."""
         current = threading.get_ident()
         for ident, frame in sys._current_frames().items():
             if ident != current and wanted(ident) is None and _at_a_lock(frame.f_code, frame.f_lasti):

@@ -239,7 +239,7 @@ class SimpleQueue:
         return bool(self._plain.empty())
 
     def qsize(self) -> int:
-        """Return how many items there are."""
+        """Return the number of items."""
         return int(self._plain.qsize())
 
     def _filled(self) -> bool:
