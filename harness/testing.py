@@ -124,7 +124,7 @@ def check_invariant(invariant: Invariant | Callable[[World], object], *, catches
 
 
 def _found(invariant: Invariant, case: _Case) -> list[Violation]:
-    """Return how the invariant is broken in a case; a test's own function raises AssertionError instead."""
+    """Return the violations of the invariant in a case; a test's own function raises AssertionError instead."""
     world, history = case if isinstance(case, tuple) else (case, NO_HISTORY)
     assert invariant.applies(world, history), f"{invariant.name} has nothing to judge there: it is vacuous"
     try:

@@ -87,7 +87,7 @@ class Crossing:
 
 
 class TellingFailure:
-    """Tells the parent of a traced run which exception an effect raises; entered around its whole passage."""
+    """Tells the parent of a traced run what an effect raises; entered around the effect's whole passage."""
 
     __slots__ = ("_before",)
 

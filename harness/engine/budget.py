@@ -37,7 +37,7 @@ class Deadline:
             raise OutOfTime
 
     def patience(self, seconds: float) -> float:
-        """Return how long a process may take that would be waited for this long."""
+        """Shorten a patience of `seconds` to the time that the budget leaves."""
         return seconds if self._until is None else max(0.0, min(seconds, self._until - time.monotonic()))
 
 

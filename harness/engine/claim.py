@@ -117,7 +117,7 @@ def _left(result: Exploration) -> list[str]:
 
 
 def _unseen(effects: Sequence[str]) -> str:
-    """Say how many effects nothing saw coming, and which the first of them are."""
+    """Return the number of effects that no wrapper saw, and the first of them, in words."""
     told = f" ({', '.join(effects[:_SHOWN])}{', …' if effects[_SHOWN:] else ''})" if effects else ""
     return f"{counted(len(effects), 'effect')} unseen{told}"
 
@@ -130,7 +130,7 @@ def why_not_reached(schedule: Schedule, processes: Iterable[ProcessRun], not_rea
 
 
 def interruption(problem: BaseException) -> str:
-    """Say what interrupted an exploration."""
+    """Return the reason of an interruption, in words."""
     if isinstance(problem, Interrupted):
         return problem.why
     if isinstance(problem, KeyboardInterrupt):

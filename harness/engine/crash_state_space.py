@@ -103,7 +103,7 @@ class CrashStateSpace:
         return node.judgement is None and node.turn.stage == stage
 
     def abandon(self) -> int:
-        """Leave out all crash states that still wait; returns how many."""
+        """Leave out all crash states that still wait; returns their number."""
         left = sum(self._waits(stage, key) for stage, _, key in self._work if stage > Stage.SINGLE)
         # States whose recovery is judged, but whose own crashes were not followed.
         left += len(self._unfollowed)  # a single one was counted where it was tried

@@ -88,7 +88,7 @@ class Exploring:
         self._end(tried)
 
     def replay(self, schedule: Schedule) -> Judged:
-        """Carry out just this schedule, truly, and note what comes of it."""
+        """Carry out this schedule alone, truly, and note its judgement."""
         came = self.truly(schedule, trace=True)
         self.not_reached = came.not_reached
         if not came.not_reached:
@@ -177,7 +177,7 @@ class Exploring:
 
 
 def _place(phases_seen: Mapping[tuple[Point, Phase], int], schedule: Schedule) -> int:
-    """Return where in the fault-free run a schedule begins; one that begins elsewhere is behind all that do."""
+    """Return the position in the fault-free run at which a schedule begins; its length for any other one."""
     first = schedule.injections[0]
     return phases_seen.get((first.point, first.when), len(phases_seen))
 

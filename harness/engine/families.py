@@ -59,7 +59,7 @@ class Tried:
     places: dict[str, dict[Point, None]] = field(default_factory=dict)
 
     def find_places(self, firing: Iterable[tuple[str, Point]]) -> None:
-        """Note where faults can fire, whichever of that is tried here."""
+        """Note the points where faults can fire, tried in this shard or not."""
         for fault, point in firing:
             self.places.setdefault(fault, {})[point] = None
 

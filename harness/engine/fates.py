@@ -58,7 +58,10 @@ def fates(view: StateView, judgement: Judgement, first: ProcessRun) -> Mapping[E
 
 
 def _asked_for_again(told: Mapping[EffectId, Fate], first: ProcessRun) -> Mapping[EffectId, Fate]:
-    """Return what services were asked for more often than in a fault-free run, of what is left over: it is repeated."""
+    """Return as repeated each forgotten request to a service that was made more often than in a fault-free run.
+
+    Requests that were undone do not count.
+    """
     usual, left = Counter(map(_request, first.points)), Counter[str]()
     again: dict[EffectId, Fate] = {}
     for effect in sorted(told, key=lambda one: one.process):  # a process has its effects in their order

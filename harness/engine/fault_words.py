@@ -106,7 +106,9 @@ _WORDS: dict[type, Callable[..., str]] = {
 
 
 def fault_told(injection: Injection, action: Action, met: str) -> str:
-    """Return what an injection did, and `met`, what the agent met: ``raises ReadTimeout``, "" where that is not known.
+    """Return the words of an injection, with the error that it raised.
+
+    `met` says how the effect went for the agent: ``raises ReadTimeout``; "" if that is not known.
 
     What a model said is in `action` as it was said in this process.
     """

@@ -162,7 +162,7 @@ class Findings:
         return (*size(schedule), self.place(schedule))
 
     def ends(self) -> dict[tuple[Schedule, bool], Judgement]:
-        """Return how the shown example of each failure ended, by its schedule, and by whether its process goes on."""
+        """Return the judgement of each failure's shown example, by schedule and by whether its process goes on."""
         examples = [failure.example or (failure.schedule, failure.judgement) for failure in self.failures.values()]
         return {(schedule, judgement.goes_on): judgement for schedule, judgement in examples}
 
@@ -249,7 +249,7 @@ def _what_is_not_checked(cause: Cause) -> str:
 
 
 def _both(usual: Diff, other: Diff) -> list[str]:
-    """Return how two ends differ, each seen from the other, in turn: neither is the right one."""
+    """Return the differences of two ends, each seen from the other, in turn: neither is the right one."""
     lines = [f"in the usual order: {change}" for change in usual], [f"in the other order: {change}" for change in other]
     return [line for pair in zip_longest(*lines) for line in pair if line is not None]
 

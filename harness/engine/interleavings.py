@@ -95,7 +95,7 @@ def _injection(point: Point, when: Phase, others: int) -> Injection:
 
 
 def _in_flight(points: Sequence[Point], in_flights: Sequence[InFlight], index: int) -> int:
-    """Return how many others had an effect that could have come before this one."""
+    """Return the number of other actors with an effect that could have come before this one."""
     in_flight = in_flights[index]
     if not in_flight.others:
         return 0
@@ -109,7 +109,7 @@ def _in_flight(points: Sequence[Point], in_flights: Sequence[InFlight], index: i
 
 
 def _preemptible(points: Sequence[Point], in_flights: Sequence[InFlight], index: int) -> tuple[Point, Phase] | None:
-    """Return where an actor can be preempted before this effect.
+    """Return the point and phase before this effect at which its actor can be preempted.
 
     Here, or after its task's last await; None for nowhere.
     """

@@ -142,7 +142,7 @@ class Judge:
         self.verdicts[name] = worst
 
     def _retry_differs(self, course: Course, earlier: Sequence[ProcessRun]) -> Diff | None:
-        """Return how a retry ends otherwise than a fault-free run; None where nothing was rolled back.
+        """Return the differences of a retry's end from that of a fault-free run; None if nothing was rolled back.
 
         What was undone to the last bit is the world before: a retry from there is the fault-free run itself.
         """

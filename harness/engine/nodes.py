@@ -104,7 +104,7 @@ class After:
     then: set[str] = field(default_factory=set)
 
     def reads(self, asked: Footprint) -> None:
-        """Keep what is read by all processes that came of it."""
+        """Keep the reads of all processes that started from this state or from its recovery."""
         self.asked = asked
 
 
@@ -160,7 +160,7 @@ class Node:
         self.schedule = schedule
 
     def recovered(self, processes: tuple[ProcessRun, ...], judgement: Judgement) -> None:
-        """Keep what came of it."""
+        """Keep the recovery from this state, and its judgement."""
         self.processes, self.judgement = processes, judgement
         self.after.reads(together(process.footprint for process in judgement.executions))
 

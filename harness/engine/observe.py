@@ -29,7 +29,7 @@ _THIRD_RUN_LATER_S = 777 * 86400 + 11 * 3600 + 17 * 60 + 48.219
 
 
 def observe(config: ExplorationConfig, executor: Executor, *, rereads: bool) -> Session:
-    """Run the agent without a fault, and return what that teaches.
+    """Run the agent without a fault two or three times; returns the session: baseline, masks, limits.
 
     With `rereads` it is a point where the agent reads what it wrote. Raises ChaosError where a fault-free run fails or
     touches nothing: nothing can be explored then.
@@ -64,7 +64,7 @@ def observe(config: ExplorationConfig, executor: Executor, *, rereads: bool) -> 
 
 
 def _limits(processes: Sequence[ProcessRun]) -> Limits:
-    """Return how much a process may do before it counts as endless."""
+    """Return the number of calls, polls and effects after which a process counts as endless."""
     return Limits(
         calls=max(60, 12 * max(process.calls for process in processes)),
         polls=max(60, 12 * max(process.polls for process in processes)),

@@ -48,7 +48,7 @@ def run_once(
 
 
 def _answer(twins: "Sequence[Twin]", reach: "Reach", undo: ExitStack) -> tuple[Problem, dict[str, None]]:
-    """Let the twins answer until `undo`; returns how to find its error, and the hosts asked for."""
+    """Answer by the twins until `undo`; returns a function that finds their error, and the hosts asked for."""
     # Imported here: a test without twins does not pay for it.
     from ..boundary.media import http
     from ..boundary.media.refusing import Refusing

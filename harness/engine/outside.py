@@ -70,7 +70,7 @@ class Outside:
         return found
 
     def hold(self, initial: RawState) -> None:
-        """Let a guardian know what is to be put back, whatever ends this process, until `release`."""
+        """Tell a guardian the outside that is to be put back, however this process ends, until `release`."""
         guard = self._config.guard
         if guard is not None:
             # Kept: a record that somebody removes meanwhile is written again (`check`).

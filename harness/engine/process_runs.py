@@ -189,11 +189,11 @@ class ProcessRun:
         self.end = end
 
     def print(self, text: str) -> None:
-        """Keep what it printed."""
+        """Keep the text that the process printed."""
         self.printed = text
 
     def hear(self, fired: InjectionFired) -> bool:
-        """Keep what became of an injection of the plan; returns whether that is an event: a lasting one fires once."""
+        """Keep the state of an injection of the plan; returns whether that is an event: a lasting one fires once."""
         if fired.stage == "due":
             self.due.add(fired.position)
         elif fired.stage == "fired":

@@ -174,7 +174,7 @@ class RelayPoints:
         self._open.add(key)
 
     def _act(self, point: Point, when: Phase, size: int = 0) -> ResolvedInjection | None:
-        """Kill, or return what the relay or the process itself carries out, which says when it did."""
+        """Kill, or return the injection that the relay or the process carries out; either confirms it when it has."""
         self._lookout.look(point, when, size)
         resolved = self._due(point, when)
         if resolved is not None and isinstance(resolved.action, Kill):

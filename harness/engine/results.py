@@ -243,7 +243,7 @@ class Results:
 
 
 def _both_ways(exploring: Exploring, judgement: Judgement) -> tuple[Diff, Diff]:
-    """Return how the end of the fault-free run differs from another one, and the reverse."""
+    """Return the differences of the fault-free run's end from another end, and the reverse."""
     done, difference = exploring.session.baseline.done, exploring.trials.view.difference
     return difference(judgement.end, done), difference(done, judgement.end)
 

@@ -58,7 +58,7 @@ class Schedules:
         self._tally.count_recoveries(self._closure)
 
     def _left(self) -> int:
-        """Return how many schedules are known to be left."""
+        """Return the number of schedules that are known to be left."""
         singles = sum(planned - judged for judged, planned in self._tried.left_out().values())
         return singles + self._closure.waiting
 

@@ -68,7 +68,7 @@ class Sites:
         return tuple((frame.file, frame.function, statement(frame) or str(frame.line)) for frame in self.of(place))
 
     def identity(self, place: Place) -> SiteKey:
-        """Return what tells a place apart from others in every run, also where functions are called in more places.
+        """Return a text by which a place is told apart in every run, also if its functions are called in more places.
 
         One caller is always named, so that a second call of a helper, elsewhere, changes nothing; its statement only
         where its function has several such calls.

@@ -162,7 +162,7 @@ class Diagnosis:
         return Symptom(promise, way, at, side=side, service=service, change=change)
 
     def _from_the_other_side(self, schedule: Schedule, judgement: Judgement) -> Iterator[Symptom]:
-        """Yield how a half-done set looks compared with the right end that is further away."""
+        """Yield the symptoms of a half-done set, compared with the right end that is further away."""
         for promise, violation in judgement.broken:
             if promise == _SET:
                 is_before = _side(promise, violation, judgement) == "before"

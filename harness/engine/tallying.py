@@ -46,7 +46,7 @@ class Tallying:
                 self._led.setdefault(id(node), (node, []))[1].append(schedule)
 
     def found(self, node: Node) -> None:
-        """Note what is wrong after the recovery from a crash state, as soon as that is known."""
+        """Note a broken promise after the recovery from a crash state, as soon as it is known."""
         if node.judgement is not None and node.judgement.broken:
             # Not counted: `count_recoveries` counts it with all others, in the end.
             self.findings.note(node.schedule, node.judgement)

@@ -47,7 +47,7 @@ class KnownTools:
         self.beside = self.beside or any(at[point].others for point in points if point in at)
 
     def the_one(self, names: set[str], place: Place) -> str:
-        """Return which of the tools that could be at work makes the effect of a place; "" where nobody knows."""
+        """Return the tool, of those that can be at work, that makes the effect of a place; "" if it cannot be told."""
         seen, others = names & _functions(place), names - self.functions
         if len(seen) == 1 or (len(others) == 1 and not seen and not self.beside):
             return next(iter(seen or others))
@@ -74,7 +74,7 @@ class _Call:
         self.passed_over = self.passed_over or self.closed is None
 
     def points(self, process: ProcessRun, answered: Container[Point]) -> Iterator[Point]:
-        """Yield the points of a process that lie within the call, until a model is asked in vain: for what is open."""
+        """Yield the points of a process within the call; those of an open call end where a model gave no answer."""
         points = process.points
         start = points.index(self.opened) + 1 if self.opened in points else len(points)
         for point in points[start:]:

@@ -86,7 +86,7 @@ class Guard:
         self._session.forget(pid)
 
     def check(self) -> None:
-        """Start the guardian again where it has ended: somebody who killed it may kill this process later."""
+        """Start the guardian again if it was killed: this process may be killed next."""
         if not self.guardian.is_alive and self.stands:
             rare("a guardian that was killed is started again")
             os.close(self._line)

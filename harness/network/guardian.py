@@ -64,7 +64,7 @@ def remove(host: str, port: int, prefix: str) -> None:
 
 
 def main(parent: int, action: str, *arguments: str) -> None:
-    """Do what the command line says."""
+    """Carry out the action of the command line: guard a server, or remove a proxy once a process has ended."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     if action == "run":
         if os.getppid() == parent:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _address_of(upstream: object) -> str:
-    """Return where a server listens, ``host:port``; raises ChaosError for what says no address."""
+    """Return the address of a server, ``host:port``; raises ChaosError for an object without one."""
     address = upstream if isinstance(upstream, str) else getattr(upstream, "address", None)
     if not isinstance(address, str):
         hint = 'host:port as text, e.g. "127.0.0.1:5432", or a WorldSource with an address'
@@ -46,7 +46,7 @@ class Networks:
         self._authorities: list[Authority] = []
 
     def network(self, name: str, upstream: object, path: str = "", authority: "Authority | None" = None) -> Network:
-        """Declare a server; returns where the agent finds it. With an `authority` the relay speaks TLS."""
+        """Declare a server; returns the address for the agent. With an `authority` the relay speaks TLS."""
         from .relay_handle import RelayHandle, address, check
 
         check(name, self.upstreams.values())

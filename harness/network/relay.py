@@ -52,7 +52,7 @@ class Relay:
         task.add_done_callback(self._closed)
 
     async def hear(self, message: object) -> None:
-        """Do what the parent says."""
+        """Carry out a message of the parent."""
         if isinstance(message, Proceed):
             waiting = self._waiting.pop(message.number, None)
             if waiting is not None and not waiting.done():

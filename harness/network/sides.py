@@ -113,7 +113,7 @@ class Server:
 
 
 async def whole(reader: asyncio.StreamReader) -> bytes:
-    """Return what comes until its sender waits for the other side, or has ended."""
+    """Read from one side until it waits for the other side, or has ended; returns all that came."""
     data = b""
     with contextlib.suppress(TimeoutError, ConnectionResetError):
         while True:

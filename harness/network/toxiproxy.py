@@ -78,7 +78,7 @@ class Toxiproxy:
 
     @property
     def url(self) -> str:
-        """Return where the server's API is."""
+        """The URL of the server's API."""
         return f"http://{self._api.host}:{self._api.port}"
 
     @property
@@ -189,7 +189,7 @@ class Proxy:
         self._api.delete(self._path, missing_ok=True)
 
     def connections(self) -> list[Traffic]:
-        """Return what went through each connection so far, in the order they came; the embedded server counts.
+        """Return the traffic of each connection so far, in the order they came; the embedded server counts it.
 
         Raises:
             ChaosError: where the server does not count.

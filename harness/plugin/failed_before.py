@@ -14,7 +14,7 @@ _Tokens = dict[str, dict[str, list[str]]]
 
 
 def failed_before(config: pytest.Config, nodeid: str, faults: Iterable[str]) -> dict[str, tuple[Schedule, ...]]:
-    """Return what is to be tried first in each exploration of a test: what failed, of these faults alone.
+    """Return the schedules to try first in each exploration of a test: those of these faults that failed last.
 
     Nothing where the session was not asked to begin with what failed.
     """
@@ -36,7 +36,7 @@ def _schedules(tokens: Iterable[str], allowed: set[str]) -> Iterator[Schedule]:
 
 
 def keep(config: pytest.Config, results: Sequence[Mapping[str, Any]]) -> None:
-    """Keep what failed of what was explored (in JSON's form), and forget what did not; other tests' stay."""
+    """Keep the failed schedules of the explorations (in JSON's form), and forget the rest; other tests' stay."""
     before = _read(config)
     after = {test: dict(known) for test, known in before.items()}
     unfinished = set()
@@ -57,12 +57,12 @@ def keep(config: pytest.Config, results: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _label(result: Mapping[str, Any]) -> str:
-    """Return what tells an exploration apart from others of its test."""
+    """Return the text by which an exploration is told apart from others of its test."""
     return result.get("label") or result.get("name") or ""
 
 
 def _kept(result: Mapping[str, Any], before: list[str]) -> list[str]:
-    """Return what to try first the next time: what failed, and what was not tried again."""
+    """Return the schedules to try first the next time: those that failed, and those that were not tried again."""
     found = [violation["schedule"] for violation in result["violations"]]
     if result.get("interrupted"):
         return list(dict.fromkeys([*found, *before]))
@@ -72,7 +72,7 @@ def _kept(result: Mapping[str, Any], before: list[str]) -> list[str]:
 
 
 def _read(config: pytest.Config) -> _Tokens:
-    """Return what was kept, as far as it has the form that this version writes."""
+    """Return the kept schedules, as far as they have the form that this version writes."""
     cache = getattr(config, "cache", None)
     kept = cache.get(FAILED, {}) if cache is not None else {}
     tests = kept.items() if isinstance(kept, dict) else ()

@@ -83,12 +83,12 @@ def installed_invariants(config: pytest.Config) -> list[Invariant]:
 
 
 def installed_sources(config: pytest.Config) -> list[Recognizer]:
-    """Return what makes sources of objects that are watched."""
+    """Return the functions that make sources of watched objects."""
     return list(chain.from_iterable(config.hook.pytest_chaos_sources()))
 
 
 def installed_twins(config: pytest.Config) -> dict[str, ServiceMaker]:
-    """Return what makes twins, by name; a second one of a name is refused."""
+    """Return the functions that make twins, by name; a second one of a name is refused."""
     found = list(chain.from_iterable(twins.items() for twins in config.hook.pytest_chaos_twins()))
     _refuse_doubles("twin", [name for name, _ in found])
     return dict(sorted(found))

@@ -80,7 +80,7 @@ def typed_in_vain(config: pytest.Config) -> bool:
 
 
 def idle(config: pytest.Config) -> list[str]:
-    """Return what was typed about exploring on the command line where nothing explores; a seed is used there too."""
+    """Return the options of exploring that were typed and have no use, since nothing explores: ``--chaos-…``."""
     if active(config):
         return []
     exploring = (option for option in OPTIONS if option.explores)
@@ -220,7 +220,7 @@ def _made(config: pytest.Config) -> tuple[Path, ...]:
 
 
 def records(config: pytest.Config) -> tuple[Path, ...]:
-    """Return where what is watched may be recorded; in pytest's cache beside what ``--cache-clear`` removes."""
+    """Return the folder for records of the outside: in a part of pytest's cache that ``--cache-clear`` leaves."""
     from ..guard.places import places
 
     if getattr(config, "cache", None) is None:
@@ -235,7 +235,7 @@ def _read(config: pytest.Config, marked: dict[str, Any], name: str) -> Any:
 
 
 def _written(config: pytest.Config, marked: dict[str, Any], name: str) -> tuple[Any, str]:
-    """Return what was written for an option, and where."""
+    """Return the value that was written for an option, and the place."""
     if name in marked and config.getoption(BY_NAME[name].dest, None) in (None, False):
         return marked[name], f"@pytest.mark.chaos({name}=…)"
     written = flag(config, name) if BY_NAME[name].metavar is None else value(config, name)
@@ -243,7 +243,7 @@ def _written(config: pytest.Config, marked: dict[str, Any], name: str) -> tuple[
 
 
 def _place(config: pytest.Config, name: str) -> str:
-    """Say where a setting was written."""
+    """Return the place of a setting, in words."""
     option = BY_NAME[name]
     in_file = config.getoption(option.dest, None) is None and value(config, name) is not None
     return f"{option.ini} in the ini file" if in_file else f"--chaos-{name}"

@@ -25,7 +25,7 @@ _SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 
 
 def _text(written: object) -> str:
-    """Return what was typed, or stands in a mark; "" for a number too long to be written."""
+    """Return a value as it was typed or stands in a mark; "" for a number too long to be written."""
     try:
         return str(written)
     except ValueError:

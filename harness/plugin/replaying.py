@@ -21,7 +21,10 @@ _REPORTING = ("xdist", "cov", "reporting", "timeout")
 
 
 def replay_command(item: pytest.Item, seed: int) -> ReplayCommand:
-    """Return how schedules of a test are replayed: its id begins at the root, the command where pytest was started."""
+    """Return the command that replays schedules of a test, for the folder in which pytest was started.
+
+    Ids of tests begin at the root, which may be another folder.
+    """
     config = item.config
     _, colons, within = _without_group(item.nodeid).partition("::")
     path = os.path.relpath(item.path, config.invocation_params.dir)

@@ -54,7 +54,7 @@ def _cached(config: pytest.Config) -> EarlierRun | None:
 
 
 def of_test(config: pytest.Config, item: pytest.Item) -> Runs:
-    """Return what one test is compared with, and how its marks sort it."""
+    """Return the earlier run and the known findings that one test is compared with, and the labels of its marks."""
     session, labels = config.stash.get(_session, None), of_item(item)
     if session is None:
         return Runs(labels=labels)
@@ -75,7 +75,7 @@ def told(config: pytest.Config, results: Sequence[ReportedExploration]) -> list[
 
 
 def keep(config: pytest.Config, results: Sequence[ReportedExploration]) -> None:
-    """Keep what was found, for the next run; a shard, which looks at a part of everything, changes nothing."""
+    """Keep the findings for the next run. A shard changes nothing: it looks at a part of everything."""
     cache = getattr(config, "cache", None)
     if cache is None or value(config, "shard") is not None:
         return

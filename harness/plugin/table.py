@@ -116,14 +116,14 @@ def note_taken(config: pytest.Config, names: list[str]) -> None:
 
 
 def value(config: pytest.Config, name: str) -> str | None:
-    """Return what the command line, or else the ini file, says."""
+    """Return the value on the command line, else that of the ini file."""
     option = BY_NAME[name]
     typed = config.getoption(option.dest, None)
     return str(typed) if typed is not None else in_ini(config, option.ini)
 
 
 def in_ini(config: pytest.Config, name: str) -> Any:
-    """Return what the ini file says; None for nothing, and where another plugin has the name."""
+    """Return the value in the ini file; None if there is none, and if another plugin has the name."""
     try:
         return config.getini(name) or None
     except (ValueError, KeyError):

@@ -26,6 +26,6 @@ def interrupt(nodes: Iterable[Any]) -> None:
 
 
 def left_untold(nodes: Iterable[Any]) -> list[ReportedExploration]:
-    """Return what was explored by tests that were interrupted in a worker: they got no report."""
+    """Return the explorations of tests that were interrupted in a worker: these got no report."""
     outputs = [getattr(node, "workeroutput", None) or {} for node in nodes]
     return [result for output in outputs for result in output.get("rollproof", [])]

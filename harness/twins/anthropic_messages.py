@@ -33,7 +33,7 @@ def complaint(request: HttpRequest) -> HttpResponse | None:
 
 
 def question(request: HttpRequest) -> Question:
-    """Return what a request asks; a user message with nothing but results belongs to the turn before it."""
+    """Return the question of a request; a user message with nothing but results belongs to the turn before it."""
     document = request.json()
     messages = document["messages"]
     texts = [_text(message) if message["role"] == "user" else None for message in messages]
@@ -43,7 +43,7 @@ def question(request: HttpRequest) -> Question:
 
 
 def wanted(request: HttpRequest) -> Wanted:
-    """Return what a request wants an answer to be; a schema of the text is always kept to, one of a tool if strict."""
+    """Return the form that a request wants of an answer: a schema of the text always holds, one of a tool if strict."""
     document = request.json()
     own = [tool for tool in tools(document) if isinstance(tool.get("input_schema"), dict)]
     strictly = {tool.get("name", ""): asked(tool["input_schema"], strict=tool.get("strict") is True) for tool in own}
@@ -75,7 +75,7 @@ def say(request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> H
 
 
 def read_answer(response: HttpResponse) -> ModelAnswer | None:
-    """Return what a message says, or None where it is an error, no message, or a stream without its end."""
+    """Return the answer in a message; None for an error, for no message, and for a stream without its end."""
     try:
         message = _message(response)
         said = message["content"]

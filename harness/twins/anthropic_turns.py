@@ -29,7 +29,7 @@ _NEEDED = {"text": ("text",), "tool_use": ("id", "input", "name"), "tool_result"
 
 
 def complaint_about(document: dict[str, Any]) -> str:
-    """Return what the provider says about the first thing that is wrong with a request, or ``""``."""
+    """Return the provider's complaint about the first error in a request; "" if there is none."""
     return next(_complaints(document), "")
 
 

@@ -100,7 +100,7 @@ class ModelTwin:
         return wire.refuse(request, status, headers, reason)
 
     def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
-        """Return what the model said in `response`, or None where it said nothing."""
+        """Return the model's answer in `response`; None if there is none."""
         answers = (wire.read_answer(response) for wire in self._wires.values())
         return next((answer for answer in answers if answer is not None), None)
 

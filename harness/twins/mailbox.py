@@ -108,7 +108,7 @@ class Mailbox:
 
 
 def row_of(mail: Mapping[str, Any]) -> Row:
-    """Return a delivered mail as the one who got it sees it.
+    """Return a delivered mail as its recipient sees it.
 
     ``from`` and ``to`` are of the envelope: one address each, whatever the headers say. ``attachments`` have name, type
     and SHA-256. ``headers`` are all others, by their names in small letters.

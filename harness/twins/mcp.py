@@ -98,7 +98,7 @@ class McpTwin:
         return found
 
     def save(self) -> bytes:
-        """Return what the tools remember."""
+        """Return the state of the tools."""
         kept = {name: rows for name, rows in sorted(self._collections.items()) if rows}
         return json.dumps(kept, separators=(",", ":")).encode()
 
@@ -257,7 +257,7 @@ class _Collections(dict[str, list[Row]]):
 
 
 def _kept(tool: str, state: Mapping[str, Any]) -> dict[str, list[Row]]:
-    """Return what a tool leaves in its state, as it will be read again."""
+    """Return the state that a tool leaves as it will be read again."""
     rows = [row for each in state.values() for row in (each if isinstance(each, list) else [None])]
     try:
         text = json.dumps(dict(state))

@@ -34,7 +34,7 @@ class Tools:
         return name in self.by_name
 
     def listed(self) -> list[Row]:
-        """Return what the server lists."""
+        """Return the tools as the server lists them."""
         return [tool.listed for tool in self.by_name.values()]
 
     def call(self, name: str, state: Mapping[str, list[Row]], arguments: Row) -> Row:
@@ -50,7 +50,7 @@ class Tools:
         return _result(returned)
 
     def spoiled(self, name: object, result: Row) -> Row:
-        """Return a result that does not keep what the tool's output schema promises; without one, an empty one."""
+        """Return a result that breaks the tool's output schema; without a schema, an empty one."""
         spoiled = {**result, "content": [{"type": "text", "text": "null"}]}
         if "structuredContent" in result:
             spoiled["structuredContent"] = {f"{key}_": value for key, value in result["structuredContent"].items()}
@@ -119,7 +119,7 @@ def _check_schema(name: str, part: str, schema: Any) -> None:
 
 
 def _mismatch(document: object, schema: Row) -> str:
-    """Return how a document does not match a schema, "" where it does."""
+    """Return the first mismatch of a document with a schema, in words; "" if it matches."""
     jsonschema: Any = import_module("jsonschema")
     errors = jsonschema.Draft202012Validator(schema).iter_errors(document)
     return next((str(error.message) for error in errors), "")

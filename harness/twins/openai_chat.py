@@ -36,7 +36,7 @@ def complaint(request: HttpRequest) -> HttpResponse | None:
 
 
 def question(request: HttpRequest) -> Question:
-    """Return what a request asks that nothing is to be complained about in."""
+    """Return the question of a request that is valid."""
     document = request.json()
     messages = document["messages"]
     last = max((n for n, message in enumerate(messages) if message["role"] == "user"), default=-1)
@@ -45,7 +45,7 @@ def question(request: HttpRequest) -> Question:
 
 
 def wanted(request: HttpRequest) -> Wanted:
-    """Return what a request wants an answer to be; nothing is strict that does not say so."""
+    """Return the form that a request wants of an answer; a schema is strict only if it says so."""
     document = request.json()
     functions = [tool["function"] for tool in tools(document) if isinstance(tool.get("function"), dict)]
     strictly = {f.get("name", ""): asked(f.get("parameters"), strict=f.get("strict") is True) for f in functions}
@@ -78,7 +78,7 @@ def say(request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> H
 
 
 def read_answer(response: HttpResponse) -> ModelAnswer | None:
-    """Return what a completion says, or None where it is an error, no completion, or a stream without its end."""
+    """Return the answer in a completion; None for an error, for no completion, and for a stream without its end."""
     try:
         choice = _completion(response)["choices"][0]
         message = choice["message"]

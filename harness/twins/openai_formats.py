@@ -8,7 +8,7 @@ from .wire import asked
 
 
 def wanted_text(form: Mapping[str, Any]) -> Asked | None:
-    """Return what a format asks of the text: JSON of a schema, any JSON ("json_object"), or nothing."""
+    """Return the form that a format wants of the text: JSON of a schema, any JSON ("json_object"), or none."""
     match form.get("type"):
         case "json_schema":
             return asked(form.get("schema"), strict=form.get("strict") is True)

@@ -53,7 +53,7 @@ class Responses:
         return complaint_about_input(document, self._before(document))
 
     def question(self, request: HttpRequest) -> Question:
-        """Return what a request asks that nothing is to be complained about in."""
+        """Return the question of a request that is valid."""
         document = request.json()
         items = self._items(document)
         asked = [n for n, item in enumerate(items) if is_message(item) and item["role"] == "user"]
@@ -61,7 +61,7 @@ class Responses:
         return Question(document, text, _turns(items[asked[-1] + 1 :] if asked else items))
 
     def wanted(self, request: HttpRequest) -> Wanted:
-        """Return what a request wants an answer to be; a function is strict where it does not say otherwise."""
+        """Return the form that a request wants of an answer; a function is strict unless it says otherwise."""
         document = request.json()
         functions = [tool for tool in tools(document) if tool.get("type") == "function"]
         strictly = {
@@ -85,7 +85,7 @@ class Responses:
         return self._written(head, before, answer, {"x-request-id": f"req_{identity[-32:]}"})
 
     def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
-        """Return what a response says, or None where it is an error, no response, or a stream without its end."""
+        """Return the answer in a response; None for an error, for no response, and for a stream without its end."""
         try:
             document = _document(response)
             messages = [part for item in document["output"] if is_message(item) for part in item["content"]]

@@ -12,7 +12,7 @@ _PLURALS = (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes",
 
 
 def singular(collection: str) -> str:
-    """Return what one thing of a collection is called: ``v1/mails`` → ``mail``."""
+    """Return the name of one thing of a collection: ``v1/mails`` → ``mail``."""
     word = collection.rpartition("/")[2].lower()
     for plural, one in _PLURALS:
         if word.endswith(plural):

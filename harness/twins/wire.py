@@ -31,11 +31,11 @@ class Wire(Protocol):
         ...
 
     def question(self, request: HttpRequest) -> Question:
-        """Return what a request asks."""
+        """Return the question of a request."""
         ...
 
     def wanted(self, request: HttpRequest) -> Wanted:
-        """Return what a request wants an answer to be, as far as it says so."""
+        """Return the form that a request wants of an answer, as far as it says so."""
         ...
 
     def prompt(self, request: HttpRequest) -> str:
@@ -47,7 +47,7 @@ class Wire(Protocol):
         ...
 
     def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
-        """Return what `response` says, or None where it says nothing or its stream does not come to its end."""
+        """Return the answer in `response`; None if there is none, or if its stream does not come to its end."""
         ...
 
     def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
@@ -95,6 +95,6 @@ def tools(document: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
 
 
 def asked(schema: Any, *, strict: bool) -> Asked:
-    """Return what a schema in a request asks for; what is no schema, or says nothing of fields, asks for any JSON."""
+    """Return the form that a schema in a request asks for; one that says nothing of fields asks for any JSON."""
     says = isinstance(schema, dict) and not schema.keys() <= {"type", "title", "description", "$schema"}
     return Asked(schema if says else None, strict)

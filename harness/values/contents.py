@@ -38,7 +38,7 @@ def all_of(content: Content) -> bytes:
 
 
 def size_of(content: Content) -> int:
-    """Return how many bytes there are, without reading them."""
+    """Return the number of bytes, without reading them."""
     return len(content) if isinstance(content, bytes) else content.size
 
 

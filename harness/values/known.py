@@ -43,7 +43,7 @@ class Known:
 
 
 def text_of(file: Path) -> str:
-    """Return what stands in the file of what is known; "" where there is none."""
+    """Return the text of the file of known findings; "" if there is none."""
     try:
         return file.read_bytes().decode() if file.exists() else ""
     except (OSError, UnicodeDecodeError) as problem:
@@ -51,7 +51,10 @@ def text_of(file: Path) -> str:
 
 
 def read(text: str, file: str = FILE) -> dict[str, Known]:
-    """Return what is known, by id; raises ChaosError ``bad-known`` for what cannot be meant. `file` names it there."""
+    """Return the known findings by id; raises ChaosError ``bad-known`` for an entry that is invalid.
+
+    `file` is its name there.
+    """
     found: dict[str, Known] = {}
     for number, entry in enumerate(_entries(text, file), 1):
         where = f"entry {number} of {file}"
@@ -135,7 +138,7 @@ def _by_hand(file: str) -> ChaosError:
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """Yield what stands before the first entry, and each entry with the comments right above it."""
+    """Yield the text before the first entry, and each entry with the comments right above it."""
     lines = text.splitlines(keepends=True)
     starts = []
     for number, line in enumerate(lines):

@@ -39,7 +39,7 @@ class KnownSecrets:
         return True
 
     def placeholder(self, secret: str) -> str:
-        """Return the placeholder of a secret, and note what it stands for."""
+        """Return the placeholder of a secret, and note the secret."""
         shown = placeholder(secret)
         self._hidden.setdefault(shown, secret)
         return shown

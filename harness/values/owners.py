@@ -60,7 +60,7 @@ def temporary_folder(what: str, where: str | None = None) -> str:
 
 
 def temporary_places() -> tuple[str, ...]:
-    """Return where `temporary_folder` makes folders."""
+    """Return the folders in which `temporary_folder` makes its own."""
     return _MEMORY, tempfile.gettempdir(), *_ON_DISK
 
 

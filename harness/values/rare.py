@@ -30,7 +30,7 @@ def _tell(name: str) -> None:
 
 
 def _identity(descriptor: int) -> tuple[int, int]:
-    """Return what file a descriptor leads to: an agent may have closed ours, and have another one there."""
+    """Return device and inode of a descriptor's file: an agent may have closed ours, and have another one there."""
     status = _fstat(descriptor)
     return status.st_dev, status.st_ino
 

@@ -38,7 +38,7 @@ class Runs:
     labels: tuple[tuple[str, str], ...] = ()
 
     def of(self, label: str) -> tuple[EarlierFinding, ...]:
-        """Return what the earlier run found in one exploration of the test."""
+        """Return the findings of the earlier run in one exploration of the test."""
         return (self.earlier or {}).get(label, ())
 
     @property

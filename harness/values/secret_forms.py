@@ -112,7 +112,7 @@ def _bits(text: str) -> float:
 
 
 def of_name(name: str) -> Strength:
-    """Return what the name of a field, a header or a column says of its value; the last word of it decides."""
+    """Return how strongly a name says that its value is secret, "strong", "weak" or ""; its last word decides."""
     if _NO_NAME.search(name):
         return ""
     words = [word.lower() for word in _WORD.findall(name)]
@@ -183,7 +183,7 @@ def login(encoded: str) -> str:
 
 
 def of_environment(environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is secret in environment variables: by their names, by passwords in URLs, and what was generated.
+    """Yield the secrets in environment variables: by their names, in URLs, and values generated at random.
 
     Paths, versions and what a terminal needs are left: a text without them could not be read.
     """

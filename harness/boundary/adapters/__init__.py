@@ -45,7 +45,7 @@ def every() -> dict[str, Adapter]:
 
 
 def failures() -> list[str]:
-    """Probe the adapters of Python and of the loaded libraries; returns the words of the statement on those that fail."""
+    """Probe the adapters of Python and of the loaded libraries; returns the statement's words on those that fail."""
     return _failures(dict.fromkeys(_OF_PYTHON, "sys") | _OF_LIBRARIES)
 
 

@@ -93,7 +93,7 @@ async def slicer(stage: Stage, attributes: Attributes, dice: Callable[[], Random
 
 
 def pieces(start: int, end: int, average: int, variation: int, dice: Callable[[], Random]) -> Iterator[tuple[int, int]]:
-    """Yield where each piece starts and ends: a chunk is halved, more or less, until a piece is small enough."""
+    """Yield start and end of each piece: a chunk is halved, more or less, until a piece is small enough."""
     if end - start - average <= variation:
         yield start, end
         return

@@ -84,7 +84,7 @@ class Endpoint(asyncio.Protocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Lead the end into the link, whoever brought it about."""
+        """Pass the end of the connection on to the link, whichever side has ended it."""
         self.is_lost = True
         self._connection.record.end(f"{self._name} {'reset' if isinstance(exc, ConnectionError) else 'closed'}")
         self.link.end()

@@ -19,7 +19,7 @@ REMEMBERED = 10_000
 
 
 class _Door:
-    """The port of a proxy while it is enabled, and who waits there for the next client.
+    """The port of a proxy while it is enabled, and the task that waits there for the next client.
 
     Args:
         enter: leads one client on; the next one waits meanwhile.

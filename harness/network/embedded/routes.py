@@ -39,7 +39,7 @@ Handler = Callable[[Proxies, list[str], bytes], Awaitable[Response]]
 
 
 async def answer(proxies: Proxies, request: Request) -> Response:
-    """Do what a request asks for."""
+    """Carry a request out, and return its answer."""
     path = unquote_to_bytes(request.path).decode(errors="replace")
     if "//" in path or "/./" in path or "/../" in path:
         return Response(301, location=_clean(path))

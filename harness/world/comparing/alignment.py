@@ -61,7 +61,7 @@ class Alignment:
         self._known = set(self.old)
 
     def edits(self) -> Iterator[Edit]:
-        """Yield where the sequences differ, from their beginning to their end."""
+        """Yield the edits that make one sequence of the other, in their order."""
         old, new = self._trimmed(range(len(self.old)), range(len(self.new)), self._fits)
         if len(old) + len(new) > _MOST_ITEMS:
             old, new = self._trimmed(old, new, self._alike)
@@ -143,7 +143,7 @@ class Alignment:
             yield Edit(*rest)
 
     def _slide(self, old: range, new: range) -> int:
-        """Return how far the shorter range is to be moved along the longer one to read most like it."""
+        """Return the offset of the shorter range along the longer one at which both are most alike."""
         count, most = min(len(old), len(new)), abs(len(old) - len(new))
         if count * most > _MOST_SLIDES:
             return 0
@@ -165,7 +165,7 @@ def repeated(run: range, count: int, same: Callable[[int, int], bool]) -> int | 
 
 
 def _likeness(old: str, new: str) -> int:
-    """Return how many characters two texts have in common at their beginning and end, above a chance of two each."""
+    """Return the number of characters that two texts share at beginning and end, above a chance of two each."""
     start = common_start(old, new)
     end = common_start(old[start:][::-1], new[start:][::-1])
     return max(0, start - 2) + max(0, end - 2)

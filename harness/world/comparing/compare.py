@@ -119,7 +119,7 @@ def _tree(view: View, name: str, entry: Entry) -> Tree:
 
 
 def _links(expected: Pattern, found: Pattern) -> Iterator[Change]:
-    """Yield where generated values or references are equal, or different, that should not be."""
+    """Yield the places where generated values or references are equal, or different, and should not be."""
     lost, new = (sorted(Counter.elements(each)) for each in (expected - found, found - expected))
     for signature in new:
         instead = f"; in a fault-free run one at {_places(lost.pop(0))}" if lost else ""

@@ -43,7 +43,7 @@ def _excerpt(text: str, at: int) -> str:
 
 
 def _first_difference(old: str, new: str, masked: tuple[str, str]) -> tuple[int, int]:
-    """Return where two texts begin to differ, each in its own characters, beyond what a mask hides."""
+    """Return the first position at which two texts differ, in characters of each, beyond the holes of a mask."""
     if masked == (old, new):
         return (common_start(old, new),) * 2
     pieces = [_MASKED.split(text) for text in masked]
@@ -58,7 +58,7 @@ def _first_difference(old: str, new: str, masked: tuple[str, str]) -> tuple[int,
 
 
 def _start_of(piece: int, text: str, pieces: list[str]) -> int:
-    """Return where a piece of a masked text stands in the text itself; every second piece is a hole."""
+    """Return the start of a piece of a masked text in the text itself; every second piece is a hole."""
     at = 0
     for literal in pieces[: piece + 1 : 2]:
         start, at = at, text.find(literal, at) + len(literal)
@@ -68,7 +68,7 @@ def _start_of(piece: int, text: str, pieces: list[str]) -> int:
 
 
 def common_start(old: str, new: str) -> int:
-    """Return how many characters two texts begin with alike."""
+    """Return the length of the common beginning of two texts, in characters."""
     low, high = 0, min(len(old), len(new))
     while low < high:
         middle = (low + high + 1) // 2

@@ -180,7 +180,7 @@ class _Items:
             yield f"{place}{run[0].step} to {run[-1].step}{right} are {what}{again}: {values}"
 
     def _again(self, run: range) -> str:
-        """Say where else items stand that are too much."""
+        """Return the hint on equal items elsewhere, if some are too much; "" if there are none."""
         if self.named or not any(_are_parts(self.new[m].value) or self.new[m].value for m in run):
             return ""
         first = repeated(run, len(self.new), lambda one, other: bool(self.new[one].tree == self.new[other].tree))

@@ -103,7 +103,7 @@ class _Lines:
         return f"{len(new)} lines from line {m + 1} on {count}, the first of them {words}"
 
     def _again(self, run: range) -> str:
-        """Say where else lines stand that are too much: a file that was appended to twice is the usual reason."""
+        """Return the hint on equal lines elsewhere, if some are too much: mostly the file was appended to twice."""
         if not any(self.new[m].strip() for m in run):
             return ""
         first = repeated(run, len(self.new), self._repeats)
@@ -120,7 +120,7 @@ class _Lines:
         return template is not None and _has_words(template) and self._seen(first, again) == self.new_tree[first]
 
     def _of_line_ends(self, edits: Sequence[Edit]) -> int:
-        """Return how many edits in a row, from the first one on, are of nothing but the same end of the line."""
+        """Return the number of edits, from the first one on, that change the same end of the line and nothing else."""
         count = 0
         for edit in edits:
             follows = not count or (edit.new.start == edits[count - 1].new.stop)

@@ -71,7 +71,7 @@ def _holding(path: Path, projects: Sequence[Path]) -> Iterator[str]:
 
 
 def _home() -> Path:
-    """Return the home of the user who runs this, whatever a test makes of ``HOME``."""
+    """Return the home of the user that runs this process, even if a test has changed ``HOME``."""
     return Path(pwd.getpwuid(os.getuid()).pw_dir).resolve()
 
 

@@ -101,7 +101,7 @@ class Disk:
         self._last = None
 
     def _plan(self, replacing: Replacing, found: Scan, wanted: Tree[Key, RawEntry]) -> set[Key]:
-        """Plan what is to be changed, and return where."""
+        """Plan the changes; returns the places."""
         there, changed = found.files, set()
         for path in found.strays:
             replacing.drop(path)
@@ -162,7 +162,7 @@ class Disk:
                 self._scanner.know(key, name, folders.at(above))
 
     def path_of(self, key: Key, files: Mapping[Key, RawEntry]) -> str:
-        """Return where `key` lies in a state that has these files."""
+        """Return the path of `key` in a state that has these files."""
         index, relative = key
         root = self.places[index].root
         if not relative:

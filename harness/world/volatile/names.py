@@ -91,7 +91,7 @@ def _pairs(own: Sequence[Sequence[str]], trees: Sequence[Mapping[str, list[dict[
 def _likeness(
     name: str, other: str, inner: list[dict[str, bytes]], others: list[dict[str, bytes]]
 ) -> tuple[bool, int, bool, int]:
-    """Return how alike two names and what lies there are; the greatest is the best pair."""
+    """Return the likeness of two entries, by name and content; the greatest is that of the best pair."""
     mine, yours = tokens(name), tokens(other)
     sizes = [sum(len(content) for part in parts for content in part.values()) for parts in (inner, others)]
     same = sum(a == b for a, b in zip(mine, yours, strict=False))

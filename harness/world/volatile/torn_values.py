@@ -79,7 +79,7 @@ class TornValues:
         self.contents.add(content)
 
     def of(self, name: str, content: Content) -> TornValue:
-        """Return how much at the end of a file's content is the cut part of a value."""
+        """Return the length of the cut part of a value at the end of a file's content."""
         size = self.pids.get((name, content), 0)
         return TornValue(size, of_pid=True) if size else TornValue(self.values.get(content, 0))
 
