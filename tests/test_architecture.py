@@ -76,6 +76,7 @@ NO_THRESHOLDS = {
     "api": {"_TIMEOUT_S"},
     "twin_server": {"_STEP_S", "_PATIENCE_S"},
     "idleness": {"_TICKS_PER_S", "SLICE_S"},
+    "kept_times": {"_AHEAD_S"},
 }
 
 
