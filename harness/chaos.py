@@ -144,7 +144,7 @@ class Chaos(Declarations):
             pytest.skip(f"chaos: none {what} in this test (--chaos-faults, --chaos-shard)")
 
     def _label(self, name: str) -> str:
-        """Return what tells the next exploration apart from those before it: its name, or which one it is."""
+        """Return the text by which the next exploration is told apart from earlier ones: name, number, or both."""
         number = len(self._labels) + 1
         again = name in self._labels if name else number > 1
         self._labels.append(", ".join(filter(None, (name, f"exploration {number}" if again else ""))))

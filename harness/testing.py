@@ -292,7 +292,7 @@ def _check_adapter(medium: Medium) -> None:
 
 
 def check_writer(write: Writer, read: Callable[[], object]) -> None:
-    """Check a writer: it writes any report, each time the whole, and changes none; `read` returns what it wrote."""
+    """Check a writer: it writes any report, each time the whole, and changes none; `read` returns its text."""
     found = []
     for report in (sample_report(), sample_report(explorations=0), sample_report()):
         kept = deepcopy(report)

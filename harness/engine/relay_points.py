@@ -85,7 +85,7 @@ class RelayPoints:
         return resolved
 
     def reached(self, network: Network, stop: RelayStop) -> Proceed:
-        """Handle a connection that a relay has stopped; returns how it proceeds."""
+        """Handle a connection that a relay has stopped; returns the reply by which it goes on."""
         name, key = network.name, (network.name, stop.connection)
         if self.killed:
             # Sent before the relay saw that its client is dead: no point of the process.

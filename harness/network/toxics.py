@@ -22,7 +22,7 @@ LIMIT = 10**12
 
 
 def deadly(type: str, attributes: Mapping[str, int]) -> str:
-    """Say what is wrong with attributes that would end a real server (measured with 2.12.0); empty where nothing is.
+    """Return the error in attributes that would end a real server (measured with 2.12.0); "" if there is none.
 
     A negative rate and an overflow panic, a slicer that cannot make progress recurses until its stack is full.
     """

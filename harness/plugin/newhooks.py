@@ -36,7 +36,7 @@ def pytest_chaos_sources() -> "Iterable[Recognizer]":
 
 
 def pytest_chaos_twins() -> "Mapping[str, ServiceMaker]":
-    """Return what makes twins, by name: ``chaos.twin("ledger", …)`` calls the one of that name with the same arguments.
+    """Return functions that make twins, by name: ``chaos.twin("ledger", …)`` calls one, with the same arguments.
 
     The first line of its docstring is shown by ``--chaos-list``. A name is given once.
     """

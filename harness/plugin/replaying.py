@@ -91,7 +91,7 @@ def _values(action: argparse.Action, left: list[str]) -> Iterator[str]:
 
 
 def _to_the_same_root(config: pytest.Config, path: str) -> Iterator[str]:
-    """Yield what leads pytest to the root and the ini file of this session, where one test alone leads it elsewhere."""
+    """Yield the words that lead pytest to this session's root and ini file, if one test alone leads it elsewhere."""
     started, typed = config.invocation_params.dir, config.option
     root, ini = _found(config, path)
     if ini != config.inipath:

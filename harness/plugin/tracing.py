@@ -28,7 +28,7 @@ def reader(config: pytest.Config, to_the_terminal: Callable[[str], None]) -> Rea
 
 
 def said_of_workers(config: pytest.Config) -> str:
-    """Return what is to be said where the terminal is asked for, and workers of pytest-xdist run the tests."""
+    """Return the line for a trace on the terminal when workers of pytest-xdist run the tests; "" for any other."""
     if options.value(config, "trace") != TERMINAL or not getattr(config.option, "tx", None):
         return ""
     return "chaos: no trace, workers have no terminal: --chaos-trace=FILE makes each write FILE.gw0, FILE.gw1 …"

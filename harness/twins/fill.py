@@ -13,7 +13,7 @@ _NAME_BYTES = 200  # of the 255 that Linux takes; the rest is for suffixes such 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who does not exist; the address is in a domain that cannot receive mail (RFC 2606)."""
+    """A person that does not exist; the address is in a domain that cannot receive mail (RFC 2606)."""
 
     name: str
     email: str

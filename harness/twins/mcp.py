@@ -232,7 +232,7 @@ def declared(
 
 
 def _name(command: Sequence[str], others: Container[str]) -> str:
-    """Return what a server is called: the program, or what a launcher launches, a package with its scope.
+    """Return the name of a server: the program, or the package that a launcher starts, with its scope.
 
     No argument of it: it may hold a secret. A further one of that name gets a number.
     """

@@ -49,7 +49,7 @@ class _Address:
         return cls(HttpRequest("GET", base_url).host, urlsplit(base_url).path)
 
     def place(self, request: HttpRequest) -> Place:
-        """Return what a request is about."""
+        """Return the collection and the id that a request is about."""
         if not f"{request.path}/".startswith(f"{self.path}/"):
             return Place()
         return Place.of(request.path.removeprefix(self.path))

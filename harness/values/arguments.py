@@ -80,7 +80,7 @@ def recognized(source: object, known: Callable[[], Iterable[Recognizer]]) -> obj
 
 
 def source_of(source: object, known: Callable[[], Iterable[Recognizer]]) -> WorldSource:
-    """Return the source for an object that is watched; raises ChaosError for one that nobody knows."""
+    """Return the source for a watched object; raises ChaosError if no installed function makes one of it."""
     found = recognized(source, known)
     if not isinstance(found, WorldSource):
         raise no_source(source)

@@ -88,7 +88,7 @@ def of_json(text: str, name: str, place: str) -> EarlierRun:
 
 
 def of_cache(kept: object) -> EarlierRun | None:
-    """Return what the cache keeps, as far as it has the form of `kept_in_cache`; None where that is nothing."""
+    """Return the earlier run in pytest's cache, as far as it has the form of `kept_in_cache`; None if there is none."""
     tests: dict[str, ByLabel] = {}
     for test, by_label in _items(kept):
         for label, found in _items(by_label):
@@ -99,7 +99,7 @@ def of_cache(kept: object) -> EarlierRun | None:
 
 
 def kept_in_cache(tests: Mapping[str, ByLabel]) -> dict[str, dict[str, list[list[str]]]]:
-    """Return what is kept, as plain data."""
+    """Return the earlier run as plain data, for pytest's cache."""
     return {
         test: {label: [[one.id, one.title, one.schedule] for one in found] for label, found in by_label.items()}
         for test, by_label in tests.items()
@@ -139,7 +139,7 @@ def is_cut_short(result: Mapping[str, Any]) -> bool:
 
 
 def label_of(result: Mapping[str, Any]) -> str:
-    """Return what tells an exploration apart from others of its test."""
+    """Return the text by which an exploration is told apart from others of its test."""
     return str(result.get("label") or result.get("name") or "")
 
 

@@ -31,7 +31,7 @@ _ON_REQUEST = "Tried only where they are selected by name: "
 
 
 def proved(found: _Found) -> list[str]:
-    """Return what was proved; nothing of an exploration that did not come to its end, or in which nothing happened."""
+    """Return the sentences on what was proved; none if the exploration did not end, or if nothing happened in it."""
     if found["interrupted"] or not found["schedules"]:
         return []
     if not found["model"]:

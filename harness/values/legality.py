@@ -137,7 +137,7 @@ def _bad_action(fault: Fault, action: object, place: _Place) -> ChaosError:
 
 
 def _written(medium: Medium, ability: Ability) -> Iterator[str]:
-    """Yield where an ability is, in words."""
+    """Yield the places at which an ability is found, in words."""
     values = {name: [getattr(one, "__name__", str(one)) for one in known] for name, known in ability.only.items()}
     only = ", ".join(f"{name}: {' or '.join(known)}" for name, known in values.items())
     for verb, _, when in (glob.partition(":") for glob in ability.at):

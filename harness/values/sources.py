@@ -109,7 +109,7 @@ def remarks_of(twins: Iterable[Twin]) -> list[str]:
 
 @runtime_checkable
 class Asking(Protocol):
-    """A twin whose requests say what an answer is to be."""
+    """A twin whose requests say the form of the answer."""
 
     def with_what_was_asked(self, request: HttpRequest, answer: ModelAnswer) -> ModelAnswer:
         """Return the answer to a request, its text and its calls with what the request wanted them to be."""

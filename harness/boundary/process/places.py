@@ -150,7 +150,7 @@ class Places:
             self._local.handed = before
 
     def install(self, active: Callable[[], bool]) -> None:
-        """Note where work is handed to tasks and to pools of threads. For a child process: there is no way back."""
+        """Note the lines that hand work to tasks and pools of threads. For a child process: there is no way back."""
         steps.libraries[:] = [langgraph_nodes.nodes, _of_runtime]
         submit: Any = ThreadPoolExecutor.submit
         create_task: Any = asyncio.BaseEventLoop.create_task

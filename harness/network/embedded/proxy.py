@@ -31,7 +31,7 @@ class _Door:
         self._accepting: asyncio.Task[None] | None = None
 
     def open(self, listen: str) -> str:
-        """Listen, and return where; the port is the one it had, as long as nobody let it go."""
+        """Listen, and return the address. The port stays the same, unless another process has taken it meanwhile."""
         if self._port is None:
             self._port = Port.bind(listen)
         self._port.listen()

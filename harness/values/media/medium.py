@@ -102,7 +102,7 @@ class Medium:
     done: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def says_doing(self, verb: str, target: str) -> str:
-        """Return what an agent does there, in words: ``writing shared/report.md``."""
+        """Return the agent's action there, in words: ``writing shared/report.md``."""
         told = self.doing.get(verb) or self.doing.get("*") or "{verb} of {target}"
         return told.format(verb=verb, VERB=verb.upper(), target=target)
 

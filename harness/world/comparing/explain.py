@@ -104,7 +104,7 @@ def row_change(name: str, sides: Sides, expected: tuple[Row, Tree], found: tuple
 
 
 def _of_cell(sides: Sides, column: str, expected: tuple[object, Tree], found: tuple[object, Tree]) -> str:
-    """Return how one column differs; of long JSON only the places that do."""
+    """Return the differences of one column; of long JSON only the places that differ."""
     (old, old_tree), (new, new_tree) = expected, found
     parts = isinstance(old_tree, dict | list) and type(old_tree) is type(new_tree)
     if parts and max(_long(old), _long(new)) > QUOTED:

@@ -27,5 +27,5 @@ class Sides:
         return self.found.line(self.thing, self.mask, number, line)
 
     def value_at(self, view: View, place: str, value: object) -> Tree:
-        """Return how a value of one side would look at a place such as ``.items[*].id``."""
+        """Return a value of one side as it looks at a place such as ``.items[*].id``, through the mask."""
         return Walk(view, self.thing, self.mask).tree(value, place)

@@ -13,7 +13,7 @@ _GUESSED_WITHIN = 40
 
 
 def line_details(sides: Sides, old: list[str], new: list[str], old_tree: list[str], new_tree: list[str]) -> list[str]:
-    """Return how the lines that were found, `new`, differ from the right ones; trees are lines seen through masks.
+    """Return the differences of the found lines, `new`, from the right ones; trees are lines seen through masks.
 
     Lines are told by their number in what was found, those that are missing by that in the right text.
     """

@@ -178,7 +178,7 @@ class Disk:
         return Tree.of({key: entry for key, entry in files.items() if entry.kind != "other" or key in first}, folder_of)
 
     def _check(self, found: Scan) -> None:
-        """Refuse what could not be put back, before anything is changed; say what is left alone."""
+        """Refuse what could not be put back, before anything is changed; note what is left alone."""
         if found.fixed:
             raise ChaosError(
                 "immutable",

@@ -59,7 +59,7 @@ class Replacing:
             self._stamps[path] = goal
 
     def opens(self, path: str, goal: RawEntry) -> None:
-        """Know what a folder is to be again in which something may be changed."""
+        """Keep the entry that a folder is to have in the end, if something in it may be changed."""
         self._wanted[path] = goal
 
     def rewrite(self, path: str, goal: RawEntry, found: RawEntry | None, twin: str | None) -> None:

@@ -275,7 +275,7 @@ def _name(key: Key) -> str:
 
 
 def _still(before: Known | None, key: Key, entry: RawEntry, changed: Container[Key]) -> Known:
-    """Return what is known of an entry that is there; nothing but that where it was changed."""
+    """Return signature, key and entry of a path that is there; None as signature if it was changed."""
     as_before = before is not None and key not in changed and (before[2] is entry or _is_same(before[2], entry))
     return (before[0] if before is not None and as_before else None), key, entry
 
