@@ -87,10 +87,12 @@ def _numbers() -> Iterator[tuple[Any, str, int | float]]:
     for name, module in modules.items():
         for value in list(vars(module).values()):
             kind = type(value)
+            if kind in _HOLD_NOTHING:  # most of them
+                continue
             if issubclass(kind, type):
-                if getattr(value, "__module__", None) == name and name in installed:
+                if name in installed and getattr(value, "__module__", None) == name:
                     classes[id(value)] = value
-            elif kind not in _HOLD_NOTHING and kind.__module__ in installed:
+            elif kind.__module__ in installed:
                 objects[id(value)] = value
         if name in installed:
             yield from _large(module, vars(module))
