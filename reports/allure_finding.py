@@ -10,8 +10,9 @@ from rollproof.values.errors import ChaosError
 from rollproof.values.report import ReportedCell, ReportedExploration, ReportedStep, ReportedViolation
 from rollproof.values.schedule import Schedule
 from rollproof.values.story import WRONG_FATES
+from rollproof.values.titles import title_of
 
-from .ci import status_of, title_of
+from .ci import status_of
 from .html_page import state_rows, template
 from .lanes import picture
 

@@ -13,6 +13,7 @@ from ..values.exploration import Exploration
 from ..values.ids import violation_ids
 from ..values.real_time import DEBUGGED_S, FIRST_RUNS, PROCESS_S
 from ..values.schedule import Schedule
+from ..values.sources import remarks_of
 from .config import ExplorationConfig
 from .crash_state_space import CrashStateSpace
 from .curing import Curing, known_of
@@ -92,7 +93,7 @@ class Explorer:
                     problem.clean(self.config.cleaner.clean)
                 raise
             kept = keep_all(self.executor, self.exploring, result, self._replayed)
-            notes = *self.executor.outside.notes, *kept
+            notes = *self.executor.outside.notes, *remarks_of(self.config.twins), *kept
             self.partial = result = self._results.timed(replace(result, notes=notes))
             with interrupts.shielded():
                 self._end(put_back, self._to_leave(result, initial))
