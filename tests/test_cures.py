@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from rollproof.engine.curing import plainly
 from rollproof.values import kinds
 
 from .exploring import explored, in_two_folders, only
@@ -55,8 +56,15 @@ def test_a_change_that_helps_is_claimed(
 
 
 def test_where_no_change_helps_none_is_claimed(tmp_path: Path) -> None:
-    """A job that nobody takes up again stays there, whatever is done in another order, or as one, or once more."""
-    (finding,) = explored(mutant("queue_claim"), tmp_path / "it", **only("process.kill")).violations
+    """A job that nobody takes up again stays there, whatever is done in another order, or as one, or once more.
+
+    Each change stands once in what was tried.
+    """
+    result = explored(mutant("queue_claim"), tmp_path / "it", **only("process.kill"))
+    (finding,) = result.violations
+    changes = finding.cure.tried.split(", ")
+    assert len(set(changes)) == len(changes) > 1
+    assert finding.cure.outcome == "none of these changes helps"
     assert not finding.cure.helps
     assert GONE not in finding.cure.outcome
 
@@ -88,7 +96,7 @@ def test_a_change_that_makes_something_else_appear_is_not_claimed(tmp_path: Path
     assert not finding.cure.helps
 
 
-@pytest.mark.parametrize(("key", "tried"), [(True, ""), (False, ", and with a stable Idempotency-Key on that call")])
+@pytest.mark.parametrize(("key", "tried"), [(True, ""), (False, " and with a stable Idempotency-Key on that call")])
 def test_a_call_in_the_other_order_needs_a_key(key: bool, tried: str, tmp_path: Path) -> None:
     """Sent before it is ticked off, a letter goes out again after a crash: only a key makes that harmless."""
 
@@ -107,3 +115,10 @@ def test_what_cures_take_is_no_part_of_the_exploration(tmp_path: Path) -> None:
     result = explored(in_two_folders(appends), tmp_path / "it", **only("process.kill"))
     assert f"in {result.executions} executions" in result.statement
     assert result.executions < 20
+
+
+def test_a_change_that_was_tried_alone_and_with_more_stands_once() -> None:
+    """What it was tried with as well is said behind it."""
+    first, other = "with a.db before b.md", "with one more recovery"
+    tried = [first, f"{first} and with a key", other]
+    assert list(plainly(tried)) == [f"{first}, alone and with a key", other]

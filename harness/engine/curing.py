@@ -1,6 +1,6 @@
 """Try changes against each confirmed cause, within a part of what the exploration took; claim what helps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -20,8 +20,11 @@ from .process_runs import ProcessRun, RawState
 from .telling import Telling
 
 _REMEDIES: Sequence[Remedies] = (as_one.alone, keyed.remedies, order.remedies, as_one.remedies, once_more.remedies)
-_LEAST, _SHARE = 30, 10
-"""So many processes may be run in all, and a tenth of the exploration's where that is more."""
+_LEAST, _SHARE = 8, 10
+"""So many processes may be run in all, and a tenth of the exploration's where that is more.
+
+Fewer would show nothing; eight are a tenth of what an exploration of a second or two takes, its start included.
+"""
 
 
 @dataclass
@@ -42,11 +45,12 @@ class Curing:
         began, most = telling.executions, max(_LEAST, telling.executions // _SHARE)
         telling.work_on(lambda role: f"trying cures: {role}")
         try:
-            for place, case in enumerate(cases):
-                used = telling.executions - began
-                until = began + used + (most - used) // (len(cases) - place)
-                case = _with_recovery(known, case)
-                self.found[case.group.key] = _tried(known, case, partial(_lasts, telling, until))
+            with known.executor.used_meanwhile():
+                for place, case in enumerate(cases):
+                    used = telling.executions - began
+                    until = began + used + (most - used) // (len(cases) - place)
+                    case = _with_recovery(known, case)
+                    self.found[case.group.key] = _tried(known, case, partial(_lasts, telling, until))
         finally:
             self.executions = telling.executions - began
             telling.work_on()
@@ -66,7 +70,7 @@ def _lasts(telling: Telling, until: int) -> bool:
 
 def _tried(known: Known, case: Case, may_go_on: Callable[[], bool]) -> tuple[str, Cure]:
     """Try the remedies of a case until one helps; returns the kind that it shows, and what was tried."""
-    tried: dict[str, str] = {}
+    tried: dict[str, str] = {}  # what was changed in words, with its outcome
     for remedies in _REMEDIES:
         for remedy in remedies(case):
             if not may_go_on():
@@ -75,8 +79,17 @@ def _tried(known: Known, case: Case, may_go_on: Callable[[], bool]) -> tuple[str
             if _cures(trial):
                 return remedy.kind, Cure(remedy.words, trial.outcome, helps=True)
             tried.setdefault(remedy.words, trial.outcome)
-    outcome = next(iter(tried.values()), "") if len(tried) < 2 else f"none of these {len(tried)} changes helps"
-    return _inherent(case), Cure(some_of(tried), outcome)
+    outcome = next(iter(tried.values()), "") if len(tried) < 2 else "none of these changes helps"
+    return _inherent(case), Cure(some_of(plainly(tried)), outcome)
+
+
+def plainly(tried: Iterable[str]) -> Iterator[str]:
+    """Yield changes in words; one that was tried alone and with more stands once."""
+    changes = list(tried)
+    for words in changes:
+        more = [other.removeprefix(words) for other in changes if other.startswith(f"{words} and ")]
+        if not any(words.startswith(f"{other} and ") for other in changes):
+            yield f"{words}, alone{more[0]}" if more else words
 
 
 def _cures(trial: Trial) -> bool:

@@ -70,6 +70,10 @@ class Recovery:
         self._again: dict[str, list[ProcessRun]] = {}
         self._retries: dict[str, list[ProcessRun]] = {}
 
+    def knows(self, other: "Recovery") -> None:
+        """Take over, and share from now on, what another one has asked: for one whose processes run alike."""
+        self._joining, self._again, self._retries = other._joining, other._again, other._retries
+
     def recover(self, start: RawState, *, trace: Tracing, plan: Sequence[ResolvedInjection] = ()) -> list[ProcessRun]:
         """Let a recovery run; where it leaves a live lease, once more after the lease has run out.
 

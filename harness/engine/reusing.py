@@ -44,6 +44,16 @@ class Reusing:
         finally:
             self.on = before
 
+    @contextmanager
+    def uncounted(self, on: bool) -> Iterator[None]:
+        """Let it be so within the block, and count nothing there."""
+        reused, samples = self.reused, list(self.samples)
+        try:
+            with self.switched(on):
+                yield
+        finally:
+            self.reused, self.samples = reused, samples
+
     def count(self, used: Sample) -> None:
         """Count a run in a used process; keep the first ones, and of the later ones each `_SAMPLED`th."""
         self.reused += 1

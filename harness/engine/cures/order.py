@@ -98,7 +98,7 @@ def _ordered(
     kind, target = second.thing
     if medium_of(kind).takes_keys and posts(case, target):
         keyed = Keyed(target, case.run, case.baseline.others[0])
-        more = f"{words}, and with a stable Idempotency-Key on that call"
+        more = f"{words} and with a stable Idempotency-Key on that call"
         yield Remedy(name, more, Reordered(*things, keyed, later=later), *where, sends=True)
 
 

@@ -13,6 +13,7 @@ from ..findings import Findings
 from ..judge import Judgement
 from ..plan import CRASH, crash, errors, resolve
 from ..process_runs import FIRST_STREAM, ProcessRun, RawState
+from ..recovery import Course
 from ..replay import replay
 from ..sites import Sites
 from ..trials import Trials, trials
@@ -22,16 +23,18 @@ from .spans import Span, spans
 
 _MOST_KIN = 8
 _PLAINLY = How()
+Which = tuple[str, ...]
+"""Which process it is: its random stream, and whether it is traced or what is planned in it."""
 
 
 class Treated:
     """Runs processes with a change: of what they send, and of what those leave that a fault has ended.
 
-    Equal states are recovered from once: the random stream of a process names the state that it starts from.
+    Equal processes run once: the random stream of a process names the state that it starts from.
 
     Args:
         known: returns the first recovery from a state, by its fingerprint, where the exploration knows it.
-        run: the fault-free run, where the exploration's own stands for it.
+        seen: processes without a fault by what they are; grows. Those that no change reaches are shared by all trials.
     """
 
     def __init__(
@@ -39,11 +42,11 @@ class Treated:
         executor: Runner,
         change: Change,
         known: Callable[[str], ProcessRun | None],
-        run: ProcessRun | None,
+        seen: dict[Which, ProcessRun],
     ) -> None:
-        self._executor, self._change, self._known = executor, change, known
-        self._seen: dict[str, ProcessRun] = {} if run is None else {FIRST_STREAM: run}
-        self._spans: dict[str, list[Span]] = {}
+        self._executor, self._change, self._known, self._seen = executor, change, known, seen
+        self._struck: dict[Which, ProcessRun] = {}
+        self._spans: dict[int, list[Span]] = {}
 
     def run_process(
         self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection] = (), how: How = _PLAINLY
@@ -51,24 +54,41 @@ class Treated:
         """Run one process from the state `start`, and return its record."""
         how = replace(how, treatment=self._change)
         if plan or how.earlier:
-            process = self._executor.run_process(role, start, stream, plan, how)
-            if plan and process.outcome.kind != "returned":
-                injection = plan[-1].injection
-                process.leaves(self.left(role, start, stream, process.end, injection))
-            return process
-        if stream not in self._seen:
+            return self._run_struck(role, start, stream, plan, how)
+        # What is only asked what comes next is judged by its end alone: nobody has to look on.
+        traced = role in ("run", "recover")
+        which, looked_at = (stream, "traced" if traced else ""), (stream, "traced")
+        if looked_at not in self._seen and which not in self._seen:
             known = self._known(stream.partition("/")[2]) if role == "recover" else None
-            traced = replace(how, trace=True)
-            self._seen[stream] = known or self._executor.run_process(role, start, stream, (), traced)
-        return self._seen[stream]
+            process = known or self._executor.run_process(role, start, stream, (), replace(how, trace=traced))
+            self._seen[which] = process
+        return self._seen.get(looked_at) or self._seen[which]
 
-    def left(self, role: Role, start: RawState, stream: str, end: RawState, at: Injection) -> RawState:
-        """Return what a process leaves that a fault ended: what it would have done is seen in one without a fault."""
-        if isinstance(self._change, Plain) and type(self._change).left is Plain.left:
+    def _run_struck(
+        self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection], how: How
+    ) -> ProcessRun:
+        which = (stream, *(f"{one.injection} {one.already_active}" for one in plan), *map(str, how.earlier))
+        if which in self._struck and how.again is None:  # one that is called again is told by its memory, too
+            return self._struck[which]
+        process = self._executor.run_process(role, start, stream, plan, how)
+        if plan and process.outcome.kind != "returned" and self._changes_ends:
+            # What it would have done is seen in one without a fault.
+            whole = self.run_process(role, start, stream)
+            process.leaves(self.left(whole, process.end, plan[-1].injection))
+        self._struck[which] = process
+        return process
+
+    def left(self, whole: ProcessRun, end: RawState, at: Injection) -> RawState:
+        """Return what a process leaves that a fault ended; `whole` is the same one where that does not fire."""
+        if not self._changes_ends:
             return end
-        if stream not in self._spans:
-            self._spans[stream] = spans(self.run_process(role, start, stream))
-        return self._change.left(end, at, self._spans[stream])
+        if id(whole) not in self._spans:
+            self._spans[id(whole)] = spans(whole)
+        return self._change.left(end, at, self._spans[id(whole)])
+
+    @property
+    def _changes_ends(self) -> bool:
+        return not isinstance(self._change, Plain) or type(self._change).left is not Plain.left
 
 
 class NotReached(Exception):
@@ -84,6 +104,7 @@ class Known:
         judgement: returns what came of a crash state in the exploration; None where it is not known.
         recovery: returns the first recovery from a state, by its fingerprint; None where it is not known.
         truly: returns how a schedule ends without the change.
+        seen: processes that no change reaches; grows.
     """
 
     executor: Executor
@@ -94,6 +115,7 @@ class Known:
     judgement: Callable[[RawState], Judgement | None]
     recovery: Callable[[str], ProcessRun | None]
     truly: Callable[[Schedule], Judgement]
+    seen: dict[Which, ProcessRun] = field(default_factory=dict)
 
     def keys(self, schedule: Schedule, judgement: Judgement) -> frozenset[Key]:
         """Return the keys of the causes that a failing end shows."""
@@ -116,11 +138,15 @@ class Trial:
     _seen: dict[str, Judgement] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        executor, old = self.known.executor, self.known.trials
+        executor, old, change = self.known.executor, self.known.trials, self.remedy.change
         # With other requests no process is known.
-        known, run = (_unknown, None) if self.remedy.sends else (self.known.recovery, self.case.run)
-        self._treated = Treated(executor, self.remedy.change, known, run)
+        known, seen = (_unknown, {}) if self.remedy.sends else (self.known.recovery, self.known.seen)
+        if not self.remedy.sends:
+            seen[FIRST_STREAM, "traced"] = self.case.run
+        self._treated = Treated(executor, change, known, seen)
         self._trials = trials(executor, old.view, old.baseline, runner=self._treated)
+        if not self.remedy.sends:
+            self._trials.recovery.knows(old.recovery)
 
     def cures(self) -> bool:
         """Try the schedules one after the other; returns whether the cause is gone and nothing else appears."""
@@ -168,18 +194,17 @@ class Trial:
 
     def _carried(self, schedule: Schedule) -> Judgement:
         """Return how a schedule ends with the change; raises NotReached."""
-        first = schedule.injections[0]
-        if len(schedule.injections) == 1 and first.fault == CRASH and not first.recovering:
+        if all(one.fault == CRASH and one.recovering == bool(i) for i, one in enumerate(schedule.injections)):
             return self._crashed(schedule)
         short = self._as_it_ended(schedule)
-        if short is not None and not short.broken and not short.errors:
+        if short is not None and not short.errors and (not short.broken or self._is_there(schedule, short)):
             return short
         processes, not_reached = replay(self._trials, schedule, worker=self.case.judgement.goes_on)
         if not_reached:
             raise NotReached
         if self.case.judgement.goes_on and processes[0].called_again:
             processes = called_again(self._trials, processes[0], (), trace=False)
-        return self._judged(processes)
+        return self._judged(schedule, processes)
 
     def _as_it_ended(self, schedule: Schedule) -> Judgement | None:
         """Return how an error ends whose run is known; None where it is not, or is another one with the change."""
@@ -187,53 +212,73 @@ class Trial:
         if process is None or self.remedy.sends or self.case.judgement.goes_on:
             return None
         if process.outcome.kind != "returned":
-            process = replace(process, end=self._left(process.end, schedule.injections[0]))
+            process = replace(process, end=self._treated.left(self._run(), process.end, schedule.injections[0]))
         resolved = resolve(schedule, self._trials.config.known, self._trials.baseline.first.effects)
         recovery, processes = self._trials.recovery, [process]
         processes += recovery.outlasted(process, resolved)
         if recovery.is_needed(processes[-1]):
             processes += recovery.recover(processes[-1].end, trace=False)
-        return self._judged(processes)
+        return self._judged(schedule, processes)
 
     def _crashed(self, schedule: Schedule) -> Judgement:
-        """Recover from what a crash leaves; states that no recovery can tell apart are tried once."""
-        injection = schedule.injections[0]
-        phases = [s for s in self._run().crash_states if (s.point, s.when) == (injection.point, injection.when)]
-        if not phases:
-            raise NotReached
-        state = self._left(phases[0].raw_state, injection)
+        """Recover from what crashes leave, one after the other, as each was captured.
+
+        States that no recovery can tell apart are tried once.
+        """
+        processes, earlier = [self._run()], list[ProcessRun]()
+        for place, injection in enumerate(schedule.injections):
+            whole, state = _died(processes, injection)
+            state = self._treated.left(whole, state, injection)
+            if place + 1 < len(schedule.injections):
+                processes = self._trials.recovery.recover(state, trace=True)
+                earlier += processes
         key = self._trials.view.fingerprint(state)
         if key not in self._seen:
             plain = not self.remedy.sends and not self.remedy.once_more
             known = self.known.judgement(state) if plain else None
-            self._seen[key] = known or self._judged(self._trials.recovery.recover(state, trace=True))
+            if known is None:
+                processes = self._trials.recovery.recover(state, trace=True)
+                known = self._judged(schedule, processes, earlier)
+            self._seen[key] = known
         return self._seen[key]
 
     def _run(self) -> ProcessRun:
         """Return the fault-free run: with the change, where that changes requests."""
         return self._treated.run_process("run", self.known.trials.baseline.initial, FIRST_STREAM)
 
-    def _left(self, state: RawState, at: Injection) -> RawState:
-        return self._treated.left("run", self.known.trials.baseline.initial, FIRST_STREAM, state, at)
-
-    def _judged(self, processes: list[ProcessRun]) -> Judgement:
+    def _judged(self, schedule: Schedule, processes: list[ProcessRun], earlier: Sequence[ProcessRun] = ()) -> Judgement:
+        judge, recovery = self._trials.judge.judge, self._trials.recovery
         if self.remedy.once_more and processes[-1].role == "recover":
-            processes = [*processes, *self._trials.recovery.recover(processes[-1].end, trace=False)]
-        return self._trials.judge.judge(self._trials.recovery.followed(processes))
+            processes = [*processes, *recovery.recover(processes[-1].end, trace=False)]
+        # Where it is there already, nobody asks what would come next.
+        short = judge(Course(tuple(processes)), earlier)
+        return short if self._is_there(schedule, short) else judge(recovery.followed(processes), earlier)
+
+    def _is_there(self, schedule: Schedule, judgement: Judgement) -> bool:
+        return self.case.group.key in self.known.keys(schedule, judgement)
 
     def _wrong(self, schedule: Schedule, judgement: Judgement) -> str | None:
         """Return what is wrong in an end; None where nothing is but what is so without the change, of another cause."""
-        keys = self.known.keys(schedule, judgement)
-        if self.case.group.key in keys:
+        if self._is_there(schedule, judgement):
             return "it stays"
         if not judgement.broken and not judgement.errors:
             return None
+        keys = self.known.keys(schedule, judgement)
         if keys and keys <= self.known.causes and keys <= self._before(schedule):
             return None
         return f"another appears: {', '.join(judgement.invariants)} at {schedule}"
 
     def _before(self, schedule: Schedule) -> frozenset[Key]:
         return self.known.keys(schedule, self.known.truly(schedule))
+
+
+def _died(processes: Sequence[ProcessRun], at: Injection) -> tuple[ProcessRun, RawState]:
+    """Return the process that a crash ends, and what it leaves as it was captured; raises NotReached."""
+    for process in processes:
+        for crash_state in process.crash_states:
+            if (crash_state.point, crash_state.when) == (at.point, at.when):
+                return process, crash_state.raw_state
+    raise NotReached
 
 
 def _unknown(fingerprint: str) -> None:
