@@ -1,5 +1,9 @@
 """A change is tried against each cause, and claimed only where the finding is gone and nothing else appears."""
 
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +13,7 @@ import pytest
 from rollproof.engine.curing import plainly
 from rollproof.values import kinds
 
-from .exploring import explored, in_two_folders, only
+from .exploring import explored, in_two_folders, only, two_folders
 from .test_mutants import agent
 
 SERVICE = "https://api.mail.test"
@@ -41,6 +45,18 @@ def mutant(name: str) -> Any:
             (),
             kinds.RECORDED_BEFORE_DONE,
             "with api.notices.test/notices before agent/progress.db",
+        ),
+        (
+            "new_message_id_for_each_attempt",
+            ("mail.lost_answer",),
+            kinds.KEY_CHANGES,
+            "with a stable Message-ID on this mail",
+        ),
+        (
+            "lease_left_after_error",
+            (),
+            kinds.LEASE_NOT_ENDED,
+            "with a lease in agent/state.db that has run out when recovery begins",
         ),
     ],
 )
@@ -108,6 +124,40 @@ def test_a_call_in_the_other_order_needs_a_key(key: bool, tried: str, tmp_path: 
     assert finding.cure.tried == f"with api.mail.test/mails before own/ticked{tried}"
     assert finding.kind == kinds.RECORDED_BEFORE_DONE
     assert finding.cure.helps
+
+
+PRINTER = (
+    "import sqlite3, sys; s = sqlite3.connect(sys.argv[1]); s.execute('INSERT INTO pages VALUES (?)', sys.argv[2:])"
+)
+
+
+def prints(shared: Path, own: Path, *, pages: tuple[str, ...]) -> str:
+    """Let a program print each page, and note that when all are printed; the program knows no keys."""
+    noted = own / "printed"
+    if not noted.exists():
+        for page in pages:
+            subprocess.run([sys.executable, "-S", "-E", "-c", f"{PRINTER}; s.commit()", shared / "queue.db", page])
+        noted.touch()
+    return "printed"
+
+
+@pytest.mark.parametrize(("pages", "inherent"), [(("a",), True), (("a", "b"), False)])
+def test_what_nobody_can_do_just_once_is_told_from_a_defect(
+    pages: tuple[str, ...], inherent: bool, tmp_path: Path
+) -> None:
+    """Recorded at once, a page may still be printed twice; recorded after another one, it could be less often."""
+
+    def explore(chaos: Any, folder: Path) -> None:
+        shared, own = two_folders(chaos, folder)
+        with closing(sqlite3.connect(shared / "queue.db")) as queue:
+            queue.execute("CREATE TABLE pages (text)")
+        chaos.explore(run=lambda: prints(shared, own, pages=pages))
+
+    found = explored(SimpleNamespace(explore=explore), tmp_path / "it", **only("process.kill")).violations
+    twice = [finding for finding in found if finding.cause.way == "twice"]
+    assert twice
+    assert not any(finding.cure.helps for finding in twice)
+    assert all((finding.kind == kinds.AT_LEAST_ONCE) == inherent for finding in twice)
 
 
 def test_what_cures_take_is_no_part_of_the_exploration(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from functools import partial
 from ..values import kinds
 from ..values.errors import ChaosError
 from ..values.exploration import some_of
-from ..values.media import medium_of
 from ..values.story import Cure
 from .causes import Key
 from .crash_state_space import CrashStateSpace
-from .cures import as_one, keyed, once_more, order
+from .cures import as_one, keyed, lease, message_id, once_more, order
+from .cures.at_least_once import is_inherent
 from .cures.remedy import Case, Remedies
 from .cures.trying import Known, Trial
 from .exploring import Exploring
@@ -19,7 +19,15 @@ from .judge import Judgement
 from .process_runs import ProcessRun, RawState
 from .telling import Telling
 
-_REMEDIES: Sequence[Remedies] = (as_one.alone, keyed.remedies, order.remedies, as_one.remedies, once_more.remedies)
+_REMEDIES: Sequence[Remedies] = (
+    as_one.alone,
+    keyed.remedies,
+    message_id.remedies,
+    lease.remedies,
+    order.remedies,
+    as_one.remedies,
+    once_more.remedies,
+)
 _LEAST, _SHARE = 8, 10
 """So many processes may be run in all, and a tenth of the exploration's where that is more.
 
@@ -80,7 +88,9 @@ def _tried(known: Known, case: Case, may_go_on: Callable[[], bool]) -> tuple[str
                 return remedy.kind, Cure(remedy.words, trial.outcome, helps=True)
             tried.setdefault(remedy.words, trial.outcome)
     outcome = next(iter(tried.values()), "") if len(tried) < 2 else "none of these changes helps"
-    return _inherent(case), Cure(some_of(plainly(tried)), outcome)
+    # What was not tried to its end may be curable.
+    inherent = may_go_on() and is_inherent(case)
+    return kinds.AT_LEAST_ONCE if inherent else "", Cure(some_of(plainly(tried)), outcome)
 
 
 def plainly(tried: Iterable[str]) -> Iterator[str]:
@@ -97,17 +107,6 @@ def _cures(trial: Trial) -> bool:
         return trial.cures()
     except ChaosError as problem:
         return trial.fails(f"it cannot be tried: {problem}")
-
-
-def _inherent(case: Case) -> str:
-    """Return the kind of a call that nobody can make just once; "" where that is not known.
-
-    Nothing takes a key for it, and a new process made it again: whether it was made, a dead one cannot say.
-    """
-    medium = medium_of(keyed.called(case.cause.effect)[0])
-    asks_others = (medium.answered or medium.runs_programs) and not medium.takes_keys
-    died = all(failure.judgement.executions[0].outcome.kind != "returned" for failure in case.group.failures)
-    return kinds.AT_LEAST_ONCE if case.group.key[0] == "twice" and asks_others and died else ""
 
 
 def known_of(exploring: Exploring, space: CrashStateSpace) -> Known:

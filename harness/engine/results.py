@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..values.errors import nearest
@@ -14,6 +15,7 @@ from ..values.rare import rare
 from ..values.schedule import Schedule
 from ..values.story import Cure
 from ..values.world import Diff
+from ..world.volatile.leases import live_leases
 from .blamed_lines import blamed_lines, without_secrets
 from .causes import Group
 from .claim import Ran, claim, covered, interruption, why_not_reached
@@ -27,6 +29,7 @@ from .families import Tried
 from .findings import Beside, Failure, finding, promises
 from .judge import Judgement
 from .naming import Naming
+from .process_runs import RawState
 from .replay import Judged
 from .severity import in_order
 from .story import Stories
@@ -173,8 +176,18 @@ class Results:
         """Return the confirmed causes so far, as cures are tried on them."""
         naming, baseline = self._naming(exploring), exploring.session.baseline
         private = frozenset(number for number, source in enumerate(self._config.sources) if source.private)
+        services, leases = tuple(self._config.services), partial(_leases, exploring)
         return [
-            Case(group, failure, judgement, naming.cause(group, failure), baseline, private)
+            Case(
+                group,
+                failure,
+                judgement,
+                naming.cause(group, failure),
+                baseline,
+                private=private,
+                services=services,
+                leases=leases,
+            )
             for group, failure, judgement in exploring.confirming.confirmed()
         ]
 
@@ -240,6 +253,14 @@ class Results:
         whole = space.closed and CRASHES not in tried.left_out() and not self._executor.learned.noticed.unseen
         whole = whole and not {"budget", "first_finding"} & exploring.skipped.keys()
         return reduced and whole and self._config.kill is not None and not exploring.not_reached
+
+
+def _leases(exploring: Exploring, state: RawState) -> dict[str, float]:
+    """Return when each live lease of a state runs out, by the file or table that it is in."""
+    ends: dict[str, float] = {}
+    for place, until in live_leases(exploring.trials.view.world(state), state.clock).items():
+        ends[place[0]] = max(until, ends.get(place[0], until))
+    return ends
 
 
 def _both_ways(exploring: Exploring, judgement: Judgement) -> tuple[Diff, Diff]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Mapping
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -17,6 +18,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ..values.errors import ChaosError
+from ..values.points import canonical
 from ..values.world import Row
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
@@ -84,6 +86,24 @@ class Mailbox:
         """Return the mails under ``name/mails``."""
         return {f"{self.name}/mails": [row_of(mail) for mail in json.loads(state)]}
 
+    def without_doubles(self, state: bytes, usual: bytes) -> bytes:
+        """Return a state without the mails that say the same to the same recipient more often than in `usual`.
+
+        A Message-ID of what they say would have told those who got them that they are one.
+        """
+        allowed = Counter(map(_matter, json.loads(usual)))
+        mails, seen = json.loads(state), Counter[str]()
+        kept = []
+        for mail in mails:
+            seen[_matter(mail)] += 1
+            if seen[_matter(mail)] <= max(1, allowed[_matter(mail)]):
+                kept.append(mail)
+        return state if len(kept) == len(mails) else json.dumps(kept, separators=(",", ":")).encode()
+
+    def names_all(self, state: bytes) -> bool:
+        """Return whether each mail of a state has a Message-ID."""
+        return all(mail["id"] for mail in json.loads(state))
+
     def close(self) -> None:
         """End the server."""
         self._end()
@@ -115,6 +135,12 @@ def row_of(mail: Mapping[str, Any]) -> Row:
     """
     row: Row = {"from": mail["from"], "to": mail["to"], **json.loads(_read(mail["content"]))}
     return row
+
+
+def _matter(mail: Mapping[str, Any]) -> str:
+    """Return what a mail says, and to whom, whenever and by whichever process it was sent."""
+    row = {key: value for key, value in row_of(mail).items() if key != "headers"}
+    return canonical(json.dumps(row))
 
 
 @lru_cache(maxsize=512)

@@ -125,6 +125,24 @@ class Counting(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsDoubles(Protocol):
+    """A service that can tell that two of its entries say the same, though their ids differ."""
+
+    @property
+    def name(self) -> str:
+        """The host that the agent knows."""
+        ...
+
+    def without_doubles(self, state: bytes, usual: bytes) -> bytes:
+        """Return a state of it without what is there more often than once, and than in the state `usual`."""
+        ...
+
+    def names_all(self, state: bytes) -> bool:
+        """Return whether each entry of a state has an id of its sender's."""
+        ...
+
+
 def twin_for(twins: Sequence[Twin], url: str) -> Twin | None:
     """Return the twin with the longest base URL that is a prefix of `url`; None for none."""
     below = [t for t in twins if url == t.base_url or url.startswith((f"{t.base_url}/", f"{t.base_url}?"))]

@@ -1,6 +1,6 @@
 """The shapes of a cure: the case that it is tried on, the change, and the protocol of a module that has one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -21,7 +21,7 @@ Part = tuple[list[Span], frozenset[Point], bool]
 
 
 class Change(Protocol):
-    """What a remedy changes: what a process sends, or what it leaves where it dies."""
+    """What a remedy changes: what a process sends, what it leaves where it dies, or what services keep of it."""
 
     def request(self, process: ProcessRun, point: Point, request: HttpRequest) -> HttpRequest:
         """Return the request that a twin gets in the place of the agent's own."""
@@ -32,15 +32,22 @@ class Change(Protocol):
         `spans` are the effects of the same process where no fault fires.
         """
 
+    def kept(self, state: RawState) -> RawState:
+        """Return the outside as services keep it, whoever sent what; the same where nothing changes."""
+
 
 class Plain:
-    """Changes nothing; the base of those that change one of the two."""
+    """Changes nothing; the base of those that change one of these."""
 
     def request(self, process: ProcessRun, point: Point, request: HttpRequest) -> HttpRequest:
         """Return the agent's own request."""
         return request
 
     def left(self, state: RawState, at: Injection, spans: Sequence[Span]) -> RawState:
+        """Return the state itself."""
+        return state
+
+    def kept(self, state: RawState) -> RawState:
         """Return the state itself."""
         return state
 
@@ -53,7 +60,7 @@ class Remedy:
         kind: the kind of bug that it is where this cures it.
         words: the change in words, which "tried" stands before: "with a stable Idempotency-Key on this call".
         points: the points of the fault-free run at which it changes something; `later` those of the recovery.
-        sends: whether requests are changed, so that captured states are of no use.
+        sends: whether it changes what services get or keep, so that captured states are of no use.
         once_more: whether the last recovery is followed by another one.
     """
 
@@ -73,6 +80,8 @@ class Case:
     Attributes:
         private: the numbers of the sources that are the agent's own.
         recovery: the traced recovery in which the last fault of the example fires; None where that is in the run.
+        services: the services outside, as their states are numbered.
+        leases: returns of a state when each live lease in it runs out, by the name of its place.
     """
 
     group: Group
@@ -82,6 +91,8 @@ class Case:
     baseline: Baseline
     private: frozenset[int] = frozenset()
     recovery: ProcessRun | None = None
+    services: tuple[object, ...] = ()
+    leases: Callable[[RawState], Mapping[str, float]] = lambda state: {}
 
     @property
     def run(self) -> ProcessRun:

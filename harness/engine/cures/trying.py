@@ -60,7 +60,7 @@ class Treated:
         which, looked_at = (stream, "traced" if traced else ""), (stream, "traced")
         if looked_at not in self._seen and which not in self._seen:
             known = self._known(stream.partition("/")[2]) if role == "recover" else None
-            process = known or self._executor.run_process(role, start, stream, (), replace(how, trace=traced))
+            process = known or self._really(role, start, stream, (), replace(how, trace=traced))
             self._seen[which] = process
         return self._seen.get(looked_at) or self._seen[which]
 
@@ -70,7 +70,7 @@ class Treated:
         which = (stream, *(f"{one.injection} {one.already_active}" for one in plan), *map(str, how.earlier))
         if which in self._struck and how.again is None:  # one that is called again is told by its memory, too
             return self._struck[which]
-        process = self._executor.run_process(role, start, stream, plan, how)
+        process = self._really(role, start, stream, plan, how)
         if plan and process.outcome.kind != "returned" and self._changes_ends:
             # What it would have done is seen in one without a fault.
             whole = self.run_process(role, start, stream)
@@ -78,8 +78,16 @@ class Treated:
         self._struck[which] = process
         return process
 
+    def _really(
+        self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection], how: How
+    ) -> ProcessRun:
+        process = self._executor.run_process(role, start, stream, plan, how)
+        process.leaves(self._change.kept(process.end))
+        return process
+
     def left(self, whole: ProcessRun, end: RawState, at: Injection) -> RawState:
         """Return what a process leaves that a fault ended; `whole` is the same one where that does not fire."""
+        end = self._change.kept(end)
         if not self._changes_ends:
             return end
         if id(whole) not in self._spans:
