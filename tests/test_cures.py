@@ -47,6 +47,12 @@ def mutant(name: str) -> Any:
             "with api.notices.test/notices before agent/progress.db",
         ),
         (
+            "handler_forgets_first",
+            ("http.server_error",),
+            kinds.JOURNAL_DROPPED,
+            "with shared/page.html before agent/begun",
+        ),
+        (
             "new_message_id_for_each_attempt",
             ("mail.lost_answer",),
             kinds.KEY_CHANGES,

@@ -7,6 +7,7 @@ from functools import partial
 from ..values import kinds
 from ..values.errors import ChaosError
 from ..values.exploration import some_of
+from ..values.schedule import SWAP, Injection, Schedule
 from ..values.story import Cure
 from .causes import Key
 from .crash_state_space import CrashStateSpace
@@ -14,9 +15,11 @@ from .cures import as_one, keyed, lease, message_id, once_more, order
 from .cures.at_least_once import is_inherent
 from .cures.remedy import Case, Remedies
 from .cures.trying import Known, Trial
+from .execute import How
 from .exploring import Exploring
 from .judge import Judgement
-from .process_runs import ProcessRun, RawState
+from .plan import CRASH, resolve
+from .process_runs import FIRST_STREAM, ProcessRun, RawState
 from .telling import Telling
 
 _REMEDIES: Sequence[Remedies] = (
@@ -57,19 +60,29 @@ class Curing:
                 for place, case in enumerate(cases):
                     used = telling.executions - began
                     until = began + used + (most - used) // (len(cases) - place)
-                    case = _with_recovery(known, case)
+                    case = _with_last_process(known, case)
                     self.found[case.group.key] = _tried(known, case, partial(_lasts, telling, until))
         finally:
             self.executions = telling.executions - began
             telling.work_on()
 
 
-def _with_recovery(known: Known, case: Case) -> Case:
-    """Return a case with the recovery in which its last fault fires, where that is known."""
-    if len(case.example.injections) != 2 or not case.example.injections[-1].recovering:
+def _with_last_process(known: Known, case: Case) -> Case:
+    """Return a case with the process in which the second of two faults fires, where that is known or is a run."""
+    if len(case.example.injections) != 2:
         return case
+    first, last = case.example.injections
+    if not last.recovering:
+        return replace(case, handler=_handler(known, first)) if last.fault == CRASH and first.fault != SWAP else case
     start = known.trials.view.fingerprint(case.judgement.executions[0].end)
     return replace(case, recovery=known.recovery(start))
+
+
+def _handler(known: Known, first: Injection) -> ProcessRun:
+    """Return the run in which an error fires, looked at from there on."""
+    trials, baseline = known.trials, known.trials.baseline
+    plan = resolve(Schedule((first,)), trials.config.known, baseline.first.effects)
+    return known.executor.run_process("run", baseline.initial, FIRST_STREAM, plan, How(trace="once fired"))
 
 
 def _lasts(telling: Telling, until: int) -> bool:

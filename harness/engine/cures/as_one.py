@@ -7,20 +7,18 @@ from ...values.media import medium_of
 from ...values.points import Point
 from ...values.schedule import Injection
 from ..process_runs import RawState
-from .remedy import Case, Part, Plain, Remedy
+from .remedy import Case, Part, Plain, Remedy, Where
 from .spans import Span, Thing, put, served, together, touched
 
 
 class AsOne(Plain):
-    """All that is done to these things in a row, or nothing of it; with `later` by recoveries alone."""
+    """All that is done to these things in a row, or nothing of it."""
 
-    def __init__(self, things: tuple[Thing, ...], *, later: bool = False) -> None:
-        self._things, self._later = things, later
+    def __init__(self, things: tuple[Thing, ...], only: Where) -> None:
+        self._things, self.only = things, only
 
     def left(self, state: RawState, at: Injection, spans: Sequence[Span]) -> RawState:
         """Return the state without the part that was done when the process died within it."""
-        if self._later and not at.recovering:
-            return state
         for place in range(len(spans)):
             found = spans[place : place + len(self._things)]
             if tuple(span.thing for span in found) != self._things:
@@ -34,10 +32,10 @@ class AsOne(Plain):
 
 def alone(case: Case) -> Iterator[Remedy]:
     """Yield what is done to one thing in parts as one, where only a fault within it leads to this cause."""
-    for spans, struck, later in _parts(case):
+    for spans, struck, where in _parts(case):
         hit = _hit(spans, struck)
         if len(hit) == 1 and struck <= set(hit[0].points):
-            yield from _as_one(hit, later=later)
+            yield from _as_one(hit, where)
 
 
 def remedies(case: Case) -> Iterator[Remedy]:
@@ -45,20 +43,20 @@ def remedies(case: Case) -> Iterator[Remedy]:
 
     All that a process does as one would cure anything, and says nothing.
     """
-    for spans, struck, later in _parts(case):
+    for spans, struck, where in _parts(case):
         hit = _hit(spans, struck)
         if len(hit) > 1:
-            yield from _as_one(hit[:1], later=later)
+            yield from _as_one(hit[:1], where)
         looped = _of_a_loop(spans, hit)
         if not any(map(case.is_own, looped)):  # a record of each step is there to be found between two steps
-            yield from _as_one(looped, later=later)
+            yield from _as_one(looped, where)
 
 
 def _parts(case: Case) -> list[Part]:
     """Return the process in which the last fault fires; none where something is left over."""
     if case.group.key[0] == "left over":
         return []
-    return [part for part in case.parts if part[2] == case.example.injections[-1].recovering]
+    return [part for part in case.parts if part[2] == case.struck_last]
 
 
 def _hit(spans: Sequence[Span], struck: frozenset[Point]) -> list[Span]:
@@ -71,13 +69,13 @@ def _is_on_disk(span: Span) -> bool:
     return medium.changes != "services" and not medium.runs_programs
 
 
-def _as_one(found: Sequence[Span], *, later: bool) -> Iterator[Remedy]:
+def _as_one(found: Sequence[Span], only: Where) -> Iterator[Remedy]:
     if sum(len(span.points) for span in found) < 2:
         return
     told = " and ".join(dict.fromkeys(target for span in found for _, target in span.things))
     points = frozenset(point for span in found for point in span.points)
-    change = AsOne(tuple(span.thing for span in found), later=later)
-    where = (frozenset[Point](), points) if later else (points, frozenset[Point]())
+    change = AsOne(tuple(span.thing for span in found), only)
+    where = (points, frozenset[Point]()) if only == "run" else (frozenset[Point](), points)
     yield Remedy(_kind(found), f"with {told} written as one", change, *where)
 
 

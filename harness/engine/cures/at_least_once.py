@@ -2,6 +2,7 @@
 
 from ...values.media import medium_of
 from ...values.points import canonical
+from ..findings import Failure
 from .keyed import called
 from .message_id import takes_ids
 from .remedy import Case
@@ -19,8 +20,13 @@ def is_inherent(case: Case) -> bool:
     takes_no_key = (medium.answered or medium.runs_programs) and not medium.takes_keys and not takes_ids(kind)
     if case.group.key[0] != "twice" or not takes_no_key:
         return False
-    died = all(failure.judgement.executions[0].outcome.kind != "returned" for failure in case.group.failures)
-    return died and _is_recorded_at_once(case)
+    return all(map(_died, case.group.failures)) and _is_recorded_at_once(case)
+
+
+def _died(failure: Failure) -> bool:
+    """Return whether the run came to no end of its own; that of a crash state was killed, and is not told with it."""
+    first = failure.judgement.executions[0]
+    return first.role != "run" or first.outcome.kind != "returned"
 
 
 def _is_recorded_at_once(case: Case) -> bool:

@@ -14,7 +14,7 @@ from ...values.schedule import Injection
 from ..process_runs import RawState
 from .keyed import called
 from .remedy import Case, Plain, Remedy
-from .spans import Span, Thing, undone
+from .spans import Span, Thing, put, served, touched, undone
 
 _NAMED = re.compile(r":\w*lease", re.IGNORECASE)
 _MOMENT_S = 1.0
@@ -32,8 +32,13 @@ class Ended(Plain):
 
     def left(self, state: RawState, at: Injection, spans: Sequence[Span]) -> RawState:
         """Return the state later, and without the lease, where it is as it was taken."""
-        taking = next((span for span in spans if span.thing == self._thing), None)
-        free = None if taking is None else undone(state, taking)
+        own = [span for span in spans if span.thing == self._thing]
+        begun = next((span for span in own[1:] if at.point in span.points), None)
+        commits = medium_of(self._thing[0]).commits
+        if commits and begun is not None and (at.point, at.when) != (begun.points[-1], "after"):
+            # A transaction that was not committed is none for whoever opens the database next.
+            state = put(state, begun.before, touched(begun), served(begun))
+        free = undone(state, own[0]) if own else None
         # One that was given back or is in another hand stays as it is.
         return state if free is None else replace(free, clock=max(free.clock, self._until + _MOMENT_S))
 

@@ -11,7 +11,7 @@ from ...values.points import Point
 from ...values.schedule import Injection
 from ..process_runs import ProcessRun, RawState
 from .keyed import Keyed, called, posts
-from .remedy import Case, Plain, Remedy
+from .remedy import Case, Plain, Remedy, Where
 from .spans import Span, Thing, apart, carried_out, together, touched, undone
 
 _MOST_PAIRS = 3
@@ -22,15 +22,10 @@ class Reordered(Plain):
     """What is done to one thing after what is done to others behind it.
 
     Where the process dies at the first, the others are done by then; where it dies at them, the first has not begun.
-
-    Args:
-        later: whether recoveries alone do so: the run may do the same in the right order.
     """
 
-    def __init__(
-        self, first: Thing, others: tuple[Thing, ...], keyed: Keyed | None = None, *, later: bool = False
-    ) -> None:
-        self._first, self._others, self._keyed, self._later = first, others, keyed, later
+    def __init__(self, first: Thing, others: tuple[Thing, ...], only: Where, keyed: Keyed | None = None) -> None:
+        self._first, self._others, self.only, self._keyed = first, others, only, keyed
 
     def request(self, process: ProcessRun, point: Point, request: HttpRequest) -> HttpRequest:
         """Return the request, with a key where the call is treated as keyed as well."""
@@ -38,8 +33,6 @@ class Reordered(Plain):
 
     def left(self, state: RawState, at: Injection, spans: Sequence[Span]) -> RawState:
         """Return what a process of the other order leaves."""
-        if self._later and not at.recovering:
-            return state
         for first, second in pairs(spans, self._first, self._others):
             if at.point in second.points:
                 return undone(state, first) or state
@@ -71,11 +64,11 @@ def remedies(case: Case) -> Iterator[Remedy]:
         return  # what comes twice is done already: later it would come twice as well
     if set(case.judgement.invariants) == {"honest_outcome"}:
         return  # nothing is wrong outside: what it says of that is another matter
-    for spans, struck, later in case.parts:
+    for spans, struck, where in case.parts:
         for first, others in (*_removed(spans, struck), *_neighbours(spans, struck), *_first_last(spans, struck)):
             found = list(pairs(spans, first, others))
             if found and not _is_intent(case, found[0][0]):
-                yield from _ordered(case, found, (first, others), later=later)
+                yield from _ordered(case, found, (first, others), where)
 
 
 def _is_intent(case: Case, span: Span) -> bool:
@@ -86,20 +79,20 @@ def _is_intent(case: Case, span: Span) -> bool:
 
 
 def _ordered(
-    case: Case, found: Sequence[tuple[Span, Span]], things: tuple[Thing, tuple[Thing, ...]], *, later: bool
+    case: Case, found: Sequence[tuple[Span, Span]], things: tuple[Thing, tuple[Thing, ...]], only: Where
 ) -> Iterator[Remedy]:
     """Yield the other order of these pairs, and that with a key where it makes calls come again."""
     points = frozenset(point for pair in found for span in pair for point in span.points)
-    where = (frozenset(), points) if later else (points, frozenset())
+    where = (points, frozenset[Point]()) if only == "run" else (frozenset[Point](), points)
     first, second = found[0]
     words = f"with {_told(second)} before {_told(first)}"
     name = _kind(case, first, second)
-    yield Remedy(name, words, Reordered(*things, later=later), *where)
+    yield Remedy(name, words, Reordered(*things, only), *where)
     kind, target = second.thing
     if medium_of(kind).takes_keys and posts(case, target):
         keyed = Keyed(target, case.run, case.baseline.others[0])
         more = f"{words} and with a stable Idempotency-Key on that call"
-        yield Remedy(name, more, Reordered(*things, keyed, later=later), *where, sends=True)
+        yield Remedy(name, more, Reordered(*things, only, keyed), *where, sends=True)
 
 
 def _told(span: Span) -> str:

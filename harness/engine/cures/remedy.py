@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ...values.causes import Cause
 from ...values.http import HttpRequest
@@ -16,12 +16,22 @@ from ..process_runs import ProcessRun, RawState
 from ..session import Baseline
 from .spans import Span, served, spans, touched
 
-Part = tuple[list[Span], frozenset[Point], bool]
-"""The spans of a process, the points of it that are struck, and whether it is a recovery."""
+Where = Literal["run", "handler", "recovery"]
+"""What a process does at a point: its work, what follows an error that has fired in it, or recovery."""
+
+Part = tuple[list[Span], frozenset[Point], Where]
+"""The spans of a process, the points of it that are struck, and what it does there."""
 
 
 class Change(Protocol):
-    """What a remedy changes: what a process sends, what it leaves where it dies, or what services keep of it."""
+    """What a remedy changes: what a process sends, what it leaves where it dies, or what services keep of it.
+
+    Attributes:
+        only: where it changes what a process leaves: the agent may do the same in the right way elsewhere; "run" for
+            everywhere.
+    """
+
+    only: Where
 
     def request(self, process: ProcessRun, point: Point, request: HttpRequest) -> HttpRequest:
         """Return the request that a twin gets in the place of the agent's own."""
@@ -38,6 +48,8 @@ class Change(Protocol):
 
 class Plain:
     """Changes nothing; the base of those that change one of these."""
+
+    only: Where = "run"
 
     def request(self, process: ProcessRun, point: Point, request: HttpRequest) -> HttpRequest:
         """Return the agent's own request."""
@@ -59,7 +71,8 @@ class Remedy:
     Attributes:
         kind: the kind of bug that it is where this cures it.
         words: the change in words, which "tried" stands before: "with a stable Idempotency-Key on this call".
-        points: the points of the fault-free run at which it changes something; `later` those of the recovery.
+        points: the points of the fault-free run at which it changes something; `later` those of the recovery, or of
+            what follows an error in the run.
         sends: whether it changes what services get or keep, so that captured states are of no use.
         once_more: whether the last recovery is followed by another one.
     """
@@ -80,6 +93,8 @@ class Case:
     Attributes:
         private: the numbers of the sources that are the agent's own.
         recovery: the traced recovery in which the last fault of the example fires; None where that is in the run.
+        handler: the run in which the first fault of the example fires, traced from there on, where a crash follows in
+            the same run; None otherwise.
         services: the services outside, as their states are numbered.
         leases: returns of a state when each live lease in it runs out, by the name of its place.
     """
@@ -91,6 +106,7 @@ class Case:
     baseline: Baseline
     private: frozenset[int] = frozenset()
     recovery: ProcessRun | None = None
+    handler: ProcessRun | None = None
     services: tuple[object, ...] = ()
     leases: Callable[[RawState], Mapping[str, float]] = lambda state: {}
 
@@ -122,12 +138,19 @@ class Case:
 
     @cached_property
     def parts(self) -> list[Part]:
-        """The spans of each process that a fault strikes, the points where it does, and whether that is a recovery."""
-        parts: list[Part] = [(self.spans, frozenset(self.struck), False)]
+        """The spans of each process that a fault strikes, and the points where it does, the last process first."""
+        parts: list[Part] = [(self.spans, frozenset(self.struck), "run")]
+        last = frozenset({self.example.injections[-1].point})
         if self.recovery is not None:
-            last = self.example.injections[-1].point
-            parts.insert(0, (spans(self.recovery), frozenset({last}), True))
+            parts.insert(0, (spans(self.recovery), last, "recovery"))
+        if self.handler is not None:
+            parts.insert(0, (spans(self.handler), last, "handler"))
         return parts
+
+    @property
+    def struck_last(self) -> Where:
+        """What the process does in which the last fault fires."""
+        return "recovery" if self.example.injections[-1].recovering else "run" if self.handler is None else "handler"
 
 
 class Remedies(Protocol):

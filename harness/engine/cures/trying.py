@@ -22,6 +22,7 @@ from .remedy import Case, Change, Plain, Remedy
 from .spans import Span, spans
 
 _MOST_KIN = 8
+_MOST_FAULTS = 3
 _PLAINLY = How()
 Which = tuple[str, ...]
 """Which process it is: its random stream, and whether it is traced or what is planned in it."""
@@ -67,13 +68,15 @@ class Treated:
     def _run_struck(
         self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection], how: How
     ) -> ProcessRun:
-        which = (stream, *(f"{one.injection} {one.already_active}" for one in plan), *map(str, how.earlier))
+        planned = (f"{one.injection} {one.already_active}" for one in plan)
+        which = (stream, str(how.trace), *planned, *map(str, how.earlier))
         if which in self._struck and how.again is None:  # one that is called again is told by its memory, too
             return self._struck[which]
         process = self._really(role, start, stream, plan, how)
         if plan and process.outcome.kind != "returned" and self._changes_ends:
-            # What it would have done is seen in one without a fault.
-            whole = self.run_process(role, start, stream)
+            # What it would have done is seen in one without this fault.
+            onwards = replace(how, trace="once fired", again=None)
+            whole = self.run_process(role, start, stream, plan[:-1], onwards if plan[:-1] else _PLAINLY)
             process.leaves(self.left(whole, process.end, plan[-1].injection))
         self._struck[which] = process
         return process
@@ -88,7 +91,8 @@ class Treated:
     def left(self, whole: ProcessRun, end: RawState, at: Injection) -> RawState:
         """Return what a process leaves that a fault ended; `whole` is the same one where that does not fire."""
         end = self._change.kept(end)
-        if not self._changes_ends:
+        here = "recovery" if at.recovering else "handler" if whole.planned else "run"
+        if not self._changes_ends or self._change.only not in ("run", here):
             return end
         if id(whole) not in self._spans:
             self._spans[id(whole)] = spans(whole)
@@ -142,7 +146,7 @@ class Trial:
     may_go_on: Callable[[], bool]
     outcome: str = ""
     tried: int = 0
-    gone: int = 0
+    _following: list[list[Schedule]] = field(default_factory=list)
     _seen: dict[str, Judgement] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -160,7 +164,7 @@ class Trial:
         """Try the schedules one after the other; returns whether the cause is gone and nothing else appears."""
         own = [failure.schedule for failure in self.case.group.failures][:_MOST_KIN]
         first = self.case.example
-        kin = {first, *own}
+        kin, gone, kept_back = {first, *own}, 0, ""
         for schedule in dict.fromkeys([first, *own, *self._beside()]):
             if not self.may_go_on():
                 return self.fails(f"not tried to its end: {counted(self.tried, 'schedule')}, and no time for more")
@@ -173,10 +177,18 @@ class Trial:
             self.tried += 1
             if (wrong := self._wrong(schedule, judgement)) is not None:
                 return self.fails(wrong)
-            self.gone += schedule in kin
-        others = self.gone - 1
-        kept = f", and so {'is 1' if others == 1 else f'are {others}'} of its kin" if others else ""
-        self.outcome = f"the finding is gone{kept}; nothing else appears in {counted(self.tried, 'schedule')}"
+            gone += schedule in kin
+        for schedule in self._crashes_in_recoveries():
+            if not self.may_go_on():
+                kept_back = "; not each crash in a recovery from there was tried"
+                break
+            self.tried += 1
+            if (wrong := self._wrong(schedule, self._carried(schedule))) is not None:
+                return self.fails(wrong)
+        others = gone - 1
+        kin_too = f", and so {'is 1' if others == 1 else f'are {others}'} of its kin" if others else ""
+        told = f"the finding is gone{kin_too}; nothing else appears in {counted(self.tried, 'schedule')}"
+        self.outcome = told + kept_back
         return True
 
     def fails(self, outcome: str) -> bool:
@@ -197,12 +209,22 @@ class Trial:
                 if crash_state.point in self.remedy.later:
                     before = self.case.example.injections[:-1]
                     yield Schedule((*before, crash(crash_state, recovering=True)))
+        if config.kill is not None and self.case.handler is not None:
+            for crash_state in self.case.handler.crash_states:
+                if crash_state.point in self.remedy.later:
+                    before = self.case.example.injections[:-1]
+                    yield Schedule((*before, crash(crash_state, recovering=False)))
         for injection, _ in errors([p for p in run.points if p in points], run.effects, config.faults):
             yield Schedule((injection,))
 
+    def _crashes_in_recoveries(self) -> Iterator[Schedule]:
+        """Yield each crash in the recovery from a state that only the change makes, and from those that these leave."""
+        for schedules in self._following:  # which grows meanwhile
+            yield from schedules
+
     def _carried(self, schedule: Schedule) -> Judgement:
         """Return how a schedule ends with the change; raises NotReached."""
-        if all(one.fault == CRASH and one.recovering == bool(i) for i, one in enumerate(schedule.injections)):
+        if _is_composed(schedule):
             return self._crashed(schedule)
         short = self._as_it_ended(schedule)
         if short is not None and not short.errors and (not short.broken or self._is_there(schedule, short)):
@@ -233,11 +255,13 @@ class Trial:
 
         States that no recovery can tell apart are tried once.
         """
-        processes, earlier = [self._run()], list[ProcessRun]()
-        for place, injection in enumerate(schedule.injections):
+        errors, crashes = _apart(schedule)
+        processes, earlier = [self._run_with(errors) if errors else self._run()], list[ProcessRun]()
+        earlier += processes if errors else []
+        for place, injection in enumerate(crashes):
             whole, state = _died(processes, injection)
             state = self._treated.left(whole, state, injection)
-            if place + 1 < len(schedule.injections):
+            if place + 1 < len(crashes):
                 processes = self._trials.recovery.recover(state, trace=True)
                 earlier += processes
         key = self._trials.view.fingerprint(state)
@@ -247,8 +271,23 @@ class Trial:
             if known is None:
                 processes = self._trials.recovery.recover(state, trace=True)
                 known = self._judged(schedule, processes, earlier)
+                self._goes_on_from(schedule, processes)
             self._seen[key] = known
         return self._seen[key]
+
+    def _goes_on_from(self, schedule: Schedule, processes: Sequence[ProcessRun]) -> None:
+        """Keep the crashes that are to be tried in the recovery from a state that the exploration does not know."""
+        ends = len(schedule.injections) >= _MOST_FAULTS or self.known.trials.config.kill is None
+        if not ends and not self.remedy.once_more:
+            seen = (crash_state for process in processes for crash_state in process.crash_states)
+            self._following.append([schedule.then(crash(one, recovering=True)) for one in seen])
+
+    def _run_with(self, errors: Sequence[Injection]) -> ProcessRun:
+        """Return the run in which these fire, looked at from there on."""
+        trials = self._trials
+        plan = resolve(Schedule(tuple(errors)), trials.config.known, trials.baseline.first.effects)
+        initial, how = trials.baseline.initial, How(trace="once fired")
+        return self._treated.run_process("run", initial, FIRST_STREAM, plan, how)
 
     def _run(self) -> ProcessRun:
         """Return the fault-free run: with the change, where that changes requests."""
@@ -278,6 +317,29 @@ class Trial:
 
     def _before(self, schedule: Schedule) -> frozenset[Key]:
         return self.known.keys(schedule, self.known.truly(schedule))
+
+
+def _apart(schedule: Schedule) -> tuple[Sequence[Injection], Sequence[Injection]]:
+    """Return the errors with which a schedule begins, and what comes then."""
+    injections = schedule.injections
+    first = next((i for i, one in enumerate(injections) if one.fault == CRASH), len(injections))
+    return injections[:first], injections[first:]
+
+
+def _is_composed(schedule: Schedule) -> bool:
+    """Return whether captured states show all that it leads to: crashes, in a run and then in recoveries.
+
+    An error may fire in that run first: what follows it is captured, too.
+    """
+    errors, crashes = _apart(schedule)
+    first, *later = crashes or (None,)
+    alone = len(errors) < 2 and not any(one.recovering or one.lasting for one in errors)
+    return (
+        alone
+        and first is not None
+        and not first.recovering
+        and all(one.fault == CRASH and one.recovering for one in later)
+    )
 
 
 def _died(processes: Sequence[ProcessRun], at: Injection) -> tuple[ProcessRun, RawState]:
