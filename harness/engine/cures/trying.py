@@ -96,7 +96,8 @@ class Treated:
             return end
         if id(whole) not in self._spans:
             self._spans[id(whole)] = spans(whole)
-        return self._change.left(end, at, self._spans[id(whole)])
+        found = self._spans[id(whole)]
+        return self._change.left(end, _at_a_change(whole, at, found), found)
 
     @property
     def _changes_ends(self) -> bool:
@@ -317,6 +318,16 @@ class Trial:
 
     def _before(self, schedule: Schedule) -> frozenset[Key]:
         return self.known.keys(schedule, self.known.truly(schedule))
+
+
+def _at_a_change(whole: ProcessRun, at: Injection, found: Sequence[Span]) -> Injection:
+    """Return a death at a point that changes nothing as one before the next point that does."""
+    changing = [point for span in found for point in span.points]
+    if at.point in changing or at.point not in whole.points:
+        return at
+    behind = whole.points[whole.points.index(at.point) :]
+    following = next((point for point in behind if point in changing), None)
+    return at if following is None else replace(at, point=following, when="before")
 
 
 def _apart(schedule: Schedule) -> tuple[Sequence[Injection], Sequence[Injection]]:
