@@ -14,7 +14,7 @@ from .crash_state_space import CrashStateSpace
 from .cures import as_one, keyed, lease, message_id, once_more, order
 from .cures.at_least_once import is_inherent
 from .cures.remedy import Case, Remedies
-from .cures.trying import Known, Trial
+from .cures.trying import NOT_TO_ITS_END, Known, Trial
 from .execute import How
 from .exploring import Exploring
 from .judge import Judgement
@@ -100,9 +100,12 @@ def _tried(known: Known, case: Case, may_go_on: Callable[[], bool]) -> tuple[str
             if _cures(trial):
                 return remedy.kind, Cure(remedy.words, trial.outcome, helps=True)
             tried.setdefault(remedy.words, trial.outcome)
-    outcome = next(iter(tried.values()), "") if len(tried) < 2 else "none of these changes helps"
+    outcomes = list(tried.values())
+    unfinished = not may_go_on() or any(outcome.startswith(NOT_TO_ITS_END) for outcome in outcomes)
+    none = "none of these changes is known to help" if unfinished else "none of these changes helps"
+    outcome = none if len(outcomes) > 1 else "".join(outcomes)
     # What was not tried to its end may be curable.
-    inherent = may_go_on() and is_inherent(case)
+    inherent = not unfinished and is_inherent(case)
     return kinds.AT_LEAST_ONCE if inherent else "", Cure(some_of(plainly(tried)), outcome)
 
 

@@ -27,8 +27,8 @@ class Change(Protocol):
     """What a remedy changes: what a process sends, what it leaves where it dies, or what services keep of it.
 
     Attributes:
-        only: where it changes what a process leaves: the agent may do the same in the right way elsewhere; "run" for
-            everywhere.
+        only: where it changes what a process leaves: the agent may do the same in the right way elsewhere. With "run"
+            also in recovery, where that is the run again.
     """
 
     only: Where

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from ...boundary.resolved import ResolvedInjection
 from ...values.exploration import counted
 from ...values.history import Role
+from ...values.points import Point
 from ...values.schedule import Injection, Schedule
 from ..causes import Key, key_of
 from ..execute import Executor, How, Runner
@@ -18,11 +19,12 @@ from ..replay import replay
 from ..sites import Sites
 from ..trials import Trials, trials
 from ..worker import called_again
-from .remedy import Case, Change, Plain, Remedy
+from .remedy import Case, Change, Plain, Remedy, Where
 from .spans import Span, spans
 
 _MOST_KIN = 8
 _MOST_FAULTS = 3
+NOT_TO_ITS_END = "not tried to its end"
 _PLAINLY = How()
 Which = tuple[str, ...]
 """Which process it is: its random stream, and whether it is traced or what is planned in it."""
@@ -36,6 +38,8 @@ class Treated:
     Args:
         known: returns the first recovery from a state, by its fingerprint, where the exploration knows it.
         seen: processes without a fault by what they are; grows. Those that no change reaches are shared by all trials.
+        reaches: says whether what a process leaves that dies there is changed.
+        may_go_on: says whether another process may be run.
     """
 
     def __init__(
@@ -44,8 +48,11 @@ class Treated:
         change: Change,
         known: Callable[[str], ProcessRun | None],
         seen: dict[Which, ProcessRun],
+        reaches: Callable[[Where, Point], bool],
+        may_go_on: Callable[[], bool],
     ) -> None:
         self._executor, self._change, self._known, self._seen = executor, change, known, seen
+        self._reaches, self._may_go_on = reaches, may_go_on
         self._struck: dict[Which, ProcessRun] = {}
         self._spans: dict[int, list[Span]] = {}
 
@@ -84,6 +91,8 @@ class Treated:
     def _really(
         self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection], how: How
     ) -> ProcessRun:
+        if not self._may_go_on():
+            raise NoTime
         process = self._executor.run_process(role, start, stream, plan, how)
         process.leaves(self._change.kept(process.end))
         return process
@@ -91,8 +100,8 @@ class Treated:
     def left(self, whole: ProcessRun, end: RawState, at: Injection) -> RawState:
         """Return what a process leaves that a fault ended; `whole` is the same one where that does not fire."""
         end = self._change.kept(end)
-        here = "recovery" if at.recovering else "handler" if whole.planned else "run"
-        if not self._changes_ends or self._change.only not in ("run", here):
+        here: Where = "recovery" if at.recovering else "handler" if whole.planned else "run"
+        if not self._changes_ends or not self._reaches(here, at.point):
             return end
         if id(whole) not in self._spans:
             self._spans[id(whole)] = spans(whole)
@@ -102,6 +111,10 @@ class Treated:
     @property
     def _changes_ends(self) -> bool:
         return not isinstance(self._change, Plain) or type(self._change).left is not Plain.left
+
+
+class NoTime(Exception):
+    """The share of a case is used up, and another process would be needed."""
 
 
 class NotReached(Exception):
@@ -156,36 +169,46 @@ class Trial:
         known, seen = (_unknown, {}) if self.remedy.sends else (self.known.recovery, self.known.seen)
         if not self.remedy.sends:
             seen[FIRST_STREAM, "traced"] = self.case.run
-        self._treated = Treated(executor, change, known, seen)
+        self._treated = Treated(executor, change, known, seen, self._reaches, self.may_go_on)
         self._trials = trials(executor, old.view, old.baseline, runner=self._treated)
         if not self.remedy.sends:
             self._trials.recovery.knows(old.recovery)
+
+    def _reaches(self, here: Where, point: Point) -> bool:
+        """Return whether the change is one of the code that is at work there."""
+        only, config = self.remedy.change.only, self.known.trials.config
+        if only != "run":
+            return here == only
+        if here == "recovery":  # code of its own undoes in an order of its own
+            return config.run is config.recover
+        return here == "run" or point in self.case.run.points
 
     def cures(self) -> bool:
         """Try the schedules one after the other; returns whether the cause is gone and nothing else appears."""
         own = [failure.schedule for failure in self.case.group.failures][:_MOST_KIN]
         first = self.case.example
         kin, gone, kept_back = {first, *own}, 0, ""
-        for schedule in dict.fromkeys([first, *own, *self._beside()]):
-            if not self.may_go_on():
-                return self.fails(f"not tried to its end: {counted(self.tried, 'schedule')}, and no time for more")
-            try:
-                judgement = self._carried(schedule)
-            except NotReached:
-                if schedule == first:
-                    return self.fails("its fault is not reached then")
-                continue
-            self.tried += 1
-            if (wrong := self._wrong(schedule, judgement)) is not None:
-                return self.fails(wrong)
-            gone += schedule in kin
-        for schedule in self._crashes_in_recoveries():
-            if not self.may_go_on():
-                kept_back = "; not each crash in a recovery from there was tried"
-                break
-            self.tried += 1
-            if (wrong := self._wrong(schedule, self._carried(schedule))) is not None:
-                return self.fails(wrong)
+        try:
+            for schedule in dict.fromkeys([first, *own, *self._beside()]):
+                try:
+                    judgement = self._carried(schedule)
+                except NotReached:
+                    if schedule == first:
+                        return self.fails("its fault is not reached then")
+                    continue
+                if (wrong := self._wrong(schedule, judgement)) is not None:
+                    return self.fails(wrong)
+                self.tried += 1
+                gone += schedule in kin
+        except NoTime:
+            return self.fails(f"{NOT_TO_ITS_END}: {counted(self.tried, 'schedule')}, and no time for more")
+        try:
+            for schedule in self._crashes_in_recoveries():
+                if (wrong := self._wrong(schedule, self._carried(schedule))) is not None:
+                    return self.fails(wrong)
+                self.tried += 1
+        except NoTime:
+            kept_back = "; not each crash in a recovery from there was tried"
         others = gone - 1
         kin_too = f", and so {'is 1' if others == 1 else f'are {others}'} of its kin" if others else ""
         told = f"the finding is gone{kin_too}; nothing else appears in {counted(self.tried, 'schedule')}"
@@ -317,6 +340,8 @@ class Trial:
         return f"another appears: {', '.join(judgement.invariants)} at {schedule}"
 
     def _before(self, schedule: Schedule) -> frozenset[Key]:
+        if not self.may_go_on():
+            raise NoTime
         return self.known.keys(schedule, self.known.truly(schedule))
 
 
