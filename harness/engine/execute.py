@@ -124,9 +124,11 @@ class Executor:
     @contextmanager
     def used_meanwhile(self) -> Iterator[None]:
         """Let processes of the block carry out several schedules where they may; that counts as nothing."""
-        with self.reusing.uncounted(self.config.reuse and not self.config.reach):
-            yield
-        self.processes.retire()
+        try:
+            with self.reusing.uncounted(self.config.reuse and not self.config.reach):
+                yield
+        finally:
+            self.processes.retire()
 
     def warm(self, process: ProcessRun) -> None:
         """Import here what a run imported late, so that no later process has to."""

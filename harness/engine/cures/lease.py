@@ -11,13 +11,12 @@ from dataclasses import replace
 from ...values import kinds
 from ...values.media import medium_of
 from ...values.schedule import Injection
-from ..process_runs import RawState
+from ..process_runs import RESTART_S, RawState
 from .keyed import called
 from .remedy import Case, Plain, Remedy
 from .spans import Span, Thing, put, served, touched, undone
 
 _NAMED = re.compile(r":\w*lease", re.IGNORECASE)
-_MOMENT_S = 1.0
 
 
 class Ended(Plain):
@@ -40,7 +39,7 @@ class Ended(Plain):
             state = put(state, begun.before, touched(begun), served(begun))
         free = undone(state, own[0]) if own else None
         # One that was given back or is in another hand stays as it is.
-        return state if free is None else replace(free, clock=max(free.clock, self._until + _MOMENT_S))
+        return state if free is None else replace(free, clock=max(free.clock, self._until + RESTART_S))
 
 
 def remedies(case: Case) -> Iterator[Remedy]:

@@ -280,7 +280,7 @@ class Trial:
         States that no recovery can tell apart are tried once.
         """
         errors, crashes = _apart(schedule)
-        processes, earlier = [self._run_with(errors) if errors else self._run()], list[ProcessRun]()
+        processes, earlier = [self._run(errors)], list[ProcessRun]()
         earlier += processes if errors else []
         for place, injection in enumerate(crashes):
             whole, state = _died(processes, injection)
@@ -306,16 +306,11 @@ class Trial:
             seen = (crash_state for process in processes for crash_state in process.crash_states)
             self._following.append([schedule.then(crash(one, recovering=True)) for one in seen])
 
-    def _run_with(self, errors: Sequence[Injection]) -> ProcessRun:
-        """Return the run in which these fire, looked at from there on."""
-        trials = self._trials
-        plan = resolve(Schedule(tuple(errors)), trials.config.known, trials.baseline.first.effects)
-        initial, how = trials.baseline.initial, How(trace="once fired")
-        return self._treated.run_process("run", initial, FIRST_STREAM, plan, how)
-
-    def _run(self) -> ProcessRun:
-        """Return the fault-free run: with the change, where that changes requests."""
-        return self._treated.run_process("run", self.known.trials.baseline.initial, FIRST_STREAM)
+    def _run(self, errors: Sequence[Injection] = ()) -> ProcessRun:
+        """Return the fault-free run, or that in which these fire; with the change, where that changes requests."""
+        trials, how = self._trials, How(trace="once fired") if errors else _PLAINLY
+        plan = resolve(Schedule(tuple(errors)), trials.config.known, trials.baseline.first.effects) if errors else ()
+        return self._treated.run_process("run", trials.baseline.initial, FIRST_STREAM, plan, how)
 
     def _judged(self, schedule: Schedule, processes: list[ProcessRun], earlier: Sequence[ProcessRun] = ()) -> Judgement:
         judge, recovery = self._trials.judge.judge, self._trials.recovery
