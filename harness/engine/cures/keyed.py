@@ -1,7 +1,7 @@
 """A call that is treated as if it had a stable idempotency key: sent again, it is the same call."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -40,6 +40,10 @@ class Keyed(Plain):
         key = sha256(f"{asked} {min(before + 1, max(1, self._usual[asked]))}".encode()).hexdigest()
         body = self._bodies.setdefault(key, request.body)
         return replace(request, headers={**request.headers, _HEADER: key}, body=body)
+
+    def spares(self, handled: Sequence[Point]) -> bool:
+        """Return whether a service got no more of these POSTs than in a fault-free run: then no key came again."""
+        return sum(canonical(point.target) == self._target for point in handled) <= self._usual.total()
 
     def _is_meant(self, point: Point, request: HttpRequest) -> bool:
         return request.method.upper() == "POST" and canonical(point.target) == self._target

@@ -42,6 +42,9 @@ class Change(Protocol):
         `spans` are the effects of the same process where no fault fires.
         """
 
+    def spares(self, handled: Sequence[Point]) -> bool:
+        """Return whether it changes nothing where services have handled no other POSTs than these."""
+
     def kept(self, state: RawState) -> RawState:
         """Return the outside as services keep it, whoever sent what; the same where nothing changes."""
 
@@ -58,6 +61,10 @@ class Plain:
     def left(self, state: RawState, at: Injection, spans: Sequence[Span]) -> RawState:
         """Return the state itself."""
         return state
+
+    def spares(self, handled: Sequence[Point]) -> bool:
+        """Return false: nobody knows."""
+        return False
 
     def kept(self, state: RawState) -> RawState:
         """Return the state itself."""

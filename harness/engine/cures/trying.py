@@ -3,13 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ...boundary.resolved import ResolvedInjection
 from ...values.exploration import counted
-from ...values.history import Role
 from ...values.points import Point
 from ...values.schedule import Injection, Schedule
 from ..causes import Key, key_of
-from ..execute import Executor, How, Runner
+from ..execute import Executor, How
 from ..findings import Findings
 from ..judge import Judgement
 from ..plan import CRASH, crash, errors, resolve
@@ -19,102 +17,13 @@ from ..replay import replay
 from ..sites import Sites
 from ..trials import Trials, trials
 from ..worker import called_again
-from .remedy import Case, Change, Plain, Remedy, Where
-from .spans import Span, spans
+from .remedy import Case, Plain, Remedy, Where
+from .treated import NoTime, Treated, Which
 
 _MOST_KIN = 8
 _MOST_FAULTS = 3
 NOT_TO_ITS_END = "not tried to its end"
 _PLAINLY = How()
-Which = tuple[str, ...]
-"""Which process it is: its random stream, and whether it is traced or what is planned in it."""
-
-
-class Treated:
-    """Runs processes with a change: of what they send, and of what those leave that a fault has ended.
-
-    Equal processes run once: the random stream of a process names the state that it starts from.
-
-    Args:
-        known: returns the first recovery from a state, by its fingerprint, where the exploration knows it.
-        seen: processes without a fault by what they are; grows. Those that no change reaches are shared by all trials.
-        reaches: says whether what a process leaves that dies there is changed.
-        may_go_on: says whether another process may be run.
-    """
-
-    def __init__(
-        self,
-        executor: Runner,
-        change: Change,
-        known: Callable[[str], ProcessRun | None],
-        seen: dict[Which, ProcessRun],
-        reaches: Callable[[Where, Point], bool],
-        may_go_on: Callable[[], bool],
-    ) -> None:
-        self._executor, self._change, self._known, self._seen = executor, change, known, seen
-        self._reaches, self._may_go_on = reaches, may_go_on
-        self._struck: dict[Which, ProcessRun] = {}
-        self._spans: dict[int, list[Span]] = {}
-
-    def run_process(
-        self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection] = (), how: How = _PLAINLY
-    ) -> ProcessRun:
-        """Run one process from the state `start`, and return its record."""
-        how = replace(how, treatment=self._change)
-        if plan or how.earlier:
-            return self._run_struck(role, start, stream, plan, how)
-        # What is only asked what comes next is judged by its end alone: nobody has to look on.
-        traced = role in ("run", "recover")
-        which, looked_at = (stream, "traced" if traced else ""), (stream, "traced")
-        if looked_at not in self._seen and which not in self._seen:
-            known = self._known(stream.partition("/")[2]) if role == "recover" else None
-            process = known or self._really(role, start, stream, (), replace(how, trace=traced))
-            self._seen[which] = process
-        return self._seen.get(looked_at) or self._seen[which]
-
-    def _run_struck(
-        self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection], how: How
-    ) -> ProcessRun:
-        planned = (f"{one.injection} {one.already_active}" for one in plan)
-        which = (stream, str(how.trace), *planned, *map(str, how.earlier))
-        if which in self._struck and how.again is None:  # one that is called again is told by its memory, too
-            return self._struck[which]
-        process = self._really(role, start, stream, plan, how)
-        if plan and process.outcome.kind != "returned" and self._changes_ends:
-            # What it would have done is seen in one without this fault.
-            onwards = replace(how, trace="once fired", again=None)
-            whole = self.run_process(role, start, stream, plan[:-1], onwards if plan[:-1] else _PLAINLY)
-            process.leaves(self.left(whole, process.end, plan[-1].injection))
-        self._struck[which] = process
-        return process
-
-    def _really(
-        self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection], how: How
-    ) -> ProcessRun:
-        if not self._may_go_on():
-            raise NoTime
-        process = self._executor.run_process(role, start, stream, plan, how)
-        process.leaves(self._change.kept(process.end))
-        return process
-
-    def left(self, whole: ProcessRun, end: RawState, at: Injection) -> RawState:
-        """Return what a process leaves that a fault ended; `whole` is the same one where that does not fire."""
-        end = self._change.kept(end)
-        here: Where = "recovery" if at.recovering else "handler" if whole.planned else "run"
-        if not self._changes_ends or not self._reaches(here, at.point):
-            return end
-        if id(whole) not in self._spans:
-            self._spans[id(whole)] = spans(whole)
-        found = self._spans[id(whole)]
-        return self._change.left(end, _at_a_change(whole, at, found), found)
-
-    @property
-    def _changes_ends(self) -> bool:
-        return not isinstance(self._change, Plain) or type(self._change).left is not Plain.left
-
-
-class NoTime(Exception):
-    """The share of a case is used up, and another process would be needed."""
 
 
 class NotReached(Exception):
@@ -191,7 +100,7 @@ class Trial:
         try:
             for schedule in dict.fromkeys([first, *own, *self._beside()]):
                 try:
-                    judgement = self._carried(schedule)
+                    judgement = self.carried(schedule)
                 except NotReached:
                     if schedule == first:
                         return self.fails("its fault is not reached then")
@@ -204,7 +113,7 @@ class Trial:
             return self.fails(f"{NOT_TO_ITS_END}: {counted(self.tried, 'schedule')}, and no time for more")
         try:
             for schedule in self._crashes_in_recoveries():
-                if (wrong := self._wrong(schedule, self._carried(schedule))) is not None:
+                if (wrong := self._wrong(schedule, self.carried(schedule))) is not None:
                     return self.fails(wrong)
                 self.tried += 1
         except NoTime:
@@ -246,8 +155,10 @@ class Trial:
         for schedules in self._following:  # which grows meanwhile
             yield from schedules
 
-    def _carried(self, schedule: Schedule) -> Judgement:
+    def carried(self, schedule: Schedule) -> Judgement:
         """Return how a schedule ends with the change; raises NotReached."""
+        if self.remedy.sends and (known := _as_known(self, schedule)) is not None:
+            return known
         if _is_composed(schedule):
             return self._crashed(schedule)
         short = self._as_it_ended(schedule)
@@ -340,14 +251,20 @@ class Trial:
         return self.known.keys(schedule, self.known.truly(schedule))
 
 
-def _at_a_change(whole: ProcessRun, at: Injection, found: Sequence[Span]) -> Injection:
-    """Return a death at a point that changes nothing as one before the next point that does."""
-    changing = [point for span in found for point in span.points]
-    if at.point in changing or at.point not in whole.points:
-        return at
-    behind = whole.points[whole.points.index(at.point) :]
-    following = next((point for point in behind if point in changing), None)
-    return at if following is None else replace(at, point=following, when="before")
+def _as_known(trial: Trial, schedule: Schedule) -> Judgement | None:
+    """Return how a schedule ends without the change, where that is known and right, and is the same with it."""
+    plain = replace(trial.remedy, change=Plain(), sends=False)
+    try:
+        judgement = Trial(trial.known, trial.case, plain, lambda: False).carried(schedule)
+    except (NoTime, NotReached):
+        return None
+    first, run = schedule.injections[0], trial.case.run
+    handled = [one.point for process in (*judgement.earlier, *judgement.executions) for one in process.sent]
+    if first.fault == CRASH:
+        order = {point: place for place, point in enumerate(run.points)}
+        handled += [one.point for one in run.sent if order.get(one.point, 0) <= order.get(first.point, len(order))]
+    right = not judgement.broken and not judgement.errors and len(schedule.injections) == 1
+    return judgement if right and trial.remedy.change.spares(handled) else None
 
 
 def _apart(schedule: Schedule) -> tuple[Sequence[Injection], Sequence[Injection]]:
