@@ -62,7 +62,7 @@ KINDS: Final[Mapping[str, str]] = {
     ORDER: "Let one effect wait for the other, or make their result the same in both orders.",
     RECOVERY_FAILS: "Let recovery expect missing, empty and half written state, and go on from there.",
     RECOVERY_REPEATS: "Let recovery look at what is done before it does it: it may be started at any time, and twice.",
-    ANOTHER_WAY: "Store each answer, setting and name with the step it belongs to, and let a restart take it from there.",
+    ANOTHER_WAY: "Store each answer, setting and name with its step, and let a restart take it from there.",
     COPIED_WITHOUT_LOG: "Copy a database by its backup command: what was committed last may be in its log (-wal) only.",
 }
 """What mends each kind, in one sentence."""
