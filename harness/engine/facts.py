@@ -15,6 +15,7 @@ from ..values.world import Change, World
 from .effects import Blamed
 from .judge import Judgement
 from .process_runs import OWN_PROCESSES, ProcessRun
+from .signs import Signs
 from .things import label
 
 OutcomeKind = Literal["returned", "raised", "killed", "unbounded", "hung"]
@@ -59,6 +60,7 @@ class Facts:
         blocks: whether a process of recovery or a new try fails in this end.
         lost: whether it was there before the run, and is gone or torn now.
         watched: the first parts of the names of what is watched.
+        signs: what the processes did, as far as it tells the kind.
     """
 
     cause: Cause
@@ -78,6 +80,7 @@ class Facts:
     blocks: bool = False
     lost: bool = False
     watched: frozenset[str] = frozenset()
+    signs: Signs = field(default_factory=Signs)
 
     @property
     def broken(self) -> tuple[str, ...]:

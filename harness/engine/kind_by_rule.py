@@ -1,5 +1,7 @@
 """What kind of bug a finding is, as far as its facts say so without anything being tried; "" where they do not."""
 
+import re
+
 from ..values import kinds
 from ..values.media import medium_of
 from ..values.schedule import Injection
@@ -8,6 +10,8 @@ from .facts import Facts
 
 _UNREADABLE = ("DecodeError", "ValueError", "EOFError", "UnpicklingError")
 """Ends of names of exceptions that say that a content is only a part of one."""
+_STILL_USED = re.compile("directory not empty|foreign key constraint failed", re.IGNORECASE)
+"""Errors of who removes something before what is in it, or refers to it."""
 
 
 def kind(facts: Facts) -> str:
@@ -23,6 +27,8 @@ def kind(facts: Facts) -> str:
         return kinds.REFUSED_KEY if cause.way == "twice" else kinds.SECRET
     if cause.way == "not ended":
         return kinds.NO_END
+    if facts.signs.held and facts.signs.idle and _is_crash(facts.last):
+        return kinds.LEASE_NOT_ENDED if facts.signs.leased else kinds.LOCK_OF_THE_DEAD
     if cause.exception:
         return _of_exception(facts)
     if cause.promise == "no_leftovers":
@@ -30,7 +36,9 @@ def kind(facts: Facts) -> str:
     if cause.promise == "recovery_idempotent":
         return kinds.RECOVERY_REPEATS
     if cause.promise == "clean_retry":
-        return kinds.KEY_USED_UP if _one_key(facts) else ""
+        return kinds.KEY_USED_UP if _one_key(facts) else kinds.NOT_UNDONE if facts.signs.kept_notes else ""
+    if facts.broken == ("honest_outcome",) and (_is_crash(facts.last) or facts.changed):
+        return kinds.CLAIMED_TOO_EARLY  # what is outside may be so
     return _of_repeated(facts) if cause.way == "twice" else _of_half_done(facts)
 
 
@@ -45,6 +53,8 @@ def _of_exception(facts: Facts) -> str:
         return kinds.NO_TRANSACTION
     if _failed_in_recovery(facts):
         return kinds.SWALLOWED
+    if any(end.kind == "raised" and _STILL_USED.search(end.error) for end in facts.own[1:]):
+        return kinds.NOT_UNDONE
     return kinds.RECOVERY_FAILS if facts.cause.promise != "clean_retry" else ""
 
 
@@ -58,8 +68,10 @@ def _of_leftover(facts: Facts) -> str:
 
 def _of_repeated(facts: Facts) -> str:
     """Return the kind of what is there twice."""
-    if facts.thing != "resource":
-        return kinds.RECORDED_TOO_LATE if facts.crashes else kinds.REPEATED
+    if (
+        facts.thing != "resource"
+    ):  # who starts again can look for a row, and cannot for what a line of a file stands for
+        return kinds.RECORDED_TOO_LATE if facts.crashes and facts.thing != "row" else kinds.REPEATED
     keys = [key for _, key in facts.sent]
     if not any(keys):
         return kinds.REPEATED
@@ -75,20 +87,32 @@ def _one_key(facts: Facts) -> bool:
 
 def _of_half_done(facts: Facts) -> str:
     """Return the kind of what is missing, left over, torn or not the same."""
-    last = facts.last
+    last, signs = facts.last, facts.signs
     if _is_crash(last) and last.point.verb == "remove" and last.when == "after" and facts.keeps_of_its_own(last):
         return kinds.JOURNAL_DROPPED
+    if signs.without_log:
+        return kinds.COPIED_WITHOUT_LOG
+    if _is_crash(last) and last.recovering and not facts.keeps_of_its_own(last):
+        return kinds.RECOVERY_REPEATS  # it is right where nothing interrupts it
     if facts.cause.way == "torn":
         return kinds.NOT_ATOMIC
     if last.point.verb == "read":
         return kinds.UNCHECKED_READ
+    if signs.acted_on_answer:
+        return kinds.UNCHECKED
     if facts.change is not None and facts.change.detail.startswith("mode "):
         return ""
     if len(facts.own) == 1:
-        return kinds.SWALLOWED if facts.own[0].kind == "returned" else kinds.NOT_UNDONE
-    if _failed_in_recovery(facts) or not _is_crash(last):
-        return _after_an_error(facts)
-    return _after_a_crash(facts)
+        return _of_one_process(facts)
+    if _failed_in_recovery(facts):
+        return kinds.SWALLOWED
+    return _after_a_crash(facts) if _is_crash(last) else _after_an_error(facts)
+
+
+def _of_one_process(facts: Facts) -> str:
+    if facts.own[0].kind == "returned":
+        return kinds.SWALLOWED
+    return kinds.LEFT_AFTER_ERROR if facts.signs.passing else kinds.NOT_UNDONE
 
 
 def _after_an_error(facts: Facts) -> str:
@@ -99,13 +123,19 @@ def _after_an_error(facts: Facts) -> str:
 
 def _after_a_crash(facts: Facts) -> str:
     """Return the kind of what is half done since a process died."""
-    last, effect = facts.last, facts.cause.effect
+    last, effect, signs = facts.last, facts.cause.effect, facts.signs
+    if (facts.run_again and signs.not_usual) or (facts.cause.way == "not the same" and signs.rewritten):
+        return kinds.ANOTHER_WAY
     if facts.keeps_of_its_own(last) and last.point.verb in ("replace", "commit", "open", "write"):
+        if signs.idle and signs.noted_later:  # what is recorded is another step
+            return kinds.NOT_TAKEN_UP
         done = facts.half_done or (facts.change is not None and facts.change.sign == "-")
         return kinds.RECORDED_BEFORE_DONE if done else ""
+    if signs.undoes:
+        return kinds.NOT_UNDONE
     if medium_of(last.point.kind).commits and last.point.kind == effect.partition(".")[0]:
         return kinds.NO_TRANSACTION
-    return kinds.NOT_TAKEN_UP
+    return kinds.RECORDED_TOO_LATE if signs.unnoted else kinds.NOT_TAKEN_UP
 
 
 def _failed_in_recovery(facts: Facts) -> bool:

@@ -32,6 +32,7 @@ from .naming import Naming
 from .process_runs import RawState
 from .replay import Judged
 from .severity import in_order
+from .signs import Seen
 from .story import Stories
 from .worded import worded
 
@@ -244,7 +245,10 @@ class Results:
             (beside.expected, beside.actual),
             Setting(config.known, beside.run_again, hidden),
         )
-        found = worded(found, told, (one for each in group.failures for one in (each.schedule, *each.also)))
+        private = frozenset(source.name for source in config.sources if source.private)
+        seen_of = Seen(judgement, baseline, view, private, cause.effect, named.change)
+        schedules = (one for each in group.failures for one in (each.schedule, *each.also))
+        found = worded(found, replace(told, signs=seen_of.signs()), schedules)
         kind, cure = self._curing.found.get(group.key, ("", Cure()))
         cure = replace(cure, tried=hidden(cure.tried), outcome=hidden(cure.outcome))
         return replace(found, kind=kind or found.kind, cure=cure)

@@ -13,6 +13,7 @@ from ..values.media import medium_of
 from ..values.points import canonical
 from . import things
 from .facts import ENDLESS, End, Facts
+from .signs import LOCK
 from .things import path
 
 MOST = 72
@@ -24,7 +25,6 @@ OUR_PROMISES = (
 _ASKED = {"recover again": "recovering once more", "retry": "a new try"}
 _OTHERS = 3
 _ABSOLUTE = re.compile(r"(?<![\w:/.])/[^\s'\"]*/([^/\s'\"]+/[^/\s'\"]+)")
-_LOCK = re.compile(r"lock|lck|\.pid$|lease", re.IGNORECASE)
 
 
 def title(facts: Facts) -> str:
@@ -110,7 +110,7 @@ def _values(facts: Facts) -> str:
 
 def _is_too_much(facts: Facts) -> str:
     assert facts.change is not None
-    if facts.thing == "resource" and _LOCK.search(things.singular(facts.change.name)):
+    if facts.thing == "resource" and LOCK.search(things.singular(facts.change.name)):
         return "stays behind"
     if facts.side != "before":
         return "should not be there"
@@ -144,7 +144,7 @@ def _leftover(facts: Facts) -> str:
 
 def is_lock(facts: Facts) -> bool:
     """Return whether what differs is a lock, by its name."""
-    return facts.change is not None and bool(_LOCK.search(posixpath.basename(facts.change.name)))
+    return facts.change is not None and bool(LOCK.search(posixpath.basename(facts.change.name)))
 
 
 def _message(facts: Facts) -> str:

@@ -1,0 +1,150 @@
+"""Signs of the kind of a bug in what the processes of a failure did: beside what differs outside, which `facts` has."""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..values.media import medium_of
+from ..values.points import Point
+from ..values.world import Change, World
+from .effects import Blamed
+from .judge import Judgement
+from .process_runs import OWN_PROCESSES, ProcessRun, RawState
+from .session import Baseline
+from .state_view import StateView
+
+LOCK = re.compile(r"lock|lck|\.pid$|lease", re.IGNORECASE)
+_LEASE = re.compile(r"lease", re.IGNORECASE)
+_REMOVING = ("remove", "rmdir", "delete")
+_READING = ("read", "fsync", "select")
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What the processes of a failure did.
+
+    Attributes:
+        unnoted: whether a process died before it had kept anything of its own, which a complete run does.
+        noted_later: whether a complete run keeps something of its own after the effect that is blamed.
+        idle: whether the last recovery changed nothing.
+        held: whether a lock or a lease of the agent's own is left; `leased` whether it is a lease.
+        undoes: whether a recovery removes what is outside.
+        passing: whether what is too much was neither there before, nor is after a complete run.
+        not_usual: whether a recovery alone has the effect that is blamed: a complete run never has.
+        rewritten: whether a recovery alone wrote what differs.
+        acted_on_answer: whether the effect that is blamed came only after an answer of a model that a fault changed.
+        kept_notes: whether a new try found something of the agent's own that the first try had not found.
+        without_log: whether a recovery read the file of a database, of which a part is in its log only.
+    """
+
+    unnoted: bool = False
+    noted_later: bool = False
+    idle: bool = False
+    held: bool = False
+    leased: bool = False
+    undoes: bool = False
+    passing: bool = False
+    not_usual: bool = False
+    rewritten: bool = False
+    acted_on_answer: bool = False
+    kept_notes: bool = False
+    without_log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What signs are looked for in.
+
+    Attributes:
+        private: the names of the agent's own sources.
+        effect: the one that is blamed; `change` is what differs in the way that names the cause.
+    """
+
+    judgement: Judgement
+    baseline: Baseline
+    view: StateView
+    private: frozenset[str]
+    effect: str
+    change: Change | None
+
+    def signs(self) -> Signs:
+        """Return the signs of this failure."""
+        processes = [process for process in self.judgement.executions if process.role in OWN_PROCESSES]
+        run, recoveries = processes[0], processes[1:]
+        left = list(self._left())
+        name = "" if self.change is None else self.change.name
+        usual = [Blamed.at(point, ()).effect for point in self.baseline.first.points]
+        return Signs(
+            unnoted=run.outcome.kind == "killed" and self._keeps() and not self._has_notes(run.end),
+            noted_later=self._noted_after(usual),
+            idle=bool(recoveries) and recoveries[-1].start.same_state(recoveries[-1].end),
+            held=bool(left),
+            leased=any(map(_LEASE.search, left)) or any(process.role == "recover early" for process in recoveries),
+            undoes=any(point.verb in _REMOVING for process in recoveries for point in self._outside(process)),
+            passing=self._is_passing(name),
+            not_usual=bool(self.effect) and self.effect not in usual,
+            rewritten=_touches(recoveries, name) and not _touches([run], name),
+            acted_on_answer=_is_after_answer(run, self.effect),
+            kept_notes=any(self._has_notes(one.start) for one in self.judgement.executions if one.role == "retry"),
+            without_log=any(map(self._reads_without_log, recoveries)),
+        )
+
+    def _left(self) -> Iterator[str]:
+        """Yield the names of the agent's own locks and leases that are there in the end, and in no right end."""
+        end, right = self._own(self.judgement.end), (self._own(self.baseline.initial), self._own(self.baseline.done))
+        for name in end.private_entries:
+            if LOCK.search(posixpath.basename(name)) and not any(name in one.private_entries for one in right):
+                yield name
+        for name, rows in end.private_tables.items():
+            usual = max(len(one.private_tables.get(name, ())) for one in right)
+            if LOCK.search(name.rpartition(":")[2]) and len(rows) > usual:
+                yield name
+
+    def _own(self, state: RawState) -> World:
+        """Return what the agent keeps for itself."""
+        world = self.view.world(state)
+        return World(private_entries=world.private_entries, private_tables=world.private_tables)
+
+    def _has_notes(self, state: RawState) -> bool:
+        return self._own(state) != self._own(self.baseline.initial)
+
+    def _keeps(self) -> bool:
+        return any(map(self._is_note, self.baseline.first.points))
+
+    def _is_note(self, point: Point) -> bool:
+        return point.verb not in _READING and self._is_own(point)
+
+    def _is_own(self, point: Point) -> bool:
+        return medium_of(point.kind).changes != "services" and re.split("[/:]", point.target)[0] in self.private
+
+    def _outside(self, process: ProcessRun) -> Iterator[Point]:
+        """Yield the points of a process at what is not the agent's own."""
+        return (point for point in process.points if not self._is_own(point))
+
+    def _noted_after(self, usual: list[str]) -> bool:
+        if self.effect not in usual:
+            return False
+        last = len(usual) - 1 - usual[::-1].index(self.effect)
+        return any(map(self._is_note, self.baseline.first.points[last + 1 :]))
+
+    def _is_passing(self, name: str) -> bool:
+        differences = (self.judgement.from_before, self.judgement.from_done)
+        return all(any(one.name == name and one.sign == "+" for one in diff) for diff in differences)
+
+    def _reads_without_log(self, process: ProcessRun) -> bool:
+        logs = self.view.world(process.start).logs
+        return any(point.verb == "read" and logs.get(point.target) for point in process.points)
+
+
+def _touches(processes: list[ProcessRun], name: str) -> bool:
+    return any(point.target == name and point.verb not in _READING for one in processes for point in one.points)
+
+
+def _is_after_answer(run: ProcessRun, effect: str) -> bool:
+    """Return whether an effect came in a run only after an answer of a model that a fault changed."""
+    place = next((place for place, point in enumerate(run.points) if point in run.reworded), None)
+    if place is None:
+        return False
+    told = [Blamed.at(point, ()).effect for point in run.points]
+    return effect in told[place:] and effect not in told[:place]
