@@ -17,6 +17,7 @@ from rollproof.engine.facts import facts as gathered
 from rollproof.engine.judge import Judgement
 from rollproof.engine.kind_by_rule import kind
 from rollproof.engine.severity import in_order, severity
+from rollproof.engine.signs import Signs
 from rollproof.engine.wording import MOST, sentence, title
 from rollproof.testing import sample_effects
 from rollproof.values import kinds
@@ -246,6 +247,50 @@ def test_each_way_of_each_promise_has_words(promise: str, way: Way) -> None:
 def test_a_title_says_what_is_wrong_outside(changed: dict[str, Any], words: str) -> None:
     """For ends that the corpus does not have."""
     assert title(facts(**changed)) == words
+
+
+ERROR = "http.timeout@http.post:a.test/b#1:after"
+IN_RECOVERY = "process.kill@file.write:shared/a.md#1:after + process.kill@recover/file.write:shared/b.md#1:after"
+NOTED = "process.kill@file.replace:agent/a.done#1:after"
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"signs": Signs(held=True, idle=True)}, kinds.LOCK_OF_THE_DEAD),
+        ({"signs": Signs(held=True, idle=True, leased=True)}, kinds.LEASE_NOT_ENDED),
+        ({"signs": Signs(held=True)}, kinds.NOT_TAKEN_UP),
+        ({"signs": Signs(unnoted=True)}, kinds.RECORDED_TOO_LATE),
+        ({"signs": Signs(undoes=True)}, kinds.NOT_UNDONE),
+        ({"signs": Signs(without_log=True)}, kinds.COPIED_WITHOUT_LOG),
+        ({"signs": Signs(not_usual=True), "run_again": True}, kinds.ANOTHER_WAY),
+        ({"signs": Signs(not_usual=True)}, kinds.NOT_TAKEN_UP),
+        ({"signs": Signs(rewritten=True), "way": "not the same"}, kinds.ANOTHER_WAY),
+        ({"token": NOTED}, kinds.RECORDED_BEFORE_DONE),
+        ({"token": NOTED, "signs": Signs(noted_later=True, idle=True)}, kinds.NOT_TAKEN_UP),
+        ({"token": IN_RECOVERY}, kinds.RECOVERY_REPEATS),
+        ({"promise": "clean_retry", "signs": Signs(kept_notes=True)}, kinds.NOT_UNDONE),
+        ({"promise": "clean_retry"}, ""),
+        ({"messages": {"honest_outcome": ""}}, kinds.CLAIMED_TOO_EARLY),
+        ({"token": ERROR, "ends": (End("run", "raised"),), "signs": Signs(passing=True)}, kinds.LEFT_AFTER_ERROR),
+        ({"token": ERROR, "ends": (End("run", "raised"),)}, kinds.NOT_UNDONE),
+        ({"token": ERROR, "ends": (End("run", "raised"),), "signs": Signs(acted_on_answer=True)}, kinds.UNCHECKED),
+    ],
+)
+def test_a_kind_by_what_the_processes_did(changed: dict[str, Any], name: str) -> None:
+    """Each sign tells a kind of its own from that of the same end without it."""
+    assert kind(facts(**changed)) == name
+
+
+def test_who_removes_what_is_still_used_undoes_in_the_wrong_order() -> None:
+    """A recovery that dies of a folder with something in it does not fail on half written state."""
+    raised = {"promise": "recovery_succeeds", "way": "raised", "exception": "OSError at a.py:1 in f"}
+    full, missing = "OSError: [Errno 39] Directory not empty: 'a'", "FileNotFoundError: [Errno 2] No such file: 'a'"
+    kinds_of = [
+        kind(facts(**raised, ends=(End("run", "killed"), End("recover", "raised", "", text))))
+        for text in (full, missing)
+    ]
+    assert kinds_of == [kinds.NOT_UNDONE, kinds.RECOVERY_FAILS]
 
 
 def test_who_says_what() -> None:

@@ -116,6 +116,8 @@ def _of_one_process(facts: Facts) -> str:
 
 
 def _after_an_error(facts: Facts) -> str:
+    if facts.signs.unnoted:
+        return kinds.RECORDED_TOO_LATE
     if facts.change is not None and facts.change.sign == "+":
         return kinds.NOT_UNDONE
     return kinds.RECORDED_BEFORE_DONE if facts.claims_it_is_done else kinds.NOT_TAKEN_UP
@@ -127,7 +129,7 @@ def _after_a_crash(facts: Facts) -> str:
     if (facts.run_again and signs.not_usual) or (facts.cause.way == "not the same" and signs.rewritten):
         return kinds.ANOTHER_WAY
     if facts.keeps_of_its_own(last) and last.point.verb in ("replace", "commit", "open", "write"):
-        if signs.idle and signs.noted_later:  # what is recorded is another step
+        if signs.idle and signs.noted_later and not last.recovering:  # what is recorded is another step
             return kinds.NOT_TAKEN_UP
         done = facts.half_done or (facts.change is not None and facts.change.sign == "-")
         return kinds.RECORDED_BEFORE_DONE if done else ""

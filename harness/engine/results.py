@@ -245,8 +245,7 @@ class Results:
             (beside.expected, beside.actual),
             Setting(config.known, beside.run_again, hidden),
         )
-        private = frozenset(source.name for source in config.sources if source.private)
-        seen_of = Seen(judgement, baseline, view, private, cause.effect, named.change)
+        seen_of = Seen(judgement, baseline, view, config.sources, cause.effect, named.change)
         schedules = (one for each in group.failures for one in (each.schedule, *each.also))
         found = worded(found, replace(told, signs=seen_of.signs()), schedules)
         kind, cure = self._curing.found.get(group.key, ("", Cure()))

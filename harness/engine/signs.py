@@ -2,12 +2,13 @@
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..values.media import medium_of
 from ..values.points import Point
 from ..values.world import Change, World
+from ..world.storage.raw import Source
 from .effects import Blamed
 from .judge import Judgement
 from .process_runs import OWN_PROCESSES, ProcessRun, RawState
@@ -25,7 +26,7 @@ class Signs:
     """What the processes of a failure did.
 
     Attributes:
-        unnoted: whether a process died before it had kept anything of its own, which a complete run does.
+        unnoted: whether the run ended before it had kept anything of its own, which a complete run does.
         noted_later: whether a complete run keeps something of its own after the effect that is blamed.
         idle: whether the last recovery changed nothing.
         held: whether a lock or a lease of the agent's own is left; `leased` whether it is a lease.
@@ -35,7 +36,7 @@ class Signs:
         rewritten: whether a recovery alone wrote what differs.
         acted_on_answer: whether the effect that is blamed came only after an answer of a model that a fault changed.
         kept_notes: whether a new try found something of the agent's own that the first try had not found.
-        without_log: whether a recovery read the file of a database, of which a part is in its log only.
+        without_log: whether a recovery left a copy of a database's file, when a part of it was in its log only.
     """
 
     unnoted: bool = False
@@ -57,14 +58,14 @@ class Seen:
     """What signs are looked for in.
 
     Attributes:
-        private: the names of the agent's own sources.
+        sources: what is watched and what is the agent's own, in the order of the disk's keys.
         effect: the one that is blamed; `change` is what differs in the way that names the cause.
     """
 
     judgement: Judgement
     baseline: Baseline
     view: StateView
-    private: frozenset[str]
+    sources: Sequence[Source]
     effect: str
     change: Change | None
 
@@ -76,7 +77,7 @@ class Seen:
         name = "" if self.change is None else self.change.name
         usual = [Blamed.at(point, ()).effect for point in self.baseline.first.points]
         return Signs(
-            unnoted=run.outcome.kind == "killed" and self._keeps() and not self._has_notes(run.end),
+            unnoted=run.outcome.kind != "returned" and self._keeps() and not self._has_noted(run),
             noted_later=self._noted_after(usual),
             idle=bool(recoveries) and recoveries[-1].start.same_state(recoveries[-1].end),
             held=bool(left),
@@ -87,7 +88,7 @@ class Seen:
             rewritten=_touches(recoveries, name) and not _touches([run], name),
             acted_on_answer=_is_after_answer(run, self.effect),
             kept_notes=any(self._has_notes(one.start) for one in self.judgement.executions if one.role == "retry"),
-            without_log=any(map(self._reads_without_log, recoveries)),
+            without_log=any(map(self._copies_without_log, recoveries)),
         )
 
     def _left(self) -> Iterator[str]:
@@ -109,6 +110,9 @@ class Seen:
     def _has_notes(self, state: RawState) -> bool:
         return self._own(state) != self._own(self.baseline.initial)
 
+    def _has_noted(self, run: ProcessRun) -> bool:
+        return self._has_notes(run.end) or any(map(self._is_note, run.points[:-1]))
+
     def _keeps(self) -> bool:
         return any(map(self._is_note, self.baseline.first.points))
 
@@ -116,7 +120,9 @@ class Seen:
         return point.verb not in _READING and self._is_own(point)
 
     def _is_own(self, point: Point) -> bool:
-        return medium_of(point.kind).changes != "services" and re.split("[/:]", point.target)[0] in self.private
+        name = re.split("[/:]", point.target)[0]
+        on_disk = medium_of(point.kind).changes != "services"
+        return on_disk and any(source.private and source.name == name for source in self.sources)
 
     def _outside(self, process: ProcessRun) -> Iterator[Point]:
         """Yield the points of a process at what is not the agent's own."""
@@ -132,9 +138,13 @@ class Seen:
         differences = (self.judgement.from_before, self.judgement.from_done)
         return all(any(one.name == name and one.sign == "+" for one in diff) for diff in differences)
 
-    def _reads_without_log(self, process: ProcessRun) -> bool:
-        logs = self.view.world(process.start).logs
-        return any(point.verb == "read" and logs.get(point.target) for point in process.points)
+    def _copies_without_log(self, process: ProcessRun) -> bool:
+        logs, before = self.view.world(process.start).logs, process.start.disk.files
+        names = {key: f"{self.sources[key[0]].name}/{key[1]}".removesuffix("/") for key in before}
+        databases = [before[key].held for key, name in names.items() if logs.get(name, "").startswith("needed")]
+        needed = [held for held in databases if held]
+        after = process.end.disk.files.items()
+        return any(entry != before.get(key) and entry.held in needed for key, entry in after)
 
 
 def _touches(processes: list[ProcessRun], name: str) -> bool:
