@@ -225,6 +225,9 @@ def test_each_way_of_each_promise_has_words(promise: str, way: Way) -> None:
         assert kind(told) in ("", *kinds.KINDS)
 
 
+ROOMS = {"thing": "resource", "change": Change("-", "api.hotel.test/rooms"), "row": {"guest": "ada"}}
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
@@ -242,6 +245,9 @@ def test_each_way_of_each_promise_has_words(promise: str, way: Way) -> None:
         ({"promise": "stock_adds_up", "messages": {}}, "It does not hold that stock adds up"),
         ({"promise": "no_leftovers", "thing": "lease"}, "A lease stays behind: shared/a.md"),
         ({"promise": "recovery_idempotent"}, "Recovering once more changes shared/a.md"),
+        ({**ROOMS, "part": (1, 3)}, "Only 1 of 3 rooms is there"),
+        ({**ROOMS, "part": (2, 3)}, "Only 2 of 3 rooms are there"),
+        ({**ROOMS, "part": (1, 2), "run_again": True}, "Room 'ada' is missing"),
     ],
 )
 def test_a_title_says_what_is_wrong_outside(changed: dict[str, Any], words: str) -> None:

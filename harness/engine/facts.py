@@ -52,6 +52,7 @@ class Facts:
         thing: what kind of thing differs.
         row: the values of a row or resource that differs, as far as they are told.
         copies: how often it is there by now, where it is there too often.
+        part: of what is missing of a collection of which some is there, how many are there, and of how many.
         changed: names of what is not as before the run; `undone` of what is not as after a complete one.
         messages: of each broken promise, by its name.
         clauses: what was done to the agent, one clause for each fault.
@@ -71,6 +72,7 @@ class Facts:
     thing: ThingKind = ""
     row: Mapping[str, Any] = field(default_factory=dict)
     copies: int = 1
+    part: tuple[int, int] = (0, 0)
     changed: tuple[str, ...] = ()
     undone: tuple[str, ...] = ()
     messages: Mapping[str, str] = field(default_factory=dict)
@@ -171,6 +173,7 @@ def facts(
         thing=thing,
         row=row_of(shown.detail) if shown is not None and thing in ("resource", "row") else {},
         copies=_copies(change, judgement),
+        part=_part(change, judgement),
         changed=tuple(dict.fromkeys(hidden(one.name) for one in judgement.from_before)),
         undone=tuple(dict.fromkeys(hidden(one.name) for one in judgement.from_done)),
         messages=messages,
@@ -258,6 +261,15 @@ def _copies(change: Change | None, judgement: Judgement) -> int:
     which = label(row_of(change.detail))
     others = [one for one in judgement.from_done if one.sign == "+" and one.name == change.name]
     return 1 + sum(label(row_of(one.detail)) == which for one in others)
+
+
+def _part(change: Change | None, judgement: Judgement) -> tuple[int, int]:
+    """Return how many rows or resources like a missing one are new, and how many a complete run makes."""
+    if change is None or change.sign != "-":
+        return 0, 0
+    new = sum(one.sign == "+" and one.name == change.name for one in judgement.from_before)
+    missing = sum(one.sign == "-" and one.name == change.name for one in judgement.from_done)
+    return (new, new + missing) if new and missing else (0, 0)
 
 
 def _sent(processes: Sequence[ProcessRun], change: Change | None) -> Iterator[tuple[Role, str]]:

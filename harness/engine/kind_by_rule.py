@@ -131,7 +131,7 @@ def _after_a_crash(facts: Facts) -> str:
     if facts.keeps_of_its_own(last) and last.point.verb in ("replace", "commit", "open", "write"):
         if signs.idle and signs.noted_later and not last.recovering:  # what is recorded is another step
             return kinds.NOT_TAKEN_UP
-        done = facts.half_done or (facts.change is not None and facts.change.sign == "-")
+        done = facts.half_done or facts.cause.way == "missing"
         return kinds.RECORDED_BEFORE_DONE if done else ""
     if signs.undoes:
         return kinds.NOT_UNDONE

@@ -237,17 +237,18 @@ class Results:
         seen = naming.seen((baseline.first, *judgement.earlier, *judgement.executions))
         lines = blamed_lines(found.story, cause, seen, naming.code)
         found = replace(found, blamed=tuple(without_secrets(line, hidden) for line in lines))
+        seen_of = Seen(judgement, baseline, view, config.sources, cause.effect, named.change)
+        signs = seen_of.signs()
         told = facts(
             cause.hiding(hidden),
-            (named.change, named.side),
+            seen_of.told(cause, named.side, signs),
             found.planned,
             judgement,
             (beside.expected, beside.actual),
             Setting(config.known, beside.run_again, hidden),
         )
-        seen_of = Seen(judgement, baseline, view, config.sources, cause.effect, named.change)
         schedules = (one for each in group.failures for one in (each.schedule, *each.also))
-        found = worded(found, replace(told, signs=seen_of.signs()), schedules)
+        found = worded(found, replace(told, signs=signs), schedules)
         kind, cure = self._curing.found.get(group.key, ("", Cure()))
         cure = replace(cure, tried=hidden(cure.tried), outcome=hidden(cure.outcome))
         return replace(found, kind=kind or found.kind, cure=cure)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..values.causes import Cause
 from ..values.media import medium_of
 from ..values.points import Point
 from ..values.world import Change, World
@@ -30,7 +31,7 @@ class Signs:
         noted_later: whether a complete run keeps something of its own after the effect that is blamed.
         idle: whether the last recovery changed nothing.
         held: whether a lock or a lease of the agent's own is left; `leased` whether it is a lease.
-        undoes: whether a recovery removes what is outside.
+        undoes: whether a recovery removes what a complete run leaves outside.
         passing: whether what is too much was neither there before, nor is after a complete run.
         not_usual: whether a recovery alone has the effect that is blamed: a complete run never has.
         rewritten: whether a recovery alone wrote what differs.
@@ -82,7 +83,7 @@ class Seen:
             idle=bool(recoveries) and recoveries[-1].start.same_state(recoveries[-1].end),
             held=bool(left),
             leased=any(map(_LEASE.search, left)) or any(process.role == "recover early" for process in recoveries),
-            undoes=any(point.verb in _REMOVING for process in recoveries for point in self._outside(process)),
+            undoes=any(self._undoes(point) for process in recoveries for point in process.points),
             passing=self._is_passing(name),
             not_usual=bool(self.effect) and self.effect not in usual,
             rewritten=_touches(recoveries, name) and not _touches([run], name),
@@ -90,6 +91,15 @@ class Seen:
             kept_notes=any(self._has_notes(one.start) for one in self.judgement.executions if one.role == "retry"),
             without_log=any(map(self._copies_without_log, recoveries)),
         )
+
+    def told(self, cause: Cause, side: str, signs: Signs) -> tuple[Change | None, str]:
+        """Return what differs, and from which right end: where a recovery undoes, from that before the run."""
+        half_done = cause.promise == "all_or_nothing" and cause.way in ("missing", "not the same")
+        if half_done and signs.undoes and side == "done" and self.change is not None:
+            for one in self.judgement.from_before:
+                if one.name == self.change.name and one.sign == "+":
+                    return one, "before"
+        return self.change, side
 
     def _left(self) -> Iterator[str]:
         """Yield the names of the agent's own locks and leases that are there in the end, and in no right end."""
@@ -124,9 +134,12 @@ class Seen:
         on_disk = medium_of(point.kind).changes != "services"
         return on_disk and any(source.private and source.name == name for source in self.sources)
 
-    def _outside(self, process: ProcessRun) -> Iterator[Point]:
-        """Yield the points of a process at what is not the agent's own."""
-        return (point for point in process.points if not self._is_own(point))
+    def _undoes(self, point: Point) -> bool:
+        if point.verb not in _REMOVING or self._is_own(point):
+            return False
+        medium = medium_of(point.kind)
+        kept = medium.changes == "services" or medium.commits
+        return kept or point.target in self.view.world(self.baseline.done).entries
 
     def _noted_after(self, usual: list[str]) -> bool:
         if self.effect not in usual:

@@ -28,6 +28,13 @@ def singular(collection: str) -> str:
     return name
 
 
+def some_of(collection: str, part: tuple[int, int]) -> str:
+    """Return how many of the things of a collection there are, with the verb: ``1 of 2 rooms is``."""
+    there, all_of_them = part
+    name = re.split(r"[/:]", collection)[-1].replace("_", " ")
+    return f"{there} of {all_of_them} {name} {'is' if there == 1 else 'are'}"
+
+
 def label(row: Mapping[str, Any]) -> str:
     """Return which one a row or resource is: ``to 'all'``, ``'panel'``; "" where nothing says so."""
     texts = {key: value for key, value in row.items() if isinstance(value, str) and _says_something(key, value)}

@@ -66,7 +66,19 @@ def _title(facts: Facts) -> str:
 
 def _state(facts: Facts) -> str:
     """Return which thing is how: ``order 'panel' is missing``."""
+    if _is_in_part(facts):
+        return f"only {things.some_of(_changed(facts), facts.part)} there"
     return f"{_subject(facts)} {_how(facts)}"
+
+
+def _is_in_part(facts: Facts) -> bool:
+    """Return whether a recovery left a part of what a run makes: to go on or to undo would have been right."""
+    recovered = len(facts.own) > 1 and facts.own[-1].kind == "returned" and not facts.run_again
+    return recovered and facts.asked_about is None and facts.part[0] > 0 and facts.cause.way == "missing"
+
+
+def _changed(facts: Facts) -> str:
+    return facts.change.name if facts.change is not None else ""
 
 
 def _subject(facts: Facts) -> str:
@@ -219,6 +231,8 @@ def _row_is(facts: Facts) -> str:
         return f"{one} {where if facts.row else ''} is not as it should be ({_values(facts)})".replace("  ", " ")
     if facts.cause.way == "twice":
         return f"a {ordinal(facts.copies)} {things.singular(change.name)} is {where}"
+    if _is_in_part(facts):
+        return f"{things.some_of(change.name, facts.part)} {where}"
     one = things.one_of(change.name, facts.row)
     if change.sign == "-":
         return f"{one} is not {where}" if " " in one else f"no {one} is {where}"
@@ -323,6 +337,8 @@ def _made(facts: Facts) -> str:
     change, end, keys = facts.change, _last(facts), [key for _, key in facts.sent]
     if change is None:
         return "is the last that was done"
+    if _is_in_part(facts):
+        return "makes them, and the recovery neither made the rest nor took those back"
     if change.sign == "-":
         if end.role == "retry" and len(keys) > 1 and len(set(keys)) == 1 and keys[0]:
             return "sent it again in the new try with the same key"
