@@ -4,7 +4,7 @@ import re
 
 from ..values import kinds
 from ..values.media import medium_of
-from ..values.schedule import Injection
+from ..values.schedule import SWAP, Injection
 from . import wording
 from .facts import Facts
 
@@ -33,6 +33,8 @@ def kind(facts: Facts) -> str:
         return _of_exception(facts)
     if cause.promise == "no_leftovers":
         return _of_leftover(facts)
+    if any(injection.fault == SWAP for injection in facts.schedule.injections):
+        return kinds.ORDER  # without the other order, its other faults do no harm
     if cause.promise == "recovery_idempotent":
         return kinds.RECOVERY_REPEATS
     if cause.promise == "clean_retry":
@@ -116,7 +118,7 @@ def _of_one_process(facts: Facts) -> str:
 
 
 def _after_an_error(facts: Facts) -> str:
-    if facts.signs.unnoted:
+    if facts.signs.unnoted and facts.signs.idle:
         return kinds.RECORDED_TOO_LATE
     if facts.change is not None and facts.change.sign == "+":
         return kinds.NOT_UNDONE
@@ -137,7 +139,7 @@ def _after_a_crash(facts: Facts) -> str:
         return kinds.NOT_UNDONE
     if medium_of(last.point.kind).commits and last.point.kind == effect.partition(".")[0]:
         return kinds.NO_TRANSACTION
-    return kinds.RECORDED_TOO_LATE if signs.unnoted else kinds.NOT_TAKEN_UP
+    return kinds.RECORDED_TOO_LATE if signs.unnoted and signs.idle else kinds.NOT_TAKEN_UP
 
 
 def _failed_in_recovery(facts: Facts) -> bool:

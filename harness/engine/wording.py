@@ -128,7 +128,7 @@ def _is_too_much(facts: Facts) -> str:
         return "should not be there"
     if "honest_outcome" in facts.broken or (facts.half_done and _last(facts).kind == "returned"):
         return "is there, and the rest is missing"
-    return "is not undone" if facts.thing in ("resource", "row") else "is left over"
+    return "is not taken back" if facts.thing in ("resource", "row") else "is left over"
 
 
 def _never_ends(facts: Facts) -> str:
