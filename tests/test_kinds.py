@@ -60,11 +60,11 @@ def in_ci() -> list[str]:
 @pytest.fixture(scope="module")
 def rows() -> Iterator[Rows]:
     """Collect rows; where all agents were explored, write them into the table."""
-    known, found = written(), dict[str, str]()
+    found = dict[str, str]()
     yield found
     if WHOLE and found.keys() == KINDS.keys():
         text = TABLE.read_text(encoding="utf-8")
-        for line in known.values():
+        for line in written().values():
             text = text.replace(f"{line}\n", "")
         text = _FIGURE.sub(figure(found), text)
         TABLE.write_text(text + "".join(f"{found[name]}\n" for name in sorted(found)), encoding="utf-8")
