@@ -62,6 +62,8 @@ def finding_lines(found: ReportedViolation, width: int, label: str = "", *, full
 def _wrong(found: ReportedViolation) -> list[str]:
     """Return for each broken promise its name, and below it what it says; what nobody says is the last one's."""
     told: dict[str, list[str]] = {name: [] for name in found["invariants"]}
+    if not told:
+        return []
     last, *_ = told
     for line in found["message"].splitlines():
         begun = next((name for name in told if line.startswith(f"{name}: ")), None)

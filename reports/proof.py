@@ -10,6 +10,7 @@ from rollproof.values.report import ReportedExploration, ReportedRow
 from .layout import WIDTH, aligned, columns_of, wrapped
 
 _BEGIN = re.compile(r"\d+ points, .*?; \d+ violations?(?=;|$)")
+_HOW = re.compile(r"in used processes|other orders? of effects|^real connections: |^twins on real ports: ")
 _COLUMNS = {
     "tried": "tried",
     "merged": "merged",
@@ -27,9 +28,12 @@ def tables(exploration: ReportedExploration) -> list[str]:
 
 
 def statement(exploration: ReportedExploration) -> str:
-    """Return the statement up to what was found; what it says then of gaps is in the sentences, one by one."""
-    begun = _BEGIN.match(exploration["statement"])
-    return begun[0] if begun else exploration["statement"]
+    """Return the statement up to its count of violations, and how it was explored; gaps are in the sentences."""
+    whole = exploration["statement"]
+    begun = _BEGIN.match(whole)
+    if begun is None:
+        return whole
+    return "; ".join([begun[0], *(part for part in whole[begun.end() :].split("; ") if _HOW.search(part))])
 
 
 def sentences(exploration: ReportedExploration, *, width: int = WIDTH) -> list[str]:

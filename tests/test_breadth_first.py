@@ -187,7 +187,7 @@ def test_first_and_x_end_an_exploration_at_its_first_finding(pytester: pytest.Py
     write_test(pytester, SLOW_TO_END.replace("40", "2"))
     for option in ("--chaos-first", "-x"):
         output = pytester.runpytest_subprocess("--chaos", "--chaos-faults=process.kill,storage.*", option).stdout.str()
-        assert "behind the first finding" in unwrapped(output)
+        assert "schedules left out: it ended at its first finding" in unwrapped(output)
         assert "not explored" not in unwrapped(output)
 
 

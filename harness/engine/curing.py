@@ -31,11 +31,12 @@ _REMEDIES: Sequence[Remedies] = (
     as_one.remedies,
     once_more.remedies,
 )
-_LEAST, _SHARE = 8, 13
+_LEAST, _SHARE = 12, 13
 """So many processes may be run in all, and one for so many of the exploration's where that is more: a tenth of its
 processor time, since a process that is looked at all along takes a third more than the average one.
 
-Fewer would show nothing; eight are a tenth of what an exploration of a second or two takes, its start included.
+Fewer than twelve do not try the key of one call to its end. They are a tenth of what an exploration of two or three
+seconds takes, its start included.
 """
 
 

@@ -283,7 +283,7 @@ def test_a_run_that_does_nothing_touches_nothing(tmp_path: Path) -> None:
 
 
 def test_the_terminal_shows_it_on_a_line_of_its_own(pytester: pytest.Pytester) -> None:
-    """Above all that was proved, in a run in which nothing failed."""
+    """Above the statement and all that was proved, in a run in which nothing failed."""
     pytester.makepyfile(
         """
         import os
@@ -306,7 +306,7 @@ def test_the_terminal_shows_it_on_a_line_of_its_own(pytester: pytest.Pytester) -
     result = pytester.runpytest_inprocess("--chaos", "--chaos-faults=process.kill", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=1)
     line = "! test_the_terminal_shows_it_on_a_line_of_its_own.py:10 starts a process that writes out/b: not explored"
-    assert f" {line} Proved: " in unwrapped(result.stdout.str())
+    assert f" {line} 2 points, 14 schedules " in unwrapped(result.stdout.str())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")

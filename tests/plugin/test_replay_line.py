@@ -63,9 +63,10 @@ def pasted(line: str, started: Path) -> str:
     return run([*PYTEST, *words[1:]], started)
 
 
-def broken(output: str) -> list[str]:
+def broken(output: str) -> list[list[str]]:
     """Return what each told finding breaks."""
-    return re.findall(r"^  wrong    (.+) broken$", output, re.MULTILINE)
+    findings = re.split(r"^  replay   .+$", output, flags=re.MULTILINE)[:-1]
+    return [re.findall(r"^  wrong    (.+) broken$", finding, re.MULTILINE) for finding in findings]
 
 
 def lines(output: str) -> list[str]:
