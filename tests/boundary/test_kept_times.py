@@ -23,6 +23,7 @@ import time
 TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 s = ms = us = ns = uuid = float_s = None
 NEVER_A_TIME = 2**31 - 1
+PRIME = 2**3217 - 1
 
 
 class Generator:
@@ -59,6 +60,7 @@ def next_id():
     return ns
 '''
 MINE = time.time()
+MY_OWN = SimpleNamespace(begun=MINE)
 
 
 @pytest.fixture
@@ -77,9 +79,12 @@ def test_what_a_library_keeps_is_a_second_old(library: ModuleType, stage: Stage)
     """In modules, classes and objects, in all usual ticks; what the agent's own module keeps stays as it is."""
     library.use()
     before = dict(vars(library))
-    kept, mine, never = stage.returned(lambda: (library.kept(), MINE, library.NEVER_A_TIME), clock=BIRTH + 7)
+    never = library.NEVER_A_TIME, library.PRIME
+    kept, mine, others = stage.returned(
+        lambda: (library.kept(), (MINE, MY_OWN.begun), (library.NEVER_A_TIME, library.PRIME)), clock=BIRTH + 7
+    )
     assert {name: round(age_s) for name, age_s in kept.items()} == dict.fromkeys(library.kept(), 1)
-    assert (mine, never) == (MINE, 2**31 - 1)
+    assert (mine, others) == ((MINE, MINE), never)
     assert dict(vars(library)) == before, "the test's own process is left alone"
 
 

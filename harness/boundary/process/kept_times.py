@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 from ...values.proc_stat import proc_stat
@@ -26,7 +26,8 @@ _SOONEST = 1_000_000_000  # seconds since 1970, in 2001: almost every number is 
 _AHEAD_S = 1.0  # generators count on from a time that has not come yet
 _NUMBERS = frozenset({int, float})
 _PLAIN = _NUMBERS | {str, bytes, tuple, list, dict, set, frozenset, type(None), bool}
-_HOLD_NOTHING = _PLAIN | {ModuleType, FunctionType, BuiltinFunctionType}
+# A namespace is of an installed class, but what is in it belongs to whoever filled it, such as the agent.
+_HOLD_NOTHING = _PLAIN | {ModuleType, FunctionType, BuiltinFunctionType, SimpleNamespace}
 _namespace: Any = type.__dict__["__dict__"].__get__  # of a class, whatever its metaclass says
 
 
@@ -71,9 +72,11 @@ def kept_since(begin: float, now: float) -> list[KeptTime]:
     A time is told in seconds, milli-, micro- or nanoseconds, or in the ticks of uuids.
     """
     kept = []
+    first, last = begin - _AHEAD_S, now + _AHEAD_S
     for owner, name, value in _numbers():
         for ticks_per_s, before_1970 in _SCALES:
-            if begin - _AHEAD_S <= (value - before_1970) / ticks_per_s <= now + _AHEAD_S:
+            # Not divided: a library's prime number, as of a key exchange, can be larger than any float.
+            if first * ticks_per_s + before_1970 <= value <= last * ticks_per_s + before_1970:
                 kept.append(KeptTime(owner, name, ticks_per_s, before_1970))
     return kept
 
