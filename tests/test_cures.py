@@ -10,8 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
+from rollproof.engine.cures.keyed import Keyed
 from rollproof.engine.curing import plainly
+from rollproof.engine.process_runs import ProcessRun, RawState, Sent
 from rollproof.values import kinds
+from rollproof.values.http import HttpRequest
+from rollproof.values.points import Effect, Point
 
 from .exploring import explored, in_two_folders, only, two_folders
 from .test_mutants import agent
@@ -176,3 +180,32 @@ def test_a_change_that_was_tried_alone_and_with_more_stands_once() -> None:
     first, other = "with a.db before b.md", "with one more recovery"
     tried = [first, f"{first} and with a key", other]
     assert list(plainly(tried)) == [f"{first}, alone and with a key", other]
+
+
+def posts(*letters: str, key: str = "") -> ProcessRun:
+    """Return a process that sent these letters, each under this key."""
+    process = ProcessRun("run", RawState(None, (), 0.0))  # type: ignore[arg-type]
+    for number, letter in enumerate(letters, 1):
+        point = Point("http", "post", "api.mail.test/mails", number)
+        process.effects[point] = Effect(point, request=HttpRequest("POST", f"{SERVICE}/mails", body=letter.encode()))
+        process.sent.append(Sent(point, key=key))
+    return process
+
+
+@pytest.mark.parametrize(
+    ("processes", "spared"),
+    [
+        ([posts("a"), posts("b")], True),
+        ([posts("a"), posts("a")], False),
+        ([posts("a", "a")], False),
+        ([posts("a", key="1"), posts("b", key="2")], True),
+        ([posts("a", "b", key="1")], False),
+        ([posts("b").in_short()], True),
+        ([posts("a").in_short(), posts("b")], False),
+    ],
+)
+def test_a_key_makes_a_difference_where_one_comes_again(processes: list[ProcessRun], spared: bool) -> None:
+    """Of the letters a and b each goes out once; not more than two went out in any of these."""
+    run = posts("a", "b")
+    handled = [(process, sent) for process in processes for sent in process.sent]
+    assert Keyed("api.mail.test/mails", run, run).spares(handled) == spared

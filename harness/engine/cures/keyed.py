@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import takewhile
 
 from ...values import kinds
 from ...values.http import HttpRequest
 from ...values.media import medium_of
-from ...values.points import Point, canonical
+from ...values.points import Effect, Point, canonical
 from ..process_runs import ProcessRun
-from .remedy import Case, Plain, Remedy
+from .remedy import Case, Handled, Plain, Remedy
 
 _HEADER = "idempotency-key"
 
@@ -35,15 +36,28 @@ class Keyed(Plain):
         """Return the request with the key; one of another kind as it is."""
         if not self._is_meant(point, request):
             return request
-        asked = self._asked(request)
-        before = sum(self._asked(other) == asked for one, other in self._posts(process) if one != point)
-        key = sha256(f"{asked} {min(before + 1, max(1, self._usual[asked]))}".encode()).hexdigest()
+        key = self._key(process, point, request)
         body = self._bodies.setdefault(key, request.body)
         return replace(request, headers={**request.headers, _HEADER: key}, body=body)
 
-    def spares(self, handled: Sequence[Point]) -> bool:
-        """Return whether a service got no more of these POSTs than in a fault-free run: then no key came again."""
-        return sum(canonical(point.target) == self._target for point in handled) <= self._usual.total()
+    def spares(self, handled: Sequence[Handled]) -> bool:
+        """Return whether no key comes twice, neither its own nor one of the agent's: then each call is made once."""
+        meant = [(process, sent) for process, sent in handled if canonical(sent.point.target) == self._target]
+        theirs = [sent.key for _, sent in meant if sent.key]
+        requests = [process.effects.get(sent.point, Effect(sent.point)).request for process, sent in meant]
+        own = {
+            self._key(process, sent.point, request)
+            for (process, sent), request in zip(meant, requests, strict=True)
+            if request is not None
+        }
+        # A record in short has no requests: two of these may have had one key.
+        return len(meant) <= 1 or (len(own) == len(meant) and len(set(theirs)) == len(theirs))
+
+    def _key(self, process: ProcessRun, point: Point, request: HttpRequest) -> str:
+        asked = self._asked(request)
+        earlier = takewhile(lambda post: post[0] != point, self._posts(process))
+        number = 1 + sum(self._asked(other) == asked for _, other in earlier)
+        return sha256(f"{asked} {min(number, max(1, self._usual[asked]))}".encode()).hexdigest()
 
     def _is_meant(self, point: Point, request: HttpRequest) -> bool:
         return request.method.upper() == "POST" and canonical(point.target) == self._target

@@ -12,7 +12,7 @@ from ...values.schedule import Injection, Schedule
 from ..causes import Group
 from ..findings import Failure
 from ..judge import Judgement
-from ..process_runs import ProcessRun, RawState
+from ..process_runs import ProcessRun, RawState, Sent
 from ..session import Baseline
 from .spans import Span, served, spans, touched
 
@@ -21,6 +21,9 @@ Where = Literal["run", "handler", "recovery"]
 
 Part = tuple[list[Span], frozenset[Point], Where]
 """The spans of a process, the points of it that are struck, and what it does there."""
+
+Handled = tuple[ProcessRun, Sent]
+"""A POST that a service has handled, and the process that sent it."""
 
 
 class Change(Protocol):
@@ -42,7 +45,7 @@ class Change(Protocol):
         `spans` are the effects of the same process where no fault fires.
         """
 
-    def spares(self, handled: Sequence[Point]) -> bool:
+    def spares(self, handled: Sequence[Handled]) -> bool:
         """Return whether it changes nothing where services have handled no other POSTs than these."""
 
     def kept(self, state: RawState) -> RawState:
@@ -62,7 +65,7 @@ class Plain:
         """Return the state itself."""
         return state
 
-    def spares(self, handled: Sequence[Point]) -> bool:
+    def spares(self, handled: Sequence[Handled]) -> bool:
         """Return false: nobody knows."""
         return False
 

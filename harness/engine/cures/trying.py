@@ -259,10 +259,10 @@ def _as_known(trial: Trial, schedule: Schedule) -> Judgement | None:
     except (NoTime, NotReached):
         return None
     first, run = schedule.injections[0], trial.case.run
-    handled = [one.point for process in (*judgement.earlier, *judgement.executions) for one in process.sent]
+    handled = [(process, one) for process in (*judgement.earlier, *judgement.executions) for one in process.sent]
     if first.fault == CRASH:
         order = {point: place for place, point in enumerate(run.points)}
-        handled += [one.point for one in run.sent if order.get(one.point, 0) <= order.get(first.point, len(order))]
+        handled += [(run, one) for one in run.sent if order.get(one.point, 0) <= order.get(first.point, len(order))]
     right = not judgement.broken and not judgement.errors and len(schedule.injections) == 1
     return judgement if right and trial.remedy.change.spares(handled) else None
 
