@@ -237,6 +237,12 @@ ROOMS = {"thing": "resource", "change": Change("-", "api.hotel.test/rooms"), "ro
         ({"change": Change("~", "shared/a.md", "mode 600 instead of 644")}, "shared/a.md has the wrong permissions"),
         ({"change": Change("+", "shared/a.md"), "side": "before"}, "shared/a.md is left over"),
         ({"change": Change("+", "shared/a.md")}, "shared/a.md should not be there"),
+        ({"promise": "no_leftovers", "change": Change("+", "own/db_lock")}, "A lock stays behind: own/db_lock"),
+        ({"promise": "no_leftovers", "change": Change("+", "own/blocks")}, "A temporary file stays behind: own/blocks"),
+        (
+            {"promise": "no_leftovers", "change": Change("+", "own/releases")},
+            "A temporary file stays behind: own/releases",
+        ),
         ({"change": Change("-", f"shared/{'deep/' * 20}a.md")}, f"…/{'deep/' * 7}a.md is missing"),
         (
             {"promise": "stock_adds_up", "messages": {"stock_adds_up": "3 are sold, 2 are gone"}},

@@ -8,11 +8,10 @@ from ..values.schedule import Injection
 from ..values.trees import differing
 from ..values.world import Change, Entry, Row, World
 from ..world.comparing.explain import describe_row
-from .effects import Blamed, Made
+from .effects import REMOVING, Blamed, Made
 from .process_runs import CrashState, ProcessRun, RawState
 from .state_view import StateView
 
-_REMOVING = ("delete", "remove", "rmdir")
 _READING = ("get", "head", "options", "fsync", "fdatasync", "rollback", "connect", "exchange")
 
 
@@ -158,7 +157,7 @@ def _roughly(made: Sequence[Made], change: Change) -> Blamed | None:
 
 def _by_target(process: ProcessRun, change: Change) -> Blamed | None:
     """Return the last point of a process that by its target may have made a change."""
-    wrong = _READING + (() if change.sign == "-" else _REMOVING)
+    wrong = _READING + (() if change.sign == "-" else REMOVING)
     points = [
         point for point in reversed(process.points) if medium_of(point.kind).touches_outside and point.verb not in wrong
     ]

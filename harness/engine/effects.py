@@ -7,6 +7,9 @@ from ..values.places import Place
 from ..values.points import Point, canonical
 from ..values.world import Entry
 
+REMOVING = ("delete", "remove", "rmdir")
+"""Verbs of effects that take something away."""
+
 
 class Blamed(NamedTuple):
     """An effect of the agent, and where in its code it is made.

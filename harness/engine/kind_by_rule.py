@@ -11,7 +11,7 @@ from .facts import Facts
 _UNREADABLE = ("DecodeError", "ValueError", "EOFError", "UnpicklingError")
 """Ends of names of exceptions that say that a content is only a part of one."""
 _STILL_USED = re.compile("directory not empty|foreign key constraint failed", re.IGNORECASE)
-"""Errors of who removes something before what is in it, or refers to it."""
+"""Errors of a removal in the wrong order: something still lies in what is removed, or refers to it."""
 
 
 def kind(facts: Facts) -> str:
@@ -70,9 +70,8 @@ def _of_leftover(facts: Facts) -> str:
 
 def _of_repeated(facts: Facts) -> str:
     """Return the kind of what is there twice."""
-    if (
-        facts.thing != "resource"
-    ):  # who starts again can look for a row, and cannot for what a line of a file stands for
+    if facts.thing != "resource":
+        # A new process can look for a row, and cannot for the work that a line of a file stands for.
         return kinds.RECORDED_TOO_LATE if facts.crashes and facts.thing != "row" else kinds.REPEATED
     keys = [key for _, key in facts.sent]
     if not any(keys):

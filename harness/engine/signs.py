@@ -10,16 +10,16 @@ from ..values.media import medium_of
 from ..values.points import Point
 from ..values.world import Change, World
 from ..world.storage.raw import Source
-from .effects import Blamed
+from .effects import REMOVING, Blamed
 from .judge import Judgement
 from .process_runs import OWN_PROCESSES, ProcessRun, RawState
 from .session import Baseline
 from .state_view import StateView
 
-LOCK = re.compile(r"lock|lck|\.pid$|lease", re.IGNORECASE)
-_LEASE = re.compile(r"lease", re.IGNORECASE)
-_REMOVING = ("remove", "rmdir", "delete")
-_READING = ("read", "fsync", "select")
+_LEASE_NAME = r"(?<!re)(?<!p)lease"  # none is "releases"
+LEASE = re.compile(_LEASE_NAME, re.IGNORECASE)
+LOCK = re.compile(rf"(?<!(?<![a-z])[bc])lock|lck|\.pid$|{_LEASE_NAME}", re.IGNORECASE)  # nor "blocks" or "clock"
+_READING = ("read", "fsync")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Seen:
             noted_later=self._noted_after(usual),
             idle=bool(recoveries) and recoveries[-1].start.same_state(recoveries[-1].end),
             held=bool(left),
-            leased=any(map(_LEASE.search, left)) or any(process.role == "recover early" for process in recoveries),
+            leased=any(map(LEASE.search, left)) or any(process.role == "recover early" for process in recoveries),
             undoes=any(self._undoes(point) for process in recoveries for point in process.points),
             passing=self._is_passing(name),
             not_usual=bool(self.effect) and self.effect not in usual,
@@ -135,7 +135,7 @@ class Seen:
         return on_disk and any(source.private and source.name == name for source in self.sources)
 
     def _undoes(self, point: Point) -> bool:
-        if point.verb not in _REMOVING or self._is_own(point):
+        if point.verb not in REMOVING or self._is_own(point):
             return False
         medium = medium_of(point.kind)
         kept = medium.changes == "services" or medium.commits

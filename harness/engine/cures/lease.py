@@ -4,7 +4,6 @@ A longer one is not tried: what a process does when its own lease ends depends o
 has; and the end that stands in a row or a file is the agent's, in a form that only the agent can write.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,11 +11,10 @@ from ...values import kinds
 from ...values.media import medium_of
 from ...values.schedule import Injection
 from ..process_runs import RESTART_S, RawState
+from ..signs import LEASE
 from .keyed import called
 from .remedy import Case, Plain, Remedy
 from .spans import Span, Thing, put, served, touched, undone
-
-_NAMED = re.compile(r":\w*lease", re.IGNORECASE)
 
 
 class Ended(Plain):
@@ -62,7 +60,8 @@ def _until(case: Case, span: Span) -> float | None:
     if ends:
         return max(ends)
     kind, target = called(case.cause.effect)
-    named = medium_of(kind).commits and _NAMED.search(target) and target.partition(":")[0] in _targets(span)
+    database, _, table = target.partition(":")
+    named = medium_of(kind).commits and LEASE.search(table) and database in _targets(span)
     return 0.0 if named else None
 
 

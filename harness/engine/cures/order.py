@@ -9,13 +9,13 @@ from ...values.http import HttpRequest
 from ...values.media import medium_of
 from ...values.points import Point
 from ...values.schedule import Injection
+from ..effects import REMOVING
 from ..process_runs import ProcessRun, RawState
 from .keyed import Keyed, called, posts
 from .remedy import Case, Plain, Remedy, Where
 from .spans import Span, Thing, apart, carried_out, together, touched, undone
 
 _MOST_PAIRS = 3
-_REMOVING = ("remove", "delete", "rmdir")
 
 
 class Reordered(Plain):
@@ -75,7 +75,7 @@ def _is_intent(case: Case, span: Span) -> bool:
     """Return whether it makes a mark of the agent's own that is gone in the end: it says what is begun."""
     before, done = case.baseline.initial.disk.files, case.baseline.done.disk.files
     gone = all(before.get(key) == done.get(key) for key in touched(span))
-    return case.is_own(span) and gone and span.points[-1].verb not in _REMOVING
+    return case.is_own(span) and gone and span.points[-1].verb not in REMOVING
 
 
 def _ordered(
@@ -102,7 +102,7 @@ def _told(span: Span) -> str:
 def _removed(spans: Sequence[Span], struck: frozenset[Point]) -> Iterator[tuple[Thing, tuple[Thing, ...]]]:
     """Yield what is removed where a fault strikes, and all behind it, however much that is: a journal goes last."""
     for span in spans[:-1]:
-        if struck & set(span.points) and span.points[-1].verb in _REMOVING:
+        if struck & set(span.points) and span.points[-1].verb in REMOVING:
             yield span.thing, ()
 
 
@@ -124,7 +124,7 @@ def _first_last(spans: Sequence[Span], struck: frozenset[Point]) -> list[tuple[T
 
 
 def _kind(case: Case, first: Span, second: Span) -> str:
-    if first.points[-1].verb in _REMOVING:
+    if first.points[-1].verb in REMOVING:
         return kinds.JOURNAL_DROPPED
     if case.is_own(second):  # of two records of its own neither is what is done
         return kinds.ORDER if case.is_own(first) else kinds.RECORDED_TOO_LATE
