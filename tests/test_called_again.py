@@ -153,9 +153,11 @@ def test_memory_that_an_error_left_wrong_is_met(tmp_path: Path, work: Callable[[
 
 
 def test_a_thread_of_the_first_call_works_for_the_second(tmp_path: Path) -> None:
-    """A pool that a restart has to wait for is there when the process goes on."""
+    """A pool that a restart has to wait for is there when the process goes on, also where a cure is tried."""
     wrong, right = (with_lock(unlocks=unlocks, work=lambda: POOL.submit(post).result()) for unlocks in (False, True))
-    assert "in the same process" in told(explored(wrong, tmp_path / "wrong", **ERROR))
+    result = explored(wrong, tmp_path / "wrong", **ERROR)
+    assert "in the same process" in told(result)
+    assert not result.violations[0].cure.helps, "a new process takes the lock over, whatever is changed"
     assert not explored(right, tmp_path / "right", **ERROR).violations
 
 

@@ -43,7 +43,7 @@ def called_again(
         rare("a run is repeated to be called again")
         plan = tuple(plan)
         how = How(trace=trace, again=again(trials, plan), apart=True)
-        process = trials.executor.run_process("run", process.start, FIRST_STREAM, plan, how)
+        process = trials.runner.run_process("run", process.start, FIRST_STREAM, plan, how)
     return [process, *process.called_again] if process.called_again else []
 
 

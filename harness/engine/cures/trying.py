@@ -167,8 +167,11 @@ class Trial:
         processes, not_reached = replay(self._trials, schedule, worker=self.case.judgement.goes_on)
         if not_reached:
             raise NotReached
-        if self.case.judgement.goes_on and processes[0].called_again:
-            processes = called_again(self._trials, processes[0], (), trace=False)
+        first = processes[0]
+        if self.case.judgement.goes_on and (first.called_again or first.apart):
+            processes = called_again(self._trials, first, first.plan, trace=False)
+            if not processes:  # that of a new process says nothing of this one
+                raise NotReached
         return self._judged(schedule, processes)
 
     def _as_it_ended(self, schedule: Schedule) -> Judgement | None:
