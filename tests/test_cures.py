@@ -10,12 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
+from rollproof.engine.cures.as_one import AsOne
 from rollproof.engine.cures.keyed import Keyed
+from rollproof.engine.cures.treated import Treated
 from rollproof.engine.curing import plainly
 from rollproof.engine.process_runs import ProcessRun, RawState, Sent
 from rollproof.values import kinds
 from rollproof.values.http import HttpRequest
 from rollproof.values.points import Effect, Point
+from rollproof.values.schedule import Schedule
 
 from .exploring import explored, in_two_folders, only, two_folders
 from .test_mutants import agent
@@ -180,6 +183,24 @@ def test_a_change_that_was_tried_alone_and_with_more_stands_once() -> None:
     first, other = "with a.db before b.md", "with one more recovery"
     tried = [first, f"{first} and with a key", other]
     assert list(plainly(tried)) == [f"{first}, alone and with a key", other]
+
+
+@pytest.mark.parametrize(
+    ("role", "planned", "where"),
+    [("run", 0, "run"), ("run", 1, "handler"), ("recover", 0, "recovery"), ("recover", 1, "recovery")],
+)
+def test_a_fault_that_lasts_is_one_of_the_recovery_where_it_ends_that(role: Any, planned: int, where: str) -> None:
+    """A change of the run's own code is none of what a recovery does, though the fault is one of the run."""
+    state, asked = RawState(None, (), 0.0), list[str]()  # type: ignore[arg-type]
+    (fault,) = Schedule.parse("storage.full~lasting@file.write:a/b#1:before").injections
+
+    def reaches(here: str, point: Point) -> bool:
+        asked.append(here)
+        return False
+
+    treated = Treated(None, AsOne((), "run"), lambda _: None, {}, reaches, lambda: False)  # type: ignore[arg-type]
+    assert treated.left(ProcessRun(role, state, planned=planned), state, fault) is state
+    assert asked == [where]
 
 
 def posts(*letters: str, key: str = "") -> ProcessRun:

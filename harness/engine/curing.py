@@ -61,9 +61,10 @@ class Curing:
             with known.executor.used_meanwhile():
                 for place, case in enumerate(cases):
                     used = telling.executions - began
-                    until = began + used + (most - used) // (len(cases) - place)
-                    case = _with_last_process(known, case)
-                    self.found[case.group.key] = _tried(known, case, partial(_lasts, telling, until))
+                    may_go_on = partial(_lasts, telling, began + used + (most - used) // (len(cases) - place))
+                    if may_go_on():  # it may take a process
+                        case = _with_last_process(known, case)
+                    self.found[case.group.key] = _tried(known, case, may_go_on)
         finally:
             self.executions = telling.executions - began
             telling.work_on()

@@ -91,7 +91,8 @@ class Treated:
     def left(self, whole: ProcessRun, end: RawState, at: Injection) -> RawState:
         """Return what a process leaves that a fault ended; `whole` is the same one where that does not fire."""
         end = self._change.kept(end)
-        here: Where = "recovery" if at.recovering else "handler" if whole.planned else "run"
+        # The process counts: a fault that lasts is one of the run, also where it ends the recovery.
+        here: Where = "recovery" if whole.role != "run" else "handler" if whole.planned else "run"
         if not self._changes_ends or not self._reaches(here, at.point):
             return end
         if id(whole) not in self._spans:
