@@ -25,10 +25,13 @@ def response_of(answer: object, what: str) -> HttpResponse:
     if isinstance(body, (dict, list)):
         try:
             return HttpResponse.of_json(status, body, names)
-        except (TypeError, ValueError) as problem:
+        except (TypeError, ValueError, RecursionError) as problem:
             raise ChaosError("bad-answer", f"{what} returns what is no JSON: {problem}", f"return {_FORMS}") from None
     if isinstance(body, str):
-        return HttpResponse(status, {"content-type": "text/plain; charset=utf-8", **names}, body.encode())
+        try:
+            return HttpResponse(status, {"content-type": "text/plain; charset=utf-8", **names}, body.encode())
+        except UnicodeEncodeError:  # half of a surrogate pair
+            raise _bad(answer, what) from None
     if isinstance(body, bytes):
         return HttpResponse(status, {"content-type": "application/octet-stream", **names}, body)
     if body is None and isinstance(answer, tuple):

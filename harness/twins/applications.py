@@ -81,7 +81,8 @@ class Application:
             if self._asgi:
                 return _response(*awaited(self._asked(asked)))
             with httpx.WSGITransport(app=self._application) as transport:
-                return _response(response := transport.handle_request(asked), response.read())
+                response = transport.handle_request(asked)
+                return _response(response, b"".join(response.iter_raw()))
         except Exception as problem:
             raise failed(self._base_url, request, problem) from problem
 
@@ -90,10 +91,11 @@ class Application:
 
         async with httpx.ASGITransport(app=self._application) as transport:
             response = await transport.handle_async_request(request)
-            return response, await response.aread()
+            return response, b"".join([part async for part in response.aiter_raw()])
 
 
 def _response(response: Any, body: bytes) -> HttpResponse:
+    """Return an answer with its body as it was sent: its headers say how that is encoded, and the client decodes it."""
     return HttpResponse(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
 
 

@@ -16,6 +16,8 @@ from .handlers import Handler, Handlers
 from .rest import error
 
 _REFUSALS = {401: "unauthorized", 403: "unauthorized", 429: "rate_limited", 503: "unavailable"}
+_KIND = re.compile(r"\w+")
+"""As a token has it: nothing that it prints could be replayed otherwise."""
 _NOT_IN_A_TOKEN = re.compile(r"[%#\s]")
 _MOST_REMEMBERED = 20_000
 
@@ -58,6 +60,8 @@ class HandledService:
         refuse: Callable[[str], object] | None = None,
         kind: str = "http",
     ) -> None:
+        if not isinstance(kind, str) or not _KIND.fullmatch(kind):
+            raise ChaosError("bad-service", f"{shown(kind)} is no kind of points", 'one word, e.g. kind="http"')
         self.base_url, self.kind = addresses.base_url(base_url), kind
         self.requests: list[HttpRequest] = []
         self._refusal = refuse

@@ -5,7 +5,7 @@ import inspect
 import json
 import re
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,7 +18,7 @@ from .plain_data import dumped, rows_by_name
 
 Handler = Callable[..., object]
 """``handler(request, state)`` returns an answer and changes `state` in place."""
-_PART = re.compile(r"\{(\w+)\}")
+_PART = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Handlers:
 
     def __init__(self, handler: Handler, base_url: str, state: Any) -> None:
         self._base_url, self._base = base_url, urlsplit(base_url).path
-        self._check(handler, 2)
+        self._check(handler)
         self._handler, self._routes = handler, list[_Route]()
         self._state = json.loads(dumped(state, f"the state of {base_url}"))
 
@@ -63,12 +63,12 @@ class Handlers:
         if not isinstance(method, str) or not method.isalpha():
             raise ChaosError("bad-route", f"{shown(method)} is no method of HTTP", 'e.g. "GET"')
         names = _PART.findall(path) if isinstance(path, str) else []
-        if not isinstance(path, str) or not path.startswith("/") or len(set(names)) < len(names):
-            hint = 'a path below the base URL, each name once: "/users/{id}/orders"'
+        if not isinstance(path, str) or not path.startswith("/") or not _can_be_arguments(names, path):
+            hint = 'a path below the base URL, with the name of an argument in braces, each once: "/users/{id}/orders"'
             raise ChaosError("bad-route", f"{shown(path)} is no path of a route", hint)
         if any((one.method, one.target) == (method.upper(), _PART.sub("*", path)) for one in self._routes):
             raise ChaosError("twice", f"{method.upper()} {path} has a handler already", "declare each route once")
-        self._check(handler, 2, names)
+        self._check(handler, names)
         self._routes.append(_Route.of(method, path, handler))
 
     def copy(self) -> Any:
@@ -112,19 +112,19 @@ class Handlers:
             raise
         except Exception as problem:
             self.restore(before)
-            raise failed(self._base_url, request, problem) from problem
+            raise failed(self._base_url, request, problem, _file_of(handler)) from problem
         return answer
 
     def _below(self, request: HttpRequest) -> str:
         return request.path.removeprefix(self._base) or "/"
 
-    def _check(self, handler: object, count: int, names: "list[str] | tuple[str, ...]" = ()) -> None:
+    def _check(self, handler: object, names: Sequence[str] = ()) -> None:
         asked = ", ".join(["request", "state", *names])
         hint = f"def service({asked}): … that returns e.g. {{}} or (404, {{}}); or an application with save and restore"
         if not callable(handler):
             raise ChaosError("bad-service", f"{shown(handler)} answers nothing at {self._base_url}", hint)
         try:
-            inspect.signature(handler).bind(*[None] * count, **dict.fromkeys(names))
+            inspect.signature(handler).bind(None, None, **dict.fromkeys(names))
         except TypeError as problem:
             name = getattr(handler, "__qualname__", repr(handler))
             raise ChaosError("bad-service", f"{name} is no handler of ({asked}): {problem}", hint) from None
@@ -132,14 +132,28 @@ class Handlers:
             pass  # written in C: it says nothing of its arguments
 
 
-def failed(base_url: str, request: HttpRequest, problem: BaseException) -> ChaosError:
-    """Return the error for a handler that raised, with its line."""
+def _can_be_arguments(names: Sequence[str], path: str) -> bool:
+    is_whole = not set("{}").intersection(_PART.sub("", path))
+    return is_whole and all(map(str.isidentifier, names)) and len(set(names)) == len(names)
+
+
+def _file_of(handler: object) -> str:
+    code = getattr(inspect.unwrap(handler) if callable(handler) else handler, "__code__", None)
+    return code.co_filename if code is not None else ""
+
+
+def failed(base_url: str, request: HttpRequest, problem: BaseException, file: str = "") -> ChaosError:
+    """Return the error for a handler that raised, with its line: the last one in its `file`, else the last one.
+
+    The last one of all may be in a library that the handler called: ``json/decoder.py`` says nothing of who asked it.
+    """
     frames = []
     trace = problem.__traceback__
     while trace is not None:
-        frames.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
+        frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
-    hint = f"at {frames[-1]}; an error of the service is an answer: return (500, {{…}})" if frames else ""
+    name, line = next((frame for frame in reversed(frames) if frame[0] == file), frames[-1] if frames else ("", 0))
+    hint = f"at {name}:{line}; an error of the service is an answer: return (500, {{…}})" if name else ""
     text = f"the handler of {base_url} raised {problem!r} for {request.method} {request.path}"
     return ChaosError("service-failed", text, hint)
 

@@ -1,6 +1,7 @@
 """Services of one's own: what a handler returns and keeps, seen through real clients, and what is refused."""
 
 import asyncio
+import gzip
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -92,9 +93,10 @@ def test_routes_have_templates() -> None:
     assert (service.handle(asked).status, service.state) == (201, {"n": {"a b": "city"}})
     assert service.target(asked) == "hr.test/v2/users/*/*"
     assert service.handle(HttpRequest("GET", asked.url)).status == 404
-    for method, path in [("PUT", "/users/{a}/{b}"), ("PUT", "users"), ("P T", "/"), ("GET", "/{a}/{a}")]:
+    same, wrong = ("PUT", "/users/{a}/{b}"), ["users", "/{a}/{a}", "/{1}", "/{a-b}", "/{}", "/{a", "/a}", "/{{a}}"]
+    for method, path in [same, ("P T", "/"), *(("GET", path) for path in wrong)]:
         with pytest.raises(ChaosError):
-            service.route(method, path, lambda request, state, a, b: {})
+            service.route(method, path, lambda request, state, **parts: {})
     with pytest.raises(ChaosError, match="no handler of"):
         service.route("GET", "/x/{id}", slack)
 
@@ -162,6 +164,25 @@ def test_an_application_is_a_service() -> None:
         assert service.handle(request) == answer
 
 
+def test_a_compressed_answer_of_an_application_stays_as_it_is() -> None:
+    """Its headers say how the body is encoded, and clients decode it."""
+    headers, body = [("Content-Encoding", "gzip")], gzip.compress(b"hello")
+
+    async def asgi(scope: Any, receive: Any, send: Any) -> None:
+        encoded = [(name.encode(), text.encode()) for name, text in headers]
+        await send({"type": "http.response.start", "status": 200, "headers": encoded})
+        await send({"type": "http.response.body", "body": body})
+
+    def by_wsgi(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", headers)
+        return [body]
+
+    for application in (asgi, by_wsgi):
+        application.save, application.restore = dict, lambda state: None  # type: ignore[attr-defined]
+        answer = HandledService("https://x.test", application).handle(HttpRequest("GET", "https://x.test/"))
+        assert (answer.body, answer.headers["content-encoding"]) == (body, "gzip")
+
+
 def test_an_application_answers_beside_a_running_loop() -> None:
     """A test that is a coroutine itself can use one."""
 
@@ -192,6 +213,13 @@ def test_what_cannot_be_a_service_is_refused_where_it_is_declared(handler: Any, 
     assert problem.value.code == code
 
 
+@pytest.mark.parametrize("kind", ["my bank", "", "a.b", 3])
+def test_a_kind_that_no_token_can_name_is_refused(kind: Any) -> None:
+    """What is printed can be pasted."""
+    with pytest.raises(ChaosError, match="no kind of points"):
+        HandledService(BASE, slack, kind=kind)
+
+
 @pytest.mark.parametrize("refuse", [lambda: {}, lambda kind: 3, lambda kind: {}[kind]])
 def test_a_bad_refusal_is_refused_where_it_is_declared(refuse: Any) -> None:
     """Not in the middle of an exploration."""
@@ -213,6 +241,8 @@ def raises(request: HttpRequest, state: Any) -> object:
         (lambda request, state: (99, {}), "bad-answer"),
         (lambda request, state: ({}, 200), "bad-answer"),
         (lambda request, state: {"a": {1}}, "bad-answer"),
+        (lambda request, state: "\ud800", "bad-answer"),
+        (lambda request, state: request.json(), "service-failed"),
         (lambda request, state: [state.update(a=slack)], "bad-state"),
     ],
 )
