@@ -20,6 +20,8 @@ _LEFT, _TOP, _STEP, _GAP, _LANE = 128, 22, 104, 40, 74
 _LINE, _LINES, _WIDE = 13, 4, 16  # a label: the height of a line, how many at most, and their characters
 _NAME = 20  # characters of a lane's name
 _READABLE = 860  # pixels: a page that is narrower scrolls the picture
+_NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""An image with one of these, such as the colours in an exception's text, is not drawn at all."""
 _PIECES = re.compile(r"\s*[^\s/._-]*[/._-]*")
 STYLE = """\
 .lanes{--ink:#24292f;--dim:#6e7781;--good:#1a7f37;--bad:#b3202c;--own:#0969da;--band:#ffebe9;--ground:#fff;
@@ -79,11 +81,12 @@ def picture(story: Sequence[ReportedStep], style: str = STYLE) -> str:
     parts = [*_bands(nodes, height), *_lanes(rows, width), *(part for node in nodes for part in _drawn(node, rows))]
     said = "; ".join(f"{node.step['life']}: {node.told}" for node in nodes)
     parts = [f"<style>{style}</style>" if style else "", *parts]
-    return (
+    svg = (
         f'<svg class="lanes" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" style="min-width:{min(width, _READABLE)}px" role="img" '
         f"aria-label={quoteattr(said)}>{''.join(parts)}</svg>"
     )
+    return _NO_XML.sub("\ufffd", svg)
 
 
 def _nodes(story: Sequence[ReportedStep]) -> Iterator[_Node]:

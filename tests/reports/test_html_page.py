@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from xml.dom.minidom import parseString
 
 from rollproof.reports.html_page import render
 from rollproof.reports.lanes import picture
@@ -139,6 +140,15 @@ def test_a_picture_has_a_lane_for_each_life_and_each_outside() -> None:
     assert re.search(r'class="bad"[^>]*>POST mails 201<', svg)
     assert 'role="img" aria-label="run: ' in svg
     assert picture([]) == ""
+
+
+def test_a_picture_is_xml_whatever_a_story_has() -> None:
+    """Colours of a terminal, a name of a file that is no text, and markup: as an image it is drawn or is nothing."""
+    outcome = "raises ValueError: \x1b[31m<b>&\x00"
+    svg = picture([step("file.write:shared/\udcff#1", outcome, phase="fault", fate="kept")])
+    (title,) = parseString(svg.encode()).getElementsByTagName("title")
+    drawn = title.firstChild.data
+    assert drawn == "raises ValueError: \ufffd[31m<b>&\ufffd"
 
 
 def test_a_long_story_keeps_what_is_near_the_fault() -> None:
