@@ -85,7 +85,7 @@ def pinned(schedule: Schedule, test: str, name: str | None = None, root: Path = 
     """
     explored = _explored(root, test)
     path = explored.path.with_name(f"{explored.path.stem}_pinned.py")
-    before = path.read_text(encoding="utf-8") if path.exists() else _HEAD
+    before = _read(path) if path.exists() else _HEAD
     functions = [node for node in _parsed(path, before).body if isinstance(node, _Function)]
     (wanted,) = ast.parse("\n".join(_test(explored, schedule, "wanted"))).body
     for function in functions:
@@ -116,7 +116,7 @@ def _explored(root: Path, test: str) -> _Explored:
         raise ChaosError(
             "bad-pin", f"{test} is no test in a file here", "its id, as pytest prints it: --test FILE::TEST"
         )
-    module = _parsed(path, path.read_text(encoding="utf-8"))
+    module = _parsed(path, _read(path))
     body: Sequence[ast.stmt] = module.body
     for outer in names[:-1]:
         body = next((node.body for node in body if isinstance(node, ast.ClassDef) and node.name == outer), ())
@@ -152,11 +152,20 @@ def _can_be_written(value: object) -> bool:
         return False
 
 
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ChaosError("bad-pin", f"{path} cannot be read: {problem}", "a module in UTF-8") from None
+
+
 def _parsed(path: Path, text: str) -> ast.Module:
     try:
         return ast.parse(text)
     except SyntaxError as problem:
         raise ChaosError("bad-pin", f"{path}:{problem.lineno}: {problem.msg}", "mend that first") from None
+    except ValueError as problem:  # a null byte
+        raise ChaosError("bad-pin", f"{path}: {problem}", "mend that first") from None
 
 
 def _fixtures(body: Sequence[ast.stmt]) -> Iterator[str]:
@@ -191,11 +200,17 @@ def _test(explored: _Explored, schedule: Schedule, name: str) -> Iterator[str]:
         inner = "".join(f".{part}" for part in explored.within.split("::")[1:])
         alias, arguments = f"{alias}{inner}().{function.name}", arguments[1:]
     begin, wait = ("async ", "await ") if isinstance(function, ast.AsyncFunctionDef) else ("", "")
-    yield f"@pytest.mark.chaos(replay={json.dumps(str(schedule))})"
+    yield f'@pytest.mark.chaos(replay="{_escaped(str(schedule))}")'
     yield from (f"@{mark}" for mark in filter(None, (explored.case, *_marks(function))))
     yield f"{begin}def {name}({', '.join(arguments)}):"
-    yield f'    """{"; then ".join(one.describe() for one in schedule.injections)}."""'
+    yield f'    """{_escaped("; then ".join(one.describe() for one in schedule.injections))}."""'
     yield f"    {wait}{alias}({', '.join(arguments)})"
+
+
+def _escaped(text: str) -> str:
+    """Return a text as it stands between double quotes in a module; the name of a file may have any characters."""
+    # JSON's escapes are Python's, but for letters beyond 16 bits, which stay as they are.
+    return json.dumps(text, ensure_ascii=False)[1:-1].encode(errors="backslashreplace").decode()
 
 
 def _marks(function: _Function) -> Iterator[str]:
@@ -208,7 +223,7 @@ def _marks(function: _Function) -> Iterator[str]:
 
 
 def _name_of(schedule: Schedule) -> str:
-    words = re.sub(r"\W+", "_", str(schedule)).strip("_").lower()
+    words = re.sub(r"\W+", "_", str(schedule), flags=re.ASCII).strip("_").lower()
     return f"test_{words[:_LONGEST].rstrip('_')}"
 
 

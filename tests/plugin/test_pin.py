@@ -1,10 +1,13 @@
 """``rollproof pin TOKEN``: a schedule becomes a plain test, which an ordinary run of pytest carries out."""
 
+import ast
 import json
 
 import pytest
-from rollproof.commands.pin import main
+from rollproof.commands.pin import main, pinned
 from rollproof.values.errors import ChaosError
+from rollproof.values.points import quoted
+from rollproof.values.schedule import Schedule
 
 from .projects import write_test
 
@@ -62,6 +65,27 @@ def test_a_test_of_a_class_in_a_package(pytester: pytest.Pytester) -> None:
     assert "@pytest.mark.filterwarnings('ignore')" in text
     assert "depth" not in text
     pytester.runpytest("checks/test_it_pinned.py").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("name", ["\U0001f600²", 'a"""b', "a\\Nb", 'b"', "\udcff", "a\nb"])
+def test_a_schedule_stands_in_its_test_as_it_is(pytester: pytest.Pytester, name: str) -> None:
+    """Whatever the file is called that it is about."""
+    pytester.makepyfile(test_it="def test_it(chaos): pass")
+    schedule = Schedule.parse(f"process.kill@file.write:shared/{quoted(name)}#1:after")
+    _, text, _ = pinned(schedule, "test_it.py::test_it")
+    (test,) = (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
+    (mark,) = test.decorator_list
+    assert isinstance(mark, ast.Call)
+    assert ast.literal_eval(mark.keywords[0].value) == str(schedule)
+    assert name in (ast.get_docstring(test, clean=False) or "")
+    compile(text, "test_it_pinned.py", "exec")
+
+
+def test_a_module_that_is_no_text_is_told(pytester: pytest.Pytester) -> None:
+    """In one message."""
+    (pytester.path / "test_it.py").write_bytes(b"# \xff\n")
+    with pytest.raises(ChaosError, match="cannot be read"):
+        main([BEFORE, "--test=test_it.py::test_it"])
 
 
 CASES = """
