@@ -195,16 +195,23 @@ def _alias(name: str) -> str:
 
 def _test(explored: _Explored, schedule: Schedule, name: str) -> Iterator[str]:
     function, alias = explored.function, _alias(explored.imported)
-    arguments = [argument.arg for argument in function.args.args]
+    arguments, by_name = _fixtures_of(function.args)
     if explored.within:
         inner = "".join(f".{part}" for part in explored.within.split("::")[1:])
         alias, arguments = f"{alias}{inner}().{function.name}", arguments[1:]
     begin, wait = ("async ", "await ") if isinstance(function, ast.AsyncFunctionDef) else ("", "")
     yield f'@pytest.mark.chaos(replay="{_escaped(str(schedule))}")'
     yield from (f"@{mark}" for mark in filter(None, (explored.case, *_marks(function))))
-    yield f"{begin}def {name}({', '.join(arguments)}):"
+    yield f"{begin}def {name}({', '.join([*arguments, *by_name])}):"
     yield f'    """{_escaped("; then ".join(one.describe() for one in schedule.injections))}."""'
-    yield f"    {wait}{alias}({', '.join(arguments)})"
+    yield f"    {wait}{alias}({', '.join([*arguments, *(f'{one}={one}' for one in by_name)])})"
+
+
+def _fixtures_of(given: ast.arguments) -> tuple[list[str], list[str]]:
+    """Return the arguments that pytest takes for fixtures, those without a default; the second ones by name only."""
+    in_order = [argument.arg for argument in given.args[: len(given.args) - len(given.defaults)]]
+    by_name = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    return in_order, [argument.arg for argument, default in by_name if default is None]
 
 
 def _escaped(text: str) -> str:

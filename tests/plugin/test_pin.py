@@ -81,6 +81,14 @@ def test_a_schedule_stands_in_its_test_as_it_is(pytester: pytest.Pytester, name:
     compile(text, "test_it_pinned.py", "exec")
 
 
+def test_arguments_are_the_fixtures(pytester: pytest.Pytester) -> None:
+    """One with a default is none, and one that has a name only is given by it."""
+    pytester.makepyfile(test_it="def test_it(chaos, n=1, *, tmp_path, m=2): pass")
+    _, text, _ = pinned(Schedule.parse(BEFORE), "test_it.py::test_it", "test_pinned")
+    assert "def test_pinned(chaos, tmp_path):" in text
+    assert "    explored_it(chaos, tmp_path=tmp_path)" in text
+
+
 def test_a_module_that_is_no_text_is_told(pytester: pytest.Pytester) -> None:
     """In one message."""
     (pytester.path / "test_it.py").write_bytes(b"# \xff\n")
