@@ -53,6 +53,8 @@ def _refuse_what_would_be_lost(parser: Parser, files: Sequence[str], given: Mapp
     """Raise ChaosError where a file is named twice: to be read, or to be written over."""
     seen = dict[str, str]()
     outputs = [(f"--{form}", given[form.replace("-", "_")]) for form in _FORMS]
+    if given["allure"] == "":
+        parser.error("--allure names no folder")
     for what, path in [*(("", path) for path in files), *outputs]:
         if path == "":
             parser.error(f"{what or 'FILE'} names no file")

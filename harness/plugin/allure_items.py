@@ -7,10 +7,10 @@ from ..reports.allure import name_of_own_result
 
 
 class OwnResults:
-    """Names them where all that a test has to tell stands in what it explored: then the recovery report replaces them.
+    """Names allure-pytest's result of a test so that the recovery report replaces it, where the report says as much.
 
-    One of a test that failed for another reason, or was interrupted, is left alone. It works in the process that ran
-    the test, a worker of pytest-xdist, too; the report is written at the end of the session, by the controller.
+    The result of a test that failed for another reason, or was interrupted, keeps its name. This works in the process
+    that ran the test, also a worker of pytest-xdist; the controller writes the report at the end of the session.
     """
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class OwnResults:
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Know, before the result of a test is written, whether it is to be replaced."""
+        """Note the new name of a test's result before allure-pytest writes it; "" where it is not to be replaced."""
         if report.when == "call":
             told = getattr(report, "rollproof", []) and (report.passed or hasattr(report, "rollproof_failed"))
             self._name = name_of_own_result(report.nodeid) if told else ""
@@ -27,14 +27,14 @@ class OwnResults:
 
     @allure_commons.hookimpl(tryfirst=True)
     def report_result(self, result: object) -> None:
-        """Give the result of such a test its name."""
+        """Give the result that is written next its new name."""
         if self._name:
             result.file_pattern = self._name  # type: ignore[attr-defined]
             self._name = ""
 
 
 def register(config: pytest.Config) -> None:
-    """Register them with pytest and with Allure, until the session is over."""
+    """Register `OwnResults` with pytest and with Allure, until the session is over."""
     ours = OwnResults()
     config.pluginmanager.register(ours, "rollproof-allure")
     allure_commons.plugin_manager.register(ours)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -134,7 +135,7 @@ class Reporting:
         where = self._config.getoption("allure_report_dir", None)
         if self._results and where:
             config = Path(terminal.__file__).with_name("allurerc.mjs")
-            page = f"npx allure@3 generate --config {config} --output allure-report {where}"
+            page = f"npx allure@3 generate --config {quote(str(config))} --output allure-report {quote(where)}"
             mended = f"{Path(sys.executable).name} -m rollproof.reports.allure_page allure-report/index.html"
             terminalreporter.line(f"recovery report: {where}; as one page: {page} && {mended}")
         for line in self._not_written.values():

@@ -357,6 +357,8 @@ def test_saved_results_are_written_later(tmp_path: Path, capsys: pytest.CaptureF
     assert "could not be written" in capsys.readouterr().err
     assert main(["report", file, "-q", "--allure=-"]) == 4
     assert "--allure writes many files, into a folder" in capsys.readouterr().err
+    assert main(["report", file, "-q", "--allure="]) == 4
+    assert "--allure names no folder" in capsys.readouterr().err
 
 
 AGENT = """
