@@ -118,7 +118,12 @@ def _sides(violation: ReportedViolation) -> dict[str, str]:
 
 
 def _read(document: str) -> dict[str, Any]:
-    return dict(json.loads(document or "{}"))
+    """Return a world that a result has as JSON; an empty one where that is none, as with a secret that was a number."""
+    try:
+        world = json.loads(document or "{}")
+    except ValueError:
+        world = None
+    return world if isinstance(world, dict) else {}
 
 
 def _json(world: dict[str, Any]) -> str:

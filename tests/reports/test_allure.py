@@ -147,6 +147,13 @@ def test_a_right_rollback_is_no_difference(tmp_path: Path) -> None:
     assert sides == [{"shared": "dir"}, {"shared": "dir", "agent/report.lock": "file, 5 bytes"}]
 
 
+@pytest.mark.parametrize("side", ['{"id": [secret 3f2a]}', "[1]", "3"])
+def test_a_side_that_is_no_json_costs_no_report(tmp_path: Path, side: str) -> None:
+    """A secret of the environment that is a number stands in JSON without quotes, and is hidden there, too."""
+    details = written(tmp_path, report(exploration(violation(expected=side, actual=side))))[0]["statusDetails"]
+    assert json.loads(details["actual"]) != json.loads(details["expected"])
+
+
 def test_a_known_finding_is_not_red(tmp_path: Path) -> None:
     """It is skipped, with its reason and its day; when that is over, it is red and says so."""
     known = violation(known=True, reason="ticket 12", until="2027-01-31")
