@@ -144,7 +144,7 @@ def _place(exploration: ReportedExploration, violation: ReportedViolation) -> _P
 def _rule(violation: ReportedViolation) -> str:
     """Return the kind of a finding as a name; of one without a kind its gravest broken promise."""
     cause = violation["cause"]
-    return violation["kind"] or (cause["promise"] if cause is not None else violation["invariants"][0])
+    return violation["kind"] or (cause["promise"] if cause is not None else "".join(violation["invariants"][:1]))
 
 
 def _data(text: str) -> str:

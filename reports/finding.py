@@ -61,6 +61,8 @@ def finding_lines(found: ReportedViolation, width: int, label: str = "", *, full
 
 def _wrong(found: ReportedViolation) -> list[str]:
     """Return for each broken promise its name, and below it what it says; what nobody says is the last one's."""
+    if not found["invariants"]:  # an earlier commit's result may not have them
+        return [found["message"]] if found["message"] else []
     told: dict[str, list[str]] = {name: [] for name in found["invariants"]}
     if not told:
         return []

@@ -118,13 +118,15 @@ def with_violation(**more: object) -> str:
     return json.dumps({"version": 2, "explorations": [{"test": "a", "statement": "b", "violations": [violation]}]})
 
 
-def test_parts_that_an_earlier_commit_did_not_write_are_empty(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cause", [{"way": "twice"}, None])
+def test_parts_that_an_earlier_commit_did_not_write_are_empty(tmp_path: Path, cause: object) -> None:
     """Inside of a violation, too; each form can be written of it."""
     path = tmp_path / "chaos.json"
-    parts = {"story": [{"point": "x"}], "blame": [{}], "states": {}, "cure": {}, "also": {}, "cause": {"way": "twice"}}
+    parts = {"story": [{"point": "x"}], "blame": [{}], "states": {}, "cure": {}, "also": {}, "cause": cause}
     path.write_text(with_violation(**parts))
     forms = ("html", "sarif", "markdown", "annotations", "code-quality")
-    assert main(["report", "-v", str(path), *(f"--{form}={tmp_path / form}" for form in forms)]) == 1
+    written = (f"--{form}={tmp_path / form}" for form in forms)
+    assert main(["report", "-v", str(path), *written, f"--allure={tmp_path / 'allure'}"]) == 1
     assert all((tmp_path / form).stat().st_size for form in forms)
 
 
