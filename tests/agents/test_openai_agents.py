@@ -64,7 +64,7 @@ def test_a_kill_after_an_effect_is_found_and_harmless_with_keys(point: str, tmp_
 
 def test_crashes_leave_a_session_that_goes_on(tmp_path: Path) -> None:
     """Each resumption adds to the session, so that no number of crashes is all of them; a budget ends it."""
-    result = explored(agent(clerk.CAREFUL), tmp_path / "it", faults=[KILL], budget_s=3)
+    result = explored(agent(clerk.CAREFUL), tmp_path / "it", faults=[KILL], budget_s=15)
     assert (result.violations, result.flaky, result.errors, result.drifted) == ((), (), (), ())
     assert not result.closed
     assert "left out" in result.statement
