@@ -17,6 +17,8 @@ from .process_runs import ProcessRun
 from .tool_calls import ToolCalls
 from .trace_context import TraceContext
 
+_SHOWN_CHARACTERS = 120  # of what a service refuses with
+
 
 class Asked(NamedTuple):
     """A request of an agent, its point, and the injection that fires there; None where there is no such one."""
@@ -54,7 +56,11 @@ class Answering:
         if resolved is not None and isinstance(resolved.action, Respond):
             self._fires(asked, resolved)
             # The twin is not asked: the service has not acted.
-            return refusal(twin, request, resolved.action, asked.clock)
+            refused = refusal(twin, request, resolved.action, asked.clock)
+            if refused.status != resolved.action.status and asked.point is not None:
+                text = refused.body.decode(errors="replace")[:_SHOWN_CHARACTERS]
+                self._process.refusals[asked.point] = f"{refused.status} {text}".rstrip()
+            return refused
         if resolved is not None and isinstance(resolved.action, Misanswer) and isinstance(twin, Misanswering):
             self._fires(asked, resolved)
             return twin.fault_response(request, resolved.action.how)

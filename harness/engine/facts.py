@@ -177,7 +177,7 @@ def facts(
         changed=tuple(dict.fromkeys(hidden(one.name) for one in judgement.from_before)),
         undone=tuple(dict.fromkeys(hidden(one.name) for one in judgement.from_done)),
         messages=messages,
-        clauses=tuple(hidden(clause(i, setting.known, short=_is_again(i, cause))) for i in schedule.injections),
+        clauses=tuple(hidden(_clause(i, judgement, cause, setting)) for i in schedule.injections),
         sent=tuple(_sent((*judgement.earlier, *judgement.executions), change)),
         run_again=setting.run_again,
         blocks=any(process.outcome.kind == "raised" for process in judgement.executions[1:]),
@@ -190,6 +190,14 @@ def _end(process: ProcessRun, hidden: Callable[[str], str]) -> End:
     outcome = process.outcome
     said = "" if outcome.value is None else hidden(repr(outcome.value))
     return End(process.role, outcome.kind, said, hidden(outcome.error), process.goes_on)
+
+
+def _clause(injection: Injection, judgement: Judgement, cause: Cause, setting: Setting) -> str:
+    """Return the clause of a fault, with what a service refused with where that is its own status and words."""
+    told = clause(injection, setting.known, short=_is_again(injection, cause))
+    processes = (*judgement.earlier, *judgement.executions)
+    said = next((one.refusals[injection.point] for one in processes if injection.point in one.refusals), "")
+    return re.sub(r"with \d{3}\b", lambda match: f"with {said}", told, count=1) if said else told
 
 
 def clause(injection: Injection, known: Mapping[str, Fault], *, short: bool = False) -> str:

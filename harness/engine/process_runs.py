@@ -114,6 +114,7 @@ class ProcessRun:
         reworded: what models said to the agent, where a fault put other words into their mouths.
         treatment: what is changed of it, to see whether that cures it; None for a process as it is.
         model_calls: the requests that models answered, by their points.
+        refusals: what a service refused with, where that is not the status of the fault: ``200 {"ok": false}``.
     """
 
     role: Role
@@ -168,6 +169,7 @@ class ProcessRun:
     strikes: dict[int, Strike] = field(default_factory=dict)
     reworded: dict[Point, ModelAnswer] = field(default_factory=dict)
     model_calls: dict[Point, ModelCall] = field(default_factory=dict)
+    refusals: dict[Point, str] = field(default_factory=dict)
 
     @property
     def seen(self) -> list[CrashState]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..boundary.resolved import ResolvedInjection
-from ..values.actions import Preempt, Say
+from ..values.actions import Preempt, Respond, Say
 from ..values.media import medium_of
 from ..values.places import Place, shown_file
 from ..values.points import Point
@@ -176,7 +176,10 @@ class _Life:
             action = Say(process.reworded.get(point, action.answer))
         strike = process.strikes.get(one.position)
         self._pass(process.times.get(point, 0.0) if strike is None else strike.clock)
-        return self._step(point, fault_told(one.injection, action, process.met.get(point, "")), "fault")
+        told = fault_told(one.injection, action, process.met.get(point, ""))
+        if isinstance(action, Respond) and point in process.refusals:
+            told = told.replace(f"answers {action.status}", f"answers {process.refusals[point]}")
+        return self._step(point, told, "fault")
 
     def _effect(self, point: Point) -> Step:
         process = self.process

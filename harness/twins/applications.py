@@ -35,7 +35,7 @@ class Application:
             raise ChaosError("bad-service", f"the application at {base_url} has no {' and no '.join(missing)}", hint)
         self._application, self._base_url = application, base_url
         self._asgi = _is_asgi(application)
-        self._plain = not isinstance(application.save(), bytes)
+        self._plain = not isinstance(self._called("save"), bytes)
 
     @staticmethod
     def is_one(thing: Any) -> bool:
@@ -46,7 +46,7 @@ class Application:
 
     def save(self) -> bytes:
         """Return the whole state of the application."""
-        state = self._application.save()
+        state = self._called("save")
         if self._plain:
             return dumped(state, f"save() of {self._base_url}")
         if not isinstance(state, bytes):
@@ -56,12 +56,12 @@ class Application:
 
     def restore(self, state: bytes) -> None:
         """Put back what `save` returned."""
-        self._application.restore(json.loads(state) if self._plain else state)
+        self._called("restore", json.loads(state) if self._plain else state)
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the rows of a state, by the names at its top."""
-        if callable(describe := getattr(self._application, "describe", None)):
-            found: Mapping[str, list[Row]] = describe(json.loads(state) if self._plain else state)
+        if callable(getattr(self._application, "describe", None)):
+            found: Mapping[str, list[Row]] = self._called("describe", json.loads(state) if self._plain else state)
             return found
         try:
             return rows_by_name(json.loads(state))
@@ -83,8 +83,20 @@ class Application:
             with httpx.WSGITransport(app=self._application) as transport:
                 response = transport.handle_request(asked)
                 return _response(response, b"".join(response.iter_raw()))
+        except ChaosError:
+            raise
         except Exception as problem:
             raise failed(self._base_url, request, problem) from problem
+
+    def _called(self, name: str, *given: Any) -> Any:
+        """Return what a method of the application returns; raises ChaosError where it raises."""
+        try:
+            return getattr(self._application, name)(*given)
+        except Exception as problem:
+            text = f"{name}() of the application at {self._base_url} raised {problem!r}"
+            raise ChaosError(
+                "service-failed", text, "save() returns a state, and restore(state) puts it back"
+            ) from problem
 
     async def _asked(self, request: Any) -> tuple[Any, bytes]:
         import httpx

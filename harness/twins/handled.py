@@ -64,6 +64,9 @@ class HandledService:
             raise ChaosError("bad-service", f"{shown(kind)} is no kind of points", 'one word, e.g. kind="http"')
         self.base_url, self.kind = addresses.base_url(base_url), kind
         self.requests: list[HttpRequest] = []
+        if refuse is not None and not callable(refuse):
+            hint = 'a function of the kind: refuse=lambda kind: {"ok": False, "error": kind}'
+            raise ChaosError("bad-refusal", f"refuse={shown(refuse)} of {self.base_url} is no function", hint)
         self._refusal = refuse
         self._backend: _Backend = _backend(self.base_url, handler, state)
         self._seen: dict[bytes, bytes] = {}
@@ -162,7 +165,8 @@ class HandledService:
             raise ChaosError(
                 "unrepeatable-service",
                 f"{self.base_url} answers {request.method} {request.path} otherwise the second time, in the same state",
-                "all that it knows is to stand in `state`; no clock, no random number, no variable beside it",
+                "all that it knows is to stand in `state`: no clock, no random number, no variable beside it\n"
+                "an id is made of the state, e.g. f\"m{len(state['messages'])}\"",
             )
         if len(self._seen) > _MOST_REMEMBERED:
             self._seen.clear()

@@ -24,22 +24,22 @@ def dumped(data: Any, what: str) -> bytes:
 def rows_by_name(data: Any) -> dict[str, list[Row]]:
     """Return data as a person would list it: the names at its top, each with rows.
 
-    A list has a row for each element, a mapping of mappings one for each of them with its key as ``id``, any other
-    mapping is one row, and any other value is the one row ``{"value": …}``. What is empty has no rows.
+    A list has a row for each element, a mapping one for each of its keys: ``{"id": key, …}`` with the fields of what is
+    there, or its ``value``. What is empty has no rows. All that is neither is a row of ``state``, by its
+    ``name``.
     """
     named = data if isinstance(data, dict) else {"state": data}
-    found = {name: _rows(value) for name, value in named.items()}
+    found = {name: _rows(value) for name, value in named.items() if isinstance(value, (dict, list))}
+    single = {name: value for name, value in named.items() if not isinstance(value, (dict, list))}
+    if single:
+        found["state"] = [{"name": name, "value": value} for name, value in single.items()] + found.get("state", [])
     return {name: rows for name, rows in found.items() if rows}
 
 
 def _rows(value: Any) -> list[Row]:
     if isinstance(value, list):
         return [one if isinstance(one, dict) else {"value": one} for one in value]
-    if not isinstance(value, dict):
-        return [{"value": value}]
-    if value and all(isinstance(one, dict) for one in value.values()):
-        return [_with_id(key, one) for key, one in value.items()]
-    return [value] if value else []
+    return [_with_id(key, one if isinstance(one, dict) else {"value": one}) for key, one in value.items()]
 
 
 def _with_id(key: str, row: Mapping[str, Any]) -> Row:

@@ -154,7 +154,10 @@ def test_an_application_is_a_service() -> None:
     wsgi.count = 0  # type: ignore[attr-defined]
     wsgi.save = lambda: str(wsgi.count).encode()  # type: ignore[attr-defined]
     wsgi.restore = lambda state: setattr(wsgi, "count", int(state))  # type: ignore[attr-defined]
-    for application, rows in ((wsgi, {"x.test/state": [{"value": 5}]}), (Asgi(), {"x.test/count": [{"value": 5}]})):
+    for application, rows in (
+        (wsgi, {"x.test/state": [{"name": "state", "value": 5}]}),
+        (Asgi(), {"x.test/state": [{"name": "count", "value": 5}]}),
+    ):
         service = HandledService("https://x.test", application)
         before, request = service.save(), HttpRequest("POST", "https://x.test/things", {}, b"12345")
         answer = service.handle(request)
@@ -220,7 +223,7 @@ def test_a_kind_that_no_token_can_name_is_refused(kind: Any) -> None:
         HandledService(BASE, slack, kind=kind)
 
 
-@pytest.mark.parametrize("refuse", [lambda: {}, lambda kind: 3, lambda kind: {}[kind]])
+@pytest.mark.parametrize("refuse", [lambda: {}, lambda kind: 3, lambda kind: {}[kind], {"ok": False}])
 def test_a_bad_refusal_is_refused_where_it_is_declared(refuse: Any) -> None:
     """Not in the middle of an exploration."""
     with pytest.raises(ChaosError):
@@ -255,6 +258,14 @@ def test_a_handler_that_goes_wrong_is_an_error_that_says_where(handler: Any, cod
     assert code != "service-failed" or ("test_services.py:" in problem.value.hint and service.state == {})
 
 
+@pytest.mark.parametrize("name", ["save", "restore"])
+def test_an_application_that_cannot_save_or_restore_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is declared, by the name of the method."""
+    monkeypatch.setattr(Asgi, name, lambda self, *state: {}["x"])
+    with pytest.raises(ChaosError, match=rf"{name}\(\) of the application at https://x.test raised KeyError"):
+        HandledService("https://x.test", Asgi())
+
+
 def test_a_handler_that_keeps_state_elsewhere_is_told() -> None:
     """The same request in the same state has another answer, which no search can do with."""
     numbers = itertools.count()
@@ -275,14 +286,15 @@ def test_plain_data_comes_back_and_is_shown(data: Any) -> None:
 
 
 def test_rows_of_a_state() -> None:
-    """Lists, mappings by id, one record, single values; an id of the row's own stays."""
-    state = {"list": [{"a": 1}, 2], "by_id": {"x": {"a": 1}, "y": {"id": "z"}}, "one": {"ours": 5}, "n": 3, "none": []}
+    """A row for each element and for each key; an id of the row's own stays, and single values are together."""
+    state = {"list": [{"a": 1}, 2], "by_id": {"x": {"a": 1}, "y": {"id": "z"}}, "keys": {"k": 5}, "n": 3, "none": []}
     assert rows_by_name(state) == {
         "list": [{"a": 1}, {"value": 2}],
         "by_id": [{"id": "x", "a": 1}, {"key": "y", "id": "z"}],
-        "one": [{"ours": 5}],
-        "n": [{"value": 3}],
+        "keys": [{"id": "k", "value": 5}],
+        "state": [{"name": "n", "value": 3}],
     }
+    assert rows_by_name([1]) == {"state": [{"value": 1}]}
 
 
 @pytest.mark.parametrize(
@@ -361,5 +373,9 @@ def test_faults_come_in_the_services_own_words(
         chaos.explore(run)
 
     result = explored(SimpleNamespace(explore=explore), tmp_path / "it", **only(*faults))
+    if run is careless:
+        (finding,) = result.violations
+        assert 'with 200 {"ok": false, "error": "ratelimited"}' in finding.sentence
+        assert any('answers 200 {"ok": false, "error": "ratelimited"}' in step.outcome for step in finding.story)
     assert (breaks(result), result.errors) == (broken, ())
     assert "slack.test/api/chat.postMessage" in "".join(cell.point for cell in result.cells)
