@@ -104,6 +104,7 @@ nightly: $(VENV)/ready $(AGENTS)/ready $(NIGHTLY)/ready $(CREWAI)/ready  ## find
 	done; \
 	ROLLPROOF_WHOLE=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS) tests/test_killed.py tests/test_model_faults.py || status=$$?; \
 	$(BIN)/python benchmarks/openings.py || status=$$?; \
+	$(BIN)/python benchmarks/red_run.py .red-run || status=$$?; \
 	if test -n '$(AXE)'; then $(BIN)/python -m pytest -q tests/reports/test_page_in_chromium.py || status=$$?; fi; \
 	.ci/pythons || status=$$?; \
 	$(NIGHTLY)/bin/python -m pytest -q -n 2 tests/agents/nightly || status=$$?; \
@@ -153,4 +154,4 @@ pictures: $(VENV)/ready  ## make the README's pictures anew (the page needs Chro
 	$(BIN)/python benchmarks/pictures.py
 
 clean:
-	rm -rf $(VENV) $(AGENTS) $(NIGHTLY) $(CREWAI) .venv-3.* $(RESULTS) .toxiproxy allure-report build *.egg-info .rare
+	rm -rf $(VENV) $(AGENTS) $(NIGHTLY) $(CREWAI) .venv-3.* $(RESULTS) .toxiproxy allure-report build *.egg-info .rare .red-run
