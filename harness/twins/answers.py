@@ -1,5 +1,6 @@
 """What a handler returns, as an answer."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ def response_of(answer: object, what: str) -> HttpResponse:
     names = {str(name).lower(): str(value) for name, value in headers.items()}
     if isinstance(body, (dict, list)):
         try:
+            json.dumps(body, allow_nan=False)  # what JSON does not have no client can read
             return HttpResponse.of_json(status, body, names)
         except (TypeError, ValueError, RecursionError) as problem:
             raise ChaosError("bad-answer", f"{what} returns what is no JSON: {problem}", f"return {_FORMS}") from None

@@ -89,19 +89,13 @@ class Handlers:
 
     def target(self, request: HttpRequest) -> str:
         """Return the path of a request: the template of its route, else itself with random parts as ``*``."""
-        path = self._below(request)
-        route = next((one for one in self._routes if one.match(request.method, path) is not None), None)
-        return canonical(request.path) if route is None else f"{self._base}{route.target}"
+        found = self._routed(request)
+        return canonical(request.path) if found is None else f"{self._base}{found[0].target}"
 
     def answer(self, request: HttpRequest) -> object:
         """Return what the handler returns; where it raises, the state is as it was before."""
-        before = self.save()
-        handler, parts = self._handler, dict[str, str]()
-        for route in self._routes:
-            found = route.match(request.method, self._below(request))
-            if found is not None:
-                handler, parts = route.handler, found
-                break
+        before, found = self.save(), self._routed(request)
+        handler, parts = (self._handler, {}) if found is None else (found[0].handler, found[1])
         try:
             returned = handler(request, self._state, **parts)
             answer = awaited(returned) if inspect.iscoroutine(returned) else returned
@@ -115,8 +109,13 @@ class Handlers:
             raise failed(self._base_url, request, problem, _file_of(handler)) from problem
         return answer
 
-    def _below(self, request: HttpRequest) -> str:
-        return request.path.removeprefix(self._base) or "/"
+    def _routed(self, request: HttpRequest) -> tuple[_Route, dict[str, str]] | None:
+        """Return the first route that fits a request, with the named parts of its path; None where none does."""
+        path = request.path.removeprefix(self._base) or "/"
+        for route in self._routes:
+            if (parts := route.match(request.method, path)) is not None:
+                return route, parts
+        return None
 
     def _check(self, handler: object, names: Sequence[str] = ()) -> None:
         asked = ", ".join(["request", "state", *names])

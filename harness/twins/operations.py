@@ -7,6 +7,8 @@ from ..values.http import HttpRequest
 
 _NAMED = re.compile(r"\b(?:query|mutation|subscription)\s+([A-Za-z_]\w*)")
 _FIRST_FIELD = re.compile(r"\{\s*(?:[A-Za-z_]\w*\s*:\s*)?([A-Za-z_]\w*)")
+_NO_CODE = re.compile(r'"""(?s:.*?)"""|"(?:[^"\\]|\\.)*"|#[^\n]*')
+_BEGIN = re.compile(r"\s*(query|mutation|subscription|fragment|\{)")
 _METHOD = re.compile(r"[\w.:/-]{1,80}")
 
 
@@ -30,6 +32,6 @@ def name_of(request: HttpRequest) -> str:
 def _of_graphql(query: str, chosen: object) -> str:
     if isinstance(chosen, str) and chosen.isidentifier():
         return chosen
-    text = re.sub(r"#[^\n]*", "", query)
+    text = _NO_CODE.sub(lambda match: '""' if match[0].startswith('"') else "", query)
     found = _NAMED.search(text) or _FIRST_FIELD.search(text)
-    return found[1] if found and re.match(r"\s*(query|mutation|subscription|\{)", text) else ""
+    return found[1] if found and _BEGIN.match(text) else ""
