@@ -18,6 +18,7 @@ from typing import Any
 
 from rollproof.values.earlier import ungrouped
 from rollproof.values.report import Fixed, Report, ReportedCell, ReportedExploration
+from rollproof.values.story import gravity
 
 from . import allure_finding, allure_overview
 from .ci import findings
@@ -26,7 +27,6 @@ from .html_page import template
 MOST_RESULTS = 1000
 """More rows than that nobody looks at, and Allure takes long to open: points behind them stand in tables only."""
 _OWN = "rollproof"
-_RANK = {"blocker": 0, "critical": 1, "normal": 2, "minor": 3}
 _MEANS = "What green means here"
 _FALLBACK = "_fallbackTestCaseId"
 _Result = dict[str, Any]
@@ -89,7 +89,7 @@ def _digest(*texts: str) -> str:
 
 
 def _results(report: Report) -> Iterator[tuple[ReportedExploration, _Result]]:
-    found = sorted(findings(report), key=lambda pair: _RANK.get(pair[1]["severity"], len(_RANK)))
+    found = sorted(findings(report), key=lambda pair: gravity(pair[1]["severity"]))
     yield from ((one, _of_test(one, allure_finding.result(one, violation))) for one, violation in found)
     explored = [(one, _points(one)) for one in report["explorations"]]
     left = MOST_RESULTS - len(found) - sum(1 + len(one["fixed"]) for one, _ in explored)

@@ -14,14 +14,13 @@ from rollproof.values.exploration import counted
 from rollproof.values.families import family_of
 from rollproof.values.kinds import KINDS
 from rollproof.values.report import Report, ReportedExploration, ReportedStep, ReportedViolation, Writer
-from rollproof.values.story import WRONG_FATES
+from rollproof.values.story import WRONG_FATES, gravity
 from rollproof.values.titles import title_of
 
 from .ci import findings, status_of
 from .files import write_text, written
 from .lanes import STYLE, picture
 
-_SEVERITIES = ("blocker", "critical", "normal", "minor", "")
 _STATUSES = ("new", "", "known")
 _CHARACTERS = 20_000  # of one value in a table or an exchange with a model, for all findings together …
 _LEAST, _MOST = 200, 2000  # … and for each: a page of fifty findings stays below a megabyte
@@ -142,7 +141,7 @@ class _Finding:
 
     def rank(self) -> tuple[int, int]:
         """Its place among others: new ones first and known ones last, the gravest first."""
-        return _STATUSES.index(self.status), _SEVERITIES.index(self.violation["severity"])
+        return _STATUSES.index(self.status), gravity(self.violation["severity"])
 
     @property
     def title(self) -> str:

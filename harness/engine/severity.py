@@ -4,12 +4,9 @@ from collections.abc import Iterable
 
 from ..values.exploration import Finding
 from ..values.families import size
-from ..values.story import Severity
+from ..values.story import Severity, gravity
 from .facts import Facts
 from .wording import OUR_PROMISES
-
-SEVERITIES: tuple[Severity, ...] = ("blocker", "critical", "normal", "minor")
-"""The gravest first."""
 
 
 def severity(facts: Facts) -> Severity:
@@ -49,5 +46,5 @@ def in_order(findings: Iterable[tuple[Finding, bool]]) -> tuple[Finding, ...]:
 
 
 def _rank(finding: Finding, is_race: bool) -> tuple[object, ...]:
-    grave = SEVERITIES.index(finding.severity) if finding.severity in SEVERITIES else len(SEVERITIES)
+    grave = gravity(finding.severity)
     return not is_race, grave, *size(finding.planned), -finding.cells

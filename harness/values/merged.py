@@ -32,11 +32,11 @@ from .exploration import counted
 from .families import size
 from .report import Report, ReportedExploration
 from .schedule import Schedule
+from .story import gravity
 from .struck import together
 
 _Shards = Sequence[Mapping[str, Any]]
 _VERDICTS = ("vacuous", "holds", "unknown", "violated")
-_SEVERITIES = ("blocker", "critical", "normal", "minor", "")
 _COUNTED = re.compile(r"(\d+) of (\d+) tried(?:: (.*))?", re.DOTALL)
 _AND = " / "
 _BESIDE = {"known", "new", "reason", "also"}
@@ -208,7 +208,7 @@ def _violations(lists: Iterable[Iterable[Mapping[str, Any]]]) -> list[dict[str, 
     for violation in (violation for one in lists for violation in one):
         found.setdefault(violation["id"], []).append(violation)
     joined = map(_one_violation, found.values())
-    return sorted(joined, key=lambda v: (_SEVERITIES.index(v["severity"]), _smallest(v["schedule"]), v["id"]))
+    return sorted(joined, key=lambda v: (gravity(v["severity"]), _smallest(v["schedule"]), v["id"]))
 
 
 def _one_violation(alike: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

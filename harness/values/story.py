@@ -14,6 +14,13 @@ WRONG_FATES: tuple[Fate, ...] = ("repeated", "forgotten", "torn")
 """Those of effects that a right agent does not leave so."""
 
 Severity = Literal["", "blocker", "critical", "normal", "minor"]
+SEVERITIES: tuple[Severity, ...] = ("blocker", "critical", "normal", "minor", "")
+"""The gravest first; "" is that of a result without severities."""
+
+
+def gravity(severity: str) -> int:
+    """Return the place of a severity among all, 0 for the gravest; one that is not known comes last."""
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def shared_names(within: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

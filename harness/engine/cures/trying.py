@@ -137,16 +137,11 @@ class Trial:
             for crash_state in run.crash_states:
                 if crash_state.point in points:
                     yield Schedule((crash(crash_state, recovering=False),))
-        if config.kill is not None and self.case.recovery is not None:
-            for crash_state in self.case.recovery.crash_states:
+        before = self.case.example.injections[:-1]
+        for process, recovering in ((self.case.recovery, True), (self.case.handler, False)):
+            for crash_state in process.crash_states if config.kill is not None and process is not None else ():
                 if crash_state.point in self.remedy.later:
-                    before = self.case.example.injections[:-1]
-                    yield Schedule((*before, crash(crash_state, recovering=True)))
-        if config.kill is not None and self.case.handler is not None:
-            for crash_state in self.case.handler.crash_states:
-                if crash_state.point in self.remedy.later:
-                    before = self.case.example.injections[:-1]
-                    yield Schedule((*before, crash(crash_state, recovering=False)))
+                    yield Schedule((*before, crash(crash_state, recovering=recovering)))
         for injection, _ in errors([p for p in run.points if p in points], run.effects, config.faults):
             yield Schedule((injection,))
 
