@@ -25,10 +25,11 @@ def response_of(answer: object, what: str) -> HttpResponse:
     names = {str(name).lower(): str(value) for name, value in headers.items()}
     if isinstance(body, (dict, list)):
         try:
-            json.dumps(body, allow_nan=False)  # what JSON does not have no client can read
-            return HttpResponse.of_json(status, body, names)
+            # What JSON does not have, no client can read.
+            text = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as problem:
             raise ChaosError("bad-answer", f"{what} returns what is no JSON: {problem}", f"return {_FORMS}") from None
+        return HttpResponse(status, {"content-type": "application/json", **names}, text)
     if isinstance(body, str):
         try:
             return HttpResponse(status, {"content-type": "text/plain; charset=utf-8", **names}, body.encode())
