@@ -1,9 +1,10 @@
 """What is installed: our own faults, invariants and writers come in through the same hooks as anybody's."""
 
 import pkgutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from itertools import chain
+from types import ModuleType
 from typing import TypeVar
 
 import pytest
@@ -34,6 +35,11 @@ class Builtins:
         return _declared("rollproof.invariants", Invariant)
 
     @pytest.hookimpl
+    def pytest_chaos_twins(self) -> Mapping[str, ServiceMaker]:
+        """Return the function of each module of ``rollproof.twins.ready``, which has the module's name."""
+        return {name: vars(module)[name] for name, module in _modules("rollproof.twins.ready").items()}
+
+    @pytest.hookimpl
     def pytest_chaos_writers(self, config: pytest.Config) -> Iterable[Writer]:
         """Return the writers of ``--chaos-json`` and ``--chaos-html``."""
         folder, found = config.invocation_params.dir, []
@@ -50,9 +56,13 @@ class Builtins:
 
 def _declared(package: str, kind: type[_T]) -> list[_T]:
     """Return the declarations in all modules of a package: a new file needs no list to be entered in."""
+    return [value for module in _modules(package).values() for value in vars(module).values() if isinstance(value, kind)]
+
+
+def _modules(package: str) -> dict[str, ModuleType]:
+    """Return all modules of a package by their names in it."""
     path = import_module(package).__path__
-    modules = [import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(path)]
-    return [value for module in modules for value in vars(module).values() if isinstance(value, kind)]
+    return {module.name: import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(path)}
 
 
 def is_ours(fault: Fault) -> bool:
