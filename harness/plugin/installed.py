@@ -56,7 +56,8 @@ class Builtins:
 
 def _declared(package: str, kind: type[_T]) -> list[_T]:
     """Return the declarations in all modules of a package: a new file needs no list to be entered in."""
-    return [value for module in _modules(package).values() for value in vars(module).values() if isinstance(value, kind)]
+    modules = _modules(package).values()
+    return [value for module in modules for value in vars(module).values() if isinstance(value, kind)]
 
 
 def _modules(package: str) -> dict[str, ModuleType]:
