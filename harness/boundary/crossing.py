@@ -87,7 +87,7 @@ class Crossing:
 
 
 class TellingFailure:
-    """Tells the parent of a traced run what an effect raises; entered around the effect's whole passage."""
+    """Context of one effect in a traced run: tells the parent of an exception that the effect raises."""
 
     __slots__ = ("_before",)
 

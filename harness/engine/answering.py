@@ -31,7 +31,7 @@ class Asked(NamedTuple):
 
 
 class Answering:
-    """Lets twins answer one process, and keeps what that sent and was told.
+    """Lets twins answer one process, and keeps its requests with their answers.
 
     Attributes:
         tool_calls: what models asked it to call.

@@ -26,12 +26,12 @@ class Blame:
         self._view, self._first = view, first
 
     def of_missing(self, change: Change) -> Blamed | None:
-        """Return the effect of the fault-free run that makes what is missing."""
+        """Return the effect of the fault-free run that makes the missing thing."""
         made = self._made(self._first).get(self._hidden(change.name), ())
         return _exactly(made, change, None) or _roughly(made, change) or _by_target(self._first, change)
 
     def of_found(self, change: Change, processes: Sequence[ProcessRun], fired: Injection) -> Blamed | None:
-        """Return the last effect that made what was found.
+        """Return the last effect that made the superfluous thing.
 
         Args:
             processes: what ran, the last one last; a fault-free run that crashed is not among them.

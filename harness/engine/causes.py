@@ -23,7 +23,7 @@ _SideKey = tuple[str, Key]
 
 @dataclass(slots=True)
 class Group:
-    """Failures of one cause: what they have in common, and the failures, the best example first."""
+    """Failures of one cause: the key that they share, and the failures, the best example first."""
 
     key: Key
     failures: list[Failure] = field(default_factory=list)
@@ -59,7 +59,7 @@ def key_of(symptom: Symptom, sites: Sites) -> Key:
 
 
 class Causes:
-    """Puts failures together by their cause; remembers what it looked at, since they are put together again and again.
+    """Groups failures by cause; remembers each failure's key, since groups are made anew at every confirmation.
 
     Args:
         sites: tells how many callers a place needs.
@@ -168,7 +168,7 @@ def _half_done(keys: Sequence[Key]) -> tuple[Key, ...]:
 
 
 def _left_over(keys: Sequence[Key]) -> tuple[Key, ...]:
-    """Return nothing where something graver is wrong, but for what came twice: nobody went on, or cleaned up."""
+    """Return the symptoms of things left over; none where work is half done: then nobody has cleaned up yet."""
     return () if _half_done(keys) else tuple(key for key in keys if key[0] == "left over")
 
 

@@ -99,7 +99,7 @@ class ExplorationConfig:
 
     @property
     def rereads(self) -> bool:
-        """Whether it is a point where an agent reads what it wrote."""
+        """Return whether it is a point at which the agent reads its own write."""
         return any(fault.rereads for fault in self.faults)
 
     @property

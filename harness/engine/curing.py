@@ -129,7 +129,7 @@ def _cures(trial: Trial) -> bool:
 
 
 def known_of(exploring: Exploring, space: CrashStateSpace) -> Known:
-    """Return what an exploration knows that trials are compared with."""
+    """Return the parts of an exploration that trials are compared with."""
     view = exploring.trials.view
 
     def judgement(state: RawState) -> Judgement | None:

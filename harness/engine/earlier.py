@@ -16,7 +16,7 @@ _CUT_SHORT = {"budget": "the budget ran out", "first_finding": "the exploration 
 
 
 class Earlier:
-    """Compares an exploration that was carried out with what an earlier run found.
+    """Compares an exploration with the findings of an earlier run.
 
     Args:
         ids: returns the ids of what is confirmed by now.
@@ -32,7 +32,7 @@ class Earlier:
         self.not_looked_at: dict[str, str] = {}
 
     def look(self, findings: Sequence[EarlierFinding]) -> None:
-        """Look for those of these findings that are not found; what still fails is a finding of this run."""
+        """Replay those earlier findings that this run did not meet; one that still fails is a finding of this run."""
         found = {*self._ids()} if findings else set()
         for finding in findings:
             if finding.id in found:

@@ -149,7 +149,7 @@ class Executor:
         return self.outside.capture(clock, pids, reused)
 
     def close(self) -> None:
-        """Remove what is kept on disk; no raw state can be used any more."""
+        """Remove all stored content from disk; no raw state can be used afterwards."""
         self.outside.close()
         self._printed.close()
 
@@ -268,7 +268,9 @@ class Executor:
             twin.set_run(0 if stream == FIRST_STREAM else zlib.crc32(stream.encode()))
 
     def _drawn_in(self, start: RawState) -> frozenset[str]:
-        """Return the names of temporary files in what a process is to find; each was told before anything had it."""
+        """Return the names of temporary files in the state that a process starts from; each name was told before it was
+        used.
+        """
         if not self.learned.names:
             return frozenset()
         # Kept with the state: a name that is drawn later cannot be in it.

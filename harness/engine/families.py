@@ -64,14 +64,14 @@ class Tried:
             self.places.setdefault(fault, {})[point] = None
 
     def plan(self, singles: Sequence[Single], unseen: int = 0) -> None:
-        """Count what is there to be tried, and the crashes of which nobody saw what they leave."""
+        """Count the schedules of each family, and the crashes whose state no process has seen."""
         if unseen:
             self.planned[CRASHES] += unseen
         for single in singles:
             self.planned[family_of(single.fault)] += single.count
 
     def judge(self, single: Single) -> None:
-        """Count what was tried, whatever came of it."""
+        """Count a schedule as tried, whatever its verdict."""
         self.judged[family_of(single.fault)] += single.count
 
     def left_out(self) -> dict[str, tuple[int, int]]:

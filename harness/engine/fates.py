@@ -135,7 +135,7 @@ def _of_paths(changes: Sequence[_Change], diff: Diff, done: World) -> Iterator[F
 
 
 def _moves_away(change: _Change) -> bool:
-    """Return whether a change takes a path away by giving another name to what is there."""
+    """Return whether a change removes a path by renaming it."""
     by = change.effect.point
     return by.verb in medium_of(by.kind).moves and _entry(change.after, change.name) is None
 
@@ -179,7 +179,7 @@ def _of_rows(changes: Sequence[_Change], diff: Diff, done: World) -> Iterator[Fa
 
 
 def _is_kept(change: _Change) -> bool:
-    """Return whether what a change made of some rows is still so; a later change of the same rows leaves it made."""
+    """Return whether the rows that a change made are there at the end, and those that it removed are not."""
     before, end = _rows(change.before, change.name), _rows(change.end, change.name)
     if new := _creates(change):
         ids = [row["id"] for row in end if "id" in row]

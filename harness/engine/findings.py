@@ -141,7 +141,7 @@ class Findings:
         return known
 
     def begin(self, schedule: Schedule, judgement: Judgement) -> None:
-        """Note a failure that the exploration will meet again: what makes it is told then."""
+        """Note a failure before its stage begins: the exploration meets it again and counts it then."""
         self.note(schedule, judgement)
         self._begun[schedule, judgement.goes_on] = _key(schedule, judgement, self.diagnose(schedule, judgement))
 

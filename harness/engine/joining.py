@@ -95,7 +95,7 @@ class Noticing(Mapping[str, Entry]):
 
 
 def _reads(footprint: Footprint, name: str) -> bool:
-    """Return whether a process asked for what differs where contents do: the bytes, how many, when they changed."""
+    """Return whether a process read something that depends on content: bytes, size or time of change."""
     return footprint.reads(name, "content") or footprint.reads(name, "size") or footprint.reads(name, "time")
 
 

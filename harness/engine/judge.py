@@ -46,7 +46,7 @@ class Judgement:
 
     @property
     def goes_on(self) -> bool:
-        """Whether it shows what came of calling again in the process that an error had left."""
+        """Return whether it comes from a second call in the process that an error had left."""
         return any(process.goes_on for process in self.executions)
 
     @property
@@ -71,7 +71,7 @@ class Judgement:
 
 
 class Judge:
-    """Judges what processes leave; starts none."""
+    """Judges the states and results of processes; starts none."""
 
     def __init__(self, config: ExplorationConfig, view: StateView, baseline: Baseline) -> None:
         self._config, self._view, self._baseline = config, view, baseline

@@ -69,7 +69,7 @@ def _of_leftover(facts: Facts) -> str:
 
 
 def _of_repeated(facts: Facts) -> str:
-    """Return the kind of what is there twice."""
+    """Return the kind of a bug that leaves a thing twice."""
     if facts.thing != "resource":
         # A new process can look for a row, and cannot for the work that a line of a file stands for.
         return kinds.RECORDED_TOO_LATE if facts.crashes and facts.thing != "row" else kinds.REPEATED
@@ -87,7 +87,7 @@ def _one_key(facts: Facts) -> bool:
 
 
 def _of_half_done(facts: Facts) -> str:
-    """Return the kind of what is missing, left over, torn or not the same."""
+    """Return the kind of a bug that leaves a thing missing, left over, torn or different."""
     last, signs = facts.last, facts.signs
     if _is_crash(last) and last.point.verb == "remove" and last.when == "after" and facts.keeps_of_its_own(last):
         return kinds.JOURNAL_DROPPED
@@ -125,7 +125,7 @@ def _after_an_error(facts: Facts) -> str:
 
 
 def _after_a_crash(facts: Facts) -> str:
-    """Return the kind of what is half done since a process died."""
+    """Return the kind of a bug that leaves work half done after a crash."""
     last, effect, signs = facts.last, facts.cause.effect, facts.signs
     if (facts.run_again and signs.not_usual) or (facts.cause.way == "not the same" and signs.rewritten):
         return kinds.ANOTHER_WAY

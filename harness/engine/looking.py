@@ -39,7 +39,7 @@ class Looking:
         self.unseen = Unseen(process, executor.worlds.changed, executor.outside.roots.values())
 
     def follow(self, other: "Looking") -> None:
-        """Look at the same process as `other` did, which goes on: what it started is known."""
+        """Continue the look of `other` at a process that goes on; the programs that it started are known."""
         self.unseen.follow(other.unseen)
 
     def see(self, look: Look) -> None:

@@ -54,7 +54,7 @@ class Naming:
         )
 
     def _identity(self, group: Group, symptoms: Sequence[Symptom]) -> tuple[str, ...]:
-        """Return what a group is told apart by: never how it shows this time, which other bugs have a say in."""
+        """Return the identity of a group: never its symptom in this run, which other bugs change."""
         same = next((one for one in symptoms if key_of(one, self._sites) == group.key), None)
         blamed = same.raised.place if same is not None and same.raised is not None else ()
         blamed = same.at.place if same is not None and same.raised is None and same.at is not None else blamed

@@ -191,7 +191,7 @@ def _returned(judgement: Judgement) -> bool:
 
 
 def _in_between(judgement: Judgement) -> frozenset[Change]:
-    """Return the changes of what is neither as before nor as after: it is damaged, whatever else is half done."""
+    """Return the changes of things that are neither as before nor as after: damaged ones."""
     before = {change.name for change in judgement.from_before}
     return frozenset(change for change in judgement.from_done if change.sign == "~" and change.name in before)
 
@@ -202,7 +202,7 @@ def _is_kept(done: World, name: str) -> bool:
 
 
 def _is_asked(violation: Violation, judgement: Judgement) -> bool:
-    """Return whether a violation is about a process that is run only to see what it does."""
+    """Return whether a violation is about a process that the harness runs only to observe it (a retry)."""
     process = judgement.process(violation)
     return process is not None and process.role not in OWN_PROCESSES
 

@@ -9,7 +9,7 @@ from ..values.rare import rare
 
 
 class Watch:
-    """Watches a process of the agent, and what it starts, from now on.
+    """Watches a process of the agent and its children from now on.
 
     On a busy machine a late import of a large library takes minutes: it computes all the while, or would if it could.
 

@@ -181,7 +181,7 @@ def _fails(exception: str) -> str:
 
 
 def _outside(facts: Facts) -> str:
-    """Return what is outside now: ``a second mail is at api.mail.test``."""
+    """Return the state of the outside in words: ``a second mail is at api.mail.test``."""
     change = facts.change
     if facts.cause.promise not in OUR_PROMISES or (facts.cause.way == "twice" and change is None):
         return _message(facts)

@@ -12,7 +12,7 @@ from .process_runs import RawState
 
 
 class Worlds:
-    """Describes raw states, and names what differs between two of them; knows no masks.
+    """Describes raw states, and names the differences between two of them, without masks.
 
     Args:
         names: of temporary files that were drawn by now; may grow.

@@ -66,7 +66,7 @@ def _release(claim: socket.socket | None) -> None:
 
 
 def _forget() -> None:
-    """Give up, in a process that was forked, what its parent has: it may outlive the exploration."""
+    """Close the parent's claims in a forked process, which may outlive the exploration."""
     while _claimed:
         _claimed.pop().close()
 

@@ -78,7 +78,7 @@ class _Watched:
 
 
 def end_processes(session: Session) -> None:
-    """Let the processes that the owner noted come to their end, and end what does not."""
+    """Wait for the processes that the owner noted, and kill those that do not end."""
     until = time.monotonic() + _ENDING_S
     for process in session.noted():
         while process.is_alive and time.monotonic() < until:
@@ -87,7 +87,7 @@ def end_processes(session: Session) -> None:
 
 
 def _end_family(process: Owner) -> None:
-    """End a process and all that it started, what came first first."""
+    """Kill a process and its descendants, the oldest first."""
     if not process.is_alive:
         return
     rare("a guardian ends a process that did not end")

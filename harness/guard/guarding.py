@@ -144,7 +144,7 @@ def _apart(command: Sequence[str], line: int) -> int:
 
 
 class Held:
-    """A record that is kept until what it holds was put back."""
+    """A record on disk, kept until its content was put back."""
 
     def __init__(self, guard: Guard, folder: Path) -> None:
         self._guard, self._folder = guard, folder
@@ -179,7 +179,7 @@ class Held:
 
 
 def close_all(*, last: bool = False) -> None:
-    """End the guardians of this process; where it ends, remove what it was interrupted in making."""
+    """End the guardians of this process; at its exit also remove records that were never completed."""
     while _guards:
         _guards.popitem()[1].close()
     if last:

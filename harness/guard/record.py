@@ -54,7 +54,7 @@ def read(folder: Path) -> tuple[Disk, DiskState]:
 
 
 def put_back(folder: Path, until_ns: int | None = None, copies: Path | None = None) -> tuple[list[str], list[str]]:
-    """Put back what a record holds, and remove it.
+    """Put back the content of a record, and remove the record.
 
     Returns:
         The sources, and what was left alone: paths that were changed after `until_ns`, the kernel's time of that, by
@@ -73,13 +73,13 @@ def put_back(folder: Path, until_ns: int | None = None, copies: Path | None = No
 
 
 def remove(folder: Path) -> None:
-    """Let a record be none any more; `tidy` removes what is left of it."""
+    """Mark a record as no longer valid; `tidy` removes its files."""
     with suppress(FileNotFoundError):
         folder.rename(folder.with_name(f".{folder.name}{_GONE}"))
 
 
 def tidy(records: Path) -> None:
-    """Let all records in a folder reach the disk, and remove what is left of others."""
+    """Sync the records of a folder to disk, and remove the files of invalid ones."""
     for folder in records.iterdir():
         with suppress(FileNotFoundError):
             if folder.name.endswith(_GONE):
@@ -99,7 +99,7 @@ def _sync(path: Path) -> None:
 
 
 def _without_later(disk: Disk, before: DiskState, until_ns: int) -> tuple[DiskState, list[Key]]:
-    """Return the state to put back, in which what was changed after `until_ns` is as it lies now, and what that is.
+    """Return the state to put back, with paths that changed after `until_ns` left as they are now, and those paths.
 
     A database and its logs are one: a log of before would spoil a database of now.
     """

@@ -27,7 +27,7 @@ class Over(Exception):
 
 @dataclass(slots=True)
 class _Exchange:
-    """Whose turn it is to speak, how many bytes of the client went on in this exchange, and what stands still."""
+    """State of one exchange: the side whose turn it is, the client's bytes passed on so far, and the stalled side."""
 
     turn: Literal["connect", "held", "client", "server"] = "connect"
     sent: int = 0
@@ -139,7 +139,7 @@ class Connection:
         raise Over
 
     async def _be_silent(self, made: bool) -> None:
-        """Take what the client says and let nothing through (or `made`: to what lets nothing through)."""
+        """Read the client's bytes and pass nothing on; `made` is the stalled connection, if the caller has one."""
         self._silent = True
         if made and self._server is not None:
             self._server.writer.write(self._exchange.held)
@@ -148,12 +148,12 @@ class Connection:
         raise Over
 
     async def _until_client_ends(self, seconds: float) -> None:
-        """Wait until the client hangs up; what either side says meanwhile is lost."""
+        """Wait until the client closes; bytes of either side are dropped until then."""
         self._discards = True
         await self._client.wait_for_end(seconds)
 
     async def _let_server_notice(self) -> None:
-        """End what the server gets, and wait until it is done with the part that it got."""
+        """Close the way to the server, and wait until it has handled the part that it received."""
         self._discards = True
         assert self._server is not None
         await self._server.notice_end()
@@ -207,7 +207,7 @@ class Connection:
             self._client.say_no_more()
 
     async def _cut_answer(self, share: float) -> None:
-        """Let a part of the answer through; what happens to the connection then is the caller's."""
+        """Pass a part of the answer on; the caller decides how the connection ends."""
         assert self._server is not None
         answer = self._exchange.held + await whole(self._server.reader)
         await self._client.give_whole(answer[: max(1, int(len(answer) * share))])

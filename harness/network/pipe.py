@@ -43,7 +43,7 @@ class Pipe:
 
 
 async def catch_up() -> None:
-    """Run the event loop until it has handled what arrived before the parent's question."""
+    """Run the event loop until all bytes that arrived before the parent's question are handled."""
     for _ in range(_ROUNDS):
         await asyncio.sleep(0)
 

@@ -52,7 +52,7 @@ class Proxies:
 
     @property
     def kind(self) -> str:
-        """Say which server made what was made; empty where none was needed."""
+        """Return the kind of the server that made the proxies: "embedded" or "real"; "" where there is none."""
         return {"embedded": "the embedded Toxiproxy", "binary": "Toxiproxy", "url": "Toxiproxy"}.get(
             self._server.kind if self._server is not None else "", ""
         )

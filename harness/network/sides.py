@@ -46,7 +46,7 @@ class Client:
         self._reading = asyncio.current_task()
 
     async def wait_for_end(self, seconds: float) -> None:
-        """Wait until it hangs up; what it says meanwhile is lost."""
+        """Wait until it closes; its bytes are dropped until then."""
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(seconds):
                 if self._reading not in (None, asyncio.current_task()):
@@ -55,7 +55,7 @@ class Client:
                     pass
 
     def say_no_more(self) -> None:
-        """End what it gets; TLS has no half of a connection."""
+        """Close the way to it; with TLS the whole connection, which has no half-close."""
         if self._writer.can_write_eof():
             self._writer.write_eof()
         else:
@@ -68,7 +68,7 @@ class Client:
         self._writer.transport.abort()
 
     async def give(self, data: bytes) -> None:
-        """Write what the server said."""
+        """Write the server's bytes."""
         for piece in self._pieces(data):
             await self.give_whole(piece)
             if self.trickled:
@@ -80,7 +80,7 @@ class Client:
         await self._writer.drain()
 
     def _pieces(self, data: bytes) -> list[bytes]:
-        """Split what comes a few bytes at a time; after the first pieces the rest comes at once."""
+        """Split bytes into a few small pieces, and the rest as one."""
         if not self.trickled:
             return [data]
         end = _TRICKLED_BYTES * _TRICKLED_PIECES
@@ -99,12 +99,12 @@ class Server:
         self.ended = asyncio.Event()
 
     async def send(self, data: bytes) -> None:
-        """Write what the client said."""
+        """Write the client's bytes."""
         self.writer.write(data)
         await self.writer.drain()
 
     async def notice_end(self) -> None:
-        """End what it gets, and wait until it is done with the part that it got."""
+        """Close the way to it, and wait until it has handled the part that it received."""
         with contextlib.suppress(OSError):
             self.writer.write_eof()
         with contextlib.suppress(TimeoutError):

@@ -79,7 +79,7 @@ def _request(scope: Mapping[str, Any], body: bytes) -> HttpRequest:
 
 
 def _headers(response: HttpResponse) -> list[tuple[bytes, bytes]]:
-    """Return the headers; what is streamed comes in chunks, without a length."""
+    """Return the headers; a streamed body is chunked and has no length."""
     headers = {name.lower(): value for name, value in response.headers.items() if name.lower() != "content-length"}
     if not headers.get("content-type", "").startswith("text/event-stream"):
         headers["content-length"] = str(len(response.body))

@@ -47,7 +47,9 @@ class TwinServerProcess(SideProcess):
         self.answer_meanwhile()
 
     def answer(self, asked: ServedRequest, act: Callable[[HttpRequest], HttpResponse] | None = None) -> ServedReply:
-        """Let the twin act, in its own way or by `act`; what the harness cannot answer is a `problem` and a 500."""
+        """Let the twin act by its own method or by `act`; a request that the harness cannot answer is a `problem` and a
+        500.
+        """
         request = replace(asked.request, url=self._origin + asked.request.url)
         try:
             response = act(request) if act is not None else self.twin.handle(request)

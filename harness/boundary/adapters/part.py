@@ -47,7 +47,7 @@ class Part:
 
     @property
     def works(self) -> bool:
-        """Whether the names do what is relied on.
+        """Return whether the library's private names behave as this adapter relies on.
 
         Probed at the first use in a process, or before the process was forked.
         """

@@ -82,7 +82,8 @@ PROGRAMS = ADAPTER.part(
 
 
 def watch_programs(starting: Callable[[], Any], ended: Callable[[Any], int | None]) -> None:
-    """Enter `starting` around what starts a program; the exit code is what `ended` makes of it, None for its own.
+    """Enter `starting` around each start of a program; `ended` maps its exit code to the one that asyncio is told, None
+    leaves it.
 
     For a child process: there is no way back.
     """

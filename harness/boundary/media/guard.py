@@ -85,7 +85,7 @@ class Connections:
         return line
 
     def watch(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Look at what a socket is asked for; what may not be reached raises."""
+        """Check each address that a socket is asked to reach; one that is not permitted raises."""
         asked = asked_for(event, arguments)
         if asked is None and event in ADDRESSED and isinstance(arguments[1], (str, bytes)) and arguments[1]:
             path = os.fsdecode(arguments[1]).replace("\0", "@")

@@ -38,7 +38,7 @@ class MemorySocket:
         self._pipe: tuple[int, int] | None = None
 
     def sendall(self, data: bytes) -> None:
-        """Take what the client writes; a request that is complete is answered at once."""
+        """Take bytes that the client writes; a complete request is answered at once."""
         if self._server.our_state is h11.DONE and self._server.their_state is h11.DONE:
             self._server.start_next_cycle()
         self._server.receive_data(bytes(data))
@@ -54,7 +54,7 @@ class MemorySocket:
                 return
 
     def makefile(self, mode: str = "rb", *args: Any, **kwargs: Any) -> io.BufferedReader:
-        """Return the answer to the last request, and then what the connection says."""
+        """Return a file that yields the answer to the last request, then the end or the error of the connection."""
         return io.BufferedReader(_Incoming(self._reply, self._error))
 
     def fileno(self) -> int:
@@ -128,7 +128,7 @@ class _Incoming(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Hand out what there is; raises what the connection died of."""
+        """Read the bytes that are there; raise the error by which the connection died."""
         if not self._data and self._error is not None:
             raise self._error
         count = min(len(buffer), len(self._data))

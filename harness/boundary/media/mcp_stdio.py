@@ -32,7 +32,7 @@ class Process:
         self.stdin = self
 
     async def send(self, data: bytes) -> None:
-        """Take what the client writes to the server's input."""
+        """Take bytes that the client writes to the server's input."""
         if self.returncode is not None:
             raise anyio.BrokenResourceError
         *lines, self._rest = (self._rest + data).split(b"\n")

@@ -33,7 +33,7 @@ CONTENT: tuple[Aspect, ...] = ("content",)
 
 
 class _Function(NamedTuple):
-    """A function of `os`: what it asks for, and where among its arguments stands the path that it asks about."""
+    """A function of `os` that asks about a path; `position` and `keyword` say where the path is in its arguments."""
 
     name: str
     aspects: tuple[Aspect, ...]
@@ -86,7 +86,7 @@ _NOWHERE = _Place(None)
 
 
 class Reads:
-    """Finds out where paths lead, and gives the recorder what is asked of those in scope.
+    """Resolves the paths that a process asks about, and hands questions about watched ones to the recorder.
 
     Where a path leads is remembered until a name changes.
     """
@@ -193,7 +193,7 @@ class Reads:
         return self._named(found, links)
 
     def _named(self, full: str | None, links: Iterable[str]) -> _Place:
-        """Name what was found; what lies beside a database is a part of its content."""
+        """Return the readable name of a path; `-wal`, `-shm` and `-journal` count as their database."""
         names = self._scope.names
         database = None if full is None else database_of(full)
         read = (*links, database) if database is not None else links

@@ -28,7 +28,7 @@ _real_open, _real_stat, _real_fstat, _real_access = open, os.stat, os.fstat, os.
 
 
 class Rereading:
-    """Makes points of reads, while a fault is tried that damages what is read."""
+    """Makes reads points while a fault is tried that damages stored data."""
 
     def __init__(self, gate: Gate, scope: Scope) -> None:
         self._gate, self._scope = gate, scope
@@ -50,7 +50,7 @@ class Rereading:
 
     @property
     def on(self) -> bool:
-        """Whether reads of what the agent wrote are points."""
+        """Return whether the agent's reads of its own writes are points now."""
         return self._given is not None and self._gate.active
 
     def opening(self, connection: object, path: str) -> None:

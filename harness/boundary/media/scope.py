@@ -60,7 +60,7 @@ class Scope:
         return None if found is None else found[1]
 
     def full_path(self, path: object, dir_fd: int | None = None) -> str | None:
-        """Return the absolute path of a path or descriptor, or None for what is no file."""
+        """Return the absolute path of a path or descriptor; None where it is no file."""
         if isinstance(path, int):
             return path_of_descriptor(path)
         if not isinstance(path, (str, bytes, os.PathLike)):

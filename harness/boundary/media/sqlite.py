@@ -137,7 +137,7 @@ class _Seam:
             return _told(crossing, self._busy.carry_out(connection, sql, plain))
 
     def reading(self, cursor: Any, sql: Any) -> None:
-        """Pass where a query reads what the agent wrote, where that is a point."""
+        """Pass the gate before a query that reads the agent's own writes, if such reads are points now."""
         name = self._names.get(id(cursor.connection))
         table = table_read(sql) if name is not None and self._rereading.on else ""
         if table:

@@ -30,7 +30,7 @@ _QUERY = re.compile(_SPACE + r"select\b.*?\bfrom\s+" + _NAME, re.IGNORECASE | re
 
 
 def table_read(sql: object) -> str:
-    """Return the first table that a query reads; "" for what is no query, and for SQLite's own tables."""
+    """Return the first table that a query reads; "" for other statements and for SQLite's own tables."""
     match = _QUERY.match(sql) if isinstance(sql, str) else None
     table = match["table"] if match is not None else ""
     return "" if table.lower().startswith("sqlite_") else table

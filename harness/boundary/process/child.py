@@ -206,7 +206,7 @@ class Boundary:
         self._earlier_pids.know(request.torn_pids, request.reused_pids)
 
     def _tell_unsupported(self) -> None:
-        """Tell the parent what cannot be done with the libraries that are there, and what turns out so later."""
+        """Tell the parent which features the installed libraries do not allow, now and whenever one shows later."""
 
         def note(text: str) -> None:
             with suppress(OSError):  # in a process that the agent forked
@@ -250,7 +250,7 @@ class Boundary:
 
 
 def prepare(*, real_network: bool) -> Callable[[], None]:
-    """Install in the parent, once, what every forked process needs; returns a function that undoes it."""
+    """Install the patches of every forked process, once, in the parent; returns a function that removes them."""
     undo = http.prepare(real_network=real_network)
     warm(())
 

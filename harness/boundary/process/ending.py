@@ -22,7 +22,9 @@ def originals() -> list[object]:
 
 
 def install(gate: Gate, tell: Callable[[str], None]) -> None:
-    """Call `tell` with what ends the process, before it does. For a child process: there is no way back."""
+    """Call `tell` with the manner in which the process ends, just before it does. Only for a child process: it cannot
+    be undone.
+    """
 
     def ending(original: Callable[..., Any]) -> Callable[..., Any]:
         def ends(*args: Any) -> Any:

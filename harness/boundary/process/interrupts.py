@@ -137,7 +137,7 @@ def interrupt(why: str) -> bool:
 
 
 def _restore(numbers: Iterable[int]) -> None:
-    """Put back what these signals did before."""
+    """Restore the earlier handlers of these signals."""
     for number in numbers:
         handler = _now.previous.get(number)
         if handler is not None and signal.getsignal(number) == _now.handle:
@@ -159,7 +159,7 @@ def end_as_before() -> None:
 
 
 def finish() -> int:
-    """Put back what signals did before; returns the one that interrupted, or 0."""
+    """Restore the earlier signal handlers; returns the number of the signal that interrupted, or 0."""
     global _now
     _restore(tuple(_now.previous))
     over, _now = _now, _Interrupts()

@@ -25,7 +25,7 @@ def on_large_pages() -> None:
 
 
 def settle() -> None:
-    """Keep the objects of this process out of the collections of its children, and give back what is free.
+    """Freeze the objects of this process, so that its children never collect them; free memory goes to the system.
 
     A collection in a child would copy all of them (60 ms). And what is free here, scattered over the heap, would be
     given back, page by page, by the collection at the end of each child (4 ms).
@@ -43,7 +43,7 @@ def settle() -> None:
 
 
 def _whole_blocks() -> list[tuple[int, int]]:
-    """Return address and size of what is private, writable, anonymous memory, in whole blocks of 2 MiB."""
+    """Return address and size of each private, writable, anonymous mapping, in whole blocks of 2 MiB."""
     with open("/proc/self/maps", encoding="utf-8") as maps:
         lines = [line.split() for line in maps]
     blocks: list[tuple[int, int]] = []

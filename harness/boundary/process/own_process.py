@@ -26,7 +26,7 @@ class OwnProcess:
         self._lengthen: Callable[[], None] = lambda: None
 
     def begin(self, pids: frozenset[int], printed: int | None) -> None:
-        """Know its pid and those before it; the first time, redirect what it prints and draws."""
+        """Record the pid and its ancestors'; at the first call also redirect its output and its random numbers."""
         # Only where the agent runs: the fork server keeps its own random numbers and output.
         if self._stream is None:
             self._stream = entropy.install()

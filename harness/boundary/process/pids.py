@@ -47,7 +47,7 @@ def install(gate: Gate) -> EarlierPids:
             return not _is_ours(pid, ancestors=pid not in earlier.torn)
 
     def named(path: Any) -> bool:
-        """Return whether a path leads to what the system tells of a process that is dead by the rule."""
+        """Return whether a path below /proc belongs to a process that counts as dead."""
         if isinstance(path, int) or not gate.active:
             return False
         match = OF_PROCESS.match(os.fsdecode(path))

@@ -66,14 +66,14 @@ def redirect(descriptors: Sequence[int], target: int | None) -> None:
 
 
 def flush() -> None:
-    """Write what the streams still hold: a process of ours ends without that."""
+    """Flush the streams: our processes end by `os._exit`, which does not."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
 
 
 def _show_streams() -> None:
-    """Let Python's streams, and what pytest captures of loggers in memory, reach the descriptors at once."""
+    """Write Python's streams, and the logging that pytest captures in memory, to the descriptors at once."""
     for name, fd in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
         if _has_descriptor(stream) and isinstance(stream, io.TextIOWrapper):

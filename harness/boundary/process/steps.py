@@ -22,7 +22,8 @@ libraries: list[Callable[[], Names]] = []
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Name what is done in the block: effects inside carry the name, in its threads and tasks, too.
+    """Name a step of the agent: effects inside the block carry the name, also those of threads and tasks that it
+    starts.
 
     Outside exploration nothing comes of it. Raises ChaosError ``bad-step`` for what is no name.
     """
@@ -56,7 +57,7 @@ def handed(names: Names) -> Iterator[None]:
 
 
 def hand_to(thread: threading.Thread) -> None:
-    """Give a thread that is about to start the names of what starts it: it begins with an empty context."""
+    """Hand the names of the current steps to a thread about to start, whose context is empty otherwise."""
     if names := within():
         _handed[thread] = names
 

@@ -166,7 +166,7 @@ class Scheduler:
         return False
 
     def changed(self) -> None:
-        """Wake a waiter to pick the next holder, if what one of them waits for can be taken now."""
+        """Wake one waiter to pick the next holder, if any lock that is waited for is free now."""
         if self._waiters:
             with self._changing:
                 self._name_a_chooser()

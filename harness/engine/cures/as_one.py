@@ -31,7 +31,7 @@ class AsOne(Plain):
 
 
 def alone(case: Case) -> Iterator[Remedy]:
-    """Yield what is done to one thing in parts as one, where only a fault within it leads to this cause."""
+    """Yield a remedy that makes several writes to one thing atomic, if only faults between them lead to this cause."""
     for spans, struck, where in _parts(case):
         hit = _hit(spans, struck)
         if len(hit) == 1 and struck <= set(hit[0].points):
@@ -60,7 +60,7 @@ def _parts(case: Case) -> list[Part]:
 
 
 def _hit(spans: Sequence[Span], struck: frozenset[Point]) -> list[Span]:
-    """Return the struck spans on a disk: what a service does is one already."""
+    """Return the struck spans on a disk; a request to a service is atomic already."""
     return [span for span in spans if struck & set(span.points) and _is_on_disk(span)]
 
 

@@ -18,7 +18,7 @@ from .spans import Span, Thing, put, served, touched, undone
 
 
 class Ended(Plain):
-    """The lease that was taken has run out, and is given up to whoever comes next.
+    """Change: the live lease counts as expired, so that the next process takes it.
 
     Args:
         until: the virtual time at which it runs out; 0 where it has no such time.

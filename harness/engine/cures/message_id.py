@@ -45,5 +45,5 @@ def remedies(case: Case) -> Iterator[Remedy]:
 
 
 def takes_ids(kind: str) -> bool:
-    """Return whether what is sent by effects of a kind is known by an id of the sender's."""
+    """Return whether messages sent by this kind of effect carry an id that the sender chooses."""
     return medium_of(kind).kind == "mail"

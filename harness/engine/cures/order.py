@@ -19,7 +19,7 @@ _MOST_PAIRS = 3
 
 
 class Reordered(Plain):
-    """What is done to one thing after what is done to others behind it.
+    """Change: the effects on one thing happen after the effects on others that come later today.
 
     Where the process dies at the first, the others are done by then; where it dies at them, the first has not begun.
     """
@@ -32,7 +32,7 @@ class Reordered(Plain):
         return request if self._keyed is None else self._keyed.request(process, point, request)
 
     def left(self, state: RawState, at: Injection, spans: Sequence[Span]) -> RawState:
-        """Return what a process of the other order leaves."""
+        """Return the state that a process leaves when its effects come in the other order."""
         for first, second in pairs(spans, self._first, self._others):
             if at.point in second.points:
                 return undone(state, first) or state
@@ -42,7 +42,7 @@ class Reordered(Plain):
 
 
 def pairs(spans: Sequence[Span], first: Thing, others: tuple[Thing, ...]) -> Iterator[tuple[Span, Span]]:
-    """Yield what is done to `first` and what is done to the others behind it, where both touch different things.
+    """Yield the spans on `first`, and the spans on the things after it, where the two are different things.
 
     Without others all is meant that is behind it.
     """
@@ -72,7 +72,7 @@ def remedies(case: Case) -> Iterator[Remedy]:
 
 
 def _is_intent(case: Case, span: Span) -> bool:
-    """Return whether it makes a mark of the agent's own that is gone in the end: it says what is begun."""
+    """Return whether it writes a record of intent: a thing of the agent's own that is gone at the end."""
     before, done = case.baseline.initial.disk.files, case.baseline.done.disk.files
     gone = all(before.get(key) == done.get(key) for key in touched(span))
     return case.is_own(span) and gone and span.points[-1].verb not in REMOVING
@@ -100,7 +100,7 @@ def _told(span: Span) -> str:
 
 
 def _removed(spans: Sequence[Span], struck: frozenset[Point]) -> Iterator[tuple[Thing, tuple[Thing, ...]]]:
-    """Yield what is removed where a fault strikes, and all behind it, however much that is: a journal goes last."""
+    """Yield each removal at which a fault fires, to come after all later effects: a journal is removed last."""
     for span in spans[:-1]:
         if struck & set(span.points) and span.points[-1].verb in REMOVING:
             yield span.thing, ()

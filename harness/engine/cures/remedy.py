@@ -27,7 +27,8 @@ Handled = tuple[ProcessRun, Sent]
 
 
 class Change(Protocol):
-    """What a remedy changes: what a process sends, what it leaves where it dies, or what services keep of it.
+    """The change that a remedy makes: to a process's requests, to the state that it leaves where it dies, or to a
+    service's.
 
     Attributes:
         only: where it changes what a process leaves: the agent may do the same in the right way elsewhere. With "run"
@@ -49,7 +50,7 @@ class Change(Protocol):
         """Return whether it changes nothing where services have handled no other POSTs than these."""
 
     def kept(self, state: RawState) -> RawState:
-        """Return the outside as services keep it, whoever sent what; the same where nothing changes."""
+        """Return the state with the services' own changes made, e.g. a repeated id dropped."""
 
 
 class Plain:
@@ -98,7 +99,7 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Case:
-    """A confirmed cause, and what is known of it.
+    """A confirmed cause with its best example, as a remedy needs it.
 
     Attributes:
         private: the numbers of the sources that are the agent's own.
@@ -131,7 +132,7 @@ class Case:
         return spans(self.run)
 
     def is_own(self, span: Span) -> bool:
-        """Return whether only the agent itself sees what a span did: a record, a draft, a lock."""
+        """Return whether a span changes only the agent's own things: a record, a draft, a lock."""
         return not served(span) and all(number in self.private for number, _ in touched(span))
 
     @cached_property

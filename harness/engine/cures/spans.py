@@ -61,7 +61,7 @@ def together(found: Sequence[Span]) -> Span:
 
 
 def thing_of(point: Point) -> Thing:
-    """Return what an effect is about: of a table its database."""
+    """Return the thing that an effect changes; for a table its database."""
     target = canonical(point.target)
     return point.kind, target.partition(":")[0] if medium_of(point.kind).commits else target
 
@@ -133,12 +133,12 @@ def _within(key: Key, folder: Key) -> bool:
 
 
 def undone(state: RawState, span: Span) -> RawState | None:
-    """Return a state without what a span did; None where that was changed since."""
+    """Return a state with a span's changes undone; None where one of them was changed again since."""
     return _moved(state, span, span.after, span.before)
 
 
 def carried_out(state: RawState, span: Span) -> RawState | None:
-    """Return a state with what a span does; None where something else lies there."""
+    """Return a state with a span's changes made; None where something else is there."""
     return _moved(state, span, span.before, span.after)
 
 

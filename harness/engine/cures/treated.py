@@ -22,7 +22,7 @@ class NoTime(Exception):
 
 
 class Treated:
-    """Runs processes with a change: of what they send, and of what those leave that a fault has ended.
+    """Runs processes with a remedy's change: to their requests, and to the state where a fault ends them.
 
     Equal processes run once: the random stream of a process names the state that it starts from.
 
@@ -89,7 +89,9 @@ class Treated:
         return process
 
     def left(self, whole: ProcessRun, end: RawState, at: Injection) -> RawState:
-        """Return what a process leaves that a fault ended; `whole` is the same one where that does not fire."""
+        """Return the changed state that a process leaves where a fault ends it; `whole` is the same process without
+        that fault.
+        """
         end = self._change.kept(end)
         # The process counts: a fault that lasts is one of the run, also where it ends the recovery.
         here: Where = "recovery" if whole.role != "run" else "handler" if whole.planned else "run"

@@ -61,7 +61,7 @@ class Known:
 
 @dataclass
 class Trial:
-    """One remedy, tried on one case; `outcome` says what came of it once it was tried."""
+    """One remedy tried on one case; `outcome` tells the result once it was tried."""
 
     known: Known
     case: Case
@@ -184,7 +184,7 @@ class Trial:
         return self._judged(schedule, processes)
 
     def _crashed(self, schedule: Schedule) -> Judgement:
-        """Recover from what crashes leave, one after the other, as each was captured.
+        """Recover from the captured state of each crash, one crash after the other.
 
         States that no recovery can tell apart are tried once.
         """
@@ -233,7 +233,7 @@ class Trial:
         return self.case.group.key in self.known.keys(schedule, judgement)
 
     def _wrong(self, schedule: Schedule, judgement: Judgement) -> str | None:
-        """Return what is wrong in an end; None where nothing is but what is so without the change, of another cause."""
+        """Return the violation in an end in words; None for none, and for another cause's that no change removes."""
         if self._is_there(schedule, judgement):
             return "it stays"
         if not judgement.broken and not judgement.errors:
@@ -266,7 +266,7 @@ def _as_known(trial: Trial, schedule: Schedule) -> Judgement | None:
 
 
 def _apart(schedule: Schedule) -> tuple[Sequence[Injection], Sequence[Injection]]:
-    """Return the errors with which a schedule begins, and what comes then."""
+    """Return the leading errors of a schedule, and the rest of it."""
     injections = schedule.injections
     first = next((i for i, one in enumerate(injections) if one.fault == CRASH), len(injections))
     return injections[:first], injections[first:]

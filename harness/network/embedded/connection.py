@@ -41,7 +41,7 @@ class Record:
         }
 
     def end(self, why: str) -> None:
-        """Remember what ended it, if it is the first to do so."""
+        """Record the reason of the end; the first one stays."""
         self.ended = self.ended or why
 
 
@@ -63,7 +63,7 @@ class Endpoint(asyncio.Protocol):
         self._finished = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Write what the other side said before this one was ready."""
+        """Write the bytes that the other side sent before this connection was open."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         for chunk in self._early:
@@ -73,7 +73,7 @@ class Endpoint(asyncio.Protocol):
             transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Lead what came into the link."""
+        """Feed received bytes into the link."""
         self._connection.record.read[self._reads] += len(data)
         self.link.feed(data)
 

@@ -102,7 +102,7 @@ class Inbox:
             yield self.take()
 
     def close(self) -> None:
-        """Drop what waits; no more is welcome."""
+        """Drop waiting bytes; there is no room for later ones."""
         self._chunks.clear()
         self.room.clear()
 
@@ -169,7 +169,7 @@ class Stage:
             raise
 
     def close(self) -> None:
-        """End the stream here: what waits and what comes is dropped, and no more is welcome."""
+        """End the stream here: waiting and later bytes are dropped."""
         self.closed = True
         self.inbox.close()
         self.out.finish()
@@ -195,7 +195,7 @@ class Link:
         self._ended = False
 
     def feed(self, data: bytes) -> None:
-        """Take in what was read."""
+        """Take received bytes in."""
         now = asyncio.get_running_loop().time()
         if not self._stages:
             self._sink.push(Chunk(data, now))
@@ -241,7 +241,9 @@ class Link:
             stage.start()
 
     async def remove(self, toxic: Toxic) -> None:
-        """Take a toxic out; what it held goes on at once. What a timeout toxic held is gone, so it closes instead."""
+        """Remove a toxic; bytes that it held go on at once. A timeout toxic has dropped its bytes, so the link closes
+        instead.
+        """
         stage = self._stage(toxic)
         if stage is None or not await stage.interrupt():
             return

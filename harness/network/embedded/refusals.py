@@ -2,7 +2,7 @@
 
 
 class Refusal(Exception):
-    """A request that is not carried out; the rest is `about` what."""
+    """A request that is refused; `about` is the field or the error that the message ends with."""
 
     def __init__(self, status: int, message: str, about: str = "") -> None:
         self.status = status

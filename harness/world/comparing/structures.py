@@ -17,7 +17,7 @@ _QUOTES = ("'", '"')
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A value, and what of it is not masked; `step` leads to it from where it stands: ``[2]``, ``.id``."""
+    """A value with its unmasked part; `step` leads to it from its parent: ``[2]``, ``.id``."""
 
     value: Any
     tree: Tree
@@ -36,7 +36,7 @@ class Structure:
     at: str = ""
 
     def details(self, old: Seen, new: Seen) -> Iterator[str]:
-        """Yield the places where two values differ, in the words of what was found."""
+        """Yield the places where two values differ, named as in the value that was found."""
         if old.tree == new.tree:
             return
         values, trees = (old.value, new.value), (old.tree, new.tree)
@@ -127,7 +127,7 @@ class _Items:
             yield from self._told(edit)
 
     def _at(self, n: int) -> str:
-        """Return what masks call the right item of a number."""
+        """Return the name that masks give to item `number` of the right side."""
         if self.named:
             return KEYS
         return "[*]" if any(_are_parts(each.value) for each in self.old) else f"[{n}]"

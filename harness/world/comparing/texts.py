@@ -33,7 +33,7 @@ def _without_end(lines: list[str]) -> list[str]:
 
 @dataclass(slots=True)
 class _Lines:
-    """The lines of both texts, and what of each is not masked."""
+    """The lines of both texts, each with its unmasked part."""
 
     sides: Sides
     old: Sequence[str]
@@ -146,7 +146,7 @@ class _Lines:
 
 
 def _has_words(template: Template) -> bool:
-    """Say whether a line can be told from others by what no mask hides of it."""
+    """Return whether the unmasked part of a line tells it from others."""
     return any(letter.isalnum() for literal in template.literals for letter in literal)
 
 

@@ -11,7 +11,7 @@ from .disk import Source
 
 
 def check_sources(sources: Sequence[Source], projects: Sequence[Path] = ()) -> None:
-    """Raise ChaosError for what cannot be explored, or hardly can be meant.
+    """Raise ChaosError for sources that cannot be explored, or are hardly meant (a home, the project).
 
     That is a missing parent, a private file, a path declared twice, a name used twice, a file that is held open; and a
     home, one of `projects`, a folder above these, or one with a virtual environment in it, where nobody said that it is

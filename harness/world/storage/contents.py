@@ -56,7 +56,7 @@ class Contents:
             ) from error
 
     def close(self) -> None:
-        """Remove what is kept; nothing that was read from here can be read again."""
+        """Remove the stored contents; none can be read afterwards."""
         self._remove()
 
     def _store(self, descriptor: int) -> Stored:

@@ -31,7 +31,7 @@ class _Part:
         return Tree(self.folders, above)
 
     def add(self, other: "_Part") -> None:
-        """Take in what is in a folder."""
+        """Add the entries of a folder."""
         self.tables.update(other.tables)
         for name in ("schemas", "logs", "shapes"):
             getattr(self, name).update(getattr(other, name))

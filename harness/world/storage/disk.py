@@ -66,7 +66,7 @@ class Disk:
         return self._last
 
     def restore(self, state: DiskState) -> None:
-        """Make the sources exactly what they were in `state`, touching only what differs.
+        """Restore the sources to `state`, changing only the paths that differ.
 
         Raises ChaosError ``moved`` before anything is touched, or ``not-put-back`` with all that could not be, after
         everything else was.
@@ -93,7 +93,7 @@ class Disk:
         self._last = state
 
     def close(self) -> None:
-        """Remove what is kept on disk; no state can be read or put back any more."""
+        """Remove the stored contents from disk; no state can be read or restored afterwards."""
         self._contents.close()
 
     def _forget(self) -> None:
@@ -178,7 +178,7 @@ class Disk:
         return Tree.of({key: entry for key, entry in files.items() if entry.kind != "other" or key in first}, folder_of)
 
     def _check(self, found: Scan) -> None:
-        """Refuse what could not be put back, before anything is changed; note what is left alone."""
+        """Refuse paths that could not be restored, before anything is changed; note those that are left alone."""
         if found.fixed:
             raise ChaosError(
                 "immutable",

@@ -92,7 +92,7 @@ class Folders:
 
 
 def change_mode(name: str, mode: int, folder: int) -> None:
-    """Set the permissions of what lies at a name, without following a link."""
+    """Set the permissions of the entry at a name, without following a link."""
     if not hasattr(os, "O_PATH"):
         os.chmod(name, mode, dir_fd=folder, follow_symlinks=False)
         return

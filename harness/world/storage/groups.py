@@ -7,7 +7,7 @@ from .raw import Key, RawEntry
 
 
 class Groups:
-    """Names of one file (hard links): what must be one file, and is not.
+    """Finds hard links to make or break: names that must be one file and are not, or the reverse.
 
     `broken` has each key that must be written or linked anew, with the key that it becomes a name of, None for the
     first one of a group.

@@ -72,7 +72,7 @@ class Replacing:
             self._writes.append((path, goal))
 
     def run(self) -> None:
-        """Do all of it: the deepest removals first, then folders before what is in them, then all else."""
+        """Carry out all steps: removals from the deepest up, then folders from the top down, then the rest."""
         for path in sorted(self._drops, key=len, reverse=True):
             self._try(self._remove, path, self._drops[path])
         for path, goal in sorted(self._writes, key=lambda write: len(write[0])):
@@ -86,7 +86,7 @@ class Replacing:
             self._try(self._stamp, path, self._stamps[path])
 
     def _try(self, step: Callable[[str, _T], None], path: str, what: _T) -> None:
-        """Take a step on a path; what fails is noted."""
+        """Carry out a step on a path; a failure is noted."""
         try:
             step(path, what)
         except OSError as error:

@@ -223,7 +223,7 @@ class Scanner:
         return base in self._nested and path[len(base) :] in (*SIBLINGS, "-shm") and not os.path.isdir(base)
 
     def _enter(self, scan: Scan, found: dict[str, Known], key: Key, seen: _Seen) -> str:
-        """Find what lies there and return its kind; "" for what cannot be read."""
+        """Scan one entry and return its kind; "" where it cannot be read."""
         folder, name, path, status = seen
         listing = self._listings.get(folder_of(key))
         known = listing.known.get(_name(key)) if listing is not None else None

@@ -26,7 +26,7 @@ _CACHE_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Rows of each table in the order of their rowid, what in them is a reference, and the schema as text."""
+    """Rows of each table in the order of their rowid, the references in them, and the schema as text."""
 
     rows: dict[str, list[Row]] = field(default_factory=dict)
     shapes: dict[str, TableShape] = field(default_factory=dict)
@@ -61,7 +61,7 @@ def read_tables(content: Content, wal: Content | None = None, journal: Content |
 
 
 def log_of(content: Content, wal: Content | None = None, journal: Content | None = None) -> str:
-    """Say what would be missing from the main file alone; "" where there is no log and no hot journal.
+    """Return "idle" or "needed: …" by what a copy without log or journal would lack; "" where there is none.
 
     A copy of a database without its log has other rows than SQLite sees.
     """

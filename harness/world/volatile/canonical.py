@@ -40,7 +40,7 @@ class View:
         self.references.refine(self.row)
 
     def path(self, path: str) -> tuple[str, str]:
-        """Return the masked name of a path, and what the ids in it refer to."""
+        """Return the masked name of a path, and the things that the ids in it refer to."""
         ids = self.references.found_in(path)
         name, filled = self.masks.canonical(self.references.plain(path) if ids else path)
         if self.seen is not None:
@@ -99,7 +99,7 @@ class View:
         return {column: walk.cell(column, value) for column, value in row.items()}
 
     def note(self, place: str, values: Iterable[str]) -> None:
-        """Remember what a mask hid."""
+        """Record the text that a mask hid."""
         if self.seen is not None:
             self.seen += [(place, value) for value in values]
 

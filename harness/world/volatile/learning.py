@@ -46,7 +46,7 @@ def _paths(world: World) -> dict[str, bytes]:
 
 
 def _outermost(paths: Iterable[str]) -> set[str]:
-    """Leave out what only lies below a folder with a volatile name."""
+    """Leave out paths below a folder whose own name is volatile."""
     paths = set(paths)
     return {path for path in paths if not ("*" in path.rpartition("/")[0] and "*" not in path.rpartition("/")[2])}
 
@@ -152,7 +152,7 @@ def _leaves_of_rows(view: View, name: str, mask: ThingMask, rows: Sequence[tuple
 
 
 def _walk(view: View, name: str, mask: ThingMask) -> tuple[Leaves, Walk]:
-    """Return a walk that has not begun, and where it collects what stands at each place."""
+    """Return a new walk, and the mapping in which it collects the text at each place."""
     found: Leaves = defaultdict(list)
 
     def tell(place: str, value: object) -> None:

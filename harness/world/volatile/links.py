@@ -31,7 +31,7 @@ def linked_places(runs: Sequence[World], masks: Masks) -> frozenset[str]:
 
 
 def pattern_of(world: World, masks: Masks) -> Pattern:
-    """Return which places of what is watched share their generated values; references count too."""
+    """Return the sets of watched places that share generated values; references count too."""
     watched = World(world.entries, world.tables, world.resources, shapes=world.shapes)
     return _pattern(hidden_values(watched, masks), set(masks.links))
 

@@ -52,7 +52,7 @@ class ThingMask:
         return not (self.fields or self.keys or self.lines or self.whole)
 
     def merged(self, other: "ThingMask") -> "ThingMask":
-        """Return a mask that hides what either hides."""
+        """Return the union of two masks."""
         keys = {place: self.keys.get(place, stable) & stable for place, stable in other.keys.items()}
         lines = {
             number: template if self.lines.get(number, template) == template else Template()

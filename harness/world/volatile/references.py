@@ -54,7 +54,7 @@ class References:
         return (thing, row[shape.key]) if shape.key in row and thing in self._rows else None
 
     def adopt(self, node: object, other: "References", there: object) -> None:
-        """Let what refers to `node` be equal to what refers to `there` in another world from now on."""
+        """Make references to `node` equal to references to `there` in another world from now on."""
         self._adopted[node] = other._labels.get(there, "")
 
     @property

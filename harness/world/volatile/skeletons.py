@@ -43,7 +43,7 @@ NOT_TORN = TornValue(0)
 
 @dataclass(slots=True)
 class SkeletonBuilder:
-    """Collects text; `shorten` takes what is local to this machine out of it."""
+    """Collects text; `shorten` removes the parts that are local to this machine."""
 
     shorten: Callable[[str], str]
     text: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class SkeletonBuilder:
         self.text.append(text)
 
     def scan(self, text: str) -> None:
-        """Add text; what looks like a time, a number or a generated name becomes a slot."""
+        """Add text; each part like a time, a number or a generated name becomes a slot."""
         skeleton, slots = _scan(self.shorten(text))
         self.text.append(skeleton)
         self.slots += slots

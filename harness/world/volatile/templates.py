@@ -82,7 +82,7 @@ def template_of(texts: Sequence[str]) -> Template:
 
 
 def name_template_of(names: Sequence[str]) -> Template:
-    """Learn from names of paths: what is not common to all is one hole, never a ``/``."""
+    """Learn a template from path names: the part that differs is one hole and never has a ``/``."""
     found = template_of(names)
     literals, kind = found.literals, found.holes[0] if found.holes else "text"
     if len(found.holes) != 1:
