@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from ..boundary.process.interrupts import Interrupted
+from ..values.drawn import in_words, reported_drawn
 from ..values.exploration import Exploration, counted
 from ..values.hosts import told_of
 from ..values.schedule import SWAP, Schedule
@@ -58,6 +59,7 @@ def claim(result: Exploration, config: ExplorationConfig, ran: Ran) -> str:
         parts.append(f"{ran.reused} in used processes, {ran.sampled} of them again in fresh ones")
     if config.retry and result.verdicts.get("clean_retry") == "vacuous":
         parts.append("nothing was rolled back, so running the task again after a rollback was not tried")
+    parts += filter(None, [in_words(reported_drawn(result.drawn))])
     parts += _beside(result, config)
     parts += _left(result)
     return "; ".join(parts)

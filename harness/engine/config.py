@@ -48,6 +48,7 @@ class ExplorationConfig:
         failed_before: what failed in the last session, and is carried out first.
         converse: shows a person what a debugger has printed, and returns the line that is typed, where the debugger
             waits for one; None without a debugger.
+        draws: how many faults a set has at most that is drawn beyond what is enumerated, and for how many seconds.
         keep: the folder for states of findings; None where none are kept.
         earlier: what an earlier run found here; what of that is not found again is looked at once more.
         accepted: ids of violations that do not fail the test.
@@ -79,6 +80,7 @@ class ExplorationConfig:
     guard: Callable[[], Guard] | None = None
     first: bool = False
     failed_before: Sequence[Schedule] = ()
+    draws: tuple[int, float] | None = None
     keep: Path | None = None
     converse: Callable[[str, bool], str] | None = None
     max_crashes: int = 6

@@ -87,4 +87,4 @@ def _left_out(schedule: Schedule, config: ExplorationConfig) -> str:
             return f"{injection.fault} is not selected"
     crashes = {CRASH, SWAP} | {fault.name for fault in config.faults if fault.rereads}
     errors = sum(injection.fault not in crashes for injection in schedule.injections)
-    return f"it needs --chaos-depth={errors}" if errors > config.depth else ""
+    return f"it needs --chaos-depth={errors}" if config.depth < errors and not schedule.is_drawn else ""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..boundary.process import interrupts
 from ..guard.claims import claimed
+from ..values.drawn import NONE
 from ..values.errors import ChaosError
 from ..values.events import ExplorationBegan, Found
 from ..values.exploration import Exploration
@@ -144,16 +145,20 @@ class Explorer:
         space, tried = CrashStateSpace(exploring.trials), Tried()
         if reduce:
             exploring.explore(space, tried)
+            drawn = exploring.draw(space, *self.config.draws) if self.config.draws is not None else NONE
             exploring.a_little_longer(
                 lambda: self._curing.all(known_of(exploring, space), self._results.cases(exploring))
             )
         else:
+            drawn = NONE
             exploring.brute_force(tried)
         if not exploring.findings.schedules and not exploring.not_reached and not exploring.skipped:
-            raise NothingSelected(self._results.timed(self._results.whole(exploring, space, tried, reduced=reduce)))
+            raise NothingSelected(
+                self._results.timed(self._results.whole(exploring, space, tried, drawn, reduced=reduce))
+            )
         earlier = Earlier(exploring, lambda: self._ids(exploring))
         earlier.look(self.config.earlier)
-        result = self._results.whole(exploring, space, tried, reduced=reduce)
+        result = self._results.whole(exploring, space, tried, drawn, reduced=reduce)
         return replace(result, replayed=earlier.replayed, not_looked_at=earlier.not_looked_at)
 
     def _ids(self, exploring: Exploring) -> list[str]:

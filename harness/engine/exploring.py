@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
+from ..values.drawn import DrawnSets
 from ..values.points import Phase, Point
 from ..values.schedule import Schedule
 from . import brute
@@ -15,13 +16,14 @@ from .confirming import Confirming
 from .crash_state_space import CrashStateSpace
 from .execute import Executor
 from .families import Tried
-from .findings import Findings
+from .findings import Findings, FirstFound
 from .pace import Pace
 from .plan import fits
 from .process_runs import Tracing
 from .replay import Judged, judged
 from .schedules import Schedules
 from .session import Session
+from .sets import Pool, Sets
 from .sites import Sites
 from .state_view import StateView
 from .struck import StruckRuns
@@ -79,6 +81,21 @@ class Exploring:
         if "first_finding" not in self.skipped:
             self._within_budget(lambda: self._audit(space))
         self._end(tried)
+
+    def draw(self, space: CrashStateSpace, most: int, seconds: float) -> DrawnSets:
+        """Draw sets of up to `most` faults for so many seconds, and confirm what fails in a new way."""
+        config, causes = self.trials.config, self.causes
+        known = {group.key for group in causes.groups(self.findings.failures.values())}
+        key = f"rollproof/{config.test}/{config.label}"
+        until, pool = time.monotonic() + seconds, Pool(self.trials, space)
+        truly = partial(self.truly, worker=False)
+        sets = Sets(self.trials, self.findings, self.sites, pool, truly, self._look, known, most, until, key)
+        telling = self.trials.executor.telling
+        telling.work_on(lambda role: f"drawing sets of faults: {role}")
+        with suppress(FirstFound):
+            sets.draw()
+        telling.work_on()
+        return sets.drawn
 
     def brute_force(self, tried: Tried) -> None:
         """Carry everything out by itself, up to two crashes, as far as the budget lasts."""

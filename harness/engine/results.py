@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ..values.drawn import NONE, DrawnSets
 from ..values.errors import nearest
 from ..values.exploration import Exploration, Finding, counted
 from ..values.families import CRASHES
@@ -48,7 +49,15 @@ class Results:
     def __init__(self, executor: Executor, began: float, curing: Curing) -> None:
         self._executor, self._config, self._began, self._curing = executor, executor.config, began, curing
 
-    def whole(self, exploring: Exploring, space: CrashStateSpace, tried: Tried, *, reduced: bool) -> Exploration:
+    def whole(
+        self,
+        exploring: Exploring,
+        space: CrashStateSpace,
+        tried: Tried,
+        drawn: DrawnSets = NONE,
+        *,
+        reduced: bool,
+    ) -> Exploration:
         """Return the result of an exploration that came to its end."""
         noticed, audit, first = self._executor.learned.noticed, exploring.audit, exploring.session.baseline.first
         result = self._judged(
@@ -72,6 +81,7 @@ class Results:
             not_tried=tried.left_out(),
             firing={f.name: tuple(map(str, tried.places.get(f.name, ()))) for f in self._config.faults},
             places=tuple(map(str, first.points)),
+            drawn=drawn,
             violations=self.violations(exploring),
             flaky=tuple(exploring.confirming.flaky()),
             result=first.outcome.value,

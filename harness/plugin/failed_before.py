@@ -16,13 +16,14 @@ _Tokens = dict[str, dict[str, list[str]]]
 def failed_before(config: pytest.Config, nodeid: str, faults: Iterable[str]) -> dict[str, tuple[Schedule, ...]]:
     """Return the schedules to try first in each exploration of a test: those of these faults that failed last.
 
-    Nothing where the session was not asked to begin with what failed.
+    Where the session was not asked to begin with what failed, only sets of faults that were drawn: nothing enumerates
+    them, so that they would not be met again.
     """
-    if not (config.getoption("lf", False) or config.getoption("failedfirst", False)):
-        return {}
+    begins = config.getoption("lf", False) or config.getoption("failedfirst", False)
     allowed = {*faults, SWAP}
     known = _read(config).get(nodeid, {})
-    return {label: tuple(_schedules(tokens, allowed)) for label, tokens in known.items()}
+    found = {label: [*_schedules(tokens, allowed)] for label, tokens in known.items()}
+    return {label: tuple(one for one in each if begins or one.is_drawn) for label, each in found.items()}
 
 
 def _schedules(tokens: Iterable[str], allowed: set[str]) -> Iterator[Schedule]:

@@ -12,6 +12,7 @@ import pytest
 
 from ..boundary.adapters import pytest_session
 from ..values.errors import ChaosError, nearest, shown, unknown_fault
+from .readers import check_drawing
 from .table import BY_NAME, OPTIONS, SETTINGS, in_ini, note_taken, taken
 from .table import value as value
 
@@ -98,6 +99,7 @@ def check(config: pytest.Config) -> None:
         check_patience()
         installed_invariants(config)
         read = {option.name: _read(config, {}, option.name) for option in OPTIONS}
+        check_drawing(read["depth"], read["minutes"], partial(_place, config))
         _selected(config, read["faults"], _place(config, "faults"))
         if read["replay"] is not None:
             _check_replay(config, read["replay"])
@@ -170,6 +172,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     from .replaying import replay_command
     from .runs import of_test
 
+    check_drawing(read("depth"), read("minutes"), lambda name: _written(config, marked, name)[1])
     faults = _selected(config, read("faults"), _written(config, marked, "faults")[1])
     if "replay" in marked:
         _check_installed(config, read("replay"))
@@ -184,6 +187,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         reuse=read("reuse"),
         first=read("first") or config.getoption("maxfail") == 1,
         depth=read("depth"),
+        minutes=read("minutes"),
         budget_s=read("budget"),
         shard=read("shard"),
         leftover_names=(*LEFTOVER_NAMES, *read("leftovers")),

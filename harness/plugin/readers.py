@@ -41,10 +41,34 @@ def seed(written: object, place: str) -> int:
 
 
 def depth(written: object, place: str) -> int:
-    """Return 1, also where none was written, or 2."""
-    if written is not None and _text(written) not in ("1", "2"):
-        raise ChaosError("bad-depth", f"{shown(written)} is no depth ({place})", "1 or 2, e.g. --chaos-depth=2")
+    """Return 1, also where none was written, or 2; from 3 to 9 for sets that are drawn."""
+    if written is not None and not re.fullmatch("[1-9]", _text(written)):
+        hint = "1 or 2, e.g. --chaos-depth=2; 3 to 9 with --chaos-minutes"
+        raise ChaosError("bad-depth", f"{shown(written)} is no depth ({place})", hint)
     return int(_text(written or 1))
+
+
+def minutes(written: object, place: str) -> float | None:
+    """Return minutes, more than 0, or None."""
+    try:
+        number = None if written is None else float(_text(written))
+    except ValueError:
+        number = 0.0
+    if number is not None and not 0 < number < float("inf"):
+        hint = "a number above 0, e.g. --chaos-depth=3 --chaos-minutes=5"
+        raise ChaosError("bad-minutes", f"not a number of minutes: {shown(written)} ({place})", hint)
+    return number
+
+
+def check_drawing(depth: int, minutes: float | None, place: Callable[[str], str]) -> None:
+    """Raise ChaosError where one of both is missing for drawing sets of faults; `place` tells where each is written."""
+    if depth > 2 and minutes is None:
+        hint = f"say for how long they are drawn: --chaos-depth={depth} --chaos-minutes=5"
+        text = f"{shown(str(depth))} faults: there are too many sets of so many to try all ({place('depth')})"
+        raise ChaosError("bad-depth", text, hint)
+    if depth < 3 and minutes is not None:
+        hint = f"--chaos-depth=3 --chaos-minutes={minutes:g}"
+        raise ChaosError("bad-minutes", f"{place('minutes')} draws sets of 3 faults and more", hint)
 
 
 def budget(written: object, place: str) -> float | None:

@@ -66,7 +66,10 @@ class Option:
 
 
 _FAULTS = "only these faults, e.g. 'llm.*,process.kill'"
-_DEPTH = "1: every single fault and any number of crashes; 2: also every second fault after a first"
+_DEPTH = (
+    "1: every single fault and any number of crashes; 2: also every second fault after a first; 3 to 9: with minutes"
+)
+_MINUTES = "with a depth of 3 to 9: draw sets of faults for so long, beyond every single fault"
 _BUDGET = "a limit for each exploration; what is left out is counted"
 _BASELINE = "the JSON of an earlier run: what is new, resolved, known; without it, the last run here"
 _SERVER = "a Toxiproxy server that runs already, e.g. http://127.0.0.1:8474"
@@ -83,6 +86,7 @@ _list = readers.switch("list")
 OPTIONS = (
     Option("faults", "GLOB,…", _FAULTS, readers.globs, in_mark=True),
     Option("depth", "N", _DEPTH, readers.depth, in_mark=True),
+    Option("minutes", "M", _MINUTES, readers.minutes, in_mark=True),
     Option("budget", "SECONDS", _BUDGET, readers.budget, in_mark=True),
     Option("seed", "N", "seed of everything random (default 0)", readers.seed, in_mark=True, explores=False),
     Option("replay", "TOKEN", "run just this schedule, truly", readers.schedule, in_mark=True, explores=False),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .causes import Cause
+from .drawn import NONE, DrawnSets
 from .earlier import Replayed
 from .schedule import Schedule
 from .story import Blamed, Cure, Exchange, Severity, States, Step
@@ -133,6 +134,7 @@ class Exploration:
         replayed: what came of the schedules of an earlier run's findings that were not found again, by their ids;
             `not_looked_at` has those that were not carried out, and why.
         struck: how the runs ended that a fault struck.
+        drawn: the sets of faults that were drawn.
     """
 
     test: str = ""
@@ -180,6 +182,7 @@ class Exploration:
     replayed: Mapping[str, Replayed] = field(default_factory=dict)
     not_looked_at: Mapping[str, str] = field(default_factory=dict)
     struck: Struck = field(default_factory=Struck)
+    drawn: DrawnSets = NONE
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""

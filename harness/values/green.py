@@ -7,6 +7,7 @@ in the same words. `noticed` alone reads the engine's result: what it tells stan
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from . import drawn
 from .exploration import Exploration, counted, some_of
 from .hosts import told_of
 from .schedule import SWAP
@@ -43,6 +44,8 @@ def proved(found: _Found) -> list[str]:
         sentences.append(f"The process was killed at each of these places, and again in each recovery, {until}.")
     if held := sorted(name for name, verdict in found["verdicts"].items() if verdict == "holds"):
         sentences.append(f"These promises held each time: {', '.join(held)}.")
+    if sets := drawn.in_words(found.get("drawn", drawn.reported_drawn(drawn.NONE))):
+        sentences.append(f"{sets}.")
     if found["audited"]:
         also = "Merged schedules that were carried out by themselves as well, to see that they end alike"
         sentences.append(f"{also}: {found['audited']}.")

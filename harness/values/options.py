@@ -43,6 +43,7 @@ class Options:
     reuse: bool = False
     first: bool = False
     depth: int = 1
+    minutes: float | None = None
     budget_s: float | None = None
     shard: tuple[int, int] = (1, 1)
     leftover_names: tuple[str, ...] = LEFTOVER_NAMES

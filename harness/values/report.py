@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, cast
 
 from . import green
 from .causes import Cause
+from .drawn import ReportedDrawn, reported_drawn
 from .exploration import Cell, Exploration, Finding, some_of
 from .families import family_of
 from .grid import grid
@@ -249,6 +250,7 @@ class ReportedExploration(TypedDict):
     compared: str
     struck: ReportedStruck
     labels: list[tuple[str, str]]
+    drawn: ReportedDrawn
 
 
 class Report(TypedDict):
@@ -289,6 +291,7 @@ def reported(exploration: Exploration, replay: ReplayCommand) -> ReportedExplora
         "compared": "",
         "struck": reported_struck(exploration.struck),
         "labels": [],
+        "drawn": reported_drawn(exploration.drawn),
     }
     sentences = {"proved": green.proved(found), "not_proved": [*green.not_proved(found), *green.noticed(exploration)]}
     return cast(ReportedExploration, {**found, **sentences})

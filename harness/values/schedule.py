@@ -83,6 +83,11 @@ class Schedule:
         """How many faults it has: an interleaving is none."""
         return sum(injection.fault != SWAP for injection in self.injections)
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it has more than two faults beside crashes: such sets are drawn, and none of them is enumerated."""
+        return sum(injection.fault not in (SWAP, "process.kill") for injection in self.injections) > 2
+
     def then(self, injection: Injection) -> "Schedule":
         """Return this schedule with one more injection at its end."""
         return Schedule((*self.injections, injection))

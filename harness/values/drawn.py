@@ -1,0 +1,70 @@
+"""Sets of faults that were drawn beyond what is enumerated: plain counts, which add up over shards."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TypedDict, cast
+
+
+class ReportedDrawn(TypedDict):
+    """The counts of `DrawnSets`, by the same names."""
+
+    most: int
+    at_random: int
+    failed: int
+    led: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnSets:
+    """Counts of the sets that were drawn, and of which every fault was reached.
+
+    Attributes:
+        most: how many faults a set had at most; 0 where none were to be drawn.
+        at_random: how many were drawn at random, each by itself; `failed` of them failed in a way that fewer faults do
+            not.
+        led: how many more Hypothesis drew, led by what it had seen.
+    """
+
+    most: int = 0
+    at_random: int = 0
+    failed: int = 0
+    led: int = 0
+
+
+NONE = DrawnSets()
+
+
+def reported_drawn(drawn: DrawnSets) -> ReportedDrawn:
+    """Return the counts as plain data."""
+    return cast(ReportedDrawn, asdict(drawn))
+
+
+def together(parts: Iterable[ReportedDrawn]) -> ReportedDrawn:
+    """Return the counts of several parts of an exploration as one."""
+    found: ReportedDrawn = {"most": 0, "at_random": 0, "failed": 0, "led": 0}
+    for part in parts:
+        found["most"] = max(found["most"], part["most"])
+        found["at_random"] += part["at_random"]
+        found["failed"] += part["failed"]
+        found["led"] += part["led"]
+    return found
+
+
+def in_words(drawn: ReportedDrawn) -> str:
+    """Return what the counts say, and no more; "" where none were to be drawn.
+
+    Of n sets drawn at random none of which fails, less than 1 - 0.05^(1/n) of all such sets do, with 95 % confidence:
+    the exact bound (Clopper and Pearson, 1934).
+    """
+    if not drawn["most"]:
+        return ""
+    count = drawn["at_random"]
+    sets = f"{count} {'set' if count == 1 else 'sets'} of 2 to {drawn['most']} faults drawn at random"
+    if drawn["failed"]:
+        came = f", {drawn['failed']} of them failed in a way that fewer faults do not"
+    elif count:
+        bound = 1 - 0.05 ** (1 / count)
+        came = f": none failed in a way that fewer faults do not, so less than {bound:.2%} of such sets do (95 % sure)"
+    else:
+        came = ""
+    return f"{sets}{came}; {drawn['led']} more led by new crash states"
