@@ -41,6 +41,7 @@ CHEAP_TO_LOAD = {
     "harness/plugin": "every pytest loads it, also one that explores nothing",
     "harness/declarations.py": "every test with the fixture loads it, also one that uses no twin",
     "harness/chaos.py": "every test with the fixture loads it, also one that explores nothing and uses no twin",
+    "harness/engine/drawing.py": "Hypothesis is large, and few explorations draw sets of faults",
     "harness/engine/ordinary.py": "every test that explores nothing loads it, also one that uses no twin",
     "harness/boundary/media/seams.py": "a test that explores nothing loads the seams of its own twins alone",
     "harness/boundary/adapters/python_files.py": "the module in C is asked for where it is known to be there",

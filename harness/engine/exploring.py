@@ -14,6 +14,7 @@ from .budget import OutOfTime
 from .causes import Causes
 from .confirming import Confirming
 from .crash_state_space import CrashStateSpace
+from .drawing import CarriedOut, Drawing
 from .execute import Executor
 from .families import Tried
 from .findings import Findings, FirstFound
@@ -23,7 +24,7 @@ from .process_runs import Tracing
 from .replay import Judged, judged
 from .schedules import Schedules
 from .session import Session
-from .sets import Pool, Sets
+from .sets import Pool
 from .sites import Sites
 from .state_view import StateView
 from .struck import StruckRuns
@@ -84,18 +85,16 @@ class Exploring:
 
     def draw(self, space: CrashStateSpace, most: int, seconds: float) -> DrawnSets:
         """Draw sets of up to `most` faults for so many seconds, and confirm what fails in a new way."""
-        config, causes = self.trials.config, self.causes
-        known = {group.key for group in causes.groups(self.findings.failures.values())}
-        key = f"rollproof/{config.test}/{config.label}"
-        until, pool = time.monotonic() + seconds, Pool(self.trials, space)
-        truly = partial(self.truly, worker=False)
-        sets = Sets(self.trials, self.findings, self.sites, pool, truly, self._look, known, most, until, key)
-        telling = self.trials.executor.telling
-        telling.work_on(lambda role: f"drawing sets of faults: {role}")
+        config = self.trials.config
+        known = {group.key for group in self.causes.groups(self.findings.failures.values())}
+        carried_out = CarriedOut(self.trials, self.findings, self.sites, partial(self.truly, worker=False), known)
+        until, key = time.monotonic() + seconds, f"rollproof/{config.test}/{config.label}"
+        drawing = Drawing(carried_out, Pool(self.trials, space), most, self._look, until, key)
+        self.trials.executor.telling.work_on(lambda role: f"drawing sets of faults: {role}")
         with suppress(FirstFound):
-            sets.draw()
-        telling.work_on()
-        return sets.drawn
+            drawing.draw()
+        self.trials.executor.telling.work_on()
+        return drawing.drawn
 
     def brute_force(self, tried: Tried) -> None:
         """Carry everything out by itself, up to two crashes, as far as the budget lasts."""
