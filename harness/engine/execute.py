@@ -91,8 +91,8 @@ class Executor:
         self.call = calling(sys._getframe(1))
         self.outside = Outside(config)
         self.learned = Learned()
-        self.worlds = Worlds(config, self.learned.names)
         self.telling = Telling(config.readers, config.cleaner)
+        self.worlds = Worlds(config, self.learned.names, self.telling.spent)
         self.allowance = Allowance()
         self.reusing = Reusing()
         self.processes = Processes(self._agent, self.outside.note)
@@ -146,7 +146,8 @@ class Executor:
         self, clock: float, pids: frozenset[int] = frozenset(), reused: frozenset[int] = frozenset()
     ) -> RawState:
         """Look at the outside as it is now."""
-        return self.outside.capture(clock, pids, reused)
+        with self.telling.spent.on("capture"):
+            return self.outside.capture(clock, pids, reused)
 
     def close(self) -> None:
         """Remove all stored content from disk; no raw state can be used afterwards."""
@@ -167,12 +168,15 @@ class Executor:
         self._begin(start, stream)
         request = self._order(role, start, stream, plan, how)
         # No process may have a number that half of a pid in the outside reads as, or that another program has by now.
-        channel, used = self.processes.next(request.torn_pids | start.reused)
+        with self.telling.spent.on("fork"):
+            channel, used = self.processes.next(request.torn_pids | start.reused)
         process = _born(role, start, plan, self.processes.pid, how.treatment)
         self.telling.started(process)
-        tracer = self._traced(request, process, channel, how, used=used)
+        with self.telling.spent.on("agent"):
+            tracer = self._traced(request, process, channel, how, used=used)
         # The process first, then its connections: no request of a dead process may reach the next one's outside.
-        status = self._part(tracer, tracer.process, channel)
+        with self.telling.spent.on("fork"):
+            status = self._part(tracer, tracer.process, channel)
         tracer.settle()
         tracer.looking.damages.put_back()
         # A damage of a lying disk is no state of the outside: the copies are back before the end is captured.
@@ -261,8 +265,10 @@ class Executor:
         """Put the outside into the state that the next process starts from."""
         self.outside.check()
         # The last process first: what it still does would be in the state that the next one starts from.
-        self.processes.make_way(start.pids)
-        self.outside.restore(start)
+        with self.telling.spent.on("fork"):
+            self.processes.make_way(start.pids)
+        with self.telling.spent.on("restore"):
+            self.outside.restore(start)
         for twin in self.config.twins:
             # As a real service, a twin gives other ids in each run; in the first one always the same.
             twin.set_run(0 if stream == FIRST_STREAM else zlib.crc32(stream.encode()))

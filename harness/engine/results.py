@@ -170,6 +170,7 @@ class Results:
         found = replace(
             result,
             seconds=seconds,
+            spent=self._executor.telling.spent.so_far(),
             errors=errors,
             shard=config.shard,
             not_selected=tuple(fault.name for fault in left_out),

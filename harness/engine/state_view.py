@@ -26,7 +26,7 @@ class StateView:
         self, config: ExplorationConfig, worlds: Worlds, learned: Learned, roots: Mapping[str, str], masks: Masks
     ) -> None:
         self._config, self._learned, self._roots, self.masks = config, learned, roots, masks
-        self.world = worlds.world
+        self.world, self._spent = worlds.world, worlds.spent
         self._diffs: dict[tuple[int, int], tuple[World, World, Diff]] = {}
         self._fingerprints: dict[tuple[int, float, frozenset[int], frozenset[int]], tuple[World, str]] = {}
 
@@ -35,8 +35,10 @@ class StateView:
         world = self.world(raw_state)
         key = (id(world), raw_state.clock, raw_state.pids, raw_state.reused)
         if key not in self._fingerprints:
+            with self._spent.on("compare"):
+                named = self.fingerprint_of(world, raw_state)
             # The world is kept: its id stands in the key, and must not become another object's.
-            self._fingerprints[key] = (world, self.fingerprint_of(world, raw_state))
+            self._fingerprints[key] = (world, named)
         return self._fingerprints[key][1]
 
     def fingerprint_of(self, world: World, raw_state: RawState) -> str:
@@ -72,5 +74,6 @@ class StateView:
         first, second = self.world(expected), self.world(found)
         key = (id(first), id(second))
         if key not in self._diffs:
-            self._diffs[key] = (first, second, difference(first, second, self.masks))
+            with self._spent.on("compare"):
+                self._diffs[key] = (first, second, difference(first, second, self.masks))
         return self._diffs[key][2]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ..values.cleaning import Cleaner
+from ..values.durations import Spent
 from ..values.events import (
     Events,
     FaultFired,
@@ -28,12 +29,14 @@ class Telling:
 
     Attributes:
         executions: how many processes have started.
+        spent: where the time goes.
         tells_points: whether somebody wants to know of single points: there are many.
     """
 
     def __init__(self, readers: Iterable[Reader], cleaner: Cleaner) -> None:
         self.events = Events(readers, cleaner.told)
         self.executions = 0
+        self.spent = Spent()
         self.tells_points = self.events.wants(PointReached)
         self._working_on: Callable[[str], str] = _role
 

@@ -39,7 +39,9 @@ class Trials:
         self, schedule: Schedule, processes: Sequence[ProcessRun], earlier: Sequence[ProcessRun] = ()
     ) -> Judgement:
         """Ask what would come after the processes of a schedule, judge it, and tell; `earlier` ones ran before them."""
-        judgement = self.judge.judge(self.recovery.followed(processes), earlier)
+        course = self.recovery.followed(processes)
+        with self.executor.telling.spent.on("judge"):
+            judgement = self.judge.judge(course, earlier)
         self.events.tell(Judged(schedule, judgement.invariants, judgement.errors))
         return judgement
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Set
 from urllib.parse import urlsplit
 
+from ..values.durations import Spent
 from ..values.points import canonical, hide_drawn
 from ..values.trees import differing
 from ..values.world import Collections, Row, World
@@ -16,23 +17,27 @@ class Worlds:
 
     Args:
         names: of temporary files that were drawn by now; may grow.
+        spent: where the time goes.
     """
 
-    def __init__(self, config: ExplorationConfig, names: Set[str]) -> None:
-        self._config, self._names = config, names
+    def __init__(self, config: ExplorationConfig, names: Set[str], spent: Spent) -> None:
+        self._config, self._names, self.spent = config, names, spent
         self._known: dict[tuple[int, tuple[bytes, ...]], tuple[RawState, World]] = {}
 
     def world(self, raw_state: RawState) -> World:
         """Return the world that a raw state means: files, rows, resources."""
         key = (id(raw_state.disk), raw_state.services)
         if key not in self._known:
-            resources: dict[str, list[Row]] = {}
-            for service, state in zip(self._config.services, raw_state.services, strict=True):
-                resources.update(service.describe(state))
-            hosts = [f"{urlsplit(twin.base_url).netloc}/" for twin in self._config.twins]
-            found = Collections(resources, hosts)
-            self._known[key] = (raw_state, world_of(self._config.sources, raw_state.disk, found))
+            with self.spent.on("compare"):
+                self._known[key] = (raw_state, self._described(raw_state))
         return self._known[key][1]
+
+    def _described(self, raw_state: RawState) -> World:
+        resources: dict[str, list[Row]] = {}
+        for service, state in zip(self._config.services, raw_state.services, strict=True):
+            resources.update(service.describe(state))
+        hosts = [f"{urlsplit(twin.base_url).netloc}/" for twin in self._config.twins]
+        return world_of(self._config.sources, raw_state.disk, Collections(resources, hosts))
 
     def changed(self, old: RawState, new: RawState) -> list[str]:
         """Return the names of what a person would see changed, databases compared by rows; random parts replaced."""

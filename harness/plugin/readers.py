@@ -40,6 +40,14 @@ def seed(written: object, place: str) -> int:
     return int(_text(written)) if written is not None else 0
 
 
+def durations(written: object, place: str) -> int | None:
+    """Return how many explorations are told of, 0 for all; None where none are."""
+    if written is not None and not re.fullmatch(r"[0-9]{1,9}", _text(written)):
+        hint = "a number from 0, which stands for all: --chaos-durations=10"
+        raise ChaosError("bad-durations", f"{shown(written)} is no number of explorations ({place})", hint)
+    return None if written is None else int(_text(written))
+
+
 def depth(written: object, place: str) -> int:
     """Return 1, also where none was written, or 2; from 3 to 9 for sets that are drawn."""
     if written is not None and not re.fullmatch("[1-9]", _text(written)):

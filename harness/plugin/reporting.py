@@ -13,6 +13,7 @@ import pytest
 
 from ..boundary.process.interrupts import as_exceptions
 from ..reports import layout, terminal
+from ..reports.durations import durations
 from ..reports.files import written
 from ..values.errors import ChaosError
 from ..values.events import Found, Judged, ProcessEnded, Reader, StillRunning
@@ -130,7 +131,7 @@ class Reporting:
             terminalreporter.section("chaos")
             verbosity = self._config.get_verbosity()
             layout.write(self._screen.writer, terminal.summary(self._results, self._screen.width, verbosity))
-            for line in runs.told(self._config, self._results):
+            for line in (*runs.told(self._config, self._results), *_durations(self._config, self._results)):
                 terminalreporter.line(line)
         where = self._config.getoption("allure_report_dir", None)
         if self._results and where:
@@ -202,3 +203,8 @@ class Reporting:
     def _report(self, results: list[ReportedExploration]) -> Report:
         seed = int(options.value(self._config, "seed") or 0)
         return {"version": 2, "seed": seed, "explorations": list(results)}
+
+
+def _durations(config: pytest.Config, results: Sequence[ReportedExploration]) -> list[str]:
+    count = options.value(config, "durations")
+    return durations(results, int(count)) if count is not None else []

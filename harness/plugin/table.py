@@ -74,6 +74,7 @@ _BUDGET = "a limit for each exploration; what is left out is counted"
 _BASELINE = "the JSON of an earlier run: what is new, resolved, known; without it, the last run here"
 _SERVER = "a Toxiproxy server that runs already, e.g. http://127.0.0.1:8474"
 _TRACE = "a line for each point, fault, process, crash state and verdict; without FILE on the terminal"
+_DURATIONS = "tell where the time of the N slowest explorations went, 0 for all"
 _FIRST = "end each exploration at its first confirmed finding; pytest's -x does so, too"
 _KEEP = "keep the states before, at the fault and at the end of each finding as they were, secrets included (mode 0700)"
 _REUSE = "one process carries out many schedules: for an agent that keeps nothing in memory from run to run"
@@ -96,6 +97,7 @@ OPTIONS = (
     Option("html", "FILE", "write the recovery page: one file that opens anywhere", readers.page, is_path=True),
     Option("trace", "FILE", _TRACE, readers.trace, alone=readers.TERMINAL, is_path=True),
     Option("keep", "DIR", _KEEP, readers.folder, is_path=True),
+    Option("durations", "N", _DURATIONS, readers.durations),
     Option("toxiproxy", "URL", _SERVER, readers.toxiproxy, explores=False),
     Option("no-reduce", None, "brute force, up to two crashes: nothing is merged", _brute),
     Option("first", None, _FIRST, _first, in_mark=True),

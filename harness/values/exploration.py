@@ -135,6 +135,7 @@ class Exploration:
             `not_looked_at` has those that were not carried out, and why.
         struck: how the runs ended that a fault struck.
         drawn: the sets of faults that were drawn.
+        spent: seconds of real time by what they went into, see `values.durations`.
     """
 
     test: str = ""
@@ -183,6 +184,7 @@ class Exploration:
     not_looked_at: Mapping[str, str] = field(default_factory=dict)
     struck: Struck = field(default_factory=Struck)
     drawn: DrawnSets = NONE
+    spent: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""

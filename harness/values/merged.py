@@ -14,7 +14,7 @@ exploration becomes, where its shards are joined:
 - ``resolved``: what the shard that looked for it has not any more, and none has found; ``fixed`` tells these.
 - ``unresolved``: what none has found or resolved, with the reason of the shard that looked for it.
 - ``not_tried``: how many were tried of how many, of those shards that did not try all.
-- ``drawn``: the sums of its counts.
+- ``drawn``, ``spent``: the sums.
 - ``struck``: the sums of its counts, and the percentiles of all times.
 - ``masked``, ``unwatched``, ``not_explored``, ``notes``, ``flaky``, ``errors``, ``known``, other lists: what any has.
 - ``proved``, ``not_proved``, ``statement``, ``grid``: made anew.
@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from . import drawn, green, grid
+from . import drawn, durations, green, grid
 from .earlier import OTHER_SHARD
 from .errors import ChaosError
 from .exploration import counted
@@ -251,6 +251,7 @@ _RULES: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "violations": _violations,
     "struck": together,
     "drawn": drawn.together,
+    "spent": durations.together,
     "unresolved": _reasons,
     "shards": lambda dicts: dict(sorted({name: closed for one in dicts for name, closed in one.items()}.items())),
 }

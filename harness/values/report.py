@@ -251,6 +251,7 @@ class ReportedExploration(TypedDict):
     struck: ReportedStruck
     labels: list[tuple[str, str]]
     drawn: ReportedDrawn
+    spent: dict[str, float]
 
 
 class Report(TypedDict):
@@ -292,6 +293,7 @@ def reported(exploration: Exploration, replay: ReplayCommand) -> ReportedExplora
         "struck": reported_struck(exploration.struck),
         "labels": [],
         "drawn": reported_drawn(exploration.drawn),
+        "spent": {part: round(seconds, 3) for part, seconds in exploration.spent.items()},
     }
     sentences = {"proved": green.proved(found), "not_proved": [*green.not_proved(found), *green.noticed(exploration)]}
     return cast(ReportedExploration, {**found, **sentences})
@@ -368,12 +370,7 @@ def _step(step: Step) -> ReportedStep:
 
 
 def _states(states: States) -> ReportedStates:
-    return {
-        "before": dict(states.before),
-        "fault": dict(states.fault),
-        "end": dict(states.end),
-        "right": dict(states.right),
-    }
+    return cast(ReportedStates, {name: dict(getattr(states, name)) for name in ("before", "fault", "end", "right")})
 
 
 def _place(blamed: Blamed) -> ReportedPlace:

@@ -37,6 +37,7 @@ from rollproof.engine.config import ExplorationConfig
 from rollproof.engine.process_runs import RawState
 from rollproof.engine.worlds import Worlds
 from rollproof.runtime import Outbox, Saga, UnfinishedRun
+from rollproof.values.durations import Spent
 from rollproof.values.http import HttpRequest, HttpResponse
 from rollproof.values.options import Options
 from rollproof.values.sources import Twin, twin_for
@@ -102,7 +103,7 @@ class Story:
         services = tuple(service.save() for service in self.config.services)
         disk = Disk(self.config.sources)
         try:
-            return Worlds(self.config, set()).world(RawState(disk.capture(), services, 0.0))
+            return Worlds(self.config, set(), Spent()).world(RawState(disk.capture(), services, 0.0))
         finally:
             disk.close()
 
