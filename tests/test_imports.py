@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "allure_pytest": "allure-pytest",
     "google.adk": "google-adk",
     "google.genai": "google-genai",
+    "graphql": "graphql-core",
     "langgraph.checkpoint.sqlite": "langgraph-checkpoint-sqlite",
     "pydantic_ai": "pydantic-ai-slim",
     "time_machine": "time-machine",
@@ -52,6 +53,7 @@ CHEAP_TO_LOAD = {
     "harness/network/networks.py": "a relay needs neither a twin's server nor an authority, and they need an extra",
     "harness/network/certificates.py": "trustme is of the extra network",
     "harness/twins/applications.py": "httpx is for a service that is a web application",
+    "harness/twins/ready/graphql.py": "graphql-core is of the extra graphql",
     "harness/twins/fill.py": "Faker takes as long to load as all the rest",
     "harness/values/errors.py": "every pytest loads it, and difflib is for those that typed something wrong",
 }
@@ -107,6 +109,7 @@ def test_a_user_gets_what_is_loaded_without_an_extra() -> None:
     """The core imports what is a dependency; an extra's packages stand in the modules that this extra is for."""
     groups = declared()
     extras = {
+        "harness/twins/graphql_execution.py": "graphql",
         "harness/twins/mail_server.py": "mail",
         "harness/boundary/media/mcp_stdio.py": "mcp",
         "harness/boundary/process/callers.py": "mcp",

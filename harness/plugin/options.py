@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..values.faults import Fault
     from ..values.options import Options
     from ..values.schedule import Schedule
+    from ..values.sources import ServiceMaker
 
 
 def register(parser: pytest.Parser) -> None:
@@ -137,6 +138,14 @@ def register_builtins(config: pytest.Config) -> None:
         config.pluginmanager.register(Builtins(), "rollproof-builtins")
 
 
+def _twins(config: pytest.Config) -> "dict[str, ServiceMaker]":
+    """Return all twins by name; those that come with Rollproof also in an ordinary run, which registers nothing."""
+    from .installed import installed_twins
+
+    register_builtins(config)
+    return installed_twins(config)
+
+
 def _selected(config: pytest.Config, globs: str, option: str) -> "list[Fault]":
     from .installed import installed_faults
 
@@ -158,11 +167,11 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     """Return the settings of one test: what was typed, else its mark, else the ini file."""
     from ..values.leftovers import LEFTOVER_NAMES
     from ..values.options import Options
-    from .installed import installed_faults, installed_invariants, installed_sources, installed_twins
+    from .installed import installed_faults, installed_invariants, installed_sources
 
     marked = _marked(config, item)
     read = partial(_read, config, marked)
-    sources, twins = partial(installed_sources, config), partial(installed_twins, config)
+    sources, twins = partial(installed_sources, config), partial(_twins, config)
     # A pinned schedule is a regression test, which an ordinary run of pytest carries out.
     if not active(config) and "replay" not in marked:
         return Options(seed=read("seed"), sources=sources, twins=twins)

@@ -106,7 +106,7 @@ class Handlers:
             raise
         except Exception as problem:
             self.restore(before)
-            raise failed(self._base_url, request, problem, _file_of(handler)) from problem
+            raise failed(self._base_url, request, problem, file_of(handler)) from problem
         return answer
 
     def _routed(self, request: HttpRequest) -> tuple[_Route, dict[str, str]] | None:
@@ -136,13 +136,22 @@ def _can_be_arguments(names: Sequence[str], path: str) -> bool:
     return is_whole and all(map(str.isidentifier, names)) and len(set(names)) == len(names)
 
 
-def _file_of(handler: object) -> str:
+def file_of(handler: object) -> str:
+    """Return the file that a handler stands in, "" where that is not known."""
     code = getattr(inspect.unwrap(handler) if callable(handler) else handler, "__code__", None)
     return code.co_filename if code is not None else ""
 
 
 def failed(base_url: str, request: HttpRequest, problem: BaseException, file: str = "") -> ChaosError:
-    """Return the error for a handler that raised, with its line: the last one in its `file`, else the last one.
+    """Return the error for a handler that raised, with its line; see `raised_at`."""
+    place = raised_at(problem, file)
+    hint = f"at {place}; an error of the service is an answer: return (500, {{…}})" if place else ""
+    text = f"the handler of {base_url} raised {problem!r} for {request.method} {request.path}"
+    return ChaosError("service-failed", text, hint)
+
+
+def raised_at(problem: BaseException, file: str) -> str:
+    """Return ``file:line`` of an exception: the last line in a file, else the last one; "" where it has none.
 
     The last one of all may be in a library that the handler called: ``json/decoder.py`` says nothing of who asked it.
     """
@@ -152,9 +161,7 @@ def failed(base_url: str, request: HttpRequest, problem: BaseException, file: st
         frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
     name, line = next((frame for frame in reversed(frames) if frame[0] == file), frames[-1] if frames else ("", 0))
-    hint = f"at {name}:{line}; an error of the service is an answer: return (500, {{…}})" if name else ""
-    text = f"the handler of {base_url} raised {problem!r} for {request.method} {request.path}"
-    return ChaosError("service-failed", text, hint)
+    return f"{name}:{line}" if name else ""
 
 
 def awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -32,6 +32,7 @@ LEFT_OUT = {
     "keep_a_connection": "no runtime in it",
     "mail_and_lost_connection": "no runtime in it",
     "poison_message": "no saga: nothing but the worker of an outbox",
+    "refresh_token_used_twice": "no runtime in it",
     "rehearse_on_a_copy": "no saga: a rehearsal, of which there is one at a time",
     "tool_server_restarts": "no runtime in it",
     "upload_a_report": "no runtime in it",
