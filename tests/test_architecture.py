@@ -276,7 +276,7 @@ ADAPTERS = {
     "sqlite": {"sqlite"},
     "mail": {"mail"},
     "process": {"programs"},
-    "http": {"rest"},
+    "http": {"rest", "oauth"},
     "llm": {"llm"},
     "mcp": {"mcp"},
     "stdio": {"mcp"},

@@ -99,7 +99,9 @@ def _executed(schema: GraphQLSchema, asked: Mapping[str, Any], state: Any) -> di
     return answered
 
 
-def _resolved(name: str, function: Resolver, at_top: bool, parent: Any, info: GraphQLResolveInfo, **given: Any) -> Any:
+def _resolved(
+    name: str, function: Resolver, at_top: bool, parent: Any, info: GraphQLResolveInfo[Any], **given: Any
+) -> Any:
     """Return what a resolver returns; raises ChaosError where it raises anything but a GraphQLError."""
     try:
         found = function(info.context, **given) if at_top else function(info.context, parent, **given)
@@ -113,7 +115,7 @@ def _resolved(name: str, function: Resolver, at_top: bool, parent: Any, info: Gr
 
 
 def _unresolved(
-    field: GraphQLField, name: str, in_query: bool, parent: Any, info: GraphQLResolveInfo, **given: Any
+    field: GraphQLField, name: str, in_query: bool, parent: Any, info: GraphQLResolveInfo[Any], **given: Any
 ) -> Any:
     """Return what the state has under the name of a field."""
     if not in_query or field.args or not isinstance(info.context, dict):
