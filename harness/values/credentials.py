@@ -17,9 +17,9 @@ _WORDS = """
     changeme client credential credentials default demo dev development dummy empty example fake foo for guest hello id
     in invalid is it key keys letmein live local localhost login master me mock my no none not nothing null of only
     openai anthropic pass passphrase passwd password passwords please placeholder private prod production qwerty
-    replace required root sample sandbox secret secrets service sk some staging string super temp temporary test tester
-    testing tests the this to todo token tokens unused use used user username valid value welcome with word x xxx xxxx
-    xxxxxxxx you your yours
+    refresh replace required root sample sandbox secret secrets service sk some staging string super temp temporary test
+    tester testing tests the this to todo token tokens unused use used user username valid value welcome with word x xxx
+    xxxx xxxxxxxx you your yours
 """
 _COMMON = frozenset(_WORDS.split())
 _NAME = (

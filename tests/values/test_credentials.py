@@ -15,7 +15,9 @@ def test_a_credential_is_told_from_words(credential: str) -> None:
     assert Cleaner([credential]).clean(f"x{credential}x") == f"x{placeholder(credential)}x"
 
 
-@pytest.mark.parametrize("word", ["k", "s3cr3t!", "password", "TestToken", "my-secret-key", "password2024"])
+@pytest.mark.parametrize(
+    "word", ["k", "s3cr3t!", "password", "TestToken", "my-secret-key", "password2024", "refresh_token"]
+)
 def test_what_stands_for_a_credential_is_a_word(word: str) -> None:
     """A text stays as it is where the credential is short, or made of common words."""
     assert Cleaner([word]).clean(f"task {word}") == f"task {word}"
