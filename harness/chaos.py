@@ -88,7 +88,11 @@ class Chaos(Declarations):
         with environment(declared.environment), own(), seen:
             if not self._options.active:
                 return self._once(run)
-            result = self._exploration(run, recover or run, allow, retry, errors, name or "")
+            try:
+                result = self._exploration(run, recover or run, allow, retry, errors, name or "")
+            finally:
+                for cassette in declared.cassettes.values():
+                    cassette.keep_what_there_is()
         if result.elsewhere:
             self._elsewhere.append(result)
         else:
@@ -206,7 +210,16 @@ class Chaos(Declarations):
         from .engine.ordinary import run_once
 
         problem = lambda: None if self._declared.made is None else self._declared.made.problem  # noqa: E731  # of a twin on a real port
-        result, said = run_once(
-            run, self._declared.twins, lambda: self._declared.networks.reach(self._declared.hosts), problem
-        )
+        cassettes = self._declared.cassettes.values()
+        try:
+            result, said = run_once(
+                run, self._declared.twins, lambda: self._declared.networks.reach(self._declared.hosts), problem
+            )
+        except Exception as failed:
+            if (refused := next(filter(None, (each.refused for each in cassettes)), None)) is not None:
+                raise refused from failed
+            raise
+        said = "; ".join([said, *(line for each in cassettes for line in each.remarks)])
+        for each in cassettes:
+            each.keep()
         return Exploration(test=self._test, result=result, statement=said)

@@ -13,8 +13,11 @@ from .values.hosts import Hosts
 from .values.options import Options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .boundary.media.own_requests import OwnRequests
     from .network.networks import Networks
+    from .twins.cassette import Cassette
     from .twins.fill import Fill
     from .twins.handled import HandledService
     from .twins.llm import ModelTwin
@@ -45,6 +48,7 @@ class Declared:
         hosts: real ones that may be reached, or asked for in vain.
         environment: variables for an agent, where they are missing.
         calls: of the fixture since the last exploration.
+        cassettes: of models, by their files.
     """
 
     options: Options
@@ -57,6 +61,7 @@ class Declared:
     hosts: Hosts = field(default_factory=Hosts)
     environment: dict[str, str] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    cassettes: "dict[Path, Cassette]" = field(default_factory=dict)
 
     @cached_property
     def networks(self) -> "Networks":
@@ -111,15 +116,27 @@ class Declarations:
         """Declare a folder that the agent keeps for itself: put back, not compared, searched for leftovers."""
         self._add(path, None, ignore, private=True, anything=anything)
 
-    def llm(self, replies: "Replies", *, base_url: str | None = None) -> "ModelTwin":
+    def llm(
+        self,
+        replies: "Replies | None" = None,
+        *,
+        base_url: str | None = None,
+        cassette: "str | os.PathLike[str] | None" = None,
+    ) -> "ModelTwin":
         """Answer the requests of a model's SDK; `replies` maps a substring of the last user message to a reply.
 
         Without `base_url` it answers for OpenAI and Anthropic at their own addresses, and OpenAI's twin is returned;
         Anthropic's is served by its address: ``chaos.serve("https://api.anthropic.com")``.
+
+        `cassette` is a file, relative to pytest's root, with what the real provider said: an ordinary run records it
+        where it is missing (not in CI), and every later run is answered from it. `replies` may be left out then; where
+        both are given, the cassette comes first, and `replies` are for what is not in it.
         """
         from .twins.llm import PROVIDERS, ModelTwin, default_credentials
 
-        twins = [ModelTwin(replies, base_url=url) for url in ([base_url] if base_url else PROVIDERS)]
+        recorded = None if cassette is None else self._cassette(cassette, alone=replies is None)
+        urls = [base_url] if base_url else PROVIDERS
+        twins = [ModelTwin(replies, base_url=url, cassette=recorded) for url in urls]
         for twin in twins:
             self._add_twin(twin, "llm")
         self._declared.environment.update(default_credentials())
@@ -266,6 +283,19 @@ class Declarations:
         self._declared.invariants.append(of_function(check))
         self._declared.calls.append("invariant")
         return check
+
+    def _cassette(self, path: object, *, alone: bool) -> "Cassette":
+        from .network.provider import ask
+        from .twins.cassette import Cassette, Recorder, may_record
+        from .twins.llm import default_credentials
+
+        declared, options = self._declared, self._declared.options
+        file = arguments.file_of(path, options.projects)
+        if file in declared.cassettes:
+            raise ChaosError("twice", f"{file} is the cassette of another chaos.llm", "give each a file of its own")
+        recorder = Recorder(ask, default_credentials(), options.active) if may_record(file, options.record) else None
+        declared.cassettes[file] = Cassette(file, recorder, alone=alone, environment=os.environ)
+        return declared.cassettes[file]
 
     def _add(self, path: Any, name: str | None, ignore: Sequence[str], *, private: bool, anything: bool) -> None:
         self._declared.paths.append((arguments.path_of(path), name, private, arguments.patterns(ignore), anything))

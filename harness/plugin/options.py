@@ -6,7 +6,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -173,8 +173,10 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     read = partial(_read, config, marked)
     sources, twins = partial(installed_sources, config), partial(_twins, config)
     # A pinned schedule is a regression test, which an ordinary run of pytest carries out.
+    projects = (config.rootpath, config.invocation_params.dir)
     if not active(config) and "replay" not in marked:
-        return Options(seed=read("seed"), sources=sources, twins=twins)
+        record = _recording(config, "once")
+        return Options(seed=read("seed"), sources=sources, twins=twins, projects=projects, record=record)
     register_builtins(config)
     from .capturing import outlets
     from .failed_before import failed_before
@@ -201,7 +203,7 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         shard=read("shard"),
         leftover_names=(*LEFTOVER_NAMES, *read("leftovers")),
         toxiproxy=read("toxiproxy"),
-        projects=(config.rootpath, config.invocation_params.dir),
+        projects=projects,
         records=_made(config),
         controller=os.getppid() if hasattr(config, "workerinput") else 0,
         failed_before=failed_before(config, item.nodeid, [fault.name for fault in faults]),
@@ -212,7 +214,15 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         keep=read("keep"),
         converse=_conversation(config),
         runs=of_test(config, item),
+        record=_recording(config, "never"),
     )
+
+
+def _recording(config: pytest.Config, usually: 'Literal["never", "once"]') -> 'Literal["never", "once", "missing"]':
+    """Return when cassettes are recorded; never in CI, where nobody asked for it."""
+    if flag(config, "record"):
+        return "missing"
+    return "never" if os.environ.get("CI", "").lower() not in ("", "0", "false") else usually
 
 
 def _conversation(config: pytest.Config) -> "Callable[[str, bool], str] | None":

@@ -79,10 +79,12 @@ _FIRST = "end each exploration at its first confirmed finding; pytest's -x does 
 _KEEP = "keep the states before, at the fault and at the end of each finding as they were, secrets included (mode 0700)"
 _REUSE = "one process carries out many schedules: for an agent that keeps nothing in memory from run to run"
 _LEFTOVERS = "further name patterns of locks, staging folders and temporary files"
+_RECORD = "ask the real provider for what a cassette (chaos.llm) has no answer to, and add it"
 _first = readers.switch("first", "where one finding is enough")
 _reuse = readers.switch("reuse", "where the agent keeps nothing in memory from run to run")
 _brute = readers.switch("no-reduce")
 _list = readers.switch("list")
+_record = readers.switch("record")
 
 OPTIONS = (
     Option("faults", "GLOB,…", _FAULTS, readers.globs, in_mark=True),
@@ -102,6 +104,7 @@ OPTIONS = (
     Option("no-reduce", None, "brute force, up to two crashes: nothing is merged", _brute),
     Option("first", None, _FIRST, _first, in_mark=True),
     Option("reuse", None, _REUSE, _reuse, in_mark=True),
+    Option("record", None, _RECORD, _record, in_ini=False, explores=False),
     Option("list", None, "list faults, invariants and twins", _list, in_ini=False, explores=False),
     Option("leftovers", "PATTERN …", _LEFTOVERS, readers.patterns, in_line=False, explores=False),
 )

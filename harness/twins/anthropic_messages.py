@@ -18,7 +18,10 @@ from .replies import Question
 from .wire import Wanted, asked, digest, kept, parsed, spoken, tokens, tools
 
 _REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
-_FINISHED = {reason: finished for finished, reason in _REASONS.items()}
+_FINISHED = {reason: finished for finished, reason in _REASONS.items()} | {"stop_sequence": "stop"}
+
+_SPOKEN = {"text_delta": ("text", "text"), "input_json_delta": ("input", "partial_json")}
+"""Where a delta adds to, and from where, by its type; thoughts and citations are no part of what is said."""
 
 
 def complaint(request: HttpRequest) -> HttpResponse | None:
@@ -189,7 +192,7 @@ def _message(response: HttpResponse) -> dict[str, Any]:
     if not events.is_stream(response):
         message: dict[str, Any] = response.json()
         return message
-    stream = [event for _, event in events.decoded(response)]
+    stream = [event for _, event in events.decoded(response) if event["type"] != "ping"]
     if stream[-1]["type"] != "message_stop":
         raise ValueError("the stream does not come to its end")
     gathered = {**stream[0]["message"], **stream[-2]["delta"], "content": []}
@@ -197,8 +200,8 @@ def _message(response: HttpResponse) -> dict[str, Any]:
         if event["type"] == "content_block_start":
             block = event["content_block"]
             gathered["content"].append({**block, "input": ""} if block["type"] == "tool_use" else {**block})
-        elif event["type"] == "content_block_delta":
-            field, text = ("text", "text") if "text" in event["delta"] else ("input", "partial_json")
+        elif event["type"] == "content_block_delta" and event["delta"]["type"] in _SPOKEN:
+            field, text = _SPOKEN[event["delta"]["type"]]
             gathered["content"][-1][field] += event["delta"][text]
     return gathered
 

@@ -30,6 +30,12 @@ def decoded(response: HttpResponse) -> list[Event]:
     return [_decoded(block) for block in response.body.decode().split("\n\n") if block]
 
 
+def read(response: HttpResponse) -> list[Event]:
+    """Return the events of any provider's stream, whatever its line ends; comments and numbers of events are left."""
+    blocks = response.body.decode(errors="replace").replace("\r\n", "\n").split("\n\n")
+    return [event for block in blocks if (event := _read(block)) is not None]
+
+
 def pieces(text: str) -> Iterator[str]:
     """Yield a text in the parts in which it is streamed; nothing for an empty one."""
     return (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
@@ -39,6 +45,18 @@ def _encoded(event: Event) -> bytes:
     name, data = event
     line = data if isinstance(data, str) else json.dumps(data)
     return (f"event: {name}\n" if name else "").encode() + f"data: {line}\n\n".encode()
+
+
+def _read(block: str) -> Event | None:
+    fields = [line.partition(":") for line in block.split("\n")]
+    name = next((value.strip() for field, _, value in fields if field == "event"), "")
+    data = "\n".join(value.removeprefix(" ") for field, _, value in fields if field == "data")
+    if not data:
+        return None
+    try:
+        return name, json.loads(data)
+    except ValueError:
+        return name, data
 
 
 def _decoded(block: str) -> Event:

@@ -8,6 +8,8 @@ from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.world import Row
 from . import addresses, anthropic_messages, openai_chat
+from .cassette import Cassette
+from .cassette_values import swapped
 from .credentials import shown
 from .openai_responses import Responses
 from .replies import Replies, answerer
@@ -27,9 +29,13 @@ class ModelTwin:
     `requests` is a log for the test and no part of the state: it grows until a new list is assigned.
 
     Args:
-        replies: see `replies.answerer`; checked here.
+        replies: see `replies.answerer`; checked here. None where a cassette answers alone.
         base_url: None means OpenAI's.
         now: seconds since the epoch that an answer says it was made at; a constant by default.
+        cassette: is asked first; `replies` has what is not in it.
+
+    Attributes:
+        remarks: what the statement says of the cassette.
 
     Raises:
         ChaosError: ``bad-replies``; from `handle` also ``reply-missing``, ``bad-reply`` and ``not-yet``.
@@ -39,14 +45,16 @@ class ModelTwin:
 
     def __init__(
         self,
-        replies: Replies,
+        replies: Replies | None = None,
         *,
         base_url: str | None = None,
         now: Callable[[], int] = lambda: _CREATED,
+        cassette: Cassette | None = None,
     ) -> None:
         self.base_url = addresses.base_url(base_url or OPENAI)
         self.requests: list[HttpRequest] = []
-        self._answer = answerer(replies)
+        self._answer = answerer(replies if replies is not None or cassette is None else _nothing)
+        self._cassette, self.remarks = cassette, [] if cassette is None else cassette.remarks
         self._now = now
         self._run = 0
         openai: dict[str, Wire] = {"/chat/completions": openai_chat, "/responses": Responses()}
@@ -89,10 +97,22 @@ class ModelTwin:
             known = "\n".join(f"it answers POST {self.base_url}{path}" for path in self._wires)
             asked = f"{request.method} {request.path}"
             raise ChaosError("not-yet", f"chaos.llm does not answer {asked} yet ({request.host})", known)
-        if not shown(request):
+        recorded = None if self._cassette is None else self._cassette.answer(request, self._run)
+        if not shown(request) and (recorded is None or recorded.wants_key):
             return wire.refuse(request, 401, {})
-        complaint = wire.complaint(request)
-        return complaint or wire.say(request, self._answer(wire.question(request)), f"{self._run}/", self._now())
+        if recorded is not None:
+            said = self.read_answer(recorded.response) if recorded.swaps else None
+            now = None if said is None else swapped(said, recorded.swaps)
+            return recorded.response if now in (None, said) else self.write_answer(recorded.response, now)
+        if complaint := wire.complaint(request):
+            return complaint
+        try:
+            answer = self._answer(wire.question(request))
+        except ChaosError as problem:
+            if self._cassette is not None:
+                problem.add_to_hint(str(self._cassette.missing(request).message).splitlines())
+            raise
+        return wire.say(request, answer, f"{self._run}/", self._now())
 
     def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with an error in the provider's own wording."""
@@ -123,6 +143,10 @@ class ModelTwin:
     def _path(self, request: HttpRequest) -> str:
         """Return the path below the base URL, which clients of Anthropic name without its ``/v1``."""
         return request.path.removeprefix(urlsplit(self.base_url).path).rstrip("/").removeprefix("/v1")
+
+
+def _nothing(document: object) -> None:
+    """Return no reply: a cassette answers alone."""
 
 
 def default_credentials() -> Mapping[str, str]:

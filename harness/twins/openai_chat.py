@@ -86,7 +86,7 @@ def read_answer(response: HttpResponse) -> ModelAnswer | None:
             ToolCall(c["function"]["name"], c["function"]["arguments"], c["id"])
             for c in message.get("tool_calls") or []
         )
-        said = message["content"] or "", calls, choice["finish_reason"], message.get("refusal") or ""
+        said = message.get("content") or "", calls, choice["finish_reason"], message.get("refusal") or ""
         return ModelAnswer(*said, streamed=events.is_stream(response))
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
@@ -187,7 +187,7 @@ def _completion(response: HttpResponse) -> dict[str, Any]:
         raise ValueError("the stream does not come to its end")
     documents = [document for _, document in chunks]
     choices = [choice for document in documents for choice in document["choices"]]
-    usage = documents[-1]["usage"]
+    usage = documents[-1].get("usage")
     message = _gathered([choice["delta"] for choice in choices])
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": choices[-1]["finish_reason"]}
     return {**documents[0], "object": "chat.completion", "choices": [choice], "usage": usage}
@@ -199,9 +199,9 @@ def _gathered(deltas: list[dict[str, Any]]) -> dict[str, Any]:
         for name in ("content", "refusal"):
             if delta.get(name) is not None:
                 message[name] = (message[name] or "") + delta[name]
-        for part in delta.get("tool_calls", ()):
-            if "id" in part:
-                message["tool_calls"].append({**part, "function": dict(part["function"])})
+        for part in delta.get("tool_calls") or ():
+            if part.get("id"):
+                message["tool_calls"].append({**part, "function": {"arguments": "", **part["function"]}})
             else:
                 message["tool_calls"][part["index"]]["function"]["arguments"] += part["function"]["arguments"]
     return message

@@ -29,7 +29,7 @@ class Question:
     turn: int
 
 
-def answerer(replies: Replies) -> Callable[[Question], ModelAnswer]:
+def answerer(replies: Replies | None) -> Callable[[Question], ModelAnswer]:
     """Return the function that answers questions by `replies`.
 
     In a mapping the longest substring that matches wins, the first of equally long ones; ``""`` matches everything and

@@ -131,6 +131,14 @@ def path_of(source: Any) -> Path:
     return Path(os.path.abspath(os.fspath(source)))
 
 
+def file_of(path: object, projects: Sequence[Path]) -> Path:
+    """Return the file of a cassette; what is relative is so to the first of the projects."""
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+        hint = 'the path of a file, e.g. cassette="tests/cassettes/plan.json"'
+        raise ChaosError("bad-cassette", f"cassette={shown(path)} of chaos.llm", hint)
+    return Path(os.path.abspath(os.path.join(*map(os.fspath, projects[:1]), os.fsdecode(path))))
+
+
 def patterns(ignore: Sequence[str]) -> tuple[str, ...]:
     """Return globs; a text is one of them, not as many as it has characters. Raises ChaosError for what is none."""
     given = (ignore,) if isinstance(ignore, str) or not isinstance(ignore, Iterable) else tuple(ignore)

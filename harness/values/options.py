@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .leftovers import LEFTOVER_NAMES
 from .runs import Runs
@@ -31,6 +31,8 @@ class Options:
     `sources` and `twins` say, when they are needed, what plugins know of objects that are watched and of twins.
     `converse` shows what a debugger has printed, and returns a line that the person types; None without a debugger.
     `keep` is the folder for states of findings; None where none are kept.
+    `record` says of cassettes whether the real provider may be asked: "once", where there is no file yet; "missing",
+    for what the file has no answer to; or "never".
     """
 
     active: bool = False
@@ -59,3 +61,4 @@ class Options:
     keep: "Path | None" = None
     converse: "Callable[[str, bool], str] | None" = None
     runs: Runs = field(default_factory=Runs)
+    record: Literal["never", "once", "missing"] = "never"

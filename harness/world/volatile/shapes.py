@@ -2,25 +2,14 @@
 
 import re
 
-_CLOCK = r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?"
-_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))"
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-TIME_PATTERN = (
-    rf"(?:\d{{4}}-\d\d-\d\d(?:[T ]{_CLOCK}{_ZONE}?)?"
-    r"|\d{8}T\d{6}Z?"
-    rf"|{_DAY}, \d\d? {_MONTH} \d{{4}} {_CLOCK}{_ZONE}"
-    rf"|{_DAY} {_MONTH} [ \d]\d {_CLOCK} \d{{4}}"
-    r"|\d\d:\d\d:\d\d(?:[.,]\d+)?)"
-)
-UUID_PATTERN = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+from ...values.shapes import DAY, MONTH, TIME_PATTERN, UUID_PATTERN, ZONE
 
 _TIME = re.compile(TIME_PATTERN)
 _TOKEN = re.compile(rf"(?<!\w){TIME_PATTERN}(?!\w)|(?<!\w){UUID_PATTERN}(?!\w)|\d+\.\d+|[\w-]+|[^\w-]")
 _RUN = re.compile(r"[A-Za-z0-9]{8,}")
 _TURN = re.compile(r"(?<=[A-Za-z])\d|(?<=\d)[A-Za-z]")
 _FRACTION = re.compile(r"(?<=\d\d:\d\d:\d\d)[.,]\d+")
-_ZONE_AT_END = re.compile(rf"(?<=\d:\d\d){_ZONE}$")
+_ZONE_AT_END = re.compile(rf"(?<=\d:\d\d){ZONE}$")
 
 
 def tokens(line: str) -> list[str]:
@@ -36,7 +25,7 @@ def time_format(text: str) -> str:
     if len(text) > 40 or not _TIME.fullmatch(text):
         return ""
     rough = _ZONE_AT_END.sub("+zone", _FRACTION.sub("", text))
-    return re.sub(r"\d+", "0", re.sub(_MONTH, "Jan", re.sub(_DAY, "Mon", rough)))
+    return re.sub(r"\d+", "0", re.sub(MONTH, "Jan", re.sub(DAY, "Mon", rough)))
 
 
 def looks_random(text: str) -> bool:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from ...values.shapes import TIME_PATTERN, UUID_PATTERN
 from ...values.world import Entry, Row
 from ..storage.remembering import remembered
 from .binary import readable
 from .documents import read_document, read_json
 from .masks import ThingMask
-from .shapes import TIME_PATTERN, UUID_PATTERN, looks_random
+from .shapes import looks_random
 
 Slot = tuple[Literal["time", "number", "name", "hidden"], str]
 Skeleton = tuple[str, tuple[Slot, ...]]

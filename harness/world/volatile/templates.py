@@ -8,7 +8,8 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Literal
 
-from .shapes import TIME_PATTERN, marker, time_format, tokens
+from ...values.shapes import TIME_PATTERN
+from .shapes import marker, time_format, tokens
 
 HoleKind = Literal["time", "text"]
 
