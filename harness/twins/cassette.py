@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -18,6 +19,9 @@ from ..values.exploration import counted
 from ..values.http import HttpRequest, HttpResponse
 from . import cassette_file, cassette_values, events
 from .cassette_differences import asks, differences, nearest
+from .credentials import shown
+
+_MOST_REMEMBERED = 500  # requests
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,11 @@ class Cassette:
             raise _missing_file(path)
         self.path, self.remarks = path, list[str]()
         self._recorder, self._alone, self._environment = recorder, alone, environment or {}
-        self._exchanges = cassette_file.read(path) if path.exists() else []
-        self._there = len(self._exchanges)
-        self._uses = _Uses(set(), set(), {}, {})
+        self._kept = [_Kept(exchange) for exchange in (cassette_file.read(path) if path.exists() else [])]
+        self._there = len(self._kept)
+        self._uses = _Uses(set(), set(), {}, {}, {})
         self._lock = threading.Lock()
+        self.remarks[:] = self._told()
 
     def answer(self, request: HttpRequest, run: int) -> Recorded | None:
         """Return the answer to a request in this run; None where it has none and somebody else may have."""
@@ -90,7 +95,7 @@ class Cassette:
                 refused = self._record(self._recorder, request, asked)
                 if refused is not None:
                     return Recorded(refused)
-                found = len(self._exchanges) - 1, {}
+                found = len(self._kept) - 1, {}
             if found is None:
                 if self._alone:
                     raise self._missing(asked)
@@ -100,7 +105,9 @@ class Cassette:
             if swaps:
                 self._uses.alike.add(json.dumps(asked, sort_keys=True))
             self.remarks[:] = self._told()
-            return Recorded(self._said(place, run), swaps, self._exchanges[place]["request"].get("authenticated", True))
+            return Recorded(
+                self._said(place, run), swaps, self._kept[place].exchange["request"].get("authenticated", True)
+            )
 
     def missing(self, request: HttpRequest) -> ChaosError:
         """Return the error for a request that has no answer, with the recorded one that is most like it."""
@@ -118,9 +125,9 @@ class Cassette:
 
     def keep_what_there_is(self) -> None:
         """Write what was recorded, whatever else is missing."""
-        if len(self._exchanges) > self._there:
-            cassette_file.write(self.path, self._exchanges)
-            self._there = len(self._exchanges)
+        if len(self._kept) > self._there:
+            cassette_file.write(self.path, [kept.exchange for kept in self._kept])
+            self._there = len(self._kept)
 
     @property
     def refused(self) -> ChaosError | None:
@@ -128,33 +135,34 @@ class Cassette:
         return next(iter(self._uses.refused.values()), None)
 
     def _asked(self, request: HttpRequest) -> dict[str, Any]:
-        cleaner = Cleaner(environment=self._environment)
-        asked: dict[str, Any] = cassette_values.renamed(
-            cassette_file.request_of(request, cleaner), self._uses.recorded_ids
-        )
+        known, key = self._uses.cleaned, (request.method, request.url, shown(request), request.body)
+        if key not in known:
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            known[key] = cassette_file.request_of(request, Cleaner(environment=self._environment))
+        asked: dict[str, Any] = cassette_values.renamed(known[key], self._uses.recorded_ids)
         return asked
 
     def _found(self, asked: Mapping[str, Any]) -> tuple[int, Mapping[str, str]] | None:
-        meant = _meaning(asked)
-        for place, exchange in enumerate(self._exchanges):
-            if _meaning(exchange["request"]) == meant:
+        today = _Kept({"request": asked})
+        for place, kept in enumerate(self._kept):
+            if kept.meaning == today.meaning:
                 return place, {}
-        text, values = cassette_values.without_volatile(meant)
-        alike = []
         # Two requests of the run that is being recorded may ask about two dates: both are asked of the provider.
         recording = self._recorder is not None and not self._recorder.exploring
-        for place, exchange in enumerate(self._exchanges[: self._there] if recording else self._exchanges):
-            known, recorded = cassette_values.without_volatile(_meaning(exchange["request"]))
-            if known == text and (swaps := cassette_values.swaps(recorded, values)) is not None:
-                alike.append((place, swaps))
-        return alike[0] if len(alike) == 1 else None
+        like = [
+            (place, swaps)
+            for place, kept in enumerate(self._kept[: self._there] if recording else self._kept)
+            if kept.holes[0] == today.holes[0]
+            and (swaps := cassette_values.swaps(kept.holes[1], today.holes[1])) is not None
+        ]
+        return like[0] if len(like) == 1 else None
 
     def _said(self, place: int, run: int) -> HttpResponse:
-        said = self._exchanges[place]["response"]
-        asked = set(cassette_values.ids_of(self._exchanges[place]["request"].get("json")))
-        ids = {id: cassette_values.of_run(id, run) for id in cassette_values.ids_of(said) if id not in asked}
+        kept = self._kept[place]
+        ids = {id: cassette_values.of_run(id, run) for id in kept.ids}
         self._uses.recorded_ids.update({new: id for id, new in ids.items() if new != id})
-        return cassette_file.response_from(cassette_values.renamed(said, ids))
+        return cassette_file.response_from(cassette_values.renamed(kept.exchange["response"], ids))
 
     def _record(self, recorder: Recorder, request: HttpRequest, asked: dict[str, Any]) -> HttpResponse | None:
         """Ask the provider, and note the answer; returns an error of its own, which is not noted."""
@@ -177,7 +185,7 @@ class Cassette:
             self._uses.refused[key] = problem
             return response
         self._uses.refused.pop(key, None)
-        self._exchanges.append({"request": asked, "response": cassette_file.response_of(response, cleaner)})
+        self._kept.append(_Kept({"request": asked, "response": cassette_file.response_of(response, cleaner)}))
         return None
 
     def _as_recorded(self, request: HttpRequest) -> HttpRequest:
@@ -190,11 +198,9 @@ class Cassette:
         return request if known == document else replace(request, body=json.dumps(known).encode())
 
     def _told(self) -> list[str]:
-        unused, added = len(self._exchanges) - len(self._uses.answered), len(self._exchanges) - self._there
+        unused, added = len(self._kept) - len(self._uses.answered), len(self._kept) - self._there
         lines = (
-            [f"{unused} of {counted(len(self._exchanges), 'answer')} of {self.path.name} not asked for"]
-            if unused
-            else []
+            [f"{unused} of {counted(len(self._kept), 'answer')} of {self.path.name} not asked for"] if unused else []
         )
         lines += [f"{counted(added, 'answer')} recorded into {self.path.name}"] if added else []
         alike = counted(len(self._uses.alike), "request")
@@ -202,7 +208,7 @@ class Cassette:
         return [*lines, why] if self._uses.alike else lines
 
     def _missing(self, asked: Mapping[str, Any]) -> ChaosError:
-        requests = [exchange["request"] for exchange in self._exchanges]
+        requests = [kept.exchange["request"] for kept in self._kept]
         lines = ["it has no answer at all"]
         if requests:
             number = nearest(asked, requests)
@@ -224,12 +230,37 @@ class _Uses:
         alike: requests that got an answer though they are not the same.
         refused: errors of the provider's, by the request.
         recorded_ids: the recorded id of each that was given out in its place.
+        cleaned: requests without their secrets, which a loop of an agent's sends again and again.
     """
 
     answered: set[int]
     alike: set[str]
     refused: dict[str, ChaosError]
     recorded_ids: dict[str, str]
+    cleaned: dict[tuple[str, str, str, bytes], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """An exchange, and what is asked of it often."""
+
+    exchange: Mapping[str, Any]
+
+    @cached_property
+    def meaning(self) -> dict[str, Any]:
+        """What makes requests the same."""
+        return {name: value for name, value in self.exchange["request"].items() if name != "authenticated"}
+
+    @cached_property
+    def holes(self) -> tuple[str, tuple[str, ...]]:
+        """The same as a text with holes, and what stands in them."""
+        return cassette_values.without_volatile(self.meaning)
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The ids that the provider drew for the answer."""
+        asked = set(cassette_values.ids_of(self.exchange["request"].get("json")))
+        return [id for id in cassette_values.ids_of(self.exchange["response"]) if id not in asked]
 
 
 _HOW_TO_ADD = (
@@ -241,10 +272,6 @@ _HOW_TO_ADD = (
 def may_record(path: Path, record: str) -> bool:
     """Say whether the provider may be asked: in the mode "missing", and "once" where there is no file yet."""
     return record == "missing" or (record == "once" and not path.exists())
-
-
-def _meaning(asked: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in asked.items() if name != "authenticated"}
 
 
 def _error_in(response: HttpResponse) -> str | None:

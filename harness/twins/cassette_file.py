@@ -7,7 +7,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -19,7 +19,7 @@ from ..values.secret_forms import FORMS
 from . import events
 from .credentials import shown
 
-Exchange = dict[str, Any]
+Exchange = Mapping[str, Any]
 """``{"request": …, "response": …}`` as the file has it."""
 
 _VERSION = 1
@@ -69,7 +69,7 @@ def response_from(said: dict[str, Any]) -> HttpResponse:
     return HttpResponse(said["status"], said["headers"], said["text"].encode())
 
 
-def learn(cleaner: Cleaner, headers: Any) -> None:
+def learn(cleaner: Cleaner, headers: Mapping[str, str]) -> None:
     """Let a cleaner hide what these headers have of keys, cookies and organisations."""
     for name, value in headers.items():
         if _SECRET_HEADER.match(name.lower()):
@@ -127,9 +127,12 @@ def read(path: Path) -> list[Exchange]:
 
 
 def write(path: Path, exchanges: Sequence[Exchange]) -> None:
-    """Write a cassette, as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write a cassette, as a whole or not at all; raises ChaosError ``bad-cassette`` where it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as problem:
+        raise ChaosError("bad-cassette", f"{path} cannot be written: {problem}") from None
     try:
         with open(handle, "w", encoding="utf-8") as file:
             file.write(_text({"rollproof cassette": _VERSION, "exchanges": _clean_all(exchanges)}))

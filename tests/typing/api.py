@@ -64,6 +64,8 @@ def test_with_everything(chaos: Chaos, tmp_path: Path) -> None:
     tools = chaos.mcp({"book": book, "fly": ({"type": "object"}, book)}, base_url="https://tools.test/mcp", token="x")
     chaos.mcp({"book": book}, command=["npx", "-y", "@travel/server"])
     chaos.llm(lambda request: {"text": str(request["model"])}, base_url="http://models.test/v1")
+    chaos.llm(cassette=Path("tests/cassettes/plan.json"), base_url="http://cassettes.test/v1")
+    chaos.llm({"Say": "text"}, cassette="tests/cassettes/act.json")
     model = chaos.serve(chaos.llm({"Say": "text"}, base_url="http://gateway.test/v1"))
     with chaos.step("pay"), step("book"):
         pass
