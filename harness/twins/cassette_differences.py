@@ -28,8 +28,8 @@ def nearest(asked: Mapping[str, Any], recorded: Sequence[Mapping[str, Any]]) -> 
 
 def differences(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """Return a line for each of the first places where a request differs from a recorded one."""
-    known = [{key: value for key, value in one.items() if key != "authenticated"} for one in (recorded, asked)]
-    found = [line.removeprefix("json.") for line in _between(*known, "")]
+    one, other = ({key: value for key, value in each.items() if key != "authenticated"} for each in (recorded, asked))
+    found = [line.removeprefix("json.") for line in _between(one, other, "")]
     more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
     return [*found[:_SHOWN], *more]
 
@@ -74,13 +74,13 @@ def _likeness(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[bo
         if one != other:
             break
         same += 1
-    texts = (_json(one)[-_COMPARED:] for one in (recorded, asked))
-    return recorded["url"] == asked["url"], same, SequenceMatcher(None, *texts, autojunk=False).quick_ratio()
+    matcher = SequenceMatcher(None, _json(recorded)[-_COMPARED:], _json(asked)[-_COMPARED:], autojunk=False)
+    return recorded["url"] == asked["url"], same, matcher.quick_ratio()
 
 
 def _conversation(document: Any) -> list[Any]:
     items = [document.get(name) for name in _CONVERSATIONS] if isinstance(document, dict) else []
-    found = next((item for item in items if item), [])
+    found: Any = next((item for item in items if item), [])
     return found if isinstance(found, list) else [{"role": "user", "content": found}]
 
 
