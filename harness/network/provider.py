@@ -7,11 +7,14 @@ import base64
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 
 from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse
 
-_OF_THE_CONNECTION = ("accept-encoding", "connection", "content-length", "host", "transfer-encoding")
+_OF_THE_CONNECTION = frozenset(
+    ("accept-encoding", "connection", "content-encoding", "content-length", "host", "transfer-encoding")
+)
 
 
 def ask(request: HttpRequest) -> HttpResponse:
@@ -23,7 +26,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     asked = {
         "method": request.method,
         "url": request.url,
-        "headers": {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION},
+        "headers": _without_connection(request.headers),
         "body": base64.b64encode(request.body).decode(),
     }
     # -P: a file of the user's in the working directory is never taken for a module of Python's.
@@ -37,4 +40,9 @@ def ask(request: HttpRequest) -> HttpResponse:
             "the real provider is asked while a cassette is recorded: check its address, and the proxy of this machine",
         )
     answered = json.loads(done.stdout)
-    return HttpResponse(answered["status"], answered["headers"], base64.b64decode(answered["body"]))
+    headers = _without_connection(answered["headers"])
+    return HttpResponse(answered["status"], headers, base64.b64decode(answered["body"]))
+
+
+def _without_connection(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name not in _OF_THE_CONNECTION}

@@ -26,9 +26,11 @@ _VERSION = 1
 _KEPT = ("content-type", "request-id", "x-request-id")
 _KEYS_IN_QUERY = ("access_token", "api-key", "api_key", "key", "sig", "signature", "token")
 _SECRET_HEADER = re.compile(r"(?!.*ratelimit).*(?:authorization|cookie|key|token|secret|organization|project)")
-_PAYLOADS = ("b64_json", "data", "embedding", "encrypted_content", "signature", "thoughtSignature")
-"""Fields of long encoded data, which are no secrets and look like them: the provider wants them back as they are."""
-_ENCODED = re.compile(r"[\w+/=-]{32,}")
+_OF_THE_PROVIDER = re.compile(
+    r"(?:\w+_)?id|responseId|b64_json|data|embedding|encrypted_content|signature|thoughtSignature"
+)
+"""Fields of ids and of encoded data, which look like secrets and are none: the provider wants them back as they are."""
+_ENCODED = re.compile(r"[\w.+/=-]{20,}")
 
 
 def request_of(request: HttpRequest, cleaner: Cleaner) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def _with_payloads(document: Any, clean: Any) -> Any:
     if isinstance(document, dict) and len(document) == len(clean):
         pairs = zip(document.items(), clean.items(), strict=True)
         return {
-            key: value if name in _PAYLOADS and _is_encoded(value) else _with_payloads(value, told)
+            key: value if _is_of_the_provider(name, value) else _with_payloads(value, told)
             for (name, value), (key, told) in pairs
         }
     if isinstance(document, list):
@@ -94,8 +96,10 @@ def _with_payloads(document: Any, clean: Any) -> Any:
     return clean
 
 
-def _is_encoded(value: Any) -> bool:
-    return isinstance(value, str) and bool(_ENCODED.fullmatch(value)) and not FORMS.match(value)
+def _is_of_the_provider(name: str, value: Any) -> bool:
+    if not _OF_THE_PROVIDER.fullmatch(name) or not isinstance(value, str):
+        return False
+    return bool(_ENCODED.fullmatch(value)) and not FORMS.match(value)
 
 
 def read(path: Path) -> list[Exchange]:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import anthropic  # noqa: F401
+import httpx
 import openai  # noqa: F401  # loaded here once: pytest inside pytest forgets what it imported
 import pytest
 from rollproof.chaos import Chaos
 from rollproof.network.provider import ask
 from rollproof.network.twin_server_process import TwinServerProcess
-from rollproof.twins import cassette_file
+from rollproof.twins import cassette_file, events
 from rollproof.twins.cassette import Cassette, Recorder
 from rollproof.twins.llm import OPENAI, ModelTwin
 from rollproof.values.cleaning import Cleaner
@@ -252,6 +253,60 @@ def test_an_answer_depends_on_the_request_and_the_run(tmp_path: Path) -> None:
     assert said["choices"] != later["choices"]
     assert then["choices"] == then_later["choices"]
     assert twin.remarks == ["3 answers recorded into it.json"]
+
+
+def test_responses_are_continued_by_their_id(tmp_path: Path) -> None:
+    """Streamed, in another run than that of the recording; what a fault makes of one is a stream of the same form."""
+    url, headers = f"{OPENAI}/responses", {"authorization": f"Bearer {KEY}"}
+
+    def respond(twin: ModelTwin, **more: Any) -> HttpResponse:
+        document = {"model": "m", "stream": True, **more}
+        return twin.handle(HttpRequest("POST", url, headers, json.dumps(document).encode()))
+
+    def id_of(response: HttpResponse) -> str:
+        return str(events.read(response)[-1][1]["response"]["id"])
+
+    real = ModelTwin({"hi": "hello", "and": "bye"})
+    for run in (0, 7):
+        file = tmp_path / "it.json"
+        twin = ModelTwin(cassette=Cassette(file, None)) if run else recording(file, real.handle)
+        twin.set_run(run)
+        first = respond(twin, input="hi")
+        second = respond(twin, input="and", previous_response_id=id_of(first))
+        said = twin.read_answer(second)
+        assert said is not None
+        assert (said.text, said.streamed) == ("bye", True)
+        assert twin.read_answer(twin.write_answer(second, said.with_text("no"))) == said.with_text("no")
+        cassette_of(twin).keep()
+    assert len(real.requests) == 2
+    assert id_of(first) not in (tmp_path / "it.json").read_text()
+
+
+def test_a_run_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an error of the provider's the reason is told, whatever the agent makes of it."""
+    hello = ModelTwin({"": "hello"}).handle(asking("hi"))
+    refusal = HttpResponse.of_json(401, {"error": {"message": "Incorrect API key provided"}})
+    answers = [hello, refusal, refusal, hello]
+    monkeypatch.setattr("rollproof.network.provider.ask", lambda request: answers.pop(0))
+
+    def explore(run: Callable[[httpx.Response], object]) -> None:
+        chaos = Chaos(Options(record="once", projects=(tmp_path,)))
+        chaos.llm(cassette="it.json")
+        asked = asking("hi")
+        chaos.explore(run=lambda: run(httpx.post(asked.url, headers=dict(asked.headers), content=asked.body)))
+        chaos.close()
+
+    def fail(response: httpx.Response) -> None:
+        raise ValueError("no such plan")
+
+    with pytest.raises(ValueError, match="no such plan"):
+        explore(fail)
+    for run in (httpx.Response.raise_for_status, str):
+        with pytest.raises(ChaosError, match=r"was answered 401: .*Incorrect API key"):
+            explore(run)
+    assert not (tmp_path / "it.json").exists()
+    explore(httpx.Response.raise_for_status)
+    assert (tmp_path / "it.json").exists()
 
 
 def test_what_was_not_asked_for_is_told(tmp_path: Path) -> None:
