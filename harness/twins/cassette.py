@@ -119,8 +119,8 @@ class Cassette:
         Raises:
             ChaosError: ``provider-refuses`` where a request had no answer but an error.
         """
-        for problem in self._uses.refused.values():
-            raise problem
+        if self.refused is not None:
+            raise self.refused
         self.keep_what_there_is()
 
     def keep_what_there_is(self) -> None:
@@ -128,6 +128,7 @@ class Cassette:
         if len(self._kept) > self._there:
             cassette_file.write(self.path, [kept.exchange for kept in self._kept])
             self._there = len(self._kept)
+            self.remarks[:] = self._told()
 
     @property
     def refused(self) -> ChaosError | None:
