@@ -22,6 +22,7 @@ def options(**changed: Any) -> Options:
     invariants = tuple(Builtins().pytest_chaos_invariants())
     usual = tuple(fault for fault in faults if fault.by_default)
     settings = {"active": True, "faults": usual, "known": known, "invariants": invariants}
+    settings["twins"] = Builtins().pytest_chaos_twins
     return Options(**{**settings, **changed})
 
 

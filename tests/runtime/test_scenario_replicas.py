@@ -28,6 +28,7 @@ GONE = ("LeaseLost", "SIGKILL")
 MOST = 3
 """How many replicas there are at one time."""
 LEFT_OUT = {
+    "double_charge": "no runtime in it",
     "invoice_and_its_file": "no saga: one transaction, and what follows from it",
     "keep_a_connection": "no runtime in it",
     "mail_and_lost_connection": "no runtime in it",

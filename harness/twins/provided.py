@@ -1,0 +1,172 @@
+"""What ready-made services share: ids and times of their own, what of their state is live, how they say no."""
+
+import functools
+import json
+from base64 import b64decode
+from binascii import Error as NoBase64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from ..values.errors import ChaosError, shown
+from ..values.http import HttpRequest, HttpResponse
+from ..values.world import Row
+from .answers import response_of
+from .handled import HandledService
+from .handlers import Handler
+from .plain_data import rows_by_name
+
+State = dict[str, Any]
+_MADE = "_made"
+_START = 1_700_000_000
+"""The first second at which something can be created: in November 2023, before every virtual time."""
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+class Refused(Exception):
+    """Carries the answer to a request that a service does not act on, in a form that `answers.response_of` takes."""
+
+    def __init__(self, answer: object) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What each provider has in its own way.
+
+    Attributes:
+        refusal: ``refusal(status, reason)`` returns the answer that says no; without a reason, with the usual one.
+        live: returns what of a state is there for a person, by name; what is cancelled or refunded is not.
+        unknown: answers what no route fits.
+    """
+
+    refusal: Callable[[int, str], object]
+    live: Callable[[State], Mapping[str, Any]]
+    unknown: Handler
+
+
+class ProvidedService(HandledService):
+    """A service as its provider runs it: routes, each with a function that answers, over one state.
+
+    Ids and times are made of the state and of the number of the run. Names in the state that begin with ``_`` are no
+    part of what a person sees; counters are none of what a later request can meet.
+
+    Args:
+        base_url: of the service.
+        provider: what it has in its own way.
+        state: what there is before the run.
+        token: the only credential that is accepted; None accepts everybody.
+    """
+
+    def __init__(self, base_url: str, provider: Provider, state: State, token: str | None = None) -> None:
+        self._provider, self._token, self._run = provider, token, 0
+        super().__init__(base_url, self._answered(provider.unknown), state={**state, _MADE: {}})
+
+    def set_run(self, run: int) -> None:
+        """Give what is created from now on other ids, numbers and times, as every run of the real service does."""
+        self._run = run
+        self._seen.clear()  # what the same state leads to depends on the run, too
+
+    def route(self, method: str, path: str, handler: Handler) -> None:
+        """Let a handler answer; it may raise `Refused`, before it has changed anything."""
+        super().route(method, path, self._answered(handler))
+
+    def describe(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return what is live, by ``host/name``."""
+        return self.by_place(rows_by_name(self._provider.live(json.loads(state))))
+
+    def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return all that a later request can meet; of the counters none can tell more than the ids that they made."""
+        kept = {name: rows for name, rows in json.loads(state).items() if name != _MADE}
+        return self.by_place(rows_by_name(kept))
+
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
+        """Answer with an error in the provider's own way, without acting."""
+        said = response_of(self._provider.refusal(status, reason), f"the refusal of {self.base_url}")
+        seconds = headers.get("retry-after", "")
+        if seconds and not seconds.isdigit():
+            headers = {**headers, "retry-after": "2"}  # none of them sends a date there, and some SDKs read none
+        return HttpResponse(said.status, {**said.headers, **headers}, said.body)
+
+    def counted(self, state: State, what: str, start: int = 1, most: int = 1) -> int:
+        """Return the next number of a kind: one more in the fault-free run, up to `most` more in any other.
+
+        In others somebody else has used some: a number is as little to be relied on as an id.
+        """
+        made = state[_MADE]
+        step = 1 if not self._run else 1 + self._digest(what, made.get(what, 0))[0] % most
+        made[what] = made[what] + step if what in made else start + step - 1
+        return int(made[what])
+
+    def time(self, state: State) -> int:
+        """Return the second at which something is created; each is later than the one before."""
+        return self.counted(state, "second", _START, most=90)
+
+    def hexadecimal(self, state: State, what: str, length: int = 24) -> str:
+        """Return the next id of a kind; its beginning makes it read as a random part wherever it stands."""
+        digest = self._digest(what, self.counted(state, f"{what} id"))
+        return f"{'abcdef'[digest[0] % 6]}{digest[1] % 10}{digest[2:].hex()}"[:length]
+
+    def letters(self, state: State, what: str, length: int = 10) -> str:
+        """Return the next id of a kind, of capital letters and digits."""
+        digest = self._digest(what, self.counted(state, f"{what} id"))
+        return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:length])
+
+    def by_place(self, rows: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+        """Return rows by ``host/name``."""
+        return {f"{self.place}/{name}": found for name, found in rows.items()}
+
+    def _digest(self, *parts: object) -> bytes:
+        return sha256("/".join(map(str, (self._run, *parts))).encode()).digest()
+
+    def _answered(self, handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        def answered(request: HttpRequest, state: State, **parts: str) -> object:
+            if self._token is not None and credential(request) != self._token:
+                return self._provider.refusal(401, "")
+            try:
+                return handler(request, state, **parts)
+            except Refused as refused:
+                return refused.answer
+
+        return answered
+
+
+def credential(request: HttpRequest) -> str:
+    """Return the credential of a request: ``Bearer`` and ``token`` have it as it is, ``Basic`` as the user's name."""
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return text.strip() if scheme.lower() in ("bearer", "token") else ""
+    try:
+        return b64decode(text, validate=True).decode().partition(":")[0]
+    except (NoBase64, UnicodeDecodeError):
+        return ""
+
+
+def page_behind(rows: list[Row], size: int, is_last: Callable[[Row], bool] | None = None) -> tuple[list[Row], bool]:
+    """Return the page behind the row that `is_last` knows, of the first rows without one, and whether more follow.
+
+    Raises:
+        ValueError: no row is that one.
+    """
+    start = 0
+    if is_last is not None:
+        found = next((place for place, row in enumerate(rows) if is_last(row)), None)
+        if found is None:
+            raise ValueError("no such row")
+        start = found + 1
+    return rows[start : start + size], start + size < len(rows)
+
+
+def seeded(given: object, what: str, example: str) -> list[Row]:
+    """Return what a test says is there before the run; a text stands for something of this name.
+
+    Raises:
+        ChaosError: ``bad-seed`` where it is no list of texts and dicts; `example` shows one.
+    """
+    rows = [{"name": one} if isinstance(one, str) else one for one in given] if isinstance(given, (list, tuple)) else []
+    if given is not None and (not isinstance(given, (list, tuple)) or not all(isinstance(row, dict) for row in rows)):
+        raise ChaosError("bad-seed", f"{what}={shown(given)}", f"a list of names or of dicts: {example}")
+    return json.loads(json.dumps(rows))  # type: ignore[no-any-return]

@@ -1,0 +1,244 @@
+"""Stripe: customers, payments, refunds and invoices, as the parts of its API that agents use most."""
+
+import json
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from ...values.http import HttpRequest, HttpResponse
+from ...values.world import Row
+from .. import stripe_invoices, stripe_payments
+from ..answers import response_of
+from ..brackets import nested
+from ..provided import ProvidedService, Provider, Refused, State, page_behind, seeded
+from ..stripe_calls import DEFAULTS, OF_THE_CALL, OPEN, PREFIXES, Call, invalid, no_such, refusal, unexpected
+
+_NUMBERS = ("amount", "unit_amount", "amount_to_capture", "quantity", "days_until_due")
+_FILTERS = ("customer", "payment_intent", "charge", "email", "status", "product", "invoice", "active", "type")
+
+
+def stripe(
+    api_key: str | None = None, *, base_url: str = "https://api.stripe.com", seed: Mapping[str, Any] | None = None
+) -> ProvidedService:
+    """Stripe: customers, products, prices, payment intents, charges, refunds, invoices; with idempotency keys.
+
+    What is there for a person is what was not taken back: an intent that is cancelled, a charge that failed or is
+    refunded as a whole, its refunds, and what is archived, void or deleted count as gone.
+
+    Args:
+        api_key: the only key that is accepted; None accepts each.
+        base_url: where the client sends its requests.
+        seed: what there is before the run: ``{"customers": [{"id": "cus_ada", "email": "ada@example.com"}]}``.
+    """
+    state: State = {f"v1/{name}": {} for name in PREFIXES}
+    service = ProvidedService(base_url, Provider(refusal, _live, _unknown), {**state, "_keys": {}}, api_key)
+    for name in PREFIXES:
+        _route(service, "GET", name, _lister(name))
+        _route(service, "GET", f"{name}/{{id}}", _reader(name))
+        _route(service, "POST", f"{name}/{{id}}", _updater(name))
+    for path, action in _POSTS.items():
+        _route(service, "POST", path, action)
+    for name in ("customers", "products", "invoices", "invoiceitems"):
+        _route(service, "DELETE", f"{name}/{{id}}", _deleter(name))
+    begin = service.state
+    for name, rows in (seed or {}).items():
+        for row in seeded(rows, f"{name} of stripe", '[{"id": "cus_ada", "email": "ada@example.com"}]'):
+            Call(service, begin, {}, "").add(name, row) if "id" not in row else _put(begin, name, row)
+    service.restore(json.dumps(begin).encode())
+    return service
+
+
+def _put(state: State, name: str, row: Row) -> None:
+    state[f"v1/{name}"][row["id"]] = {"object": name[:-1], "created": 0, "metadata": {}, **DEFAULTS[name], **row}
+
+
+def _route(service: ProvidedService, method: str, path: str, action: Callable[[Call], object]) -> None:
+    def handler(request: HttpRequest, state: State, id: str = "") -> object:
+        given = _parameters(request)
+        key = request.headers.get("idempotency-key", "") if method == "POST" else ""
+        asked = json.dumps([request.path, given], sort_keys=True)
+        if key in state["_keys"]:
+            return _again(key, asked, state["_keys"][key])
+        call = Call(service, state, given, id)
+        answer = _expanded(call, response_of(action(call), path))
+        if key:  # a request that is refused before it begins, by Refused, does not use the key up
+            state["_keys"][key] = {"asked": asked, "status": answer.status, "body": answer.body.decode()}
+        return answer
+
+    service.route(method, f"/v1/{path}", handler)
+
+
+def _again(key: str, asked: str, first: Row) -> object:
+    if asked == first["asked"]:
+        return first["status"], json.loads(first["body"]), {"idempotent-replayed": "true"}
+    message = f"The idempotency key '{key}' was first used with another request. Use another key for this one."
+    return 400, {"error": {"type": "idempotency_error", "message": message}}
+
+
+def _parameters(request: HttpRequest) -> Row:
+    pairs = parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
+    pairs += parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True)
+    return {name: _typed(name, value) for name, value in nested(pairs).items()}
+
+
+def _typed(name: str, value: Any) -> Any:
+    """Return a value as what it means: names of numbers have numbers."""
+    if name == "metadata" or not isinstance(value, str):
+        return value
+    if name in _NUMBERS:
+        if not value.removeprefix("-").isdigit() or int(value) < 0:
+            raise Refused(invalid(f"Invalid integer: {value}", "parameter_invalid_integer", name))
+        return int(value)
+    return {"true": True, "false": False}.get(value, value)
+
+
+def _expanded(call: Call, answer: HttpResponse) -> HttpResponse:
+    """Return an answer with the objects in it whose fields the request wants expanded."""
+    wanted = call.given.get("expand") or []
+    if not wanted or answer.status != 200:
+        return answer
+    document = answer.json()
+    for path in wanted:
+        _expand(call.state, document, path.split("."))
+    return HttpResponse.of_json(200, document)
+
+
+def _expand(state: State, row: Any, path: list[str]) -> None:
+    if isinstance(row, list):
+        for one in row:
+            _expand(state, one, path)
+    elif path and isinstance(row, dict) and path[0] in row:
+        name, value = path[0], row[path[0]]
+        if isinstance(value, str):
+            found = (rows[value] for kind, rows in state.items() if kind.startswith("v1/") and value in rows)
+            row[name] = deepcopy(next(found, value))
+        _expand(state, row[name], path[1:])
+
+
+def _lister(name: str) -> Callable[[Call], object]:
+    def action(call: Call) -> object:
+        wanted = {key: value for key, value in call.given.items() if key in _FILTERS}
+        for param in call.given.keys() - {*_FILTERS, "limit", "starting_after", "ending_before", "expand", "created"}:
+            raise Refused(invalid(f"Received unknown parameter: {param}", "parameter_unknown", param))
+        rows = [row for row in reversed(call.rows(name).values()) if not row.get("deleted")]
+        rows = [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
+        size = str(call.given.get("limit", 10))
+        if not size.isdigit() or not 1 <= int(size) <= 100:
+            raise Refused(
+                invalid(f"A limit is a number from 1 to 100, not {size}", "parameter_invalid_integer", "limit")
+            )
+        param = "ending_before" if "ending_before" in call.given else "starting_after"
+        behind = call.given.get(param)
+        ordered = rows[::-1] if param == "ending_before" else rows
+        try:
+            page, more = page_behind(ordered, int(size), (lambda row: row["id"] == behind) if behind else None)
+        except ValueError:
+            raise Refused(no_such(name, str(behind), param, 400)) from None
+        page = page[::-1] if param == "ending_before" else page
+        return {"object": "list", "data": page, "has_more": more, "url": f"/v1/{name}"}
+
+    return action
+
+
+def _reader(name: str) -> Callable[[Call], object]:
+    def action(call: Call) -> object:
+        row = call.there(name)
+        return _gone(row) if row.get("deleted") else row
+
+    return action
+
+
+def _updater(name: str) -> Callable[[Call], object]:
+    def action(call: Call) -> object:
+        row = call.there(name)
+        if row.get("deleted"):
+            raise Refused(no_such(name, call.id, "id", 404))
+        if name == "payment_intents" and "amount" in call.given and row["status"] not in OPEN[:3]:
+            raise Refused(unexpected(row, "update its amount"))
+        call.check_references()
+        changed = {key: value for key, value in call.given.items() if key not in OF_THE_CALL}
+        metadata = {**row["metadata"], **(changed.pop("metadata", None) or {})}
+        row.update(changed, metadata={key: value for key, value in metadata.items() if value != ""})
+        return row
+
+    return action
+
+
+def _deleter(name: str) -> Callable[[Call], object]:
+    def action(call: Call) -> object:
+        row = call.there(name)
+        if name == "invoices" and row["status"] != "draft":
+            raise Refused(invalid("Only an invoice that is a draft can be deleted.", "invoice_not_editable", "id"))
+        if name == "customers":
+            row["deleted"] = True
+        else:
+            del call.rows(name)[call.id]
+        return _gone(row)
+
+    return action
+
+
+def _gone(row: Row) -> Row:
+    return {"id": row["id"], "object": row["object"], "deleted": True}
+
+
+def _creator(name: str) -> Callable[[Call], object]:
+    return lambda call: call.create(name)
+
+
+def _attach(call: Call) -> object:
+    row = call.rows("payment_methods").get(call.id)
+    if row is None and not call.id.startswith("pm_card_"):
+        raise Refused(no_such("payment_methods", call.id, "payment_method", 400))
+    call.check_references()
+    row = row or call.add("payment_methods", {"type": "card"})
+    row["customer"] = call.given.get("customer")
+    return row
+
+
+def _live(state: State) -> Mapping[str, Any]:
+    charges = state["v1/charges"]
+    names = [name for name in state if name.startswith("v1/")]
+    return {name: [row for row in state[name].values() if not _is_settled(row, charges)] for name in names}
+
+
+def _is_settled(row: Row, charges: Mapping[str, Row]) -> bool:
+    """Return whether an object counts as gone: taken back, or never paid."""
+    charge = charges.get(row.get("charge") or row.get("latest_charge") or "", {})
+    match row["object"]:
+        case "charge":
+            return bool(row["refunded"] or row["status"] == "failed")
+        case "payment_intent":
+            return bool(row["status"] == "canceled" or charge.get("refunded"))
+        case "refund":
+            return bool(charge.get("refunded"))
+        case "invoice":
+            return bool(row["status"] == "void")
+        case "product" | "price":
+            return not row["active"]
+    return bool(row.get("deleted"))
+
+
+def _unknown(request: HttpRequest, state: State) -> object:
+    message = f"Unrecognized request URL ({request.method}: {request.path})."
+    return 404, {"error": {"type": "invalid_request_error", "message": message}}
+
+
+_PLAIN = ("customers", "products", "prices", "payment_methods")
+_POSTS: Mapping[str, Callable[[Call], object]] = {
+    **{name: _creator(name) for name in _PLAIN},
+    "payment_methods/{id}/attach": _attach,
+    "payment_intents": stripe_payments.create_intent,
+    "payment_intents/{id}/confirm": stripe_payments.confirm,
+    "payment_intents/{id}/capture": stripe_payments.capture_intent,
+    "payment_intents/{id}/cancel": stripe_payments.cancel,
+    "charges": stripe_payments.create_charge,
+    "charges/{id}/capture": stripe_payments.capture_charge,
+    "refunds": stripe_payments.refund,
+    "invoiceitems": stripe_invoices.create_item,
+    "invoices": stripe_invoices.create_invoice,
+    "invoices/{id}/finalize": stripe_invoices.finalize,
+    "invoices/{id}/pay": stripe_invoices.pay_invoice,
+    "invoices/{id}/void": stripe_invoices.void,
+}
