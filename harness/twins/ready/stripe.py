@@ -200,7 +200,13 @@ def _attach(call: Call) -> object:
 def _live(state: State) -> Mapping[str, Any]:
     charges = state["v1/charges"]
     names = [name for name in state if name.startswith("v1/")]
-    return {name: [row for row in state[name].values() if not _is_settled(row, charges)] for name in names}
+    there = {name: [row for row in state[name].values() if not _is_settled(row, charges)] for name in names}
+    return {name: [_without_form(row) for row in rows] for name, rows in there.items()}
+
+
+def _without_form(row: Row) -> Row:
+    """Return an object without the words that say what kind of object it is, which its collection says."""
+    return {key: value for key, value in row.items() if key not in ("object", "livemode", "client_secret")}
 
 
 def _is_settled(row: Row, charges: Mapping[str, Row]) -> bool:

@@ -1,0 +1,141 @@
+"""Slack's twin and Slack's own SDK: messages, threads, pages, errors; and a message that an exploration sees twice."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rollproof.testing import check_twin
+from rollproof.values.http import HttpRequest
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from tests.exploring import explored, only
+
+TOKEN = "xoxb-17653285-hT5kQ2vWzR8"
+ADA = {"id": "U023BECGF", "name": "ada", "profile": {"email": "ada@example.com"}}
+
+
+def refused(call: Any, **given: Any) -> str:
+    """Return the error of a call that Slack refuses."""
+    with pytest.raises(SlackApiError) as problem:
+        call(**given)
+    return str(problem.value.response["error"])
+
+
+def test_messages_are_posted_changed_and_answered(declared: Any) -> None:
+    """By the SDK's forms and JSON; a thread has its replies, a deleted message is gone."""
+    twin, slack = declared("slack", TOKEN, users=[ADA]), WebClient(TOKEN)
+    assert slack.auth_test()["user"] == "agent"
+    first = slack.chat_postMessage(channel="#general", text="The report is out", metadata={"event_type": "r"})
+    channel, ts = first["channel"], first["ts"]
+    assert (first["message"]["text"], ts[10]) == ("The report is out", ".")
+    reply = slack.chat_postMessage(channel=channel, thread_ts=ts, text="Really", blocks=[{"type": "divider"}])
+    slack.chat_update(channel=channel, ts=ts, text="The report is late")
+    slack.reactions_add(channel=channel, name="eyes", timestamp=ts)
+    assert refused(slack.reactions_add, channel=channel, name="eyes", timestamp=ts) == "already_reacted"
+    (seen,) = slack.conversations_history(channel=channel, include_all_metadata=True)["messages"]
+    assert (seen["text"], seen["reply_count"], seen["metadata"]) == ("The report is late", 1, {"event_type": "r"})
+    assert seen["reactions"] == [{"name": "eyes", "users": [slack.auth_test()["user_id"]], "count": 1}]
+    replies = slack.conversations_replies(channel=channel, ts=ts)["messages"]
+    assert [one["ts"] for one in replies] == [ts, reply["ts"]]
+    assert slack.conversations_history(channel=channel, oldest=ts)["messages"] == []
+    assert len(slack.conversations_history(channel=channel, oldest=ts, inclusive=True)["messages"]) == 1
+    assert slack.chat_getPermalink(channel=channel, message_ts=ts)["permalink"].endswith(ts.replace(".", ""))
+    slack.reactions_remove(channel=channel, name="eyes", timestamp=ts)
+    slack.chat_delete(channel=channel, ts=reply["ts"])
+    slack.chat_postMessage(channel="U023BECGF", text="Hello, Ada")
+    rows = twin.describe(twin.save())["slack.com/api/messages"]
+    assert [(row["text"], row["channel"][0]) for row in rows] == [("The report is late", "C"), ("Hello, Ada", "D")]
+
+
+def test_messages_are_scheduled(declared: Any) -> None:
+    """They wait, and can be taken back."""
+    declared("slack")
+    slack = WebClient(TOKEN)
+    later = slack.chat_scheduleMessage(channel="general", text="Good morning", post_at=1_800_000_000)
+    (waiting,) = slack.chat_scheduledMessages_list()["scheduled_messages"]
+    assert (waiting["id"], waiting["post_at"]) == (later["scheduled_message_id"], 1_800_000_000)
+    slack.chat_deleteScheduledMessage(channel=later["channel"], scheduled_message_id=waiting["id"])
+    assert slack.chat_scheduledMessages_list()["scheduled_messages"] == []
+    assert refused(slack.chat_scheduleMessage, channel="general", text="a", post_at="soon") == "invalid_time"
+
+
+def test_channels_and_users_come_in_pages(declared: Any) -> None:
+    """The SDK follows the cursor; an archived channel is no longer there."""
+    twin, slack = declared("slack", channels=[f"team-{n}" for n in range(5)], users=[ADA, "bob"]), WebClient(TOKEN)
+    pages = [page["channels"] for page in slack.conversations_list(limit=2)]
+    assert [[one["name"][-1] for one in page] for page in pages] == [["0", "1"], ["2", "3"], ["4"]]
+    assert refused(slack.conversations_list, cursor="bm9uZQ==") == "invalid_cursor"
+    made = slack.conversations_create(name="launch")["channel"]
+    assert refused(slack.conversations_create, name="launch") == "name_taken"
+    slack.conversations_setTopic(channel=made["id"], topic="Go")
+    slack.conversations_leave(channel=made["id"])
+    assert refused(slack.chat_postMessage, channel="launch", text="a") == "not_in_channel"
+    slack.conversations_join(channel=made["id"])
+    assert slack.conversations_info(channel=made["id"])["channel"]["topic"]["value"] == "Go"
+    slack.conversations_archive(channel=made["id"])
+    assert refused(slack.chat_postMessage, channel="launch", text="a") == "is_archived"
+    assert len(twin.describe(twin.save())["slack.com/api/channels"]) == 5
+    assert [one["name"] for one in slack.users_list()["members"]] == ["agent", "ada", "bob"]
+    assert slack.users_info(user="U023BECGF")["user"]["name"] == "ada"
+    assert slack.users_lookupByEmail(email="ada@example.com")["user"]["id"] == "U023BECGF"
+    assert slack.conversations_open(users="U023BECGF")["channel"]["is_im"]
+
+
+def test_errors_are_slacks_words(declared: Any) -> None:
+    """With the status 200; only a rate limit has 429, and says for how long."""
+    twin = declared("slack", TOKEN)
+    slack = WebClient(TOKEN)
+    assert refused(slack.chat_postMessage, channel="nowhere", text="a") == "channel_not_found"
+    assert refused(slack.api_call, api_method="chat.postMessage", json={"channel": "general"}) == "no_text"
+    assert refused(slack.chat_postMessage, channel="general", text="a", thread_ts="1.2") == "thread_not_found"
+    assert refused(slack.users_info, user="U0") == "user_not_found"
+    assert refused(slack.api_call, api_method="chat.shout") == "unknown_method"
+    assert refused(WebClient("xoxb-other").auth_test) == "invalid_auth"
+    request = HttpRequest("POST", "https://slack.com/api/chat.postMessage")
+    assert (twin.refuse(request, 401, {}).status, twin.refuse(request, 500, {}).status) == (200, 500)
+    limited = twin.refuse(request, 429, {})
+    assert (limited.json(), limited.headers["retry-after"]) == ({"ok": False, "error": "ratelimited"}, "1")
+
+
+def test_it_is_a_twin(declared: Any) -> None:
+    """It keeps the contract of every twin, for its forms as for JSON."""
+    twin, url = declared("slack"), "https://slack.com/api/chat.postMessage"
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    check_twin(twin, HttpRequest("POST", url, form, b"channel=general&text=[]&blocks=[{}]"))
+    row = twin.describe(twin.save())["slack.com/api/messages"][0]
+    assert (row["text"], row["blocks"], twin.target(HttpRequest("GET", url))) == ("[]", [{}], url[8:])
+    for body in (b"[]", b"{"):
+        assert not twin.handle(HttpRequest("POST", url, {"content-type": "application/json"}, body)).json()["ok"]
+
+
+def announce(careful: bool) -> str:
+    """Post that a report is out; where no answer came, look whether it is there, or post it again at once."""
+    slack = WebClient(TOKEN, retry_handlers=[])
+    channel = slack.conversations_list()["channels"][0]["id"]
+    for _ in range(2):
+        if not careful or not slack.conversations_history(channel=channel)["messages"]:
+            try:
+                slack.chat_postMessage(channel=channel, text="The report is out")
+            except TimeoutError:
+                continue
+        return "announced"
+    raise TimeoutError("nobody answers")
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_an_exploration_sees_a_second_message(careful: bool, tmp_path: Path) -> None:
+    """The answer to a message is lost; an agent that only posts again has posted twice."""
+
+    def explore(chaos: Any, folder: Path) -> None:
+        chaos.twin("slack", TOKEN)
+        chaos.explore(lambda: announce(careful), lambda: announce(True))
+
+    faults = only("http.timeout", *["http.rate_limited", "credentials.revoked"] * careful)
+    result = explored(SimpleNamespace(explore=explore), tmp_path / "it", **faults)
+    assert result.errors == ()
+    assert "http.post:slack.com/api/chat.postMessage#1" in {cell.point for cell in result.cells}
+    assert [finding.title for finding in result.violations] == (
+        [] if careful else ["Message 'The report is out' goes out twice"]
+    )
