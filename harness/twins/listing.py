@@ -48,9 +48,15 @@ def listed(rows: Sequence[Row], request: HttpRequest) -> Listed:
     unknown = [name for name in wanted if rows and not any(name in row for row in rows)]
     if not query.keys() & set(WORDS[:-1]):
         return Listed(found, "", unknown)
-    start, size = _range(query, found)
-    link = ", ".join(f'<{_url(request, changed)}>; rel="{rel}"' for rel, changed in _links(query, found, start, size))
-    return Listed(found[start : start + size], link, unknown)
+    return Listed(*paged(found, request), unknown)
+
+
+def paged(rows: Sequence[Row], request: HttpRequest) -> tuple[Sequence[Row], str]:
+    """Return the page that a request asks for, the first 30 where it says nothing, and the header ``Link``."""
+    start, size = _range(request.query, rows)
+    links = _links(request.query, rows, start, size)
+    link = ", ".join(f'<{_url(request, changed)}>; rel="{rel}"' for rel, changed in links)
+    return rows[start : start + size], link
 
 
 def as_text(value: Any) -> str:

@@ -1,0 +1,247 @@
+"""GitHub: issues, pull requests, files and releases, as the parts of its REST API that agents use most."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ...values.errors import ChaosError, shown
+from ...values.http import HttpRequest
+from ...values.world import Row
+from .. import github_git as git
+from .. import github_issues as issues
+from ..github_calls import (
+    COMMENTS,
+    COMMITS,
+    HEADERS,
+    ISSUES,
+    LABELS,
+    ME,
+    NAMES,
+    PULLS,
+    REFS,
+    RELEASES,
+    REPOS,
+    Call,
+    invalid,
+    no,
+    not_found,
+    refusal,
+)  # fmt: skip
+from ..provided import ProvidedService, Provider, State
+
+_DEEP = re.compile(r"/repos/([^/]+)/([^/]+)/(contents|git/refs|git/ref)/?(.*)")
+_Action = Callable[[Call], object]
+
+
+def github(
+    token: str | None = None,
+    *,
+    base_url: str = "https://api.github.com",
+    repositories: Mapping[str, Mapping[str, str]] | Sequence[str] = ("acme/site",),
+) -> ProvidedService:
+    """GitHub: issues, comments, labels, pull requests, files, branches, releases.
+
+    Its user is ``agent``. A closed issue, and a pull request that was closed without a merge, count as gone with their
+    comments. A branch is its files and the messages of its commits.
+
+    Args:
+        token: the only one that is accepted; None accepts each.
+        base_url: where the client sends its requests.
+        repositories: ``["acme/site"]``, or with the files of each: ``{"acme/site": {"README.md": "# Site"}}``.
+    """
+    state: State = {**{name: {} for name in NAMES}, COMMITS: {}}
+    made: list[ProvidedService] = []
+
+    def elsewhere(request: HttpRequest, state: State) -> object:
+        """Answer for paths that end with the path of a file, or with the name of a ref."""
+        found = _DEEP.fullmatch(request.path.removeprefix(urlsplit(made[0].base_url).path))
+        if found is None:
+            not_found()
+        owner, name, kind, rest = map(unquote, found.groups())
+        action = git.on_contents if kind == "contents" else git.on_ref
+        return _answer(made[0], action, request, state, {"owner": owner, "name": name, "rest": rest})
+
+    service = ProvidedService(base_url, Provider(refusal, _live, elsewhere), state, token)
+    made.append(service)
+    for (method, path), action in _ROUTES.items():
+        _route(service, method, f"/repos/{{owner}}/{{name}}{path}", action)
+    service.route("GET", "/user", lambda request, state: (200, ME, HEADERS))
+    begin = service.state
+    _seed(service, begin, repositories)
+    service.restore(json.dumps(begin).encode())
+    return service
+
+
+def _seed(service: ProvidedService, state: State, given: object) -> None:
+    rows: object = {name: {} for name in given} if isinstance(given, (list, tuple)) else given
+    if not isinstance(rows, Mapping) or not all(isinstance(name, str) and name.count("/") == 1 for name in rows):
+        hint = 'a list of names, or the files of each: {"acme/site": {"README.md": "# Site"}}'
+        raise ChaosError("bad-seed", f"repositories={shown(given)} of github", hint)
+    for repo, files in rows.items():
+        call = Call(service, state, HttpRequest("GET", service.base_url), repo, {}, {})
+        owner, _, name = repo.partition("/")
+        row = {"name": name, "full_name": repo, "private": False, "default_branch": "main", "description": None}
+        call.add(REPOS, {**row, "owner": {"login": owner, "id": 2, "type": "Organization"}}, repo)
+        content = {path: b64encode(text.encode()).decode() for path, text in files.items()}
+        git.commit(call, "main", "Initial commit", content, [])
+
+
+def _route(service: ProvidedService, method: str, path: str, action: _Action) -> None:
+    service.route(method, path, lambda request, state, **parts: _answer(service, action, request, state, parts))
+
+
+def _answer(
+    service: ProvidedService, action: _Action, request: HttpRequest, state: State, parts: Mapping[str, str]
+) -> object:
+    repo = f"{parts['owner']}/{parts['name']}"
+    if repo not in state[REPOS]:
+        not_found()
+    try:
+        given = request.json() if request.body else {}
+    except ValueError:
+        no(400, "Problems parsing JSON")
+    given = {"labels": given} if isinstance(given, list) else given
+    answer = action(Call(service, state, request, repo, given if isinstance(given, dict) else {}, parts))
+    status, body, headers = (*answer, {})[:3] if isinstance(answer, tuple) else (200, answer, {})
+    return status, body, {**HEADERS, **headers}
+
+
+def _live(state: State) -> Mapping[str, Any]:
+    numbered = {**state[ISSUES], **state[PULLS]}
+    gone = {key for key, row in numbered.items() if row["state"] == "closed" and not row.get("merged")}
+    there = {
+        name: [{**row, "id": key} for key, row in state[name].items() if key not in gone] for name in (ISSUES, PULLS)
+    }
+    comments = [row for row in state[COMMENTS].values() if row["of"] not in gone]
+    plain = {name: list(state[name].values()) for name in (REPOS, LABELS, RELEASES)}
+    return {**plain, **there, COMMENTS: comments, REFS: git.live(state)}
+
+
+def _repository(call: Call) -> object:
+    row = call.state[REPOS][call.repo]
+    return {**call.shown(row, ""), "url": call.url("").rstrip("/"), "permissions": {"push": True, "pull": True}}
+
+
+def _pull(call: Call, row: Row) -> Row:
+    ends = {}
+    for end in ("head", "base"):
+        ref = call.state[REFS].get(f"{call.repo}/refs/heads/{row[end]}", {})
+        sha = ref.get("sha") or row["merge_commit_sha"]
+        repo = _repository(call)
+        ends[end] = {"ref": row[end], "label": f"{call.repo.partition('/')[0]}:{row[end]}", "sha": sha, "repo": repo}
+    number = row["number"]
+    issue = {**issues.shown_issue(call, row), "issue_url": call.url(f"issues/{number}"), "mergeable": not row["merged"]}
+    path = {"url": call.url(f"pulls/{number}"), "html_url": f"https://github.com/{call.repo}/pull/{number}"}
+    return {**issue, **ends, **path}
+
+
+def _create_pull(call: Call) -> object:
+    call.need("PullRequest", "title", "head", "base")
+    branch, base = call.given["head"].rpartition(":")[2], call.given["base"]
+    for name, field in ((branch, "head"), (base, "base")):
+        if f"{call.repo}/refs/heads/{name}" not in call.state[REFS]:
+            invalid({"resource": "PullRequest", "field": field, "code": "invalid"})
+    if any((row["head"], row["base"], row["state"]) == (branch, base, "open") for row in call.own(PULLS)):
+        message = f"A pull request already exists for {call.repo.partition('/')[0]}:{branch}."
+        invalid({"resource": "PullRequest", "code": "custom", "message": message})
+    if git.head(call, branch) == git.head(call, base):
+        message = f"No commits between {base} and {branch}"
+        invalid({"resource": "PullRequest", "code": "custom", "message": message})
+    ends = {"head": branch, "base": base, "draft": bool(call.given.get("draft"))}
+    return 201, _pull(call, issues.begin(call, PULLS, {**ends, "merged": False, "merge_commit_sha": None}))
+
+
+def _list_pulls(call: Call) -> object:
+    query = call.request.query
+    rows = [row for row in call.own(PULLS) if query.get("state", "open") in ("all", row["state"])]
+    branch = query.get("head", "").rpartition(":")[2]
+    rows = [row for row in rows if branch in ("", row["head"]) and query.get("base", row["base"]) == row["base"]]
+    return call.page(_pull(call, row) for row in issues.in_order(rows, query))
+
+
+def _merge(call: Call) -> object:
+    row = call.there(PULLS, number=call.parts["number"])
+    if row["state"] != "open":
+        no(405, "Pull Request is not mergeable")
+    if call.given.get("sha", git.head(call, row["head"])) != git.head(call, row["head"]):
+        no(409, "Head branch was modified. Review and try the merge again.")
+    message = call.given.get("commit_message") or f"Merge pull request #{row['number']} from {row['head']}"
+    sha = git.merge(call, row["base"], row["head"], message)
+    row.update(state="closed", merged=True, merge_commit_sha=sha)
+    return {"sha": sha, "merged": True, "message": "Pull Request successfully merged"}
+
+
+def _release(call: Call, row: Row) -> Row:
+    return call.shown(row, f"releases/{row['id']}", author=ME, assets=[], upload_url=call.url(f"releases/{row['id']}"))
+
+
+def _create_release(call: Call) -> object:
+    call.need("Release", "tag_name")
+    tag, given = call.given["tag_name"], call.given
+    if any(row["tag_name"] == tag for row in call.own(RELEASES)):
+        invalid({"resource": "Release", "code": "already_exists", "field": "tag_name"})
+    if f"{call.repo}/refs/tags/{tag}" not in call.state[REFS] and not given.get("draft"):
+        git.point(call, f"refs/tags/{tag}", git.head(call, given.get("target_commitish") or git.default_branch(call)))
+    said = {"name": given.get("name"), "body": given.get("body"), "draft": bool(given.get("draft"))}
+    row = {"tag_name": tag, **said, "prerelease": bool(given.get("prerelease")), "target_commitish": "main"}
+    return 201, _release(call, call.add(RELEASES, row, f"{call.repo}/{tag}"))
+
+
+def _on_release(call: Call) -> object:
+    row = call.there(RELEASES, id=call.parts["id"])
+    if call.request.method == "DELETE":
+        del call.state[RELEASES][f"{call.repo}/{row['tag_name']}"]
+        return 204, None
+    row.update({key: call.given[key] for key in ("name", "body", "draft", "prerelease") if key in call.given})
+    return _release(call, row)
+
+
+def _change_pull(call: Call) -> object:
+    return _pull(call, issues.change(call))
+
+
+def _find_release(call: Call) -> object:
+    return _release(call, call.there(RELEASES, tag_name=call.parts["tag"]))
+
+
+def _latest_release(call: Call) -> object:
+    rows = [row for row in call.own(RELEASES) if not (row["draft"] or row["prerelease"])]
+    return _release(call, rows[-1]) if rows else not_found()
+
+
+_ROUTES: Mapping[tuple[str, str], _Action] = {
+    ("GET", ""): _repository,
+    ("POST", "/issues"): issues.create_issue,
+    ("GET", "/issues"): issues.list_issues,
+    ("GET", "/issues/{number}"): lambda call: issues.shown_issue(call, issues.numbered(call)),
+    ("PATCH", "/issues/{number}"): issues.change_issue,
+    ("GET", "/issues/{number}/comments"): issues.list_comments,
+    ("POST", "/issues/{number}/comments"): issues.create_comment,
+    **{(method, "/issues/comments/{id}"): issues.on_comment for method in ("GET", "PATCH", "DELETE")},
+    ("GET", "/issues/{number}/labels"): issues.list_labels,
+    **{(method, "/issues/{number}/labels"): issues.set_labels for method in ("POST", "PUT", "DELETE")},
+    ("DELETE", "/issues/{number}/labels/{label}"): issues.take_label,
+    ("GET", "/labels"): issues.list_labels,
+    ("POST", "/labels"): issues.create_label,
+    **{(method, "/labels/{label}"): issues.on_label for method in ("GET", "DELETE")},
+    ("POST", "/pulls"): _create_pull,
+    ("GET", "/pulls"): _list_pulls,
+    ("GET", "/pulls/{number}"): lambda call: _pull(call, call.there(PULLS, number=call.parts["number"])),
+    ("PATCH", "/pulls/{number}"): _change_pull,
+    ("PUT", "/pulls/{number}/merge"): _merge,
+    ("GET", "/commits"): git.list_commits,
+    ("GET", "/commits/{sha}"): git.read_commit,
+    ("GET", "/git/commits/{sha}"): git.read_commit,
+    ("GET", "/branches"): git.list_branches,
+    ("GET", "/branches/{branch}"): git.read_branch,
+    ("POST", "/git/refs"): git.create_ref,
+    ("POST", "/releases"): _create_release,
+    ("GET", "/releases"): lambda call: call.page(_release(call, row) for row in call.own(RELEASES)[::-1]),
+    ("GET", "/releases/latest"): _latest_release,
+    ("GET", "/releases/tags/{tag}"): _find_release,
+    **{(method, "/releases/{id}"): _on_release for method in ("GET", "PATCH", "DELETE")},
+}
+"""What answers below a repository; what ends with the path of a file, or with a ref, is answered elsewhere."""
