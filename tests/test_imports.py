@@ -21,6 +21,7 @@ DISTRIBUTIONS = {
     "agents": "openai-agents",
     "allure_commons": "allure-python-commons",
     "allure_pytest": "allure-pytest",
+    "github": "pygithub",
     "google.adk": "google-adk",
     "google.genai": "google-genai",
     "graphql": "graphql-core",

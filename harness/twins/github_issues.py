@@ -19,7 +19,7 @@ def numbered(call: Call) -> Row:
 def begin(call: Call, name: str, fields: Row) -> Row:
     """Add an issue or a pull request: both are counted together."""
     number = call.service.counted(call.state, f"number {call.repo}", most=5)
-    common = {"number": number, "body": call.given.get("body"), "state": "open", "assignees": []}
+    common: Row = {"number": number, "body": call.given.get("body"), "state": "open", "assignees": []}
     row = call.add(name, {"title": call.given["title"], **common, "labels": [], **fields}, f"{call.repo}#{number}")
     row["assignees"] = call.given.get("assignees") or []
     _label(call, row, call.given.get("labels") or [])

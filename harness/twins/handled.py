@@ -100,14 +100,10 @@ class HandledService:
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the state as rows, by ``host/name`` for each name at its top."""
-        return {f"{self.place}/{name}": rows for name, rows in self._backend.describe(state).items()}
+        place = HttpRequest("GET", self.base_url).host + urlsplit(self.base_url).path
+        return {f"{place}/{name}": rows for name, rows in self._backend.describe(state).items()}
 
     full_state = describe
-
-    @property
-    def place(self) -> str:
-        """Return the host and the path that all names of its state are below."""
-        return HttpRequest("GET", self.base_url).host + urlsplit(self.base_url).path
 
     def verb(self, request: HttpRequest) -> str:
         """Return the method in lower case."""

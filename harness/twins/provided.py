@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError, shown
 from ..values.http import HttpRequest, HttpResponse
@@ -67,7 +68,7 @@ class ProvidedService(HandledService):
     def set_run(self, run: int) -> None:
         """Give what is created from now on other ids, numbers and times, as every run of the real service does."""
         self._run = run
-        self._seen.clear()  # what the same state leads to depends on the run, too
+        self._seen = {}  # what the same state leads to depends on the run, too
 
     def route(self, method: str, path: str, handler: Handler) -> None:
         """Let a handler answer; it may raise `Refused`, before it has changed anything."""
@@ -116,7 +117,8 @@ class ProvidedService(HandledService):
 
     def by_place(self, rows: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
         """Return rows by ``host/name``."""
-        return {f"{self.place}/{name}": found for name, found in rows.items()}
+        place = HttpRequest("GET", self.base_url).host + urlsplit(self.base_url).path
+        return {f"{place}/{name}": found for name, found in rows.items()}
 
     def _digest(self, *parts: object) -> bytes:
         return sha256("/".join(map(str, (self._run, *parts))).encode()).digest()

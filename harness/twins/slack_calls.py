@@ -35,7 +35,8 @@ class Call:
     def message(self, name: str = "ts", error: str = "message_not_found") -> Row:
         """Return the message that `channel` and another argument name."""
         channel, found = self.channel(), self.state["messages"].get(self.given.get(name))
-        return found if found is not None and found["channel"] == channel["id"] else no(error)
+        row: Row = found if found is not None and found["channel"] == channel["id"] else no(error)
+        return row
 
     def flag(self, name: str) -> bool:
         """Return whether an argument is true, in any way to say so."""
@@ -74,7 +75,7 @@ def arguments(request: HttpRequest) -> Row:
             key: json.loads(text) if text[:1] in ("[", "{") and key != "text" else text for key, text in form.items()
         }
     except ValueError:
-        no("invalid_json" if "json" in kind else "invalid_form_data")
+        return dict(no("invalid_json" if "json" in kind else "invalid_form_data"))
 
 
 def no(error: str) -> Any:

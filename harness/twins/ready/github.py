@@ -59,7 +59,7 @@ def github(
         """Answer for paths that end with the path of a file, or with the name of a ref."""
         found = _DEEP.fullmatch(request.path.removeprefix(urlsplit(made[0].base_url).path))
         if found is None:
-            not_found()
+            return not_found()
         owner, name, kind, rest = map(unquote, found.groups())
         action = git.on_contents if kind == "contents" else git.on_ref
         return _answer(made[0], action, request, state, {"owner": owner, "name": name, "rest": rest})
