@@ -1,6 +1,6 @@
 """A request to GitHub, the things of a repository that it is about, and GitHub's words for what is wrong with it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -97,6 +97,10 @@ class Call:
         kept = {key: value for key, value in row.items() if key != "repo"}
         html = f"https://github.com/{self.repo}/{path}"
         return {"url": self.url(path), "html_url": html, "node_id": f"N_{row['id']}", "user": ME, **kept, **more}
+
+
+Action = Callable[[Call], object]
+"""What a request does; returns its answer."""
 
 
 def no(status: int, message: str, errors: Sequence[Row] = ()) -> Any:

@@ -8,7 +8,7 @@ from hashlib import sha1
 from typing import Any
 
 from ..values.world import Row
-from .github_calls import COMMITS, ME, REFS, REPOS, Call, no, not_found
+from .github_calls import COMMITS, ME, REFS, REPOS, Action, Call, no, not_found
 from .provided import State
 
 Files = dict[str, str]
@@ -232,3 +232,14 @@ def _text(content: str) -> str:
         return plain.decode()
     except UnicodeDecodeError:
         return f"{len(plain)} bytes {blob(content)}"
+
+
+ROUTES: Mapping[tuple[str, str], Action] = {
+    ("GET", "/commits"): list_commits,
+    ("GET", "/commits/{sha}"): read_commit,
+    ("GET", "/git/commits/{sha}"): read_commit,
+    ("GET", "/branches"): list_branches,
+    ("GET", "/branches/{branch}"): read_branch,
+    ("POST", "/git/refs"): create_ref,
+}
+"""What answers below a repository, by method and path."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..values.world import Row
-from .github_calls import COMMENTS, ISSUES, LABELS, PULLS, Call, invalid, no, not_found
+from .github_calls import COMMENTS, ISSUES, LABELS, PULLS, Action, Call, invalid, no, not_found
 
 _FIELDS = ("title", "body", "state", "state_reason", "assignees", "milestone")
 
@@ -159,3 +159,21 @@ def on_label(call: Call) -> object:
             one["labels"] = [name for name in one["labels"] if name != row["name"]]
         return 204, None
     return _shown_label(call, row)
+
+
+ROUTES: Mapping[tuple[str, str], Action] = {
+    ("POST", "/issues"): create_issue,
+    ("GET", "/issues"): list_issues,
+    ("GET", "/issues/{number}"): lambda call: shown_issue(call, numbered(call)),
+    ("PATCH", "/issues/{number}"): change_issue,
+    ("GET", "/issues/{number}/comments"): list_comments,
+    ("POST", "/issues/{number}/comments"): create_comment,
+    **{(method, "/issues/comments/{id}"): on_comment for method in ("GET", "PATCH", "DELETE")},
+    ("GET", "/issues/{number}/labels"): list_labels,
+    **{(method, "/issues/{number}/labels"): set_labels for method in ("POST", "PUT", "DELETE")},
+    ("DELETE", "/issues/{number}/labels/{label}"): take_label,
+    ("GET", "/labels"): list_labels,
+    ("POST", "/labels"): create_label,
+    **{(method, "/labels/{label}"): on_label for method in ("GET", "DELETE")},
+}
+"""What answers below a repository, by method and path."""

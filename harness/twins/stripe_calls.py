@@ -1,6 +1,6 @@
 """A request to Stripe, the objects that it is about, and Stripe's words for what is wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,3 +153,7 @@ class Call:
         row = {**common, "metadata": {}, **DEFAULTS[name], **fields}
         self.rows(name)[id] = row
         return row
+
+
+Action = Callable[[Call], object]
+"""What a request does; returns its answer."""

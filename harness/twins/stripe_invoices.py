@@ -1,8 +1,10 @@
 """Stripe's invoices and what stands on them."""
 
+from collections.abc import Mapping
+
 from ..values.world import Row
 from .provided import Refused
-from .stripe_calls import DECLINED, Call, invalid
+from .stripe_calls import DECLINED, Action, Call, invalid
 from .stripe_payments import charged
 
 
@@ -71,3 +73,12 @@ def void(call: Call) -> object:
         raise Refused(invalid("Only an open invoice can be voided.", "invoice_not_editable", ""))
     row["status"] = "void"
     return row
+
+
+POSTS: Mapping[str, Action] = {
+    "invoiceitems": create_item,
+    "invoices": create_invoice,
+    "invoices/{id}/finalize": finalize,
+    "invoices/{id}/pay": pay_invoice,
+    "invoices/{id}/void": void,
+}

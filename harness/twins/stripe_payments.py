@@ -1,11 +1,12 @@
 """Stripe's payment intents, charges and refunds."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 from ..values.world import Row
 from .provided import Refused
-from .stripe_calls import DECLINED, OPEN, REQUIRED, Call, invalid, missing, unexpected
+from .stripe_calls import DECLINED, OPEN, REQUIRED, Action, Call, invalid, missing, unexpected
 
 _NO_METHOD = invalid("The payment intent has no payment method.", "payment_intent_unexpected_state")
 
@@ -135,3 +136,14 @@ def refund(call: Call) -> object:
     charge["refunded"] = charge["amount_refunded"] == paid
     of = {"charge": charge["id"], "payment_intent": charge["payment_intent"], "currency": charge["currency"]}
     return call.create("refunds", **of, amount=amount, status="succeeded")
+
+
+POSTS: Mapping[str, Action] = {
+    "payment_intents": create_intent,
+    "payment_intents/{id}/confirm": confirm,
+    "payment_intents/{id}/capture": capture_intent,
+    "payment_intents/{id}/cancel": cancel,
+    "charges": create_charge,
+    "charges/{id}/capture": capture_charge,
+    "refunds": refund,
+}

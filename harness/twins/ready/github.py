@@ -3,15 +3,13 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ...values.errors import ChaosError, shown
 from ...values.http import HttpRequest
 from ...values.world import Row
-from .. import github_git as git
-from .. import github_issues as issues
 from ..github_calls import (
     COMMENTS,
     COMMITS,
@@ -24,16 +22,20 @@ from ..github_calls import (
     REFS,
     RELEASES,
     REPOS,
+    Action,
     Call,
     invalid,
     no,
     not_found,
     refusal,
-)  # fmt: skip
+)
+from ..github_git import ROUTES as OF_GIT
+from ..github_git import commit, default_branch, head, live, merge, on_contents, on_ref, point
+from ..github_issues import ROUTES as OF_ISSUES
+from ..github_issues import begin, change, in_order, shown_issue
 from ..provided import ProvidedService, Provider, State
 
 _DEEP = re.compile(r"/repos/([^/]+)/([^/]+)/(contents|git/refs|git/ref)/?(.*)")
-_Action = Callable[[Call], object]
 
 
 def github(
@@ -61,7 +63,7 @@ def github(
         if found is None:
             return not_found()
         owner, name, kind, rest = map(unquote, found.groups())
-        action = git.on_contents if kind == "contents" else git.on_ref
+        action = on_contents if kind == "contents" else on_ref
         return _answer(made[0], action, request, state, {"owner": owner, "name": name, "rest": rest})
 
     service = ProvidedService(base_url, Provider(refusal, _live, elsewhere), state, token)
@@ -86,15 +88,15 @@ def _seed(service: ProvidedService, state: State, given: object) -> None:
         row = {"name": name, "full_name": repo, "private": False, "default_branch": "main", "description": None}
         call.add(REPOS, {**row, "owner": {"login": owner, "id": 2, "type": "Organization"}}, repo)
         content = {path: b64encode(text.encode()).decode() for path, text in files.items()}
-        git.commit(call, "main", "Initial commit", content, [])
+        commit(call, "main", "Initial commit", content, [])
 
 
-def _route(service: ProvidedService, method: str, path: str, action: _Action) -> None:
+def _route(service: ProvidedService, method: str, path: str, action: Action) -> None:
     service.route(method, path, lambda request, state, **parts: _answer(service, action, request, state, parts))
 
 
 def _answer(
-    service: ProvidedService, action: _Action, request: HttpRequest, state: State, parts: Mapping[str, str]
+    service: ProvidedService, action: Action, request: HttpRequest, state: State, parts: Mapping[str, str]
 ) -> object:
     repo = f"{parts['owner']}/{parts['name']}"
     if repo not in state[REPOS]:
@@ -117,7 +119,7 @@ def _live(state: State) -> Mapping[str, Any]:
     }
     comments = [row for row in state[COMMENTS].values() if row["of"] not in gone]
     plain = {name: list(state[name].values()) for name in (REPOS, LABELS, RELEASES)}
-    return {**plain, **there, COMMENTS: comments, REFS: git.live(state)}
+    return {**plain, **there, COMMENTS: comments, REFS: live(state)}
 
 
 def _repository(call: Call) -> object:
@@ -133,7 +135,7 @@ def _pull(call: Call, row: Row) -> Row:
         repo = _repository(call)
         ends[end] = {"ref": row[end], "label": f"{call.repo.partition('/')[0]}:{row[end]}", "sha": sha, "repo": repo}
     number = row["number"]
-    issue = {**issues.shown_issue(call, row), "issue_url": call.url(f"issues/{number}"), "mergeable": not row["merged"]}
+    issue = {**shown_issue(call, row), "issue_url": call.url(f"issues/{number}"), "mergeable": not row["merged"]}
     path = {"url": call.url(f"pulls/{number}"), "html_url": f"https://github.com/{call.repo}/pull/{number}"}
     return {**issue, **ends, **path}
 
@@ -147,11 +149,11 @@ def _create_pull(call: Call) -> object:
     if any((row["head"], row["base"], row["state"]) == (branch, base, "open") for row in call.own(PULLS)):
         message = f"A pull request already exists for {call.repo.partition('/')[0]}:{branch}."
         invalid({"resource": "PullRequest", "code": "custom", "message": message})
-    if git.head(call, branch) == git.head(call, base):
+    if head(call, branch) == head(call, base):
         message = f"No commits between {base} and {branch}"
         invalid({"resource": "PullRequest", "code": "custom", "message": message})
     ends = {"head": branch, "base": base, "draft": bool(call.given.get("draft"))}
-    return 201, _pull(call, issues.begin(call, PULLS, {**ends, "merged": False, "merge_commit_sha": None}))
+    return 201, _pull(call, begin(call, PULLS, {**ends, "merged": False, "merge_commit_sha": None}))
 
 
 def _list_pulls(call: Call) -> object:
@@ -159,17 +161,17 @@ def _list_pulls(call: Call) -> object:
     rows = [row for row in call.own(PULLS) if query.get("state", "open") in ("all", row["state"])]
     branch = query.get("head", "").rpartition(":")[2]
     rows = [row for row in rows if branch in ("", row["head"]) and query.get("base", row["base"]) == row["base"]]
-    return call.page(_pull(call, row) for row in issues.in_order(rows, query))
+    return call.page(_pull(call, row) for row in in_order(rows, query))
 
 
 def _merge(call: Call) -> object:
     row = call.there(PULLS, number=call.parts["number"])
     if row["state"] != "open":
         no(405, "Pull Request is not mergeable")
-    if call.given.get("sha", git.head(call, row["head"])) != git.head(call, row["head"]):
+    if call.given.get("sha", head(call, row["head"])) != head(call, row["head"]):
         no(409, "Head branch was modified. Review and try the merge again.")
     message = call.given.get("commit_message") or f"Merge pull request #{row['number']} from {row['head']}"
-    sha = git.merge(call, row["base"], row["head"], message)
+    sha = merge(call, row["base"], row["head"], message)
     row.update(state="closed", merged=True, merge_commit_sha=sha)
     return {"sha": sha, "merged": True, "message": "Pull Request successfully merged"}
 
@@ -184,7 +186,7 @@ def _create_release(call: Call) -> object:
     if any(row["tag_name"] == tag for row in call.own(RELEASES)):
         invalid({"resource": "Release", "code": "already_exists", "field": "tag_name"})
     if f"{call.repo}/refs/tags/{tag}" not in call.state[REFS] and not given.get("draft"):
-        git.point(call, f"refs/tags/{tag}", git.head(call, given.get("target_commitish") or git.default_branch(call)))
+        point(call, f"refs/tags/{tag}", head(call, given.get("target_commitish") or default_branch(call)))
     said = {"name": given.get("name"), "body": given.get("body"), "draft": bool(given.get("draft"))}
     row = {"tag_name": tag, **said, "prerelease": bool(given.get("prerelease")), "target_commitish": "main"}
     return 201, _release(call, call.add(RELEASES, row, f"{call.repo}/{tag}"))
@@ -200,7 +202,7 @@ def _on_release(call: Call) -> object:
 
 
 def _change_pull(call: Call) -> object:
-    return _pull(call, issues.change(call))
+    return _pull(call, change(call))
 
 
 def _find_release(call: Call) -> object:
@@ -212,32 +214,15 @@ def _latest_release(call: Call) -> object:
     return _release(call, rows[-1]) if rows else not_found()
 
 
-_ROUTES: Mapping[tuple[str, str], _Action] = {
+_ROUTES: Mapping[tuple[str, str], Action] = {
     ("GET", ""): _repository,
-    ("POST", "/issues"): issues.create_issue,
-    ("GET", "/issues"): issues.list_issues,
-    ("GET", "/issues/{number}"): lambda call: issues.shown_issue(call, issues.numbered(call)),
-    ("PATCH", "/issues/{number}"): issues.change_issue,
-    ("GET", "/issues/{number}/comments"): issues.list_comments,
-    ("POST", "/issues/{number}/comments"): issues.create_comment,
-    **{(method, "/issues/comments/{id}"): issues.on_comment for method in ("GET", "PATCH", "DELETE")},
-    ("GET", "/issues/{number}/labels"): issues.list_labels,
-    **{(method, "/issues/{number}/labels"): issues.set_labels for method in ("POST", "PUT", "DELETE")},
-    ("DELETE", "/issues/{number}/labels/{label}"): issues.take_label,
-    ("GET", "/labels"): issues.list_labels,
-    ("POST", "/labels"): issues.create_label,
-    **{(method, "/labels/{label}"): issues.on_label for method in ("GET", "DELETE")},
+    **OF_ISSUES,
+    **OF_GIT,
     ("POST", "/pulls"): _create_pull,
     ("GET", "/pulls"): _list_pulls,
     ("GET", "/pulls/{number}"): lambda call: _pull(call, call.there(PULLS, number=call.parts["number"])),
     ("PATCH", "/pulls/{number}"): _change_pull,
     ("PUT", "/pulls/{number}/merge"): _merge,
-    ("GET", "/commits"): git.list_commits,
-    ("GET", "/commits/{sha}"): git.read_commit,
-    ("GET", "/git/commits/{sha}"): git.read_commit,
-    ("GET", "/branches"): git.list_branches,
-    ("GET", "/branches/{branch}"): git.read_branch,
-    ("POST", "/git/refs"): git.create_ref,
     ("POST", "/releases"): _create_release,
     ("GET", "/releases"): lambda call: call.page(_release(call, row) for row in call.own(RELEASES)[::-1]),
     ("GET", "/releases/latest"): _latest_release,

@@ -43,7 +43,7 @@ def slack(
         id = row.get("id") or f"U{service.letters(begin, 'user')}"
         begin["users"][id] = {"id": id, "is_bot": False, "deleted": False, "profile": {}, **row}
     for row in seeded(channels, "channels of slack", '["general"]'):
-        Call(service, begin, {}).add_channel(_channel(row["name"], is_private=False) | row)
+        Call(service, begin, {}).add_channel(_channel(str(row.get("name", "general")), is_private=False) | row)
     service.restore(json.dumps(begin).encode())
     return service
 

@@ -1,18 +1,20 @@
 """Stripe: customers, payments, refunds and invoices, as the parts of its API that agents use most."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from ...values.errors import ChaosError, shown
 from ...values.http import HttpRequest, HttpResponse
 from ...values.world import Row
-from .. import stripe_invoices, stripe_payments
 from ..answers import response_of
 from ..brackets import nested
 from ..provided import ProvidedService, Provider, Refused, State, page_behind, seeded
-from ..stripe_calls import DEFAULTS, OF_THE_CALL, OPEN, PREFIXES, Call, invalid, no_such, refusal, unexpected
+from ..stripe_calls import DEFAULTS, OF_THE_CALL, OPEN, PREFIXES, Action, Call, invalid, no_such, refusal, unexpected
+from ..stripe_invoices import POSTS as OF_INVOICES
+from ..stripe_payments import POSTS as OF_PAYMENTS
 
 _NUMBERS = ("amount", "unit_amount", "amount_to_capture", "quantity", "days_until_due")
 _FILTERS = ("customer", "payment_intent", "charge", "email", "status", "product", "invoice", "active", "type")
@@ -43,6 +45,8 @@ def stripe(
         _route(service, "DELETE", f"{name}/{{id}}", _deleter(name))
     begin = service.state
     for name, rows in (seed or {}).items():
+        if name not in PREFIXES:
+            raise ChaosError("bad-seed", f"{shown(name)} of stripe", f"one of {', '.join(PREFIXES)}")
         for row in seeded(rows, f"{name} of stripe", '[{"id": "cus_ada", "email": "ada@example.com"}]'):
             Call(service, begin, {}, "").add(name, row) if "id" not in row else _put(begin, name, row)
     service.restore(json.dumps(begin).encode())
@@ -53,7 +57,7 @@ def _put(state: State, name: str, row: Row) -> None:
     state[f"v1/{name}"][row["id"]] = {"object": name[:-1], "created": 0, "metadata": {}, **DEFAULTS[name], **row}
 
 
-def _route(service: ProvidedService, method: str, path: str, action: Callable[[Call], object]) -> None:
+def _route(service: ProvidedService, method: str, path: str, action: Action) -> None:
     def handler(request: HttpRequest, state: State, id: str = "") -> object:
         given = _parameters(request)
         key = request.headers.get("idempotency-key", "") if method == "POST" else ""
@@ -116,7 +120,7 @@ def _expand(state: State, row: Any, path: list[str]) -> None:
         _expand(state, row[name], path[1:])
 
 
-def _lister(name: str) -> Callable[[Call], object]:
+def _lister(name: str) -> Action:
     def action(call: Call) -> object:
         wanted = {key: value for key, value in call.given.items() if key in _FILTERS}
         for param in call.given.keys() - {*_FILTERS, "limit", "starting_after", "ending_before", "expand", "created"}:
@@ -141,7 +145,7 @@ def _lister(name: str) -> Callable[[Call], object]:
     return action
 
 
-def _reader(name: str) -> Callable[[Call], object]:
+def _reader(name: str) -> Action:
     def action(call: Call) -> object:
         row = call.there(name)
         return _gone(row) if row.get("deleted") else row
@@ -149,7 +153,7 @@ def _reader(name: str) -> Callable[[Call], object]:
     return action
 
 
-def _updater(name: str) -> Callable[[Call], object]:
+def _updater(name: str) -> Action:
     def action(call: Call) -> object:
         row = call.there(name)
         if row.get("deleted"):
@@ -165,7 +169,7 @@ def _updater(name: str) -> Callable[[Call], object]:
     return action
 
 
-def _deleter(name: str) -> Callable[[Call], object]:
+def _deleter(name: str) -> Action:
     def action(call: Call) -> object:
         row = call.there(name)
         if name == "invoices" and row["status"] != "draft":
@@ -183,7 +187,7 @@ def _gone(row: Row) -> Row:
     return {"id": row["id"], "object": row["object"], "deleted": True}
 
 
-def _creator(name: str) -> Callable[[Call], object]:
+def _creator(name: str) -> Action:
     return lambda call: call.create(name)
 
 
@@ -232,19 +236,9 @@ def _unknown(request: HttpRequest, state: State) -> object:
 
 
 _PLAIN = ("customers", "products", "prices", "payment_methods")
-_POSTS: Mapping[str, Callable[[Call], object]] = {
+_POSTS: Mapping[str, Action] = {
     **{name: _creator(name) for name in _PLAIN},
     "payment_methods/{id}/attach": _attach,
-    "payment_intents": stripe_payments.create_intent,
-    "payment_intents/{id}/confirm": stripe_payments.confirm,
-    "payment_intents/{id}/capture": stripe_payments.capture_intent,
-    "payment_intents/{id}/cancel": stripe_payments.cancel,
-    "charges": stripe_payments.create_charge,
-    "charges/{id}/capture": stripe_payments.capture_charge,
-    "refunds": stripe_payments.refund,
-    "invoiceitems": stripe_invoices.create_item,
-    "invoices": stripe_invoices.create_invoice,
-    "invoices/{id}/finalize": stripe_invoices.finalize,
-    "invoices/{id}/pay": stripe_invoices.pay_invoice,
-    "invoices/{id}/void": stripe_invoices.void,
+    **OF_PAYMENTS,
+    **OF_INVOICES,
 }

@@ -8,6 +8,7 @@ import pytest
 import stripe
 from rollproof.scenarios import test_double_charge
 from rollproof.testing import check_twin
+from rollproof.values.errors import ChaosError
 from rollproof.values.http import HttpRequest
 
 from tests.exploring import explored, only, scenario
@@ -149,6 +150,9 @@ def test_errors_have_stripes_words(declared: Any) -> None:
     assert refused(v1.coupons.list).http_status == 404
     limited = twin.refuse(HttpRequest("GET", BASE), 429, {"retry-after": "Thu, 15 Jan 2026 00:00:00 GMT"})
     assert (limited.json()["error"]["code"], limited.headers["retry-after"]) == ("rate_limit", "2")
+    for seed in ({"orders": []}, {"customers": "ada"}):
+        with pytest.raises(ChaosError, match="of stripe"):
+            declared("stripe", base_url="https://stripe.test", seed=seed)
 
 
 def test_it_is_a_twin(declared: Any) -> None:
