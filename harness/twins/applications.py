@@ -12,6 +12,7 @@ from ..values.points import canonical
 from ..values.world import Row
 from .handlers import awaited, failed
 from .plain_data import dumped, rows_by_name
+from .rest import error
 
 _ASGI = ("scope", "receive", "send")
 _WSGI = ("environ", "start_response")
@@ -67,6 +68,12 @@ class Application:
             return rows_by_name(json.loads(state))
         except ValueError:
             return {"state": [{"value": f"{len(state)} bytes, SHA-256 {sha256(state).hexdigest()}"}]}
+
+    full = describe
+
+    def refusal(self, request: HttpRequest, status: int, reason: str) -> HttpResponse:
+        """Return how a service says no that has no words of its own."""
+        return error(status, reason)
 
     def target(self, request: HttpRequest) -> str:
         """Return the path of a request, random parts as ``*``."""

@@ -13,7 +13,6 @@ from . import addresses, operations
 from .answers import response_of
 from .applications import Application
 from .handlers import Handler, Handlers
-from .rest import error
 
 _REFUSALS = {401: "unauthorized", 403: "unauthorized", 429: "rate_limited", 503: "unavailable"}
 _KIND = re.compile(r"\w+")
@@ -28,7 +27,9 @@ class _Backend(Protocol):
     def save(self) -> bytes: ...
     def restore(self, state: bytes) -> None: ...
     def describe(self, state: bytes) -> Mapping[str, list[Row]]: ...
+    def full(self, state: bytes) -> Mapping[str, list[Row]]: ...
     def answer(self, request: HttpRequest) -> object: ...
+    def refusal(self, request: HttpRequest, status: int, reason: str) -> HttpResponse: ...
     def target(self, request: HttpRequest) -> str: ...
 
 
@@ -43,7 +44,8 @@ class HandledService:
     Args:
         base_url: e.g. ``https://slack.test/api``.
         handler: ``handler(request, state)``, see `handlers.Handlers`; or an ASGI or WSGI application with ``save()``
-            and ``restore(state)``, see `applications.Application`.
+            and ``restore(state)``, see `applications.Application`; or an OpenAPI document, its path or a dict, see
+            `openapi.OpenApi`.
         state: what the service has before the run: plain data, as JSON has it; None is ``{}``.
         refuse: ``refuse(kind)`` returns how the service says no, in the form of an answer; None for a kind leaves it
             to ``{"error": {"type": …, "message": …}}``. Kinds: "rate_limited", "unauthorized", "unavailable",
@@ -100,10 +102,11 @@ class HandledService:
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the state as rows, by ``host/name`` for each name at its top."""
-        place = HttpRequest("GET", self.base_url).host + urlsplit(self.base_url).path
-        return {f"{place}/{name}": rows for name, rows in self._backend.describe(state).items()}
+        return self._named(self._backend.describe(state))
 
-    full_state = describe
+    def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return all that a later request can meet, as `describe` does."""
+        return self._named(self._backend.full(state))
 
     def verb(self, request: HttpRequest) -> str:
         """Return the method in lower case."""
@@ -137,7 +140,7 @@ class HandledService:
         """Answer with an error in the service's own way, without acting."""
         said = self._refused(_REFUSALS.get(status, "server_error")) if self._refusal is not None else None
         if said is None:
-            return error(status, reason, headers)
+            said = self._backend.refusal(request, status, reason)
         return HttpResponse(said.status, {**said.headers, **headers}, said.body)
 
     def _refused(self, kind: str) -> HttpResponse | None:
@@ -148,6 +151,10 @@ class HandledService:
             hint = 'it gets "rate_limited", "unauthorized", "unavailable" or "server_error"; None: the usual answer'
             raise ChaosError("bad-refusal", f"{what} raised {problem!r}", hint) from problem
         return None if said is None else response_of(said, what)
+
+    def _named(self, rows: Mapping[str, list[Row]]) -> Mapping[str, list[Row]]:
+        place = HttpRequest("GET", self.base_url).host + urlsplit(self.base_url).path
+        return {f"{place}/{name}": some for name, some in rows.items()}
 
     @property
     def _functions(self) -> Handlers:
@@ -173,11 +180,19 @@ class HandledService:
 
 
 def _backend(base_url: str, handler: Any, state: Any) -> _Backend:
-    if isinstance(handler, str) or hasattr(handler, "__fspath__"):
-        hint = "write a handler: def service(request, state): …"
-        raise ChaosError("bad-service", f"{shown(handler)}: an OpenAPI document is no service yet", hint)
+    if isinstance(handler, (str, Mapping)) or hasattr(handler, "__fspath__"):
+        return _documented(base_url, handler, state)
     if Application.is_one(handler):
         if state is not None:
             raise ChaosError("bad-service", f"{base_url} is an application: it keeps its state itself", "no state=…")
         return Application(handler, base_url)
     return Handlers(handler, base_url, {} if state is None else state)
+
+
+def _documented(base_url: str, source: Any, state: Any) -> _Backend:
+    try:
+        from .openapi import OpenApi
+    except ModuleNotFoundError as missing:
+        text = f"an OpenAPI document as a service needs {missing.name}"
+        raise ChaosError("missing-package", text, "pip install 'rollproof[openapi]'") from None
+    return OpenApi(source, base_url, state)

@@ -11,10 +11,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ..values.errors import ChaosError, shown
-from ..values.http import HttpRequest
+from ..values.http import HttpRequest, HttpResponse
 from ..values.points import canonical
 from ..values.world import Row
 from .plain_data import dumped, rows_by_name
+from .rest import error
 
 Handler = Callable[..., object]
 """``handler(request, state)`` returns an answer and changes `state` in place."""
@@ -73,7 +74,7 @@ class Handlers:
 
     def copy(self) -> Any:
         """Return a copy of the state."""
-        return json.loads(self.save())
+        return json.loads(dumped(self._given(), f"the state of {self._base_url}"))
 
     def save(self) -> bytes:
         """Return the state as JSON; its order is part of it, as a handler may go by it."""
@@ -87,6 +88,12 @@ class Handlers:
         """Return the rows of a state, by the names at its top."""
         return rows_by_name(json.loads(state))
 
+    full = describe
+
+    def refusal(self, request: HttpRequest, status: int, reason: str) -> HttpResponse:
+        """Return how a service says no that has no words of its own."""
+        return error(status, reason)
+
     def target(self, request: HttpRequest) -> str:
         """Return the path of a request: the template of its route, else itself with random parts as ``*``."""
         found = self._routed(request)
@@ -97,7 +104,7 @@ class Handlers:
         before, found = self.save(), self._routed(request)
         handler, parts = (self._handler, {}) if found is None else (found[0].handler, found[1])
         try:
-            returned = handler(request, self._state, **parts)
+            returned = handler(request, self._given(), **parts)
             answer = awaited(returned) if inspect.iscoroutine(returned) else returned
             # A name for the same object in two places of it is gone after a restore: it never has one.
             self.restore(self.save())
@@ -108,6 +115,10 @@ class Handlers:
             self.restore(before)
             raise failed(self._base_url, request, problem, file_of(handler)) from problem
         return answer
+
+    def _given(self) -> Any:
+        """Return what a handler gets as the state."""
+        return self._state
 
     def _routed(self, request: HttpRequest) -> tuple[_Route, dict[str, str]] | None:
         """Return the first route that fits a request, with the named parts of its path; None where none does."""

@@ -1,0 +1,242 @@
+"""What the operations of an OpenAPI document do: which thing is made, changed, listed or taken away, and the answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..values.http import HttpRequest, HttpResponse
+from ..values.world import Row
+from .openapi_answers import Answers
+from .openapi_checks import Refused
+from .openapi_effects import acted
+from .openapi_lists import page_of, wrapped
+from .openapi_paths import Form, Operation, Template, form_of, name_of
+from .openapi_things import Things, filled
+from .openapi_values import MISSING, Maker, type_of
+
+_DONE = ("deleted", "success", "ok", "succeeded", "acknowledged")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that the document lets through.
+
+    Attributes:
+        parameters: of its path.
+        body: what it sends, as JSON has it; None for nothing.
+    """
+
+    template: Template
+    operation: Operation
+    parameters: Mapping[str, str]
+    request: HttpRequest
+    body: Any
+
+    @property
+    def name(self) -> str:
+        """The path, which what is there is kept by: ``users/u1/orders``."""
+        return filled(self.template.path, self.parameters)
+
+    @property
+    def key(self) -> str:
+        """What the path names a thing by."""
+        return self.parameters[self.template.key]
+
+    @property
+    def content(self) -> Row:
+        """What was sent, without what is wrapped around it: ``{"user": {…}}``."""
+        body = self.body if isinstance(self.body, dict) else {} if self.body is None else {"value": self.body}
+        schemas = self.operation.body_schemas()
+        form = form_of(self.operation.document, schemas[0], name_of(self.template.path)) if schemas else Form("")
+        inside = body.get(form.at) if form.kind == "thing" and form.at else None
+        return dict(inside) if isinstance(inside, dict) else dict(body)
+
+
+class Acts:
+    """What requests do to things, and what is answered."""
+
+    def __init__(self, things: Things, answers: Answers) -> None:
+        self._things, self._answers = things, answers
+        self._paths, self._document = things.paths, things.paths.document
+
+    def act(self, call: Call) -> HttpResponse:
+        """Do what a request asks for and return the answer; raises Refused."""
+        template = call.template
+        self._things.require_above(template, call.parameters)
+        if template.of_thing:
+            return self._on_thing(call)
+        if self._paths.is_collection(template):
+            return self._on_collection(call)
+        if self._paths.is_single(template) or call.operation.method != "post":
+            return self._on_single(call)
+        if call.operation.form.kind == "list" and not isinstance(call.body, list):
+            return self._list(call)
+        above = self._paths.above(template)
+        return self._action(call, above) if above is not None and above.of_thing else self._create(call)
+
+    def _on_thing(self, call: Call) -> HttpResponse:
+        name, key = call.name.rpartition("/")[0], call.key
+        path, rows = call.template.path.rpartition("/")[0], self._things.rows(call.name.rpartition("/")[0])
+        match call.operation.method:
+            case "put" if key not in rows and self._paths.puts_new(call.template):
+                return self._put(call, path, (name, key), 201)
+            case "put" | "patch" | "post" if key in rows:
+                return self._put(call, path, (name, key), 200)
+            case "delete" if key in rows:
+                row = rows[key]
+                self._things.remove(name, key)
+                return self._succeed(call, row, (204, 200, 202), f"{name}/{key}", done=True)
+            case _ if key in rows:
+                return self._succeed(call, rows[key], (200,), f"{name}/{key}")
+        raise Refused(f"There is no {name_of(path) or 'thing'} {key!r}.", 404)
+
+    def _on_collection(self, call: Call) -> HttpResponse:
+        name, path = call.name, call.template.path
+        match call.operation.method:
+            case "post":
+                return self._create(call)
+            case "get" | "head":
+                return self._list(call)
+            case "delete":
+                for key in list(self._things.rows(name)):
+                    self._things.remove(name, key)
+                return self._succeed(call, {}, (204, 200, 202), name, done=True)
+        key = str(call.content.get(self._things.field(path), ""))
+        if key not in self._things.rows(name):
+            raise Refused(f"There is no {name_of(path)} {key!r}.", 404)
+        return self._put(call, path, (name, key), 200)
+
+    def _on_single(self, call: Call) -> HttpResponse:
+        name, resources = call.name, self._things.resources
+        there, reading = name in resources, call.template.operations.get("get", call.operation)
+        # A document that lets it be made and says 404 means that it can be missing; else it is always there.
+        if not there and "404" in reading.responses and len(call.template.operations) > 1:
+            if call.operation.method not in ("put", "patch", "post"):
+                raise Refused("There is no such thing.", 404)
+        match call.operation.method:
+            case "put" | "patch" | "post":
+                resources[name] = self._changed(call, call.template.path, resources.get(name, {}), name)
+                return self._succeed(call, resources[name], (200, 204, 201) if there else (201, 200, 204), name)
+            case "delete":
+                return self._succeed(call, resources.pop(name, {}), (204, 200, 202), name, done=True)
+        return self._succeed(call, resources.get(name, {}), (200, 204), name)
+
+    def _create(self, call: Call) -> HttpResponse:
+        """Make one thing of what was sent, or one of each where it was a list."""
+        path, name = call.template.path, call.name
+        if not isinstance(call.body, list):
+            key, row = self._made(call, path, name, call.content)
+            return self._succeed(call, row, (201, 200, 202, 204), f"{name}/{key}", key)
+        above = self._paths.above(call.template)
+        if above is not None and self._paths.is_collection(above):
+            path, name = above.path, name.rpartition("/")[0]
+        made = [self._made(call, path, name, one if isinstance(one, dict) else {"value": one}) for one in call.body]
+        if call.operation.form.kind == "list":
+            page = page_of(call.operation, call.request, dict(made), {})
+            return self._answer(call, (201, 200, 202, 204), self._wrap(call, page), name)
+        return self._succeed(call, made[0][1] if made else {}, (201, 200, 202, 204), name)
+
+    def _made(self, call: Call, path: str, name: str, sent: Row) -> tuple[str, Row]:
+        """Keep a new thing, and return it with its key."""
+        fixed = self._paths.read_only(path)
+        sent = {key: value for key, value in sent.items() if key not in fixed}
+        key, id = self._things.new_key(name, path, sent)
+        if key in self._things.rows(name) and {"409", "4XX", "default"} & call.operation.responses.keys():
+            raise Refused(f"There is a {name_of(path)} {key!r} already.", 409)
+        field = self._things.field(path)
+        row = self._completed(path, {**sent, **({field: id} if field else {})}, call, f"{name}/{key}")
+        self._things.keep(name, key, row)
+        return key, row
+
+    def _put(self, call: Call, path: str, place: tuple[str, str], status: int) -> HttpResponse:
+        """Change a thing, or make it by the key that its path has; `place` is the collection and the key."""
+        (name, key), field = place, self._things.field(path)
+        old = self._things.rows(name).get(key, {})
+        known = {**old, **({field: old.get(field, self._things.typed(path, key))} if field else {})}
+        row = self._changed(call, path, known, f"{name}/{key}")
+        self._things.keep(name, key, row)
+        return self._succeed(call, row, (status, 200, 204, 202), f"{name}/{key}", key)
+
+    def _changed(self, call: Call, path: str, old: Row, seed: str) -> Row:
+        """Return a thing with what was sent in it; PUT takes away what a client could have sent and did not."""
+        method = call.operation.method
+        fixed = self._paths.read_only(path) | {self._things.field(path)}
+        sent = {key: value for key, value in call.content.items() if key not in fixed}
+        for key in self._paths.properties(path).keys() - fixed if method == "post" else ():
+            if key in call.request.query:
+                sent.setdefault(key, call.request.query[key])
+        if method == "put":
+            old = {key: value for key, value in old.items() if key in fixed or key not in call.operation.sendable}
+        return self._completed(path, {**old, **sent}, call, seed)
+
+    def _completed(self, path: str, content: Row, call: Call, seed: str) -> Row:
+        """Return a thing with all that the service adds to what is known of it."""
+        maker = Maker(self._document, seed, _told_by(call.parameters), call.operation.sendable)
+        what = f"{call.operation.method.upper()} {call.operation.path}"
+        made = self._answers.made(self._paths.schema_of(path), content, maker, what)
+        # What no answer shows was sent all the same.
+        made = made if isinstance(made, dict) else {}
+        return {**made, **{key: content[key] for key in sorted(content) if key not in made}}
+
+    def _action(self, call: Call, above: Template) -> HttpResponse:
+        """Act on the thing above: ``POST /charges/{id}/refund``.
+
+        Where the thing itself does not show that it was done, what was sent is kept below it.
+        """
+        collection, _, key = filled(above.path, call.parameters).rpartition("/")
+        schema = self._paths.schema_of(above.path.rpartition("/")[0])
+        form, rows = call.operation.form, self._things.rows(collection)
+        if key not in rows or (form.kind and not self._document.same(form.schema, schema)):
+            return self._create(call)
+        row, shows = acted(self._document, schema, rows[key], call.content, name_of(call.template.path))
+        self._things.keep(collection, key, row)
+        if not shows:
+            self._made(call, call.template.path, call.name, call.content)
+        return self._succeed(call, row, (200, 201, 204, 202), f"{collection}/{key}")
+
+    def _list(self, call: Call) -> HttpResponse:
+        name, schema, above = call.name, call.operation.form.schema, self._paths.above(call.template)
+        if self._paths.below(call.template.path) is None and above is not None and self._paths.is_collection(above):
+            # Another way to look at the things above: /pets/findByStatus.
+            if self._document.same(schema, self._paths.schema_of(above.path)):
+                name = name.rpartition("/")[0]
+        page = page_of(call.operation, call.request, self._things.rows(name), schema)
+        return self._answer(call, (200,), self._wrap(call, page), name)
+
+    def _wrap(self, call: Call, page: Any) -> Any:
+        return wrapped(self._document, call.operation.schema(200, 201, 202), call.operation.form, page)
+
+    def _succeed(
+        self, call: Call, row: Row, statuses: tuple[int, ...], seed: str, key: str = "", done: bool = False
+    ) -> HttpResponse:
+        """Answer with a thing, in the form that the document has for it; `done` says that it is taken away."""
+        form = form_of(self._document, call.operation.schema(*statuses), name_of(call.template.path))
+        inside: Any = [row] if form.kind == "list" else row
+        known = ({form.at: inside} if form.at else inside) if form.kind else MISSING
+        answer = self._answer(call, statuses, known, seed, done)
+        response = call.operation.response(answer.status) or {}
+        if not key or "location" not in map(str.lower, response.get("headers", {})):
+            return answer
+        place = call.request.path if call.template.of_thing else f"{call.request.path}/{key}"
+        return HttpResponse(answer.status, {**answer.headers, "location": place}, answer.body)
+
+    def _answer(self, call: Call, statuses: tuple[int, ...], known: Any, seed: str, done: bool = False) -> HttpResponse:
+        maker = Maker(self._document, seed, _is_done if done else _told_by(call.parameters))
+        return self._answers.success(call.operation, call.operation.status(*statuses), known, maker)
+
+
+def _told_by(parameters: Mapping[str, str]) -> Any:
+    """Return what tells the values that the path has already: an order below a user has its ``user_id``."""
+    known = {name.replace("_", "").lower(): value for name, value in parameters.items() if name.lower() != "id"}
+
+    def told(name: str, schema: Mapping[str, Any]) -> Any:
+        value = known.get(name.replace("_", "").lower())
+        if value is None:
+            return MISSING
+        return int(value) if type_of(schema) == "integer" and value.isdigit() else value
+
+    return told
+
+
+def _is_done(name: str, schema: Mapping[str, Any]) -> Any:
+    return True if name.lower() in _DONE and type_of(schema) == "boolean" else MISSING

@@ -1,0 +1,161 @@
+"""What is sent, checked against an OpenAPI document by openapi-core."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from http.cookies import CookieError, SimpleCookie
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from jsonschema.validators import extend
+from jsonschema_path import SchemaPath
+from openapi_core import V30RequestUnmarshaller, V31RequestUnmarshaller, V32RequestUnmarshaller
+from openapi_core.datatypes import RequestParameters
+from openapi_core.templating.datatypes import TemplateResult
+from openapi_core.templating.media_types.exceptions import MediaTypeNotFound
+from openapi_core.templating.paths.datatypes import PathOperationServer
+from openapi_core.templating.paths.finders import APICallPathFinder
+from openapi_core.unmarshalling.schemas import oas30_types_unmarshaller, oas31_types_unmarshaller
+from openapi_core.unmarshalling.schemas.factories import SchemaUnmarshallersFactory
+from openapi_core.validation.request.exceptions import RequestBodyValidationError, SecurityValidationError
+from openapi_core.validation.schemas import oas30_write_schema_validators_factory, oas31_schema_validators_factory
+from openapi_core.validation.schemas.factories import SchemaValidatorsFactory
+from werkzeug.datastructures import Headers, ImmutableMultiDict
+
+from ..values.http import HttpRequest
+from .openapi_document import Document
+from .openapi_paths import Operation
+
+_HERE = "http://service"
+_MOST_REMEMBERED = 2_000
+
+
+class Refused(Exception):
+    """A request that the document does not let through.
+
+    Attributes:
+        statuses: that say so, the best one first.
+        message: what is wrong with it.
+    """
+
+    def __init__(self, message: str, *statuses: int) -> None:
+        super().__init__(message)
+        self.message, self.statuses = message, statuses
+
+
+class Checks:
+    """Reads requests as a document wants them; the same request is read once."""
+
+    def __init__(self, document: Document) -> None:
+        write: Any = oas30_write_schema_validators_factory.schema_validator_cls
+        if document.version == "3.0":
+            # A client that reads a thing, changes it and sends it back sends what it may not write: it is passed over.
+            validator: Any = extend(write, {"readOnly": lambda *of_schema: iter(())})
+            kind, types = V30RequestUnmarshaller, oas30_types_unmarshaller
+        else:
+            # Required and read-only is for answers; nothing in JSON Schema says so.
+            base: Any = oas31_schema_validators_factory.schema_validator_cls
+            validator = extend(base, {"required": write.VALIDATORS["required"]})
+            kind = V31RequestUnmarshaller if document.version == "3.1" else V32RequestUnmarshaller
+            types = oas31_types_unmarshaller
+        factory = SchemaValidatorsFactory(validator, oas31_schema_validators_factory.format_checker)
+        known = oas31_schema_validators_factory.format_checker.checkers
+        self._unmarshaller = kind(
+            SchemaPath.from_dict(document.root),
+            base_url=_HERE,
+            path_finder_cls=_Finder,
+            schema_validators_factory=factory,
+            # Values stay what JSON has: a date is a text.
+            schema_unmarshallers_factory=SchemaUnmarshallersFactory(factory, types, {}),
+            # A format that is a name of the author's own is no error.
+            extra_format_validators={name: lambda value: True for name in document.formats if name not in known},
+        )
+        self._read: dict[tuple[object, ...], Any] = {}
+
+    def body(self, operation: Operation, request: HttpRequest, parameters: Mapping[str, str]) -> Any:
+        """Return what the body of a request says, None where it has none; raises Refused."""
+        key = (operation.path, request.method, request.url, tuple(request.headers.items()), request.body)
+        if key not in self._read:
+            if len(self._read) > _MOST_REMEMBERED:
+                self._read.clear()
+            try:
+                self._read[key] = self._checked(operation, request, parameters)
+            except Refused as refused:
+                self._read[key] = refused
+        if isinstance(found := self._read[key], Refused):
+            raise found
+        return found
+
+    def _checked(self, operation: Operation, request: HttpRequest, parameters: Mapping[str, str]) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # a parameter that is going to go is a parameter
+            warnings.simplefilter("ignore", UserWarning)  # a scheme of authentication that is not checked
+            result = self._unmarshaller.unmarshal(_asked(operation, request, parameters))
+        for problem in result.errors:
+            raise _refused(problem)
+        if not request.body:
+            return None
+        if "json" in request.headers.get("content-type", ""):
+            return request.json()
+        return _sent(result.body, request)
+
+
+class _Finder(APICallPathFinder):
+    """Finds the operation that the path of a request was found to be."""
+
+    def find(self, method: str, name: str) -> PathOperationServer:
+        """Return the operation of a template."""
+        template = name.removeprefix(_HERE)
+        path = self.spec / "paths" / template
+        return PathOperationServer(path, path / method, None, TemplateResult(template, {}), TemplateResult("", {}))
+
+
+def _asked(operation: Operation, request: HttpRequest, parameters: Mapping[str, str]) -> Any:
+    """Return a request as openapi-core reads one."""
+    cookies: SimpleCookie = SimpleCookie()
+    try:
+        cookies.load(request.headers.get("cookie", ""))
+    except CookieError:
+        cookies.clear()
+    query = ImmutableMultiDict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))
+    cookie = ImmutableMultiDict({name: morsel.value for name, morsel in cookies.items()})
+    return SimpleNamespace(
+        host_url=_HERE,
+        path=operation.path,
+        method=operation.method,
+        body=request.body,
+        content_type=request.headers.get("content-type", ""),
+        parameters=RequestParameters(query, Headers(dict(request.headers)), cookie, dict(parameters)),
+    )
+
+
+def _refused(problem: Any) -> Refused:
+    cause = problem.__cause__
+    if isinstance(problem, SecurityValidationError):
+        return Refused("The credentials are missing.", 401, 403)
+    if isinstance(cause, MediaTypeNotFound):
+        return Refused(
+            f"The content type {cause.mimetype!r} is none of {', '.join(cause.availableMimetypes)}.", 415, 400
+        )
+    said = "; ".join(_reasons(cause)) or str(cause or problem)
+    if isinstance(problem, RequestBodyValidationError):
+        is_read = bool(getattr(cause, "schema_errors", ()))
+        return Refused(f"The body is not valid: {said}", *((422, 400) if is_read else (400, 422)))
+    return Refused(f"{problem}: {said}" if cause else str(problem), 400, 422)
+
+
+def _reasons(cause: Any) -> Iterator[str]:
+    for problem in getattr(cause, "schema_errors", ()):
+        where = ".".join(map(str, problem.absolute_path))
+        yield f"{where}: {problem.message}" if where else problem.message
+
+
+def _sent(body: Any, request: HttpRequest) -> Any:
+    """Return a form without the defaults that reading it adds: what is changed is what was sent."""
+    if not isinstance(body, Mapping):
+        return body
+    try:
+        names = {name.partition("[")[0] for name in request.form()}
+    except ValueError:
+        return dict(body)
+    return {name: value for name, value in body.items() if name in names or not names}

@@ -1,0 +1,58 @@
+"""What an action such as ``POST /charges/{id}/refund`` changes in the thing that it acts on."""
+
+import re
+from typing import Any
+
+from ..values.world import Row
+from .openapi_document import Document
+from .openapi_values import type_of
+
+_OTHERWISE = {"pay": "paid", "send": "sent", "hold": "held", "begin": "begun", "make": "made", "withdraw": "withdrawn"}
+_WHEN = "2024-01-01T00:00:00Z"
+
+
+def acted(document: Document, schema: Any, row: Row, sent: Row, action: str) -> tuple[Row, bool]:
+    """Return a thing after an action, and whether it shows that this was done.
+
+    What was sent and is a property of the thing is changed. The name of the action is looked for in its properties:
+    ``refund`` makes ``status`` "refunded" where that is one of its words, ``refunded`` true, ``refunded_at`` a time.
+    """
+    properties = document.flat(schema).get("properties", {})
+    parts = {name: document.flat(part) for name, part in properties.items()}
+    after, shows = dict(row), False
+    for name, part in parts.items():
+        if name in sent and not part.get("readOnly") and name != "id" and document.fits(properties[name], sent[name]):
+            after[name] = sent[name]
+    for name, part in parts.items():
+        value = _effect(name, part, action)
+        if value is not None and document.fits(properties[name], value):
+            after[name], shows = value, True
+    return after, shows
+
+
+def _effect(name: str, part: dict[str, Any], action: str) -> Any:
+    kind = type_of(part)
+    if kind == "string" and "enum" in part:
+        return next((word for word in part["enum"] if isinstance(word, str) and _means(action, word)), None)
+    if kind == "boolean":
+        undone = _plain(action).removeprefix("un") if _plain(action).startswith("un") else ""
+        return True if _means(action, name) else False if undone and _means(undone, name) else None
+    stem = re.sub(r"(_at|_on|_time|At|On|Time)$", "", name)
+    return _WHEN if stem != name and part.get("format") == "date-time" and _means(action, stem) else None
+
+
+def _means(action: str, word: str) -> bool:
+    """Return whether a word says that an action was done: cancel → canceled, cancelled; pay → paid; reopen → open."""
+    verb, said = _plain(action), _plain(word).removeprefix("is")
+    if said in (_OTHERWISE.get(verb), verb.removeprefix("re")):
+        return True
+    stem = verb.removesuffix("e").removesuffix("y")
+    return (
+        len(stem) > 2
+        and said.startswith(stem)
+        and said[len(stem) :] in (*("", "e", "d", "ed", "ied", "ing", "led", "ted", "ped", "ged"),)
+    )
+
+
+def _plain(word: str) -> str:
+    return "".join(letter for letter in word.lower() if letter.isalpha())
