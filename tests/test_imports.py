@@ -25,6 +25,7 @@ DISTRIBUTIONS = {
     "google.adk": "google-adk",
     "google.genai": "google-genai",
     "graphql": "graphql-core",
+    "openapi_core": "openapi-core",
     "langgraph.checkpoint.sqlite": "langgraph-checkpoint-sqlite",
     "pydantic_ai": "pydantic-ai-slim",
     "time_machine": "time-machine",
@@ -55,6 +56,7 @@ CHEAP_TO_LOAD = {
     "harness/network/certificates.py": "trustme is of the extra network",
     "harness/twins/applications.py": "httpx is for a service that is a web application",
     "harness/twins/ready/graphql.py": "graphql-core is of the extra graphql",
+    "harness/twins/handled.py": "openapi-core is of the extra openapi, and takes a second to load",
     "harness/twins/fill.py": "Faker takes as long to load as all the rest",
     "harness/values/errors.py": "every pytest loads it, and difflib is for those that typed something wrong",
 }
@@ -115,6 +117,8 @@ def test_a_user_gets_what_is_loaded_without_an_extra() -> None:
         "harness/boundary/media/mcp_stdio.py": "mcp",
         "harness/boundary/process/callers.py": "mcp",
         "harness/network/twin_server.py": "network",
+        "harness/twins/openapi_checks.py": "openapi",
+        "harness/twins/openapi_document.py": "openapi",
         "harness/network/certificates.py": "network",
         "harness/boundary/media/respx_seam.py": "test",  # where httpx2 is installed, its pools are
     }

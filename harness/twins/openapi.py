@@ -172,7 +172,7 @@ class OpenApi(Handlers):
         path = things.collection(name)
         if path is None:
             return rows_by_name({name: rows})
-        kind, below = [], {}
+        kind, below = list[str](), dict[str, str]()
         for word, part in zip(path.strip("/").split("/"), name.split("/"), strict=True):
             if "{" in word:
                 below[f"{kind[-1]} id" if kind and kind[-1] != "*" else word.strip("{}")] = part

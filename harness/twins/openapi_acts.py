@@ -1,5 +1,6 @@
 """What the operations of an OpenAPI document do: which thing is made, changed, listed or taken away, and the answer."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,14 @@ from .openapi_answers import Answers
 from .openapi_checks import Refused
 from .openapi_effects import acted
 from .openapi_lists import page_of, wrapped
-from .openapi_paths import Form, Operation, Template, form_of, name_of
+from .openapi_paths import Form, Operation, Template, form_of, name_of, thing_of
 from .openapi_things import Things, filled
 from .openapi_values import MISSING, Maker, type_of
 
+_LEAVES_NOTHING = re.compile(
+    r"^(log|sign)-?(in|out)\b|^(auth|authenticate|token|search|query|validate|verify|preview|estimate|calculate|ping)\b"
+)
+"""Names of what is posted to be told something: whether it is asked once or twice makes no difference."""
 _DONE = ("deleted", "success", "ok", "succeeded", "acknowledged")
 
 
@@ -47,7 +52,7 @@ class Call:
         """What was sent, without what is wrapped around it: ``{"user": {…}}``."""
         body = self.body if isinstance(self.body, dict) else {} if self.body is None else {"value": self.body}
         schemas = self.operation.body_schemas()
-        form = form_of(self.operation.document, schemas[0], name_of(self.template.path)) if schemas else Form("")
+        form = form_of(self.operation.document, schemas[0], self.template.path) if schemas else Form("")
         inside = body.get(form.at) if form.kind == "thing" and form.at else None
         return dict(inside) if isinstance(inside, dict) else dict(body)
 
@@ -67,12 +72,16 @@ class Acts:
             return self._on_thing(call)
         if self._paths.is_collection(template):
             return self._on_collection(call)
-        if self._paths.is_single(template) or call.operation.method != "post":
+        if self._paths.is_single(template):
+            return self._on_single(call)
+        above, method = self._paths.above(template), call.operation.method
+        if above is not None and above.of_thing:
+            return self._action(call, above)
+        if method != "post":
             return self._on_single(call)
         if call.operation.form.kind == "list" and not isinstance(call.body, list):
             return self._list(call)
-        above = self._paths.above(template)
-        return self._action(call, above) if above is not None and above.of_thing else self._create(call)
+        return self._create(call)
 
     def _on_thing(self, call: Call) -> HttpResponse:
         name, key = call.name.rpartition("/")[0], call.key
@@ -88,7 +97,7 @@ class Acts:
                 return self._succeed(call, row, (204, 200, 202), f"{name}/{key}", done=True)
             case _ if key in rows:
                 return self._succeed(call, rows[key], (200,), f"{name}/{key}")
-        raise Refused(f"There is no {name_of(path) or 'thing'} {key!r}.", 404)
+        raise Refused(f"There is no {thing_of(path)} {key!r}.", 404)
 
     def _on_collection(self, call: Call) -> HttpResponse:
         name, path = call.name, call.template.path
@@ -103,16 +112,16 @@ class Acts:
                 return self._succeed(call, {}, (204, 200, 202), name, done=True)
         key = str(call.content.get(self._things.field(path), ""))
         if key not in self._things.rows(name):
-            raise Refused(f"There is no {name_of(path)} {key!r}.", 404)
+            raise Refused(f"There is no {thing_of(path)} {key!r}.", 404)
         return self._put(call, path, (name, key), 200)
 
     def _on_single(self, call: Call) -> HttpResponse:
         name, resources = call.name, self._things.resources
         there, reading = name in resources, call.template.operations.get("get", call.operation)
         # A document that lets it be made and says 404 means that it can be missing; else it is always there.
-        if not there and "404" in reading.responses and len(call.template.operations) > 1:
-            if call.operation.method not in ("put", "patch", "post"):
-                raise Refused("There is no such thing.", 404)
+        can_be_gone = "404" in reading.responses and len(call.template.operations) > 1
+        if not there and can_be_gone and call.operation.method not in ("put", "patch", "post"):
+            raise Refused("There is no such thing.", 404)
         match call.operation.method:
             case "put" | "patch" | "post":
                 resources[name] = self._changed(call, call.template.path, resources.get(name, {}), name)
@@ -124,6 +133,8 @@ class Acts:
     def _create(self, call: Call) -> HttpResponse:
         """Make one thing of what was sent, or one of each where it was a list."""
         path, name = call.template.path, call.name
+        if _LEAVES_NOTHING.search(name_of(path)) and not self._paths.is_collection(call.template):
+            return self._succeed(call, {}, (200, 201, 202, 204), name)
         if not isinstance(call.body, list):
             key, row = self._made(call, path, name, call.content)
             return self._succeed(call, row, (201, 200, 202, 204), f"{name}/{key}", key)
@@ -141,8 +152,9 @@ class Acts:
         fixed = self._paths.read_only(path)
         sent = {key: value for key, value in sent.items() if key not in fixed}
         key, id = self._things.new_key(name, path, sent)
-        if key in self._things.rows(name) and {"409", "4XX", "default"} & call.operation.responses.keys():
-            raise Refused(f"There is a {name_of(path)} {key!r} already.", 409)
+        refuses = {"409", "4XX", *(("default",) if call.operation.can_succeed else ())}
+        if key in self._things.rows(name) and refuses & call.operation.responses.keys():
+            raise Refused(f"There is a {thing_of(path)} {key!r} already.", 409)
         field = self._things.field(path)
         row = self._completed(path, {**sent, **({field: id} if field else {})}, call, f"{name}/{key}")
         self._things.keep(name, key, row)
@@ -165,7 +177,7 @@ class Acts:
         for key in self._paths.properties(path).keys() - fixed if method == "post" else ():
             if key in call.request.query:
                 sent.setdefault(key, call.request.query[key])
-        if method == "put":
+        if call.operation.replaces:
             old = {key: value for key, value in old.items() if key in fixed or key not in call.operation.sendable}
         return self._completed(path, {**old, **sent}, call, seed)
 
@@ -179,27 +191,33 @@ class Acts:
         return {**made, **{key: content[key] for key in sorted(content) if key not in made}}
 
     def _action(self, call: Call, above: Template) -> HttpResponse:
-        """Act on the thing above: ``POST /charges/{id}/refund``.
+        """Act on the thing above: ``POST /charges/{id}/refund``; DELETE undoes it.
 
         Where the thing itself does not show that it was done, what was sent is kept below it.
         """
         collection, _, key = filled(above.path, call.parameters).rpartition("/")
-        schema = self._paths.schema_of(above.path.rpartition("/")[0])
+        schema, method = self._paths.schema_of(above.path.rpartition("/")[0]), call.operation.method
         form, rows = call.operation.form, self._things.rows(collection)
-        if key not in rows or (form.kind and not self._document.same(form.schema, schema)):
-            return self._create(call)
-        row, shows = acted(self._document, schema, rows[key], call.content, name_of(call.template.path))
+        is_other = form.kind and not self._document.same(form.schema, schema)
+        if key not in rows or is_other:
+            return self._create(call) if method == "post" else self._on_single(call)
+        action = f"{'un' if method == 'delete' else ''}{name_of(call.template.path)}"
+        row, shows = acted(self._document, schema, rows[key], call.content, action)
         self._things.keep(collection, key, row)
-        if not shows:
+        if not shows and method == "delete":
+            self._things.resources.pop(call.name, None)
+        elif not shows:
             self._made(call, call.template.path, call.name, call.content)
-        return self._succeed(call, row, (200, 201, 204, 202), f"{collection}/{key}")
+        statuses = (204, 200, 202) if method == "delete" else (200, 201, 204, 202)
+        return self._succeed(call, row, statuses, f"{collection}/{key}")
 
     def _list(self, call: Call) -> HttpResponse:
         name, schema, above = call.name, call.operation.form.schema, self._paths.above(call.template)
-        if self._paths.below(call.template.path) is None and above is not None and self._paths.is_collection(above):
+        has_own = self._paths.below(call.template.path) is not None or above is None
+        if not has_own and above is not None and self._paths.is_collection(above):
             # Another way to look at the things above: /pets/findByStatus.
-            if self._document.same(schema, self._paths.schema_of(above.path)):
-                name = name.rpartition("/")[0]
+            is_same = self._document.same(schema, self._paths.schema_of(above.path))
+            name = name.rpartition("/")[0] if is_same else name
         page = page_of(call.operation, call.request, self._things.rows(name), schema)
         return self._answer(call, (200,), self._wrap(call, page), name)
 
@@ -210,7 +228,7 @@ class Acts:
         self, call: Call, row: Row, statuses: tuple[int, ...], seed: str, key: str = "", done: bool = False
     ) -> HttpResponse:
         """Answer with a thing, in the form that the document has for it; `done` says that it is taken away."""
-        form = form_of(self._document, call.operation.schema(*statuses), name_of(call.template.path))
+        form = form_of(self._document, call.operation.schema(*statuses), call.template.path)
         inside: Any = [row] if form.kind == "list" else row
         known = ({form.at: inside} if form.at else inside) if form.kind else MISSING
         answer = self._answer(call, statuses, known, seed, done)

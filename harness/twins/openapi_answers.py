@@ -61,7 +61,7 @@ class Answers:
         return HttpResponse(status, {"content-type": _sent_as(kind), **headers}, self._written(kind, body, what))
 
     def made(self, schema: Any, known: Any, maker: Maker, what: str, example: Any = MISSING) -> Any:
-        """Return a value for a schema with what is known in it, else the document's example, else anything that fits."""
+        """Return a value for a schema: with what is known in it, else the document's example, else any one."""
         problem = ""
         for attempt in (known, example, MISSING):
             try:
@@ -98,6 +98,8 @@ class Answers:
     def _responses(self, operation: Operation | None, status: int) -> list[Node]:
         """Return the responses whose body may say no with a status, the best one first."""
         own = operation.response(status) if operation is not None else None
+        if operation is not None and not operation.can_succeed and str(status) not in operation.responses:
+            own = None  # ``default`` is how all goes well
         usual = self._paths.error_responses
         keys = [str(status), f"{status // 100}XX", "default", *(() if own else sorted(usual))]
         found = [own, *(usual.get(key) for key in keys)] if own is not None else [usual.get(key) for key in keys]
@@ -112,11 +114,10 @@ class Answers:
             known.update(self._skeleton(branch, message, depth))
         for name, schema in flat.get("properties", {}).items():
             part = self._document.flat(schema)
-            if name.lower() not in _PARTS or depth > 1:
-                continue
-            if type_of(part) == "object":
+            kind, is_part = type_of(part), name.lower() in _PARTS and depth < 3
+            if kind == "object" and is_part:
                 known[name] = self._skeleton(part, message, depth + 1)
-            elif type_of(part) == "array":
+            elif kind == "array" and (is_part or depth):
                 items = type_of(self._document.flat(part.get("items", {})))
                 known[name] = [{} if items == "object" else message]
         return known
@@ -173,6 +174,6 @@ def _told(status: int, message: str) -> Any:
         if plain in ("status", "statuscode"):
             return str(status)
         word = _NAMES.get(status, "server_error" if status >= 500 else "invalid_request")
-        return word if plain in ("code", "type", "error", "errorcode", "kind") else MISSING
+        return word if plain in ("id", "code", "type", "error", "errorcode", "kind") else MISSING
 
     return told

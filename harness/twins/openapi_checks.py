@@ -1,15 +1,16 @@
 """What is sent, checked against an OpenAPI document by openapi-core."""
 
+import json
 import warnings
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from jsonschema.validators import extend
-from jsonschema_path import SchemaPath
-from openapi_core import V30RequestUnmarshaller, V31RequestUnmarshaller, V32RequestUnmarshaller
+from jsonschema.validators import extend  # type: ignore[import-untyped]
+from openapi_core import Config, OpenAPI, V30RequestUnmarshaller, V31RequestUnmarshaller, V32RequestUnmarshaller
 from openapi_core.datatypes import RequestParameters
 from openapi_core.templating.datatypes import TemplateResult
 from openapi_core.templating.media_types.exceptions import MediaTypeNotFound
@@ -51,7 +52,8 @@ class Checks:
         if document.version == "3.0":
             # A client that reads a thing, changes it and sends it back sends what it may not write: it is passed over.
             validator: Any = extend(write, {"readOnly": lambda *of_schema: iter(())})
-            kind, types = V30RequestUnmarshaller, oas30_types_unmarshaller
+            kind: Any = V30RequestUnmarshaller
+            types = oas30_types_unmarshaller
         else:
             # Required and read-only is for answers; nothing in JSON Schema says so.
             base: Any = oas31_schema_validators_factory.schema_validator_cls
@@ -61,12 +63,14 @@ class Checks:
         factory = SchemaValidatorsFactory(validator, oas31_schema_validators_factory.format_checker)
         known = oas31_schema_validators_factory.format_checker.checkers
         self._unmarshaller = kind(
-            SchemaPath.from_dict(document.root),
+            OpenAPI.from_dict(document.root, config=Config(spec_validator_cls=None)).spec,
             base_url=_HERE,
             path_finder_cls=_Finder,
             schema_validators_factory=factory,
             # Values stay what JSON has: a date is a text.
             schema_unmarshallers_factory=SchemaUnmarshallersFactory(factory, types, {}),
+            # Of JSON by other names openapi-core would see bytes only: application/merge-patch+json.
+            extra_media_type_deserializers={kind: json.loads for kind in document.kinds if kind.endswith("+json")},
             # A format that is a name of the author's own is no error.
             extra_format_validators={name: lambda value: True for name in document.formats if name not in known},
         )
@@ -87,6 +91,8 @@ class Checks:
         return found
 
     def _checked(self, operation: Operation, request: HttpRequest, parameters: Mapping[str, str]) -> Any:
+        if request.body and "xml" in request.headers.get("content-type", "").partition(";")[0]:
+            raise Refused("XML is not read here: send JSON or a form, or let .route answer.", 415, 400)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # a parameter that is going to go is a parameter
             warnings.simplefilter("ignore", UserWarning)  # a scheme of authentication that is not checked
@@ -151,11 +157,23 @@ def _reasons(cause: Any) -> Iterator[str]:
 
 
 def _sent(body: Any, request: HttpRequest) -> Any:
-    """Return a form without the defaults that reading it adds: what is changed is what was sent."""
+    """Return what is no JSON as plain data; of a form without the defaults that reading it adds."""
     if not isinstance(body, Mapping):
-        return body
+        return _plain(body)
     try:
         names = {name.partition("[")[0] for name in request.form()}
     except ValueError:
-        return dict(body)
-    return {name: value for name, value in body.items() if name in names or not names}
+        names = set()
+    return {name: _plain(value) for name, value in body.items() if name in names or not names}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: of a file its text, or how long it is."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except ValueError:
+            return f"{len(value)} bytes, SHA-256 {sha256(value).hexdigest()}"
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import yaml
-from jsonschema.protocols import Validator
+import yaml  # type: ignore[import-untyped]
 from openapi_core.validation.request.validators import V30RequestValidator, V31RequestValidator, V32RequestValidator
 from openapi_core.validation.schemas import (
     oas30_read_schema_validators_factory,
@@ -31,12 +30,21 @@ _FACTORIES = {
 _CHECKED_BY = {"3.0": V30RequestValidator, "3.1": V31RequestValidator, "3.2": V32RequestValidator}
 _NO_REFERENCES = ("example", "default", "enum", "const")
 _ELSEWHERE = "x-rollproof-files"
+_NAMED = {
+    *("callbacks", "content", "definitions", "$defs", "dependentSchemas", "encoding", "examples", "headers", "links"),
+    *("mapping", "parameters", "pathItems", "paths", "patternProperties", "properties", "requestBodies", "responses"),
+    *("schemas", "securitySchemes", "variables", "webhooks", _ELSEWHERE),
+}
+"""What has names of its author's own as keys."""
 _MOST_FLAT = 20_000
 _CHECKED_UP_TO = 1_000_000
 """Bytes: checking the whole of a document of ten megabytes takes minutes. Its references are always checked."""
 
 
-class _Loader(yaml.SafeLoader):
+_Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where libyaml is there: ten times as fast
+
+
+class _Loader(_Safe):  # type: ignore[misc]
     """Reads YAML as JSON's authors mean it: a date is a text, and so are ``yes`` and ``no`` (YAML 1.2)."""
 
 
@@ -55,13 +63,15 @@ class Document:
         name: of it, in errors.
         version: "3.0", "3.1" or "3.2".
         formats: those that its schemas name.
+        kinds: media types of its bodies.
     """
 
-    def __init__(self, root: dict[str, Any], name: str, version: str, formats: frozenset[str]) -> None:
-        self.root, self.name, self.version, self.formats = root, name, version, formats
+    def __init__(self, root: dict[str, Any], name: str, version: str, bundle: "_Bundle") -> None:
+        self.root, self.name, self.version = root, name, version
+        self.formats, self.kinds = frozenset(bundle.formats), frozenset(bundle.kinds)
         self._factory = _FACTORIES[version]
         kind: Any = self._factory.schema_validator_cls
-        self._validator: Validator = kind(root, format_checker=self._factory.format_checker)
+        self._validator = kind(root, format_checker=self._factory.format_checker)
         self._flat: dict[int, tuple[Any, dict[str, Any]]] = {}
 
     def resolve(self, node: Any) -> Any:
@@ -97,6 +107,14 @@ class Document:
         if node is schema or self.version == "3.0" or len(schema) == 1:
             return flat
         return merge(flat, {key: value for key, value in schema.items() if key != "$ref"})
+
+    def properties(self, schema: Any) -> dict[str, Any]:
+        """Return the properties that a thing may have by name: of all kinds of it, where there are several."""
+        flat = self.flat(schema)
+        found: dict[str, Any] = {}
+        for branch in (*flat.get("oneOf", ()), *flat.get("anyOf", ())):
+            found = {**self.properties(branch), **found}
+        return {**found, **flat.get("properties", {})}
 
     def same(self, one: Any, other: Any) -> bool:
         """Return whether two schemas are of the same things."""
@@ -144,11 +162,12 @@ def _bytes_of(path: Path, source: Any) -> bytes:
 def _document(text: bytes, name: str, path: str) -> Document:
     root = _parsed(text, name)
     version = _version_of(root, name)
-    if len(text) <= _CHECKED_UP_TO:
-        _check(root, name, version)
     bundle = _Bundle(root, Path(path), name)
+    # In one of several files there are references where only those who put files together know them.
+    if len(text) <= _CHECKED_UP_TO and _ELSEWHERE not in root:
+        _check(root, name, version)
     _check_schemes(root)
-    return Document(root, name, version, frozenset(bundle.formats))
+    return Document(root, name, version, bundle)
 
 
 def _parsed(text: bytes, name: str) -> Any:
@@ -156,7 +175,7 @@ def _parsed(text: bytes, name: str) -> Any:
         if text.lstrip().startswith(b"{"):
             return json.loads(text)
         # Keys such as 200 are numbers in YAML, and JSON has none of these.
-        return json.loads(json.dumps(yaml.load(text, _Loader)))  # noqa: S506 - a SafeLoader
+        return json.loads(json.dumps(yaml.load(text, _Loader)))
     except (ValueError, TypeError, RecursionError, yaml.YAMLError) as problem:
         raise ChaosError("bad-openapi", f"{name} is neither JSON nor YAML: {problem}", "") from None
 
@@ -198,29 +217,34 @@ class _Bundle:
     """Brings all that a document refers to into it, and makes each reference one within it."""
 
     def __init__(self, root: dict[str, Any], path: Path, name: str) -> None:
-        self.formats: set[str] = set()
+        self.formats, self.kinds = set[str](), set[str]()
         self._root, self._name = root, name
         self._files, self._waiting = {path.resolve(): "#"}, [(root, path.resolve())]
         while self._waiting:
             node, file = self._waiting.pop()
-            for reference in self._references(node):
-                reference["$ref"] = self._within(reference["$ref"], file)
-        for reference in self._references(root):
-            self._check(reference["$ref"])
+            for holder, key in list(self._references(node)):
+                holder[key] = self._within(holder[key], file)
+        for holder, key in self._references(root):
+            self._check(holder[key])
 
-    def _references(self, node: Any, names: bool = False) -> Iterator[dict[str, Any]]:
-        """Yield what has a ``$ref``; `names` says that the keys of `node` are names that the document's author chose."""
+    def _references(self, node: Any, names: bool = False) -> Iterator[tuple[dict[str, Any], str]]:
+        """Yield each reference by what holds it, and its key there; `names`: keys of `node` are no words of OpenAPI."""
         if isinstance(node, list):
             for one in node:
                 yield from self._references(one)
         elif isinstance(node, dict):
             if not names and isinstance(node.get("$ref"), str):
-                yield node
+                yield node, "$ref"
             if not names and isinstance(node.get("format"), str):
                 self.formats.add(node["format"])
+            if not names and isinstance(node.get("content"), dict):
+                self.kinds.update(node["content"])
+            if not names and isinstance(node.get("discriminator"), dict):
+                mapping = node["discriminator"].get("mapping", {})
+                yield from ((mapping, word) for word, end in mapping.items() if "#" in end or "." in end)
             for key, value in node.items():
                 if names or not (key in _NO_REFERENCES or (key.startswith("x-") and key != _ELSEWHERE)):
-                    yield from self._references(value, not names and key in ("properties", "schemas", _ELSEWHERE))
+                    yield from self._references(value, not names and key in _NAMED)
 
     def _within(self, reference: str, file: Path) -> str:
         name, _, pointer = reference.partition("#")

@@ -17,25 +17,28 @@ def acted(document: Document, schema: Any, row: Row, sent: Row, action: str) -> 
     What was sent and is a property of the thing is changed. The name of the action is looked for in its properties:
     ``refund`` makes ``status`` "refunded" where that is one of its words, ``refunded`` true, ``refunded_at`` a time.
     """
-    properties = document.flat(schema).get("properties", {})
+    properties = document.properties(schema)
     parts = {name: document.flat(part) for name, part in properties.items()}
     after, shows = dict(row), False
     for name, part in parts.items():
         if name in sent and not part.get("readOnly") and name != "id" and document.fits(properties[name], sent[name]):
             after[name] = sent[name]
     for name, part in parts.items():
-        value = _effect(name, part, action)
+        value = _effect(name, part, action, row.get(name))
         if value is not None and document.fits(properties[name], value):
             after[name], shows = value, True
     return after, shows
 
 
-def _effect(name: str, part: dict[str, Any], action: str) -> Any:
+def _effect(name: str, part: dict[str, Any], action: str, now: Any) -> Any:
     kind = type_of(part)
+    undone = _plain(action).removeprefix("un") if _plain(action).startswith("un") else ""
     if kind == "string" and "enum" in part:
-        return next((word for word in part["enum"] if isinstance(word, str) and _means(action, word)), None)
+        words = [word for word in part["enum"] if isinstance(word, str)]
+        before = [word for word in (part.get("default"), *words) if word is not None and not _means(undone, word)]
+        is_undone = undone and isinstance(now, str) and _means(undone, now)
+        return next((word for word in words if _means(action, word)), before[0] if is_undone and before else None)
     if kind == "boolean":
-        undone = _plain(action).removeprefix("un") if _plain(action).startswith("un") else ""
         return True if _means(action, name) else False if undone and _means(undone, name) else None
     stem = re.sub(r"(_at|_on|_time|At|On|Time)$", "", name)
     return _WHEN if stem != name and part.get("format") == "date-time" and _means(action, stem) else None

@@ -75,7 +75,7 @@ def page_of(operation: Operation, request: HttpRequest, rows: Mapping[str, Row],
     nothing.
     """
     document = operation.document
-    properties = document.flat(schema).get("properties", {})
+    properties = document.properties(schema)
     query = parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
     parameters = {
         one["name"]: document.flat(one.get("schema", {})) for one in operation.parameters if one["in"] == "query"
@@ -163,13 +163,12 @@ def _said(name: str, schema: Node, page: Page) -> Any:
         )
     if kind in ("integer", "number"):
         pages = -(-page.total // max(1, page.size))
-        numbers = {"page": page.number, "currentpage": page.number, "pages": pages, "totalpages": pages}
+        numbers: dict[str, int | None] = {"page": page.number, "currentpage": page.number}
+        numbers |= {"pages": pages, "totalpages": pages}
         numbers |= {"lastpage": pages, "nextpage": page.number + 1 if page.more else None}
         numbers |= dict.fromkeys(("offset", "skip", "start"), page.start) | dict.fromkeys(_SIZES, page.size)
-        numbers |= dict.fromkeys(
-            ("total", "count", "totalcount", "totalitems", "totalresults", "totalelements"), page.total
-        )
-        return numbers.get(plain, MISSING)
+        all_of_them = page.total if plain.endswith("count") or plain.startswith("total") else MISSING
+        return numbers.get(plain, all_of_them)
     if kind == "string" and plain.startswith(("next", "prev")):
         if plain.startswith("prev"):
             return None

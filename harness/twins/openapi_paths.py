@@ -1,7 +1,7 @@
 """The paths of an OpenAPI document: which one a request means, and what there is behind it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -33,29 +33,33 @@ class Form:
     schema: Any = field(default_factory=dict)
 
 
-def form_of(document: Document, schema: Any, name: str) -> Form:
-    """Return the form of a schema; `name` is the last word of the path, which says what there is a list of."""
+def form_of(document: Document, schema: Any, path: str) -> Form:
+    """Return the form of a schema; the words of the path say what a list or a thing in it is called."""
     flat = document.flat(schema)
     branches = [
         one for one in (*flat.get("oneOf", ()), *flat.get("anyOf", ())) if type_of(document.flat(one)) != "null"
     ]
     if branches and "properties" not in flat:
-        return form_of(document, branches[0], name)
+        form = form_of(document, branches[0], path)
+        return Form("thing", "", schema) if form.kind == "thing" and not form.at else form
     if type_of(flat) == "array":
         return Form("list", "", flat.get("items", {}))
     if type_of(flat) != "object":
         return Form("")
     parts = {key: document.flat(part) for key, part in flat.get("properties", {}).items()}
     if "id" not in parts:
+        words = {_plain(word) for word in path.split("/")} | {
+            _plain(singular(word)) for word in path.split("/") if word
+        }
         lists = [key for key, part in parts.items() if type_of(part) == "array"]
-        likely = [key for key in lists if key.lower() in (*_LISTS, _plain(name))]
+        likely = [key for key in lists if key.lower() in (*_LISTS, *words)]
         paged = any(_PAGE_WORDS.search(key) for key in parts if key not in lists)
         if likely or (len(lists) == 1 and (paged or len(parts) == 1)):
             at = [*likely, *lists][0]
             return Form("list", at, parts[at].get("items", {}))
-        things = [key for key, part in parts.items() if type_of(part) == "object" and part.get("properties")]
-        inside = [key for key in things if key.lower() in (*_ENVELOPES, _plain(name), _plain(singular(name)))]
-        if inside and len(things) == 1:
+        things = [key for key, part in parts.items() if type_of(part) in ("object", None) and document.properties(part)]
+        inside = [key for key in things if len(parts) == 1 or key.lower() in (*words, *_ENVELOPES)]
+        if inside:
             return Form("thing", inside[0], flat["properties"][inside[0]])
     return Form("thing", "", schema)
 
@@ -106,7 +110,9 @@ class Operation:
 
     def refusal(self, *wanted: int) -> int:
         """Return the first of some statuses that the document has by its own number, then the first one of all."""
-        return next((status for status in wanted if str(status) in self.responses), wanted[0])
+        known = [status for status in wanted if str(status) in self.responses]
+        usual = [status for status in wanted if status != 422]  # not every service knows it
+        return [*known, *usual, *wanted][0]
 
     def schema(self, *statuses: int) -> Any:
         """Return the schema of what it answers with the first of some statuses that the document has."""
@@ -114,20 +120,32 @@ class Operation:
         return media.get("schema", {})
 
     @property
+    def can_succeed(self) -> bool:
+        """Whether the document has an answer for when all goes well, but ``default``."""
+        return any(key[0] in "23" for key in self.responses)
+
+    @property
     def form(self) -> Form:
         """The form of what it answers when all goes well."""
-        return form_of(self.document, self.schema(200, 201, 202), name_of(self.path))
+        return form_of(self.document, self.schema(200, 201, 202), self.path)
 
     @property
     def sendable(self) -> frozenset[str]:
         """Names of what a client may send."""
         names = {one["name"] for one in self.parameters if one["in"] == "query"}
         for schema in self.body_schemas():
-            properties = self.document.flat(schema).get("properties", {})
+            flat = self.document.flat(schema)
+            properties = self.document.properties(flat.get("items", flat))
             names |= properties.keys()
             for part in properties.values():
-                names |= self.document.flat(part).get("properties", {}).keys()
+                names |= self.document.properties(part).keys()
         return frozenset(names)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether what is not sent is taken away: PUT, of a body that has to have something in it."""
+        forms = [form_of(self.document, schema, self.path) for schema in self.body_schemas()]
+        return self.method == "put" and any(self.document.flat(form.schema).get("required") for form in forms)
 
     def body_schemas(self) -> list[Any]:
         """Return the schemas of what may be sent, one for each media type."""
@@ -144,6 +162,11 @@ def media_of(document: Document, response: Node) -> tuple[str, Node]:
 
     best = min(content, key=rank, default="")
     return best, document.resolve(content.get(best, {}))
+
+
+def thing_of(path: str) -> str:
+    """Return what one of the things at a path is called."""
+    return singular(name_of(path)) or "thing"
 
 
 def name_of(path: str) -> str:
@@ -227,8 +250,7 @@ class Paths:
 
     def properties(self, collection: str) -> Mapping[str, Any]:
         """Return the schemas of the properties of the things of a collection."""
-        properties: Mapping[str, Any] = self.document.flat(self.schema_of(collection)).get("properties", {})
-        return properties
+        return self.document.properties(self.schema_of(collection))
 
     def read_only(self, collection: str) -> set[str]:
         """Return the properties that no client may change."""
@@ -256,9 +278,10 @@ class Paths:
         """Return the property of a thing that its path names it by; "" where none does."""
         properties = self.properties(collection)
         thing = self.below(collection)
-        wanted = [*_keys(thing.key, name_of(collection))] if thing else []
-        names = {name.replace("_", "").lower(): name for name in reversed(properties)}
-        return next((names[one] for one in [*wanted, "id"] if one in names), "")
+        names = {_letters(name): name for name in reversed(list(properties))}
+        wanted = list(_keys(thing.key, name_of(collection), names)) if thing else ["id"]
+        found: str = next((names[one] for one in wanted if one in names), "")
+        return found
 
     @cached_property
     def error_responses(self) -> Mapping[str, Node]:
@@ -267,6 +290,8 @@ class Paths:
         for template in self._templates:
             for operation in template.operations.values():
                 for status, response in operation.responses.items():
+                    if status == "default" and not operation.can_succeed:
+                        continue  # it is how all goes well
                     node = self.document.resolve(response)
                     if status[0] in "45d" and media_of(self.document, node)[0]:
                         counted = found.setdefault(status, {})
@@ -274,13 +299,20 @@ class Paths:
         return {status: max(some.values(), key=lambda one: one[0])[1] for status, some in found.items()}
 
 
-def _keys(parameter: str, collection: str) -> Iterator[str]:
-    """Yield the names, in small letters, that the property behind a parameter of a path may have."""
-    word, one = (text.replace("_", "").replace("-", "").lower() for text in (parameter, singular(collection)))
+def _keys(parameter: str, collection: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield the names, in small letters, that the property behind a parameter of a path may have, the best one first.
+
+    ``petId`` is ``petId`` or ``id``, ``username`` is that or ``name``, ``floating_ip`` is ``ip``.
+    """
+    word, one = _letters(parameter), _letters(singular(collection))
     yield word
     yield word.removeprefix(one)
     yield from ("id", "uuid", f"{one}id")
-    yield from (end for end in ("number", "name", "slug", "key", "code", "id") if word.endswith(end))
+    yield from sorted((name for name in names if len(name) > 1 and word.endswith(name)), key=len, reverse=True)
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def _template(document: Document, path: str, node: Node) -> Template:
@@ -290,7 +322,8 @@ def _template(document: Document, path: str, node: Node) -> Template:
     operations = {}
     for method in METHODS:
         if method in node:
-            own = [document.resolve(one) for one in node[method].get("parameters", ())]
+            work = document.resolve(node[method])
+            own = [document.resolve(one) for one in work.get("parameters", ())]
             named = {(one["name"], one["in"]): one for one in [*shared, *own]}
-            operations[method] = Operation(document, path, method, node[method], tuple(named.values()))
+            operations[method] = Operation(document, path, method, work, tuple(named.values()))
     return Template(path, re.compile("".join(parts)), operations)

@@ -61,15 +61,15 @@ def _written(parsed: Iterable[Any], drawn: _Drawn, least: int) -> Iterator[str]:
 
 def _may_be(letter: str, what: str, given: Any) -> bool:
     if what != "IN":
-        return what == "ANY" or ord(letter) != given
+        return what == "ANY" or bool(ord(letter) != given)
     negated = given[0][0].name == "NEGATE"
-    return negated != any(_is_in(letter, one.name, part) for one, part in given)
+    return bool(negated != any(_is_in(letter, one.name, part) for one, part in given))
 
 
 def _is_in(letter: str, what: str, given: Any) -> bool:
     match what:
         case "LITERAL":
-            return ord(letter) == given
+            return bool(ord(letter) == given)
         case "RANGE":
             return bool(given[0] <= ord(letter) <= given[1])
         case "CATEGORY":

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..values.errors import ChaosError, shown
 from ..values.world import Row
 from .openapi_checks import Refused
-from .openapi_paths import Paths, Template, name_of
+from .openapi_paths import Paths, Template, thing_of
 from .openapi_values import MISSING, Maker, Unknown, type_of
 from .store import generated_id
+
+_MOST_TRIES = 200
 
 
 def filled(path: str, parameters: Mapping[str, str]) -> str:
@@ -86,13 +89,14 @@ class Things:
         flat = self.paths.document.flat(schema)
         if field and sent.get(field) is not None:
             return str(sent[field]), sent[field]
-        n, rows = self.created.get(name, 0), self.rows(name)
-        while True:
-            n += 1
+        made, rows = self.created.get(name, 0), self.rows(name)
+        for n in range(made + 1, made + _MOST_TRIES):
             id = self._id(schema, flat, f"{name}/{field}", n)
             if str(id) not in rows:
                 self.created[name] = n
                 return str(id), id
+        text = f"{path} of {self.paths.document.name}: no further {field} fits its schema than {shown(id)}"
+        raise ChaosError("bad-openapi", text, 'let the client choose it, or answer yourself: .route("POST", …)')
 
     def _id(self, schema: Any, flat: Mapping[str, Any], name: str, n: int) -> Any:
         """Return the n-th id of a collection, as its schema has them."""
@@ -102,6 +106,9 @@ class Things:
         text = generated_id(collection, collection, n)
         if flat.get("format") != "uuid" and document.fits(schema, text):
             return text
+        numbered = {"email": f"user{n}@example.com", "ipv4": f"192.0.2.{n}", "uri": f"https://example.com/{n}"}
+        if flat.get("format") in numbered:
+            return numbered[flat["format"]]
         own = {key: value for key, value in flat.items() if key not in ("example", "examples", "default", "nullable")}
         try:
             return Maker(document, f"{name}/{n}").value(own, MISSING, name.rpartition("/")[2])
@@ -121,7 +128,7 @@ class Things:
             whole = self.paths.above(above)
             can_be = "put" in above.operations or (whole is not None and "post" in whole.operations)
             if (can_be or collection in self.created) and key not in self.rows(collection):
-                raise Refused(f"There is no {name_of(above.path) or 'thing'} {key!r}.", 404)
+                raise Refused(f"There is no {thing_of(above.path)} {key!r}.", 404)
 
     def _above(self, template: Template) -> Iterator[Template]:
         parts = template.path.split("/")

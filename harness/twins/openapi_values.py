@@ -82,12 +82,13 @@ class Maker:
             known = MISSING
         if known is MISSING and (told := self.told(name, flat)) is not MISSING and self.document.fits(schema, told):
             return told
-        if known is MISSING and _nullable(flat) and not any(word in flat for word in ("default", "example", "const")):
+        said = any(word in flat for word in ("default", "example", "const"))
+        if known is MISSING and not said and _nullable(flat) and self.document.fits(schema, None):
             return None
         for word in ("oneOf", "anyOf"):
             if flat.get(word):
                 return self._of_branches(schema, word, known, name, example, depth)
-        example = flat["example"] if "example" in flat else example
+        example = flat.get("example", example)
         kind = type_of(flat)
         if kind == "object":
             return self._object(flat, known if isinstance(known, dict) else {}, example, depth)
@@ -106,7 +107,7 @@ class Maker:
     def _of_branches(self, schema: Any, word: str, known: Any, name: str, example: Any, depth: int) -> Any:
         """Return what one of several schemas makes of it: the one that keeps most of what is known."""
         flat = self.document.flat(schema)
-        base, best, kept = {key: value for key, value in flat.items() if key != word}, MISSING, -1
+        base, best, kept = {key: flat[key] for key in flat if key not in (word, "nullable")}, MISSING, -1
         for branch in flat[word]:
             merged = merge(base, self.document.flat(branch))
             chosen = _chosen(flat.get("discriminator"), branch, known)
@@ -203,7 +204,7 @@ def _chosen(discriminator: Any, branch: Any, known: Any) -> Any:
 def _kept(known: Any, candidate: Any) -> int:
     """Return how much of what is known is in a candidate."""
     if isinstance(known, dict) and isinstance(candidate, dict):
-        return 1 + sum(key in candidate and candidate[key] == value for key, value in known.items())
+        return 1 + sum(bool(key in candidate and candidate[key] == value) for key, value in known.items())
     return int(type(known) is type(candidate))
 
 
