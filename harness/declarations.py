@@ -199,7 +199,9 @@ class Declarations:
     ) -> "HandledService":
         """Declare a service of one's own, and return it: ``handler(request, state)`` answers and changes the state.
 
-        See `rollproof.twins.handled.HandledService`; the handler may be an ASGI or WSGI application, too.
+        See `rollproof.twins.handled.HandledService`; the handler may be an ASGI or WSGI application, or an OpenAPI
+        document (path or dict): paths, schemas, status codes and error bodies come from it, what is sent is checked
+        against it, and things are kept by path, see `rollproof.twins.openapi.OpenApi`.
         """
         from .twins.handled import HandledService
 

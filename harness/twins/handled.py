@@ -102,11 +102,11 @@ class HandledService:
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the state as rows, by ``host/name`` for each name at its top."""
-        return self._named(self._backend.describe(state))
+        return _named(self.base_url, self._backend.describe(state))
 
     def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all that a later request can meet, as `describe` does."""
-        return self._named(self._backend.full(state))
+        return _named(self.base_url, self._backend.full(state))
 
     def verb(self, request: HttpRequest) -> str:
         """Return the method in lower case."""
@@ -152,10 +152,6 @@ class HandledService:
             raise ChaosError("bad-refusal", f"{what} raised {problem!r}", hint) from problem
         return None if said is None else response_of(said, what)
 
-    def _named(self, rows: Mapping[str, list[Row]]) -> Mapping[str, list[Row]]:
-        place = HttpRequest("GET", self.base_url).host + urlsplit(self.base_url).path
-        return {f"{place}/{name}": some for name, some in rows.items()}
-
     @property
     def _functions(self) -> Handlers:
         if isinstance(self._backend, Handlers):
@@ -177,6 +173,11 @@ class HandledService:
             )
         if len(self._seen) > _MOST_REMEMBERED:
             self._seen.clear()
+
+
+def _named(base_url: str, rows: Mapping[str, list[Row]]) -> Mapping[str, list[Row]]:
+    place = HttpRequest("GET", base_url).host + urlsplit(base_url).path
+    return {f"{place}/{name}": some for name, some in rows.items()}
 
 
 def _backend(base_url: str, handler: Any, state: Any) -> _Backend:

@@ -51,13 +51,18 @@ class Handlers:
         handler: answers where no route fits; it may be a coroutine function.
         base_url: of the service; paths of routes are below it.
         state: what there is at first.
+
+    Attributes:
+        base_url: of the service.
+        base: its path, which the paths of routes are below.
+        data: the state.
     """
 
     def __init__(self, handler: Handler, base_url: str, state: Any) -> None:
-        self._base_url, self._base = base_url, urlsplit(base_url).path
+        self.base_url, self.base = base_url, urlsplit(base_url).path
         self._check(handler)
         self._handler, self._routes = handler, list[_Route]()
-        self._state = json.loads(dumped(state, f"the state of {base_url}"))
+        self.data = json.loads(dumped(state, f"the state of {base_url}"))
 
     def route(self, method: str, path: str, handler: Handler) -> None:
         """Add a route behind the others; raises ChaosError for a path, a method or a handler that cannot be one."""
@@ -74,15 +79,15 @@ class Handlers:
 
     def copy(self) -> Any:
         """Return a copy of the state."""
-        return json.loads(dumped(self._given(), f"the state of {self._base_url}"))
+        return json.loads(dumped(self.given(), f"the state of {self.base_url}"))
 
     def save(self) -> bytes:
         """Return the state as JSON; its order is part of it, as a handler may go by it."""
-        return dumped(self._state, f"the state of {self._base_url}")
+        return dumped(self.data, f"the state of {self.base_url}")
 
     def restore(self, state: bytes) -> None:
         """Put back what `save` returned."""
-        self._state = json.loads(state)
+        self.data = json.loads(state)
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the rows of a state, by the names at its top."""
@@ -96,15 +101,15 @@ class Handlers:
 
     def target(self, request: HttpRequest) -> str:
         """Return the path of a request: the template of its route, else itself with random parts as ``*``."""
-        found = self._routed(request)
-        return canonical(request.path) if found is None else f"{self._base}{found[0].target}"
+        found = self.routed(request)
+        return canonical(request.path) if found is None else f"{self.base}{found[0].target}"
 
     def answer(self, request: HttpRequest) -> object:
         """Return what the handler returns; where it raises, the state is as it was before."""
-        before, found = self.save(), self._routed(request)
+        before, found = self.save(), self.routed(request)
         handler, parts = (self._handler, {}) if found is None else (found[0].handler, found[1])
         try:
-            returned = handler(request, self._given(), **parts)
+            returned = handler(request, self.given(), **parts)
             answer = awaited(returned) if inspect.iscoroutine(returned) else returned
             # A name for the same object in two places of it is gone after a restore: it never has one.
             self.restore(self.save())
@@ -113,16 +118,16 @@ class Handlers:
             raise
         except Exception as problem:
             self.restore(before)
-            raise failed(self._base_url, request, problem, file_of(handler)) from problem
+            raise failed(self.base_url, request, problem, file_of(handler)) from problem
         return answer
 
-    def _given(self) -> Any:
+    def given(self) -> Any:
         """Return what a handler gets as the state."""
-        return self._state
+        return self.data
 
-    def _routed(self, request: HttpRequest) -> tuple[_Route, dict[str, str]] | None:
+    def routed(self, request: HttpRequest) -> tuple[_Route, dict[str, str]] | None:
         """Return the first route that fits a request, with the named parts of its path; None where none does."""
-        path = request.path.removeprefix(self._base) or "/"
+        path = request.path.removeprefix(self.base) or "/"
         for route in self._routes:
             if (parts := route.match(request.method, path)) is not None:
                 return route, parts
@@ -132,7 +137,7 @@ class Handlers:
         asked = ", ".join(["request", "state", *names])
         hint = f"def service({asked}): … that returns e.g. {{}} or (404, {{}}); or an application with save and restore"
         if not callable(handler):
-            raise ChaosError("bad-service", f"{shown(handler)} answers nothing at {self._base_url}", hint)
+            raise ChaosError("bad-service", f"{shown(handler)} answers nothing at {self.base_url}", hint)
         try:
             inspect.signature(handler).bind(None, None, **dict.fromkeys(names))
         except TypeError as problem:

@@ -45,7 +45,7 @@ class OpenApi(Handlers):
         document = read(source)
         self._paths, self._checks = Paths(document), Checks(document)
         self._answers = Answers(self._paths)
-        self._prefixes = _prefixes(document.root, self._base)
+        self._prefixes = _prefixes(document.root, self.base)
         self._answered: dict[bytes, tuple[object, bytes]] = {}
         self._seed(json.loads(dumped(state, f"the state of {base_url}")))
 
@@ -64,14 +64,14 @@ class OpenApi(Handlers):
 
     def target(self, request: HttpRequest) -> str:
         """Return the path of a request: the template of its operation, with ``*`` for each parameter."""
-        if self._routed(request) is not None or (found := self._found(request)) is None:
+        if self.routed(request) is not None or (found := self._found(request)) is None:
             return super().target(request)
         template, _, prefix = found
         return f"{prefix}{template.target}"
 
     def answer(self, request: HttpRequest) -> object:
         """Return what the document answers; the same request in the same state is worked out once."""
-        if self._routed(request) is not None:
+        if self.routed(request) is not None:
             return super().answer(request)
         asked = (request.method, request.url, sorted(request.headers.items()), request.body, self.save())
         key = sha256(repr(asked).encode()).digest()
@@ -89,8 +89,9 @@ class OpenApi(Handlers):
         operation = found[0].operations.get(request.method.lower()) if found is not None else None
         return self._answers.error(operation, status, reason)
 
-    def _given(self) -> Any:
-        return self._state["resources"]
+    def given(self) -> Any:
+        """Return the things, as a handler of the user's own gets them."""
+        return self.data["resources"]
 
     def _documented(self, request: HttpRequest, state: object) -> HttpResponse:
         if (found := self._found(request)) is None:
@@ -116,7 +117,7 @@ class OpenApi(Handlers):
     def _once(self, call: Call) -> HttpResponse:
         """Act on a request, or answer as the first time where a POST has a key that was there before."""
         key = call.request.headers.get("idempotency-key", "") if call.operation.method == "post" else ""
-        replies, asked = self._state["replies"], json.dumps([call.request.path, call.body])
+        replies, asked = self.data["replies"], json.dumps([call.request.path, call.body])
         if key in replies:
             first, status, headers, body = replies[key]
             if first == asked:
@@ -128,7 +129,7 @@ class OpenApi(Handlers):
         return answer
 
     def _things(self) -> Things:
-        return Things(self._paths, self._state["resources"], self._state["created"])
+        return Things(self._paths, self.data["resources"], self.data["created"])
 
     def _found(self, request: HttpRequest) -> tuple[Template, dict[str, str], str] | None:
         """Return the template of a request's path, its parameters, and the part of the path before it."""
@@ -141,7 +142,7 @@ class OpenApi(Handlers):
     def _seed(self, state: Any) -> None:
         hint = 'things by the path that they are at: state={"users": [{"id": "u1", "name": "Ada"}]}'
         if state is not None and not isinstance(state, dict):
-            raise ChaosError("bad-state", f"the state of {self._base_url} is {shown(state)}", hint)
+            raise ChaosError("bad-state", f"the state of {self.base_url} is {shown(state)}", hint)
         things = self._things()
         for path, rows in (state or {}).items():
             name = path.strip("/")
@@ -153,18 +154,10 @@ class OpenApi(Handlers):
             if single and isinstance(rows, dict):
                 things.resources[name] = rows
             elif all(isinstance(row, dict) for _, row in listed):
-                self._seed_rows(things, name, listed)
+                for key, row in listed:
+                    things.seed(name, row, key)
             else:
-                raise ChaosError("bad-state", f"the state of {self._base_url} has {shown(rows)} at {path!r}", hint)
-
-    def _seed_rows(self, things: Things, name: str, rows: list[tuple[str, Row]]) -> None:
-        path = things.collection(name) or ""
-        field = things.field(path)
-        for key, row in rows:
-            if key:
-                things.keep(name, key, {field: things.typed(path, key), **row} if field else row)
-            else:
-                things.seed(name, row)
+                raise ChaosError("bad-state", f"the state of {self.base_url} has {shown(rows)} at {path!r}", hint)
 
     def _rows(self, name: str, rows: Any) -> dict[str, list[Row]]:
         """Return what is kept at a path as rows, each saying what it is below of: ``{"users id": "u1"}``."""

@@ -191,7 +191,8 @@ class Template:
     @property
     def key(self) -> str:
         """The parameter that the last part is."""
-        return _PARAMETER.findall(self.path)[-1]
+        names: list[str] = _PARAMETER.findall(self.path)
+        return names[-1]
 
     @property
     def names(self) -> list[str]:

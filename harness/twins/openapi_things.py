@@ -49,12 +49,22 @@ class Things:
         self.created.setdefault(name, 0)
         self.resources.setdefault(name, {})[key] = row
 
-    def seed(self, name: str, row: Row) -> None:
-        """Put a thing that there is before into a collection, under an id of its own where it has none."""
+    def seed(self, name: str, row: Row, key: str = "") -> None:
+        """Put a thing that there is before into a collection, with what else the service shows of it.
+
+        Without a key it has that in its id, or an id of its own is made.
+        """
         path = self.collection(name)
         field = self.field(path) if path else "id"
-        key, id = self.new_key(name, path or "", row)
-        self.keep(name, key, row if not field or field in row else {field: id, **row})
+        key, id = (key, self.typed(path or "", key)) if key else self.new_key(name, path or "", row)
+        known = {field: id, **row} if field else row
+        schema = self.paths.schema_of(path) if path else {}
+        maker = Maker(self.paths.document, f"{name}/{key}", sent=frozenset(self.paths.document.properties(schema)))
+        try:
+            made = maker.value(schema, known)
+        except Unknown:
+            made = known
+        self.keep(name, key, {**(made if isinstance(made, dict) else {}), **known})
 
     def remove(self, name: str, key: str) -> None:
         """Take a thing away, and all that is below it."""

@@ -202,7 +202,7 @@ def test_an_application_answers_beside_a_running_loop() -> None:
     [
         (3, None, "bad-service"),
         (lambda request: {}, None, "bad-service"),
-        ("openapi.yaml", None, "bad-service"),
+        ("openapi.yaml", None, "bad-openapi"),
         (Asgi(), {}, "bad-service"),
         (lambda scope, receive, send: None, None, "bad-service"),
         (slack, {"a": {1}}, "bad-state"),
