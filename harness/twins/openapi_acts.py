@@ -156,7 +156,11 @@ class Acts:
         if key in self._things.rows(name) and refuses & call.operation.responses.keys():
             raise Refused(f"There is a {thing_of(path)} {key!r} already.", 409)
         field = self._things.field(path)
-        row = self._completed(path, {**sent, **({field: id} if field else {})}, call, f"{name}/{key}")
+        ids: Row = {field: id} if field else {}
+        if field not in ("", "id") and "id" in self._paths.properties(path):
+            # One that no path names, as of a ticket that is known by its number.
+            ids["id"] = sent.get("id", self._things.numbered(name, path, "id"))
+        row = self._completed(path, {**sent, **ids}, call, f"{name}/{key}")
         self._things.keep(name, key, row)
         return key, row
 
@@ -198,7 +202,7 @@ class Acts:
         collection, _, key = filled(above.path, call.parameters).rpartition("/")
         schema, method = self._paths.schema_of(above.path.rpartition("/")[0]), call.operation.method
         form, rows = call.operation.form, self._things.rows(collection)
-        is_other = form.kind and not self._document.same(form.schema, schema)
+        is_other = form.kind and form.schema and not self._document.same(form.schema, schema)
         if key not in rows or is_other:
             return self._create(call) if method == "post" else self._on_single(call)
         action = f"{'un' if method == 'delete' else ''}{name_of(call.template.path)}"
@@ -219,7 +223,11 @@ class Acts:
             is_same = self._document.same(schema, self._paths.schema_of(above.path))
             name = name.rpartition("/")[0] if is_same else name
         page = page_of(call.operation, call.request, self._things.rows(name), schema)
-        return self._answer(call, (200,), self._wrap(call, page), name)
+        answer = self._answer(call, (200,), self._wrap(call, page), name)
+        has_link = "link" in map(str.lower, (call.operation.response(answer.status) or {}).get("headers", {}))
+        if not has_link or not page.next_url:
+            return answer
+        return HttpResponse(answer.status, {**answer.headers, "link": f'<{page.next_url}>; rel="next"'}, answer.body)
 
     def _wrap(self, call: Call, page: Any) -> Any:
         return wrapped(self._document, call.operation.schema(200, 201, 202), call.operation.form, page)

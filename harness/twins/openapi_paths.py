@@ -36,6 +36,8 @@ class Form:
 def form_of(document: Document, schema: Any, path: str) -> Form:
     """Return the form of a schema; the words of the path say what a list or a thing in it is called."""
     flat = document.flat(schema)
+    if not flat:
+        return Form("thing" if schema is not None else "", "", {})  # {}: anything, so the thing itself
     branches = [
         one for one in (*flat.get("oneOf", ()), *flat.get("anyOf", ())) if type_of(document.flat(one)) != "null"
     ]
@@ -115,9 +117,9 @@ class Operation:
         return [*known, *usual, *wanted][0]
 
     def schema(self, *statuses: int) -> Any:
-        """Return the schema of what it answers with the first of some statuses that the document has."""
-        _, media = media_of(self.document, self.response(self.status(*statuses)) or {})
-        return media.get("schema", {})
+        """Return the schema of what it answers with the first of some statuses that the document has, or None."""
+        kind, media = media_of(self.document, self.response(self.status(*statuses)) or {})
+        return media.get("schema", {}) if kind else None
 
     @property
     def can_succeed(self) -> bool:

@@ -108,6 +108,12 @@ class Things:
         text = f"{path} of {self.paths.document.name}: no further {field} fits its schema than {shown(id)}"
         raise ChaosError("bad-openapi", text, 'let the client choose it, or answer yourself: .route("POST", …)')
 
+    def numbered(self, name: str, path: str, field: str) -> Any:
+        """Return a further id of the thing that is made next."""
+        schema = self.paths.properties(path).get(field, {})
+        n = self.created.get(name, 0) or len(self.rows(name)) + 1
+        return self._id(schema, self.paths.document.flat(schema), f"{name}/{field}", n)
+
     def _id(self, schema: Any, flat: Mapping[str, Any], name: str, n: int) -> Any:
         """Return the n-th id of a collection, as its schema has them."""
         document, collection = self.paths.document, name.rpartition("/")[0]
