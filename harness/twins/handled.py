@@ -1,4 +1,4 @@
-"""A service of one's own: a function, or a web application, answers for it and changes its state."""
+"""A service of one's own: a function, a web application or an OpenAPI document answers for it and changes its state."""
 
 import re
 from collections.abc import Callable, Mapping

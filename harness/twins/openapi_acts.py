@@ -243,7 +243,7 @@ class Acts:
         response = call.operation.response(answer.status) or {}
         if not key or "location" not in map(str.lower, response.get("headers", {})):
             return answer
-        place = call.request.path if call.template.of_thing else f"{call.request.path}/{key}"
+        place = call.request.path if call.template.of_thing else f"{call.request.path.rstrip('/')}/{key}"
         return HttpResponse(answer.status, {**answer.headers, "location": place}, answer.body)
 
     def _answer(self, call: Call, statuses: tuple[int, ...], known: Any, seed: str, done: bool = False) -> HttpResponse:

@@ -225,7 +225,8 @@ class Paths:
             self._known.setdefault(template.path.count("/"), []).append(template)
 
     def find(self, path: str) -> tuple[Template, dict[str, str]] | None:
-        """Return the template of a path below the base URL, with its parameters."""
+        """Return the template of a path below the base URL, with its parameters; a slash at its end is no matter."""
+        path = path.rstrip("/") or "/"
         for template in self._known.get(path.count("/"), ()):
             if (parameters := template.match(path)) is not None:
                 return template, parameters
@@ -319,7 +320,8 @@ def _letters(name: str) -> str:
 
 
 def _template(document: Document, path: str, node: Node) -> Template:
-    parts = [re.escape(part) for part in _PARAMETER.split(path)]
+    bare = path.rstrip("/") or "/"  # frameworks write /users/ and /users/{id}/
+    parts = [re.escape(part) for part in _PARAMETER.split(bare)]
     parts[1::2] = ["([^/]+?)" for _ in parts[1::2]]
     shared = [document.resolve(one) for one in node.get("parameters", ())]
     operations = {}
@@ -329,4 +331,4 @@ def _template(document: Document, path: str, node: Node) -> Template:
             own = [document.resolve(one) for one in work.get("parameters", ())]
             named = {(one["name"], one["in"]): one for one in [*shared, *own]}
             operations[method] = Operation(document, path, method, work, tuple(named.values()))
-    return Template(path, re.compile("".join(parts)), operations)
+    return Template(bare, re.compile("".join(parts)), operations)

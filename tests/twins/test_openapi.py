@@ -310,7 +310,7 @@ def with_schema(schema: Any) -> dict[str, Any]:
 
 
 def test_answers_without_a_schema_are_the_thing_and_links_lead_on() -> None:
-    """As frameworks write documents whose handlers say nothing of their answers; a thing may have a second id."""
+    """As frameworks write documents: with a slash at the end, and nothing of answers; a thing may have a second id."""
     anything = {"description": "", "content": {"application/json": {"schema": {}}}}
     schema = {"type": "object", "properties": {"id": {"type": "integer"}, "number": {"type": "integer"}}}
     body = {"content": {"application/json": {"schema": schema}}}
@@ -318,17 +318,18 @@ def test_answers_without_a_schema_are_the_thing_and_links_lead_on() -> None:
     pages = [{"name": name, "in": "query", "schema": {"type": "integer"}} for name in ("page", "per_page")]
     number = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer"}}
     paths = {
-        "/a": {
+        "/a/": {
             "post": {"requestBody": body, "responses": {"200": anything}},
             "get": {"parameters": pages, "responses": {"200": listed}},
         },
-        "/a/{number}": {"get": {"parameters": [number], "responses": {"200": {"description": "", **body}}}},
+        "/a/{number}/": {"get": {"parameters": [number], "responses": {"200": {"description": "", **body}}}},
     }
     twin = HandledService("https://x.test", minimal(paths=paths))
     for _ in range(2):
-        twin.handle(HttpRequest("POST", "https://x.test/a", {"content-type": "application/json"}, b'{"x": 1}'))
+        twin.handle(HttpRequest("POST", "https://x.test/a/", {"content-type": "application/json"}, b'{"x": 1}'))
     answer = twin.handle(HttpRequest("GET", "https://x.test/a?per_page=1&page=1"))
     assert answer.json() == [{"id": 1, "number": 1, "x": 1}]
+    assert twin.handle(HttpRequest("GET", "https://x.test/a/2/")).json() == {"id": 2, "number": 2}
     assert answer.headers["link"] == '<https://x.test/a?per_page=1&page=2>; rel="next"'
 
 
