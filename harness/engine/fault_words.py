@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ..values.actions import (
+    DELIVERIES,
     Action,
     Damage,
     Deliver,
@@ -79,7 +80,7 @@ def _deliver(action: Deliver, when: Phase) -> str:
 
 
 def _misanswer(action: Misanswer, when: Phase) -> str:
-    return f"the service answers wrongly: {action.how}"
+    return DELIVERIES.get(action.how, f"the service answers wrongly: {action.how}")
 
 
 def _disturb(action: Disturb, when: Phase) -> str:

@@ -35,15 +35,13 @@ class Application:
             hint = "def save(self): returns bytes or plain data; def restore(self, state): puts it back"
             raise ChaosError("bad-service", f"the application at {base_url} has no {' and no '.join(missing)}", hint)
         self._application, self._base_url = application, base_url
-        self._asgi = _is_asgi(application)
+        self._asgi = is_asgi(application)
         self._plain = not isinstance(self._called("save"), bytes)
 
     @staticmethod
     def is_one(thing: Any) -> bool:
         """Return whether this is meant as an application: it takes what one takes, or saves and restores."""
-        return callable(thing) and (
-            _is_asgi(thing) or _parameters(thing)[:2] == _WSGI or callable(getattr(thing, "save", None))
-        )
+        return callable(thing) and (is_asgi(thing) or is_wsgi(thing) or callable(getattr(thing, "save", None)))
 
     def save(self) -> bytes:
         """Return the whole state of the application."""
@@ -125,6 +123,12 @@ def _parameters(thing: Any) -> tuple[str, ...]:
         return ()
 
 
-def _is_asgi(thing: Any) -> bool:
+def is_wsgi(thing: Any) -> bool:
+    """Return whether this takes what a WSGI application takes."""
+    return _parameters(thing)[:2] == _WSGI
+
+
+def is_asgi(thing: Any) -> bool:
+    """Return whether this takes what an ASGI application takes."""
     waits = inspect.iscoroutinefunction(thing) or inspect.iscoroutinefunction(type(thing).__call__)
     return _parameters(thing)[:3] == _ASGI or (waits and len(_parameters(thing)) == 3)

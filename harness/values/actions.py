@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from .http import ModelAnswer
@@ -92,6 +93,19 @@ MISANSWERS = (
     *("unknown tool", "tool error", "wrong result"),
 )
 """The ways in which a server of tools answers wrongly; a medium of one's own names those of its twin itself."""
+
+
+DELIVERIES: Mapping[str, str] = MappingProxyType(
+    {
+        "swapped": "the sender delivers the event that follows first",
+        "last": "the sender delivers all other events first",
+        "held": "the sender delivers it only to a later process",
+        "given up": "the sender has given up, and never delivers it",
+        "not heard": "the sender does not get the answer, and delivers the event again later",
+        "again": "the sender delivers the event again",
+    }
+)
+"""The ways in which a sender of webhooks goes wrong, each as it is told."""
 
 
 @dataclass(frozen=True, slots=True)

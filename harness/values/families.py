@@ -6,7 +6,7 @@ from .schedule import Schedule
 
 SERVICES, CRASHES = "faults of models and services", "crashes"
 _FAMILIES = (
-    (SERVICES, ("llm.*", "http.*", "mcp.*", "mail.*", "network.*", "credentials.*")),
+    (SERVICES, ("llm.*", "http.*", "mcp.*", "mail.*", "network.*", "credentials.*", "webhook.*")),
     (CRASHES, ("process.kill",)),
     ("faults of storage", ("storage.*", "sqlite.*")),
     ("faults of programs", ("subprocess.*",)),

@@ -1,0 +1,130 @@
+"""Deliver webhooks in the agent's process: what waits at the sender comes, once each, and is answered.
+
+The sender is a twin, and is asked over HTTP like any other: so each delivery and each answer is a point.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .handlers import awaited
+from .receivers import Receive
+from .webhook_forms import Webhook
+
+if TYPE_CHECKING:
+    import httpx
+
+Signed = Callable[[dict[str, Any], int], Webhook]
+"""Makes the delivery of an event at a time in seconds."""
+
+
+class Undelivered(Exception):
+    """Webhooks are still to be delivered: an answer was not 2xx, the handler raised, or they come later."""
+
+
+class Line(Protocol):
+    """How a process asks the sender and waits for a handler: at once, or in its loop."""
+
+    async def ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the sender's answer."""
+        ...
+
+    async def wait(self, answer: Awaitable[int]) -> int:
+        """Return what a handler answers."""
+        ...
+
+
+class AtOnce:
+    """Asks and waits without a loop."""
+
+    def __init__(self, client: "httpx.Client", base_url: str) -> None:
+        self._client, self._base_url = client, base_url
+
+    async def ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the sender's answer."""
+        answer: dict[str, Any] = self._client.post(f"{self._base_url}/{what}", json=body).json()
+        return answer
+
+    async def wait(self, answer: Awaitable[int]) -> int:
+        """Return what a handler answers, which is a coroutine function."""
+
+        async def waiting() -> int:
+            return await answer
+
+        return int(awaited(waiting()))
+
+
+class InLoop:
+    """Asks and waits in the loop that runs."""
+
+    def __init__(self, client: "httpx.AsyncClient", base_url: str) -> None:
+        self._client, self._base_url = client, base_url
+
+    async def ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the sender's answer."""
+        answer: dict[str, Any] = (await self._client.post(f"{self._base_url}/{what}", json=body)).json()
+        return answer
+
+    async def wait(self, answer: Awaitable[int]) -> int:
+        """Return what a handler answers."""
+        return await answer
+
+
+def deliver_at_once(base_url: str, receive: Receive, signed: Signed) -> None:
+    """Deliver without a loop; see `deliver`."""
+    import httpx  # only where webhooks are delivered: it takes a tenth of a second to load
+
+    with httpx.Client(trust_env=False) as client:
+        _run(deliver(AtOnce(client, base_url), receive, signed))
+
+
+async def deliver_in_loop(base_url: str, receive: Receive, signed: Signed) -> None:
+    """Deliver in the loop that runs; see `deliver`."""
+    import httpx
+
+    async with httpx.AsyncClient(trust_env=False) as client:
+        await deliver(InLoop(client, base_url), receive, signed)
+
+
+def emitted(base_url: str, type: str, data: Any) -> str:
+    """Tell a sender of an event from another process than its own; returns the id of the event."""
+    import httpx
+
+    return str(httpx.post(f"{base_url}/emit", json={"type": type, "data": data}, trust_env=False).json()["id"])
+
+
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that waits for nothing to its end."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("it waits, and there is no loop")
+
+
+async def deliver(line: Line, receive: Receive, signed: Signed) -> None:
+    """Deliver what waits, each event once, and again what the sender delivers again.
+
+    Raises:
+        Undelivered: where something is still to be delivered at the end; from the first error of the handler.
+    """
+    refused: dict[str, str] = {}
+    problem: Exception | None = None
+    found = await line.ask("next", {"begins": True, "refused": []})
+    while found.get("id"):
+        event = await line.ask("deliver", {**found, "refused": list(refused)})
+        if event.get("id"):
+            try:
+                answer = receive(signed(event, int(time.time())))
+                status = answer if isinstance(answer, int) else await line.wait(answer)
+                said = f"answered {status}"
+            except Exception as raised:
+                status, said, problem = 500, f"raised {raised!r}", problem or raised
+            if 200 <= status < 300:
+                await line.ask("answer", {"id": event["id"], "type": event["type"]})
+            else:
+                refused[event["id"]] = said
+        found = await line.ask("next", {"begins": False, "refused": list(refused)})
+    if found["pending"]:
+        told = [f"{id} ({refused.get(id, 'comes later')})" for id in found["pending"]]
+        raise Undelivered(f"still to be delivered: {', '.join(told)}") from problem

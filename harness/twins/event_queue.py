@@ -1,0 +1,86 @@
+"""The events that a sender of webhooks still has to deliver, in the order in which they come."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..values.world import Row
+from .plain_data import dumped
+
+_MADE = 1_767_225_600
+"""Seconds of 2026-01-01, after which events were made, each one second later: a twin has no clock."""
+_AGAIN = 2
+Event = dict[str, Any]
+
+
+class EventQueue:
+    """Events until their delivery is answered.
+
+    Attributes:
+        waiting: the events; one that is `held` comes only to a process that begins to take deliveries.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: list[Event] = []
+        self._count = 0
+
+    def add(self, type: str, data: Mapping[str, Any]) -> str:
+        """Append an event, and return its id."""
+        self._count += 1
+        event = {"id": f"evt_{self._count}", "type": type, "data": data, "created": _MADE + self._count}
+        self.waiting.append({**event, "attempt": 0, "held": False})
+        return str(event["id"])
+
+    def save(self) -> bytes:
+        """Return the whole state."""
+        return dumped({"count": self._count, "waiting": self.waiting}, "what waits to be delivered")
+
+    def restore(self, state: bytes) -> None:
+        """Put back what `save` returned."""
+        kept = json.loads(state)
+        self._count, self.waiting = kept["count"], kept["waiting"]
+
+    def release(self) -> None:
+        """Let come what was held."""
+        for event in self.waiting:
+            event["held"] = False
+
+    def coming(self, refused: Sequence[str]) -> list[Event]:
+        """Return what comes to a process, in order; without what that has `refused` before, by id."""
+        return [event for event in self.waiting if not event["held"] and event["id"] not in refused]
+
+    def delivered(self, id: str) -> Event:
+        """Return an event that is delivered now; nothing where it does not wait any more."""
+        event = self.find(id)
+        if event is None:
+            return {}
+        event["attempt"] = min(event["attempt"] + 1, _AGAIN)  # counted on, each crash would make another state
+        return dict(event)
+
+    def answered(self, id: str) -> None:
+        """Forget an event."""
+        self.waiting = [event for event in self.waiting if event["id"] != id]
+
+    def find(self, id: str) -> Event | None:
+        """Return the event that waits under an id."""
+        return next((event for event in self.waiting if event["id"] == id), None)
+
+    def go_wrong(self, how: str, event: Event, refused: Sequence[str]) -> Event:
+        """Treat an event that waits in a way of `values.actions.DELIVERIES`; returns what is delivered instead."""
+        others = [one for one in self.coming(refused) if one is not event]
+        if how == "again":
+            event["attempt"] = 0  # as if it had not been sent before
+        elif how == "held":
+            event["held"] = True
+        else:
+            self.waiting.remove(event)
+        if how == "swapped" and others:
+            self.waiting.insert(self.waiting.index(others[0]) + 1, event)
+        elif how in ("swapped", "last", "not heard"):
+            self.waiting.append(event)
+        return self.delivered(others[0]["id"]) if others and how in ("swapped", "last") else {}
+
+
+def told(events: Sequence[Event]) -> list[Row]:
+    """Return what a person sees of events: that they wait, not how often they came."""
+    return [{name: event[name] for name in ("id", "type", "data")} for event in events]

@@ -1,0 +1,174 @@
+"""Webhooks that are delivered to the agent at least once: twice, late, out of order, or after it has answered."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from ...values.errors import ChaosError, shown
+from ...values.http import HttpRequest, HttpResponse
+from ...values.world import Row
+from .. import addresses
+from ..delivering import deliver_at_once, deliver_in_loop, emitted
+from ..event_queue import Event, EventQueue, told
+from ..plain_data import dumped
+from ..receivers import receiver_of
+from ..rest import error
+from ..webhook_forms import FORMS, SECRET, webhook_of
+
+_NOT_IN_A_TOKEN = re.compile(r"[%#/\s]")
+_real_getpid = os.getpid
+
+
+class Webhooks:
+    """A sender of webhooks: it keeps each event until the agent has answered its delivery with 2xx.
+
+    What waits is the sender's state, and outlives the agent's process. A delivery is the point
+    ``webhook.deliver:host/type``, and the answer that the sender gets is ``webhook.answer:host/type``.
+
+    Args:
+        base_url: what the sender is called in points and in the outside; it answers nobody else.
+        form: of what is sent: "standard" (Standard Webhooks), "stripe" or "github".
+        secret: what is signed with.
+        events: what waits from the beginning, as pairs of type and data.
+    """
+
+    kind = "webhook"
+
+    def __init__(
+        self, base_url: str, form: str, secret: str, events: Iterable[tuple[str, Mapping[str, Any]]] = ()
+    ) -> None:
+        if form not in FORMS:
+            raise ChaosError("bad-webhooks", f"form={shown(form)} of webhooks", f"form is {', '.join(FORMS)}")
+        self.base_url, self.requests = addresses.base_url(base_url), list[HttpRequest]()
+        self._queue, self._process = EventQueue(), _real_getpid()
+        self._signed = partial(webhook_of, form, secret)
+        self._signed({"id": "", "type": "", "data": {}, "created": 0, "attempt": 0}, 0)  # a bad secret is told here
+        for type, data in events:
+            self.emit(type, data)
+
+    @property
+    def pending(self) -> list[Row]:
+        """Return what is still to be delivered, in order: id, type and data of each event."""
+        return told(self._queue.waiting)
+
+    def emit(self, type: str, data: Mapping[str, Any]) -> str:
+        """Let an event wait for its delivery, and return its id.
+
+        It may be called in the test, in the handler of another service, and in the agent's process.
+        """
+        if not isinstance(type, str) or not type or not isinstance(data, Mapping):
+            hint = 'a type and a dict: hooks.emit("payment.succeeded", {"payment": "pay_1"})'
+            raise ChaosError("bad-webhooks", f"{shown(type)} with {shown(data)} is no event", hint)
+        plain = json.loads(dumped(dict(data), f"the data of {type}"))
+        if _real_getpid() != self._process:  # a process of the agent has a copy of this object: the twin is elsewhere
+            return emitted(self.base_url, type, plain)
+        return self._queue.add(type, plain)
+
+    def deliver(self, to: Any, *, path: str = "/") -> None:
+        """Deliver what waits to the agent: a function of a `Webhook`, an ASGI or WSGI application, or a URL.
+
+        An application gets it at `path`. What is not answered with 2xx waits on, as after a crash, and the next call
+        delivers it again.
+
+        Raises:
+            Undelivered: where something waits on at the end, as an error of the run: recovery, which calls this again,
+                follows it.
+        """
+        deliver_at_once(self.base_url, receiver_of(to, path), self._signed)
+
+    async def adeliver(self, to: Any, *, path: str = "/") -> None:
+        """Do the same where a loop runs."""
+        await deliver_in_loop(self.base_url, receiver_of(to, path), self._signed)
+
+    def set_run(self, run: int) -> None:
+        """Do nothing: ids are made of the state."""
+
+    def save(self) -> bytes:
+        """Return what waits, and how many events there were."""
+        return self._queue.save()
+
+    def restore(self, state: bytes) -> None:
+        """Put back what `save` returned."""
+        self._queue.restore(state)
+
+    def describe(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return what waits."""
+        return _rows(self.base_url, told(_waiting(state)))
+
+    def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return what waits, in which order, and whether it came before."""
+        return _rows(self.base_url, [{**event, "place": place} for place, event in enumerate(_waiting(state))])
+
+    def verb(self, request: HttpRequest) -> str:
+        """Return "deliver" or "answer"; "" for a question, which is no point."""
+        what = self._asked(request)
+        return what if what in ("deliver", "answer") else ""
+
+    def target(self, request: HttpRequest) -> str:
+        """Return the host and the type of the event."""
+        name = str(request.json()["type"]) if self.verb(request) else self._asked(request)
+        return f"{request.host}/{_NOT_IN_A_TOKEN.sub('_', name)}"
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """Say what comes next, hand it over, or take an answer."""
+        self.requests.append(request)
+        match self._asked(request):
+            case "next":
+                answer = self._next(request.json())
+            case "deliver":
+                answer = self._queue.delivered(request.json()["id"])
+            case "answer":
+                answer = {}
+                self._queue.answered(request.json()["id"])
+            case "emit":
+                answer = {"id": self._queue.add(request.json()["type"], request.json()["data"])}
+            case _:
+                return error(404, f"{self.base_url} sends webhooks, and answers nobody", {})
+        return HttpResponse.of_json(200, answer)
+
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
+        """Answer with an error."""
+        return error(status, reason, headers)
+
+    def fault_response(self, request: HttpRequest, how: str) -> HttpResponse:
+        """Go wrong in one of the ways of `values.actions.DELIVERIES`."""
+        self.requests.append(request)
+        body = request.json()
+        event = self._queue.find(body["id"])
+        instead = {} if event is None else self._queue.go_wrong(how, event, body.get("refused", ()))
+        return HttpResponse.of_json(200, instead)
+
+    def _asked(self, request: HttpRequest) -> str:
+        return request.url.removeprefix(f"{self.base_url}/") if request.method.upper() == "POST" else ""
+
+    def _next(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return which event comes and how many others would; where none does, all that wait."""
+        if body["begins"]:
+            self._queue.release()
+        coming = self._queue.coming(body["refused"])
+        if not coming:
+            return {"pending": [event["id"] for event in self._queue.waiting]}
+        return {"id": coming[0]["id"], "type": coming[0]["type"], "behind": len(coming) - 1}
+
+
+def _waiting(state: bytes) -> list[Event]:
+    found: list[Event] = json.loads(state)["waiting"]
+    return found
+
+
+def _rows(base_url: str, events: list[Row]) -> Mapping[str, list[Row]]:
+    return {f"{HttpRequest('GET', base_url).host}/pending": events} if events else {}
+
+
+def webhooks(
+    base_url: str = "https://webhooks.test",
+    *,
+    form: str = "standard",
+    secret: str = SECRET,
+    events: Iterable[tuple[str, Mapping[str, Any]]] = (),
+) -> Webhooks:
+    """A sender of webhooks: at least once, in no order; ``hooks.emit(type, data)``, ``hooks.deliver(to=handler)``."""
+    return Webhooks(base_url, form, secret, events)
