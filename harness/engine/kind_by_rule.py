@@ -13,6 +13,9 @@ _UNREADABLE = ("DecodeError", "ValueError", "EOFError", "UnpicklingError")
 _STILL_USED = re.compile("directory not empty|foreign key constraint failed", re.IGNORECASE)
 """Errors of a removal in the wrong order: something still lies in what is removed, or refers to it."""
 
+_OF_WEBHOOKS = {"late": kinds.ORDER, "reordered": kinds.ORDER, "lost": kinds.NOT_TAKEN_UP}
+"""By the fault of a sender that keeps no order, or gives up: nothing in the agent fails there."""
+
 
 def kind(facts: Facts) -> str:
     """Return the name of a kind of `values.kinds`, or ""."""
@@ -89,6 +92,9 @@ def _one_key(facts: Facts) -> bool:
 def _of_half_done(facts: Facts) -> str:
     """Return the kind of a bug that leaves a thing missing, left over, torn or different."""
     last, signs = facts.last, facts.signs
+    family, _, what = last.fault.partition(".")
+    if family == "webhook" and what in _OF_WEBHOOKS:
+        return _OF_WEBHOOKS[what]
     if _is_crash(last) and last.point.verb == "remove" and last.when == "after" and facts.keeps_of_its_own(last):
         return kinds.JOURNAL_DROPPED
     if signs.without_log:

@@ -343,7 +343,8 @@ def _made(facts: Facts) -> str:
         if end.role == "retry" and len(keys) > 1 and len(set(keys)) == 1 and keys[0]:
             return "sent it again in the new try with the same key"
         if end.role == "run" and end.kind == "returned":
-            return "failed, and run() went on"
+            is_lost = facts.last.fault == "webhook.lost"
+            return f"{'was not asked for it' if is_lost else 'failed'}, and run() went on"
         who = {"run": "nobody", "retry": "the new try"}.get(end.role, "the recovery")
         return f"makes it, and {who} did not" if who != "nobody" else "makes it, and nobody did"
     if change.sign == "+":

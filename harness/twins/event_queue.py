@@ -1,4 +1,7 @@
-"""The events that a sender of webhooks still has to deliver, in the order in which they come."""
+"""The events that a sender of webhooks still has to deliver, in the order in which they come.
+
+How often one came is not counted: each crash would make another state, and no form of a webhook tells it.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +12,6 @@ from .plain_data import dumped
 
 _MADE = 1_767_225_600
 """Seconds of 2026-01-01, after which events were made, each one second later: a twin has no clock."""
-_AGAIN = 2
 Event = dict[str, Any]
 
 
@@ -28,7 +30,7 @@ class EventQueue:
         """Append an event, and return its id."""
         self._count += 1
         event = {"id": f"evt_{self._count}", "type": type, "data": data, "created": _MADE + self._count}
-        self.waiting.append({**event, "attempt": 0, "held": False})
+        self.waiting.append({**event, "held": False})
         return str(event["id"])
 
     def save(self) -> bytes:
@@ -49,14 +51,6 @@ class EventQueue:
         """Return what comes to a process, in order; without what that has `refused` before, by id."""
         return [event for event in self.waiting if not event["held"] and event["id"] not in refused]
 
-    def delivered(self, id: str) -> Event:
-        """Return an event that is delivered now; nothing where it does not wait any more."""
-        event = self.find(id)
-        if event is None:
-            return {}
-        event["attempt"] = min(event["attempt"] + 1, _AGAIN)  # counted on, each crash would make another state
-        return dict(event)
-
     def answered(self, id: str) -> None:
         """Forget an event."""
         self.waiting = [event for event in self.waiting if event["id"] != id]
@@ -68,17 +62,15 @@ class EventQueue:
     def go_wrong(self, how: str, event: Event, refused: Sequence[str]) -> Event:
         """Treat an event that waits in a way of `values.actions.DELIVERIES`; returns what is delivered instead."""
         others = [one for one in self.coming(refused) if one is not event]
-        if how == "again":
-            event["attempt"] = 0  # as if it had not been sent before
-        elif how == "held":
+        if how == "held":
             event["held"] = True
-        else:
+        elif how != "again":
             self.waiting.remove(event)
         if how == "swapped" and others:
             self.waiting.insert(self.waiting.index(others[0]) + 1, event)
         elif how in ("swapped", "last", "not heard"):
             self.waiting.append(event)
-        return self.delivered(others[0]["id"]) if others and how in ("swapped", "last") else {}
+        return others[0] if others and how in ("swapped", "last") else {}
 
 
 def told(events: Sequence[Event]) -> list[Row]:

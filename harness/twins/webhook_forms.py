@@ -21,14 +21,12 @@ class Webhook:
         id: of the event; the same each time that it comes.
         type: such as ``payment.succeeded``.
         data: what it is about.
-        attempt: 1, or 2 for each later attempt.
         headers: as they are sent, names in small letters; `body` the bytes that are signed.
     """
 
     id: str
     type: str
     data: Any
-    attempt: int
     headers: Mapping[str, str]
     body: bytes
 
@@ -90,5 +88,5 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 def webhook_of(form: str, secret: str, event: _Event, now: int) -> Webhook:
     """Return the delivery of an event at a time in seconds, signed."""
     headers, body = FORMS[form](event, secret, now)
-    sent = {"content-type": "application/json", "webhook-attempt": str(event["attempt"]), **headers}
-    return Webhook(event["id"], event["type"], event["data"], event["attempt"], sent, body)
+    sent = {"content-type": "application/json", **headers}
+    return Webhook(event["id"], event["type"], event["data"], sent, body)

@@ -45,7 +45,7 @@ class Webhooks:
         self.base_url, self.requests = addresses.base_url(base_url), list[HttpRequest]()
         self._queue, self._process = EventQueue(), _real_getpid()
         self._signed = partial(webhook_of, form, secret)
-        self._signed({"id": "", "type": "", "data": {}, "created": 0, "attempt": 0}, 0)  # a bad secret is told here
+        self._signed({"id": "", "type": "", "data": {}, "created": 0}, 0)  # a bad secret is told here
         for type, data in events:
             self.emit(type, data)
 
@@ -99,7 +99,7 @@ class Webhooks:
         return _rows(self.base_url, told(_waiting(state)))
 
     def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
-        """Return what waits, in which order, and whether it came before."""
+        """Return what waits, in which order, and from when on."""
         return _rows(self.base_url, [{**event, "place": place} for place, event in enumerate(_waiting(state))])
 
     def verb(self, request: HttpRequest) -> str:
@@ -119,7 +119,7 @@ class Webhooks:
             case "next":
                 answer = self._next(request.json())
             case "deliver":
-                answer = self._queue.delivered(request.json()["id"])
+                answer = self._queue.find(request.json()["id"]) or {}
             case "answer":
                 answer = {}
                 self._queue.answered(request.json()["id"])
