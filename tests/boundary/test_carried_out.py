@@ -18,6 +18,7 @@ from rollproof.engine.process_runs import BIRTH, FIRST_STREAM, ProcessRun
 from rollproof.twins.llm import ModelTwin
 from rollproof.twins.mailbox import Mailbox
 from rollproof.twins.mcp import declared
+from rollproof.twins.ready.webhooks import Webhooks, webhooks
 from rollproof.twins.rest import RestTwin
 from rollproof.values.actions import (
     Action,
@@ -50,6 +51,7 @@ SAMPLES: dict[type[Action], Action] = {
     Misanswer: Misanswer("tool error"),
     Damage: Damage("flipped", 0.5),
 }
+_AGAIN = Misanswer("again")  # a sender of webhooks has ways of its own
 KEY = {"authorization": "Bearer sk-test-0123456789abcdef"}
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "question"}]}
 TOOLS = {"book": lambda seat: f"booked {seat}"}
@@ -127,6 +129,14 @@ def calls_a_subprocess(stage: Stage) -> Any:
     return asyncio.run(in_a_session(""))
 
 
+def takes_webhooks(stage: Stage) -> list[str]:
+    """Take what a sender delivers."""
+    taken: list[str] = []
+    (hooks,) = (twin for twin in stage.twins if isinstance(twin, Webhooks))
+    hooks.deliver(to=lambda webhook: taken.append(webhook.id))
+    return taken
+
+
 AGENTS: dict[str, Callable[[Stage], Any]] = {
     "clock": sleeps,
     "file": writes_and_reads,
@@ -137,6 +147,7 @@ AGENTS: dict[str, Callable[[Stage], Any]] = {
     "process": runs_a_program,
     "sqlite": keeps_rows,
     "stdio": calls_a_subprocess,
+    "webhook": takes_webhooks,
 }
 
 
@@ -146,6 +157,7 @@ def outside(stage: Stage) -> Iterator[Stage]:
     server = declared(TOOLS, None, COMMAND, None, 0)
     stage.twins += [RestTwin("https://api.mail.test"), ModelTwin({"question": "answer"}), server]
     stage.twins.append(declared(TOOLS, "https://tools.test/mcp", None, None, 0))
+    stage.twins.append(webhooks(events=[("order.paid", {})]))
     mailbox = Mailbox("mail.test")
     stage.services.append(mailbox)
     undo = [post.install({mailbox.name: (mailbox.host, mailbox.port)})]
@@ -175,7 +187,8 @@ def pairs(process: ProcessRun, kind: str) -> dict[tuple[type[Action], Phase], tu
                     process.effects[point].reached if point in process.effects else ("before",)
                 )  # nobody looks at sleeps
                 if action is not Preempt and when in reached:
-                    found[action, when] = point, SAMPLES[action]
+                    own_way = kind == "webhook" and action is Misanswer
+                    found[action, when] = point, _AGAIN if own_way else SAMPLES[action]
     return found
 
 
