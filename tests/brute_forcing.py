@@ -37,6 +37,8 @@ ERRORS = {
     "wrong_retry_storm": "http.unavailable",
     "wrong_ticket_booking": "http.server_error",
     "wrong_truncated_plan_repaired": "llm.truncated_json",
+    "wrong_webhook_last_one_wins": "webhook.late",
+    "wrong_webhook_never_asked_for": "webhook.lost",
 }
 WHOLE = bool(os.environ.get("ROLLPROOF_WHOLE"))
 Broken = tuple[tuple[str, ...], frozenset[str]]

@@ -129,5 +129,9 @@ KINDS: dict[str, tuple[str, ...]] = {
     "truncated_plan_repaired": (UNCHECKED,),
     # it fails at what is gone, which is there when undo comes twice
     "undo_dies_when_gone": (RECOVERY_FAILS, RECOVERY_REPEATS),
+    "webhook_handled_twice": (REPEATED,),
+    # the rule that tells these two came with them, and so counts for little
+    "webhook_last_one_wins": (ORDER,),
+    "webhook_never_asked_for": (NOT_TAKEN_UP,),
     "work_before_intent": (RECORDED_TOO_LATE,),
 }
