@@ -280,6 +280,7 @@ ADAPTERS = {
     "llm": {"llm"},
     "mcp": {"mcp"},
     "stdio": {"mcp"},
+    "webhook": {"webhooks"},
 }
 
 

@@ -58,6 +58,7 @@ CHEAP_TO_LOAD = {
     "harness/twins/ready/graphql.py": "graphql-core is of the extra graphql",
     "harness/twins/handled.py": "openapi-core is of the extra openapi, and takes a second to load",
     "harness/twins/fill.py": "Faker takes as long to load as all the rest",
+    "harness/twins/ready/webhooks.py": "httpx is for a test that delivers; each ready-made twin is loaded to be found",
     "harness/values/errors.py": "every pytest loads it, and difflib is for those that typed something wrong",
 }
 

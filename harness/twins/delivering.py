@@ -5,14 +5,13 @@ The sender is a twin, and is asked over HTTP like any other: so each delivery an
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+
+import httpx
 
 from .handlers import awaited
-from .receivers import Receive
+from .receivers import Receive, receiver_of
 from .webhook_forms import Webhook
-
-if TYPE_CHECKING:
-    import httpx
 
 Signed = Callable[[dict[str, Any], int], Webhook]
 """Makes the delivery of an event at a time in seconds."""
@@ -37,7 +36,7 @@ class Line(Protocol):
 class AtOnce:
     """Asks and waits without a loop."""
 
-    def __init__(self, client: "httpx.Client", base_url: str) -> None:
+    def __init__(self, client: httpx.Client, base_url: str) -> None:
         self._client, self._base_url = client, base_url
 
     async def ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +56,7 @@ class AtOnce:
 class InLoop:
     """Asks and waits in the loop that runs."""
 
-    def __init__(self, client: "httpx.AsyncClient", base_url: str) -> None:
+    def __init__(self, client: httpx.AsyncClient, base_url: str) -> None:
         self._client, self._base_url = client, base_url
 
     async def ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -70,26 +69,22 @@ class InLoop:
         return await answer
 
 
-def deliver_at_once(base_url: str, receive: Receive, signed: Signed) -> None:
-    """Deliver without a loop; see `deliver`."""
-    import httpx  # only where webhooks are delivered: it takes a tenth of a second to load
-
+def deliver_at_once(base_url: str, to: Any, path: str, signed: Signed) -> None:
+    """Deliver without a loop; see `deliver` and `receivers.receiver_of`."""
+    receive = receiver_of(to, path)
     with httpx.Client(trust_env=False) as client:
         _run(deliver(AtOnce(client, base_url), receive, signed))
 
 
-async def deliver_in_loop(base_url: str, receive: Receive, signed: Signed) -> None:
-    """Deliver in the loop that runs; see `deliver`."""
-    import httpx
-
+async def deliver_in_loop(base_url: str, to: Any, path: str, signed: Signed) -> None:
+    """Deliver in the loop that runs; see `deliver` and `receivers.receiver_of`."""
+    receive = receiver_of(to, path)
     async with httpx.AsyncClient(trust_env=False) as client:
         await deliver(InLoop(client, base_url), receive, signed)
 
 
 def emitted(base_url: str, type: str, data: Any) -> str:
     """Tell a sender of an event from another process than its own; returns the id of the event."""
-    import httpx
-
     return str(httpx.post(f"{base_url}/emit", json={"type": type, "data": data}, trust_env=False).json()["id"])
 
 

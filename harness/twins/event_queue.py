@@ -42,10 +42,18 @@ class EventQueue:
         kept = json.loads(state)
         self._count, self.waiting = kept["count"], kept["waiting"]
 
-    def release(self) -> None:
-        """Let come what was held."""
-        for event in self.waiting:
+    def next(self, begins: bool, refused: Sequence[str]) -> dict[str, Any]:
+        """Return id and type of the event that comes next to a process, and how many others would come.
+
+        What was held comes to a process that `begins`; what it has `refused`, by id, does not. Where nothing comes,
+        `pending` has the ids of all that waits.
+        """
+        for event in self.waiting if begins else ():
             event["held"] = False
+        coming = self.coming(refused)
+        if not coming:
+            return {"pending": [event["id"] for event in self.waiting]}
+        return {"id": coming[0]["id"], "type": coming[0]["type"], "behind": len(coming) - 1}
 
     def coming(self, refused: Sequence[str]) -> list[Event]:
         """Return what comes to a process, in order; without what that has `refused` before, by id."""

@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
+
 from ..values.errors import ChaosError, shown
 from .applications import is_asgi, is_wsgi
 from .webhook_forms import Webhook
@@ -49,15 +51,11 @@ def _status(answer: Any) -> int:
 
 
 async def _posted(url: str, webhook: Webhook) -> int:
-    import httpx  # only where webhooks are delivered: it takes a tenth of a second to load
-
     async with httpx.AsyncClient() as client:
         return (await client.post(url, content=webhook.body, headers=dict(webhook.headers))).status_code
 
 
 async def _to_asgi(application: Any, url: str, webhook: Webhook) -> int:
-    import httpx
-
     request = httpx.Request("POST", url, headers=dict(webhook.headers), content=webhook.body)
     async with httpx.ASGITransport(app=application) as transport:
         response = await transport.handle_async_request(request)
@@ -66,8 +64,6 @@ async def _to_asgi(application: Any, url: str, webhook: Webhook) -> int:
 
 
 def _to_wsgi(application: Any, url: str, webhook: Webhook) -> int:
-    import httpx
-
     request = httpx.Request("POST", url, headers=dict(webhook.headers), content=webhook.body)
     with httpx.WSGITransport(app=application) as transport:
         response = transport.handle_request(request)

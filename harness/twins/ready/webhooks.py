@@ -11,10 +11,8 @@ from ...values.errors import ChaosError, shown
 from ...values.http import HttpRequest, HttpResponse
 from ...values.world import Row
 from .. import addresses
-from ..delivering import deliver_at_once, deliver_in_loop, emitted
 from ..event_queue import Event, EventQueue, told
 from ..plain_data import dumped
-from ..receivers import receiver_of
 from ..rest import error
 from ..webhook_forms import FORMS, SECRET, webhook_of
 
@@ -64,6 +62,8 @@ class Webhooks:
             raise ChaosError("bad-webhooks", f"{shown(type)} with {shown(data)} is no event", hint)
         plain = json.loads(dumped(dict(data), f"the data of {type}"))
         if _real_getpid() != self._process:  # a process of the agent has a copy of this object: the twin is elsewhere
+            from ..delivering import emitted
+
             return emitted(self.base_url, type, plain)
         return self._queue.add(type, plain)
 
@@ -77,11 +77,15 @@ class Webhooks:
             Undelivered: where something waits on at the end, as an error of the run: recovery, which calls this again,
                 follows it.
         """
-        deliver_at_once(self.base_url, receiver_of(to, path), self._signed)
+        from ..delivering import deliver_at_once
+
+        deliver_at_once(self.base_url, to, path, self._signed)
 
     async def adeliver(self, to: Any, *, path: str = "/") -> None:
         """Do the same where a loop runs."""
-        await deliver_in_loop(self.base_url, receiver_of(to, path), self._signed)
+        from ..delivering import deliver_in_loop
+
+        await deliver_in_loop(self.base_url, to, path, self._signed)
 
     def set_run(self, run: int) -> None:
         """Do nothing: ids are made of the state."""
@@ -104,20 +108,20 @@ class Webhooks:
 
     def verb(self, request: HttpRequest) -> str:
         """Return "deliver" or "answer"; "" for a question, which is no point."""
-        what = self._asked(request)
+        what = _asked(request)
         return what if what in ("deliver", "answer") else ""
 
     def target(self, request: HttpRequest) -> str:
         """Return the host and the type of the event."""
-        name = str(request.json()["type"]) if self.verb(request) else self._asked(request)
+        name = str(request.json()["type"]) if self.verb(request) else _asked(request)
         return f"{request.host}/{_NOT_IN_A_TOKEN.sub('_', name)}"
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Say what comes next, hand it over, or take an answer."""
         self.requests.append(request)
-        match self._asked(request):
+        match _asked(request):
             case "next":
-                answer = self._next(request.json())
+                answer = self._queue.next(**request.json())
             case "deliver":
                 answer = self._queue.find(request.json()["id"]) or {}
             case "answer":
@@ -141,17 +145,9 @@ class Webhooks:
         instead = {} if event is None else self._queue.go_wrong(how, event, body.get("refused", ()))
         return HttpResponse.of_json(200, instead)
 
-    def _asked(self, request: HttpRequest) -> str:
-        return request.url.removeprefix(f"{self.base_url}/") if request.method.upper() == "POST" else ""
 
-    def _next(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return which event comes and how many others would; where none does, all that wait."""
-        if body["begins"]:
-            self._queue.release()
-        coming = self._queue.coming(body["refused"])
-        if not coming:
-            return {"pending": [event["id"] for event in self._queue.waiting]}
-        return {"id": coming[0]["id"], "type": coming[0]["type"], "behind": len(coming) - 1}
+def _asked(request: HttpRequest) -> str:
+    return request.path.rpartition("/")[2] if request.method.upper() == "POST" else ""
 
 
 def _waiting(state: bytes) -> list[Event]:
