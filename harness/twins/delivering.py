@@ -83,9 +83,9 @@ async def deliver_in_loop(base_url: str, to: Any, path: str, signed: Signed) -> 
         await deliver(InLoop(client, base_url), receive, signed)
 
 
-def emitted(base_url: str, type: str, data: Any) -> str:
-    """Tell a sender of an event from another process than its own; returns the id of the event."""
-    return str(httpx.post(f"{base_url}/emit", json={"type": type, "data": data}, trust_env=False).json()["id"])
+def emit(base_url: str, type: str, data: Any) -> None:
+    """Tell a sender of an event from another process than its own."""
+    httpx.post(f"{base_url}/emit", json={"type": type, "data": data}, trust_env=False)
 
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -26,12 +26,11 @@ class EventQueue:
         self.waiting: list[Event] = []
         self._count = 0
 
-    def add(self, type: str, data: Mapping[str, Any]) -> str:
-        """Append an event, and return its id."""
+    def add(self, type: str, data: Mapping[str, Any]) -> None:
+        """Append an event."""
         self._count += 1
         event = {"id": f"evt_{self._count}", "type": type, "data": data, "created": _MADE + self._count}
         self.waiting.append({**event, "held": False})
-        return str(event["id"])
 
     def save(self) -> bytes:
         """Return the whole state."""

@@ -52,8 +52,8 @@ class Webhooks:
         """Return what is still to be delivered, in order: id, type and data of each event."""
         return told(self._queue.waiting)
 
-    def emit(self, type: str, data: Mapping[str, Any]) -> str:
-        """Let an event wait for its delivery, and return its id.
+    def emit(self, type: str, data: Mapping[str, Any]) -> None:
+        """Let an event wait for its delivery.
 
         It may be called in the test, in the handler of another service, and in the agent's process.
         """
@@ -62,10 +62,11 @@ class Webhooks:
             raise ChaosError("bad-webhooks", f"{shown(type)} with {shown(data)} is no event", hint)
         plain = json.loads(dumped(dict(data), f"the data of {type}"))
         if _real_getpid() != self._process:  # a process of the agent has a copy of this object: the twin is elsewhere
-            from ..delivering import emitted
+            from ..delivering import emit
 
-            return emitted(self.base_url, type, plain)
-        return self._queue.add(type, plain)
+            emit(self.base_url, type, plain)
+        else:
+            self._queue.add(type, plain)
 
     def deliver(self, to: Any, *, path: str = "/") -> None:
         """Deliver what waits to the agent: a function of a `Webhook`, an ASGI or WSGI application, or a URL.
@@ -128,7 +129,8 @@ class Webhooks:
                 answer = {}
                 self._queue.answered(request.json()["id"])
             case "emit":
-                answer = {"id": self._queue.add(request.json()["type"], request.json()["data"])}
+                answer = {}
+                self._queue.add(**request.json())
             case _:
                 return error(404, f"{self.base_url} sends webhooks, and answers nobody", {})
         return HttpResponse.of_json(200, answer)

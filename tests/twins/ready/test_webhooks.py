@@ -4,17 +4,21 @@ import asyncio
 import hashlib
 import hmac
 import json
+import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import flask
+import httpx
 import openai
 import pytest
 import stripe
+from rollproof.chaos import Chaos
 from rollproof.engine.plan import resolve
 from rollproof.scenarios import test_lost_webhook as story
 from rollproof.testing import check_twin
@@ -201,14 +205,12 @@ def test_events_of_a_service_and_of_the_agent_are_explored(tmp_path: Path) -> No
         done.mkdir()
         chaos.watch(done)
         hooks = chaos.twin("webhooks")
-        chaos.service("https://jobs.test", lambda request, state: {"id": hooks.emit("job.done", {"n": 1})})
+        chaos.service("https://jobs.test", lambda request, state: [hooks.emit("job.done", {"n": 1})])
 
         async def handler(webhook: Any) -> None:
             (done / f"{webhook.type}-{webhook.data['n']}").touch()
 
         async def run() -> None:
-            import httpx
-
             async with httpx.AsyncClient() as client:
                 await client.post("https://jobs.test/jobs")
             hooks.emit("agent.said", {"n": 2})
@@ -229,6 +231,32 @@ def test_events_of_a_service_and_of_the_agent_are_explored(tmp_path: Path) -> No
         ("webhook.deliver:" + said, "webhook.late"),
         *(("webhook.answer:" + target, name) for target in (job, said) for name in names[2:]),
     }
+
+
+def test_a_server_of_the_agent_takes_them_at_its_address() -> None:
+    """A real port, to which the network has to be permitted; here in an ordinary run."""
+    chaos, found = Chaos(options(active=False)), list[int]()
+    hooks = chaos.twin("webhooks", events=[("order.paid", {"n": 1})])
+    chaos.allow_network("127.0.0.1")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            found.append(json.loads(self.rfile.read(int(self.headers["content-length"])))["data"]["n"])
+            self.send_response(204)
+            self.end_headers()
+
+    def run() -> None:
+        with HTTPServer(("127.0.0.1", 0), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            try:
+                hooks.deliver(to=f"http://127.0.0.1:{server.server_port}/hooks")
+            finally:
+                server.shutdown()
+                thread.join()
+
+    chaos.explore(run=run, recover=run)
+    assert (found, hooks.pending) == ([1], [])
 
 
 def test_a_lost_webhook_is_found_where_nobody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
