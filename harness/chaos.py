@@ -131,6 +131,8 @@ class Chaos(Declarations):
         explorer = Explorer(replace(config, failed_before=first, earlier=runs.of(label), accepted=runs.accepted))
         try:
             schedule = options.schedule
+            if options.dry_run:
+                return explorer.dry_run(schedule)
             return explorer.replay(schedule) if schedule else explorer.explore(reduce=options.reduce)
         except BaseException as problem:
             if explorer.partial is not None:
@@ -145,7 +147,7 @@ class Chaos(Declarations):
             if options.shard[1] > 1:
                 self._tell(problem.result)  # the whole is known when all of its shards are
                 what = "of this shard's schedules is"
-            pytest.skip(f"chaos: none {what} in this test (--chaos-faults, --chaos-shard)")
+            pytest.skip(f"chaos: none {what} in this test (--chaos-faults, --chaos-points, --chaos-shard)")
 
     def _label(self, name: str) -> str:
         """Return the text by which the next exploration is told apart from earlier ones: name, number, or both."""
@@ -195,6 +197,7 @@ class Chaos(Declarations):
             first=options.first,
             depth=options.depth if options.minutes is None else 1,
             draws=None if options.minutes is None else (options.depth, 60 * options.minutes),
+            points=options.points,
             budget_s=options.budget_s,
             shard=options.shard,
             reuse=options.reuse,

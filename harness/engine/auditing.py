@@ -47,9 +47,9 @@ class Audit:
         self.executor.allowance.deadline.check()
         # Seeded: a repetition audits the same schedules.
         dice = random.Random(self.config.seed)
-        crash_states = list(baseline.first.crash_states)
+        crash_states = self.config.killed_at(baseline.first.crash_states)
         dice.shuffle(crash_states)
-        merged = _merged(crash_states, space, self.view, dice)
+        merged = _merged(crash_states, space, self, dice)
         for schedule, node in islice(merged, self.config.audit):
             self._compare(schedule, node, whole=False)
 
@@ -117,12 +117,12 @@ class Audit:
 
 
 def _merged(
-    crash_states: Sequence[CrashState], space: CrashStateSpace, view: StateView, dice: random.Random
+    crash_states: Sequence[CrashState], space: CrashStateSpace, audit: Audit, dice: random.Random
 ) -> Iterator[tuple[Schedule, Node]]:
     """Yield merged crashes of the run, and one in the recovery from each, with the node that they lead to."""
 
     def judged(crash_state: CrashState) -> Node | None:
-        node = space.nodes.get(view.fingerprint(crash_state.raw_state))
+        node = space.nodes.get(audit.view.fingerprint(crash_state.raw_state))
         return node if node is not None and node.judgement is not None and node.joined is None else None
 
     for crash_state in crash_states:
@@ -133,7 +133,8 @@ def _merged(
         # The schedule that stands for a node was itself carried out; only the others were merged.
         if first != node.schedule:
             yield first, node
-        for inner in dice.sample(node.crash_states, min(1, len(node.crash_states))):
+        again = audit.config.killed_at(node.crash_states)
+        for inner in dice.sample(again, min(1, len(again))):
             second, schedule = judged(inner), first.then(crash(inner, recovering=True))
             if second is not None and schedule != second.schedule:
                 yield schedule, second

@@ -24,8 +24,9 @@ def everything(trials: Trials, not_reached: list[str]) -> Iterator[Judged]:
     Every crash in each other interleaving of the run, too. What an error leaves is recovered from in both ways.
     """
     config, first = trials.config, trials.baseline.first
-    firsts = [Schedule((crash(s, recovering=False),)) for s in first.crash_states if config.kill is not None]
-    firsts += [Schedule((injection,)) for injection, _ in errors(first.points, first.effects, config.faults)]
+    firsts = [Schedule((crash(s, recovering=False),)) for s in config.killed_at(first.crash_states)]
+    chosen = config.points.of(first.points)
+    firsts += [Schedule((injection,)) for injection, _ in errors(chosen, first.effects, config.faults)]
     orders = [Schedule((injection,)) for injection in other_interleavings(first)[0]]
     work = deque([*firsts, *orders])
     while work:
@@ -35,8 +36,8 @@ def everything(trials: Trials, not_reached: list[str]) -> Iterator[Judged]:
             not_reached.extend([str(schedule)] * schedule.faults)
             continue
         yield _judged(trials, schedule, processes)
-        if schedule in orders and config.kill is not None:
-            seen = from_there_on(processes[0], first, schedule.injections[0])
+        if schedule in orders:
+            seen = config.killed_at(from_there_on(processes[0], first, schedule.injections[0]))
             work.extend(schedule.then(crash(crash_state, recovering=False)) for crash_state in seen)
         for double in second_faults(config, processes, schedule):
             again, missed = replay(trials, double)
@@ -55,8 +56,8 @@ def second_faults(config: ExplorationConfig, processes: Iterable[ProcessRun], sc
     """Yield this schedule with each crash (at depth 2 each fault) in the recovery that these processes contain."""
     recoveries = [process for process in processes if process.role in ("recover early", "recover")]
     for process in recoveries:
-        if config.kill is not None:
-            yield from (schedule.then(crash(crash_state, recovering=True)) for crash_state in process.crash_states)
+        for crash_state in config.killed_at(process.crash_states):
+            yield schedule.then(crash(crash_state, recovering=True))
         if config.depth > 1:
-            for injection, _ in errors(process.points, process.effects, config.faults):
+            for injection, _ in errors(config.points.of(process.points), process.effects, config.faults):
                 yield schedule.then(replace(injection, recovering=True))

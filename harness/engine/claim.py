@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ..boundary.process.interrupts import Interrupted
 from ..values.drawn import in_words, reported_drawn
 from ..values.exploration import Exploration, counted
+from ..values.green import AT_SELECTED, CLOSED_THERE
 from ..values.hosts import told_of
 from ..values.schedule import SWAP, Schedule
 from ..values.sources import remarks_of
@@ -96,7 +97,7 @@ def _beside(result: Exploration, config: ExplorationConfig) -> list[str]:
 
 def _left(result: Exploration) -> list[str]:
     """Return the parts of the statement on what was left out."""
-    parts = []
+    parts = [result.only_at] if result.only_at else []
     # An interleaving that is impossible was tried, not left out; so was what came when its connection was over.
     left = {rule: count for rule, count in sorted(result.skipped.items()) if rule not in ("held_in_vain", "too_late")}
     if left:
@@ -144,17 +145,20 @@ def interruption(problem: BaseException) -> str:
 
 def covered(result: Exploration, config: ExplorationConfig, ran: Ran) -> str:
     """Return which faults and how many crashes were tried, in words; of a shard as if it were the whole."""
-    faults = "every selected fault" if result.skipped == {} else "selected faults"
+    at = f" {AT_SELECTED}" if config.points else ""
+    faults = ("every selected fault" if result.skipped == {} else "selected faults") + at
     if config.depth > 1:
         faults += " alone and after another"
     if config.kill is None:
         return f"{faults}{'' if config.depth > 1 else ' alone'}, crashes not selected"
     if config.depth == 1:
-        faults = "every single fault" if result.skipped == {} else "single faults"
+        faults = ("every single fault" if result.skipped == {} else "single faults") + at
     if not ran.reduced:
         return f"{faults}, up to 2 crashes"
     if result.closed:
         return f"{faults} and any number of crashes (closed)"
+    if config.points and not (result.skipped or result.drifted or ran.cut_at):
+        return f"{faults}, {CLOSED_THERE}"
     if result.skipped or result.drifted:
         return f"{faults} and crashes, not all of them (not closed)"
     return f"{faults} and up to {ran.cut_at} crashes (not closed)"
@@ -170,4 +174,5 @@ def _word(result: Exploration, config: ExplorationConfig) -> str:
     exact = not (result.unintercepted or result.drifted or result.flaky or result.skipped or result.errors)
     exact = exact and not (result.concurrent or result.inside or result.asked)
     exact = exact and not (result.unheld or result.unordered or result.not_explored)
-    return "exhaustive: " if exact and config.shard[1] == 1 and not config.hosts else ""
+    exact = exact and not (config.hosts or config.points)
+    return "exhaustive: " if exact and config.shard[1] == 1 else ""

@@ -1,9 +1,9 @@
 """The input of an exploration: the agent, the outside, and the faults that may be injected."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..guard.guarding import Guard
 from ..network.proxies import Proxies
@@ -17,9 +17,12 @@ from ..values.faults import Fault
 from ..values.history import Invariant
 from ..values.network import Reach
 from ..values.schedule import Schedule
+from ..values.selection import AtPoint, PointSelection
 from ..values.sources import Twin, WorldSource
 from ..values.world import World
 from ..world.storage.disk import Source
+
+_T = TypeVar("_T", bound=AtPoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class ExplorationConfig:
         sources: watched and private paths.
         services: further external state, twins included.
         faults: those that were selected; `known` has all that are installed.
+        points: where faults are placed, crashes and those of recoveries included.
         secrets: credentials by a readable label; `cleaner` hides them, and others, in all that is told.
         shard: (K, N) for the K-th of N disjoint parts, K from 1.
         errors: what follows an error that leaves `run`: "recover", in a new process, and where that is `run` again in
@@ -89,6 +93,7 @@ class ExplorationConfig:
     audit: int = 3
     audit_joined: int = 16
     depth: int = 1
+    points: PointSelection = field(default_factory=PointSelection)
     budget_s: float | None = None
     shard: tuple[int, int] = (1, 1)
     reuse: bool = False
@@ -114,6 +119,10 @@ class ExplorationConfig:
     def worker(self) -> bool:
         """Whether a process that an error leaves is called again, beside the recovery in a new one."""
         return self.errors == "worker" or (self.errors == "recover" and self.run is self.recover)
+
+    def killed_at(self, things: Iterable[_T]) -> list[_T]:
+        """Return those of the crash states, or of what else is at a point, of which a crash is tried."""
+        return self.points.at(things) if self.kill is not None else []
 
     @property
     def kill(self) -> Fault | None:

@@ -212,6 +212,8 @@ class CrashStateSpace:
         # Crashes in the recovery from a single crash come first: that is where most bugs show.
         stage = Stage.CRASH_IN_RECOVERY if node.turn.stage == Stage.SINGLE and not node.interleavings else Stage.REST
         for between, crash_state in node.seen:
+            if not self._config.points.has(crash_state.point):
+                continue
             check()  # there may be thousands of worlds to name
             key = self._trials.view.fingerprint(crash_state.raw_state)
             known = self.nodes.get(key)

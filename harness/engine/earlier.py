@@ -85,6 +85,8 @@ def _left_out(schedule: Schedule, config: ExplorationConfig) -> str:
     for injection in schedule.injections:
         if injection.fault not in selected:
             return f"{injection.fault} is not selected"
+        if injection.fault != SWAP and not config.points.has(injection.point):
+            return f"no fault is placed at {injection.point} ({config.points.option})"
     crashes = {CRASH, SWAP} | {fault.name for fault in config.faults if fault.rereads}
     errors = sum(injection.fault not in crashes for injection in schedule.injections)
     return f"it needs --chaos-depth={errors}" if config.depth < errors and not schedule.is_drawn else ""

@@ -66,6 +66,10 @@ class Explorer:
         """Carry out just this schedule, truly; raises ChaosError as `explore` does."""
         return self._within(lambda: self._replay(schedule))
 
+    def dry_run(self, schedule: Schedule | None) -> Exploration:
+        """Run without a fault, and count what would be tried: everything that was selected, or just this schedule."""
+        return self._within(lambda: self._results.of_dry_run(self._observe(), schedule))
+
     def _within(self, work: Callable[[], Exploration]) -> Exploration:
         check_place(self.config)
         # Two sessions in one folder would each take the other's middle for their own state.
@@ -98,7 +102,7 @@ class Explorer:
             self.partial = result = self._results.timed(replace(result, notes=notes))
             with interrupts.shielded():
                 self._end(put_back, self._to_leave(result, initial))
-                self._restore_logs()
+                _restore_logs(self.exploring, self.config)
         return result
 
     def _to_leave(self, result: Exploration, initial: RawState) -> RawState:
@@ -133,15 +137,9 @@ class Explorer:
         self.exploring = Exploring(self.executor, session, until, self._tell, self._is_enough, merge=merge)
         return self.exploring
 
-    def _restore_logs(self) -> None:
-        if self.exploring is not None:
-            # What twins were asked is no state that is restored: the test is to see the requests of one run.
-            requests = self.exploring.session.baseline.requests
-            for twin, log in zip(self.config.twins, requests, strict=True):
-                twin.requests[:] = log
-
     def _explore(self, reduce: bool) -> Exploration:
         exploring = self._observe(merge=reduce)
+        self.config.points.check(exploring.session.baseline.first.points)
         space, tried = CrashStateSpace(exploring.trials), Tried()
         if reduce:
             exploring.explore(space, tried)
@@ -190,6 +188,13 @@ class Explorer:
             self.executor.allowance.agree(stops=first_wrong_effects(result.violations), patience_s=DEBUGGED_S)
             exploring.truly(schedule)
         return result
+
+
+def _restore_logs(exploring: Exploring | None, config: ExplorationConfig) -> None:
+    if exploring is not None:
+        # What twins were asked is no state that is restored: the test is to see the requests of one run.
+        for twin, log in zip(config.twins, exploring.session.baseline.requests, strict=True):
+            twin.requests[:] = log
 
 
 def _failed(result: Exploration, accepted: frozenset[str]) -> bool:

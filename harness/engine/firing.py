@@ -92,7 +92,8 @@ class Firing:
         """Add the states that a crash after an error leaves, in its handlers or later, to the crash states."""
         phases_seen = [(s.point, s.when) for s in process.crash_states]
         fired = (resolved.injection.point, resolved.injection.when)
-        for crash_state in process.crash_states[phases_seen.index(fired) + 1 if fired in phases_seen else 0 :]:
+        later = process.crash_states[phases_seen.index(fired) + 1 if fired in phases_seen else 0 :]
+        for crash_state in self._trials.config.killed_at(later):
             # Crash states are recovered from by healthy processes; here the first recovery meets the fault as well.
             if resolved.survives_restart:
                 self._surviving.setdefault(self._survived_by(resolved, crash_state), (resolved, []))[1].append(

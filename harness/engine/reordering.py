@@ -59,12 +59,13 @@ class Reordering:
     def _within_interleaving(self, injection: Injection, process: ProcessRun) -> None:
         """Try every crash in an interleaving, and faults at the two points that changed places."""
         usual, plan, schedule = self._trials.baseline.first, (reorder(injection),), Schedule((injection,))
-        if self._trials.config.kill is not None:
-            for crash_state in from_there_on(process, usual, injection):
-                crashed = schedule.then(crash(crash_state, recovering=False))
-                key = self._closure.add(crash_state.raw_state, crashed, Stage.INTERLEAVING, left_by=process)
-                self._tally.reached(key, crashed)
+        config = self._trials.config
+        for crash_state in config.killed_at(from_there_on(process, usual, injection)):
+            crashed = schedule.then(crash(crash_state, recovering=False))
+            key = self._closure.add(crash_state.raw_state, crashed, Stage.INTERLEAVING, left_by=process)
+            self._tally.reached(key, crashed)
         # Only where just two effects changed places: they are the ones whose order the fault may meet.
         if injection.when == "before" and not injection.variant:
-            for _, resolved in errors(pair(process, usual, injection), process.effects, self._trials.config.faults):
+            points = config.points.of(pair(process, usual, injection))
+            for _, resolved in errors(points, process.effects, config.faults):
                 self._firing.error(plan, resolved)

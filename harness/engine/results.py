@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ..values.drawn import NONE, DrawnSets
+from ..values.dry_run import singles_of
 from ..values.errors import nearest
 from ..values.exploration import Exploration, Finding, counted
 from ..values.families import CRASHES
@@ -17,6 +18,7 @@ from ..values.schedule import Schedule
 from ..values.story import Cure
 from ..values.world import Diff
 from ..world.volatile.leases import live_leases
+from . import counting
 from .blamed_lines import blamed_lines, without_secrets
 from .causes import Group
 from .claim import Ran, claim, covered, interruption, why_not_reached
@@ -80,7 +82,8 @@ class Results:
             growing=tuple(space.rules.growing),
             not_tried=tried.left_out(),
             firing={f.name: tuple(map(str, tried.places.get(f.name, ()))) for f in self._config.faults},
-            places=tuple(map(str, first.points)),
+            places=tuple(map(str, self._config.points.of(first.points))),
+            only_at=self._config.points.told(tuple(map(str, first.points))),
             drawn=drawn,
             violations=self.violations(exploring),
             flaky=tuple(exploring.confirming.flaky()),
@@ -112,6 +115,16 @@ class Results:
             not_explored=tuple(sorted(self._executor.learned.noticed.unsupported)),
             statement=f"replayed {schedule}: {outcome}",
         )
+
+    def of_dry_run(self, exploring: Exploring, pinned: Schedule | None) -> Exploration:
+        """Return what would be tried after the fault-free run: `pinned` alone, or everything that was selected."""
+        first = exploring.session.baseline.first
+        points = _count(first.points)
+        if pinned is None:
+            self._config.points.check(first.points)
+        found = counting.counted(first, self._config, points, "" if pinned is None else str(pinned))
+        statement = f"dry run: {points} points, {counted(singles_of(found), 'schedule')} of one fault, none carried out"
+        return Exploration(points=points, result=first.outcome.value, statement=statement, dry_run=found)
 
     def so_far(self, exploring: Exploring) -> Exploration:
         """Return the result as confirmed by now."""
@@ -267,6 +280,7 @@ class Results:
     def _is_closed(self, exploring: Exploring, space: CrashStateSpace, tried: Tried, reduced: bool) -> bool:
         whole = space.closed and CRASHES not in tried.left_out() and not self._executor.learned.noticed.unseen
         whole = whole and not {"budget", "first_finding"} & exploring.skipped.keys()
+        whole = whole and not self._config.points  # at other points crashes are left out
         return reduced and whole and self._config.kill is not None and not exploring.not_reached
 
 

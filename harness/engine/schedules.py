@@ -9,10 +9,9 @@ from .findings import FirstFound
 from .firing import Fired, Firing
 from .nodes import Stage
 from .pace import Pace
-from .plan import CRASH, errors
 from .reordering import Reordering
 from .second_faults import SecondFaults
-from .singles import Share, SingleCrash, SingleError, single_crashes
+from .singles import Share, SingleCrash, SingleError, planned
 
 
 class Schedules:
@@ -71,12 +70,8 @@ class Schedules:
     def _singles(self) -> None:
         """Try every fault once, at depth 2 with all that it leaves for a second one."""
         first, mine = self._trials.baseline.first, Share(self._trials.config.shard)
-        singles: list[SingleCrash | SingleError] = []
-        crash_states = first.crash_states if self._trials.config.kill is not None else []
-        singles += single_crashes([crash_state for crash_state in crash_states if mine.has_next("crash")])
-        found = list(errors(first.points, first.effects, self._trials.config.faults))
-        self._tried.find_places([(CRASH, s.point) for s in crash_states] + [(i.fault, i.point) for i, _ in found])
-        singles += [SingleError(resolved) for _, resolved in found if mine.has_next("error")]
+        singles, places = planned(first, self._trials.config, mine)
+        self._tried.find_places(places)
         self._tried.plan(singles, first.unseen if self._trials.config.kill is not None else 0)
         self._begin()
         # Before all faults: what they do is compared with the fault-free run, and that is one throw of several if two

@@ -31,7 +31,7 @@ class SecondFaults:
             return
         for one in fired:
             # Not merged by state: the process remembers the first fault, and its memory is part of what it does next.
-            points = after(one.process, one.resolved.injection)
+            points = self._trials.config.points.of(after(one.process, one.resolved.injection))
             for _, resolved in errors(points, one.process.effects, self._trials.config.faults):
                 self._pace.attempt(partial(self._firing.error, (one.resolved,), resolved))
         done: set[str] = set()
@@ -72,7 +72,7 @@ class SecondFaults:
     def _errors_in_recovery(self, node: Node, faults: Sequence[Fault]) -> Iterator[tuple[Injection, ResolvedInjection]]:
         points: Sequence[Point] = [point for process in node.processes for point in process.points]
         effects = {point: effect for process in node.processes for point, effect in process.effects.items()}
-        for injection, resolved in errors(points, effects, faults):
+        for injection, resolved in errors(self._trials.config.points.of(points), effects, faults):
             recovering = replace(injection, recovering=True)
             yield recovering, replace(resolved, injection=recovering)
 

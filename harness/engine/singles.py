@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from ..boundary.resolved import ResolvedInjection
 from ..values.points import Point
 from ..values.schedule import Injection, Schedule
-from .plan import CRASH, crash
+from .config import ExplorationConfig
+from .plan import CRASH, crash, errors
 from .process_runs import CrashState, ProcessRun, RawState
 
 
@@ -64,6 +65,19 @@ def single_crashes(crash_states: Sequence[CrashState]) -> list[SingleCrash]:
             found.append(SingleCrash(crash_state.raw_state))
         found[-1].schedules.append(Schedule((crash(crash_state, recovering=False),)))
     return [found[index] for index in _halving(len(found))]
+
+
+def planned(
+    first: ProcessRun, config: ExplorationConfig, mine: Share
+) -> tuple[list[SingleCrash | SingleError], list[tuple[str, Point]]]:
+    """Return the schedules of one fault that are tried in this part, and where each fault can fire in any part."""
+    crash_states = config.killed_at(first.crash_states)
+    found = list(errors(config.points.of(first.points), first.effects, config.faults))
+    places = [(CRASH, state.point) for state in crash_states] + [(one.fault, one.point) for one, _ in found]
+    singles: list[SingleCrash | SingleError] = []
+    singles += single_crashes([crash_state for crash_state in crash_states if mine.has_next("crash")])
+    singles += [SingleError(resolved) for _, resolved in found if mine.has_next("error")]
+    return singles, places
 
 
 def _is_same(one: RawState, other: RawState) -> bool:

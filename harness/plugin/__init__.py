@@ -198,7 +198,8 @@ def pytest_runtest_makereport(
         return report
     from .failures import mark
 
-    explorations = item.stash[_explorations]
+    explorations = [one for one in item.stash[_explorations] if one.dry_run is None]
+    report.rollproof_dry_run = [one.dry_run for one in item.stash[_explorations] if one.dry_run]  # type: ignore[attr-defined]
     replay, runs = item.stash[_chaos].replay, item.stash[_runs]
     report.rollproof = explored = [runs.reported(one, replay) for one in explorations]  # type: ignore[attr-defined]
     if call.excinfo is not None:

@@ -8,31 +8,35 @@ import pytest
 from ..values.earlier import FAILED
 from ..values.errors import ChaosError
 from ..values.schedule import SWAP, Schedule
+from ..values.selection import PointSelection
 
 _Tokens = dict[str, dict[str, list[str]]]
 """Of each test, by its id, and there of each exploration, by what tells it apart, the schedules of its findings."""
 
 
-def failed_before(config: pytest.Config, nodeid: str, faults: Iterable[str]) -> dict[str, tuple[Schedule, ...]]:
-    """Return the schedules to try first in each exploration of a test: those of these faults that failed last.
+def failed_before(
+    config: pytest.Config, nodeid: str, faults: Iterable[str], points: PointSelection
+) -> dict[str, tuple[Schedule, ...]]:
+    """Return the schedules to try first in each exploration of a test: those that failed last, as far as selected.
 
     Where the session was not asked to begin with what failed, only sets of faults that were drawn: nothing enumerates
     them, so that they would not be met again.
     """
     begins = config.getoption("lf", False) or config.getoption("failedfirst", False)
-    allowed = {*faults, SWAP}
+    allowed = {*faults}
     known = _read(config).get(nodeid, {})
-    found = {label: [*_schedules(tokens, allowed)] for label, tokens in known.items()}
+    found = {label: [*_schedules(tokens, allowed, points)] for label, tokens in known.items()}
     return {label: tuple(one for one in each if begins or one.is_drawn) for label, each in found.items()}
 
 
-def _schedules(tokens: Iterable[str], allowed: set[str]) -> Iterator[Schedule]:
+def _schedules(tokens: Iterable[str], allowed: set[str], points: PointSelection) -> Iterator[Schedule]:
     for token in tokens:
         try:
             schedule = Schedule.parse(token)
         except ChaosError:
             continue  # of an older version
-        if all(injection.fault in allowed for injection in schedule.injections):
+        faults = [injection for injection in schedule.injections if injection.fault != SWAP]
+        if all(injection.fault in allowed and points.has(injection.point) for injection in faults):
             yield schedule
 
 

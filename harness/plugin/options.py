@@ -102,6 +102,8 @@ def check(config: pytest.Config) -> None:
         read = {option.name: _read(config, {}, option.name) for option in OPTIONS}
         check_drawing(read["depth"], read["minutes"], partial(_place, config))
         _selected(config, read["faults"], _place(config, "faults"))
+        if active(config) and read["dry-run"]:
+            _check_dry_run(config)
         if read["replay"] is not None:
             _check_replay(config, read["replay"])
         if active(config):
@@ -119,6 +121,14 @@ def _check_replay(config: pytest.Config, schedule: "Schedule") -> None:
     if not active(config):
         text = "--chaos-replay without --chaos replays nothing"
         raise ChaosError("not-exploring", text, f"pytest --chaos --chaos-replay='{value(config, 'replay')}'")
+
+
+def _check_dry_run(config: pytest.Config) -> None:
+    """Raise ChaosError where a dry run is to make what only an exploration has."""
+    typed = [f"--chaos-{name}" for name in ("replay", "json", "html") if config.getoption(BY_NAME[name].dest, None)]
+    if typed:
+        text = f"--chaos-dry-run explores nothing, so there is nothing for {' and '.join(typed)}"
+        raise ChaosError("bad-dry-run", text, f"leave out --chaos-dry-run, or {' and '.join(typed)}")
 
 
 def _check_installed(config: pytest.Config, schedule: "Schedule") -> None:
@@ -165,9 +175,8 @@ def _selected(config: pytest.Config, globs: str, option: str) -> "list[Fault]":
 
 def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     """Return the settings of one test: what was typed, else its mark, else the ini file."""
-    from ..values.leftovers import LEFTOVER_NAMES
     from ..values.options import Options
-    from .installed import installed_faults, installed_invariants, installed_sources
+    from .installed import installed_sources
 
     marked = _marked(config, item)
     read = partial(_read, config, marked)
@@ -177,12 +186,20 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
     if not active(config) and "replay" not in marked:
         record = _recording(config, "once")
         return Options(seed=read("seed"), sources=sources, twins=twins, projects=projects, record=record)
-    register_builtins(config)
+    return _exploring(config, item, marked)
+
+
+def _exploring(config: pytest.Config, item: pytest.Item, marked: dict[str, Any]) -> "Options":
+    from ..values.leftovers import LEFTOVER_NAMES
+    from ..values.options import Options
     from .capturing import outlets
     from .failed_before import failed_before
+    from .installed import installed_faults, installed_invariants, installed_sources
     from .replaying import replay_command
     from .runs import of_test
 
+    register_builtins(config)
+    read = partial(_read, config, marked)
     check_drawing(read("depth"), read("minutes"), lambda name: _written(config, marked, name)[1])
     faults = _selected(config, read("faults"), _written(config, marked, "faults")[1])
     if "replay" in marked:
@@ -199,18 +216,20 @@ def of_item(config: pytest.Config, item: pytest.Item) -> "Options":
         first=read("first") or config.getoption("maxfail") == 1,
         depth=read("depth"),
         minutes=read("minutes"),
+        points=read("points"),
+        dry_run=active(config) and read("dry-run"),
         budget_s=read("budget"),
         shard=read("shard"),
         leftover_names=(*LEFTOVER_NAMES, *read("leftovers")),
         toxiproxy=read("toxiproxy"),
-        projects=projects,
+        projects=(config.rootpath, config.invocation_params.dir),
         records=_made(config),
         controller=os.getppid() if hasattr(config, "workerinput") else 0,
-        failed_before=failed_before(config, item.nodeid, [fault.name for fault in faults]),
+        failed_before=failed_before(config, item.nodeid, [fault.name for fault in faults], read("points")),
         outlets=partial(outlets, config),
         replay=replay_command(item, read("seed")),
-        sources=sources,
-        twins=twins,
+        sources=partial(installed_sources, config),
+        twins=partial(_twins, config),
         keep=read("keep"),
         converse=_conversation(config),
         runs=of_test(config, item),

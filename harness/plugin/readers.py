@@ -16,6 +16,7 @@ from ..values.errors import ChaosError, shown
 
 if TYPE_CHECKING:
     from ..values.schedule import Schedule
+    from ..values.selection import PointSelection
 
 Reader = Callable[[Any, str], Any]
 TERMINAL = "-"  # instead of the name of a file
@@ -108,6 +109,21 @@ def globs(written: object, place: str) -> str:
     if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
         raise ChaosError("bad-faults", f"{written!r} names no faults ({place})", 'e.g. faults="llm.*,process.kill"')
     return ",".join(parts)
+
+
+def points(written: object, place: str) -> "PointSelection":
+    """Return which points faults are placed at: written as `globs` are; all of them where nothing was written."""
+    from ..values.selection import PointSelection
+
+    if written is None:
+        return PointSelection()
+    parts = [written] if isinstance(written, str) else written
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        raise ChaosError("bad-points", f"{shown(written)} names no points ({place})", 'e.g. points="http.post:*"')
+    found = tuple(filter(None, (glob.strip() for part in parts for glob in part.split(","))))
+    if not found:
+        raise ChaosError("bad-points", f"{shown(written)} names no points ({place})", "e.g. 'http.post:*'")
+    return PointSelection(found, place)
 
 
 def schedule(written: str | None, _: str) -> "Schedule | None":

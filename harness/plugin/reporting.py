@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..boundary.process.interrupts import as_exceptions
-from ..reports import layout, terminal
+from ..reports import dry_run, layout, terminal
 from ..reports.durations import durations
 from ..reports.files import written
+from ..values.dry_run import DryRun
 from ..values.errors import ChaosError
 from ..values.events import Found, Judged, ProcessEnded, Reader, StillRunning
 from ..values.options import Options
@@ -45,13 +46,15 @@ class Reporting:
         self._workers: list[Any] = []
         self._untold: list[ReportedExploration] = []
         self._not_written: dict[int, str] = {}
+        self._dry_run, self._counted = options.flag(config, "dry-run"), list[DryRun]()
         self._trace = tracing.reader(config, self._screen.write)
         self.running: tuple[list[Exploration], _Told] | None = None
 
     @pytest.hookimpl
     def pytest_report_header(self) -> str:
         """Say what a run can be repeated with."""
-        said = [f"chaos: exploring, seed {options.value(self._config, 'seed') or 0}"]
+        doing = "dry run, nothing is explored" if self._dry_run else "exploring"
+        said = [f"chaos: {doing}, seed {options.value(self._config, 'seed') or 0}"]
         return "\n".join([*said, *filter(None, [tracing.said_of_workers(self._config)])])
 
     def readers(self, item: pytest.Item, found: "list[Exploration]", settings: Options) -> tuple[Reader, ...]:
@@ -98,6 +101,7 @@ class Reporting:
         if found := getattr(report, "rollproof", []):
             self._results += found
             self._write(self._results)
+        self._counted += getattr(report, "rollproof_dry_run", [])
         failed = getattr(report, "rollproof_failed", None)
         if failed is not None and not hasattr(self._config, "workerinput"):
             full = self._config.get_verbosity() > 0 and options.value(self._config, "replay") is not None
@@ -127,6 +131,10 @@ class Reporting:
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print a statement for each exploration, and where the result could not be written."""
+        if self._counted:
+            terminalreporter.section("chaos: dry run")
+            for line in dry_run.lines(self._counted, self._screen.width, self._config.get_verbosity()):
+                terminalreporter.line(line)
         if self._results:
             terminalreporter.section("chaos")
             verbosity = self._config.get_verbosity()
@@ -176,8 +184,8 @@ class Reporting:
 
     @cached_property
     def _writers(self) -> Sequence[Writer]:
-        """The installed writers, asked for when all plugins are there; a worker of pytest-xdist writes nothing."""
-        if hasattr(self._config, "workerinput"):
+        """The installed writers, asked for when all plugins are there; a worker and a dry run write nothing."""
+        if hasattr(self._config, "workerinput") or self._dry_run:
             return []
         writers, problems = installed_writers(self._config)
         told = (

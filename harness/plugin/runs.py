@@ -69,7 +69,7 @@ def told(config: pytest.Config, results: Sequence[ReportedExploration]) -> list[
     session = config.stash.get(_session, None)
     if session is None:
         return []
-    is_selection = any(config.getoption(BY_NAME[name].dest, None) for name in ("faults", "shard", "replay"))
+    is_selection = any(config.getoption(BY_NAME[name].dest, None) for name in ("faults", "points", "shard", "replay"))
     known = [] if is_selection else list(session.known.values())
     return texts.summary(results, session.earlier, known)
 

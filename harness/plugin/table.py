@@ -70,6 +70,8 @@ _DEPTH = (
     "1: every single fault and any number of crashes; 2: also every second fault after a first; 3 to 9: with minutes"
 )
 _MINUTES = "with a depth of 3 to 9: draw sets of faults for so long, beyond every single fault"
+_POINTS = "faults only at these points, e.g. 'http.post:*stripe*'"
+_DRY_RUN = "list the points and what would be tried at each, count the schedules, and explore nothing"
 _BUDGET = "a limit for each exploration; what is left out is counted"
 _BASELINE = "the JSON of an earlier run: what is new, resolved, known; without it, the last run here"
 _SERVER = "a Toxiproxy server that runs already, e.g. http://127.0.0.1:8474"
@@ -85,9 +87,11 @@ _reuse = readers.switch("reuse", "where the agent keeps nothing in memory from r
 _brute = readers.switch("no-reduce")
 _list = readers.switch("list")
 _record = readers.switch("record")
+_dry_run = readers.switch("dry-run")
 
 OPTIONS = (
     Option("faults", "GLOB,…", _FAULTS, readers.globs, in_mark=True),
+    Option("points", "GLOB,…", _POINTS, readers.points, in_mark=True),
     Option("depth", "N", _DEPTH, readers.depth, in_mark=True),
     Option("minutes", "M", _MINUTES, readers.minutes, in_mark=True),
     Option("budget", "SECONDS", _BUDGET, readers.budget, in_mark=True),
@@ -105,6 +109,7 @@ OPTIONS = (
     Option("first", None, _FIRST, _first, in_mark=True),
     Option("reuse", None, _REUSE, _reuse, in_mark=True),
     Option("record", None, _RECORD, _record, in_ini=False, explores=False),
+    Option("dry-run", None, _DRY_RUN, _dry_run),
     Option("list", None, "list faults, invariants and twins", _list, in_ini=False, explores=False),
     Option("leftovers", "PATTERN …", _LEFTOVERS, readers.patterns, in_line=False, explores=False),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from .causes import Cause
 from .drawn import NONE, DrawnSets
+from .dry_run import DryRun
 from .earlier import Replayed
 from .schedule import Schedule
 from .story import Blamed, Cure, Exchange, Severity, States, Step
@@ -126,7 +127,9 @@ class Exploration:
         elsewhere: whether this was a replay of a schedule whose first point this fault-free run does not have.
         model: the part of the statement that says which faults and crashes were tried; "" for a replay.
         shard: (K, N) where it is the K-th of N disjoint parts.
-        places: all points of the fault-free run, a wait included; empty where nothing was planned.
+        places: the points of the fault-free run, a wait included, where faults are placed; empty where nothing was
+            planned.
+        only_at: which points those are, in words, and of how many; "" for all.
         firing: for each fault that was selected the points at which it can fire.
         not_selected: the faults that are installed and were not selected; `on_request` those of them that have to be
             selected by name.
@@ -136,6 +139,7 @@ class Exploration:
         struck: how the runs ended that a fault struck.
         drawn: the sets of faults that were drawn.
         spent: seconds of real time by what they went into, see `values.durations`.
+        dry_run: what would be tried, where nothing was.
     """
 
     test: str = ""
@@ -175,6 +179,7 @@ class Exploration:
     model: str = ""
     shard: tuple[int, int] = (1, 1)
     places: tuple[str, ...] = ()
+    only_at: str = ""
     firing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     not_selected: tuple[str, ...] = ()
     on_request: tuple[str, ...] = ()
@@ -185,6 +190,7 @@ class Exploration:
     struck: Struck = field(default_factory=Struck)
     drawn: DrawnSets = NONE
     spent: Mapping[str, float] = field(default_factory=dict)
+    dry_run: DryRun | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's JSON form."""

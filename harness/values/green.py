@@ -28,6 +28,10 @@ _OF_CRASH_STATES = ("after_a_failure", "grows", "max_crashes", "max_worlds")
 _IMPOSSIBLE = "held_in_vain"
 """Of the counts of what was left out, that of orders which cannot come: these were tried."""
 _KILL = "process.kill"
+AT_SELECTED = "at the selected points"
+"""Stands in the model of an exploration whose faults were placed at some of the points alone."""
+CLOSED_THERE = "and any number of crashes at these alone"
+"""Ends the model where, of such an exploration, no new state of the outside came."""
 _ON_REQUEST = "Tried only where they are selected by name: "
 
 
@@ -62,7 +66,9 @@ def _counted(found: _Found) -> Iterator[str]:
 def _hit(found: _Found) -> str:
     faults = {cell["fault"] for cell in found["cells"]} - {SWAP}
     places = f"{counted(found['points'], 'place')} where the agent touches the outside"
-    hit = f"{places} {'was' if found['points'] == 1 else 'were'} hit by {counted(len(faults), 'fault')}"
+    were = "was" if found["points"] == 1 else "were"
+    were = f"; those that were selected {were}" if AT_SELECTED in found["model"] else f" {were}"
+    hit = f"{places}{were} hit by {counted(len(faults), 'fault')}"
     carried_out = f"{counted(found['schedules'], 'schedule')} in {counted(found['executions'], 'execution')}"
     alike = ", or is the same to every recovery as one that was" if any(c["merged"] for c in found["cells"]) else ""
     return f"{hit}: {carried_out}; each was carried out{alike}."
@@ -77,6 +83,7 @@ def noticed(exploration: Exploration) -> list[str]:
     """Return what was not looked at that runs were seen to do: the JSON result has it in no other form."""
     side_by_side = f"Side by side, and tried in one order only: {', '.join(exploration.concurrent)}."
     return [
+        *([f"{exploration.only_at[:1].upper()}{exploration.only_at[1:]}."] if exploration.only_at else []),
         *([side_by_side] if exploration.concurrent else []),
         *(f"A program that changed what is watched was not looked into: {point}." for point in exploration.inside),
         *(f"The agent {asked}." for asked in told_of(exploration.asked)),
@@ -139,7 +146,8 @@ def _not_tried(found: _Found) -> Iterable[str]:
         if not why.startswith(NOT_SELECTED):
             yield f"{family[:1].upper()}{family[1:]}: {why}."
     closed = all(found["shards"].values()) if found["shards"] else found["closed"]
-    if found["model"] and not closed and _KILL in {cell["fault"] for cell in found["cells"]}:
+    open_ended = bool(found["model"]) and not closed and not found["model"].endswith(CLOSED_THERE)
+    if open_ended and _KILL in {cell["fault"] for cell in found["cells"]}:
         yield "Further crashes: new states of the outside still came (not closed)."
 
 
@@ -177,4 +185,5 @@ def _not_meant(found: _Found) -> Iterable[str]:
         yield f"Not selected: {', '.join(others)}."
     rows = found["grid"]["families"]
     if nowhere := [row["name"] for row in rows if not row["tried"] + row["merged"] + row["not_tried"]]:
-        yield f"Not applicable, as the agent does nothing where they could happen: {', '.join(nowhere)}."
+        there = AT_SELECTED if AT_SELECTED in found["model"] else "as the agent does nothing where they could happen"
+        yield f"Not applicable, {there}: {', '.join(nowhere)}."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from .leftovers import LEFTOVER_NAMES
 from .runs import Runs
+from .selection import PointSelection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class Options:
     """The settings of one test.
 
-    `schedule` is set for a replay. `faults` are those selected out of `known`. `projects` are the folders that the
+    `schedule` is set for a replay. `faults` are those selected out of `known`, `points` where they
+    are placed. With `dry_run` what would be tried is counted, and nothing is. `projects` are the folders that the
     session belongs to: where pytest was started, and its root. `records` are the places where what is
     watched may be recorded, the best first; `controller` is the pid of the one that a worker must not outlive, or 0.
     `failed_before` has for each exploration, by its label, what failed in the last session and is tried first.
@@ -46,6 +48,8 @@ class Options:
     first: bool = False
     depth: int = 1
     minutes: float | None = None
+    points: PointSelection = field(default_factory=PointSelection)
+    dry_run: bool = False
     budget_s: float | None = None
     shard: tuple[int, int] = (1, 1)
     leftover_names: tuple[str, ...] = LEFTOVER_NAMES

@@ -12,7 +12,7 @@ from rollproof.plugin.installed import Builtins
 
 from .projects import refused, write_project
 
-OPTIONS = ("seed", "depth", "budget", "shard", "faults", "json", "baseline", "toxiproxy", "replay", "trace")
+OPTIONS = ("seed", "depth", "budget", "shard", "faults", "points", "json", "baseline", "toxiproxy", "replay", "trace")
 TEXTS = st.text() | st.lists(
     st.sampled_from([*"0123456789٣²½ -+_./,*[]'\"\\\0\n", "1/2", "9" * 5000, "a" * 300, "a/" * 3000, "é" * 200])
     | st.sampled_from(["nan", "inf", "1e9", "llm.*", "http://", "127.0.0.1", "[::1", "/dev/full", "~", "\udc80"]),

@@ -133,16 +133,15 @@ class Trial:
         """Yield every single fault at the points where something is changed, and at that of the fault."""
         config, run = self.known.trials.config, self.case.run
         points = self.remedy.points | set(self.case.struck[:1])
-        if config.kill is not None:
-            for crash_state in run.crash_states:
-                if crash_state.point in points:
-                    yield Schedule((crash(crash_state, recovering=False),))
+        for crash_state in config.killed_at(run.crash_states):
+            if crash_state.point in points:
+                yield Schedule((crash(crash_state, recovering=False),))
         before = self.case.example.injections[:-1]
         for process, recovering in ((self.case.recovery, True), (self.case.handler, False)):
-            for crash_state in process.crash_states if config.kill is not None and process is not None else ():
+            for crash_state in config.killed_at(process.crash_states if process is not None else ()):
                 if crash_state.point in self.remedy.later:
                     yield Schedule((*before, crash(crash_state, recovering=recovering)))
-        for injection, _ in errors([p for p in run.points if p in points], run.effects, config.faults):
+        for injection, _ in errors(config.points.of(p for p in run.points if p in points), run.effects, config.faults):
             yield Schedule((injection,))
 
     def _crashes_in_recoveries(self) -> Iterator[Schedule]:
@@ -213,7 +212,8 @@ class Trial:
         ends = len(schedule.injections) >= _MOST_FAULTS or self.known.trials.config.kill is None
         if not ends and not self.remedy.once_more:
             seen = (crash_state for process in processes for crash_state in process.crash_states)
-            self._following.append([schedule.then(crash(one, recovering=True)) for one in seen])
+            tried = self.known.trials.config.points.at(seen)
+            self._following.append([schedule.then(crash(one, recovering=True)) for one in tried])
 
     def _run(self, errors: Sequence[Injection] = ()) -> ProcessRun:
         """Return the fault-free run, or that in which these fire; with the change, where that changes requests."""

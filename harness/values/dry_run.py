@@ -1,0 +1,32 @@
+"""What an exploration would try, counted without trying it: plain data, which a worker can send."""
+
+from typing import TypedDict
+
+
+class DryRun(TypedDict):
+    """The points of a fault-free run, and the schedules that would be tried.
+
+    Attributes:
+        label: what tells the exploration apart within its test, "" for the first without a name.
+        points: how many places there are where the run touches the outside.
+        faults: for each point with any, in the order of the run, how many schedules of each fault there are.
+        orders: how many other orders of effects side by side would be tried.
+        second: how many schedules have a second fault behind one of these, at most, where no recovery has more points
+            than the run.
+        only_at: which points were selected, in words; "" for all.
+        pinned: the token of the one schedule that would be carried out; "" where the test is not pinned.
+    """
+
+    test: str
+    label: str
+    points: int
+    faults: dict[str, dict[str, int]]
+    orders: int
+    second: int
+    only_at: str
+    pinned: str
+
+
+def singles_of(found: DryRun) -> int:
+    """Return how many schedules of one fault there are."""
+    return 1 if found["pinned"] else sum(sum(counts.values()) for counts in found["faults"].values())
