@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .declarations import Declarations, Declared
 from .reports.terminal import fail_where_needed
 from .values import arguments
+from .values.calling import checked
 from .values.exploration import Exploration
 from .values.hosts import hosts_of
 from .values.options import Options
@@ -26,6 +27,7 @@ _Function = Callable[[], Any]
 _Errors = arguments.Errors
 
 
+@checked
 class Chaos(Declarations):
     """The fixture ``chaos``; see the contract for each call.
 

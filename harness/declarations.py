@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .boundary.process.steps import step
 from .values import arguments
+from .values.calling import checked
 from .values.errors import ChaosError
 from .values.hosts import Hosts
 from .values.options import Options
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .boundary.media.own_requests import OwnRequests
     from .network.networks import Networks
     from .twins.cassette import Cassette
+    from .twins.credentials import Token
     from .twins.fill import Fill
     from .twins.handled import HandledService
     from .twins.llm import ModelTwin
@@ -83,6 +85,7 @@ class Declared:
         return OwnRequests(self.twins, self.hosts.allowed)
 
 
+@checked
 class Declarations:
     """The half of the fixture ``chaos`` that says what is outside; see the contract for each call.
 
@@ -146,16 +149,19 @@ class Declarations:
         self,
         base_url: str,
         *,
-        token: str | None = None,
+        token: "Token | None" = None,
         settled: Callable[[dict[str, Any]], bool] | None = None,
         seed: Mapping[str, Sequence[dict[str, Any]]] | None = None,
         lag: int = 0,
     ) -> "RestTwin":
         """Declare a stateful REST service below `base_url`, and return it.
 
+        `token` is the credential that it wants: a bearer token, or ``("basic", user, password)``, ``("header",
+        "X-Api-Key", key)``, ``("query", "api_key", key)``.
         `seed` is what there is before the run, ``{"things": [{…}]}``; with `lag`, lists show what was created only
         after so many further requests.
         """
+        from .twins.credentials import Credential
         from .twins.rest import RestTwin
 
         arguments.check_seed(seed, lag)
@@ -163,7 +169,10 @@ class Declarations:
         twin = RestTwin(base_url, token=token, settled=settled, seed=declared.options.seed, resources=seed, lag=lag)
         self._add_twin(twin, "api")
         if token is not None:
-            declared.secrets[f"the token of {base_url}"] = token.encode()
+            credential = Credential.of(token)
+            declared.secrets[f"the token of {base_url}"] = credential.sent.encode()
+            if credential.form == "basic":
+                declared.secrets[f"the password of {base_url}"] = credential.secret.encode()
         return twin
 
     def mcp(

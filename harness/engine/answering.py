@@ -9,7 +9,7 @@ from ..values.actions import Misanswer, Respond, Say
 from ..values.http import HttpRequest, HttpResponse
 from ..values.legality import actions
 from ..values.points import Effect, Point
-from ..values.sources import Asking, Misanswering, ModelService, Twin
+from ..values.sources import Asking, Authenticating, Misanswering, ModelService, Twin
 from . import keys
 from .answers import changed_fields, refusal
 from .model_calls import model_call
@@ -47,7 +47,7 @@ class Answering:
         response = self._treated(asked)
         if isinstance(asked.twin, ModelService) and asked.point is not None:
             self.tool_calls.exchanged(asked.point, asked.request, asked.twin.read_answer(response))
-        self._watch_credentials(asked.request, refused=response.status == 401 or self._is_refused(asked.resolved))
+        self._watch_credentials(asked, refused=response.status == 401 or self._is_refused(asked.resolved))
         return response
 
     def _treated(self, asked: Asked) -> HttpResponse:
@@ -65,6 +65,8 @@ class Answering:
             self._fires(asked, resolved)
             return twin.fault_response(request, resolved.action.how)
         response = twin.handle(self._sent(request, asked.point))
+        if response.note and asked.point is not None:
+            self._process.notes[asked.point] = response.note
         self._process.sent += keys.sent(twin, request, asked.point, response)
         return self._said(asked, asked.point, response) if asked.point is not None else response
 
@@ -106,8 +108,10 @@ class Answering:
         """Return whether a fault refuses the credential; a service may say so with another status, such as 200."""
         return resolved is not None and isinstance(resolved.action, Respond) and resolved.action.status == 401
 
-    def _watch_credentials(self, request: HttpRequest, *, refused: bool) -> None:
-        credential = request.headers.get("authorization") or request.headers.get("x-api-key", "")
+    def _watch_credentials(self, asked: Asked, *, refused: bool) -> None:
+        request, twin = asked.request, asked.twin
+        own = twin.credential(request) if isinstance(twin, Authenticating) else shown(request)
+        credential = own or request.headers.get("authorization") or request.headers.get("x-api-key", "")
         if not credential:
             return
         label = f"the credential for {request.host}"
@@ -116,6 +120,6 @@ class Answering:
         if refused:
             self._refused.add(credential)
         else:
-            secret = shown(request) or credential
+            secret = own or credential
             self._executor.learned.credentials.setdefault(label, secret.encode())
             self._executor.config.cleaner.learn(secret)

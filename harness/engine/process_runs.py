@@ -114,6 +114,7 @@ class ProcessRun:
         reworded: what models said to the agent, where a fault put other words into their mouths.
         treatment: what is changed of it, to see whether that cures it; None for a process as it is.
         model_calls: the requests that models answered, by their points.
+        notes: what the story tells of an answer of a service: what a list did not show yet.
         refusals: what a service refused with, where that is not the status of the fault: ``200 {"ok": false}``.
     """
 
@@ -170,6 +171,7 @@ class ProcessRun:
     reworded: dict[Point, ModelAnswer] = field(default_factory=dict)
     model_calls: dict[Point, ModelCall] = field(default_factory=dict)
     refusals: dict[Point, str] = field(default_factory=dict)
+    notes: dict[Point, str] = field(default_factory=dict)
 
     @property
     def seen(self) -> list[CrashState]:

@@ -186,7 +186,8 @@ class _Life:
         self._pass(process.times.get(point, 0.0))
         fired = [one.injection for one in process.plan if one.position in process.fired and not one.already_active]
         struck = [one.when for one in fired if one.point == point]
-        return self._step(point, _outcome(self.process, point, struck), self.phase)
+        outcome = "; ".join(filter(None, (_outcome(process, point, struck), process.notes.get(point))))
+        return self._step(point, outcome, self.phase)
 
     def _end(self) -> Step:
         process, outcome = self.process, self.process.outcome

@@ -80,10 +80,10 @@ def _request(scope: Mapping[str, Any], body: bytes) -> HttpRequest:
 
 def _headers(response: HttpResponse) -> list[tuple[bytes, bytes]]:
     """Return the headers; a streamed body is chunked and has no length."""
-    headers = {name.lower(): value for name, value in response.headers.items() if name.lower() != "content-length"}
-    if not headers.get("content-type", "").startswith("text/event-stream"):
-        headers["content-length"] = str(len(response.body))
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    headers = [(name.lower(), value) for name, value in response.header_lines if name.lower() != "content-length"]
+    if not dict(headers).get("content-type", "").startswith("text/event-stream"):
+        headers.append(("content-length", str(len(response.body))))
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 async def serve(control: socket.socket, listener: socket.socket) -> None:

@@ -14,7 +14,7 @@ def response_of(answer: object, what: str) -> HttpResponse:
     """Return the response that a handler means; `what` names the handler.
 
     A dict or list is JSON, a text or bytes are themselves, each with status 200; ``(status, body)`` and
-    ``(status, body, headers)`` say more. A body of None is empty.
+    ``(status, body, headers)`` say more; a header with a list of texts is sent once for each. A body of None is empty.
 
     Raises:
         ChaosError: ``bad-answer`` for anything else.
@@ -22,7 +22,7 @@ def response_of(answer: object, what: str) -> HttpResponse:
     if isinstance(answer, HttpResponse):
         return answer
     status, body, headers = _parts(answer, what)
-    names = {str(name).lower(): str(value) for name, value in headers.items()}
+    names = {str(name).lower(): _lines(value) for name, value in headers.items()}
     if isinstance(body, (dict, list)):
         try:
             # What JSON does not have, no client can read.
@@ -50,6 +50,10 @@ def _parts(answer: object, what: str) -> tuple[int, object, Mapping[Any, Any]]:
     if not right or not 200 <= status <= 599 or not isinstance(headers or {}, Mapping):
         raise _bad(answer, what)
     return status, body, headers or {}
+
+
+def _lines(value: object) -> str:
+    return "\n".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _bad(answer: object, what: str) -> ChaosError:

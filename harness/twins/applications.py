@@ -113,7 +113,10 @@ class Application:
 
 def _response(response: Any, body: bytes) -> HttpResponse:
     """Return an answer with its body as it was sent: its headers say how that is encoded, and the client decodes it."""
-    return HttpResponse(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
+    lines: dict[str, list[str]] = {}
+    for name, value in response.headers.multi_items():
+        lines.setdefault(name.lower(), []).append(value)
+    return HttpResponse(response.status_code, {name: "\n".join(values) for name, values in lines.items()}, body)
 
 
 def _parameters(thing: Any) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """A service of one's own: a function, a web application or an OpenAPI document answers for it and changes its state."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -13,12 +14,14 @@ from . import addresses, operations
 from .answers import response_of
 from .applications import Application
 from .handlers import Handler, Handlers
+from .plain_data import differences
 
 _REFUSALS = {401: "unauthorized", 403: "unauthorized", 429: "rate_limited", 503: "unavailable"}
 _KIND = re.compile(r"\w+")
 """As a token has it: nothing that it prints could be replayed otherwise."""
 _NOT_IN_A_TOKEN = re.compile(r"[%#\s]")
 _MOST_REMEMBERED = 20_000
+_MOST_SHOWN = 4
 
 
 class _Backend(Protocol):
@@ -130,11 +133,16 @@ class HandledService:
                 ``unrepeatable-service`` where it answers otherwise than before.
         """
         self.requests.append(request)
+        before, answer, after = self._acted(request)
+        if not self._repeats(request, before, answer, after):
+            raise self._unrepeatable(request, before, answer, after)
+        return answer
+
+    def _acted(self, request: HttpRequest) -> tuple[bytes, HttpResponse, bytes]:
+        """Let the handler act; returns the state before it, its answer, and the state after it."""
         before = self.save()
         what = f"{self.base_url} for {request.method} {request.path}"
-        answer = response_of(self._backend.answer(request), f"the handler of {what}")
-        self._repeats(request, before, answer)
-        return answer
+        return before, response_of(self._backend.answer(request), f"the handler of {what}"), self.save()
 
     def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with an error in the service's own way, without acting."""
@@ -159,20 +167,49 @@ class HandledService:
         hint = "declare the route in the application"
         raise ChaosError("bad-service", f"{self.base_url} is an application with routes of its own", hint)
 
-    def _repeats(self, request: HttpRequest, before: bytes, answer: HttpResponse) -> None:
-        """Raise ChaosError where the same request in the same state had another answer, or led to another state."""
-        asked = repr((request.method, request.url, sorted(request.headers.items()), request.body, before))
-        given = repr((answer.status, sorted(answer.headers.items()), answer.body, self.save()))
-        key, result = sha256(asked.encode()).digest(), sha256(given.encode()).digest()
-        if self._seen.setdefault(key, result) != result:
-            raise ChaosError(
-                "unrepeatable-service",
-                f"{self.base_url} answers {request.method} {request.path} otherwise the second time, in the same state",
-                "all that it knows is to stand in `state`: no clock, no random number, no variable beside it\n"
-                "an id is made of the state, e.g. f\"m{len(state['messages'])}\"",
-            )
+    def _repeats(self, request: HttpRequest, before: bytes, answer: HttpResponse, after: bytes) -> bool:
+        """Return whether the same request in the same state, if it came before, had this answer and left this state."""
+        key = _digest((request.method, request.url, sorted(request.headers.items()), request.body), before)
+        result = _digest((answer.status, sorted(answer.headers.items()), answer.body), after)
+        known = self._seen.setdefault(key, result)
         if len(self._seen) > _MOST_REMEMBERED:
             self._seen.clear()
+        return known == result
+
+    def _unrepeatable(self, request: HttpRequest, before: bytes, answer: HttpResponse, after: bytes) -> ChaosError:
+        """Return the error for an answer or a state that was another one before, with what differs from one time to
+        the next: the first answer is not kept, so the handler is asked once more.
+        """
+        self.restore(before)
+        _, again, left = self._acted(request)
+        self.restore(after)
+        found = list(islice(_differing(answer, again, after, left), _MOST_SHOWN))
+        return ChaosError(
+            "unrepeatable-service",
+            f"{self.base_url} answers {request.method} {request.path} otherwise the second time, in the same state",
+            "\n".join(
+                [
+                    *found,
+                    "all that it knows is to stand in `state`: no clock, no random number, no variable beside it",
+                    "an id is made of the state, e.g. f\"m{len(state['messages'])}\"",
+                ]
+            ),
+        )
+
+
+def _digest(parts: object, state: bytes) -> bytes:
+    return sha256(repr(parts).encode() + sha256(state).digest()).digest()
+
+
+def _differing(one: HttpResponse, other: HttpResponse, state: bytes, other_state: bytes) -> Iterator[str]:
+    """Yield in words what differs in two answers and in the states after them."""
+    if one.status != other.status:
+        yield f"its status: {one.status}, then {other.status}"
+    for name in dict.fromkeys([*one.headers, *other.headers]):
+        if one.headers.get(name) != other.headers.get(name):
+            yield f"its header {name}: {shown(one.headers.get(name))}, then {shown(other.headers.get(name))}"
+    yield from differences(one.body, other.body, "its answer")
+    yield from differences(state, other_state, "the state after it")
 
 
 def _named(base_url: str, rows: Mapping[str, list[Row]]) -> Mapping[str, list[Row]]:

@@ -55,14 +55,15 @@ class Handlers:
     Attributes:
         base_url: of the service.
         base: its path, which the paths of routes are below.
-        data: the state.
     """
 
     def __init__(self, handler: Handler, base_url: str, state: Any) -> None:
         self.base_url, self.base = base_url, urlsplit(base_url).path
         self._check(handler)
         self._handler, self._routes = handler, list[_Route]()
-        self.data = json.loads(dumped(state, f"the state of {base_url}"))
+        # As bytes: a handler that keeps the object of one request changes nothing of the next.
+        self._saved = dumped(state, f"the state of {base_url}")
+        self._data: Any = None
 
     def route(self, method: str, path: str, handler: Handler) -> None:
         """Add a route behind the others; raises ChaosError for a path, a method or a handler that cannot be one."""
@@ -83,11 +84,23 @@ class Handlers:
 
     def save(self) -> bytes:
         """Return the state as JSON; its order is part of it, as a handler may go by it."""
-        return dumped(self.data, f"the state of {self.base_url}")
+        return self._saved
 
     def restore(self, state: bytes) -> None:
         """Put back what `save` returned."""
-        self.data = json.loads(state)
+        self._saved, self._data = state, None
+
+    @property
+    def data(self) -> Any:
+        """The state, of which what a handler changes is kept when it has answered."""
+        if self._data is None:
+            self._data = json.loads(self._saved)
+        return self._data
+
+    def keep(self) -> None:
+        """Keep what was changed in `data`; raises ChaosError ``bad-state`` for what is no plain data."""
+        if self._data is not None:
+            self._saved, self._data = dumped(self._data, f"the state of {self.base_url}"), None
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the rows of a state, by the names at its top."""
@@ -108,11 +121,11 @@ class Handlers:
         """Return what the handler returns; where it raises, the state is as it was before."""
         before, found = self.save(), self.routed(request)
         handler, parts = (self._handler, {}) if found is None else (found[0].handler, found[1])
+        self.restore(before)
         try:
             returned = handler(request, self.given(), **parts)
             answer = awaited(returned) if inspect.iscoroutine(returned) else returned
-            # A name for the same object in two places of it is gone after a restore: it never has one.
-            self.restore(self.save())
+            self.keep()
         except ChaosError:
             self.restore(before)
             raise

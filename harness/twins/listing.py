@@ -26,29 +26,34 @@ class Listed:
         rows: of this page, in order.
         link: value of the header ``Link``; "" where everything is on one page that nobody asked for.
         unknown: parameters that are no word for pages, and no field of any of the rows there are.
+        late: rows that the list will have when it shows them, whatever the page.
     """
 
     rows: Sequence[Row]
     link: str
     unknown: Sequence[str]
+    late: Sequence[Row]
 
 
-def listed(rows: Sequence[Row], request: HttpRequest) -> Listed:
+def listed(rows: Sequence[Row], hidden: Sequence[Row], request: HttpRequest) -> Listed:
     """Return the page of `rows` that a request asks for; raises BadQuery for a number or cursor that is none.
 
-    A parameter filters by equality, as text, but for the words of pages: ``page`` (from 1) and ``per_page``, ``limit``
+    A parameter that is a field of any row, `hidden` ones included, filters by equality, as text; any other one is
+    ignored, as real services do; but for the words of pages: ``page`` (from 1) and ``per_page``, ``limit``
     and ``offset``, ``cursor`` (first ""; the next one stands in ``Link``), and ``sort``: fields in a row, each with a
     ``-`` before it for descending. Any of the first five makes pages, of 30 where no size is said.
     """
     query = request.query
-    wanted = {name: value for name, value in query.items() if name not in WORDS}
-    found = [row for row in rows if all(name in row and as_text(row[name]) == value for name, value in wanted.items())]
+    asked = [name for name in query if name not in WORDS]
+    there = [*rows, *hidden]
+    unknown = [name for name in asked if there and not any(name in row for row in there)]
+    wanted = {name: query[name] for name in asked if name not in unknown}
+    found, late = (list(filter(partial(_is_wanted, wanted), some)) for some in (rows, hidden))
     for field in reversed(list(filter(None, query.get("sort", "").split(",")))):
         found.sort(key=partial(_order, field.lstrip("-")), reverse=field.startswith("-"))
-    unknown = [name for name in wanted if rows and not any(name in row for row in rows)]
     if not query.keys() & set(WORDS[:-1]):
-        return Listed(found, "", unknown)
-    return Listed(*paged(found, request), unknown)
+        return Listed(found, "", unknown, late)
+    return Listed(*paged(found, request), unknown, late)
 
 
 def paged(rows: Sequence[Row], request: HttpRequest) -> tuple[Sequence[Row], str]:
@@ -57,6 +62,10 @@ def paged(rows: Sequence[Row], request: HttpRequest) -> tuple[Sequence[Row], str
     links = _links(request.query, rows, start, size)
     link = ", ".join(f'<{_url(request, changed)}>; rel="{rel}"' for rel, changed in links)
     return rows[start : start + size], link
+
+
+def _is_wanted(wanted: Mapping[str, str], row: Row) -> bool:
+    return all(name in row and as_text(row[name]) == value for name, value in wanted.items())
 
 
 def as_text(value: Any) -> str:

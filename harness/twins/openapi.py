@@ -158,6 +158,7 @@ class OpenApi(Handlers):
                     things.seed(name, row, key)
             else:
                 raise ChaosError("bad-state", f"the state of {self.base_url} has {shown(rows)} at {path!r}", hint)
+        self.keep()
 
     def _rows(self, name: str, rows: Any) -> dict[str, list[Row]]:
         """Return what is kept at a path as rows, each saying what it is below of: ``{"users id": "u1"}``."""

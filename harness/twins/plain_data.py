@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..values.errors import ChaosError, shown
@@ -34,6 +34,27 @@ def rows_by_name(data: Any) -> dict[str, list[Row]]:
     if single:
         found["state"] = [{"name": name, "value": value} for name, value in single.items()] + found.get("state", [])
     return {name: rows for name, rows in found.items() if rows}
+
+
+def differences(one: bytes, other: bytes, what: str) -> Iterator[str]:
+    """Yield where two texts differ, in words, by the place in their JSON where both are JSON: `what` names them."""
+    if one == other:
+        return
+    try:
+        yield from _differences(json.loads(one), json.loads(other), what)
+    except ValueError:
+        yield f"{what}: {shown(one)}, then {shown(other)}"
+
+
+def _differences(one: Any, other: Any, where: str) -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        for key in one:
+            yield from _differences(one[key], other[key], f"{where}[{key!r}]")
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for number, (first, second) in enumerate(zip(one, other, strict=True)):
+            yield from _differences(first, second, f"{where}[{number}]")
+    elif one != other:
+        yield f"{where}: {shown(one)}, then {shown(other)}"
 
 
 def _rows(value: Any) -> list[Row]:

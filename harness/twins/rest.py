@@ -13,7 +13,7 @@ from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
 from . import addresses
 from .bodies import BadBody, content_of
-from .credentials import bearer, shown
+from .credentials import Credential, Token, shown
 from .listing import BadQuery, listed
 from .places import Place
 from .plain_data import dumped
@@ -24,11 +24,15 @@ _ERRORS = {
     401: ("authentication_error", "Invalid credentials: the token is wrong, has expired or was revoked."),
     404: ("not_found_error", "No such resource."),
     405: ("invalid_request_error", "Method not allowed."),
+    409: ("conflict_error", "There is such a resource already."),
     412: ("precondition_failed", "The resource is not as the request expects it."),
     429: ("rate_limit_error", "Too many requests. Please slow down."),
     500: ("api_error", "An internal error occurred. Please try again."),
     503: ("service_unavailable_error", "The service is temporarily unavailable."),
 }
+
+
+_BEARER = Credential("bearer", "authorization", "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,8 @@ class _Resources:
         if key in self.store.replies:
             return _replay(key, fingerprint, *self.store.replies[key])
         self._require_parent(place)
+        if self.store.get(place.collection, str(content.get("id", ""))) is not None:
+            _refuse(409, f"There is one already: {place.collection}/{content['id']}")
         answer = self._created(place.collection, self.store.create(place.collection, content, self.ids))
         if key:
             self.store.remember(key, fingerprint, answer)
@@ -128,14 +134,15 @@ class _Resources:
     def _list(self, place: Place, request: HttpRequest) -> HttpResponse:
         self._require_parent(place)
         try:
-            found = listed(self.store.shown(place.collection), request)
+            found = listed(*self.store.listable(place.collection), request)
         except BadQuery as problem:
             return error(400, str(problem))
         for name in found.unknown:
-            self.remark(
-                f"nobody understands {name!r} of GET {request.host}{request.path}: no field, and no word for pages"
-            )
-        return HttpResponse.of_json(200, found.rows, {"link": found.link} if found.link else {})
+            what = f"nobody understands {name!r} of GET {request.host}{request.path}"
+            self.remark(f"{what}: no field of any resource there, and no word for pages, so it was ignored")
+        ids = ", ".join(str(row["id"]) for row in found.late)
+        note = f"the list of GET {request.path} did not show {ids} yet (lag {self.lag})" if ids else ""
+        return replace(HttpResponse.of_json(200, found.rows, {"link": found.link} if found.link else {}), note=note)
 
     def _read(self, row: Row, request: HttpRequest) -> HttpResponse:
         if request.headers.get("if-none-match") == _tag(row):
@@ -180,10 +187,13 @@ class RestTwin:
 
     Decisions where services differ:
 
-    - The service's own ``id`` wins over one that is posted. PATCH replaces top-level keys; null is stored as null.
+    - The service's own ``id`` wins over one that is posted; that of a resource which is there already is a 409. PATCH
+      replaces top-level keys; null is stored as null.
     - ``Idempotency-Key`` counts for POST and follows Stripe: it is global, the first answer comes again (with
       ``Idempotent-Replayed: true``) even after a DELETE, requests that fail validation do not use it up, and another
       body or path under the same key is a 400 ``idempotency_error``.
+    - A parameter of a list that is a field of any resource there filters; one that nobody understands is ignored, and
+      told in the statement.
     - A resource has an ``ETag``; ``If-Match`` that is another one is a 412. PUT with ``If-None-Match: *`` creates a
       resource by an id of the client's. Lists take the words of pages, see `listing.listed`.
     - ``/orders/ID/items`` is a collection of its own; it goes away with the order. Outside, the items of all orders are
@@ -196,7 +206,7 @@ class RestTwin:
 
     Args:
         base_url: e.g. ``https://api.mail.test`` or ``https://api.test/v1``.
-        token: the only bearer token that is accepted; None accepts everybody.
+        token: the only credential that is accepted, see `credentials.Token`; None accepts everybody.
         settled: true for a resource that counts as gone.
         seed: what generated ids are derived from.
         resources: those that there are at first, by collection: ``{"things": [{…}]}``.
@@ -212,7 +222,7 @@ class RestTwin:
         self,
         base_url: str,
         *,
-        token: str | None = None,
+        token: Token | None = None,
         settled: Callable[[Row], bool] | None = None,
         seed: int = 0,
         resources: Mapping[str, Sequence[Row]] | None = None,
@@ -221,7 +231,7 @@ class RestTwin:
         self.base_url = addresses.base_url(base_url)
         self.requests: list[HttpRequest] = []
         self._address = _Address.of(self.base_url)
-        self._token = token
+        self._credential = Credential.of(token) if token is not None else None
         self._settled = settled
         self._seed = seed
         self._run = 0
@@ -279,8 +289,10 @@ class RestTwin:
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Act on a request and answer it."""
         self.requests.append(request)
-        if self._token is not None and bearer(request) != self._token:
-            return self.refuse(request, 401, {})
+        if self._credential is not None:
+            if self._credential.shown_in(request) != self._credential.sent:
+                return self.refuse(request, 401, {})
+            request = self._credential.without(request)
         self._store.age()
         try:
             resources = _Resources(self._store, f"{self._seed}/{self._run}", self._lag, self._remark)
@@ -292,10 +304,15 @@ class RestTwin:
         """Answer with an error in the service's own wording, without acting."""
         if status != 401:
             return error(status, reason, headers)
-        if shown(request):
-            return error(401, reason, {"www-authenticate": 'Bearer error="invalid_token"', **headers})
-        missing = "Missing credentials: send them as 'Authorization: Bearer TOKEN'."
-        return error(401, reason or missing, {"www-authenticate": "Bearer", **headers})
+        wanted = self._credential or _BEARER
+        if self.credential(request):
+            return error(401, reason, {**wanted.challenge(invalid=True), **headers})
+        missing = f"Missing credentials: send them as {wanted.how}."
+        return error(401, reason or missing, {**wanted.challenge(invalid=False), **headers})
+
+    def credential(self, request: HttpRequest) -> str:
+        """Return the credential that a request shows, where this service wants it; "" for none."""
+        return shown(request) if self._credential is None else self._credential.shown_in(request)
 
     def _add(self, collection: str, row: Row) -> None:
         if "id" in row:

@@ -47,10 +47,12 @@ class Store:
         self.replies: dict[str, tuple[str, int, str]] = {}
         self.hidden: dict[str, int] = {}
 
-    def shown(self, collection: str) -> list[Row]:
-        """Return the resources of a collection that lists show already."""
-        found = self.collections.get(collection, {})
-        return [row for id, row in found.items() if f"{collection}/{id}" not in self.hidden]
+    def listable(self, collection: str) -> tuple[list[Row], list[Row]]:
+        """Return the resources of a collection that lists show already, and those that they do not show yet."""
+        rows: tuple[list[Row], list[Row]] = [], []
+        for id, row in self.collections.get(collection, {}).items():
+            rows[f"{collection}/{id}" in self.hidden].append(row)
+        return rows
 
     def age(self) -> None:
         """Count a request: what is hidden is shown that much sooner."""

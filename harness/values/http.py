@@ -66,19 +66,26 @@ class HttpResponse:
     """An answer as the service gave it.
 
     `broken` says what the client meets after the last byte of `body`: "cut", the connection is gone in the middle of a
-    chunked body; "stalled", nothing more comes until the client's patience ends; "" is a whole body.
+    chunked body; "stalled", nothing more comes until the client's patience ends; "" is a whole body. `note` is not
+    sent: the story tells it of this answer.
     """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     broken: Literal["", "cut", "stalled"] = ""
+    note: str = ""
 
     @classmethod
     def of_json(cls, status: int, document: object, headers: Mapping[str, str] | None = None) -> "HttpResponse":
         """Build an answer whose body is `document` as JSON."""
         body = json.dumps(document, ensure_ascii=False).encode()
         return cls(status, {"content-type": "application/json", **(headers or {})}, body)
+
+    @property
+    def header_lines(self) -> list[tuple[str, str]]:
+        """Headers as they are sent, a line each: of a name that comes more than once the lines stand in one text."""
+        return [(name, line) for name, text in self.headers.items() for line in text.split("\n")]
 
     def json(self) -> Any:
         """Return the body parsed as JSON; raises ValueError where it is none."""

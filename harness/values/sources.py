@@ -96,6 +96,15 @@ class Misanswering(Protocol):
 
 
 @runtime_checkable
+class Authenticating(Protocol):
+    """A twin that wants a credential in a form of its own."""
+
+    def credential(self, request: HttpRequest) -> str:
+        """Return the credential that a request shows, or ""."""
+        ...
+
+
+@runtime_checkable
 class Remarking(Protocol):
     """A twin that has something to say of what it was asked."""
 

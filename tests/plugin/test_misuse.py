@@ -635,6 +635,27 @@ def test_explore_is_given_results_instead_of_functions(pytester: pytest.Pytester
     refused(explore(pytester), "not-callable", "run=lambda:")
 
 
+@pytest.mark.parametrize(
+    ("call", "text", "hint"),
+    [
+        ("explore(run=print, recovery=print)", "chaos.explore has no recovery=", "nearest: recover"),
+        (
+            "service('https://a.test')",
+            "chaos.service: missing a required argument: 'handler'",
+            "(base_url, handler, *,",
+        ),
+        ("watch(own, 'it')", "chaos.watch: too many positional arguments", "it is chaos.watch(source, *, name=None"),
+        ("api('https://a.test', token=('basic', 'ada'))", "no credential", '("query", "api_key", key)'),
+    ],
+)
+def test_arguments_that_a_method_does_not_have(pytester: pytest.Pytester, call: str, text: str, hint: str) -> None:
+    """What is there instead is said, with and without ``--chaos``."""
+    write_test(pytester, f"chaos.{call}")
+    code = "bad-credential" if "api" in call else "bad-arguments"
+    refused(explore(pytester), code, text, hint)
+    refused(pytester.runpytest_inprocess(), code, text, hint)
+
+
 CHECK = """
     @chaos.invariant
     def report_is_short(world):

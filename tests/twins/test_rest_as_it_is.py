@@ -1,6 +1,7 @@
 """The REST twin as real services are: pages, an order, what was there before, lists that lag, tags, forms."""
 
 import re
+from base64 import b64encode
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,7 +91,7 @@ def test_following_the_links_gives_everything_once(count: int, size: int, style:
     first = {"per_page": f"per_page={size}", "offset": f"limit={size}&offset=0", "cursor": f"limit={size}&cursor="}
     url, seen = f"{BASE}/items?{first[style]}", []
     while url:
-        page = listed(rows, HttpRequest("GET", url))
+        page = listed(rows, [], HttpRequest("GET", url))
         seen += page.rows
         url = next(
             (
@@ -140,6 +141,9 @@ def test_tags_keep_two_writers_apart(shop: RestTwin) -> None:
     created = ask(shop, "PUT", "/items/mine", {"n": 1}, if_none_match="*")
     assert (created.status, created.json()) == (201, {"id": "mine", "n": 1})
     assert ask(shop, "PUT", "/items/mine", {"n": 2}, if_none_match="*").status == 412
+    assert ask(shop, "POST", "/items", {"id": "mine", "n": 3}, idempotency_key="k").status == 409
+    assert ask(shop, "GET", "/items/mine").json() == {"id": "mine", "n": 1}
+    assert ask(shop, "POST", "/items", {"id": "other"}, idempotency_key="k").status == 201
     assert ask(shop, "PUT", "/items/nobody", {"n": 2}).status == 404
 
 
@@ -180,3 +184,83 @@ def test_a_lagging_list_is_explored_to_its_end(tmp_path: Path) -> None:
     assert result.closed
     told = "nobody understands 'page_size' of GET api.shop.test/notes"
     assert (told in result.statement, told in " ".join(result.notes)) == (True, True)
+    steps = [step.outcome for step in result.violations[0].story]
+    note = re.compile(r"the list of GET /notes did not show note_[a-f]\d[0-9a-f]{18} yet \(lag 2\)")
+    assert any(map(note.search, steps)), steps
+
+
+def test_a_parameter_that_nobody_understands_filters_nothing(tmp_path: Path) -> None:
+    """A right agent that looks before it creates is left alone, whatever else it asks for; it is told."""
+
+    def work() -> None:
+        query = {"per_page": "100", "issue": "7", "with_drafts": "yes"}
+        if not any(one["text"] == "done" for one in httpx.get(f"{BASE}/comments", params=query).json()):
+            httpx.post(f"{BASE}/comments", json={"issue": "7", "text": "done"}).raise_for_status()
+
+    def explore(chaos: Any, folder: Path) -> None:
+        chaos.api(BASE, seed={"comments": [{"issue": "8", "text": "done"}]})
+        chaos.explore(work)
+
+    result = explored(SimpleNamespace(explore=explore), tmp_path / "it", **only("process.kill"))
+    assert (result.violations, result.closed) == ((), True)
+    assert "nobody understands 'with_drafts'" in result.statement
+    assert "'issue'" not in result.statement
+
+
+KEY = "k-7f31c09b5a2e4d68"
+FORMS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
+    "bearer": (KEY, {"headers": {"Authorization": f"Bearer {KEY}"}}, {"headers": {"Authorization": "Bearer x"}}),
+    "basic": (("basic", "ada", KEY), {"auth": ("ada", KEY)}, {"auth": ("ada", "x")}),
+    "header": (
+        ("header", "X-Shop-Key", KEY),
+        {"headers": {"X-Shop-Key": KEY}},
+        {"headers": {"X-Shop-Key": "x"}},
+    ),
+    "query": (("query", "api_key", KEY), {"params": {"api_key": KEY}}, {"params": {"api_key": "x"}}),
+}
+
+
+def sent(**how: Any) -> HttpRequest:
+    """Return a request as httpx sends it."""
+    with httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200, request=request))) as client:
+        request = client.get(f"{BASE}/items", **how).request
+    return HttpRequest("GET", str(request.url), dict(request.headers))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_service_wants_its_credential_in_its_own_form(form: str) -> None:
+    """With another one, and with none, it says so; a parameter with a key is no filter."""
+    token, right, wrong = FORMS[form]
+    twin = RestTwin(BASE, token=token, resources={"items": ROWS})
+    assert len(twin.handle(sent(**right)).json()) == len(ROWS)
+    assert twin.remarks == []
+    assert (twin.handle(sent(**wrong)).status, twin.handle(sent()).status) == (401, 401)
+    assert "wrong, has expired" in twin.handle(sent(**wrong)).json()["error"]["message"]
+    assert "Missing credentials: send them as" in twin.handle(sent()).json()["error"]["message"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_refused_credential_is_known_in_every_form(form: str, tmp_path: Path) -> None:
+    """It is refused from the fault on, the one that tries on and on with it is told, and nothing shows it."""
+    token, right, _ = FORMS[form]
+
+    def work(own: Path) -> None:
+        for _ in range(5):
+            answer = httpx.get(f"{BASE}/items", **right)
+            (own / "asked.txt").write_text(str(answer.request.url) + str(answer.request.headers.multi_items()))
+            if answer.status_code == 200:
+                return
+
+    def explore(chaos: Any, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        chaos.private(folder)
+        chaos.api(BASE, token=token)
+        chaos.explore(lambda: work(folder))
+
+    result = explored(SimpleNamespace(explore=explore), tmp_path / "it", **only("credentials.revoked"))
+    said = " ".join(finding.message for finding in result.violations)
+    assert "the token of https://api.shop.test is written down in the clear" in said
+    assert "the credential for api.shop.test was refused and sent 4 times again" in said
+    told = repr(result)
+    assert KEY not in told
+    assert b64encode(f"ada:{KEY}".encode()).decode() not in told

@@ -275,8 +275,45 @@ def test_a_handler_that_keeps_state_elsewhere_is_told() -> None:
     service = HandledService(BASE, lambda request, state: {"number": next(numbers)})
     service.handle(HttpRequest("GET", BASE))
     service.handle(HttpRequest("GET", f"{BASE}/other"))
-    with pytest.raises(ChaosError, match="otherwise the second time"):
+    with pytest.raises(ChaosError, match="otherwise the second time") as told:
         service.handle(HttpRequest("GET", BASE))
+    assert "its answer['number']: 2, then 3" in str(told.value)
+
+
+def test_what_differs_in_the_state_is_shown_by_its_place() -> None:
+    """In plain data; the service is left as it was after the second time."""
+    numbers = itertools.count()
+
+    def handler(request: HttpRequest, state: Any) -> tuple[int, str]:
+        state["drawn"]["at"] = next(numbers)
+        return 200, ""
+
+    service = HandledService(BASE, handler, state={"drawn": {"at": 0}})
+    before = service.save()
+    service.handle(HttpRequest("GET", BASE))
+    service.restore(before)
+    with pytest.raises(ChaosError, match=r"the state after it\['drawn'\]\['at'\]: 1, then 2"):
+        service.handle(HttpRequest("GET", BASE))
+    assert service.state == {"drawn": {"at": 1}}
+
+
+def test_cookies_of_a_service_stay_several() -> None:
+    """Of an application, and of a handler that gives a list; a client keeps each."""
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2")])
+        return [b""]
+
+    application.save = bytes  # type: ignore[attr-defined]
+    application.restore = lambda state: None  # type: ignore[attr-defined]
+    cookies = {"set-cookie": ["a=1; Path=/", "b=2"]}
+    for handler in (application, lambda request, state: (200, "", cookies)):
+        answer = HandledService("https://x.test", handler).handle(HttpRequest("GET", "https://x.test/"))
+        told = [value for name, value in answer.header_lines if name == "set-cookie"]
+        assert told == ["a=1; Path=/", "b=2"]
+        request = httpx.Request("GET", "https://x.test/")
+        response = httpx.Response(200, headers=answer.header_lines, request=request)
+        assert dict(response.cookies) == {"a": "1", "b": "2"}
 
 
 @given(PLAIN)

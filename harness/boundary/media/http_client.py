@@ -102,7 +102,7 @@ class MemorySocket:
         self._say(answer)
 
     def _say(self, answer: HttpResponse) -> None:
-        headers = [(name, value) for name, value in answer.headers.items() if name.lower() != "content-length"]
+        headers = [(name, value) for name, value in answer.header_lines if name.lower() != "content-length"]
         if answer.broken:
             # In chunks, of which the last is missing: so the client knows that the body was cut.
             head = h11.Response(status_code=answer.status, headers=[*headers, ("transfer-encoding", "chunked")])

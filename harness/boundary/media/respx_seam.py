@@ -116,10 +116,10 @@ class _Answering(Router):
 
     def _response(self, said: HttpResponse) -> httpx.Response:
         if not said.broken:
-            return httpx.Response(said.status, headers=dict(said.headers), content=said.body)
+            return httpx.Response(said.status, headers=said.header_lines, content=said.body)
         error, text = _ERRORS[said.broken]
         broken = _BrokenBody(said.body, getattr(import_module(self._mocker.name), error)(text))
-        return httpx.Response(said.status, headers=dict(said.headers), stream=broken)
+        return httpx.Response(said.status, headers=said.header_lines, stream=broken)
 
 
 class _AnsweringSome(_Answering):
