@@ -31,6 +31,7 @@ LEFT_OUT = {
     "double_charge": "no runtime in it",
     "invoice_and_its_file": "no saga: one transaction, and what follows from it",
     "keep_a_connection": "no runtime in it",
+    "lagging_search": "no runtime in it",
     "lost_webhook": "no saga: of the runtime only the look at a signature",
     "mail_and_lost_connection": "no runtime in it",
     "poison_message": "no saga: nothing but the worker of an outbox",

@@ -2,9 +2,11 @@
 
 import re
 from base64 import b64encode
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -15,7 +17,7 @@ from rollproof.twins.rest import RestTwin
 from rollproof.values.errors import ChaosError
 from rollproof.values.http import HttpRequest, HttpResponse
 
-from tests.exploring import explored, only
+from tests.exploring import breaks, explored, only, replayed, scenario
 
 BASE = "https://api.shop.test"
 ROWS = [{"id": f"item_{n}", "n": n, "even": n % 2 == 0} for n in range(7)]
@@ -187,6 +189,17 @@ def test_a_lagging_list_is_explored_to_its_end(tmp_path: Path) -> None:
     steps = [step.outcome for step in result.violations[0].story]
     note = re.compile(r"the list of GET /notes did not show note_[a-f]\d[0-9a-f]{18} yet \(lag 2\)")
     assert any(map(note.search, steps)), steps
+
+
+def test_the_scenario_of_a_lagging_search_has_teeth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a key of the attempt's the ticket is there twice; the story says that a search did not show the first."""
+    story = import_module("rollproof.scenarios.test_lagging_search")
+    monkeypatch.setattr(story, "key_of", lambda what: str(uuid4()))
+    agent = scenario("lagging_search", "test_an_incident_has_one_ticket")
+    found = replayed(agent, tmp_path / "it", "process.kill@http.post:api.tracker.test/tickets#1:after")
+    assert {"all_or_nothing", "one_ticket_an_incident"} <= breaks(found)
+    told = [step.outcome for finding in found.violations for step in finding.story]
+    assert any("did not show ticket_" in outcome for outcome in told)
 
 
 def test_a_parameter_that_nobody_understands_filters_nothing(tmp_path: Path) -> None:
