@@ -90,7 +90,8 @@ def _markdown(report: Report) -> Iterator[str]:
     yield from _struck(report)
     yield "\n| test | points | schedules | findings | not judged |\n| --- | --- | --- | --- | --- |"
     for one in report["explorations"]:
-        name = f"`{one['test']}`" + (f" {_plain(one['label'])}" if one["label"] else "")
+        test = one["test"].replace("|", "\\|")  # within a table it would end the cell, also as code
+        name = f"`{test}`" + (f" {_plain(one['label'])}" if one["label"] else "")
         yield f"| {name} | {one['points']} | {one['schedules']} | {len(one['violations'])} | {len(one['errors'])} |"
 
 

@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("-v", "--verbose", action="count", default=0, help="the grid by points, and each cell")
     parser.add_argument("-q", "--quiet", action="count", default=0, help="a line for each exploration")
     for form, (what, _) in _FORMS.items():
-        parser.add_argument(f"--{form}", metavar="OUT", help=f"write {what}; - for standard output")
+        told = f"write {what}; - for standard output, as without OUT"
+        parser.add_argument(f"--{form}", metavar="OUT", nargs="?", const="-", help=told)
     parser.add_argument("--allure", metavar="DIR", help="write results of Allure into a folder, as --alluredir does")
     given = parser.parse_args(arguments)
     _refuse_what_would_be_lost(parser, given.files, vars(given))

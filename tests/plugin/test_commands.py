@@ -44,8 +44,9 @@ def test_a_report_prints_what_the_session_printed(explored: tuple[Path, str]) ->
     folder, printed = explored
     told = python(folder, "rollproof", "report", "whole.json")
     assert told.returncode == pytest.ExitCode.TESTS_FAILED
-    *section, compared = printed.partition("= chaos =")[2].partition("\n")[2].partition("\n====")[0].splitlines()
+    *section, compared, file = printed.partition("= chaos =")[2].partition("\n")[2].partition("\n====")[0].splitlines()
     assert compared.startswith("compared with ")  # which the session alone can tell
+    assert file == "written: whole.json (--chaos-json)"
     lines = told.stdout.splitlines()
     assert len(section) >= 3
     assert [line for line in lines if line in section] == section
@@ -128,6 +129,13 @@ def test_parts_that_an_earlier_commit_did_not_write_are_empty(tmp_path: Path, ca
     written = (f"--{form}={tmp_path / form}" for form in forms)
     assert main(["report", "-v", str(path), *written, f"--allure={tmp_path / 'allure'}"]) == 1
     assert all((tmp_path / form).stat().st_size for form in forms)
+
+
+def test_a_form_without_a_file_goes_to_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As with ``-``: for ``>> "$GITHUB_STEP_SUMMARY"``."""
+    json_file.write(str(tmp_path / "chaos.json"), sample_report())
+    main(["report", str(tmp_path / "chaos.json"), "--markdown"])
+    assert capsys.readouterr().out.startswith("## Recovery: ")
 
 
 NO_RESULT = "is JSON and no result of an exploration"

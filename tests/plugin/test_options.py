@@ -49,6 +49,7 @@ def test_the_json_has_the_form_of_the_contract(pytester: pytest.Pytester) -> Non
     write_project(pytester, right=False)
     result = run(pytester, "--chaos", "--chaos-json=deep/out.json", "--chaos-seed=3")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["written: deep/out.json (--chaos-json)"])
     document = json.loads((pytester.path / "deep/out.json").read_text())
     assert (document["version"], document["seed"], document.keys()) == (2, 3, {"version", "seed", "explorations"})
     (found,) = document["explorations"]
@@ -212,6 +213,7 @@ def test_the_ini_file_is_read(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*seed 9*"])
     assert json.loads((pytester.path / "ini.json").read_text())["seed"] == 9
+    result.stdout.no_fnmatch_line("written: *")  # nothing was explored
     run(pytester, "--chaos", "--chaos-faults=storage.full").assert_outcomes(passed=1)
 
 

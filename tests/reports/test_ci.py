@@ -56,5 +56,6 @@ def test_markdown_tells_findings_and_what_was_explored() -> None:
     assert "Fixed: An old one" in text
     assert f"| `{TEST}` | 7 | 340 | 2 | 0 |" in text
     assert "Struck runs" not in text
+    assert "\n| `test_it.py::test_it[a\\|b]` | 7 |" in markdown(report(exploration(test="test_it.py::test_it[a|b]")))
     told = markdown(report(exploration(struck=STRUCK, label="a|b")))
     assert f"\nStruck runs of `{TEST}` a\\|b: 12 done, 5 rolled back, 1 wrong; recovery 1.01 s of virtual" in told
