@@ -141,7 +141,8 @@ class Reporting:
             layout.write(self._screen.writer, terminal.summary(self._results, self._screen.width, verbosity))
             for line in (*runs.told(self._config, self._results), *_durations(self._config, self._results)):
                 terminalreporter.line(line)
-            terminalreporter.write("".join(f"written: {line}\n" for line in self._files()))
+            failed = " ".join(self._not_written.values())
+            terminalreporter.write("".join(f"written: {line}\n" for line in _files(self._config, failed)))
         where = self._config.getoption("allure_report_dir", None)
         if self._results and where:
             config = Path(terminal.__file__).with_name("allurerc.mjs")
@@ -150,12 +151,6 @@ class Reporting:
             terminalreporter.line(f"recovery report: {where}; as one page: {page} && {mended}")
         for line in self._not_written.values():
             terminalreporter.line(line, red=True)
-
-    def _files(self) -> list[str]:
-        """Return the files that were written, each with the option that wanted it."""
-        failed = " ".join(self._not_written.values())
-        paths = {f"--chaos-{name}": options.value(self._config, name) for name in ("json", "html")}
-        return [f"{path} ({option})" for option, path in paths.items() if path and f"({option})" not in failed]
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, object, object]:
@@ -223,3 +218,9 @@ class Reporting:
 def _durations(config: pytest.Config, results: Sequence[ReportedExploration]) -> list[str]:
     count = options.value(config, "durations")
     return durations(results, int(count)) if count is not None else []
+
+
+def _files(config: pytest.Config, failed: str) -> list[str]:
+    """Return the files that were written, each with the option that wanted it; `failed` says which were not."""
+    paths = {f"--chaos-{name}": options.value(config, name) for name in ("json", "html")}
+    return [f"{path} ({option})" for option, path in paths.items() if path and f"({option})" not in failed]

@@ -1,7 +1,7 @@
 """A service of one's own: a function, a web application or an OpenAPI document answers for it and changes its state."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Protocol
@@ -135,7 +135,11 @@ class HandledService:
         self.requests.append(request)
         before, answer, after = self._acted(request)
         if not self._repeats(request, before, answer, after):
-            raise self._unrepeatable(request, before, answer, after)
+            # Asked once more, as the first answer is not kept: what differs now differed then.
+            self.restore(before)
+            _, again, left = self._acted(request)
+            self.restore(after)
+            raise _unrepeatable(self.base_url, request, _differing(answer, again, after, left))
         return answer
 
     def _acted(self, request: HttpRequest) -> tuple[bytes, HttpResponse, bytes]:
@@ -176,25 +180,16 @@ class HandledService:
             self._seen.clear()
         return known == result
 
-    def _unrepeatable(self, request: HttpRequest, before: bytes, answer: HttpResponse, after: bytes) -> ChaosError:
-        """Return the error for an answer or a state that was another one before, with what differs from one time to
-        the next: the first answer is not kept, so the handler is asked once more.
-        """
-        self.restore(before)
-        _, again, left = self._acted(request)
-        self.restore(after)
-        found = list(islice(_differing(answer, again, after, left), _MOST_SHOWN))
-        return ChaosError(
-            "unrepeatable-service",
-            f"{self.base_url} answers {request.method} {request.path} otherwise the second time, in the same state",
-            "\n".join(
-                [
-                    *found,
-                    "all that it knows is to stand in `state`: no clock, no random number, no variable beside it",
-                    "an id is made of the state, e.g. f\"m{len(state['messages'])}\"",
-                ]
-            ),
-        )
+
+def _unrepeatable(base_url: str, request: HttpRequest, differing: Iterable[str]) -> ChaosError:
+    """Return the error for an answer, or a state after it, that was another one before."""
+    hint = [
+        *islice(differing, _MOST_SHOWN),
+        "all that it knows is to stand in `state`: no clock, no random number, no variable beside it",
+        "an id is made of the state, e.g. f\"m{len(state['messages'])}\"",
+    ]
+    text = f"{base_url} answers {request.method} {request.path} otherwise the second time, in the same state"
+    return ChaosError("unrepeatable-service", text, "\n".join(hint))
 
 
 def _digest(parts: object, state: bytes) -> bytes:
