@@ -26,6 +26,7 @@ _OF_PYTHON = (
     "python_threads",
 )
 _OF_LIBRARIES = {
+    "aiohttp_connections": "aiohttp",
     "aiosqlite": "aiosqlite",
     "anyio_tasks": "anyio",
     "langgraph_nodes": "langgraph",

@@ -23,7 +23,7 @@ from ..crossing import Crossing
 from ..gate import Gate
 from ..process import callers
 from ..resolved import ResolvedInjection
-from . import http_client, respx_seam
+from . import aiohttp_seam, http_client, respx_seam
 from .transport import TransportFault
 
 CLIENTS = ("httpx", "httpx2")
@@ -155,6 +155,7 @@ def install(
     Where `answer` raises Permitted, and for addresses that `permits` names, the network answers.
     """
     seams = [respx_seam.install(answer, later), http_client.install(answer, permits)]
+    seams.append(aiohttp_seam.install(answer, permits, later))
     undo = [*seams, *map(_translate_errors, import_clients())]
 
     def uninstall() -> None:

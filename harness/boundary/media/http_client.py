@@ -1,6 +1,6 @@
 """``http.client`` and what stands on it (requests, urllib3, urllib): a connection is a line to one function, in memory.
 
-The clients run unmodified above their own ``connect``; HTTP/1.1 on the line is read and written by h11.
+The clients run unmodified above their own ``connect``.
 """
 
 import errno
@@ -12,46 +12,30 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-import h11
-
 from ...values.http import HttpRequest, HttpResponse
 from ..adapters import python_http, urllib3_connections
+from .http1 import Http1Server, base_of
 from .transport import TransportFault
 
 Answer = Callable[[HttpRequest], HttpResponse]
 Permits = Callable[[str, int | None], bool]
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class MemorySocket:
     """Stands for the connected socket of a client; `refused` makes its own error for a connection that is refused."""
 
-    def __init__(self, scheme: str, host: str, port: int, answer: Answer, refused: Callable[[], Exception]) -> None:
-        shown = f"[{host}]" if ":" in host else host
-        authority = shown if port == _DEFAULT_PORTS[scheme] else f"{shown}:{port}"
-        self._base, self._answer, self._refused = f"{scheme}://{authority}", answer, refused
-        self._server = h11.Connection(h11.SERVER)
-        self._request: h11.Request | None = None
-        self._body = b""
+    def __init__(self, base: str, answer: Answer, refused: Callable[[], Exception]) -> None:
+        self._answer, self._refused = answer, refused
+        self._server = Http1Server(base)
         self._reply = b""
         self._error: Exception | None = None
         self._pipe: tuple[int, int] | None = None
 
     def sendall(self, data: bytes) -> None:
         """Take bytes that the client writes; a complete request is answered at once."""
-        if self._server.our_state is h11.DONE and self._server.their_state is h11.DONE:
-            self._server.start_next_cycle()
-        self._server.receive_data(bytes(data))
-        while (event := self._server.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
-            if isinstance(event, h11.Request):
-                self._request, self._body = event, b""
-            elif isinstance(event, h11.Data):
-                self._body += event.data
-            elif isinstance(event, h11.EndOfMessage):
-                self._ask()
-                return
-            else:
-                return
+        request = self._server.receive(data)
+        if request is not None:
+            self._ask(request)
 
     def makefile(self, mode: str = "rb", *args: Any, **kwargs: Any) -> io.BufferedReader:
         """Return a file that yields the answer to the last request, then the end or the error of the connection."""
@@ -78,19 +62,14 @@ class MemorySocket:
     def shutdown(self, how: int) -> None:
         """Nothing is on its way."""
 
-    def _ask(self) -> None:
-        asked = self._request
-        assert asked is not None
-        target = asked.target.decode()
-        if asked.method == b"CONNECT":  # through a proxy
-            self._base, self._reply = f"https://{target.removesuffix(':443')}", b"HTTP/1.1 200 OK\r\n\r\n"
-            self._server = h11.Connection(h11.SERVER)
+    def _ask(self, request: HttpRequest) -> None:
+        if request.method == "CONNECT":  # through a proxy
+            self._server = Http1Server(f"https://{request.url.removesuffix(':443')}")
+            self._reply = b"HTTP/1.1 200 OK\r\n\r\n"
             return
-        url = target if target.startswith(("http://", "https://")) else self._base + target
-        headers = {name.decode().lower(): value.decode("latin-1") for name, value in asked.headers}
         self._reply, self._error = b"", None
         try:
-            answer = self._answer(HttpRequest(asked.method.decode(), url, headers, self._body))
+            answer = self._answer(request)
         except TransportFault as fault:
             if fault.reason == "refused":
                 refused = self._refused()
@@ -99,22 +78,8 @@ class MemorySocket:
             self._error = _timed_out() if fault.reason == "timeout" else _reset()
             fault.becomes(self._error)
             return
-        self._say(answer)
-
-    def _say(self, answer: HttpResponse) -> None:
-        headers = [(name, value) for name, value in answer.header_lines if name.lower() != "content-length"]
-        if answer.broken:
-            # In chunks, of which the last is missing: so the client knows that the body was cut.
-            head = h11.Response(status_code=answer.status, headers=[*headers, ("transfer-encoding", "chunked")])
-            self._error = _timed_out() if answer.broken == "stalled" else None
-        else:
-            head = h11.Response(
-                status_code=answer.status, headers=[*headers, ("content-length", str(len(answer.body)))]
-            )
-        parts = [self._server.send(head), self._server.send(h11.Data(data=answer.body))]
-        if not answer.broken:
-            parts.append(self._server.send(h11.EndOfMessage()))
-        self._reply = b"".join(part for part in parts if part)
+        self._reply = self._server.said(answer)
+        self._error = _timed_out() if answer.broken == "stalled" else None
 
 
 class _Incoming(io.RawIOBase):
@@ -176,7 +141,7 @@ def _standard_library(answer: Answer, permits: Permits) -> Callable[[], None]:
             if permits(self.host, self.port):
                 plain(self)
                 return
-            self.sock = MemorySocket(scheme, self.host, self.port, answer, _connection_refused)
+            self.sock = MemorySocket(base_of(scheme, self.host, self.port), answer, _connection_refused)
             python_http.through_proxy(self)
 
         return connect
@@ -206,6 +171,6 @@ def _urllib3(answer: Answer, permits: Permits) -> Callable[[], None]:
             error: Exception = exceptions.NewConnectionError(connection, text)
             return error
 
-        return MemorySocket(scheme, connection.host, connection.port or _DEFAULT_PORTS[scheme], answer, refused)
+        return MemorySocket(base_of(scheme, connection.host, connection.port), answer, refused)
 
     return urllib3_connections.connect_by(connect, lambda sock: isinstance(sock, MemorySocket))

@@ -11,7 +11,7 @@ from ...values.errors import no_twin
 from ...values.hosts import stands_for
 from ...values.http import HttpRequest, HttpResponse
 from ...values.sources import Twin, twin_for
-from . import http, http_client, respx_seam
+from . import aiohttp_seam, http, http_client, respx_seam
 
 _PORTS = {"http": 80, "https": 443}
 _begun: "list[OwnRequests]" = []
@@ -33,7 +33,8 @@ class OwnRequests:
         self._exploring = False
         self._undo += [
             respx_seam.install(self.answer, answers=lambda url: not self._aside() and self.answers(url)),
-            http_client.install(self.answer, lambda host, port: self._aside() or self.permits(host, port)),
+            http_client.install(self.answer, self._is_real),
+            aiohttp_seam.install(self.answer, self._is_real),
         ]
         http.own[:] = [self]
         _begun.append(self)
@@ -73,6 +74,9 @@ class OwnRequests:
         parts = urlsplit(url)
         permitted = self.permits(parts.hostname or "", parts.port or _PORTS.get(parts.scheme))
         return not permitted or twin_for(self._twins, url) is not None
+
+    def _is_real(self, host: str, port: int | None) -> bool:
+        return self._aside() or self.permits(host, port)
 
     def _aside(self) -> bool:
         return self._exploring or http.carries()
