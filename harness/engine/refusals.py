@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ..values.errors import ChaosError, no_twin, unseen_client
+from ..values.errors import ChaosError, no_twin, no_websocket, unseen_client
 from ..values.protocol import Note
 from .process_runs import ProcessRun
 
@@ -21,13 +21,15 @@ class Refusals:
 
     def heard(self, noted: Note) -> bool:
         """Take a note that is of this kind; returns whether it is."""
-        if noted.kind not in ("forbidden", "unseen", "needed", "looked_up"):
+        if noted.kind not in ("forbidden", "unseen", "websocket", "needed", "looked_up"):
             return False
         host, line = noted.text.split("\n")
         if noted.kind == "looked_up":
             self._looked_up.setdefault(host, line)
         elif noted.kind == "unseen":
             self._forbidden = self._forbidden or unseen_client(host, line)
+        elif noted.kind == "websocket":
+            self._forbidden = self._forbidden or no_websocket(host, line)
         elif noted.kind == "forbidden" or not self._process.due:
             self._forbidden = self._forbidden or _error(host, line)
         return True

@@ -89,5 +89,16 @@ def unseen_client(host: str, line: str) -> ChaosError:
     )
 
 
+def no_websocket(host: str, line: str) -> ChaosError:
+    """Return the error for a websocket to the host of a twin."""
+    at = f" ({line})" if line else ""
+    return ChaosError(
+        "unseen-client",
+        f"{host} has a twin, which takes requests and no websockets{at}: it was kept from the real host",
+        "let the test run a server that speaks it, and put a relay before that: chaos.network(name, upstream)\n"
+        "the twin's own part on a real port: chaos.serve(twin), and point the agent to its .url",
+    )
+
+
 class Permitted(Exception):
     """A request to a host that has no twin and is permitted: the network answers it."""

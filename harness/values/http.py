@@ -42,6 +42,11 @@ class HttpRequest:
         """Query parameters; the last one wins where a name is repeated."""
         return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
 
+    @property
+    def opens_websocket(self) -> bool:
+        """Whether the client wants to go on with a websocket."""
+        return self.headers.get("upgrade", "").lower() == "websocket"
+
     def json(self) -> Any:
         """Return the body parsed as JSON; raises ValueError where it is none."""
         return json.loads(self.body)

@@ -151,7 +151,15 @@ def _agent(run: Any) -> Any:
 GROUPS = {
     "threads and tasks": ("python_threads", "python_asyncio", "python_bytecode", "anyio_tasks", "aiosqlite"),
     "the system": ("python_exit", "python_files", "python_paths", "python_processes", "python_random", "python_sqlite"),
-    "clients": ("python_http", "python_smtp", "mcp_sdk", "model_sdks", "respx_mocks", "urllib3_connections"),
+    "clients": (
+        "python_http",
+        "python_smtp",
+        "mcp_sdk",
+        "model_sdks",
+        "respx_mocks",
+        "urllib3_connections",
+        "aiohttp_connections",
+    ),
     "time, and names": ("time_machine_clock", "langgraph_nodes"),
 }
 
@@ -165,7 +173,7 @@ def test_every_adapter_is_in_a_group() -> None:
 def test_the_statement_says_what_is_not_tried(group: str, tmp_path: Path) -> None:
     """With all parts of some libraries failing, an agent is explored to its end, and what is lost is said."""
     parts = [part for name in GROUPS[group] for part in adapters.every()[name].parts]
-    for library in ("aiosqlite", "anyio", "mcp", "openai", "urllib3"):
+    for library in ("aiohttp", "aiosqlite", "anyio", "mcp", "openai", "urllib3"):
         if find_spec(library) is not None:
             importlib.import_module(library)  # what is not loaded is not lost
     for part in parts:
@@ -232,6 +240,7 @@ RENAMED = {
     "shutil": ("_USE_CP_SENDFILE", "_USE_CP_COPY_FILE_RANGE"),
     "http": ("_tunnel_host",),
     "smtplib": ("_get_socket",),
+    "aiohttp": ("_create_connection",),
     "urllib3": ("_new_conn", "_WrappedAndVerifiedSocket"),
     "_pytest": ("_current_line", "_inidict", "_global_capturing", "determine_setup"),
     "argparse": ("_option_string_actions",),
@@ -273,6 +282,7 @@ sys.stdout.flush()
 os._exit(code)
 """
 AGENT = """
+import aiohttp
 import urllib3
 
 def test_it(chaos, tmp_path):

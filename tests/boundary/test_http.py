@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
 import httpx
 import httpx2
 import openai
@@ -188,11 +189,17 @@ def _looked_up_before() -> Any:
     return httpx.get("https://unknown.test/x")
 
 
+async def _through_aiohttp() -> None:
+    async with aiohttp.ClientSession() as session:
+        await session.get("https://unknown.test/x")
+
+
 ADDRESS = "192.0.2.1"
 LOOKS: dict[str, tuple[Callable[[], Any], type[Exception]]] = {
     "httpx": (lambda: httpx.get("https://unknown.test/x"), httpx.ConnectError),
     "httpx2": (lambda: httpx2.get("https://unknown.test/x"), httpx2.ConnectError),
     "httpx2 async": (lambda: asyncio.run(_through_async()), httpx2.ConnectError),
+    "aiohttp": (lambda: asyncio.run(_through_aiohttp()), aiohttp.ClientConnectorError),
     "requests": (lambda: requests.head("https://unknown.test/x", timeout=5), requests.ConnectionError),
     "urllib": (lambda: urllib.request.urlopen("http://unknown.test/x"), urllib.error.URLError),
     "http.client": (lambda: http.client.HTTPConnection("unknown.test").request("GET", "/x"), ConnectionRefusedError),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import httpx2
 import pytest
@@ -34,10 +35,16 @@ async def _by_async() -> Any:
         return (await client.get(URL)).json()
 
 
+async def _by_aiohttp() -> Any:
+    async with aiohttp.ClientSession() as session, session.get(URL) as answer:
+        return await answer.json()
+
+
 CLIENTS: dict[str, Callable[[], Any]] = {
     "httpx": lambda: httpx.get(URL).json(),
     "httpx async": lambda: asyncio.run(_by_async()),
     "httpx2": lambda: httpx2.get(URL).json(),
+    "aiohttp": lambda: asyncio.run(_by_aiohttp()),
     "requests": lambda: requests.get(URL, timeout=5).json(),
     "http.client": _by_http_client,
 }

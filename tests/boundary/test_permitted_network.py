@@ -3,11 +3,13 @@
 A host that is offline is refused, and all is as if it were not asked.
 """
 
+import asyncio
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import httpx2
 import pytest
@@ -18,6 +20,12 @@ from rollproof.values.exploration import Exploration
 from rollproof.values.options import Options
 
 from ..exploring import options
+
+
+async def _text(url: str) -> str:
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return await answer.text()
+
 
 CLIENTS = {
     "httpx": lambda url: httpx.get(url).text,
@@ -64,9 +72,10 @@ def test_without_chaos_too(server: str) -> None:
     chaos.api("https://api.mail.test")
     chaos.allow_network("127.0.0.1")
     asked = [f"{server}/hello", "https://api.mail.test/mails"]
-    assert chaos.explore(run=lambda: [get(url) for url in asked for get in CLIENTS.values()]).result == [
-        *["/hello"] * 3,
-        *["[]"] * 3,
+    clients = [*CLIENTS.values(), lambda url: asyncio.run(_text(url))]
+    assert chaos.explore(run=lambda: [get(url) for url in asked for get in clients]).result == [
+        *["/hello"] * len(clients),
+        *["[]"] * len(clients),
     ]
 
 
@@ -87,6 +96,7 @@ ASKED_IN_VAIN: dict[str, tuple[Callable[[], Any], type[Exception]]] = {
     "httpx": (lambda: httpx.get("https://pypi.org/x"), httpx.ConnectError),
     "httpx post": (lambda: httpx.post("https://PyPI.org/x"), httpx.ConnectError),
     "httpx2": (lambda: httpx2.put("https://pypi.org/x"), httpx2.ConnectError),
+    "aiohttp": (lambda: asyncio.run(_text("https://pypi.org/x")), aiohttp.ClientConnectorError),
     "requests": (lambda: requests.post("https://pypi.org/x"), requests.ConnectionError),
     "a socket": (lambda: socket.create_connection(("pypi.org", 443)), socket.gaierror),
     "a name": (lambda: socket.gethostbyname("pypi.org"), socket.gaierror),

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 from rollproof.chaos import Chaos
@@ -15,8 +16,6 @@ from rollproof.values.errors import ChaosError
 from rollproof.values.options import Options
 
 from ..exploring import options
-
-aiohttp: Any = pytest.importorskip("aiohttp")
 
 
 async def _aiohttp(url: str) -> None:
@@ -30,7 +29,7 @@ def _over_tls(host: str) -> None:
 
 
 UNSEEN: dict[str, Callable[[], Any]] = {
-    "aiohttp": lambda: asyncio.run(_aiohttp("https://api.x.test/things")),
+    "a stream of asyncio": lambda: asyncio.run(asyncio.open_connection("api.x.test", 443)),
     "a socket with TLS": lambda: _over_tls("api.x.test"),
     "a name": lambda: socket.getaddrinfo("API.x.test", "https"),
     "an address": lambda: socket.socket().connect(("192.0.2.7", 443)),

@@ -10,14 +10,14 @@ from copy import copy
 from typing import Any, NoReturn
 
 from ...values.actions import Disturb, Fail
-from ...values.errors import unseen_client
+from ...values.errors import no_websocket, unseen_client
 from ...values.hosts import hosts_of, is_look, stands_for
 from ...values.http import HttpRequest
 from ...values.network import Reach
 from ...values.places import Place
 from ...values.points import canonical
 from ...values.protocol import ConnectRequest, InjectionFired
-from ...values.sources import Twin
+from ...values.sources import Twin, twin_for
 from ..gate import Gate
 from . import unheld
 from .reads import CONTENT, Reads
@@ -58,9 +58,15 @@ class Connections:
         self._hosts = reach.hosts | {address for host in reach.hosts for address in _addresses(host)}
 
     def refuse(self, request: HttpRequest) -> NoReturn:
-        """Refuse a request to a host without a twin: a mere look as if the network were down, any other as an error."""
+        """Refuse a request to a host without a twin: a mere look as if the network were down, any other as an error.
+
+        The host of a twin is refused to a websocket.
+        """
         if request.hostname in self._reach.offline:
             raise TransportFault("refused")
+        if request.opens_websocket and twin_for(self._twins, request.url) is not None:
+            error = no_websocket(request.hostname, self._report("websocket", request.hostname))
+            raise ConnectionRefusedError(str(error))
         if not is_look(request.method, request.hostname, self._declared):
             line = self._report("forbidden", request.host)
             raise ConnectionRefusedError(f"chaos: {request.host} has no twin ({line})")

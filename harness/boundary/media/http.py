@@ -65,9 +65,9 @@ class Exchange:
         Raises TransportFault where a fault fired, Permitted where the network answers, ChaosError where nobody can.
         """
         twin = twin_for(self._twins, request.url)
-        if twin is None:
-            if self.reach.permits(request.hostname, request.port):
-                raise Permitted
+        if twin is None and self.reach.permits(request.hostname, request.port):
+            raise Permitted
+        if twin is None or request.opens_websocket:
             self._refuse(request)
         place = _place(twin, request)
         if not place[1]:

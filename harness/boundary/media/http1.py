@@ -51,10 +51,15 @@ class Http1Server:
         headers = [(name, value) for name, value in answer.header_lines if name.lower() != "content-length"]
         framing = ("transfer-encoding", "chunked") if answer.broken else ("content-length", str(len(answer.body)))
         head = h11.Response(status_code=answer.status, headers=[*headers, framing])
-        parts = [self._server.send(head), self._server.send(h11.Data(data=answer.body))]
+        parts = [self._server.send(head)]
+        if not self._is_without_body(answer):
+            parts.append(self._server.send(h11.Data(data=answer.body)))
         if not answer.broken:
             parts.append(self._server.send(h11.EndOfMessage()))
         return b"".join(part for part in parts if part)
+
+    def _is_without_body(self, answer: HttpResponse) -> bool:
+        return answer.status in (204, 304) or (self._request is not None and self._request.method == b"HEAD")
 
     def _whole(self) -> HttpRequest:
         asked = self._request

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from ...values.errors import no_twin
+from ...values.errors import no_twin, no_websocket
 from ...values.hosts import stands_for
 from ...values.http import HttpRequest, HttpResponse
 from ...values.sources import Twin, twin_for
@@ -63,6 +63,8 @@ class OwnRequests:
         twin = twin_for(self._twins, request.url)
         if twin is None:
             raise no_twin(f"calls {request.method} {request.url}", request.host, "test")
+        if request.opens_websocket:
+            raise no_websocket(request.hostname, "")
         return twin.handle(request)
 
     def permits(self, host: str, port: int | None) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ...values.errors import ChaosError, Permitted, no_twin, unseen_client
+from ...values.errors import ChaosError, Permitted, no_twin, no_websocket, unseen_client
 from ...values.hosts import hosts_of, is_look, stands_for
 from ...values.http import HttpRequest, HttpResponse
 from ...values.network import Reach
@@ -43,7 +43,11 @@ class Refusing:
             raise TransportFault("refused")
         if not self._twins:
             raise Permitted
-        answered = twin_for(self._twins, request.url) is not None or self._reach.permits(host, request.port)
+        twin = twin_for(self._twins, request.url)
+        if request.opens_websocket and twin is not None:
+            self.problem = self.problem or no_websocket(host, agent_line(calling(sys._getframe(1))))
+            raise ConnectionRefusedError(str(self.problem))
+        answered = twin is not None or self._reach.permits(host, request.port)
         if answered or not is_look(request.method, host, self._declared):
             return self._answer(request)
         line = agent_line(calling(sys._getframe(1)))
