@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import aiohttp
 import httpx
 import pytest
 from rollproof.boundary.late_imports import when_imported
+from rollproof.boundary.resolved import Limits
 from rollproof.chaos import Chaos
 from rollproof.twins.handled import HandledService
 from rollproof.twins.llm import ModelTwin
@@ -161,6 +163,37 @@ def test_a_fault_is_an_error_of_aiohttp(token: str, mail: RestTwin, stage: Stage
     assert text in shown
     assert seconds <= took < seconds + 2
     assert len(mail.resources("mails")) == token.endswith("after")
+
+
+async def _beside_a_ticking_task(asking: Awaitable[Any]) -> str:
+    async def tick() -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), 1)
+
+    ticking = asyncio.create_task(tick())
+    with pytest.raises((aiohttp.ClientError, TimeoutError, httpx.TimeoutException)) as caught:
+        await asking
+    ticking.cancel()
+    return type(caught.value).__name__
+
+
+async def _httpx_within(seconds: float) -> None:
+    async with httpx.AsyncClient(timeout=seconds) as client:
+        await client.post(f"{BASE}/mails", json={})
+
+
+@pytest.mark.parametrize(
+    ("ask", "error"),
+    [(_within(total=300), "TimeoutError"), (lambda: _httpx_within(300), "ReadTimeout")],
+    ids=["aiohttp", "httpx"],
+)
+def test_patience_is_no_run_without_end(
+    ask: Callable[[], Awaitable[Any]], error: str, mail: RestTwin, stage: Stage
+) -> None:
+    """A task that ticks each second, as a library's own does, ticks 300 times until the client gives up."""
+    stage.limits = Limits(calls=60, polls=60, effects=200)
+    assert stage.returned(lambda: _beside_a_ticking_task(ask()), f"http.timeout@{POST}:before") == error
 
 
 def test_a_request_that_aiohttp_repeats_by_itself_is_a_point_more(mail: RestTwin, stage: Stage) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 from ...values.http import HttpRequest, HttpResponse
 from ..adapters import aiohttp_connections
@@ -18,6 +19,7 @@ from .transport import TransportFault
 Answer = Callable[[HttpRequest], HttpResponse]
 Later = Callable[[HttpRequest], Awaitable[HttpResponse]]
 Permits = Callable[[str, int | None], bool]
+Silence = Callable[[], AbstractContextManager[None]]
 Told = Callable[[BaseException], object]
 _SOON_S = 0.05
 """Until a connection is cut, so that the client first takes what came before."""
@@ -25,18 +27,22 @@ _FOR_EVER_S = 600.0
 """Until the system gives up a connection on which nothing comes, where the client has no time limit."""
 
 
-def install(answer: Answer, permits: Permits, later: Later | None = None) -> Callable[[], None]:
+def install(
+    answer: Answer, permits: Permits, later: Later | None = None, silence: Silence = nullcontext
+) -> Callable[[], None]:
     """Answer every request of aiohttp by `answer`, from when it is imported; returns a function that undoes it.
 
     Where there is `later`, it is awaited instead, in the task that makes the request. Connections to a host and port
-    that `permits` names are real.
+    that `permits` names are real. `silence` is entered while a client waits for what does not come.
     """
 
     async def at_once(request: HttpRequest) -> HttpResponse:
         return answer(request)
 
     def connect(scheme: str, host: str, port: int, refused: aiohttp_connections.Refused) -> MemoryTransport | None:
-        return None if permits(host, port) else MemoryTransport(base_of(scheme, host, port), later or at_once, refused)
+        if permits(host, port):
+            return None
+        return MemoryTransport(Http1Server(base_of(scheme, host, port)), later or at_once, refused, silence)
 
     return when_imported(aiohttp_connections.MODULE, lambda: aiohttp_connections.connect_by(connect))
 
@@ -46,9 +52,12 @@ class MemoryTransport(asyncio.Transport):
 
     _protocol: asyncio.Protocol
 
-    def __init__(self, base: str, answer: Later, refused: aiohttp_connections.Refused) -> None:
+    def __init__(
+        self, server: Http1Server, answer: Later, refused: aiohttp_connections.Refused, silence: Silence
+    ) -> None:
         super().__init__()
-        self._server, self._answer, self._refused = Http1Server(base), answer, refused
+        self._server, self._answer, self._refused, self._silence = server, answer, refused, silence
+        self._silent = ExitStack()
         self._loop = asyncio.get_running_loop()
         self._request: HttpRequest | None = None
         self._written = asyncio.Event()
@@ -116,7 +125,7 @@ class MemoryTransport(asyncio.Transport):
         if answer.broken == "cut":
             self._end = self._loop.call_later(_SOON_S, self._lose, None)
         elif answer.broken == "stalled":
-            self._end = self._loop.call_later(_FOR_EVER_S, self._lose, _error(errno.ETIMEDOUT))
+            self._says_nothing()
 
     def _meets(self, fault: TransportFault) -> Told:
         """Let the client meet a fault; returns what is told the error that it makes of it."""
@@ -127,9 +136,13 @@ class MemoryTransport(asyncio.Transport):
         if fault.reason == "reset":
             self._lose(_error(errno.ECONNRESET))
         else:
-            self._end = self._loop.call_later(_FOR_EVER_S, self._lose, _error(errno.ETIMEDOUT))
+            self._says_nothing()
         # A deadline, the client's or the agent's, cancels what waits, and is a TimeoutError further out.
         return lambda error: fault.becomes(TimeoutError() if isinstance(error, asyncio.CancelledError) else error)
+
+    def _says_nothing(self) -> None:
+        self._silent.enter_context(self._silence())
+        self._end = self._loop.call_later(_FOR_EVER_S, self._lose, _error(errno.ETIMEDOUT))
 
     def _lose(self, error: OSError | None) -> None:
         if self._paused:
@@ -140,6 +153,7 @@ class MemoryTransport(asyncio.Transport):
 
     def _ends(self) -> None:
         self._closing = True
+        self._silent.close()
         if self._end is not None:
             self._end.cancel()
 

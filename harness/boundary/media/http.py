@@ -5,8 +5,8 @@ import functools
 import importlib
 import importlib.util
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from types import ModuleType
 from typing import Any, NoReturn, Protocol
 
@@ -89,6 +89,15 @@ class Exchange:
         await self._gate.after_await()
         return response
 
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Be a client, for the block, that waits for an answer which a fault keeps away."""
+        self._gate.silences += 1
+        try:
+            yield
+        finally:
+            self._gate.silences -= 1
+
     def _exchanged(self, twin: Twin, request: HttpRequest) -> HttpResponse:
         crossing = self._gate.arrive(*_place(twin, request))
         before = crossing.phase("before")
@@ -155,7 +164,7 @@ def install(
     Where `answer` raises Permitted, and for addresses that `permits` names, the network answers.
     """
     seams = [respx_seam.install(answer, later), http_client.install(answer, permits)]
-    seams.append(aiohttp_seam.install(answer, permits, later))
+    seams.append(aiohttp_seam.install(answer, permits, later, _silence))
     undo = [*seams, *map(_translate_errors, import_clients())]
 
     def uninstall() -> None:
@@ -187,6 +196,10 @@ def _permits(host: str, port: int | None) -> bool:
     if _carrier:
         return _carrier[0].reach.permits(host, port)
     return all(one.permits(host, port) for one in own)
+
+
+def _silence() -> AbstractContextManager[None]:
+    return _carrier[0].silence() if _carrier else nullcontext()
 
 
 async def _later(request: HttpRequest) -> HttpResponse:
@@ -243,7 +256,8 @@ def _translate_errors(module: ModuleType) -> Callable[[], None]:
             return await plain_async(self, request)
         except TransportFault as fault:
             if fault.reason == "timeout":
-                await _deadlines_first(request)
+                with _silence():
+                    await _deadlines_first(request)
             raise translated(fault, request) from None
 
     sync.handle_request, asynchronous.handle_async_request = handle_request, handle_async_request

@@ -30,22 +30,30 @@ class MemorySocket:
         self._reply = b""
         self._error: Exception | None = None
         self._pipe: tuple[int, int] | None = None
+        self._readable = False
 
     def sendall(self, data: bytes) -> None:
         """Take bytes that the client writes; a complete request is answered at once."""
         request = self._server.receive(data)
         if request is not None:
+            if self._readable:
+                os.read(self.fileno(), 1)
+                self._readable = False
             self._ask(request)
+        elif self._server.is_asked_to_go_on:
+            self._reply, self._readable = self._server.go_on(), True
+            os.write(self._ends()[1], b".")
 
     def makefile(self, mode: str = "rb", *args: Any, **kwargs: Any) -> io.BufferedReader:
         """Return a file that yields the answer to the last request, then the end or the error of the connection."""
         return io.BufferedReader(_Incoming(self._reply, self._error))
 
     def fileno(self) -> int:
-        """Return a descriptor that never has anything to read, as that of an idle connection."""
-        if self._pipe is None:
-            self._pipe = os.pipe()
-        return self._pipe[0]
+        """Return a descriptor that has something to read where the client is told to send the body of its request.
+
+        Otherwise it never has, as that of an idle connection.
+        """
+        return self._ends()[0]
 
     def close(self) -> None:
         """Hang up."""
@@ -61,6 +69,11 @@ class MemorySocket:
 
     def shutdown(self, how: int) -> None:
         """Nothing is on its way."""
+
+    def _ends(self) -> tuple[int, int]:
+        if self._pipe is None:
+            self._pipe = os.pipe()
+        return self._pipe
 
     def _ask(self, request: HttpRequest) -> None:
         if request.method == "CONNECT":  # through a proxy
