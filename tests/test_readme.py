@@ -52,6 +52,15 @@ def test_the_cure_is_one(project: pytest.Pytester) -> None:
     assert re.search(said, unwrapped(result.stdout.str()))
 
 
+def test_a_script_runs_in_both_ways(pytester: pytest.Pytester) -> None:
+    """In the test's process and in one of its own, as docs/scripts.md shows it; the README has the second one."""
+    docs = (ROOT / "docs" / "scripts.md").read_text(encoding="utf-8")
+    blocks = {text.split()[1]: text for text in re.findall(r"```python\n(.*?)```", docs, re.DOTALL)}
+    assert block("python", "# test_script.py") == blocks["test_script.py"]
+    pytester.makepyfile(**{name.removesuffix(".py"): text for name, text in blocks.items()})
+    pytester.runpytest_subprocess().assert_outcomes(passed=2)
+
+
 def test_the_make_targets_exist_and_ci_runs_the_two_commands() -> None:
     """`make chaos` and `make test` are what CI runs, on a clean checkout."""
     makefile, ci = (ROOT / "Makefile").read_text(), (ROOT / ".ci" / "run").read_text()

@@ -115,8 +115,8 @@ class Note:
 
     `kind` is "unintercepted", "unwatched", "concurrent", "unheld", "unordered", "unsupported", "maps_memory",
     "unbounded" or "name"; of hosts that nobody declared, with the agent's line: "forbidden" and, of a declared one,
-    "unseen" and "websocket" for what is an error, "asked" for what is none while the agent goes on, "needed" where it did not,
-    "looked_up" for a name alone.
+    "unseen" and "websocket" for what is an error, "asked" for what is none while the agent goes on, "needed" where it
+    did not, "looked_up" for a name alone.
     """
 
     kind: str

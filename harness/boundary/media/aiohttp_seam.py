@@ -50,23 +50,18 @@ def install(
 class MemoryTransport(asyncio.Transport):
     """Stands for the transport of a client's connection; `refused` makes its own error for one that is refused."""
 
-    _protocol: asyncio.Protocol
-
     def __init__(
         self, server: Http1Server, answer: Later, refused: aiohttp_connections.Refused, silence: Silence
     ) -> None:
         super().__init__()
-        self._server, self._answer, self._refused, self._silence = server, answer, refused, silence
-        self._silent = ExitStack()
-        self._loop = asyncio.get_running_loop()
+        self._server, self._answer, self._refused = server, answer, refused
+        self._ending = _Ending(silence)
         self._request: HttpRequest | None = None
         self._written = asyncio.Event()
-        self._closing = self._paused = False
-        self._end: asyncio.TimerHandle | None = None
 
     def begin(self, protocol: asyncio.Protocol) -> None:
         """Be the transport of this protocol from now on."""
-        self._protocol = protocol
+        self._ending.protocol = protocol
         protocol.connection_made(self)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -85,7 +80,7 @@ class MemoryTransport(asyncio.Transport):
         self._written.clear()
         request, self._request = self._request, None
         if self._server.is_asked_to_go_on:
-            self._protocol.data_received(self._server.go_on())
+            self._ending.protocol.data_received(self._server.go_on())
         elif request is not None:
             try:
                 answer = await self._answer(request)
@@ -100,32 +95,30 @@ class MemoryTransport(asyncio.Transport):
 
     def pause_reading(self) -> None:
         """Lose no connection until the client has taken what came before."""
-        self._paused = True
+        self._ending.waits = True
 
     def resume_reading(self) -> None:
         """Go on."""
-        self._paused = False
+        self._ending.waits = False
 
     def is_closing(self) -> bool:
         """Return whether one of both sides has hung up."""
-        return self._closing
+        return self._ending.has_come
 
     def close(self) -> None:
         """Hang up."""
-        if not self._closing:
-            self._ends()
-            self._loop.call_soon(self._protocol.connection_lost, None)
+        self._ending.hang_up()
 
     def abort(self) -> None:
         """Hang up."""
-        self.close()
+        self._ending.hang_up()
 
     def _say(self, answer: HttpResponse) -> None:
-        self._protocol.data_received(self._server.said(answer))
+        self._ending.protocol.data_received(self._server.said(answer))
         if answer.broken == "cut":
-            self._end = self._loop.call_later(_SOON_S, self._lose, None)
+            self._ending.comes_soon()
         elif answer.broken == "stalled":
-            self._says_nothing()
+            self._ending.comes_never()
 
     def _meets(self, fault: TransportFault) -> Told:
         """Let the client meet a fault; returns what is told the error that it makes of it."""
@@ -134,28 +127,58 @@ class MemoryTransport(asyncio.Transport):
             fault.becomes(refused)
             raise refused from _error(errno.ECONNREFUSED)
         if fault.reason == "reset":
-            self._lose(_error(errno.ECONNRESET))
+            self._ending.comes(_error(errno.ECONNRESET))
         else:
-            self._says_nothing()
+            self._ending.comes_never()
         # A deadline, the client's or the agent's, cancels what waits, and is a TimeoutError further out.
         return lambda error: fault.becomes(TimeoutError() if isinstance(error, asyncio.CancelledError) else error)
 
-    def _says_nothing(self) -> None:
+
+class _Ending:
+    """How a connection ends: by an error, silently after a time, or by the client's own hanging up.
+
+    Attributes:
+        protocol: is told.
+        waits: whether the client has not taken yet what came before.
+        has_come: whether the connection is over.
+    """
+
+    protocol: asyncio.Protocol
+
+    def __init__(self, silence: Silence) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._silence, self._silent = silence, ExitStack()
+        self._timer: asyncio.TimerHandle | None = None
+        self.waits = self.has_come = False
+
+    def comes(self, error: OSError | None) -> None:
+        """End with an error, or with None as where the other side hangs up; a little later where the client waits."""
+        if self.waits:
+            self._timer = self._loop.call_later(_SOON_S, self.comes, error)
+        elif not self.has_come:
+            self._over()
+            self.protocol.connection_lost(error)
+
+    def comes_soon(self) -> None:
+        """Let the other side hang up as soon as the client waits for more."""
+        self._timer = self._loop.call_later(_SOON_S, self.comes, None)
+
+    def comes_never(self) -> None:
+        """Say nothing any more."""
         self._silent.enter_context(self._silence())
-        self._end = self._loop.call_later(_FOR_EVER_S, self._lose, _error(errno.ETIMEDOUT))
+        self._timer = self._loop.call_later(_FOR_EVER_S, self.comes, _error(errno.ETIMEDOUT))
 
-    def _lose(self, error: OSError | None) -> None:
-        if self._paused:
-            self._end = self._loop.call_later(_SOON_S, self._lose, error)
-        elif not self._closing:
-            self._ends()
-            self._protocol.connection_lost(error)
+    def hang_up(self) -> None:
+        """End as the client wants it."""
+        if not self.has_come:
+            self._over()
+            self._loop.call_soon(self.protocol.connection_lost, None)
 
-    def _ends(self) -> None:
-        self._closing = True
+    def _over(self) -> None:
+        self.has_come = True
         self._silent.close()
-        if self._end is not None:
-            self._end.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 def _error(number: int) -> OSError:
