@@ -28,7 +28,7 @@ Path = tuple[str | int, ...]
 def missing_field(effect: Effect) -> Iterator[Action]:
     """A field is missing in the JSON of an answer or of a tool call, each one in turn."""
     for document, parsed, path in _places(effect):
-        changed, holder = _copied(parsed, path)
+        changed, holder = copied(parsed, path)
         del holder[path[-1]]
         if document.is_mistaken(changed):
             yield _said(document, changed)
@@ -73,7 +73,7 @@ def _first_mistake(
     document: Document, parsed: Any, path: Path, others: Callable[[Any], Iterable[Any]]
 ) -> Iterator[Action]:
     """Yield the answer with the first value at a place that a model says by mistake there; nothing where none is."""
-    changed, holder = _copied(parsed, path)
+    changed, holder = copied(parsed, path)
     for value in others(holder[path[-1]]):
         holder[path[-1]] = value
         if document.is_mistaken(changed):
@@ -121,7 +121,7 @@ def _others_of_its_type(value: Any) -> Iterator[Any]:
             yield value + 1_000_003
 
 
-def _copied(document: Any, path: Path) -> tuple[Any, Any]:
+def copied(document: Any, path: Path) -> tuple[Any, Any]:
     """Return a copy of a document, and what holds the place `path` in it."""
     copied = holder = deepcopy(document)
     for key in path[:-1]:

@@ -128,8 +128,8 @@ class Declarations:
     ) -> "ModelTwin":
         """Answer the requests of a model's SDK; `replies` maps a substring of the last user message to a reply.
 
-        Without `base_url` it answers for OpenAI and Anthropic at their own addresses, and OpenAI's twin is returned;
-        Anthropic's is served by its address: ``chaos.serve("https://api.anthropic.com")``.
+        Without `base_url` it answers for OpenAI, Anthropic and Gemini at their own addresses, and OpenAI's twin is
+        returned; the others are served by their address: ``chaos.serve("https://api.anthropic.com")``.
 
         `cassette` is a file, relative to pytest's root, with what the real provider said: an ordinary run records it
         where it is missing (not in CI), and every later run is answered from it. `replies` may be left out then; where

@@ -41,6 +41,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "backup_moved_back": (JOURNAL_DROPPED, RECOVERY_REPEATS),
     "batch_stored_at_the_end": (RECORDED_TOO_LATE,),
     "blue_green": (RECOVERY_REPEATS,),
+    # the refusal is caught, and taken for an answer
+    "busy_model_is_an_answer": (SWALLOWED, UNCHECKED),
     "cancelled_and_still_locked": (LEFT_AFTER_ERROR,),
     "checkpoint_before_effect": (RECORDED_BEFORE_DONE,),
     "checkpoint_of_other_settings": (ANOTHER_WAY,),
@@ -69,6 +71,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "given_up_is_published": (CLAIMED_TOO_EARLY,),
     # one commit for all mends it, and so does a start that imports the rest
     "half_an_import_is_an_import": (NO_TRANSACTION, NOT_TAKEN_UP),
+    # the error is caught, and what is asked then is not all
+    "half_of_a_long_context": (SWALLOWED,),
     # moved one by one; recovery throws away what it could finish with
     "half_of_a_set": (NO_TRANSACTION, NOT_TAKEN_UP),
     "handler_forgets_first": (JOURNAL_DROPPED,),
@@ -107,6 +111,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "queue_claim": (NOT_TAKEN_UP,),
     # the error is caught, and the entry goes though nothing was cancelled
     "recovery_gives_up": (SWALLOWED, JOURNAL_DROPPED),
+    "refund_of_any_order": (UNCHECKED,),
     # it throws the notes away instead of going on, and fails at what is booked
     "resume_starts_from_zero": (NOT_TAKEN_UP, RECOVERY_FAILS),
     "retries_a_revoked_key": (REFUSED_KEY,),

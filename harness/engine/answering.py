@@ -111,7 +111,7 @@ class Answering:
     def _watch_credentials(self, asked: Asked, *, refused: bool) -> None:
         request, twin = asked.request, asked.twin
         own = twin.credential(request) if isinstance(twin, Authenticating) else shown(request)
-        credential = own or request.headers.get("authorization") or request.headers.get("x-api-key", "")
+        credential = own or request.headers.get("authorization", "")
         if not credential:
             return
         label = f"the credential for {request.host}"

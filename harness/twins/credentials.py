@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from ..values.errors import ChaosError
 from ..values.http import HttpRequest
 
+_HEADERS = ("x-api-key", "x-goog-api-key", "api-key")  # Anthropic's, Google's, Azure's
 Token = str | tuple[str, ...]
 """A bearer token; or ``("bearer", token)``, ``("basic", user, password)``, ``("header", name, key)`` or ``("query",
 name, key)``."""
@@ -83,8 +84,9 @@ def bearer(request: HttpRequest) -> str:
 
 
 def shown(request: HttpRequest) -> str:
-    """Return the bearer token or ``x-api-key`` of a request, or ``""`` where it shows neither."""
-    return bearer(request) or request.headers.get("x-api-key", "")
+    """Return the bearer token or the API key of a request, or ``""`` where it shows neither."""
+    keys = (request.headers.get(name, "") for name in _HEADERS)
+    return bearer(request) or _of_scheme("token", request) or next(filter(None, keys), "")  # "token" is GitHub's
 
 
 def _of_scheme(wanted: str, request: HttpRequest) -> str:

@@ -1,30 +1,27 @@
 """A model provider: answers the requests of the real SDKs with what the test says a model would say."""
 
 from collections.abc import Callable, Mapping
-from hashlib import sha256
-from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.world import Row
-from . import addresses, anthropic_messages, openai_chat
+from . import addresses
 from .cassette import Cassette
 from .cassette_values import swapped
 from .credentials import shown
-from .openai_responses import Responses
+from .providers import ANTHROPIC, GEMINI, OPENAI, PROVIDERS, Api, apis_at, default_credentials, is_local, wires
 from .replies import Replies, answerer
 from .wire import Wire, parsed, spoken, tokens
 
-OPENAI = "https://api.openai.com/v1"
-ANTHROPIC = "https://api.anthropic.com"
-PROVIDERS = (OPENAI, ANTHROPIC)
+__all__ = ["ANTHROPIC", "GEMINI", "OPENAI", "PROVIDERS", "ModelTwin", "default_credentials"]
 _CREATED = 1_767_225_600  # 2026-01-01T00:00:00Z
 
 
 class ModelTwin:
     """A model provider below `base_url`. It has no state: the same request gets the same answer.
 
-    At the provider's own address it has that provider's APIs, at any other one all of them, as gateways do.
+    At a provider's own address it has that provider's APIs, at any other one all of them, as gateways do, whatever
+    stands before their paths. Embeddings are made of the text, and need no reply.
 
     `requests` is a log for the test and no part of the state: it grows until a new list is assigned.
 
@@ -57,10 +54,8 @@ class ModelTwin:
         self._cassette, self.remarks = cassette, [] if cassette is None else cassette.remarks
         self._now = now
         self._run = 0
-        openai: dict[str, Wire] = {"/chat/completions": openai_chat, "/responses": Responses()}
-        anthropic: dict[str, Wire] = {"/messages": anthropic_messages}
-        own = {OPENAI: openai, ANTHROPIC: anthropic}
-        self._wires = own.get(self.base_url, openai | anthropic)
+        self._apis = apis_at(self.base_url)
+        self._wires = wires(self._apis)
 
     def set_run(self, run: int) -> None:
         """Give answers and tool calls from now on other ids, as every run of a real provider does."""
@@ -82,8 +77,9 @@ class ModelTwin:
         return {}
 
     def verb(self, request: HttpRequest) -> str:
-        """Return ``chat``."""
-        return "chat"
+        """Return ``chat``, ``embed``, or ``info`` for what a provider tells without a model."""
+        api = self._api(request)
+        return api.verb if api is not None else "chat"
 
     def target(self, request: HttpRequest) -> str:
         """Return the provider's host."""
@@ -92,20 +88,24 @@ class ModelTwin:
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Check a request as the provider does and answer it."""
         self.requests.append(request)
-        wire = self._wires.get(self._path(request))
-        if wire is None or request.method != "POST":
-            known = "\n".join(f"it answers POST {self.base_url}{path}" for path in self._wires)
-            asked = f"{request.method} {request.path}"
-            raise ChaosError("not-yet", f"chaos.llm does not answer {asked} yet ({request.host})", known)
+        api = self._api(request)
+        if api is None:
+            raise self._unknown(request)
         recorded = None if self._cassette is None else self._cassette.answer(request, self._run)
-        if not shown(request) and (recorded is None or recorded.wants_key):
-            return wire.refuse(request, 401, {})
+        has_key = shown(request) or request.query.get("key") or is_local(self.base_url)
+        if not has_key and (recorded is None or recorded.wants_key):
+            return api.own.refuse(request, 401, {})
         if recorded is not None:
             said = self.read_answer(recorded.response) if recorded.swaps else None
             now = None if said is None else swapped(said, recorded.swaps)
             return recorded.response if now in (None, said) else self.write_answer(recorded.response, now)
-        if complaint := wire.complaint(request):
-            return complaint
+        if api.unasked is not None:
+            return api.unasked.answer(request, self._now())
+        wire = api.wire
+        assert wire is not None, api.path
+        return wire.complaint(request) or self._said(wire, request)
+
+    def _said(self, wire: Wire, request: HttpRequest) -> HttpResponse:
         try:
             answer = self._answer(wire.question(request))
         except ChaosError as problem:
@@ -116,42 +116,45 @@ class ModelTwin:
 
     def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with an error in the provider's own wording."""
-        wire = self._wires.get(self._path(request)) or next(iter(self._wires.values()))
-        return wire.refuse(request, status, headers, reason)
+        return (self._api(request) or self._apis[0]).own.refuse(request, status, headers, reason)
 
     def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
         """Return the model's answer in `response`; None if there is none."""
-        answers = (wire.read_answer(response) for wire in self._wires.values())
+        answers = (wire.read_answer(response) for wire in self._wires)
         return next((answer for answer in answers if answer is not None), None)
 
     def with_what_was_asked(self, request: HttpRequest, answer: ModelAnswer) -> ModelAnswer:
         """Return the answer to a request, its text and its calls with what the request wanted them to be."""
-        wire = self._wires.get(self._path(request))
+        wire = self._wire(request)
         return answer if wire is None or parsed(request) is None else wire.wanted(request).of(answer)
 
     def tokens(self, request: HttpRequest, answer: ModelAnswer) -> int:
         """Return the tokens of a request and its answer: those of the usage, which a stream has only on demand."""
-        wire = self._wires.get(self._path(request))
+        wire = self._wire(request)
         read = tokens(wire.prompt(request)) if wire is not None and parsed(request) is not None else 0
         return read + tokens(spoken(answer))
 
     def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
         """Return `response` saying `answer` instead; one in which nothing was said comes back as it is."""
-        wires = (wire for wire in self._wires.values() if wire.read_answer(response) is not None)
+        wires = (wire for wire in self._wires if wire.read_answer(response) is not None)
         return next((wire.write_answer(response, answer) for wire in wires), response)
 
-    def _path(self, request: HttpRequest) -> str:
-        """Return the path below the base URL, which clients of Anthropic name without its ``/v1``."""
-        return request.path.removeprefix(urlsplit(self.base_url).path).rstrip("/").removeprefix("/v1")
+    def _api(self, request: HttpRequest) -> Api | None:
+        """Return the API that a request is for; None for an unknown one."""
+        return next((api for api in self._apis if api.answers(request)), None)
+
+    def _wire(self, request: HttpRequest) -> Wire | None:
+        """Return what a model is asked by in a request; None where it asks none."""
+        api = self._api(request)
+        return api.wire if api is not None else None
+
+    def _unknown(self, request: HttpRequest) -> ChaosError:
+        base = self.base_url.removesuffix("/v1")
+        inner = "/v1" if base != self.base_url else ""
+        known = "\n".join(f"it answers {api.method} {base}{inner}{api.path.removeprefix('/v1')}" for api in self._apis)
+        asked = f"{request.method} {request.path}"
+        return ChaosError("not-yet", f"chaos.llm does not answer {asked} yet ({request.host})", known)
 
 
 def _nothing(document: object) -> None:
     """Return no reply: a cassette answers alone."""
-
-
-def default_credentials() -> Mapping[str, str]:
-    """Return the environment variables in which the SDKs look for keys, with values that nobody's text contains."""
-    return {
-        "OPENAI_API_KEY": f"sk-rollproof-{sha256(b'openai').hexdigest()[:48]}",
-        "ANTHROPIC_API_KEY": f"sk-ant-rollproof-{sha256(b'anthropic').hexdigest()[:48]}",
-    }

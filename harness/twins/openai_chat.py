@@ -16,7 +16,7 @@ from .openai_errors import error, invalid, not_json
 from .openai_formats import wanted_text
 from .openai_messages import complaint_about_messages
 from .replies import Question
-from .wire import Wanted, asked, digest, kept, parsed, spoken, tokens, tools
+from .wire import Wanted, asked, digest, kept, model_of, parsed, spoken, tokens, tools
 
 
 def complaint(request: HttpRequest) -> HttpResponse | None:
@@ -30,7 +30,7 @@ def complaint(request: HttpRequest) -> HttpResponse | None:
         return not_json()
     if document.get("n") not in (None, 1):
         raise ChaosError("not-yet", f"chaos.llm does not answer n={document['n']!r} yet", "ask for one choice")
-    if not document.get("model"):
+    if not model_of(request, document):
         return invalid("you must provide a model parameter")
     return complaint_about_messages(document)
 
@@ -69,7 +69,7 @@ def say(request: HttpRequest, answer: ModelAnswer, salt: str, created: int) -> H
         "id": f"chatcmpl-{identity[:29]}",
         "object": "chat.completion",
         "created": created,
-        "model": document["model"],
+        "model": model_of(request, document),
         "usage": {"prompt_tokens": tokens(prompt(request))} if with_usage else None,
         "service_tier": "default",
         "system_fingerprint": None,

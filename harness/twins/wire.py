@@ -88,6 +88,12 @@ def parsed(request: HttpRequest) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
+def model_of(request: HttpRequest, document: Mapping[str, Any]) -> str:
+    """Return the model that a request asks: the one it names, or Azure's deployment in its path; "" for none."""
+    _, deployed, rest = request.path.partition("/deployments/")
+    return str(document.get("model") or (rest.partition("/")[0] if deployed else ""))
+
+
 def tools(document: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     """Yield the tools that a request offers, as far as they can be read."""
     offered = document.get("tools")

@@ -5,12 +5,13 @@ Where an agent can die is what relays see (`net`); this is another point only fo
 
 from ..actions import MISANSWERS, Misanswer, Respond, Say
 from .http import METHODS
+from .llm import ASKED, ASKING
 from .mcp import CALLING, TOOLS
-from .medium import AROUND, Ability, Medium
+from .medium import Ability, Medium
 
 SERVED = Medium(
     "served",
-    verbs={**METHODS, **TOOLS, "chat": AROUND},
+    verbs={**METHODS, **TOOLS, **ASKING},
     abilities=(
         Ability(Respond, ("*:before",)),
         Ability(Say, ("chat:after",)),
@@ -20,6 +21,6 @@ SERVED = Medium(
     lasts_for="host",
     uninterrupted=("*",),
     in_process=False,
-    doing={**CALLING, "chat": "asking the model", "*": "sending {VERB} {target}"},
+    doing={**CALLING, **ASKED, "chat": "asking the model", "*": "sending {VERB} {target}"},
     call="the request to {target}",
 )

@@ -1,0 +1,115 @@
+"""The providers of models: where each is, and which of its APIs a request is for, by the end of its path."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from ..values.http import HttpRequest, HttpResponse
+from . import anthropic_messages, gemini_content, openai_chat, openai_completions
+from .embeddings import GeminiEmbeddings, OpenAiEmbeddings
+from .model_lists import AnthropicCount, GeminiCount, OpenAiModels
+from .openai_responses import Responses
+from .wire import Wire
+
+OPENAI = "https://api.openai.com/v1"
+ANTHROPIC = "https://api.anthropic.com"
+GEMINI = "https://generativelanguage.googleapis.com"
+PROVIDERS = (OPENAI, ANTHROPIC, GEMINI)
+_LOCAL = re.compile(r"localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|host\.docker\.internal")
+
+
+class Unasked(Protocol):
+    """An API that a provider answers without asking a model."""
+
+    def answer(self, request: HttpRequest, created: int) -> HttpResponse:
+        """Answer a request, `created` seconds after the epoch."""
+        ...
+
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
+        """Answer with the provider's error of that status."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One API of a provider: by a model, `wire`, or without one, `unasked`.
+
+    Attributes:
+        path: how its path ends; ``MODEL`` stands for the name of any model.
+        verb: of its points.
+    """
+
+    path: str
+    wire: Wire | None = None
+    unasked: Unasked | None = None
+    verb: str = "chat"
+    method: str = "POST"
+
+    def answers(self, request: HttpRequest) -> bool:
+        """Say whether a request is for this API, whatever stands before its path: ``/v1``, ``/openai/deployments/…``."""
+        end = re.escape(self.path).replace("MODEL", "[^/]+" if ":" in self.path else ".+")
+        return request.method == self.method and re.search(f"{end}/?$", request.path) is not None
+
+    @property
+    def own(self) -> Wire | Unasked:
+        """What words its errors."""
+        found = self.wire or self.unasked
+        assert found is not None, f"{self.path} has nothing that answers"
+        return found
+
+
+def apis_at(base_url: str) -> list[Api]:
+    """Return the APIs at an address: at a provider's own one that provider's, at any other one all, as gateways do.
+
+    Google offers OpenAI's as well. The first of the list that answers a request is the one it is for.
+    """
+    embeddings, counted, listed = OpenAiEmbeddings(), GeminiCount(), OpenAiModels()
+    openai = [
+        Api("/chat/completions", openai_chat),
+        Api("/completions", openai_completions),
+        Api("/responses", Responses()),
+        Api("/embeddings", unasked=embeddings, verb="embed"),
+        Api("/models", unasked=listed, verb="info", method="GET"),
+        Api("/models/MODEL", unasked=listed, verb="info", method="GET"),
+    ]
+    anthropic = [
+        Api("/v1/messages", anthropic_messages),
+        Api("/v1/messages/count_tokens", unasked=AnthropicCount(), verb="info"),
+    ]
+    vectors = GeminiEmbeddings()
+    gemini = [
+        Api("/models/MODEL:generateContent", gemini_content),
+        Api("/models/MODEL:streamGenerateContent", gemini_content),
+        Api("/models/MODEL:embedContent", unasked=vectors, verb="embed"),
+        Api("/models/MODEL:batchEmbedContents", unasked=vectors, verb="embed"),
+        Api("/models/MODEL:countTokens", unasked=counted, verb="info"),
+    ]
+    own = {OPENAI: openai, ANTHROPIC: anthropic, GEMINI: [*gemini, *openai]}
+    return own.get(base_url, [*openai, *anthropic, *gemini])
+
+
+def is_local(base_url: str) -> bool:
+    """Say whether a server is on this machine, where nobody asks for a key."""
+    return _LOCAL.fullmatch(urlsplit(base_url).hostname or "") is not None
+
+
+def wires(apis: Iterable[Api]) -> list[Wire]:
+    """Return what a model is asked by, each once."""
+    return list({id(api.wire): api.wire for api in apis if api.wire is not None}.values())
+
+
+def default_credentials() -> Mapping[str, str]:
+    """Return the environment variables in which the SDKs look for keys, with values that nobody's text contains."""
+    return {
+        "OPENAI_API_KEY": f"sk-rollproof-{_digits('openai')}",
+        "AZURE_OPENAI_API_KEY": f"rollproof-{_digits('azure')}",
+        "ANTHROPIC_API_KEY": f"sk-ant-rollproof-{_digits('anthropic')}",
+        **dict.fromkeys(("GEMINI_API_KEY", "GOOGLE_API_KEY"), f"AIza-rollproof-{_digits('gemini')}"),
+    }
+
+
+def _digits(name: str) -> str:
+    return sha256(name.encode()).hexdigest()[:48]
