@@ -35,14 +35,14 @@ def test_five_packages_are_found_and_used(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed), str(pytester.path)]))
     shutil.copytree(PROJECT, pytester.path, dirs_exist_ok=True)
     (pytester.path / "story.py").rename(pytester.path / "test_payer.py")
-    faults = "--chaos-faults=process.kill,llm.context_overflow"
+    faults = "--chaos-faults=process.kill,llm.quota_used_up"
     result = pytester.runpytest_subprocess("--chaos", faults, "--chaos-json=all.json", "--sarif=all.sarif")
     result.assert_outcomes(passed=1, failed=1)
     explored = json.loads((pytester.path / "all.json").read_text())["explorations"][0]
     assert (explored["closed"], explored["points"], explored["errors"]) == (True, 6, [])
     (found,) = explored["violations"]
     assert set(found["invariants"]) == {"all_or_nothing", "honest_outcome", "nobody_is_overdrawn"}
-    assert found["schedule"] == "llm.context_overflow@llm.chat:api.openai.com#1:before"
+    assert found["schedule"] == "llm.quota_used_up@llm.chat:api.openai.com#1:before"
     assert found["cause"]["effect"] == "http.transfer:ledger.test"
     run = json.loads((pytester.path / "all.sarif").read_text())["runs"][0]
     (told,) = run["results"]

@@ -50,7 +50,9 @@ def refund(letter, database, look):
         call = ask_model(letter, orders)
         if not look(call, letter, orders):
             raise ValueError(f"the letter does not ask for {call}")
-        connection.execute("UPDATE orders SET state = 'refunded', cents = ? WHERE id = ?", (call["cents"], call["order_id"]))
+        connection.execute(
+            "UPDATE orders SET state = 'refunded', cents = ? WHERE id = ?", (call["cents"], call["order_id"])
+        )
     return "refunded"
 
 

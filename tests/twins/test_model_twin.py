@@ -348,7 +348,7 @@ def test_refusals_reach_the_sdk_as_its_own_errors(
     [
         (request({"model": "m", "messages": [HI], "n": 2}), "n=2"),
         (HttpRequest("POST", "https://api.openai.com/v1/messages"), "/v1/messages"),
-        (HttpRequest("POST", "https://api.openai.com/v1/embeddings"), "/v1/embeddings"),
+        (HttpRequest("POST", "https://api.openai.com/v1/moderations"), "/v1/moderations"),
         (HttpRequest("GET", URL), "GET /v1/chat/completions"),
     ],
 )
@@ -391,6 +391,7 @@ def test_nothing_is_read_where_nothing_was_said(body: bytes) -> None:
 def test_default_keys_are_long_and_unmistakable() -> None:
     """They name us, and are not the same."""
     keys = default_credentials()
-    assert set(keys) == {"OPENAI_API_KEY", "ANTHROPIC_API_KEY"}
+    names = {"OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"}
+    assert set(keys) == names
     assert all("rollproof" in key and len(key) > 48 for key in keys.values())
-    assert len(set(keys.values())) == 2
+    assert len(set(keys.values())) == 4  # Google's SDK reads one key by two names

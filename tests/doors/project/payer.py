@@ -18,10 +18,10 @@ def pay(store: str) -> str:
 
 
 def how_much(question: str) -> int:
-    """Ask the model; where its context is too small, the bug guesses."""
+    """Ask the model; where its account has no credit left, the bug guesses."""
     asked = {"model": "m", "messages": [{"role": "user", "content": question}]}
     answer = httpx.post(MODEL, json=asked, headers={"authorization": "Bearer key"})
-    if answer.status_code == 400 and answer.json()["error"]["code"] == "context_length_exceeded":
+    if answer.status_code == 429 and answer.json()["error"]["code"] == "insufficient_quota":
         return 999
     answer.raise_for_status()
     return int(answer.json()["choices"][0]["message"]["content"])
