@@ -7,7 +7,7 @@ import pytest
 
 from .brute_forcing import WHOLE
 from .exploring import explored, options, replayed
-from .mutants.models import WAYS, Agent, run_tools, write_plan, write_prose
+from .mutants.models import GEMINI, WAYS, Agent, run_tools, write_plan, write_prose
 
 MODEL_FAULTS = {name: fault for name, fault in options().known.items() if name.startswith("llm.")}
 SEEDED = {
@@ -23,8 +23,11 @@ SEEDED = {
     "llm.closed_stream": write_prose,
     "llm.cut_stream": write_plan,
     "llm.stalled_stream": run_tools,
+    "llm.content_filter": write_prose,
 }
 BY_SCHEMA = {"llm.unknown_enum_value"}  # these agents ask for none: see test_model_schemas
+OWN_AGENTS = {"llm.context_overflow", "llm.overloaded", "llm.plausible_value"}  # see tests/mutants
+GEMINIS = ("llm.malformed_json", "llm.unknown_tool", "llm.refusal", "llm.content_filter", "llm.closed_stream")
 
 
 def ways(n: int, name: str) -> list[Any]:
@@ -48,7 +51,7 @@ def ids(value: Any) -> str:
 def test_every_fault_of_a_model_has_its_seeded_agent() -> None:
     """What the other services share with a model is tested with them."""
     shared = {name.replace("http.", "llm.", 1) for name in options().known if name.startswith("http.")}
-    assert set(SEEDED) | BY_SCHEMA == set(MODEL_FAULTS) - shared
+    assert set(SEEDED) | BY_SCHEMA | OWN_AGENTS == set(MODEL_FAULTS) - shared
 
 
 @pytest.mark.parametrize(("name", "ask", "streamed"), CAUGHT, ids=ids)
@@ -72,3 +75,14 @@ def test_an_agent_that_looks_twice_is_left_alone(work: Any, ask: Any, streamed: 
     result = explored(Agent(work, ask, streamed, careful=True), tmp_path, faults=tuple(MODEL_FAULTS.values()))
     assert result.violations == ()
     assert (result.flaky, result.errors, result.drifted, result.unintercepted) == ((), (), (), ())
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_gemini_goes_wrong_in_its_own_ways(careful: bool, tmp_path: Path) -> None:
+    """An answer, a call or a stream of Gemini's can be changed as any other's, and only who believes it is led astray."""
+    ask, streamed = GEMINI[1]
+    faults = tuple(MODEL_FAULTS[name] for name in GEMINIS)
+    result = explored(Agent(run_tools, ask, streamed, careful), tmp_path, faults=faults)
+    assert {cell.fault for cell in result.cells} == set(GEMINIS)
+    assert (result.flaky, result.errors, result.drifted) == ((), (), ())
+    assert bool(result.violations) != careful

@@ -42,8 +42,9 @@ OTHERS = {
     "llm.refusal",
     "llm.stopped_for_length",
     "llm.unknown_tool",
+    "llm.content_filter",
 }
-POSSIBLE = {"llm.refusal", "llm.stopped_for_length", "llm.truncated_json"}  # where the provider guarantees a schema
+POSSIBLE = {"llm.refusal", "llm.stopped_for_length", "llm.truncated_json", "llm.content_filter"}  # where the provider guarantees a schema
 HISTORY: list[Any] = [{"role": "user", "content": "Plan, as json"}]
 
 Ask = Callable[[bool], tuple[str, bool]]

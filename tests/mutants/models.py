@@ -7,11 +7,13 @@ moved into the shared one as a whole. So only a model can lead them astray.
 import json
 import os
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anthropic
 import httpx2
 import openai
+from google import genai
+from google.genai import errors, types
 
 TASK = "Write the report and the summary"
 PLAN = {"title": "Solar", "pages": 3, "sections": [{"name": "costs", "text": "They fall."}]}
@@ -142,6 +144,41 @@ def _events(stream):
     return said
 
 
+def by_gemini(history, streamed):
+    """Ask Gemini's generateContent; its history has contents."""
+    contents = [_content(item) for item in history]
+    with genai.Client() as client:
+        if not streamed:
+            return _candidates([client.models.generate_content(model="gemini-2.5-flash", contents=contents)])
+        chunks = []
+        try:
+            for chunk in client.models.generate_content_stream(model="gemini-2.5-flash", contents=contents):
+                chunks.append(chunk)
+        except (errors.APIError, httpx2.TransportError):
+            return replace(_candidates(chunks), whole=False)
+    return _candidates(chunks)
+
+
+def _content(item):
+    if isinstance(item, types.Content):
+        return item
+    return types.UserContent(item["content"])
+
+
+def _candidates(chunks):
+    """Gather what chunks say, of a whole answer the only one."""
+    said, reason, parts = Said(), None, []
+    for candidate in [one for chunk in chunks for one in chunk.candidates or []]:
+        reason = candidate.finish_reason or reason
+        parts += (candidate.content and candidate.content.parts) or []
+    said.text = "".join(part.text or "" for part in parts)
+    calls = [part.function_call for part in parts if part.function_call]
+    said.calls = [(call.id, call.name, json.dumps(call.args)) for call in calls]
+    said.whole = reason == types.FinishReason.STOP
+    said.items = [types.Content(role="model", parts=parts)] if parts else []
+    return said
+
+
 def _object(arguments):
     try:
         return json.loads(arguments)
@@ -155,6 +192,9 @@ def results(ask, outputs):
         return [{"role": "tool", "tool_call_id": id, "content": output} for id, output in outputs]
     if ask is by_responses:
         return [{"type": "function_call_output", "call_id": id, "output": output} for id, output in outputs]
+    if ask is by_gemini:
+        parts = [types.FunctionResponse(id=id, name="save", response={"output": output}) for id, output in outputs]
+        return [types.Content(role="user", parts=[types.Part(function_response=part) for part in parts])]
     content = [{"type": "tool_result", "tool_use_id": id, "content": output} for id, output in outputs]
     return [{"role": "user", "content": content}]
 
@@ -252,6 +292,7 @@ REPLIES = {
     write_plan: json.dumps(PLAN),
     run_tools: [{"text": "I save both.", "tool_calls": CALLS}, "Both are saved."],
 }
+GEMINI = [(by_gemini, streamed) for streamed in (False, True)]
 WAYS = [(ask, streamed) for ask in (by_chat, by_responses, by_messages) for streamed in (False, True)]
 
 
