@@ -22,8 +22,8 @@ _CHAT = (
 )
 _RESPONSES = "Your input exceeds the context window of this model. Please adjust your input and try again."
 _FILTERED = (
-    "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. Please modify your "
-    "prompt and retry. To learn more about our content filtering policies please read our documentation: "
+    "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. Please modify "
+    "your prompt and retry. To learn more about our content filtering policies please read our documentation: "
     "https://go.microsoft.com/fwlink/?linkid=2198766"
 )
 

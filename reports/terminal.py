@@ -220,7 +220,7 @@ def listing(faults: Iterable[Fault], invariants: Iterable[Invariant], twins: Map
     lines += [
         "twins:",
         f"  {'chaos.api':<28} A stateful REST service.",
-        f"  {'chaos.llm':<28} A model, as the SDKs of OpenAI and Anthropic meet it, streamed or not.",
+        f"  {'chaos.llm':<28} A model, as the SDKs of OpenAI, Anthropic and Gemini meet it, streamed or not.",
         f"  {'chaos.mailbox':<28} A mailbox behind a real SMTP server.",
         f"  {'chaos.mcp':<28} A server of tools (MCP), over HTTP or as a subprocess of the agent.",
     ]

@@ -79,7 +79,7 @@ def test_an_agent_that_looks_twice_is_left_alone(work: Any, ask: Any, streamed: 
 
 @pytest.mark.parametrize("careful", [False, True])
 def test_gemini_goes_wrong_in_its_own_ways(careful: bool, tmp_path: Path) -> None:
-    """An answer, a call or a stream of Gemini's can be changed as any other's, and only who believes it is led astray."""
+    """Its answers, calls and streams can be changed as any other's; only an agent that believes them is led astray."""
     ask, streamed = GEMINI[1]
     faults = tuple(MODEL_FAULTS[name] for name in GEMINIS)
     result = explored(Agent(run_tools, ask, streamed, careful), tmp_path, faults=faults)

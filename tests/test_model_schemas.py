@@ -44,7 +44,8 @@ OTHERS = {
     "llm.unknown_tool",
     "llm.content_filter",
 }
-POSSIBLE = {"llm.refusal", "llm.stopped_for_length", "llm.truncated_json", "llm.content_filter"}  # where the provider guarantees a schema
+# where the provider guarantees a schema
+POSSIBLE = {"llm.refusal", "llm.stopped_for_length", "llm.truncated_json", "llm.content_filter"}
 HISTORY: list[Any] = [{"role": "user", "content": "Plan, as json"}]
 
 Ask = Callable[[bool], tuple[str, bool]]

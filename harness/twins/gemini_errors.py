@@ -1,7 +1,7 @@
 """Gemini's errors in Google's form and words.
 
-Sources: statuses and their names, the API's page on troubleshooting; wordings of 429, google-gemini/gemini-cli#19976 and
-#8437 (with the details), of a malformed key and of none, the tests of several clients.
+Sources: statuses and their names, the API's page on troubleshooting; wordings of 429, google-gemini/gemini-cli#19976
+and #8437 (with the details), of a malformed key and of none, the tests of several clients.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ _USUAL: Mapping[int, tuple[str, str]] = {
     504: ("DEADLINE_EXCEEDED", "The request timed out. Please try again."),
 }
 _NO_KEY = (
-    "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form "
-    "of API consumer identity to call this API."
+    "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other "
+    "form of API consumer identity to call this API."
 )
 _RETRY = "type.googleapis.com/google.rpc.RetryInfo"
 

@@ -1,7 +1,7 @@
 """Which contents Gemini takes, and what it says about the others: the text of the first complaint, or "".
 
-Sources of the wordings: responses that do not fit the calls, google-gemini/gemini-cli#5443 and #16984; no contents, empty
-parts and roles, the tests of several clients. Google reads the names of its fields in both spellings.
+Sources of the wordings: responses that do not fit the calls, google-gemini/gemini-cli#5443 and #16984; no contents,
+empty parts and roles, the tests of several clients. Google reads the names of its fields in both spellings.
 """
 
 from collections.abc import Iterator, Mapping

@@ -49,7 +49,7 @@ class Api:
     method: str = "POST"
 
     def answers(self, request: HttpRequest) -> bool:
-        """Say whether a request is for this API, whatever stands before its path: ``/v1``, ``/openai/deployments/…``."""
+        """Say whether a request is for this API, whatever stands before its path, such as ``/v1``."""
         end = re.escape(self.path).replace("MODEL", "[^/]+" if ":" in self.path else ".+")
         return request.method == self.method and re.search(f"{end}/?$", request.path) is not None
 

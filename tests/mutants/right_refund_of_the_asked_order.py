@@ -1,4 +1,4 @@
-"""A model is asked which order a letter is about; only an order that the letter names is refunded, with what it cost."""
+"""A model is asked which order a letter is about; only an order that it names is refunded, with what it cost."""
 
 from .wrong_refund_of_any_order import FAULTS
 from .wrong_refund_of_any_order import explore as explore_with

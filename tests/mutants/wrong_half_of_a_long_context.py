@@ -1,4 +1,4 @@
-"""Notes that are longer than the model's context are cut to their second half, whose digest is published as that of all.
+"""Notes that are longer than the model's context are cut to their second half; its digest is published as that of all.
 
 Frameworks drop the oldest messages when a context overflows; nobody says that they are missing.
 """

@@ -1,6 +1,7 @@
 """A model is asked which order a letter is about, and the order that it names is refunded, whichever that is.
 
-The model knows all orders of the customer. Where it names another one, the schema holds, and somebody else's money goes.
+The model knows all orders of the customer. Where it names another one, the schema holds, and the wrong
+order is refunded.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Embeddings by the SDKs of OpenAI and Gemini: the same text has the same vector, and texts that share words are near."""
+"""Embeddings by the SDKs of OpenAI and Gemini: a text always has the same vector, and shared words bring texts near."""
 
 import json
 from collections.abc import Callable

@@ -9,9 +9,9 @@ from keyvalue import Client, Server
 from payer import LEDGER, pay
 from rollproof import Chaos, Effect, HttpRequest, Point
 from rollproof.testing import check_fault, check_invariant, check_source, check_twin, check_writer, world
-from rollproof_quota import quota_used_up
 from rollproof_keyvalue import KeyValueSource
 from rollproof_ledger import Ledger
+from rollproof_quota import quota_used_up
 from rollproof_sarif import write
 from rollproof_solvent import nobody_is_overdrawn
 
