@@ -8,7 +8,7 @@ import pickle
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import fields
+from dataclasses import fields, replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import get_args
@@ -38,17 +38,22 @@ _ANSWERS = (
     ModelAnswer('{"a": [1, 2], "b": "c"}'),
     ModelAnswer("", (ToolCall("save", '{"a": 1}'), ToolCall("mail", "{}")), "tool_calls", streamed=True),
 )
+_REQUEST = HttpRequest(
+    "POST",
+    "https://api.anthropic.com/v1/messages",
+    body=b'{"messages": [{"role": "user", "content": "{\\"a\\": 2, \\"b\\": \\"d\\"}"}]}',
+)
 _Case = World | tuple[World, History]
 
 
 def sample_effects() -> Iterator[Effect]:
-    """Yield effects of each kind of points, of the main thread and of a task, with several answers of a model."""
+    """Yield effects of each kind of points, of the main thread and of a task, with a request and several answers."""
     for medium in media().values():
         for verb in medium.verbs:
             for answer in _ANSWERS:
                 point = Point(medium.kind, verb, "shared/a.json")
-                yield Effect(point, 100, answer)
-                yield Effect(point, 100, answer, "task")
+                yield Effect(point, 100, answer, request=_REQUEST)
+                yield Effect(point, 100, answer, "task", request=_REQUEST)
 
 
 def check_fault(fault: Fault, *effects: Effect) -> None:
@@ -58,7 +63,8 @@ def check_fault(fault: Fault, *effects: Effect) -> None:
     that its medium cannot carry out or a place that no medium has, is refused here, too.
     """
     _check_name(fault)
-    met = [effect for effect in effects or sample_effects() if fault.applies(effect)]
+    samples = (replace(effect, when=when) for effect in sample_effects() for when in fault.when)
+    met = [effect for effect in effects or samples if fault.applies(effect)]
     assert not effects or len(met) == len(effects), f"{fault.name} is for {fault.at}, and not for each of these effects"
     first, again = ([list(fault.actions(effect)) for effect in met] for _ in range(2))
     assert any(first), f"{fault.name} strikes nowhere: it yields nothing at any of {len(met)} effects"

@@ -2,14 +2,24 @@
 
 from collections.abc import Callable, Mapping
 
-from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.world import Row
 from . import addresses
 from .cassette import Cassette
 from .cassette_values import swapped
 from .credentials import shown
-from .providers import ANTHROPIC, GEMINI, OPENAI, PROVIDERS, Api, apis_at, default_credentials, is_local, wires
+from .providers import (
+    ANTHROPIC,
+    GEMINI,
+    OPENAI,
+    PROVIDERS,
+    api_for,
+    apis_at,
+    default_credentials,
+    is_local,
+    unknown_api,
+    wires,
+)
 from .replies import Replies, answerer
 from .wire import Wire, parsed, spoken, tokens
 
@@ -78,7 +88,7 @@ class ModelTwin:
 
     def verb(self, request: HttpRequest) -> str:
         """Return ``chat``, ``embed``, or ``info`` for what a provider tells without a model."""
-        api = self._api(request)
+        api = api_for(self._apis, request)
         return api.verb if api is not None else "chat"
 
     def target(self, request: HttpRequest) -> str:
@@ -88,9 +98,9 @@ class ModelTwin:
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Check a request as the provider does and answer it."""
         self.requests.append(request)
-        api = self._api(request)
+        api = api_for(self._apis, request)
         if api is None:
-            raise self._unknown(request)
+            raise unknown_api(self._apis, self.base_url, request)
         recorded = None if self._cassette is None else self._cassette.answer(request, self._run)
         has_key = shown(request) or request.query.get("key") or is_local(self.base_url)
         if not has_key and (recorded is None or recorded.wants_key):
@@ -116,7 +126,7 @@ class ModelTwin:
 
     def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with an error in the provider's own wording."""
-        return (self._api(request) or self._apis[0]).own.refuse(request, status, headers, reason)
+        return (api_for(self._apis, request) or self._apis[0]).own.refuse(request, status, headers, reason)
 
     def read_answer(self, response: HttpResponse) -> ModelAnswer | None:
         """Return the model's answer in `response`; None if there is none."""
@@ -139,21 +149,10 @@ class ModelTwin:
         wires = (wire for wire in self._wires if wire.read_answer(response) is not None)
         return next((wire.write_answer(response, answer) for wire in wires), response)
 
-    def _api(self, request: HttpRequest) -> Api | None:
-        """Return the API that a request is for; None for an unknown one."""
-        return next((api for api in self._apis if api.answers(request)), None)
-
     def _wire(self, request: HttpRequest) -> Wire | None:
         """Return what a model is asked by in a request; None where it asks none."""
-        api = self._api(request)
+        api = api_for(self._apis, request)
         return api.wire if api is not None else None
-
-    def _unknown(self, request: HttpRequest) -> ChaosError:
-        base = self.base_url.removesuffix("/v1")
-        inner = "/v1" if base != self.base_url else ""
-        known = "\n".join(f"it answers {api.method} {base}{inner}{api.path.removeprefix('/v1')}" for api in self._apis)
-        asked = f"{request.method} {request.path}"
-        return ChaosError("not-yet", f"chaos.llm does not answer {asked} yet ({request.host})", known)
 
 
 def _nothing(document: object) -> None:

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse
 from . import anthropic_messages, gemini_content, openai_chat, openai_completions
 from .embeddings import GeminiEmbeddings, OpenAiEmbeddings
@@ -89,6 +90,20 @@ def apis_at(base_url: str) -> list[Api]:
     ]
     own = {OPENAI: openai, ANTHROPIC: anthropic, GEMINI: [*gemini, *openai]}
     return own.get(base_url, [*openai, *anthropic, *gemini])
+
+
+def api_for(apis: Iterable[Api], request: HttpRequest) -> Api | None:
+    """Return the API that a request is for; None for an unknown one."""
+    return next((api for api in apis if api.answers(request)), None)
+
+
+def unknown_api(apis: Iterable[Api], base_url: str, request: HttpRequest) -> ChaosError:
+    """Return the error about a request that is for none of the APIs at an address: it names those that are there."""
+    is_v1 = base_url.endswith("/v1")
+    paths = [(api.method, api.path.removeprefix("/v1") if is_v1 else api.path) for api in apis]
+    known = "\n".join(f"it answers {method} {base_url}{path}" for method, path in paths)
+    asked = f"{request.method} {request.path}"
+    return ChaosError("not-yet", f"chaos.llm does not answer {asked} yet ({request.host})", known)
 
 
 def is_local(base_url: str) -> bool:

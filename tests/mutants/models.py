@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 import anthropic
 import httpx2
 import openai
-from google import genai
-from google.genai import errors, types
+from google.genai import Client, errors, types
 
 TASK = "Write the report and the summary"
 PLAN = {"title": "Solar", "pages": 3, "sections": [{"name": "costs", "text": "They fall."}]}
@@ -147,7 +146,7 @@ def _events(stream):
 def by_gemini(history, streamed):
     """Ask Gemini's generateContent; its history has contents."""
     contents = [_content(item) for item in history]
-    with genai.Client() as client:
+    with Client() as client:
         if not streamed:
             return _candidates([client.models.generate_content(model="gemini-2.5-flash", contents=contents)])
         chunks = []

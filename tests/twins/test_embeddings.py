@@ -7,7 +7,7 @@ from typing import Any
 
 import openai
 import pytest
-from google import genai
+from google.genai import Client
 from rollproof.twins.embeddings import vector
 from rollproof.twins.llm import GEMINI, OPENAI, ModelTwin
 from rollproof.values.http import HttpRequest, HttpResponse
@@ -63,7 +63,7 @@ def test_the_nearest_text_is_the_one_that_shares_words(serve: Serve) -> None:
 def test_geminis_sdk_gets_them_one_by_one_and_in_batches(serve: Serve) -> None:
     """Each text has its vector, in the size that was asked for, or the model's own."""
     serve(ModelTwin({"": "x"}, base_url=GEMINI).handle)
-    model = genai.Client(api_key="AIza-1")
+    model = Client(api_key="AIza-1")
     found = model.models.embed_content(model="gemini-embedding-001", contents=[QUERY, *NOTES]).embeddings or []
     query, *notes = (one.values or [] for one in found)
     assert len(query) == 3072

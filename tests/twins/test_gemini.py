@@ -7,8 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from google import genai
-from google.genai import errors, types
+from google.genai import Client, errors, types
 from pydantic import BaseModel
 from rollproof.faults.llm_limits import context_overflow
 from rollproof.testing import check_twin
@@ -44,9 +43,9 @@ def twin(replies: Replies) -> ModelTwin:
     return ModelTwin(replies, base_url=GEMINI)
 
 
-def client(**options: Any) -> genai.Client:
+def client(**options: Any) -> Client:
     """A client of the real SDK."""
-    return genai.Client(api_key="AIza-test-0123456789", http_options=types.HttpOptions(**options))
+    return Client(api_key="AIza-test-0123456789", http_options=types.HttpOptions(**options))
 
 
 def request(*contents: Any, url: str = URL, **more: Any) -> HttpRequest:
