@@ -23,16 +23,19 @@ from .exploring import options
 EACH = 100
 KILL = (options().known["process.kill"],)
 ERRORS = {
+    "wrong_busy_model_is_an_answer": "llm.overloaded",
     "wrong_cancelled_and_still_locked": "process.cancel",
     "wrong_compensation_stops_at_first_error": "http.timeout",
     "wrong_draft_read_without_its_hash": "storage.bit_flip",
     "wrong_effect_twice_after_timeout": "http.timeout",
     "wrong_error_swallowed": "sqlite.locked",
+    "wrong_half_of_a_long_context": "llm.context_overflow",
     "wrong_items_applied_while_parsing": "llm.truncated_json",
     "wrong_mail_merge": "http.refused",
     "wrong_model_planner": "llm.refused",
     "wrong_new_message_id_for_each_attempt": "mail.lost_answer",
     "wrong_partly_refused_mail": "mail.rejected",
+    "wrong_refund_of_any_order": "llm.plausible_value",
     "wrong_retries_a_revoked_key": "credentials.revoked",
     "wrong_retry_storm": "http.unavailable",
     "wrong_ticket_booking": "http.server_error",
