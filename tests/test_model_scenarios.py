@@ -33,6 +33,6 @@ def core() -> list[str]:
 @pytest.mark.parametrize("name", [name for name in STORIES if name not in core()])
 def test_whatever_the_model_says(name: str, tmp_path: Path) -> None:
     """Nothing is half done, and nothing is believed that was not looked at."""
-    faults = [fault for fault in options().known.values() if fault.name.startswith("llm.")]
+    faults = [fault for fault in options().faults if fault.name.startswith("llm.")]
     result = explored(scenario(name, STORIES[name]), tmp_path / "explored", faults=faults)
     assert (result.violations, result.flaky, result.errors, result.drifted) == ((), (), (), ())
