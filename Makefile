@@ -103,6 +103,7 @@ nightly: $(VENV)/ready $(AGENTS)/ready $(NIGHTLY)/ready $(CREWAI)/ready  ## find
 	    $(BIN)/python benchmarks/nightly.py replicas --busy=$$busy || status=$$?; \
 	done; \
 	ROLLPROOF_WHOLE=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS) tests/test_killed.py tests/test_model_faults.py || status=$$?; \
+	ROLLPROOF_WHOLE=1 $(AGENTS)/bin/python -m pytest -q tests/agents/test_langgraph.py || status=$$?; \
 	$(BIN)/python benchmarks/openings.py || status=$$?; \
 	$(BIN)/python benchmarks/red_run.py .red-run || status=$$?; \
 	if test -n '$(AXE)'; then $(BIN)/python -m pytest -q tests/reports/test_page_in_chromium.py || status=$$?; fi; \

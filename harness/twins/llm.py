@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.world import Row
 from . import addresses
