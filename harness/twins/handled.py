@@ -82,7 +82,11 @@ class HandledService:
     @property
     def state(self) -> Any:
         """Return a copy of the state; that of an application is what its ``save()`` returns."""
-        return self._backend.save() if isinstance(self._backend, Application) else self._functions.copy()
+        return (
+            self._backend.save()
+            if isinstance(self._backend, Application)
+            else _handlers_of(self.base_url, self._backend).copy()
+        )
 
     def route(self, method: str, path: str, handler: Handler) -> None:
         """Let another handler answer for a method and a path below the base URL: ``/users/{id}/orders``.
@@ -90,7 +94,7 @@ class HandledService:
         What stands in braces is one part of the path, and an argument of the handler: ``handler(request, state, id)``.
         The first route that fits answers; where none does, the service's own handler.
         """
-        self._functions.route(method, path, handler)
+        _handlers_of(self.base_url, self._backend).route(method, path, handler)
 
     def set_run(self, run: int) -> None:
         """Do nothing: ids are the handler's, made of its state."""
@@ -164,13 +168,6 @@ class HandledService:
             raise ChaosError("bad-refusal", f"{what} raised {problem!r}", hint) from problem
         return None if said is None else response_of(said, what)
 
-    @property
-    def _functions(self) -> Handlers:
-        if isinstance(self._backend, Handlers):
-            return self._backend
-        hint = "declare the route in the application"
-        raise ChaosError("bad-service", f"{self.base_url} is an application with routes of its own", hint)
-
     def _repeats(self, request: HttpRequest, before: bytes, answer: HttpResponse, after: bytes) -> bool:
         """Return whether the same request in the same state, if it came before, had this answer and left this state."""
         key = _digest((request.method, request.url, sorted(request.headers.items()), request.body), before)
@@ -179,6 +176,13 @@ class HandledService:
         if len(self._seen) > _MOST_REMEMBERED:
             self._seen.clear()
         return known == result
+
+
+def _handlers_of(base_url: str, backend: _Backend) -> Handlers:
+    if isinstance(backend, Handlers):
+        return backend
+    hint = "declare the route in the application"
+    raise ChaosError("bad-service", f"{base_url} is an application with routes of its own", hint)
 
 
 def _unrepeatable(base_url: str, request: HttpRequest, differing: Iterable[str]) -> ChaosError:

@@ -14,6 +14,7 @@ from .providers import (
     GEMINI,
     OPENAI,
     PROVIDERS,
+    Api,
     api_for,
     apis_at,
     default_credentials,
@@ -136,12 +137,12 @@ class ModelTwin:
 
     def with_what_was_asked(self, request: HttpRequest, answer: ModelAnswer) -> ModelAnswer:
         """Return the answer to a request, its text and its calls with what the request wanted them to be."""
-        wire = self._wire(request)
+        wire = _wire_of(api_for(self._apis, request))
         return answer if wire is None or parsed(request) is None else wire.wanted(request).of(answer)
 
     def tokens(self, request: HttpRequest, answer: ModelAnswer) -> int:
         """Return the tokens of a request and its answer: those of the usage, which a stream has only on demand."""
-        wire = self._wire(request)
+        wire = _wire_of(api_for(self._apis, request))
         read = tokens(wire.prompt(request)) if wire is not None and parsed(request) is not None else 0
         return read + tokens(spoken(answer))
 
@@ -150,11 +151,11 @@ class ModelTwin:
         wires = (wire for wire in self._wires if wire.read_answer(response) is not None)
         return next((wire.write_answer(response, answer) for wire in wires), response)
 
-    def _wire(self, request: HttpRequest) -> Wire | None:
-        """Return what a model is asked by in a request; None where it asks none."""
-        api = api_for(self._apis, request)
-        return api.wire if api is not None else None
-
 
 def _nothing(document: object) -> None:
     """Return no reply: a cassette answers alone."""
+
+
+def _wire_of(api: Api | None) -> Wire | None:
+    """Return the wire format of the requests that ask a model; None where none is asked."""
+    return api.wire if api is not None else None
