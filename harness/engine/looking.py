@@ -55,7 +55,8 @@ class Looking:
         look_s = self._executor.allowance.terms.look_s
         if look_s is not None and self._looked_s > look_s:
             # The time for looking is spent: crash states of later points are not known, and the claim says so.
-            process.unseen, self._last = process.unseen + 1, None
+            process.unseen += self._executor.config.points.has(point)
+            self._last = None
             return
         began = time.monotonic()
         world = self._captured(look)

@@ -64,14 +64,12 @@ class Pool:
 
 def _places(trials: Trials, processes: Sequence[ProcessRun], *, recovering: bool) -> list[_Place]:
     places: dict[Point, tuple[dict[Injection, None], dict[Injection, None]]] = {}
+    config = trials.config
     for process in processes:
-        selected = trials.config.points
-        for injection, _ in errors(selected.of(process.points), process.effects, trials.config.faults):
+        for injection, _ in errors(config.points.of(process.points), process.effects, config.faults):
             found = places.setdefault(injection.point, ({}, {}))
             found[0][replace(injection, recovering=recovering)] = None
-        for state in process.crash_states if trials.config.kill is not None else ():
-            if not selected.has(state.point):
-                continue
+        for state in config.killed_at(process.crash_states):
             places.setdefault(state.point, ({}, {}))[1][crash(state, recovering=recovering)] = None
     order = {point: number for number, point in enumerate(point for process in processes for point in process.points)}
     return [

@@ -10,6 +10,7 @@ from ..values.errors import ChaosError
 from ..values.schedule import SWAP, Schedule
 from ..values.selection import PointSelection
 
+_DRAWN = "rollproof/drawn"
 _Tokens = dict[str, dict[str, list[str]]]
 """Of each test, by its id, and there of each exploration, by what tells it apart, the schedules of its findings."""
 
@@ -24,9 +25,9 @@ def failed_before(
     """
     begins = config.getoption("lf", False) or config.getoption("failedfirst", False)
     allowed = {*faults}
-    known = _read(config).get(nodeid, {})
-    found = {label: [*_schedules(tokens, allowed, points)] for label, tokens in known.items()}
-    return {label: tuple(one for one in each if begins or one.is_drawn) for label, each in found.items()}
+    known = [_read(config, kept).get(nodeid, {}) for kept in ((FAILED, _DRAWN) if begins else (_DRAWN,))]
+    tokens = {label: [token for one in known for token in one.get(label, ())] for one in known for label in one}
+    return {label: tuple(dict.fromkeys(_schedules(some, allowed, points))) for label, some in tokens.items()}
 
 
 def _schedules(tokens: Iterable[str], allowed: set[str], points: PointSelection) -> Iterator[Schedule]:
@@ -42,6 +43,7 @@ def _schedules(tokens: Iterable[str], allowed: set[str], points: PointSelection)
 
 def keep(config: pytest.Config, results: Sequence[Mapping[str, Any]]) -> None:
     """Keep the failed schedules of the explorations (in JSON's form), and forget the rest; other tests' stay."""
+    _keep_drawn(config, results)
     before = _read(config)
     after = {test: dict(known) for test, known in before.items()}
     unfinished = set()
@@ -61,6 +63,30 @@ def keep(config: pytest.Config, results: Sequence[Mapping[str, Any]]) -> None:
         cache.set(FAILED, after)
 
 
+def _keep_drawn(config: pytest.Config, results: Sequence[Mapping[str, Any]]) -> None:
+    """Keep the failed schedules that were drawn, as long as they fail."""
+    before = _read(config, _DRAWN)
+    after = {test: dict(known) for test, known in before.items()}
+    for result in results:
+        known = after.setdefault(result["test"], {})
+        old = known.get(_label(result), [])
+        failing = [violation["schedule"] for violation in result["violations"]]
+        failing = [one for one in failing if one in old or (result["drawn"]["most"] and not _is_enumerated(one))]
+        known[_label(result)] = list(dict.fromkeys([*failing, *(old if result.get("interrupted") else ())]))
+    after = {test: {label: tokens for label, tokens in known.items() if tokens} for test, known in after.items()}
+    after = {test: known for test, known in after.items() if known}
+    cache = getattr(config, "cache", None)
+    if cache is not None and after != before:
+        cache.set(_DRAWN, after)
+
+
+def _is_enumerated(token: str) -> bool:
+    try:
+        return Schedule.parse(token).is_enumerated
+    except ChaosError:
+        return True  # with a secret in it, which is not written
+
+
 def _label(result: Mapping[str, Any]) -> str:
     """Return the text by which an exploration is told apart from others of its test."""
     return result.get("label") or result.get("name") or ""
@@ -76,10 +102,10 @@ def _kept(result: Mapping[str, Any], before: list[str]) -> list[str]:
     return found
 
 
-def _read(config: pytest.Config) -> _Tokens:
+def _read(config: pytest.Config, where: str = FAILED) -> _Tokens:
     """Return the kept schedules, as far as they have the form that this version writes."""
     cache = getattr(config, "cache", None)
-    kept = cache.get(FAILED, {}) if cache is not None else {}
+    kept = cache.get(where, {}) if cache is not None else {}
     tests = kept.items() if isinstance(kept, dict) else ()
     return {test: _labelled(known) for test, known in tests if isinstance(known, dict)}
 

@@ -17,7 +17,7 @@ from .table import BY_NAME, OPTIONS, SETTINGS, in_ini, note_taken, taken
 from .table import value as value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ..values.faults import Fault
     from ..values.options import Options
@@ -100,7 +100,7 @@ def check(config: pytest.Config) -> None:
         check_patience()
         installed_invariants(config)
         read = {option.name: _read(config, {}, option.name) for option in OPTIONS}
-        check_drawing(read["depth"], read["minutes"], partial(_place, config))
+        _check_drawing(config, read)
         _selected(config, read["faults"], _place(config, "faults"))
         if active(config) and read["dry-run"]:
             _check_dry_run(config)
@@ -113,6 +113,31 @@ def check(config: pytest.Config) -> None:
             print(problem)  # not typed but declared: told where a wrong test is told, once
             raise pytest.UsageError from None
         raise pytest.UsageError(str(problem)) from None
+
+
+def _check_drawing(config: pytest.Config, read: "Mapping[str, Any]") -> None:
+    """Raise ChaosError where what is written for all tests cannot be meant, whatever their marks add."""
+    minutes = None if _is_for_less(config, read["depth"]) else read["minutes"]
+    if value(config, "depth") is not None:
+        check_drawing(read["depth"], minutes, partial(_place, config))
+
+
+def _minutes(config: pytest.Config, marked: dict[str, Any]) -> float | None:
+    """Return for how long sets of faults are drawn in a test; None where they are not."""
+    read = partial(_read, config, marked)
+    minutes: float | None = None if _is_for_less(config, read("depth")) else read("minutes")
+    check_drawing(read("depth"), minutes, lambda name: _written(config, marked, name)[1])
+    if minutes is not None and read("no-reduce"):
+        hint = "leave one of them out: brute force has no limit in time, and tries up to two crashes"
+        text = "brute force draws no sets of faults (--chaos-minutes, --chaos-no-reduce)"
+        raise ChaosError("bad-minutes", text, hint)
+    return minutes
+
+
+def _is_for_less(config: pytest.Config, depth: int) -> bool:
+    """Return whether a depth was typed at which nothing is drawn, and no minutes: a mark's are for another depth."""
+    typed, minutes = (config.getoption(BY_NAME[name].dest, None) for name in ("depth", "minutes"))
+    return typed is not None and minutes is None and depth < 3
 
 
 def _check_replay(config: pytest.Config, schedule: "Schedule") -> None:
@@ -200,7 +225,6 @@ def _exploring(config: pytest.Config, item: pytest.Item, marked: dict[str, Any])
 
     register_builtins(config)
     read = partial(_read, config, marked)
-    check_drawing(read("depth"), read("minutes"), lambda name: _written(config, marked, name)[1])
     faults = _selected(config, read("faults"), _written(config, marked, "faults")[1])
     if "replay" in marked:
         _check_installed(config, read("replay"))
@@ -215,7 +239,7 @@ def _exploring(config: pytest.Config, item: pytest.Item, marked: dict[str, Any])
         reuse=read("reuse"),
         first=read("first") or config.getoption("maxfail") == 1,
         depth=read("depth"),
-        minutes=read("minutes"),
+        minutes=_minutes(config, marked),
         points=read("points"),
         dry_run=active(config) and read("dry-run"),
         budget_s=read("budget"),

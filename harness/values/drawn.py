@@ -1,5 +1,6 @@
 """Sets of faults that were drawn beyond what is enumerated: plain counts, which add up over shards."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TypedDict, cast
@@ -20,8 +21,8 @@ class DrawnSets:
 
     Attributes:
         most: how many faults a set had at most; 0 where none were to be drawn.
-        at_random: how many were drawn at random, each by itself; `failed` of them failed in a way that fewer faults do
-            not.
+        at_random: how many were drawn at random, each by itself; `failed` of them failed in a way that one fault, with
+            crashes or without, does not.
         led: how many more Hypothesis drew, led by what it had seen.
     """
 
@@ -53,18 +54,19 @@ def together(parts: Iterable[ReportedDrawn]) -> ReportedDrawn:
 def in_words(drawn: ReportedDrawn) -> str:
     """Return what the counts say, and no more; "" where none were to be drawn.
 
-    Of n sets drawn at random none of which fails, less than 1 - 0.05^(1/n) of all such sets do, with 95 % confidence:
-    the exact bound (Clopper and Pearson, 1934).
+    Of n sets drawn at random, with replacement, none of which fails, less than 1 - 0.05^(1/n) of all draws do, with
+    95 % confidence: the exact bound (Clopper and Pearson, 1934), rounded up.
     """
     if not drawn["most"]:
         return ""
     count = drawn["at_random"]
     sets = f"{count} {'set' if count == 1 else 'sets'} of 2 to {drawn['most']} faults drawn at random"
     if drawn["failed"]:
-        came = f", {drawn['failed']} of them failed in a way that fewer faults do not"
+        came = f", {drawn['failed']} of them failed in a way that one fault does not"
     elif count:
-        bound = 1 - 0.05 ** (1 / count)
-        came = f": none failed in a way that fewer faults do not, so less than {bound:.2%} of such sets do (95 % sure)"
+        bound = math.ceil((1 - 0.05 ** (1 / count)) * 10_000) / 10_000
+        none = "none failed in a way that one fault does not"
+        came = f": {none}, so of all that are drawn like these less than {bound:.2%} do (95 % sure)"
     else:
         came = ""
     return f"{sets}{came}; {drawn['led']} more led by new crash states"

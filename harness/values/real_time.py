@@ -33,6 +33,8 @@ DEBUGGED_S = 86_400.0 * _FACTOR
 """How long a process may take that a person debugs."""
 SERVICES_S = 20.0 * _FACTOR
 """How long services and connections take to come to rest when a process has ended."""
+SHRINKING_S = 30.0 * _FACTOR
+"""How long a drawn set of faults is made smaller when the time for drawing is over."""
 DYING_S = 1.0 * _FACTOR
 """How long the process that forks others takes to end."""
 

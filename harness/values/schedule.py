@@ -84,9 +84,14 @@ class Schedule:
         return sum(injection.fault != SWAP for injection in self.injections)
 
     @property
-    def is_drawn(self) -> bool:
-        """Whether it has more than two faults beside crashes: such sets are drawn, and none of them is enumerated."""
-        return sum(injection.fault not in (SWAP, "process.kill") for injection in self.injections) > 2
+    def errors(self) -> int:
+        """How many faults it has beside crashes and interleavings."""
+        return sum(injection.fault not in (SWAP, "process.kill") for injection in self.injections)
+
+    @property
+    def is_enumerated(self) -> bool:
+        """Whether depth 1 tries it: one error at most, and any number of crashes."""
+        return self.errors < 2
 
     def then(self, injection: Injection) -> "Schedule":
         """Return this schedule with one more injection at its end."""

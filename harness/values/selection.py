@@ -10,7 +10,7 @@ from .points import Point
 
 
 class AtPoint(Protocol):
-    """What is at a point: a crash state, an injection."""
+    """A crash state or an injection: it has a point."""
 
     @property
     def point(self) -> Point:
@@ -35,6 +35,11 @@ class PointSelection:
     def __bool__(self) -> bool:
         return bool(self.globs)
 
+    @property
+    def is_of_a_test(self) -> bool:
+        """Whether a mark has them, and not the command line or the ini file, which are for all tests."""
+        return self.option.startswith("@")
+
     def has(self, point: Point | str) -> bool:
         """Say whether faults are placed at a point."""
         return not self.globs or any(_matches(str(point), glob) for glob in self.globs)
@@ -47,14 +52,15 @@ class PointSelection:
         """Return those of the things (crash states, injections) that are at such a point."""
         return [thing for thing in things if self.has(thing.point)]
 
-    def check(self, points: Sequence[Point]) -> None:
-        """Raise ChaosError where no glob matches any of the points of a fault-free run."""
+    def missing(self, points: Sequence[Point]) -> ChaosError | None:
+        """Return the error that no glob matches any of the points of a fault-free run; None where one does."""
         if self.globs and not self.of(points):
             known = list(dict.fromkeys(map(str, points)))
             near = list(dict.fromkeys(one for glob in self.globs for one in nearest(glob.strip("*"), known)))
             hint = f"nearest: {', '.join(near)}\nall of them: pytest --chaos --chaos-dry-run, without {self.option}"
             text = f"no point of this run matches {shown(','.join(self.globs))} ({self.option})"
-            raise ChaosError("unknown-point", text, hint)
+            return ChaosError("unknown-point", text, hint)
+        return None
 
     def told(self, points: Sequence[str]) -> str:
         """Return what the restriction leaves out, in words; "" where there is none.
@@ -71,4 +77,6 @@ class PointSelection:
 
 
 def _matches(point: str, glob: str) -> bool:
-    return fnmatchcase(point, glob) or fnmatchcase(point.rpartition("#")[0], glob)
+    bare = point.rpartition("#")[0]
+    # As it is printed, too: a bracket in a path is no set of letters.
+    return glob in (point, bare) or fnmatchcase(point, glob) or fnmatchcase(bare, glob)

@@ -136,3 +136,22 @@ def test_nothing_is_left_when_the_test_has_ended(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(AttributeError):
         ours(http.client.HTTPConnection("api.x.test"))
     assert reached == [("api.x.test", 80)]
+
+
+def test_a_connection_that_the_test_had_open_is_the_agents_in_its_process(tmp_path: Path) -> None:
+    """What the agent sends through it is a point, and no secret of the copy that its process has of the twin."""
+    chaos = Chaos(options(faults=(options().known["http.refused"],)))
+    try:
+        api = chaos.api("https://api.x.test")
+        chaos.watch(tmp_path)
+        session = requests.Session()
+        assert session.get("https://api.x.test/things").json() == []
+
+        def run() -> str:
+            session.post("https://api.x.test/things", json={"name": "a"}).raise_for_status()
+            return "done"
+
+        result = chaos.explore(run=run)
+        assert (result.points, len(api.resources("things"))) == (1, 1)
+    finally:
+        chaos.close()

@@ -64,7 +64,7 @@ def tokens(explorations: list[dict[str, Any]]) -> list[str]:
 
 def alone(exploration: dict[str, Any]) -> dict[str, Any]:
     """Return an exploration without how long it took, and without what compares it with the last session."""
-    kept = {key: value for key, value in exploration.items() if key not in ("seconds", "compared")}
+    kept = {key: value for key, value in exploration.items() if key not in ("seconds", "spent", "compared")}
     return {**kept, "violations": [{**violation, "new": None} for violation in exploration["violations"]]}
 
 

@@ -51,15 +51,20 @@ def test_a_mark_names_points_and_brute_force_keeps_to_them(pytester: pytest.Pyte
     }
 
 
-def test_points_that_are_not_there_are_an_error(pytester: pytest.Pytester) -> None:
-    """It names the nearest points of the run."""
+def test_points_that_are_not_there(pytester: pytest.Pytester) -> None:
+    """Typed for a whole suite they leave nothing of this test, which is skipped; in its own mark they are an error.
+
+    Both name the nearest points of the run.
+    """
     write_project(pytester)
-    refused(
-        run(pytester, "--chaos-points=file.replce:shared/report.md"),
-        "unknown-point",
-        "no point of this run matches 'file.replce:shared/report.md' (--chaos-points)",
-        "nearest: file.replace:shared/report.md#1",
-    )
+    for arguments in ([], ["--chaos-dry-run"]):
+        result = run(pytester, "--chaos-points=file.replce:shared/report.md", "-rs", *arguments)
+        result.assert_outcomes(skipped=1)
+        told = unwrapped(result.stdout.str())
+        assert "no point of this run matches 'file.replce:shared/report.md' (--chaos-points)" in told
+        assert "nearest: file.replace:shared/report.md#1" in told
+    write_project(pytester, mark='(points="file.replce:*")')
+    refused(run(pytester), "unknown-point", "nearest: file.replace:shared/report.md#1")
     write_project(pytester, mark="(points=3)")
     refused(run(pytester), "bad-points", "3 names no points (@pytest.mark.chaos(points=…))")
 

@@ -96,7 +96,8 @@ class Exchange:
         try:
             yield
         finally:
-            self._gate.silences -= 1
+            # Not below 0: one that was left open may be closed in the next run of this process, which began at 0.
+            self._gate.silences = max(0, self._gate.silences - 1)
 
     def _exchanged(self, twin: Twin, request: HttpRequest) -> HttpResponse:
         crossing = self._gate.arrive(*_place(twin, request))
