@@ -148,7 +148,8 @@ def test_a_connection_that_the_test_had_open_is_the_agents_in_its_process(tmp_pa
         assert session.get("https://api.x.test/things").json() == []
 
         def run() -> str:
-            session.post("https://api.x.test/things", json={"name": "a"}).raise_for_status()
+            keyed = {"Idempotency-Key": "a"}
+            session.post("https://api.x.test/things", json={"name": "a"}, headers=keyed).raise_for_status()
             return "done"
 
         result = chaos.explore(run=run)
