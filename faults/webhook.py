@@ -9,7 +9,7 @@ from rollproof.values.points import Effect
 
 def _behind(effect: Effect) -> int:
     """Return how many other events wait to be delivered; as many as there may be where nobody has looked."""
-    return 2 if effect.request is None else int(effect.request.json()["behind"])
+    return 2 if effect.request is None else int(effect.request.json().get("behind", 2))
 
 
 @fault("webhook.twice", at="webhook.answer", when="after", told="{call} was answered and came a second time")
