@@ -47,7 +47,7 @@ def claim(result: Exploration, config: ExplorationConfig, ran: Ran) -> str:
     """Return the statement, one paragraph: what was covered, under which model, and what is not known."""
     audit, reduced = ran.audit, ran.reduced
     parts = [
-        f"{result.points} points, {result.schedules} schedules judged in {result.executions} executions",
+        f"{counted(result.points, 'point')}, {result.schedules} schedules judged in {result.executions} executions",
         f"{result.worlds} distinct worlds" if reduced else "no schedule merged with another",
         _word(result, config) + _part(config) + covered(result, config, ran),
         counted(len(result.violations), "violation"),

@@ -73,7 +73,7 @@ class Beside:
 def assert_explored(result: pytest.RunResult) -> None:
     """Check that one test passed, and that it explored."""
     result.assert_outcomes(passed=1)
-    assert "1 points" in result.stdout.str().partition("= chaos =")[2], result.stdout.str()
+    assert "1 point," in result.stdout.str().partition("= chaos =")[2], result.stdout.str()
 
 
 @pytest.mark.parametrize("rival", RIVALS)

@@ -271,5 +271,5 @@ def test_a_lost_webhook_is_found_where_nobody_asks(tmp_path: Path, monkeypatch: 
 def test_the_example_of_the_docs_runs_without_chaos(pytester: pytest.Pytester) -> None:
     """The twin is found by its name in an ordinary run, too."""
     section = (Path(__file__).parents[3] / "docs" / "services.md").read_text(encoding="utf-8").split("### Webhooks")[1]
-    pytester.makepyfile("import httpx\n\n" + section.split("```python\n")[1].split("```")[0])
+    pytester.makepyfile(section.split("```python\n")[1].split("```")[0])
     pytester.runpytest("-p", "no:cacheprovider").assert_outcomes(passed=1)
