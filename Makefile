@@ -102,7 +102,7 @@ nightly: $(VENV)/ready $(AGENTS)/ready $(NIGHTLY)/ready $(CREWAI)/ready  ## find
 	    $(AGENTS)/bin/python benchmarks/nightly.py langgraph --replays=$(REPLAYS) --busy=$$busy || status=$$?; \
 	    $(BIN)/python benchmarks/nightly.py replicas --busy=$$busy || status=$$?; \
 	done; \
-	ROLLPROOF_WHOLE=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS) tests/test_killed.py tests/test_model_faults.py || status=$$?; \
+	ROLLPROOF_WHOLE=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS) tests/test_killed.py tests/test_model_faults.py tests/test_reuse.py || status=$$?; \
 	ROLLPROOF_WHOLE=1 $(AGENTS)/bin/python -m pytest -q tests/agents/test_langgraph.py || status=$$?; \
 	$(BIN)/python benchmarks/openings.py || status=$$?; \
 	$(BIN)/python benchmarks/red_run.py .red-run || status=$$?; \
