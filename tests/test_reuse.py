@@ -35,7 +35,7 @@ from .plugin.projects import unwrapped
 from .test_mutants import agent, settings
 
 ALIKE = ("right_lock_of_a_dead_process", "wrong_key_counted_in_process")
-"""A pid in a lock, and a counter in memory; with ROLLPROOF_WHOLE also what is read, what recovery locks, and an order."""
+"""A pid in a lock, a counter in memory; with ROLLPROOF_WHOLE also what is read, what recovery locks, an order."""
 if WHOLE:
     ALIKE += ("right_resume_reads_its_notes", "wrong_lock_of_a_dead_recovery", "wrong_work_before_intent")
 Tasks = Callable[[Path], object]
