@@ -224,7 +224,11 @@ class Declarations:
     def twin(self, twin: "_Service", /) -> "_Service": ...
     def twin(self, twin: Any, /, *args: Any, **named: Any) -> Any:
         """Declare a twin of one's own, a `Service`, or what `pytest_chaos_twins` has by this name; returns it."""
+        from .values.sources import Secretive
+
         self._add_twin(made := arguments.twin_of(twin, self._declared.options.twins, args, named), "twin")
+        own = made.own_secrets if isinstance(made, Secretive) else {}
+        self._declared.secrets.update({name: secret.encode() for name, secret in own.items()})
         return made
 
     def mailbox(self, name: str = "mail.test", *, login: tuple[str, str] | None = None) -> "Mailbox":

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from ..boundary.resolved import ResolvedInjection
+from ..values.epoch import MADE
 from ..values.history import Execution, Outcome, Role
 from ..values.http import HttpRequest, ModelAnswer
 from ..values.places import Place
@@ -15,7 +16,7 @@ from ..world.storage.disk import DiskState
 from .effects import Made
 from .model_calls import ModelCall
 
-BIRTH = 1_768_467_600.0  # virtual time at which the first process starts: 2026-01-15 09:00 UTC
+BIRTH = MADE + 3600.0  # virtual time at which the first process starts: 2026-01-15 09:00 UTC
 RESTART_S = 1.0
 FIRST_STREAM = "run/0"
 Tracing = bool | Literal["once fired", "for the story"]

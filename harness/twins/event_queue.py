@@ -7,11 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..values.epoch import MADE
 from ..values.world import Row
 from .plain_data import dumped
 
-_MADE = 1_767_225_600
-"""Seconds of 2026-01-01, after which events were made, each one second later: a twin has no clock."""
 Event = dict[str, Any]
 
 
@@ -29,7 +28,7 @@ class EventQueue:
     def add(self, type: str, data: Mapping[str, Any]) -> None:
         """Append an event."""
         self._count += 1
-        event = {"id": f"evt_{self._count}", "type": type, "data": data, "created": _MADE + self._count}
+        event = {"id": f"evt_{self._count}", "type": type, "data": data, "created": MADE + self._count}  # no clock
         self.waiting.append({**event, "held": False})
 
     def save(self) -> bytes:

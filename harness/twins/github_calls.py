@@ -7,7 +7,7 @@ from typing import Any
 
 from ..values.http import HttpRequest
 from ..values.world import Row
-from .listing import BadQuery, paged
+from .listing import WORDS, BadQuery, paged
 from .provided import ProvidedService, Refused, State
 
 REPOS, ISSUES, PULLS, COMMENTS, LABELS, REFS, RELEASES = NAMES = (
@@ -27,6 +27,7 @@ _LIMITS = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4999", "x-rate
 HEADERS = {**_LIMITS, "x-ratelimit-reset": "1768435200", "x-ratelimit-resource": "core", "x-github-media-type": "json"}
 """Of each answer: requests are not counted, since a count would be another state after each."""
 _MOST_A_PAGE = 100
+_SORTS = ("created", "updated")  # the same here: a change moves no date
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,13 @@ class Call:
         """Return when something is created."""
         return f"{datetime.fromtimestamp(self.service.time(self.state), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
-    def page(self, rows: Iterable[Row]) -> tuple[int, list[Row], dict[str, str]]:
-        """Return the page of rows that the query asks for."""
+    def page(self, rows: Iterable[Row], *known: str) -> tuple[int, list[Row], dict[str, str]]:
+        """Return the page of rows that the query asks for; what it asks beside what is `known` is told as ignored."""
         query = self.request.query
+        for name in query:
+            if name not in (*known, *WORDS[:-1]) and not (name == "sort" and query[name] in _SORTS):
+                what = f"nobody understands {name!r} of GET {self.service.target(self.request)}"
+                self.service.remark(f"{what}: it is no part of the ready-made GitHub, so it was ignored")
         request = self.request
         if query.get("per_page", "").isdigit() and int(query["per_page"]) > _MOST_A_PAGE:
             request = replace(request, url=request.url.replace(f"per_page={query['per_page']}", "per_page=100"))
@@ -122,6 +127,8 @@ def invalid(*errors: Row) -> Any:
 def refusal(status: int, reason: str) -> object:
     """Return GitHub's answer to a request that it does not look at; 403 where there are too many."""
     usual = {401: "Bad credentials", 429: "You have exceeded a secondary rate limit.", 503: "Service unavailable"}
+    if status == 400:  # only the body can be wrong here: a path or a query is text
+        status, usual = 422, {422: "Invalid request."}
     body = {"message": reason or usual.get(status, "Server Error"), "documentation_url": _DOCS}
     if status == 429:
         return 403, body, {**HEADERS, "x-ratelimit-remaining": "4000", "retry-after": "60"}

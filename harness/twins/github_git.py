@@ -68,7 +68,7 @@ def read_commit(call: Call) -> object:
 def list_commits(call: Call) -> object:
     """Answer with the history of a branch."""
     start = head(call, call.request.query.get("sha") or default_branch(call))
-    return call.page([_shown(call, sha) for sha in history(call.state, start)])
+    return call.page([_shown(call, sha) for sha in history(call.state, start)], "sha")
 
 
 def _branch(call: Call, ref: Row) -> Row:
@@ -157,7 +157,7 @@ def on_contents(call: Call) -> object:
     if call.request.method == "GET":
         below = [(name, text) for name, text in files.items() if not path or name.startswith(f"{path}/")]
         return _file(call, path, files[path]) if path in files else _folder(call, path, below)
-    if call.request.method not in ("PUT", "DELETE"):
+    if call.request.method not in ("PUT", "DELETE") or not path:
         return not_found()
     if not given.get("message"):
         no(422, 'Invalid request.\n\n"message" wasn\'t supplied.')

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..values.world import Row
-from .github_calls import COMMENTS, ISSUES, LABELS, PULLS, Action, Call, invalid, no, not_found
+from .github_calls import COMMENTS, ISSUES, LABELS, ME, PULLS, Action, Call, invalid, no, not_found
 
 _FIELDS = ("title", "body", "state", "state_reason", "assignees", "milestone")
 
@@ -47,7 +47,17 @@ def list_issues(call: Call) -> object:
     rows = [row for row in call.own(ISSUES) if query.get("state", "open") in ("all", row["state"])]
     wanted = set(filter(None, query.get("labels", "").split(",")))
     rows = [row for row in rows if wanted <= set(row["labels"])]
-    return call.page(shown_issue(call, row) for row in in_order(rows, query))
+    by_me, assignee = query.get("creator", ME["login"]) == ME["login"], query.get("assignee", "")
+    rows = [row for row in rows if by_me and _is_assigned(row, assignee)]
+    known = ("state", "labels", "direction", "creator", "assignee")
+    return call.page((shown_issue(call, row) for row in in_order(rows, query)), *known)
+
+
+def _is_assigned(row: Row, assignee: str) -> bool:
+    """Return whether an issue is assigned as a query wants it: to a person, to anybody (``*``), to nobody."""
+    if assignee in ("", "*", "none"):
+        return not assignee or bool(row["assignees"]) == (assignee == "*")
+    return assignee in row["assignees"]
 
 
 def in_order(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
@@ -60,6 +70,8 @@ def change(call: Call) -> Row:
     row = numbered(call)
     if call.given.get("state") not in (None, "open", "closed"):
         invalid({"resource": "Issue", "field": "state", "code": "invalid"})
+    if not isinstance(call.given.get("title", ""), str):
+        invalid({"resource": "Issue", "field": "title", "code": "invalid"})
     row.update({key: value for key, value in call.given.items() if key in _FIELDS})
     if "labels" in call.given:
         row["labels"] = []

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from graphql import (
@@ -78,6 +79,8 @@ def answer(schema: GraphQLSchema, request: HttpRequest, state: Any) -> object:
     batch = asked if isinstance(asked, list) else [asked]
     if not batch or not all(isinstance(one, dict) and isinstance(one.get("query"), str) for one in batch):
         return 400, _error('The body is a JSON object with "query".')
+    if not all(isinstance(one.get("variables"), (dict, NoneType)) for one in batch):
+        return 400, _error('"variables" is a JSON object.')
     answers = [_executed(schema, one, state) for one in batch]
     return answers if isinstance(asked, list) else answers[0]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from ..values.epoch import MADE
 from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse, ModelAnswer
 from ..values.world import Row
@@ -26,7 +27,6 @@ from .replies import Replies, answerer
 from .wire import Wire, parsed, spoken, tokens
 
 __all__ = ["ANTHROPIC", "GEMINI", "OPENAI", "PROVIDERS", "ModelTwin", "default_credentials"]
-_CREATED = 1_767_225_600  # 2026-01-01T00:00:00Z
 
 
 class ModelTwin:
@@ -57,7 +57,7 @@ class ModelTwin:
         replies: Replies | None = None,
         *,
         base_url: str | None = None,
-        now: Callable[[], int] = lambda: _CREATED,
+        now: Callable[[], int] = lambda: MADE,
         cassette: Cassette | None = None,
     ) -> None:
         self.base_url = addresses.base_url(base_url or OPENAI)

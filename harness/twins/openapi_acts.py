@@ -178,7 +178,7 @@ class Acts:
         method = call.operation.method
         fixed = self._paths.read_only(path) | {self._things.field(path)}
         sent = {key: value for key, value in call.content.items() if key not in fixed}
-        for key in self._paths.properties(path).keys() - fixed if method == "post" else ():
+        for key in sorted(self._paths.properties(path).keys() - fixed) if method == "post" else ():
             if key in call.request.query:
                 sent.setdefault(key, call.request.query[key])
         if call.operation.replaces:

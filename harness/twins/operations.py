@@ -5,7 +5,7 @@ import re
 
 from ..values.http import HttpRequest
 
-_NAMED = re.compile(r"\b(?:query|mutation|subscription)\s+([A-Za-z_]\w*)")
+_NAMED = re.compile(r"\b(?:query|mutation|subscription)\s+([A-Za-z_]\w*)\s*[({@]")
 _FIRST_FIELD = re.compile(r"\{\s*(?:[A-Za-z_]\w*\s*:\s*)?([A-Za-z_]\w*)")
 _NO_CODE = re.compile(r'"""(?s:.*?)"""|"(?:[^"\\]|\\.)*"|#[^\n]*')
 _BEGIN = re.compile(r"\s*(query|mutation|subscription|fragment|\{)")

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..values.epoch import MADE
 from ..values.errors import ChaosError, shown
 from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
@@ -20,8 +21,7 @@ from .plain_data import rows_by_name
 
 State = dict[str, Any]
 _MADE = "_made"
-_START = 1_700_000_000
-"""The first second at which something can be created: in November 2023, before every virtual time."""
+_WRONG_VALUES = ArithmeticError, AttributeError, LookupError, TypeError, ValueError
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -59,11 +59,17 @@ class ProvidedService(HandledService):
         provider: what it has in its own way.
         state: what there is before the run.
         token: the only credential that is accepted; None accepts everybody.
+
+    Attributes:
+        remarks: what a user should know of what was asked.
+        own_secrets: the token, by what it is.
     """
 
     def __init__(self, base_url: str, provider: Provider, state: State, token: str | None = None) -> None:
         self._provider, self._token, self._run = provider, token, 0
-        super().__init__(base_url, self._answered(provider.unknown), state={**state, _MADE: {}})
+        self.remarks: list[str] = []
+        self.own_secrets = {f"the token of {base_url}": token} if token else {}
+        super().__init__(base_url, self._answered(self._tried(provider.unknown)), state={**state, _MADE: {}})
 
     def set_run(self, run: int) -> None:
         """Give what is created from now on other ids, numbers and times, as every run of the real service does."""
@@ -73,6 +79,15 @@ class ProvidedService(HandledService):
     def route(self, method: str, path: str, handler: Handler) -> None:
         """Let a handler answer; it may raise `Refused`, before it has changed anything."""
         super().route(method, path, self._answered(handler))
+
+    def own_route(self, method: str, path: str, handler: Handler) -> None:
+        """Let a handler of the provider's own answer: a value that it cannot take, of a wrong type, is refused."""
+        self.route(method, path, self._tried(handler))
+
+    def remark(self, text: str) -> None:
+        """Note a sentence for the statement, once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return what is live, by ``host/name``."""
@@ -103,7 +118,7 @@ class ProvidedService(HandledService):
 
     def time(self, state: State) -> int:
         """Return the second at which something is created; each is later than the one before."""
-        return self.counted(state, "second", _START, most=90)
+        return self.counted(state, "second", MADE, most=90)
 
     def hexadecimal(self, state: State, what: str, length: int = 24) -> str:
         """Return the next id of a kind; its beginning makes it read as a random part wherever it stands."""
@@ -134,6 +149,17 @@ class ProvidedService(HandledService):
                 return refused.answer
 
         return answered
+
+    def _tried(self, handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        def tried(request: HttpRequest, state: State, **parts: str) -> object:
+            try:
+                return handler(request, state, **parts)
+            except _WRONG_VALUES:
+                self.restore(self.save())  # nothing is kept of what was changed until then
+                return self._provider.refusal(400, "")
+
+        return tried
 
 
 def credential(request: HttpRequest) -> str:

@@ -45,9 +45,9 @@ async def _later(answer: Awaitable[Any]) -> int:
 
 
 def _status(answer: Any) -> int:
-    """Return the status that a handler's answer means: a number, that of a response, or 200 for anything else."""
+    """Return the status that a handler's answer means: itself, that of a response, or 200 where there is none."""
     status = getattr(answer, "status_code", answer[0] if isinstance(answer, tuple) and answer else answer)
-    return status if isinstance(status, int) and not isinstance(status, bool) else 200
+    return status if isinstance(status, int) and 100 <= status <= 599 else 200
 
 
 async def _posted(url: str, webhook: Webhook) -> int:

@@ -10,7 +10,14 @@ from ..values.http import HttpRequest
 from ..values.world import Row
 from .provided import ProvidedService, Refused, State, page_behind
 
-_REFUSALS = {401: (200, "invalid_auth"), 429: (429, "ratelimited"), 503: (503, "service_unavailable")}
+_REFUSALS = {
+    400: (200, "invalid_arguments"),
+    401: (200, "invalid_auth"),
+    429: (429, "ratelimited"),
+    503: (503, "service_unavailable"),
+}
+
+_JSON = ("blocks", "attachments", "metadata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +71,14 @@ class Call:
 
 
 def arguments(request: HttpRequest) -> Row:
-    """Return the arguments of a call; in a form, what is no text is JSON."""
+    """Return the arguments of a call; in a form, some are JSON."""
     kind = request.headers.get("content-type", "")
     try:
         if kind.startswith("application/json"):
             given = request.json() if request.body else {}
             return {**request.query, **given} if isinstance(given, dict) else no("json_not_object")
         form = {**request.query, **request.form()}
-        return {
-            key: json.loads(text) if text[:1] in ("[", "{") and key != "text" else text for key, text in form.items()
-        }
+        return {key: json.loads(text) if key in _JSON and text else text for key, text in form.items()}
     except ValueError:
         return dict(no("invalid_json" if "json" in kind else "invalid_form_data"))
 

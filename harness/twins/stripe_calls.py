@@ -20,13 +20,27 @@ DEFAULTS: Mapping[str, Row] = {
     "products": {"active": True, "description": None},
     "prices": {"active": True, "type": "one_time"},
     "payment_methods": {"customer": None},
-    "payment_intents": {"capture_method": "automatic", "customer": None, "payment_method": None, "description": None},
-    "charges": {"customer": None, "payment_intent": None, "description": None},
+    "payment_intents": {
+        "status": "requires_payment_method", "amount": 0, "currency": "usd", "amount_received": 0,
+        "latest_charge": None, "capture_method": "automatic", "customer": None, "payment_method": None,
+        "description": None,
+    },
+    "charges": {
+        "status": "succeeded", "amount": 0, "currency": "usd", "paid": True, "captured": True, "refunded": False,
+        "amount_refunded": 0, "amount_captured": 0, "customer": None, "payment_intent": None, "description": None,
+    },
     "refunds": {"reason": None},
-    "invoices": {"description": None, "collection_method": "charge_automatically"},
-    "invoiceitems": {"invoice": None, "description": None},
-}
+    "invoices": {
+        "status": "draft", "currency": "usd", "amount_paid": 0, "customer": None, "description": None,
+        "collection_method": "charge_automatically",
+    },
+    "invoiceitems": {"amount": 0, "customer": None, "invoice": None, "description": None},
+}  # fmt: skip
+"""With all that is asked of an object that a test has given its id alone."""
 OF_THE_CALL = ("confirm", "expand", "off_session", "return_url", "error_on_requires_action", "source", "capture")
+CARDS = "_cards"
+"""Where the state has the test cards that were attached, by the ids of their payment methods."""
+_TEST_CARD = "pm_card_"
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action", "requires_capture")
 
 
@@ -94,6 +108,8 @@ def unexpected(intent: Row, what: str) -> tuple[int, Row]:
 def refusal(status: int, reason: str) -> object:
     """Return Stripe's answer to a request that it does not look at."""
     match status:
+        case 400:
+            return invalid(reason or "Invalid request: a value is of a wrong type.", "parameter_invalid")
         case 401:
             return 401, {"error": {"type": "invalid_request_error", "message": reason or "Invalid API Key provided."}}
         case 429:
@@ -131,11 +147,24 @@ class Call:
 
     def check_references(self) -> None:
         """Refuse parameters that name objects which are not there."""
-        for param in ("customer", "product", "invoice", "payment_intent", "charge", "price"):
-            id, name = self.given.get(param), f"{param}s"
-            row = self.rows(name).get(id) if isinstance(id, str) and id else {}
+        for param in ("customer", "product", "invoice", "payment_intent", "charge", "price", "payment_method"):
+            id, name = self.given.get(param) or "", f"{param}s"
+            if not isinstance(id, str):
+                raise Refused(invalid(f"Invalid string: {id}", "parameter_invalid", param))
+            is_card = param == "payment_method" and id.startswith(_TEST_CARD)
+            row = self.rows(name).get(id) if id and not is_card else {}
             if row is None or row.get("deleted"):
                 raise Refused(no_such(name, str(id), param, 400))
+
+    def check_amount(self) -> None:
+        """Refuse a payment of nothing."""
+        if self.given.get("amount") == 0:
+            message = "This value must be greater than or equal to 1."
+            raise Refused(invalid(message, "parameter_invalid_integer", "amount"))
+
+    def card(self, method: str) -> str:
+        """Return the test card that a payment method was when it was attached, else the method itself."""
+        return str(self.state[CARDS].get(method, method))
 
     def create(self, name: str, **more: Any) -> Row:
         """Add an object of what was given and `more`; refuses where something is missing."""

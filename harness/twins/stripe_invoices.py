@@ -51,6 +51,7 @@ def pay_invoice(call: Call) -> object:
     row = call.there("invoices")
     if row["status"] not in ("draft", "open"):
         raise Refused(invalid(f"The invoice is {row['status']}.", "invoice_not_editable", ""))
+    call.check_references()
     customer = call.rows("customers")[row["customer"]]
     usual = (customer.get("invoice_settings") or {}).get("default_payment_method")
     method = str(call.given.get("payment_method") or row.get("default_payment_method") or usual or "")
@@ -61,7 +62,7 @@ def pay_invoice(call: Call) -> object:
     charge = charged(call, {**row, "amount": total}, method, True, invoice=row["id"])
     if charge["status"] == "failed":
         row["status"] = "open"
-        return 402, {"error": DECLINED[method].error(charge["id"])}
+        return 402, {"error": DECLINED[call.card(method)].error(charge["id"])}
     row.update(status="paid", amount_paid=total, amount_remaining=0)
     return row
 

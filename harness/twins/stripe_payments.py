@@ -16,6 +16,7 @@ def create_intent(call: Call) -> object:
     method, at_once = call.given.get("payment_method"), call.given.get("confirm") is True
     if at_once and not method:
         raise Refused(_NO_METHOD)
+    call.check_amount()
     status = "requires_confirmation" if method else "requires_payment_method"
     row = call.create("payment_intents", status=status, amount_received=0, latest_charge=None, last_payment_error=None)
     row["client_secret"] = f"{row['id']}_secret_{row['id'][-8:]}"
@@ -27,6 +28,7 @@ def confirm(call: Call) -> object:
     row = call.there("payment_intents")
     if row["status"] not in OPEN[:3]:
         raise Refused(unexpected(row, "confirm it"))
+    call.check_references()
     return _pay(call, row)
 
 
@@ -36,14 +38,14 @@ def _pay(call: Call, row: Row) -> object:
     if not method:
         raise Refused(_NO_METHOD)
     row["payment_method"] = method
-    if method == "pm_card_authenticationRequired":
+    if call.card(method) == "pm_card_authenticationRequired":
         row.update(status="requires_action", next_action={"type": "use_stripe_sdk"})
         return row
     captured = row["capture_method"] != "manual"
-    charge = charged(call, row, str(method), captured, payment_intent=row["id"])
+    charge = charged(call, row, method, captured, payment_intent=row["id"])
     row["latest_charge"] = charge["id"]
     if charge["status"] == "failed":
-        problem = DECLINED[str(method)].error(charge["id"])
+        problem = DECLINED[call.card(method)].error(charge["id"])
         row.update(status="requires_payment_method", payment_method=None, last_payment_error=problem)
         return 402, {"error": {**problem, "payment_intent": deepcopy(row)}}
     row.update(status="succeeded" if captured else "requires_capture", last_payment_error=None)
@@ -53,7 +55,7 @@ def _pay(call: Call, row: Row) -> object:
 
 def charged(call: Call, of: Row, method: str, captured: bool, **more: Any) -> Row:
     """Add the charge of `of`, its amount and currency; it failed where the payment method is declined."""
-    declined = DECLINED.get(method)
+    declined = DECLINED.get(call.card(method))
     taken = {key: of.get(key) for key in ("amount", "currency", "customer", "description", "metadata")}
     charge = {
         **taken,
@@ -75,12 +77,19 @@ def capture_intent(call: Call) -> object:
     row = call.there("payment_intents")
     if row["status"] != "requires_capture":
         raise Refused(unexpected(row, "capture it"))
-    amount = call.given.get("amount_to_capture", row["amount"])
-    if amount > row["amount"]:
-        raise Refused(invalid("More cannot be captured than is authorized.", "amount_too_large", "amount_to_capture"))
-    call.rows("charges")[row["latest_charge"]].update(captured=True, amount_captured=amount)
-    row.update(status="succeeded", amount_received=amount, amount_capturable=0)
+    _capture(call, call.rows("charges")[row["latest_charge"]], "amount_to_capture")
     return row
+
+
+def _capture(call: Call, charge: Row, param: str) -> None:
+    """Take the money of a charge, or the part of it that a parameter says; its intent, if it has one, has succeeded."""
+    amount = call.given.get(param, charge["amount"])
+    if amount > charge["amount"]:
+        raise Refused(invalid("More cannot be captured than is authorized.", "amount_too_large", param))
+    charge.update(captured=True, amount_captured=amount)
+    intent = call.rows("payment_intents").get(charge["payment_intent"])
+    if intent is not None:
+        intent.update(status="succeeded", amount_received=amount, amount_capturable=0)
 
 
 def cancel(call: Call) -> object:
@@ -99,21 +108,22 @@ def create_charge(call: Call) -> object:
     for param in REQUIRED["charges"]:
         if param not in call.given:
             raise Refused(missing(param))
+    call.check_amount()
     call.check_references()
     method = call.given.get("source") or call.given.get("payment_method") or call.given.get("customer")
     if not method:
         raise Refused(missing("source"))
     method = str(method).replace("tok_", "pm_card_")
     charge = charged(call, call.given, method, call.given.get("capture") is not False)
-    return (402, {"error": DECLINED[method].error(charge["id"])}) if charge["status"] == "failed" else charge
+    return (402, {"error": DECLINED[call.card(method)].error(charge["id"])}) if charge["status"] == "failed" else charge
 
 
 def capture_charge(call: Call) -> object:
     """Take the money that a charge has authorized."""
     charge = call.there("charges")
-    if charge["captured"] or charge["refunded"]:
+    if charge["captured"] or charge["refunded"] or charge["status"] == "failed":
         raise Refused(invalid("This charge has been captured or released already.", "charge_already_captured", ""))
-    charge.update(captured=True, amount_captured=call.given.get("amount", charge["amount"]))
+    _capture(call, charge, "amount")
     return charge
 
 

@@ -105,6 +105,13 @@ class Authenticating(Protocol):
 
 
 @runtime_checkable
+class Secretive(Protocol):
+    """A twin with secrets that a test has given it; no output may have them."""
+
+    own_secrets: Mapping[str, str]  # by what each is: "the token of https://slack.com/api"
+
+
+@runtime_checkable
 class Remarking(Protocol):
     """A twin that has something to say of what it was asked."""
 

@@ -111,6 +111,8 @@ def test_routes_have_templates() -> None:
         (b'{"query": "fragment F on User { id } query Who { viewer { ...F } }"}', "Who"),
         (b'{"query": "{ search(text: \\"query Not {\\") { id } }"}', "search"),
         (b'{"query": "cats and {dogs}"}', ""),
+        (b'{"query": "query for shoes"}', ""),
+        (b'{"query": "query A @live { b }"}', "A"),
         (b'{"jsonrpc": "2.0", "method": "tools/call", "id": 1}', "tools/call"),
         (b'{"method": "transfer"}', ""),
         (b'{"query": 3', ""),

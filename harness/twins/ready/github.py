@@ -70,7 +70,7 @@ def github(
     made.append(service)
     for (method, path), action in _ROUTES.items():
         _route(service, method, f"/repos/{{owner}}/{{name}}{path}", action)
-    service.route("GET", "/user", lambda request, state: (200, ME, HEADERS))
+    service.own_route("GET", "/user", lambda request, state: (200, ME, HEADERS))
     begin = service.state
     _seed(service, begin, repositories)
     service.restore(json.dumps(begin).encode())
@@ -79,7 +79,7 @@ def github(
 
 def _seed(service: ProvidedService, state: State, given: object) -> None:
     rows: object = {name: {} for name in given} if isinstance(given, (list, tuple)) else given
-    if not isinstance(rows, Mapping) or not all(isinstance(name, str) and name.count("/") == 1 for name in rows):
+    if not isinstance(rows, Mapping) or not all(map(_is_repository, rows.keys(), rows.values())):
         hint = 'a list of names, or the files of each: {"acme/site": {"README.md": "# Site"}}'
         raise ChaosError("bad-seed", f"repositories={shown(given)} of github", hint)
     for repo, files in rows.items():
@@ -91,8 +91,13 @@ def _seed(service: ProvidedService, state: State, given: object) -> None:
         commit(call, "main", "Initial commit", content, [])
 
 
+def _is_repository(name: object, files: object) -> bool:
+    is_named = isinstance(name, str) and name.count("/") == 1
+    return is_named and isinstance(files, Mapping) and all(isinstance(text, str) for text in files.values())
+
+
 def _route(service: ProvidedService, method: str, path: str, action: Action) -> None:
-    service.route(method, path, lambda request, state, **parts: _answer(service, action, request, state, parts))
+    service.own_route(method, path, lambda request, state, **parts: _answer(service, action, request, state, parts))
 
 
 def _answer(
@@ -161,7 +166,8 @@ def _list_pulls(call: Call) -> object:
     rows = [row for row in call.own(PULLS) if query.get("state", "open") in ("all", row["state"])]
     branch = query.get("head", "").rpartition(":")[2]
     rows = [row for row in rows if branch in ("", row["head"]) and query.get("base", row["base"]) == row["base"]]
-    return call.page(_pull(call, row) for row in in_order(rows, query))
+    known = ("state", "head", "base", "direction")
+    return call.page((_pull(call, row) for row in in_order(rows, query)), *known)
 
 
 def _merge(call: Call) -> object:

@@ -40,6 +40,9 @@ class OAuthTwin:
 
     Raises:
         ChaosError: ``bad-service`` for what is no client's.
+
+    Attributes:
+        own_secrets: those of its clients, by what they are.
     """
 
     kind = "http"
@@ -59,6 +62,7 @@ class OAuthTwin:
         self.requests: list[HttpRequest] = []
         _check(clients, codes or {}, refresh_tokens or {})
         self._clients, self._expires_in, self._run = dict(clients), expires_in, 0
+        self.own_secrets = {f"the secret of {name} at {base_url}": text for name, text in clients.items() if text}
         self._grants = Grants(self.base_url, granted(clients, codes or {}, refresh_tokens or {}), grace=grace)
 
     def protects(self, twin: _Guarded) -> _Guarded:

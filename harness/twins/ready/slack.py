@@ -37,7 +37,7 @@ def slack(
     service = ProvidedService(base_url, Provider(refusal, _live, _unknown), state, token)
     for name, method in _METHODS.items():
         for verb in ("GET", "POST"):
-            service.route(verb, f"/{name}", _handler(service, method))
+            service.own_route(verb, f"/{name}", _handler(service, method))
     begin = service.state
     for row in [{"name": "agent", "is_bot": True}, *seeded(users, "users of slack", '["ada"]')]:
         id = row.get("id") or f"U{service.letters(begin, 'user')}"

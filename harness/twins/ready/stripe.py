@@ -1,23 +1,38 @@
 """Stripe: customers, payments, refunds and invoices, as the parts of its API that agents use most."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from operator import eq, ge, gt, le, lt
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from ...values.epoch import MADE
 from ...values.errors import ChaosError, shown
 from ...values.http import HttpRequest, HttpResponse
 from ...values.world import Row
 from ..answers import response_of
 from ..brackets import nested
 from ..provided import ProvidedService, Provider, Refused, State, page_behind, seeded
-from ..stripe_calls import DEFAULTS, OF_THE_CALL, OPEN, PREFIXES, Action, Call, invalid, no_such, refusal, unexpected
+from ..stripe_calls import (
+    CARDS,
+    DEFAULTS,
+    OF_THE_CALL,
+    OPEN,
+    PREFIXES,
+    Action,
+    Call,
+    invalid,
+    no_such,
+    refusal,
+    unexpected,
+)
 from ..stripe_invoices import POSTS as OF_INVOICES
 from ..stripe_payments import POSTS as OF_PAYMENTS
 
 _NUMBERS = ("amount", "unit_amount", "amount_to_capture", "quantity", "days_until_due")
 _FILTERS = ("customer", "payment_intent", "charge", "email", "status", "product", "invoice", "active", "type")
+_COMPARED: Mapping[str, Callable[[int, int], bool]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le, "": eq}
 
 
 def stripe(
@@ -34,7 +49,7 @@ def stripe(
         seed: what there is before the run: ``{"customers": [{"id": "cus_ada", "email": "ada@example.com"}]}``.
     """
     state: State = {f"v1/{name}": {} for name in PREFIXES}
-    service = ProvidedService(base_url, Provider(refusal, _live, _unknown), {**state, "_keys": {}}, api_key)
+    service = ProvidedService(base_url, Provider(refusal, _live, _unknown), {**state, "_keys": {}, CARDS: {}}, api_key)
     for name in PREFIXES:
         _route(service, "GET", name, _lister(name))
         _route(service, "GET", f"{name}/{{id}}", _reader(name))
@@ -54,7 +69,7 @@ def stripe(
 
 
 def _put(state: State, name: str, row: Row) -> None:
-    state[f"v1/{name}"][row["id"]] = {"object": name[:-1], "created": 0, "metadata": {}, **DEFAULTS[name], **row}
+    state[f"v1/{name}"][row["id"]] = {"object": name[:-1], "created": MADE, "metadata": {}, **DEFAULTS[name], **row}
 
 
 def _route(service: ProvidedService, method: str, path: str, action: Action) -> None:
@@ -70,7 +85,7 @@ def _route(service: ProvidedService, method: str, path: str, action: Action) -> 
             state["_keys"][key] = {"asked": asked, "status": answer.status, "body": answer.body.decode()}
         return answer
 
-    service.route(method, f"/v1/{path}", handler)
+    service.own_route(method, f"/v1/{path}", handler)
 
 
 def _again(key: str, asked: str, first: Row) -> object:
@@ -88,13 +103,17 @@ def _parameters(request: HttpRequest) -> Row:
 
 def _typed(name: str, value: Any) -> Any:
     """Return a value as what it means: names of numbers have numbers."""
+    if name in _NUMBERS:
+        return _whole(value, name)
     if name == "metadata" or not isinstance(value, str):
         return value
-    if name in _NUMBERS:
-        if not value.removeprefix("-").isdigit() or int(value) < 0:
-            raise Refused(invalid(f"Invalid integer: {value}", "parameter_invalid_integer", name))
-        return int(value)
     return {"true": True, "false": False}.get(value, value)
+
+
+def _whole(value: Any, param: str) -> int:
+    if not isinstance(value, str) or not (value.isascii() and value.isdigit()):
+        raise Refused(invalid(f"Invalid integer: {value}", "parameter_invalid_integer", param))
+    return int(value)
 
 
 def _expanded(call: Call, answer: HttpResponse) -> HttpResponse:
@@ -123,10 +142,12 @@ def _expand(state: State, row: Any, path: list[str]) -> None:
 def _lister(name: str) -> Action:
     def action(call: Call) -> object:
         wanted = {key: value for key, value in call.given.items() if key in _FILTERS}
-        for param in call.given.keys() - {*_FILTERS, "limit", "starting_after", "ending_before", "expand", "created"}:
+        known = {*_FILTERS, "limit", "starting_after", "ending_before", "expand", "created"}
+        for param in (one for one in call.given if one not in known):
             raise Refused(invalid(f"Received unknown parameter: {param}", "parameter_unknown", param))
         rows = [row for row in reversed(call.rows(name).values()) if not row.get("deleted")]
         rows = [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
+        rows = [row for row in rows if _is_of_time(row, call.given.get("created"))]
         size = str(call.given.get("limit", 10))
         if not size.isdigit() or not 1 <= int(size) <= 100:
             raise Refused(
@@ -145,6 +166,12 @@ def _lister(name: str) -> Action:
     return action
 
 
+def _is_of_time(row: Row, wanted: Any) -> bool:
+    """Return whether an object was created when it is ``wanted``: at a second, or ``{"gte": …, "lt": …}``."""
+    limits = wanted if isinstance(wanted, dict) else {} if wanted is None else {"": wanted}
+    return all(_COMPARED[how](row["created"], _whole(value, "created")) for how, value in limits.items())
+
+
 def _reader(name: str) -> Action:
     def action(call: Call) -> object:
         row = call.there(name)
@@ -160,8 +187,12 @@ def _updater(name: str) -> Action:
             raise Refused(no_such(name, call.id, "id", 404))
         if name == "payment_intents" and "amount" in call.given and row["status"] not in OPEN[:3]:
             raise Refused(unexpected(row, "update its amount"))
+        if name == "payment_intents":
+            call.check_amount()
         call.check_references()
         changed = {key: value for key, value in call.given.items() if key not in OF_THE_CALL}
+        if name == "payment_intents" and changed.get("payment_method") and row["status"] == OPEN[0]:
+            changed["status"] = OPEN[1]
         metadata = {**row["metadata"], **(changed.pop("metadata", None) or {})}
         row.update(changed, metadata={key: value for key, value in metadata.items() if value != ""})
         return row
@@ -196,7 +227,9 @@ def _attach(call: Call) -> object:
     if row is None and not call.id.startswith("pm_card_"):
         raise Refused(no_such("payment_methods", call.id, "payment_method", 400))
     call.check_references()
-    row = row or call.add("payment_methods", {"type": "card"})
+    if row is None:
+        row = call.add("payment_methods", {"type": "card"})
+        call.state[CARDS][row["id"]] = call.id
     row["customer"] = call.given.get("customer")
     return row
 

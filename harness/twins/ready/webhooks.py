@@ -31,6 +31,9 @@ class Webhooks:
         form: of what is sent: "standard" (Standard Webhooks), "stripe" or "github".
         secret: what is signed with.
         events: what waits from the beginning, as pairs of type and data.
+
+    Attributes:
+        own_secrets: what is signed with, by what it is, where a test has chosen it.
     """
 
     kind = "webhook"
@@ -44,6 +47,7 @@ class Webhooks:
         self._queue, self._process = EventQueue(), _real_getpid()
         self._signed = partial(webhook_of, form, secret)
         self._signed({"id": "", "type": "", "data": {}, "created": 0}, 0)  # a bad secret is told here
+        self.own_secrets = {f"the secret of {base_url}": secret} if secret != SECRET else {}
         for type, data in events:
             self.emit(type, data)
 

@@ -1,5 +1,6 @@
 """GitHub's twin and PyGithub: issues, files, pull requests, errors; and an issue that an exploration sees twice."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -134,8 +135,25 @@ def test_lists_have_pages_and_errors_have_githubs_words(declared: Any) -> None:
     assert refused(site, "ghp_other")[0] == 401
     limited = twin.refuse(HttpRequest("GET", "https://api.github.com/user"), 429, {"retry-after": "2"})
     assert (limited.status, limited.headers["retry-after"], limited.headers["x-ratelimit-limit"]) == (403, "2", "5000")
-    with pytest.raises(ChaosError, match="repositories="):
-        declared("github", base_url="https://git.test/api/v3", repositories=["site"])
+    for wrong in (["site"], {"acme/site": {"x": b"1"}}, {"acme/site": None}):
+        with pytest.raises(ChaosError, match="repositories="):
+            declared("github", base_url="https://git.test/api/v3", repositories=wrong)
+
+
+def test_issues_are_filtered_by_people_and_what_is_ignored_is_told(declared: Any) -> None:
+    """By who opened them and whose they are; a filter that is not there is a sentence of the statement."""
+    twin, repo = declared("github", TOKEN), site()
+    repo.create_issue("Mine", assignees=["ada"])
+    repo.create_issue("Nobody's")
+    asked = {"assignee": {"ada": ["Mine"], "*": ["Mine"], "none": ["Nobody's"], "bob": []}, "creator": {"bob": []}}
+    for name, cases in asked.items():
+        for value, titles in cases.items():
+            assert [one.title for one in repo.get_issues(**{name: value})] == titles
+    assert [one.title for one in repo.get_issues(creator="agent", sort="updated")] == ["Nobody's", "Mine"]
+    assert (twin.remarks, twin.own_secrets) == ([], {"the token of https://api.github.com": TOKEN})
+    assert len(list(repo.get_issues(since=datetime(2030, 1, 1, tzinfo=UTC), sort="comments"))) == 2
+    told = ["nobody understands 'since' of GET", "nobody understands 'sort' of GET"]
+    assert sorted(text.partition(" api.")[0] for text in twin.remarks) == told
 
 
 def test_it_is_a_twin(declared: Any) -> None:
@@ -147,6 +165,11 @@ def test_it_is_a_twin(declared: Any) -> None:
     put = HttpRequest("PUT", url.replace("issues", "contents/a%20b.md"), {}, b'{"message": "m", "content": "YQ=="}')
     assert (twin.handle(put).status, twin.handle(put).status) == (201, 422)
     assert twin.handle(HttpRequest("POST", url, {}, b"{")).status == 400
+    nowhere = HttpRequest("PUT", url.replace("issues", "contents/"), {}, put.body)
+    before, wrong = twin.save(), (b'{"title": "a", "labels": 5}', b'{"title": "a", "assignees": 5}', b'{"title": []}')
+    assert [twin.handle(HttpRequest("POST", url, {}, body)).status for body in wrong] == [422] * 3
+    assert twin.handle(HttpRequest("PATCH", f"{url}/1", {}, b'{"title": ["a"]}')).status == 422
+    assert (twin.handle(nowhere).status, twin.save()) == (404, before)
 
 
 def report(careful: bool) -> str:

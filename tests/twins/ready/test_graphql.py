@@ -112,7 +112,7 @@ def test_what_is_no_request_of_graphql_is_refused() -> None:
     assert (wrong.status, list(wrong.json())) == (200, ["errors"])
     service = graphql(URL, SCHEMA)
     assert service.handle(HttpRequest("GET", URL)).status == 405
-    for body in (b"", b"[]", b'{"query": 3}', b"[1]"):
+    for body in (b"", b"[]", b'{"query": 3}', b"[1]", b'{"query": "{ orders { id } }", "variables": [1]}'):
         assert service.handle(HttpRequest("POST", URL, {}, body)).status == 400
 
 

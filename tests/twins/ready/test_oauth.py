@@ -51,6 +51,8 @@ def chaos() -> Iterator[Chaos]:
 def test_authlib_is_answered(library: Any, method: str, chaos: Chaos) -> None:
     """Client credentials, a refresh by itself where a token has run out, revocation, introspection; an API."""
     server = chaos.twin("oauth", AUTH, CLIENTS, refresh_tokens=REFRESH)
+    secrets = {name: text.decode() for name, text in chaos._declared.secrets.items()}
+    assert secrets == {f"the secret of {name} at {AUTH}": CLIENTS[name] for name in ("agent", "other")}
     shop = server.protects(chaos.api(SHOP))
     kept: list[Any] = []
     client = library(

@@ -6,7 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rollproof.engine.process_runs import BIRTH
 from rollproof.testing import check_twin
+from rollproof.values.errors import ChaosError
 from rollproof.values.http import HttpRequest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -117,6 +119,40 @@ def test_it_is_a_twin(declared: Any) -> None:
     assert (row["text"], row["blocks"], twin.target(HttpRequest("GET", url))) == ("[]", [{}], url[8:])
     for body in (b"[]", b"{"):
         assert not twin.handle(HttpRequest("POST", url, {"content-type": "application/json"}, body)).json()["ok"]
+
+
+def test_values_of_a_wrong_type_are_refused(declared: Any) -> None:
+    """In Slack's words, and nothing is kept; a handler of the test's own that raises is told as that."""
+    twin = declared("slack", TOKEN)
+    json_type = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
+    before, id = twin.save(), next(iter(twin.state["channels"]))
+
+    def said(method: str, body: bytes, **headers: str) -> dict[str, Any]:
+        request = HttpRequest("POST", f"https://slack.com/api/{method}", {**json_type, **headers}, body)
+        return dict(twin.handle(request).json())
+
+    wrong = {"ok": False, "error": "invalid_arguments"}
+    assert said("chat.postMessage", b'{"channel": "general", "text": "a", "thread_ts": ["1"]}') == wrong
+    assert said("conversations.history", f'{{"channel": "{id}", "oldest": "yesterday"}}'.encode()) == wrong
+    assert (twin.save(), twin.own_secrets) == (before, {"the token of https://slack.com/api": TOKEN})
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert said("chat.postMessage", b"channel=general&text=a&username=[Bot", **form)["ok"]
+    twin.route("POST", "/files.info", lambda request, state: [][0])
+    with pytest.raises(ChaosError, match="service-failed"):
+        said("files.info", b"{}")
+
+
+def test_messages_are_of_the_hour_before_the_run(declared: Any) -> None:
+    """An agent that looks back a day finds them, and none is of the future."""
+    declared("slack")
+    ts = float(client().chat_postMessage(channel="general", text="a")["ts"])
+    assert BIRTH - 3600 <= ts < BIRTH
+    assert len(client().conversations_history(channel=channel_id(), oldest=str(BIRTH - 86_400))["messages"]) == 1
+
+
+def channel_id() -> str:
+    """Return the id of the first channel."""
+    return str(client().conversations_list()["channels"][0]["id"])
 
 
 def announce(careful: bool) -> str:

@@ -8,6 +8,7 @@ import pytest
 import stripe
 from rollproof.scenarios import test_double_charge
 from rollproof.testing import check_twin
+from rollproof.twins.stripe_calls import PREFIXES
 from rollproof.values.errors import ChaosError
 from rollproof.values.http import HttpRequest
 
@@ -153,6 +154,60 @@ def test_errors_have_stripes_words(declared: Any) -> None:
     for seed in ({"orders": []}, {"customers": "ada"}):
         with pytest.raises(ChaosError, match="of stripe"):
             declared("stripe", base_url="https://stripe.test", seed=seed)
+
+
+def test_a_card_that_was_attached_is_the_card_that_it_was(declared: Any) -> None:
+    """It is declined, and asked for again, whatever its new id; one that is unknown, and a payment of 0, are errors."""
+    declared("stripe", seed=SEED)
+    v1 = client().v1
+    bad, good = (
+        v1.payment_methods.attach(card, {"customer": "cus_ada"}).id
+        for card in ("pm_card_chargeCustomerFail", "pm_card_visa")
+    )
+    intent = v1.payment_intents.create(PAYMENT)
+    assert v1.payment_intents.update(intent.id, {"payment_method": bad}).status == "requires_confirmation"
+    assert refused(v1.payment_intents.confirm, intent.id).code == "card_declined"
+    assert v1.payment_intents.confirm(intent.id, {"payment_method": good}).status == "succeeded"
+    assert refused(v1.payment_intents.create, {**PAYMENT, "payment_method": "pm_none"}).code == "resource_missing"
+    for create in (v1.payment_intents.create, v1.charges.create):
+        assert refused(create, {**PAYMENT, "amount": 0}).param == "amount"
+
+
+def test_money_is_captured_once(declared: Any) -> None:
+    """By the charge, which its intent shows; more than is authorized, and a failed charge, cannot be captured."""
+    declared("stripe", seed=SEED)
+    v1 = client().v1
+    held = {**PAYMENT, "payment_method": "pm_card_visa", "confirm": True, "capture_method": "manual"}
+    intent = v1.payment_intents.create(held)
+    assert refused(v1.charges.capture, intent.latest_charge, {"amount": 1201}).code == "amount_too_large"
+    v1.charges.capture(intent.latest_charge, {"amount": 1000})
+    seen = v1.payment_intents.retrieve(intent.id)
+    assert (seen.status, seen.amount_received) == ("succeeded", 1000)
+    assert refused(v1.payment_intents.capture, intent.id).code == "payment_intent_unexpected_state"
+    refused(v1.payment_intents.create, {**held, "payment_method": "pm_card_chargeDeclined"})
+    assert refused(v1.charges.capture, v1.charges.list().data[0].id).code == "charge_already_captured"
+
+
+@pytest.mark.parametrize("name", PREFIXES)
+def test_what_is_seeded_by_its_id_alone_is_there(name: str, declared: Any) -> None:
+    """Each collection can hold it, show it and list it, as created an hour before the run."""
+    twin = declared("stripe", seed={name: [{"id": "x_1"}]})
+    assert [row["id"] for row in live(twin)[name]] == ["x_1"]
+    assert twin.handle(HttpRequest("GET", f"{BASE}/{name}/x_1")).json()["id"] == "x_1"
+    for query, ids in (("created[gte]=1768464000", ["x_1"]), ("created[gt]=1768464000", [])):
+        listed = twin.handle(HttpRequest("GET", f"{BASE}/{name}?{query}")).json()
+        assert [row["id"] for row in listed["data"]] == ids
+
+
+def test_values_of_a_wrong_type_are_refused(declared: Any) -> None:
+    """Lists where texts and numbers are meant; of two unknown parameters the first one is told."""
+    twin = declared("stripe", KEY, seed=SEED)
+    v1, before = client().v1, twin.state
+    wrong: list[dict[str, Any]] = [{"amount": ["1"]}, {"customer": ["cus_ada"]}, {"payment_method": {"a": "b"}}]
+    assert [refused(v1.payment_intents.create, {**PAYMENT, **one}).http_status for one in wrong] == [400] * 3
+    assert refused(v1.customers.update, "cus_ada", {"metadata": "x"}).http_status == 400
+    assert refused(v1.customers.list, {"z": 1, "a": 2, "m": 3}).param == "z"
+    assert (twin.state, twin.own_secrets) == (before, {"the token of https://api.stripe.com": KEY})
 
 
 def test_it_is_a_twin(declared: Any) -> None:

@@ -79,6 +79,21 @@ def test_what_is_not_answered_waits_and_comes_again(serve: Serve) -> None:
     assert (hooks.pending, taken(hooks.deliver)) == ([], [])
 
 
+@pytest.mark.parametrize("answer", [0, 7, 99, 600, True, (12_345, "rows")])
+def test_a_number_that_is_no_status_is_an_answer(answer: Any, serve: Serve) -> None:
+    """A handler may return what it likes, such as an id: the event has been taken."""
+    hooks = declared(serve)
+    hooks.deliver(to=lambda webhook: answer)
+    assert hooks.pending == []
+
+
+def test_a_secret_that_was_given_is_no_part_of_any_output() -> None:
+    """The one that everybody has is."""
+    secret = "whsec_c2VjcmV0IG9mIHRoZSBzZW5kZXI="
+    assert webhooks(secret=secret).own_secrets == {f"the secret of {URL}": secret}
+    assert webhooks().own_secrets == {}
+
+
 def asgi_and_wsgi(found: list[int]) -> tuple[Any, Any]:
     """Return two applications that note the number of an event that comes to ``/hooks``, and know no other path."""
 
