@@ -109,11 +109,11 @@ class HandledService:
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the state as rows, by ``host/name`` for each name at its top."""
-        return _named(self.base_url, self._backend.describe(state))
+        return by_place(self.base_url, self._backend.describe(state))
 
     def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all that a later request can meet, as `describe` does."""
-        return _named(self.base_url, self._backend.full(state))
+        return by_place(self.base_url, self._backend.full(state))
 
     def verb(self, request: HttpRequest) -> str:
         """Return the method in lower case."""
@@ -211,7 +211,8 @@ def _differing(one: HttpResponse, other: HttpResponse, state: bytes, other_state
     yield from differences(state, other_state, "the state after it")
 
 
-def _named(base_url: str, rows: Mapping[str, list[Row]]) -> Mapping[str, list[Row]]:
+def by_place(base_url: str, rows: Mapping[str, list[Row]]) -> Mapping[str, list[Row]]:
+    """Return rows by ``host/name``, with the path of the base URL between the two."""
     place = HttpRequest("GET", base_url).host + urlsplit(base_url).path
     return {f"{place}/{name}": some for name, some in rows.items()}
 

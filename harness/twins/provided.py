@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..values.epoch import MADE
 from ..values.errors import ChaosError, shown
 from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
 from .answers import response_of
-from .handled import HandledService
+from .handled import HandledService, by_place
 from .handlers import Handler
 from .plain_data import rows_by_name
 
@@ -91,12 +90,12 @@ class ProvidedService(HandledService):
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return what is live, by ``host/name``."""
-        return self.by_place(rows_by_name(self._provider.live(json.loads(state))))
+        return by_place(self.base_url, rows_by_name(self._provider.live(json.loads(state))))
 
     def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all that a later request can meet; of the counters none can tell more than the ids that they made."""
         kept = {name: rows for name, rows in json.loads(state).items() if name != _MADE}
-        return self.by_place(rows_by_name(kept))
+        return by_place(self.base_url, rows_by_name(kept))
 
     def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with an error in the provider's own way, without acting."""
@@ -129,11 +128,6 @@ class ProvidedService(HandledService):
         """Return the next id of a kind, of capital letters and digits."""
         digest = self._digest(what, self.counted(state, f"{what} id"))
         return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:length])
-
-    def by_place(self, rows: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
-        """Return rows by ``host/name``."""
-        place = HttpRequest("GET", self.base_url).host + urlsplit(self.base_url).path
-        return {f"{place}/{name}": found for name, found in rows.items()}
 
     def _digest(self, *parts: object) -> bytes:
         return sha256("/".join(map(str, (self._run, *parts))).encode()).digest()
