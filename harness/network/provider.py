@@ -36,7 +36,7 @@ def ask(request: HttpRequest) -> HttpResponse:
         why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise ChaosError(
             "no-provider",
-            f"{request.method} {request.url} got no answer: {why}",
+            f"{request.method} {request.url.partition('?')[0]} got no answer: {why}",
             "the real provider is asked while a cassette is recorded: check its address, and the proxy of this machine",
         )
     answered = json.loads(done.stdout)

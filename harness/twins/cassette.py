@@ -6,7 +6,7 @@ answers; `--chaos-record` adds what is missing ("new episodes").
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -276,7 +276,7 @@ def may_record(path: Path, record: str) -> bool:
 
 
 def _error_in(response: HttpResponse) -> str | None:
-    """Return the error that an answer is, or that its stream ends with."""
+    """Return the error that an answer is or that its stream has; a stream without its end is one, too."""
     text = response.body.decode(errors="replace")
     if response.status >= 300:
         return f"{response.status}: {' '.join(text.split())[:500]}"
@@ -284,8 +284,32 @@ def _error_in(response: HttpResponse) -> str | None:
         said = [data for _, data in events.read(response)] if events.is_stream(response) else [response.json()]
     except ValueError:
         return None
-    errors = [one["error"] for one in said if isinstance(one, dict) and one.get("error")]
-    return f"with an error: {json.dumps(errors[0], ensure_ascii=False)[:500]}" if errors else None
+    errors = [error for one in said if isinstance(one, dict) and (error := _told_error(one))]
+    if errors:
+        return f"with an error: {json.dumps(errors[0], ensure_ascii=False)[:500]}"
+    return "with a stream that stops before its end" if events.is_stream(response) and _stops_early(said) else None
+
+
+def _told_error(said: Mapping[str, Any]) -> Any:
+    """Return the error in a document or an event: at its top, in its response, or the event itself."""
+    inner = said.get("response")
+    within = inner.get("error") if isinstance(inner, dict) else None
+    return said.get("error") or within or (said if said.get("type") == "error" else None)
+
+
+def _stops_early(said: Sequence[Any]) -> bool:
+    """Return whether a stream is of one of the four APIs and has not the event that each ends with."""
+    told = [one for one in said if isinstance(one, dict)]
+    kinds = {str(one.get("type")) for one in told}
+    if "message_start" in kinds:
+        return "message_stop" not in kinds
+    if "response.created" in kinds:
+        return kinds.isdisjoint(("response.completed", "response.incomplete", "response.cancelled"))
+    parts = [
+        part for one in told for part in one.get("choices") or one.get("candidates") or () if isinstance(part, dict)
+    ]
+    ended = events.DONE[1] in said or any(part.get("finish_reason") or part.get("finishReason") for part in parts)
+    return bool(parts) and not ended
 
 
 def _missing_file(path: Path) -> ChaosError:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -24,13 +24,14 @@ Exchange = Mapping[str, Any]
 
 _VERSION = 1
 _KEPT = ("content-type", "request-id", "x-request-id")
-_KEYS_IN_QUERY = ("access_token", "api-key", "api_key", "key", "sig", "signature", "token")
+_KEYS_IN_QUERY = ("access_token", "api-key", "api_key", "auth", "key", "sig", "signature", "token")
 _SECRET_HEADER = re.compile(r"(?!.*ratelimit).*(?:authorization|cookie|key|token|secret|organization|project)")
 _OF_THE_PROVIDER = re.compile(
     r"(?:\w+_)?id|responseId|b64_json|data|embedding|encrypted_content|signature|thoughtSignature"
 )
 """Fields of ids and of encoded data, which look like secrets and are none: the provider wants them back as they are."""
 _ENCODED = re.compile(r"[\w.+/=-]{20,}")
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def request_of(request: HttpRequest, cleaner: Cleaner) -> dict[str, Any]:
@@ -67,7 +68,8 @@ def response_from(said: dict[str, Any]) -> HttpResponse:
         stream = [(event.get("event", ""), event["data"]) for event in said["stream"]]
         return events.streamed(stream, ModelAnswer(), said["headers"])
     if "json" in said:
-        return HttpResponse.of_json(said["status"], said["json"], said["headers"])
+        body = _encodable(json.dumps(said["json"], ensure_ascii=False)).encode()
+        return HttpResponse(said["status"], {"content-type": "application/json", **said["headers"]}, body)
     return HttpResponse(said["status"], said["headers"], said["text"].encode())
 
 
@@ -81,18 +83,31 @@ def learn(cleaner: Cleaner, headers: Mapping[str, str]) -> None:
 
 def cleaned(document: Any, cleaner: Cleaner) -> Any:
     """Return JSON without its secrets."""
-    return _with_payloads(document, cleaner.data(document))
+    # Asked before: to clean data that looks like a key is to know it.
+    secrets = {payload for payload in _payloads(document) if cleaner.knows(payload)}
+    return _with_payloads(document, cleaner.data(document), secrets)
 
 
-def _with_payloads(document: Any, clean: Any) -> Any:
+def _payloads(document: Any) -> Iterator[str]:
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield from [value] if _is_of_the_provider(name, value) else _payloads(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from _payloads(value)
+
+
+def _with_payloads(document: Any, clean: Any, secrets: Set[str]) -> Any:
     if isinstance(document, dict) and len(document) == len(clean):
         pairs = zip(document.items(), clean.items(), strict=True)
         return {
-            key: value if _is_of_the_provider(name, value) else _with_payloads(value, told)
+            key: value
+            if _is_of_the_provider(name, value) and value not in secrets
+            else _with_payloads(value, told, secrets)
             for (name, value), (key, told) in pairs
         }
     if isinstance(document, list):
-        return [_with_payloads(*pair) for pair in zip(document, clean, strict=True)]
+        return [_with_payloads(*pair, secrets) for pair in zip(document, clean, strict=True)]
     return clean
 
 
@@ -139,20 +154,12 @@ def write(path: Path, exchanges: Sequence[Exchange]) -> None:
         raise ChaosError("bad-cassette", f"{path} cannot be written: {problem}") from None
     try:
         with open(handle, "w", encoding="utf-8") as file:
-            file.write(_text({"rollproof cassette": _VERSION, "exchanges": _clean_all(exchanges)}))
+            file.write(_text({"rollproof cassette": _VERSION, "exchanges": exchanges}))
         os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise
-
-
-def _clean_all(exchanges: Sequence[Exchange]) -> list[Exchange]:
-    """Hide in all of them what one of them names as a secret."""
-    cleaner = Cleaner()
-    for exchange in exchanges:
-        cleaner.data(exchange)
-    return [cleaned(exchange, cleaner) for exchange in exchanges]
 
 
 def _text(document: dict[str, Any]) -> str:
@@ -171,7 +178,13 @@ def _text(document: dict[str, Any]) -> str:
         return [f"\0{n}" for n in range(len(lines) - len(stream), len(lines))]
 
     text = json.dumps(marked(document), ensure_ascii=False, indent=2)
-    return re.sub(r'"\\u0000(\d+)"', lambda found: lines[int(found[1])], text) + "\n"
+    text = re.sub(r'"\\u0000(\d+)"', lambda found: lines[int(found[1])], text) + "\n"
+    return _encodable(text)
+
+
+def _encodable(text: str) -> str:
+    """Return JSON in which half a surrogate pair, which a text may have and UTF-8 has not, is escaped."""
+    return _HALF_A_PAIR.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _is_whole(exchange: Any) -> bool:

@@ -25,6 +25,8 @@ _VOLATILE = re.compile(
 def ids_of(said: Any, name: str = "") -> Iterator[str]:
     """Yield the ids in an answer that the provider drew for it."""
     if isinstance(said, dict):
+        if "model" in (said.get("object"), said.get("type")):  # its id is a name, which nobody drew
+            return
         for key, value in said.items():
             if key not in _OF_THE_AGENT:
                 yield from ids_of(value, key)

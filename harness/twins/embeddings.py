@@ -29,6 +29,7 @@ _SIZES = {
     "nomic-embed-text": 768,
 }
 _MOST_TEXTS = 2048
+_NO_CONTENT = "Invalid value at 'content' (type.googleapis.com/google.ai.generativelanguage.v1beta.Content)"
 _NOT_VALID = "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference."
 
 
@@ -88,16 +89,20 @@ class GeminiEmbeddings:
             return gemini_errors.error(request, 400, "Invalid JSON payload received. Expected an object.")
         batched = request.path.endswith(":batchEmbedContents")
         asked = field(document, "requests") if batched else [document]
-        if not asked:
+        if not asked or not isinstance(asked, list):
             return gemini_errors.error(
                 request, 400, "* BatchEmbedContentsRequest.requests: requests is not specified\n"
             )
         found = []
         for one in asked:
-            text = "\n".join(map(str, parts(field(one, "content") or {}, "text")))
+            content, size = field(one, "content") or {}, _size(one, model_of(request))
+            if not isinstance(content, dict) or not isinstance(content.get("parts") or [], list):
+                return gemini_errors.error(request, 400, _NO_CONTENT)
+            if size is None:
+                return gemini_errors.error(request, 400)
+            text = "\n".join(map(str, parts(content, "text")))
             if not text:
                 return gemini_errors.error(request, 400, "content is empty")
-            size = field(one, "outputDimensionality") or size_of(model_of(request))
             found.append({"values": vector(text, size)})
         return HttpResponse.of_json(200, {"embeddings": found} if batched else {"embedding": found[0]})
 
@@ -108,6 +113,16 @@ class GeminiEmbeddings:
 
 def _place(feature: str, size: int) -> int:
     return int.from_bytes(blake2b(feature.encode(errors="replace"), digest_size=8).digest()) % size
+
+
+def _size(asked: Any, model: str) -> int | None:
+    """Return how many numbers Gemini is asked for, None for what it refuses; as in proto3, "5" is 5 and 0 is not set."""
+    given = field(asked, "outputDimensionality") or size_of(model)
+    try:
+        size = int(str(given))
+    except ValueError:
+        return None
+    return size if 0 < size <= max(_SIZES.values()) else None
 
 
 def _inputs(given: Any) -> list[str]:

@@ -87,12 +87,14 @@ class Checks:
             except Refused as refused:
                 self._read[key] = refused
         if isinstance(found := self._read[key], Refused):
-            raise found
+            raise Refused(found.message, *found.statuses)  # the same one again would have a longer traceback each time
         return found
 
     def _checked(self, operation: Operation, request: HttpRequest, parameters: Mapping[str, str]) -> Any:
         if request.body and "xml" in request.headers.get("content-type", "").partition(";")[0]:
             raise Refused("XML is not read here: send JSON or a form, or let .route answer.", 415, 400)
+        if request.body and "json" in request.headers.get("content-type", ""):
+            _check_json(request)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # a parameter that is going to go is a parameter
             warnings.simplefilter("ignore", UserWarning)  # a scheme of authentication that is not checked
@@ -104,6 +106,14 @@ class Checks:
         if "json" in request.headers.get("content-type", ""):
             return request.json()
         return _sent(result.body, request)
+
+
+def _check_json(request: HttpRequest) -> None:
+    """Raise Refused for a body that is no JSON, and for one that no answer could have."""
+    try:
+        json.dumps(request.json(), ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as problem:
+        raise Refused(f"The body is not valid JSON: {problem}", 400, 422) from None
 
 
 class _Finder(APICallPathFinder):

@@ -81,6 +81,9 @@ def page_of(operation: Operation, request: HttpRequest, rows: Mapping[str, Row],
         one["name"]: document.flat(one.get("schema", {})) for one in operation.parameters if one["in"] == "query"
     }
     words = {kind: name for name in parameters if (kind := _kind_of(name))}
+    for kind in ("page", "offset"):
+        if kind in words and type_of(parameters[words[kind]]) == "string":  # a text is handed back as it came
+            words.setdefault("cursor", words.pop(kind))
     found = dict(rows)
     for name, parameter in parameters.items():
         plain = name.removesuffix("[]")
@@ -91,7 +94,8 @@ def page_of(operation: Operation, request: HttpRequest, rows: Mapping[str, Row],
         wanted = sent or [as_text(one) for one in (default if isinstance(default, list) else [default])]
         if wanted and not {"all", "any"} & set(wanted):
             found = {key: row for key, row in found.items() if _is_one(row.get(plain), wanted)}
-    values = {kind: dict(query).get(name, parameters[name].get("default")) for kind, name in words.items()}
+    sent_values = dict(query)
+    values = {kind: sent_values.get(name, _usual(kind, parameters[name])) for kind, name in words.items()}
     first = (
         0 if "page" in words and 0 in (parameters[words["page"]].get(word) for word in ("default", "minimum")) else 1
     )
@@ -102,22 +106,45 @@ def _cut(
     rows: Mapping[str, Row], values: Mapping[str, Any], words: Mapping[str, str], first: int, request: HttpRequest
 ) -> Page:
     pages = any(values.get(kind) is not None for kind in ("size", "page", "offset", "cursor"))
-    size = max(0, int(values.get("size") or _USUAL_SIZE)) if pages else len(rows)
+    size = _number(words.get("size", ""), values.get("size") or _USUAL_SIZE) if pages else len(rows)
     keys, start = list(rows), 0
     if values.get("cursor"):
         if values["cursor"] not in rows:
             raise Refused(f"{words['cursor']}: {values['cursor']!r} is none of this list, or it is gone.", 400, 422)
         start = keys.index(values["cursor"]) + 1
     elif values.get("offset") is not None:
-        start = int(values["offset"])
+        start = _number(words["offset"], values["offset"])
     elif values.get("page") is not None:
-        start = max(0, int(values["page"]) - first) * size
+        start = max(0, _number(words["page"], values["page"]) - first) * size
     shown = {key: rows[key] for key in keys[start : start + size]}
     return Page(shown, len(rows), start, size, request, words, first)
 
 
+def _usual(kind: str, parameter: Node) -> int | None:
+    """Return the number that counts where a parameter is not sent; the first page needs no cursor."""
+    try:
+        return None if kind == "cursor" else _number("default", parameter.get("default"))
+    except Refused:
+        return None
+
+
+def _number(word: str, value: Any) -> int:
+    """Return a whole number from 0 on; raises Refused for anything else."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not number.is_integer() or number < 0:
+        raise Refused(f"{word}: {value!r} is no whole number from 0 on.", 400, 422)
+    return int(number)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
 def _kind_of(parameter: str) -> str:
-    plain = "".join(letter for letter in parameter.lower() if letter.isalnum())
+    plain = _plain(parameter)
     kinds = {"size": _SIZES, "page": _PAGES, "offset": _OFFSETS, "cursor": _CURSORS}
     return next((kind for kind, words in kinds.items() if plain in words), "")
 
@@ -128,7 +155,7 @@ def _is_one(value: Any, wanted: Sequence[str]) -> bool:
         return any(_is_one(one, wanted) for one in value)
     if isinstance(value, dict):
         return any(_is_one(one, wanted) for one in value.values())
-    return value is not MISSING and as_text(value) in wanted
+    return as_text(value) in wanted
 
 
 def wrapped(document: Document, schema: Any, form: Form, page: Page) -> Any:
@@ -156,7 +183,7 @@ def _around(document: Document, flat: Node, page: Page, depth: int = 0) -> dict[
 
 def _said(name: str, schema: Node, page: Page) -> Any:
     """Return what a property beside a list says; None for what there is not, MISSING for what nobody knows."""
-    plain, kind = "".join(letter for letter in name.lower() if letter.isalnum()), type_of(schema)
+    plain, kind = _plain(name), type_of(schema)
     if kind == "boolean":
         return (
             page.more if plain in ("hasmore", "hasnext", "hasnextpage", "more", "truncated", "istruncated") else MISSING
@@ -175,6 +202,6 @@ def _said(name: str, schema: Node, page: Page) -> Any:
         is_address = plain in ("nexturl", "nextlink") or "uri" in schema.get("format", "")
         is_address = is_address or (plain in ("next", "nextpage") and "cursor" not in page.words)
         return (page.next_url if is_address else page.cursor) or None
-    if kind == "string" and plain in ("cursor", "endcursor", "continuationtoken"):
+    if kind == "string" and plain in ("cursor", "endcursor", "continuationtoken", _plain(page.words.get("cursor", ""))):
         return page.cursor or None
     return page.request.path if kind == "string" and plain == "url" else MISSING

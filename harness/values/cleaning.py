@@ -42,6 +42,10 @@ class Cleaner:
         if self._known.learn(secret.decode(errors="replace") if isinstance(secret, bytes) else secret):
             self._forget()
 
+    def knows(self, text: str) -> bool:
+        """Return whether a secret that is known stands in a text."""
+        return self._known.hide(text) != text
+
     def _forget(self) -> None:
         self._cleaned.clear()
         self._size = 0

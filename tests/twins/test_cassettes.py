@@ -184,20 +184,27 @@ def test_secrets_are_nowhere_in_it(tmp_path: Path) -> None:
     def provider(request: HttpRequest) -> HttpResponse:
         return HttpResponse.of_json(
             200,
-            {"id": "chatcmpl-1", "said": f"of org-solar-wind, {KEY}", "signature": signature},
+            {"id": f"of.{KEY}", "data": f"of.{KEY}", "said": f"of org-solar-wind, {KEY}", "signature": signature},
             {"set-cookie": "b=Rt55xYl0pQ8v", "x-request-id": "req_0123456789", "openai-organization": "org-rain"},
         )
 
     twin = recording(tmp_path / "it.json", provider)
     text = f"password: Tr0ub4dor-3x, mine is {KEY}"
-    said = twin.handle(asking(text))
+    said = twin.handle(asking(text, previous_response_id=f"of.{KEY}"))
     cassette_of(twin).keep()
     written = (tmp_path / "it.json").read_text()
     for secret in (KEY, "org-", "Zx81kQ02mmPqQ", "a=Zx81", "Rt55xYl0pQ8v", "Tr0ub4dor"):
         assert secret not in written
     assert signature in written
     assert "req_0123456789" in written
-    assert ModelTwin(cassette=Cassette(tmp_path / "it.json", None)).handle(asking(text)) == said
+    again = asking(text, previous_response_id=f"of.{KEY}")
+    assert ModelTwin(cassette=Cassette(tmp_path / "it.json", None)).handle(again) == said
+
+
+def streamed(*lines: Any) -> HttpResponse:
+    """An answer in events."""
+    body = "".join(f"data: {json.dumps(line)}\n\n" for line in lines)
+    return HttpResponse(200, {"content-type": "text/event-stream"}, body.encode())
 
 
 @pytest.mark.parametrize(
@@ -205,8 +212,10 @@ def test_secrets_are_nowhere_in_it(tmp_path: Path) -> None:
     [
         HttpResponse.of_json(429, {"error": {"message": "Rate limit reached"}}, {"retry-after": "2"}),
         HttpResponse(200, {"content-type": "text/event-stream"}, b': hi\r\n\r\ndata: {"error": "Rate limit"}\r\n\r\n'),
+        streamed({"type": "response.failed", "response": {"error": {"message": "Rate limit"}}}),
+        streamed({"type": "error", "code": "rate_limit_exceeded", "message": "Rate limit"}),
     ],
-    ids=["status", "event"],
+    ids=["status", "event", "response", "type"],
 )
 def test_errors_of_the_provider_are_told_and_not_recorded(tmp_path: Path, answer: HttpResponse) -> None:
     """The agent may come back; unless it does so with success nothing is written. While exploring it ends at once."""
@@ -223,11 +232,51 @@ def test_errors_of_the_provider_are_told_and_not_recorded(tmp_path: Path, answer
     assert len(cassette_file.read(tmp_path / "it.json")) == 1
 
 
+@pytest.mark.parametrize(
+    ("begun", "end"),
+    [
+        ({"type": "message_start"}, {"type": "message_stop"}),
+        ({"type": "response.created"}, {"type": "response.incomplete"}),
+        ({"choices": [{"finish_reason": None}]}, {"choices": [{"finish_reason": "stop"}]}),
+        ({"choices": [{}]}, "[DONE]"),
+        ({"candidates": [{}]}, {"candidates": [{"finishReason": "STOP"}]}),
+    ],
+)
+def test_a_stream_that_stops_before_its_end_is_not_recorded(tmp_path: Path, begun: Any, end: Any) -> None:
+    """In whichever of the four APIs; it is told as an error is."""
+    answers = [streamed(begun), streamed(begun, end)]
+    twin = recording(tmp_path / "it.json", lambda request: answers.pop(0))
+    twin.handle(asking("hi"))
+    with pytest.raises(ChaosError, match="was answered with a stream that stops before its end"):
+        cassette_of(twin).keep()
+    twin.handle(asking("hi"))
+    cassette_of(twin).keep()
+    assert len(cassette_file.read(tmp_path / "it.json")) == 1
+
+
 def test_a_provider_that_cannot_be_reached_is_told() -> None:
-    """With the reason; the request is not repeated."""
-    with pytest.raises(ChaosError, match="got no answer: ConnectError") as caught:
-        ask(HttpRequest("POST", "http://127.0.0.1:1/v1/chat/completions"))
+    """With the reason, without a key in the query; the request is not repeated."""
+    with pytest.raises(ChaosError, match="completions got no answer: ConnectError") as caught:
+        ask(HttpRequest("POST", "http://127.0.0.1:1/v1/chat/completions?key=AIza0123"))
     assert caught.value.code == "no-provider"
+    asked = cassette_file.request_of(replace(asking("hi"), url=f"{OPENAI}/models?auth=AIza0123&n=1"), Cleaner())
+    assert asked["url"] == f"{OPENAI}/models?n=1"
+
+
+def test_names_of_models_are_the_same_in_each_run(tmp_path: Path) -> None:
+    """They are ids that nobody drew; and half a surrogate pair in an answer is written and read."""
+    models = [
+        {"id": "gpt-4o-20240806", "object": "model"},
+        {"id": "claude-20250219", "type": "model", "note": "\ud83d"},
+    ]
+    body = json.dumps({"object": "list", "data": models}).encode()
+    twin = recording(tmp_path / "it.json", lambda request: HttpResponse(200, {}, body))
+    asked = HttpRequest("GET", f"{OPENAI}/models", {"authorization": f"Bearer {KEY}"})
+    assert twin.handle(asked).json()["data"] == models
+    cassette_of(twin).keep()
+    again = ModelTwin(cassette=Cassette(tmp_path / "it.json", None))
+    again.set_run(7)
+    assert again.handle(asked).json()["data"] == models
 
 
 def test_an_answer_depends_on_the_request_and_the_run(tmp_path: Path) -> None:

@@ -96,6 +96,21 @@ def test_what_openai_does_not_take_is_refused(document: Any, words: str) -> None
     assert words in refused.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("wrong", [{"outputDimensionality": -1}, {"outputDimensionality": "x"}, {"content": ["x"]}])
+def test_what_gemini_does_not_take_is_refused(wrong: Any) -> None:
+    """With 400, alone and in a batch; a number may be sent as a text."""
+    model = f"{GEMINI}/v1beta/models/gemini-embedding-001"
+
+    def embedded(document: Any, method: str = "embedContent") -> HttpResponse:
+        request = HttpRequest("POST", f"{model}:{method}", {"x-goog-api-key": "k"}, json.dumps(document).encode())
+        return ModelTwin({"": "x"}, base_url=GEMINI).handle(request)
+
+    asked = {"content": {"parts": [{"text": QUERY}]}, "outputDimensionality": "5"}
+    assert len(embedded(asked).json()["embedding"]["values"]) == 5
+    for refused in (embedded(asked | wrong), embedded({"requests": [asked, asked | wrong]}, "batchEmbedContents")):
+        assert (refused.status, refused.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
+
+
 def test_tokens_are_embedded_too() -> None:
     """Clients that count tokens send numbers: one list is one text, a list of lists several."""
     assert len(embeds({"model": "m", "input": [1, 2, 3]}).json()["data"]) == 1

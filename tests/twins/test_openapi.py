@@ -333,6 +333,39 @@ def test_answers_without_a_schema_are_the_thing_and_links_lead_on() -> None:
     assert answer.headers["link"] == '<https://x.test/a?per_page=1&page=2>; rel="next"'
 
 
+def test_pages_may_be_texts_and_what_is_no_number_is_refused() -> None:
+    """A page or an offset that the document calls a string is a cursor; a body that no answer can have is a 400."""
+    thing = {"type": "object", "properties": {"id": {"type": "string"}}}
+    text, number = {"type": "string"}, {"type": "number"}
+    fields = {"data": {"type": "array", "items": thing}, "next_page": text, "offset": text}
+
+    def path(name: str, word: Any, size: Any) -> dict[str, Any]:
+        listed = {"type": "object", "properties": fields}
+        given = [{"name": one, "in": "query", "schema": schema} for one, schema in ((name, word), ("limit", size))]
+        ok, made = ({"description": "", "content": {"application/json": {"schema": one}}} for one in (listed, thing))
+        post = {"requestBody": {"content": {"application/json": {"schema": {}}}}, "responses": {"200": made}}
+        return {"get": {"parameters": given, "responses": {"200": ok, "400": {"description": ""}}}, "post": post}
+
+    paths = {"/a": path("page", text, text), "/b": path("offset", text, text), "/c": path("offset", number, number)}
+    state = {name: [{"id": one} for one in ("x", "y", "z")] for name in "abc"}
+    twin = HandledService("https://x.test", minimal(paths=paths), state=state)
+
+    def listed(query: str) -> Any:
+        answer = twin.handle(HttpRequest("GET", f"https://x.test{query}"))
+        return answer.json() if answer.status == 200 else answer.status
+
+    first = listed("/a?limit=2")
+    assert (len(first["data"]), first["next_page"]) == (2, "y")
+    assert [one["id"] for one in listed("/a?limit=2&page=y")["data"]] == ["z"]
+    assert listed("/b?limit=1&offset=x")["offset"] == "y"
+    assert [one["id"] for one in listed("/c?limit=1.0&offset=2")["data"]] == ["z"]
+    for wrong in ("/a?limit=abc", "/a?page=1", "/c?limit=2.5", "/c?offset=-1"):
+        assert listed(wrong) == 400
+    for body in (b'{"x": "\\ud800"}', b'{"x": NaN}', b"{"):
+        request = HttpRequest("POST", "https://x.test/a", {"content-type": "application/json"}, body)
+        assert [twin.handle(request).status for _ in range(2)] == [400, 400]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
