@@ -275,7 +275,7 @@ class Declarations:
     def serve(self, twin: "Twin | str", *, tls: bool = False) -> "Network":
         """Let a twin be reached on a real port too, by any client; returns where, as `network` does.
 
-        `twin` is what `api`, `llm` or `mcp` returned, or the base URL that it was declared for. Needs uvicorn.
+        `twin` is one that `api`, `llm`, `mcp`, `service` or `twin` returned, or its base URL. Needs uvicorn.
         With `tls` it is reached by HTTPS, and ``.ca`` is the file of the authority that the client has to trust.
         A server of tools has a ``.command`` too, which starts it as a subprocess for a client that wants one.
         """

@@ -224,7 +224,7 @@ class Cassette:
 
 @dataclass(frozen=True)
 class _Uses:
-    """What has been asked of a cassette.
+    """Requests that a cassette has got so far, and their answers.
 
     Attributes:
         answered: the places of the exchanges that were.

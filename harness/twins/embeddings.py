@@ -116,7 +116,7 @@ def _place(feature: str, size: int) -> int:
 
 
 def _size(asked: Any, model: str) -> int | None:
-    """Return how many numbers Gemini is asked for, None for what it refuses; as in proto3, "5" is 5 and 0 is not set."""
+    """Return the size that Gemini is asked for, None for a wrong one; as in proto3, "5" is 5 and 0 is not set."""
     given = field(asked, "outputDimensionality") or size_of(model)
     try:
         size = int(str(given))

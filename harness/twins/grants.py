@@ -13,7 +13,7 @@ REVOKED = "revoked"
 
 
 class Refused(Exception):
-    """An answer of RFC 6749 to a request that is not carried out: its error code, and a sentence."""
+    """A refusal as RFC 6749 words it: an error code, and a sentence."""
 
     def __init__(self, code: str, sentence: str, status: int = 400) -> None:
         super().__init__(code, sentence)

@@ -112,7 +112,7 @@ class HandledService:
         return by_place(self.base_url, self._backend.describe(state))
 
     def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
-        """Return all that a later request can meet, as `describe` does."""
+        """Return the state as `describe` does, with the parts that are hidden there and change later answers."""
         return by_place(self.base_url, self._backend.full(state))
 
     def verb(self, request: HttpRequest) -> str:

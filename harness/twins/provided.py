@@ -93,7 +93,7 @@ class ProvidedService(HandledService):
         return by_place(self.base_url, rows_by_name(self._provider.live(json.loads(state))))
 
     def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
-        """Return all that a later request can meet; of the counters none can tell more than the ids that they made."""
+        """Return all rows by ``host/name``, without the counters: the ids that they made tell as much."""
         kept = {name: rows for name, rows in json.loads(state).items() if name != _MADE}
         return by_place(self.base_url, rows_by_name(kept))
 

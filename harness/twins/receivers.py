@@ -1,4 +1,4 @@
-"""Who takes webhooks: a function of the agent's, its web application, or the address of its server."""
+"""Receivers of webhooks: a function of the agent's, its web application, or the address of its server."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ _HOST = "http://agent.test"
 
 
 def receiver_of(to: Any, path: str) -> Receive:
-    """Return who takes webhooks; raises ChaosError ``bad-receiver`` for what is none.
+    """Return the receiver that `to` stands for; raises ChaosError ``bad-receiver`` where it is none.
 
     `path` is where an application takes them; a function has none, and an address its own.
     """

@@ -40,15 +40,11 @@ class Cleaner:
     def learn(self, secret: str | bytes) -> None:
         """Hide this secret wherever it stands, from now on."""
         if self._known.learn(secret.decode(errors="replace") if isinstance(secret, bytes) else secret):
-            self._forget()
+            self._cleaned, self._size = {}, 0
 
     def knows(self, text: str) -> bool:
         """Return whether a secret that is known stands in a text."""
         return self._known.hide(text) != text
-
-    def _forget(self) -> None:
-        self._cleaned.clear()
-        self._size = 0
 
     def clean(self, text: str) -> str:
         """Return a text without its secrets."""
@@ -57,7 +53,7 @@ class Cleaner:
             done = self._clean(text)
             self._size += len(text)
             if self._size > _MOST_REMEMBERED:
-                self._forget()
+                self._cleaned, self._size = {}, 0
             self._cleaned[text] = done
         return done
 

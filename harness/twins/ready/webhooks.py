@@ -27,7 +27,7 @@ class Webhooks:
     ``webhook.deliver:host/type``, and the answer that the sender gets is ``webhook.answer:host/type``.
 
     Args:
-        base_url: what the sender is called in points and in the outside; it answers nobody else.
+        base_url: what the sender is called in points and in the outside; requests of other clients get no answer.
         form: of what is sent: "standard" (Standard Webhooks), "stripe" or "github".
         secret: what is signed with.
         events: what waits from the beginning, as pairs of type and data.
@@ -96,7 +96,7 @@ class Webhooks:
         """Do nothing: ids are made of the state."""
 
     def save(self) -> bytes:
-        """Return what waits, and how many events there were."""
+        """Return the waiting events and the number of all events so far."""
         return self._queue.save()
 
     def restore(self, state: bytes) -> None:
@@ -104,11 +104,11 @@ class Webhooks:
         self._queue.restore(state)
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
-        """Return what waits."""
+        """Return the waiting events."""
         return _rows(self.base_url, told(_waiting(state)))
 
     def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
-        """Return what waits, in which order, and from when on."""
+        """Return the waiting events with their places in the order and their times."""
         return _rows(self.base_url, [{**event, "place": place} for place, event in enumerate(_waiting(state))])
 
     def verb(self, request: HttpRequest) -> str:
