@@ -27,7 +27,7 @@ class Webhooks:
     ``webhook.deliver:host/type``, and the answer that the sender gets is ``webhook.answer:host/type``.
 
     Args:
-        base_url: what the sender is called in points and in the outside; requests of other clients get no answer.
+        base_url: what the sender is called in points and in the outside; any other request there is a 404.
         form: of what is sent: "standard" (Standard Webhooks), "stripe" or "github".
         secret: what is signed with.
         events: what waits from the beginning, as pairs of type and data.
