@@ -62,8 +62,9 @@ def imported_rooms(path: Path, room: str) -> set[str]:
 # What is no threshold in real time: virtual seconds, and what decides nothing of an exploration.
 NO_THRESHOLDS = {
     "clock": {"_STEP_S", "_YIELD_S"},
-    "aiohttp_seam": {"_FOR_EVER_S", "_SOON_S"},
-    "http": {"_FOR_EVER_S", "IDLE_S", "ANSWER_S"},
+    "aiohttp_seam": {"_SOON_S"},
+    "http": {"IDLE_S", "ANSWER_S"},
+    "transport": {"FOR_EVER_S"},
     "preemption": {"_PATIENCE_S"},
     "process_runs": {"RESTART_S"},
     "sqlite": {"_TIMEOUT_S"},

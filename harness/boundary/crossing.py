@@ -44,7 +44,7 @@ class Crossing:
         _current.crossing = self
 
     def phase(self, when: Phase, *, looks: bool = True) -> ResolvedInjection | None:
-        """Let the parent look, then fire: die, raise, or return the injection that only the caller can carry out."""
+        """Wait until the parent has looked, then fire: die, raise, or return the injection to the caller."""
         gate = self.gate
         if gate.trace and looks:
             with gate.waiting_for_parent():

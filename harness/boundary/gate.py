@@ -41,7 +41,7 @@ def _is_no_hold(wanted: Callable[[Action], bool], action: Action) -> bool:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let a Ctrl-C wait: an answer of the parent that is half read could not be found again."""
+    """Hold back a Ctrl-C for the block: an answer of the parent that is half read would be lost."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -250,7 +250,7 @@ class Gate:
 
     @contextmanager
     def awaiting(self) -> Iterator[None]:
-        """Be a task that awaits its effect: it can be made to wait without its loop."""
+        """Mark the running task as awaiting its effect: it can be made to wait without its loop."""
         self._local.awaits = True
         try:
             yield

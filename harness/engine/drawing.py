@@ -153,7 +153,7 @@ class Drawing:
             self.drawn = replace(drawn, at_random=drawn.at_random + 1, failed=drawn.failed + bool(beyond))
 
     def _led(self, dice: Random) -> None:
-        """Let Hypothesis look for a set that fails in a new way, and make it small."""
+        """Search for a set that fails in a new way by Hypothesis, which also makes it small."""
         import hypothesis
         from hypothesis import Phase
         from hypothesis import strategies as st

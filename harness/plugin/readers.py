@@ -59,14 +59,7 @@ def depth(written: object, place: str) -> int:
 
 def minutes(written: object, place: str) -> float | None:
     """Return minutes, more than 0, or None."""
-    try:
-        number = None if written is None else float(_text(written))
-    except ValueError:
-        number = 0.0
-    if number is not None and not 0 < number < float("inf"):
-        hint = "a number above 0, e.g. --chaos-depth=3 --chaos-minutes=5"
-        raise ChaosError("bad-minutes", f"not a number of minutes: {shown(written)} ({place})", hint)
-    return number
+    return _positive(written, place, "minutes", "bad-minutes", "--chaos-depth=3 --chaos-minutes=5")
 
 
 def check_drawing(depth: int, minutes: float | None, place: Callable[[str], str]) -> None:
@@ -82,14 +75,19 @@ def check_drawing(depth: int, minutes: float | None, place: Callable[[str], str]
 
 def budget(written: object, place: str) -> float | None:
     """Return seconds, more than 0, or None."""
+    return _positive(written, place, "seconds", "bad-budget", "--chaos-budget=60")
+
+
+def _positive(written: object, place: str, unit: str, code: str, example: str) -> float | None:
+    """Return a number above 0, None where none was written; raises ChaosError with this code for anything else."""
     try:
-        seconds = None if written is None else float(_text(written))
+        number = None if written is None else float(_text(written))
     except ValueError:
-        seconds = 0.0
-    if seconds is not None and not 0 < seconds < float("inf"):
-        hint = "a number above 0, e.g. --chaos-budget=60"
-        raise ChaosError("bad-budget", f"not a number of seconds: {shown(written)} ({place})", hint)
-    return seconds
+        number = 0.0
+    if number is not None and not 0 < number < float("inf"):
+        hint = f"a number above 0, e.g. {example}"
+        raise ChaosError(code, f"not a number of {unit}: {shown(written)} ({place})", hint)
+    return number
 
 
 def shard(written: str | None, place: str) -> tuple[int, int]:

@@ -1,9 +1,12 @@
-"""Where a twin is: its base URL, written in one way."""
+"""Where a twin is: its base URL, and the names of its things and points, written in one way."""
 
+import re
 from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError
+from ..values.http import HttpRequest
 
+_NOT_IN_A_TOKEN = re.compile(r"[%#\s]")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -18,3 +21,13 @@ def base_url(text: str) -> str:
         raise ChaosError("bad-url", f"{text!r} is no base URL of a service", "type e.g. https://api.mail.test/v1")
     host = parts.netloc.lower().removesuffix(_DEFAULT_PORTS[parts.scheme])
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+
+
+def place_of(base_url: str) -> str:
+    """Return host and path of a base URL, below which a service's things have their names."""
+    return HttpRequest("GET", base_url).host + urlsplit(base_url).path
+
+
+def in_a_token(text: str) -> str:
+    """Return a text as it can be a target of points: what a token would read otherwise is ``_``."""
+    return _NOT_IN_A_TOKEN.sub("_", text)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from ..values.errors import ChaosError, shown
 from ..values.http import HttpRequest, HttpResponse
@@ -19,7 +18,6 @@ from .plain_data import differences
 _REFUSALS = {401: "unauthorized", 403: "unauthorized", 429: "rate_limited", 503: "unavailable"}
 _KIND = re.compile(r"\w+")
 """As a token has it: nothing that it prints could be replayed otherwise."""
-_NOT_IN_A_TOKEN = re.compile(r"[%#\s]")
 _MOST_REMEMBERED = 20_000
 _MOST_SHOWN = 4
 
@@ -127,7 +125,7 @@ class HandledService:
         """
         operation = operations.name_of(request)
         path = f"{request.host}{self._backend.target(request)}"
-        return _NOT_IN_A_TOKEN.sub("_", f"{path}/{operation}" if operation else path)
+        return addresses.in_a_token(f"{path}/{operation}" if operation else path)
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Let the handler act on a request and answer it.
@@ -213,7 +211,7 @@ def _differing(one: HttpResponse, other: HttpResponse, state: bytes, other_state
 
 def by_place(base_url: str, rows: Mapping[str, list[Row]]) -> Mapping[str, list[Row]]:
     """Return rows by ``host/name``, with the path of the base URL between the two."""
-    place = HttpRequest("GET", base_url).host + urlsplit(base_url).path
+    place = addresses.place_of(base_url)
     return {f"{place}/{name}": some for name, some in rows.items()}
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from ..values.points import canonical
+from .addresses import in_a_token
 
 _ADDRESS = re.compile(r"api|v\d+(\.\d+)*")
-_NOT_IN_A_TOKEN = re.compile(r"[%#\s]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +56,4 @@ class Place:
     def target(self) -> str:
         """The place with every id as ``*``, safe inside a replay token."""
         names = ["*" if n % 2 else canonical(name) for n, name in enumerate(self.things)]
-        return _NOT_IN_A_TOKEN.sub("_", "/".join([*self.address, *names, *(["*"] if self.id else [])]))
+        return in_a_token("/".join([*self.address, *names, *(["*"] if self.id else [])]))

@@ -37,11 +37,11 @@ CONNECTING = ADAPTER.part(
 )
 
 
-class Line(Protocol):
-    """What stands for the transport of a connection."""
+class ConnectionEnd(Protocol):
+    """The other end of a client's connection, in the place of its transport."""
 
     def begin(self, protocol: asyncio.Protocol) -> None:
-        """Be the transport of this protocol from now on."""
+        """Become the transport of this protocol, and tell it that the connection is made."""
         ...
 
     async def answered(self) -> Callable[[BaseException], object]:
@@ -49,14 +49,14 @@ class Line(Protocol):
         ...
 
     def wake(self) -> None:
-        """Let the client look, though it has not written a whole request: its connection is over."""
+        """Release `answered` without a whole request: the connection is over."""
         ...
 
 
 Refused = Callable[[OSError], Exception]
 
 
-def connect_by(connect: Callable[[str, str, int, Refused], Line | None]) -> Callable[[], None]:
+def connect_by(connect: Callable[[str, str, int, Refused], ConnectionEnd | None]) -> Callable[[], None]:
     """Replace what makes a connection; returns a function that undoes it.
 
     `connect` gets scheme, host and port, and what makes the library's own error of one that is refused. Where it
@@ -88,11 +88,11 @@ def connect_by(connect: Callable[[str, str, int, Refused], Line | None]) -> Call
     return undo
 
 
-def _answering(handler: Any) -> Callable[[Line], asyncio.Protocol]:
+def _answering(handler: Any) -> Callable[[ConnectionEnd], asyncio.Protocol]:
     """Return the class of a protocol that asks its line, in the task that waits for an answer."""
 
     class Answering(handler):  # type: ignore[misc]
-        def __init__(self, line: Line) -> None:
+        def __init__(self, line: ConnectionEnd) -> None:
             super().__init__(loop=asyncio.get_running_loop())
             self._line = line
 

@@ -1,4 +1,4 @@
-"""The seam under aiohttp: a connection is a line to one function, in memory.
+"""The seam under aiohttp: a connection leads to one function, in memory.
 
 The client runs unmodified above the making of a connection: its own parser reads the answer, and an error is what it
 makes itself of a connection that is lost, or silent until its own timers end.
@@ -14,7 +14,7 @@ from ...values.http import HttpRequest, HttpResponse
 from ..adapters import aiohttp_connections
 from ..late_imports import when_imported
 from .http1 import Http1Server, base_of
-from .transport import TransportFault
+from .transport import FOR_EVER_S, TransportFault
 
 Answer = Callable[[HttpRequest], HttpResponse]
 Later = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -23,8 +23,6 @@ Silence = Callable[[], AbstractContextManager[None]]
 Told = Callable[[BaseException], object]
 _SOON_S = 0.05
 """Until a connection is cut, so that the client first takes what came before."""
-_FOR_EVER_S = 600.0
-"""Until the system gives up a connection on which nothing comes, where the client has no time limit."""
 
 
 def install(
@@ -60,18 +58,18 @@ class MemoryTransport(asyncio.Transport):
         self._written = asyncio.Event()
 
     def begin(self, protocol: asyncio.Protocol) -> None:
-        """Be the transport of this protocol from now on."""
+        """Become the transport of this protocol, and tell it that the connection is made."""
         self._ending.protocol = protocol
         protocol.connection_made(self)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take what the client writes."""
+        """Take bytes that the client writes."""
         self._request = self._server.receive(bytes(data)) or self._request
         if self._request is not None or self._server.is_asked_to_go_on:
             self._written.set()
 
     def wake(self) -> None:
-        """Let the client look, though it has not written a whole request: its connection is over."""
+        """Release `answered` without a whole request: the connection is over."""
         self._written.set()
 
     async def answered(self) -> Told:
@@ -94,11 +92,11 @@ class MemoryTransport(asyncio.Transport):
         return 0
 
     def pause_reading(self) -> None:
-        """Lose no connection until the client has taken what came before."""
+        """Delay the end of the connection until the client reads on."""
         self._ending.waits = True
 
     def resume_reading(self) -> None:
-        """Go on."""
+        """Let the connection end, if its end was delayed."""
         self._ending.waits = False
 
     def is_closing(self) -> bool:
@@ -106,11 +104,11 @@ class MemoryTransport(asyncio.Transport):
         return self._ending.has_come
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._ending.hang_up()
 
     def abort(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._ending.hang_up()
 
     def _say(self, answer: HttpResponse) -> None:
@@ -166,7 +164,7 @@ class _Ending:
     def comes_never(self) -> None:
         """Say nothing any more."""
         self._silent.enter_context(self._silence())
-        self._timer = self._loop.call_later(_FOR_EVER_S, self.comes, _error(errno.ETIMEDOUT))
+        self._timer = self._loop.call_later(FOR_EVER_S, self.comes, _error(errno.ETIMEDOUT))
 
     def hang_up(self) -> None:
         """End as the client wants it."""

@@ -24,7 +24,7 @@ from ..gate import Gate
 from ..process import callers
 from ..resolved import ResolvedInjection
 from . import aiohttp_seam, http_client, respx_seam
-from .transport import TransportFault
+from .transport import FOR_EVER_S, TransportFault
 
 CLIENTS = ("httpx", "httpx2")
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -144,13 +144,12 @@ async def _deadlines_first(request: Any) -> None:
     """Let the time pass that a client waits for an answer, where a timer of the agent's own ends before that."""
     with suppress(RuntimeError):
         loop: Any = asyncio.get_running_loop()
-        patience_s = (request.extensions.get("timeout") or {}).get("read") or _FOR_EVER_S
+        patience_s = (request.extensions.get("timeout") or {}).get("read") or FOR_EVER_S
         until = loop.time() + patience_s
         if python_asyncio.ends_before(loop, until):
             await _sleep(patience_s)
 
 
-_FOR_EVER_S = 600.0
 _sleep = asyncio.sleep
 _carrier: list[Exchange] = []
 own: list[Own] = []

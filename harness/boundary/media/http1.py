@@ -21,7 +21,7 @@ class Http1Server:
         self._body = b""
 
     def receive(self, data: bytes) -> HttpRequest | None:
-        """Take what the client writes; returns the request once it is complete.
+        """Take bytes that the client writes; returns the request once it is complete.
 
         That of a tunnel, CONNECT, has host and port as its URL.
         """

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 ADDRESSED = ("socket.connect", "socket.sendto", "socket.sendmsg")
+FOR_EVER_S = 600.0
+"""Until the system gives up a connection on which nothing comes, where the client has no time limit; virtual."""
 LOOKED_UP = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 
 

@@ -3,7 +3,7 @@
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import TypeVar
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote_plus
 
 from ...values.errors import ChaosError, shown
 from ...values.http import HttpRequest, HttpResponse
@@ -58,7 +58,7 @@ class OAuthTwin:
         expires_in: int = 3600,
     ) -> None:
         self.base_url = addresses.base_url(base_url)
-        self._place = HttpRequest("GET", self.base_url).host + urlsplit(self.base_url).path
+        self._place = addresses.place_of(self.base_url)
         self.requests: list[HttpRequest] = []
         _check(clients, codes or {}, refresh_tokens or {})
         self._clients, self._expires_in, self._run = dict(clients), expires_in, 0

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -16,7 +15,6 @@ from ..plain_data import dumped
 from ..rest import error
 from ..webhook_forms import FORMS, SECRET, webhook_of
 
-_NOT_IN_A_TOKEN = re.compile(r"[%#/\s]")
 _real_getpid = os.getpid
 
 
@@ -119,7 +117,7 @@ class Webhooks:
     def target(self, request: HttpRequest) -> str:
         """Return the host and the type of the event."""
         name = str(request.json()["type"]) if self.verb(request) else _asked(request)
-        return f"{request.host}/{_NOT_IN_A_TOKEN.sub('_', name)}"
+        return f"{request.host}/{addresses.in_a_token(name.replace('/', '_'))}"
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Say what comes next, hand it over, or take an answer."""
