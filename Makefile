@@ -104,6 +104,7 @@ nightly: $(VENV)/ready $(AGENTS)/ready $(NIGHTLY)/ready $(CREWAI)/ready  ## find
 	done; \
 	ROLLPROOF_WHOLE=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal $(CORPUS) tests/test_killed.py tests/test_model_faults.py tests/test_reuse.py || status=$$?; \
 	ROLLPROOF_WHOLE=1 $(AGENTS)/bin/python -m pytest -q tests/agents/test_langgraph.py || status=$$?; \
+	$(BIN)/python benchmarks/memory.py || status=$$?; \
 	$(BIN)/python benchmarks/openings.py || status=$$?; \
 	$(BIN)/python benchmarks/red_run.py .red-run || status=$$?; \
 	if test -n '$(AXE)'; then $(BIN)/python -m pytest -q tests/reports/test_page_in_chromium.py || status=$$?; fi; \

@@ -55,10 +55,10 @@ class Measured:
             Exploring._audit = audit  # type: ignore[method-assign]
         return result, seconds, counts[0]
 
-    def explore(self, faults: str = "*", depth: int = 1) -> tuple[Exploration, float]:
+    def explore(self, faults: str = "*", depth: int = 1, seed: int = 0) -> tuple[Exploration, float]:
         """Explore with the selected faults; returns the result and its seconds."""
         results: list[Exploration] = []
-        options = replace(self._options(faults), depth=depth)
+        options = replace(self._options(faults), depth=depth, seed=seed)
         self._agent.explore(Chaos(options, "benchmark", results.append), self._new_folder())
         return results[0], results[0].seconds
 
