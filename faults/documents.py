@@ -1,4 +1,4 @@
-"""Where in a model's answer the JSON stands that a program is to read, and which parts of an answer come first."""
+"""The JSON documents in a model's answer that a program is to read, and the beginnings of an answer."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ class Document:
 
     @property
     def is_strict(self) -> bool:
-        """Whether the provider guarantees that it is JSON, and of the schema where there is one."""
+        """Return whether the provider guarantees that it is JSON, and of the schema where there is one."""
         return is_strict(self.asked)
 
     def is_mistaken(self, value: Any) -> bool:
@@ -55,13 +55,13 @@ def is_strict(asked: Asked | None) -> bool:
 
 
 def is_document(text: str) -> bool:
-    """Say whether a text is meant for a program: JSON, or a JSON document on each line."""
+    """Return whether a text is meant for a program: JSON, or a JSON document on each line."""
     lines = text.strip().splitlines()
     return len(text.strip()) > 1 and (is_json(text) or all(is_json(line) for line in lines))
 
 
 def is_json(text: str) -> bool:
-    """Say whether a text is JSON as a whole."""
+    """Return whether a text is JSON as a whole."""
     try:
         json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a request to a model tells it: values with the names of their fields, and words of its texts.
+"""The values that a request tells a model: with the names of their fields, and words of its texts.
 
 Read alike in all formats: JSON in a message, in the result of a tool, or in the arguments of an earlier call.
 """
@@ -32,7 +32,7 @@ class Known:
 
 
 def known_values(request: HttpRequest) -> list[Known]:
-    """Return what a request told, in its order; nothing where it is no JSON."""
+    """Return the values that a request told, in their order; none if it is no JSON."""
     try:
         document = request.json()
     except ValueError:

@@ -54,7 +54,7 @@ def _has_right_parts(value: Any, schema: Mapping[str, Any], root: Schema) -> boo
 
 
 def _followed(schema: Schema, root: Schema) -> Schema:
-    """Return what a schema refers to; what leads nowhere allows everything."""
+    """Return the schema that a schema refers to; a reference that leads nowhere allows everything."""
     for _ in range(_MOST_REFERENCES):
         if not isinstance(schema, Mapping) or "$ref" not in schema:
             return schema

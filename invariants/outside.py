@@ -33,7 +33,7 @@ def no_leftovers(after: World, history: History) -> Iterator[Violation]:
 
 
 def _watched_leftovers(after: World, history: History) -> Iterator[Change]:
-    """A path that neither end has, and that looks temporary or that a fault-free run takes away again."""
+    """Yield each path that neither end has, and that looks temporary or is transient in a fault-free run."""
     if not history.from_before or not history.from_done:
         return
     known = _shapes(history.before.entries) | _shapes(history.done.entries)
@@ -44,7 +44,7 @@ def _watched_leftovers(after: World, history: History) -> Iterator[Change]:
 
 
 def _private_leftovers(after: World, history: History) -> Iterator[Change]:
-    """In private nothing can be compared: names decide."""
+    """Yield private paths whose names are those of leftovers: nothing else can be compared there."""
     known = _shapes(history.before.private_entries) | _shapes(history.done.private_entries)
     for path, entry in after.private_entries.items():
         if canonical(path) not in known and _is_leftover_name(path, history):
@@ -52,7 +52,7 @@ def _private_leftovers(after: World, history: History) -> Iterator[Change]:
 
 
 def _leftover_leases(after: World, history: History) -> Iterator[Change]:
-    """More rows than both ends have in a private table that is called a lock or a lease: their holder is gone."""
+    """Yield a change for each private table called lock or lease with more rows than both ends have."""
     for table, rows in after.private_tables.items():
         usual = max(len(w.private_tables.get(table, ())) for w in (history.before, history.done))
         if len(rows) > usual and _LEASE_TABLE.search(table.rpartition(":")[2]):
@@ -110,7 +110,7 @@ def _texts(world: World) -> Iterator[tuple[str, Content]]:
 
 
 def _text_of(rows: list[Row]) -> bytes:
-    """Return what rows have, a line for each value, behind the name of its column."""
+    """Return the values of rows, a line each, behind the names of their columns."""
     return b"\n".join(_encoded(column) + b"=" + _encoded(value) for row in rows for column, value in row.items())
 
 

@@ -52,13 +52,13 @@ def result(exploration: ReportedExploration, violation: ReportedViolation) -> di
 
 
 def identity(exploration: ReportedExploration, id: str) -> dict[str, str]:
-    """Return what makes a finding the same one in each run: its id; two explorations of a test may have the same."""
+    """Return the identity of a finding, the same in each run: its id; two explorations of a test may have the same."""
     case = f"{id} [{exploration['label']}]" if exploration["label"] else id
     return {"testCaseId": case, "historyId": case}
 
 
 def _since(violation: ReportedViolation) -> str:
-    """Return what a finding is from run to run; the quality gate lets through what is "known" or "as before"."""
+    """Return the status of a finding from run to run; the quality gate lets "known" and "as before" through."""
     return status_of(violation) or ("found" if violation["new"] is None else "as before")
 
 
@@ -70,7 +70,7 @@ def _details(violation: ReportedViolation) -> dict[str, Any]:
 
 
 def _message(violation: ReportedViolation) -> Iterator[str]:
-    """Yield what to read first. Allure groups by this text, and its categories read the last line."""
+    """Yield the lines to read first. Allure groups by this text, and its categories read the last line."""
     until = violation["until"]
     if violation["known"]:
         yield f"known: {violation['reason']}{f' (until {until})' if until else ''}"

@@ -1,4 +1,4 @@
-"""What Allure shows of a whole run: where it ran, what was explored and found, categories, numbers over runs."""
+"""Allure's overview of a whole run: where it ran, what was explored and found, categories, numbers over runs."""
 
 import json
 from collections import Counter

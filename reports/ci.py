@@ -104,7 +104,7 @@ def _struck(report: Report) -> Iterator[str]:
 
 
 def status_of(violation: ReportedViolation) -> str:
-    """Return what a finding is from run to run: "known", "new", or "" for any other."""
+    """Return the status of a finding from run to run: "known", "new", or "" for any other."""
     return "known" if violation["known"] else "new" if violation["new"] else ""
 
 

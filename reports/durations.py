@@ -1,4 +1,4 @@
-"""Where the time of the slowest explorations went: what ``--chaos-durations=N`` prints."""
+"""The table of ``--chaos-durations=N``: the time of the slowest explorations, by part."""
 
 from collections.abc import Sequence
 

@@ -125,14 +125,14 @@ def _numbers_before(parts: Sequence[Series], part: Series) -> int:
 
 
 def _at_first_sight(story: Sequence[ReportedStep], steps: Sequence[_Numbered]) -> list[_Numbered]:
-    """Return what came of the fault; of processes that only a question started, those that show what is broken."""
+    """Return the steps that matter, without those of a retry or the like that does not show what is broken."""
     shows = {step["life"] for step in story if step["phase"] == _PROMISES}
     beside = _QUESTIONS - shows if shows else frozenset()
     return [(number, step) for number, step in steps if _matters(step) and step["life"] not in beside]
 
 
 def _alike(step: ReportedStep) -> tuple[object, ...]:
-    """Return what is equal in all turns of a loop: not the time, a size, nor the numbers of points and targets."""
+    """Return the parts of a step that are equal in all turns of a loop: no time, size, number of point or target."""
     size = _SIZE.fullmatch(step["outcome"])
     went = size[1] if size else step["outcome"]
     place = step["file"], step["line"], tuple(step["within"])
@@ -162,7 +162,7 @@ def _step(number: int, step: ReportedStep, life: int, width: int, *, full: bool)
 
 
 def _phases(found: ReportedViolation, width: int, *, full: bool) -> list[Line]:
-    """Return what was done and what came then, where there are no steps."""
+    """Return the phases of the story in sentences, for a result without steps."""
     lives = [(heading, told) for heading, told in found["phases"] if heading not in ("fault", "invariants")]
     lines = labelled("done", [line for heading, told in found["phases"] if heading == "fault" for line in told], width)
     if full:

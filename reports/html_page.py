@@ -51,7 +51,7 @@ class _Step(NamedTuple):
 
 
 def writer(folder: os.PathLike[str], path: str) -> Writer:
-    """Return what writes the page to `path`, as seen from `folder`, wherever a test has gone meanwhile."""
+    """Return the writer of the page to `path`, as seen from `folder`, wherever a test has gone meanwhile."""
 
     def write_page(report: Report) -> None:
         written(path, "--chaos-html", lambda: write_text(os.path.join(folder, path), render(report)))
@@ -86,7 +86,7 @@ def render(report: Report) -> str:
 
 
 def _filters(found: Sequence["_Finding"]) -> Iterator[tuple[str, list[str]]]:
-    """Yield what findings can be filtered by, with its values, where there is anything to choose from."""
+    """Yield the name and the values of each filter of findings that has anything to choose from."""
     named = (
         ("severity", [finding.violation["severity"] for finding in found]),
         ("status", [finding.status for finding in found]),
@@ -140,27 +140,27 @@ class _Finding:
         self._most = most
 
     def rank(self) -> tuple[int, int]:
-        """Its place among others: new ones first and known ones last, the gravest first."""
+        """Return the sort key among findings: new ones first and known ones last, the gravest first."""
         return _STATUSES.index(self.status), gravity(self.violation["severity"])
 
     @property
     def title(self) -> str:
-        """What is wrong, in a few words; of a result without titles the broken invariants."""
+        """Return what is wrong in a few words; for a result without titles the broken invariants."""
         return title_of(self.violation)
 
     @property
     def sentences(self) -> list[str]:
-        """What there is to know first."""
+        """Return the sentences to read first."""
         return (self.violation["sentence"] or self.violation["message"]).splitlines()
 
     @property
     def messages(self) -> list[str]:
-        """What its broken promises say, where the sentences do not say it."""
+        """Return the messages of its broken promises, if the sentences do not say them."""
         return self.violation["message"].splitlines() if self.violation["sentence"] else []
 
     @property
     def kind(self) -> str:
-        """What kind of bug it is; where that is not known, in which way the outside is wrong."""
+        """Return the kind of the bug; if it is not known, the way in which the outside is wrong."""
         cause = self.violation["cause"]
         return self.violation["kind"] or (cause["way"] if cause is not None else "")
 
@@ -195,13 +195,13 @@ class _Finding:
 
     @property
     def is_mixed(self) -> bool:
-        """Whether each name is right by itself, and all of them together are half of a work."""
+        """Return whether each name is right by itself, and all of them together are half of a work."""
         rows = self.outside
         return not any(row.is_wrong for row in rows) and {"as before", "as when done"} <= {row.like for row in rows}
 
     @property
     def words(self) -> str:
-        """All that a search looks at."""
+        """Return the text in which a search looks."""
         violation = self.violation
         places = [f"{place['file']}:{place['line']}" for place in violation["blame"]]
         texts = [violation["id"], self.title, violation["sentence"], violation["schedule"], self.exploration["test"]]
@@ -287,7 +287,7 @@ def _prompt(finding: _Finding) -> Iterator[str]:
 
 
 def _likeness(step: ReportedStep) -> tuple[Any, ...]:
-    """Return what steps have in common that are told as one."""
+    """Return the key of a step: equal ones in a row are told as one."""
     timeless = {key: value for key, value in step.items() if key not in ("point", "at_s")}
     return step["point"].rpartition("#")[0] or step["outcome"], json.dumps(timeless, sort_keys=True)
 

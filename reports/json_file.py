@@ -17,7 +17,7 @@ from .files import write_text, written
 
 
 def writer(folder: os.PathLike[str], path: str) -> Writer:
-    """Return what writes to `path`, as seen from `folder`, wherever a test has gone meanwhile."""
+    """Return the writer to `path`, as seen from `folder`, wherever a test has gone meanwhile."""
 
     def write_json(report: Report) -> None:
         written(path, "--chaos-json", lambda: write(os.path.join(folder, path), report))
@@ -102,7 +102,7 @@ def _parsed(path: str) -> Any:
 
 
 def _filled(given: Any, empty: dict[str, Any], where: str) -> dict[str, Any]:
-    """Return what was given with what is missing there; raises ChaosError where a value is of another type."""
+    """Return the given values, with empty ones for missing keys; raises ChaosError for a value of another type."""
     wrong = "is no object" if not isinstance(given, dict) else ""
     for key, value in empty.items() if not wrong else ():
         if key not in given:
@@ -153,7 +153,7 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _empty(kind: Any) -> Any:
-    """Return what stands for nothing of a kind."""
+    """Return the empty value of a kind."""
     origin = get_origin(kind) or kind
     if origin is UnionType or origin is Any:
         return None

@@ -55,7 +55,7 @@ class _Node:
 
     @property
     def told(self) -> str:
-        """What stands beside it: the verb and the end of its target, and how it went."""
+        """Return the words beside it: the verb and the end of its target, and how it went."""
         point, outcome = self.step["point"], self.step["outcome"]
         if self.step["phase"] == "fault" or not point:
             return outcome
@@ -64,7 +64,7 @@ class _Node:
 
     @property
     def label(self) -> list[str]:
-        """The same in short lines; what does not fit is cut."""
+        """Return these words in short lines; what does not fit is cut."""
         lines = _lines(self.told, _WIDE - 2 if self.look == "bad" else _WIDE)  # it is bold
         return lines if len(lines) <= _LINES else [*lines[: _LINES - 1], f"{lines[_LINES - 1][: _WIDE - 1]}…"]
 

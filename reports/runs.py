@@ -1,4 +1,4 @@
-"""What changed since an earlier run, in lines: what is new, known, fixed, and what nobody looked at."""
+"""The changes since an earlier run, in lines: new, known and fixed findings, and those that nobody looked at."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -22,7 +22,7 @@ def summary(
 
 
 def changes(result: ReportedExploration) -> Iterator[str]:
-    """Yield what is new, known, as before, fixed and not looked at in one exploration."""
+    """Yield lines on the findings of one exploration that are new, known, as before, fixed or not looked at."""
     yield from map(_violation, result["violations"])
     for one in result["fixed"]:
         yield f"{'fixed' if one['replayed'] else 'not reached any more'}: {_named(one['title'], one['id'])}"
@@ -49,7 +49,7 @@ def _named(title: str, id: str) -> str:
 
 
 def _is_gone(known: Known, explorations: Sequence[ReportedExploration]) -> bool:
-    """Say whether all that its test explored came to its end without it."""
+    """Return whether all explorations of its test came to their end without this known finding."""
     own = [result for result in explorations if known.test and ungrouped(result["test"]) == known.test]
     found = {violation["id"] for result in own for violation in result["violations"]}
     return bool(own) and known.id not in found and not any(map(is_cut_short, own))

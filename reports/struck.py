@@ -1,4 +1,4 @@
-"""How the runs that a fault struck ended, in one sentence."""
+"""The ends of the runs that a fault struck, in one sentence."""
 
 from rollproof.values.exploration import counted
 from rollproof.values.report import ReportedExploration
@@ -6,7 +6,7 @@ from rollproof.values.struck import RecoverySeconds, ReportedStruck
 
 
 def in_words(exploration: ReportedExploration) -> str:
-    """Return how they ended, how long that took and what it cost; "" where there are none, as in an older result."""
+    """Return how struck runs ended, how long that took and what it cost; "" for none, as in an older result."""
     struck = exploration.get("struck")
     if struck is None or not any(struck["ends"].values()):
         return ""

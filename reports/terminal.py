@@ -150,7 +150,7 @@ def _told(what: str, texts: Iterable[str], width: int, markup: str = "") -> list
 
 
 def _interrupted(found: ReportedExploration, width: int) -> list[Line]:
-    """Return what was found: no failure of the test tells it."""
+    """Return the findings of an interrupted exploration: no failure of the test tells them."""
     lines = styled([line for one in found["violations"][:_SHOWN_FINDINGS] for line in short_lines(one, width)], "red")
     shown = found["errors"][:_SHOWN_FINDINGS]
     hidden = len(found["errors"]) - len(shown)

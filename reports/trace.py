@@ -36,7 +36,7 @@ class Trace:
 
     @property
     def reader(self) -> Reader:
-        """What reads the events."""
+        """Return the reader of the events."""
         points = (PointReached,)
         told = (ExplorationBegan, ProcessStarted, FaultFired, ProcessEnded, CrashStateFound, Judged, Found)
         return Reader((*points, *told), self._read)

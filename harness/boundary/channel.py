@@ -48,7 +48,7 @@ class Channel:
 
     @property
     def has_message(self) -> bool:
-        """Whether a whole message has been read already."""
+        """Return whether a whole message has been read already."""
         rest = self._rest
         return len(rest) >= _LENGTH.size and len(rest) >= _LENGTH.size + _LENGTH.unpack(rest[: _LENGTH.size])[0]
 

@@ -78,7 +78,7 @@ class Crossing:
 
     @property
     def tears(self) -> bool:
-        """Whether a write must be made in two parts here."""
+        """Return whether a write must be made in two parts here."""
         return self.size > 1 and (self.gate.trace or self.gate.expects(self.point, "middle"))
 
     def first_part(self, data: memoryview) -> memoryview:

@@ -107,7 +107,7 @@ class Gate:
 
     @property
     def active(self) -> bool:
-        """False inside the harness's own work, before `begin`, and in processes that the agent forked itself."""
+        """Return whether the agent is at work: not the harness, not before `begin`, not in a fork of the agent's."""
         # A process that the agent forked has the wrappers too, but must not speak on the channel of this one.
         return not getattr(self._local, "untraced", 0) and _real_getpid() == self._pid
 
@@ -133,7 +133,7 @@ class Gate:
                 del self._waiting_for_parent[own]
 
     def others_waiting_for_parent(self) -> bool:
-        """Say whether another thread waits for the parent's answer."""
+        """Return whether another thread waits for the parent's answer."""
         own = threading.get_ident()
         return any(thread != own for thread in list(self._waiting_for_parent))
 
@@ -245,7 +245,7 @@ class Gate:
 
     @property
     def awaits(self) -> bool:
-        """Whether a task that awaits its effect is running now."""
+        """Return whether a task that awaits its effect is running now."""
         return getattr(self._local, "awaits", False)
 
     @contextmanager
@@ -258,7 +258,7 @@ class Gate:
             self._local.awaits = False
 
     async def before_await(self, kind: str, verb: str, target: str) -> None:
-        """Let other tasks go on as they do while a request is on its way; longer where the plan says so."""
+        """Let other tasks go on while a request is on its way; if the plan preempts this one, wait for them."""
         if running_loop() is None:
             return
         if len(asyncio.all_tasks()) > 1:
@@ -266,7 +266,7 @@ class Gate:
         await self._let_others_come(self._next_point(kind, verb, target), "before")
 
     async def after_await(self) -> None:
-        """Let other tasks go on, where the plan says so, while an answer is on its way."""
+        """Let other tasks have effects while an answer is on its way, if the plan preempts this task."""
         if running_loop() is not None:
             await self._let_others_come(self._local.point, "after")
 
@@ -307,7 +307,7 @@ class Gate:
 
     @contextmanager
     def _preempting(self, resolved: ResolvedInjection) -> Iterator[list[bool]]:
-        """Tell the parent that the preemption fires, and afterwards if it was impossible: no other effect came."""
+        """Tell the parent that the preemption fires, and after the block if it was impossible: no other effect came."""
         came: list[bool] = []
         spent = len(self._plan.spent)
         counts = self.calls, self.polls, self._uncounted - len(self.points)
@@ -332,7 +332,7 @@ class Gate:
             self.note("unordered", what)
 
     def poll(self) -> None:
-        """Count a wait."""
+        """Count a wait, and end a process that waits without end."""
         self.polls += not self.silences  # what goes on beside such a client is no sign of a run without end
         if self.polls > self.limits.polls:
             self.overrun()
@@ -361,7 +361,7 @@ class Gate:
             self.channel.tell(InjectionFired(resolved.position, self.now()))
 
     def owe(self, name: str, fd: int, left: int, resolved: ResolvedInjection) -> None:
-        """Keep the error that the rest of a write meets, so many bytes; the first part was all that was written."""
+        """Keep the error for the caller's next write, of the `left` bytes that a full disk did not take."""
         assert isinstance(resolved.action, Fail)
         self.owed[name, fd] = left, copy(resolved.action.error)
         self.fired(resolved)
@@ -377,7 +377,7 @@ class Gate:
     def overrun(self) -> None:
         """End a process that calls or polls for ever; nothing of the agent's may catch this.
 
-        Where it waits so for a preempted thread or task, that one goes on instead.
+        If it waits so for a preempted thread or task, that one goes on instead.
         """
         if self.preemptions.give_up():
             return

@@ -38,7 +38,7 @@ class _Waiting(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return what the other finders find."""
+        """Return the spec that the other finders have, its loader made to call `act` afterwards."""
         if fullname != self._module or self._asks:
             return None
         self._asks = True

@@ -27,7 +27,7 @@ class ResolvedInjection:
 
     @property
     def others(self) -> int:
-        """How many other actors go first where it preempts one; 0 for any other action."""
+        """Return how many other actors a preempted one waits for; 0 for any other action."""
         return self.action.others if isinstance(self.action, Preempt) else 0
 
     def reaches(self, point: Point) -> bool:
@@ -100,7 +100,7 @@ def _repeats(resolved: ResolvedInjection, when: Phase) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many calls (requests), polls (sleeps) and effects a process may make before it counts as endless."""
+    """The numbers of calls (requests), polls (sleeps) and effects beyond which a process counts as endless."""
 
     calls: int
     polls: int

@@ -21,7 +21,7 @@ _SHOWN_CHARACTERS = 120  # of what a service refuses with
 
 
 class Asked(NamedTuple):
-    """A request of an agent, its point, and the injection that fires there; None where there is no such one."""
+    """A request of an agent, its point, and the injection that fires there; None for none."""
 
     twin: Twin
     request: HttpRequest

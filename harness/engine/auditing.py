@@ -28,7 +28,7 @@ class Audit:
     Attributes:
         audited: how many merged schedules were run truly; `mismatches` how many of them ended otherwise.
         executions: how many processes that took.
-        errors: what ended otherwise.
+        errors: a sentence for each schedule that ended otherwise.
     """
 
     config: ExplorationConfig
@@ -54,7 +54,7 @@ class Audit:
             self._compare(schedule, node, whole=False)
 
     def joined(self, space: CrashStateSpace) -> None:
-        """Audit crash states that differ in what nobody reads: their ends are judged equal, too."""
+        """Audit joined crash states, which differ in what nobody reads: their ends are judged equal, too."""
         merged = [(node.schedule, node) for node in space.merging.joined]
         for schedule, node in self._sample(merged, self.config.audit_joined):
             self._compare(schedule, node, whole=True)

@@ -81,7 +81,7 @@ class Blame:
 
 
 def transitions(seen: Sequence[CrashState], end: RawState) -> Iterator[tuple[Point, RawState, RawState]]:
-    """Yield each point behind a change between two states that were seen of a process, or its end, and the two."""
+    """Yield each point behind a change, with the states before and after it; `end` is the last state of the process."""
     if not seen:
         return
     before, last = seen[0].raw_state, None

@@ -40,7 +40,7 @@ class Seen:
 
     @property
     def at(self) -> _At:
-        """Its place alone."""
+        """Return the place alone, without the point and the names of steps."""
         return _At(self.file, self.line, self.function, self.callers)
 
 

@@ -23,12 +23,12 @@ class Deadline:
         self._until: float | None = None
 
     def set(self, until: float | None) -> None:
-        """Move it to a value of `time.monotonic`; None for no limit."""
+        """Move the deadline to a value of `time.monotonic`; None for no limit."""
         self._until = until
 
     @property
     def is_over(self) -> bool:
-        """Whether the time is spent."""
+        """Return whether the time is spent."""
         return self._until is not None and time.monotonic() >= self._until
 
     def check(self) -> None:
@@ -43,7 +43,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How much one process may do and take.
+    """Limits of one process: what it may do, and how long it may take.
 
     Attributes:
         limits: of calls, polls and effects.

@@ -27,7 +27,7 @@ _SHOWN = 3
 
 
 class Ran(NamedTuple):
-    """How an exploration was carried out.
+    """The way in which an exploration was carried out.
 
     Attributes:
         cut_at: the number of crashes after which no further one was tried; 0 where there was no such end.

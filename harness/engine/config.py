@@ -30,7 +30,7 @@ class ExplorationConfig:
     """Everything that an exploration depends on.
 
     Attributes:
-        test: the id of the test; `name` is what that calls the exploration, `label` what tells it apart from others.
+        test: the id of the test; `name` is its name for the exploration, `label` tells this one apart from others.
         sources: watched and private paths.
         services: further external state, twins included.
         faults: those that were selected; `known` has all that are installed.
@@ -43,20 +43,20 @@ class ExplorationConfig:
         audit: how many merged crashes are run truly; `audit_joined`: of those that differ in what nobody reads.
         many_worlds: from so many on, no further crash is tried after two that end in a failure.
         relays: the relays in front of services on real ports.
-        proxies: what makes faults of the network that the relays leave to Toxiproxy.
-        servers: what lets twins be reached on real ports.
-        readers: are told what happens.
+        proxies: make the faults of the network that the relays leave to Toxiproxy.
+        servers: serve twins on real ports.
+        readers: are told the events.
         outlets: descriptors of the terminal and its like, besides the standard ones.
         first: whether one confirmed finding ends the exploration.
         root: the folder that files of the agent are named below.
-        failed_before: what failed in the last session, and is carried out first.
+        failed_before: schedules that failed in the last session, and are carried out first.
         converse: shows a person what a debugger has printed, and returns the line that is typed, where the debugger
             waits for one; None without a debugger.
         draws: how many faults a set has at most that is drawn beyond what is enumerated, and for how many seconds.
         keep: the folder for states of findings; None where none are kept.
         earlier: what an earlier run found here; what of that is not found again is looked at once more.
         accepted: ids of violations that do not fail the test.
-        guard: returns what puts the sources back when this process is ended; None where nobody does.
+        guard: returns the guardian, which puts the sources back when this process is ended; None for no guardian.
     """
 
     run: Callable[[], Any]
@@ -106,25 +106,25 @@ class ExplorationConfig:
 
     @property
     def rereads(self) -> bool:
-        """Return whether it is a point at which the agent reads its own write."""
+        """Return whether the agent's reads of its own writes are points."""
         return any(fault.rereads for fault in self.faults)
 
     @property
     def reach(self) -> Reach:
-        """The part of the real network that the agent may reach."""
+        """Return the part of the real network that the agent may reach."""
         networks = {(f.network.host, f.network.port): f.network.name for f in self.relays}
         return Reach(self.hosts, networks, self.offline)
 
     @property
     def worker(self) -> bool:
-        """Whether a process that an error leaves is called again, beside the recovery in a new one."""
+        """Return whether a process that an error leaves is called again, beside the recovery in a new one."""
         return self.errors == "worker" or (self.errors == "recover" and self.run is self.recover)
 
     def killed_at(self, things: Iterable[_T]) -> list[_T]:
-        """Return those of the crash states, or of what else is at a point, of which a crash is tried."""
+        """Return those of these crash states (or other things at a point) at which a crash is tried."""
         return self.points.at(things) if self.kill is not None else []
 
     @property
     def kill(self) -> Fault | None:
-        """The fault that crashes the process, where it is selected."""
+        """Return the fault that crashes the process, if it is selected."""
         return next((f for f in self.faults if f.name == "process.kill"), None)

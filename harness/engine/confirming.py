@@ -38,7 +38,7 @@ class Confirming:
 
     @property
     def has_new(self) -> bool:
-        """Whether something was found since the last look."""
+        """Return whether something was found since the last look."""
         return self._seen < len(self._findings.failures)
 
     def look(self) -> None:

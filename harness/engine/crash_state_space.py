@@ -46,12 +46,12 @@ class CrashStateSpace:
 
     @property
     def closed(self) -> bool:
-        """Whether every crash state that appeared was recovered from."""
+        """Return whether every crash state that appeared was recovered from."""
         return not self.rules.cut_at_crashes and not self.rules.left_out and not self.abandoned
 
     @property
     def waiting(self) -> int:
-        """How many crash states wait to be recovered from."""
+        """Return how many crash states wait to be recovered from."""
         return sum(self._waits(stage, key) for stage, _, key in self._work) + len(self._unfollowed)
 
     def add(
@@ -98,7 +98,7 @@ class CrashStateSpace:
         heapq.heappush(self._work, (stage, self._added, key))
 
     def _waits(self, stage: Stage, key: str) -> bool:
-        """Say whether an item of the work stands for a node that nobody recovered from; one may be there twice."""
+        """Return whether an entry of the heap is current: its node is not judged, and waits for just this stage."""
         node = self.nodes[key]
         return node.judgement is None and node.turn.stage == stage
 

@@ -45,7 +45,7 @@ class Curing:
     """Tries remedies on cases.
 
     Attributes:
-        executions: how many processes that took.
+        executions: how many processes the trials took.
         found: the kind and the cure of each cause that was tried, by its key.
     """
 

@@ -35,7 +35,7 @@ Again = Callable[[ProcessRun], RawState | None]
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How one process is run and served.
+    """Settings by which one process is run and served.
 
     Attributes:
         trace: whether the outside is looked at at every point.
@@ -123,7 +123,7 @@ class Executor:
 
     @contextmanager
     def used_meanwhile(self) -> Iterator[None]:
-        """Let processes of the block carry out several schedules where they may; that counts as nothing."""
+        """Let processes of the block carry out several schedules where they may, without counting that."""
         try:
             with self.reusing.uncounted(self.config.reuse and not self.config.reach):
                 yield

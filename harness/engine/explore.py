@@ -174,13 +174,13 @@ class Explorer:
         return violation_ids(self.config.test, self._results.violations(exploring))
 
     def _is_enough(self) -> bool:
-        """Say whether what is confirmed ends the exploration: what is accepted never does."""
+        """Return whether a confirmed finding ends the exploration; an accepted one never does."""
         if not self.config.first or self.exploring is None:
             return False
         return not self.config.accepted.issuperset(self._ids(self.exploring))
 
     def _tell(self) -> None:
-        """Tell what is confirmed so far, as soon as it is."""
+        """Tell the readers the findings that are confirmed by now."""
         events = self.executor.telling.events
         if self.exploring is not None and events.wants(Found):
             events.tell(Found(self._results.so_far(self.exploring)))

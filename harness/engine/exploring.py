@@ -179,7 +179,7 @@ class Exploring:
                 self.confirming.look()
 
     def _end(self, tried: Tried) -> None:
-        """Say that a family of which nothing was tried was not explored, that is no pass; time is no more looked at."""
+        """Report each family of which nothing was tried as not explored, an error; the budget counts no more."""
         self.trials.executor.allowance.deadline.set(None)
         if self.skipped.get("budget"):
             for name, (count, planned) in tried.left_out().items():

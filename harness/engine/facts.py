@@ -1,4 +1,4 @@
-"""What the words of a finding are made of: its cause, what differs outside, what was done, how each process ended."""
+"""The facts behind the words of a finding: its cause, the difference outside, the faults, how each process ended."""
 
 import ast
 import re
@@ -27,7 +27,7 @@ _PAIR = re.compile(r"'(\w+)': ('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|-?\d+(?:\.
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How one process of a schedule ended.
+    """The end of one process of a schedule.
 
     Attributes:
         said: what it returned, as one writes it; "" for None.
@@ -44,7 +44,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a finding when it is put into words.
+    """Facts of a finding, from which it is put into words.
 
     Attributes:
         change: what differs in the way that names the cause; None where nothing outside does.
@@ -91,7 +91,7 @@ class Facts:
 
     @property
     def last(self) -> Injection:
-        """What was done last of all."""
+        """Return the last injection."""
         return self.schedule.injections[-1]
 
     @property
@@ -101,7 +101,7 @@ class Facts:
 
     @property
     def half_done(self) -> bool:
-        """Whether some things are as after a complete run and all others as before."""
+        """Return whether some things are as after a complete run and all others as before."""
         return bool(self.changed and self.undone) and not set(self.changed) & set(self.undone)
 
     @property
@@ -112,7 +112,7 @@ class Facts:
 
     @property
     def claims_it_is_done(self) -> bool:
-        """Whether the agent says that it is done, and it is not."""
+        """Return whether the agent says that it is done, and it is not."""
         return "honest_outcome" in self.broken
 
     def keeps_of_its_own(self, injection: Injection) -> bool:
@@ -123,13 +123,13 @@ class Facts:
 
     @property
     def crashes(self) -> bool:
-        """Whether each thing that was done is the end of a process by SIGKILL."""
+        """Return whether every fault ends a process by SIGKILL."""
         return all(injection.fault in ("process.kill", "process.pid_reused") for injection in self.schedule.injections)
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the facts of a finding are told with.
+    """Settings for the facts of a finding.
 
     Attributes:
         known: all faults, by name.
@@ -201,7 +201,7 @@ def _clause(injection: Injection, judgement: Judgement, cause: Cause, setting: S
 
 
 def clause(injection: Injection, known: Mapping[str, Fault], *, short: bool = False) -> str:
-    """Return what was done to the agent there as a clause: ``the process was killed after replacing shared/a.md``."""
+    """Return an injection as a clause for people: ``the process was killed after replacing shared/a.md``."""
     fault = known.get(injection.fault)
     if fault is None:
         return _other_order(injection) if injection.fault == SWAP else injection.describe()
@@ -229,7 +229,7 @@ def row_of(detail: str) -> dict[str, Any]:
 
 
 def _is_again(injection: Injection, cause: Cause) -> bool:
-    """Return whether it is the request that came twice, so that a reader knows its name already."""
+    """Return whether the injection is at the request that came twice, whose name a reader knows already."""
     return (
         cause.way == "twice"
         and cause.promise != "credential_hygiene"
@@ -263,7 +263,7 @@ def _is_lost(change: Change) -> bool:
 
 
 def _copies(change: Change | None, judgement: Judgement) -> int:
-    """Return how often a thing that is too much is there; others of its collection may be too much, too."""
+    """Return how many copies of a superfluous thing there are; others of its collection may be superfluous, too."""
     if change is None or change.sign != "+":
         return 1
     which = label(row_of(change.detail))

@@ -22,7 +22,7 @@ class Single(Protocol):
 
     @property
     def count(self) -> int:
-        """How many schedules it stands for."""
+        """Return how many schedules it stands for."""
         ...
 
 
@@ -48,7 +48,7 @@ def breadth_first(singles: Iterable[_S]) -> list[_S]:
 
 @dataclass(slots=True)
 class Tried:
-    """How many schedules of one fault there are in each family, and how many of them were judged.
+    """Counts by family: the schedules of one fault, and those of them that were judged.
 
     Attributes:
         places: the points of the fault-free run at which each fault can fire, whatever part of all is tried here.

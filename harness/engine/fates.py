@@ -1,4 +1,4 @@
-"""What became of each durable effect of a story by its end: kept, undone, repeated, forgotten, torn."""
+"""The fate of each durable effect of a story at its end: kept, undone, repeated, forgotten, torn."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a fault did, in words: one sentence for each action, for the step of a story at which it fires."""
+"""The words for a fault that fired: one sentence for each action, for its step in a story."""
 
 from collections.abc import Callable
 

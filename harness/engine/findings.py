@@ -30,7 +30,7 @@ _Key = tuple[tuple[str, ...], Set[Symptom], bool, bool]
 
 
 class FirstFound(Exception):
-    """A finding is confirmed, and no more than one is wanted."""
+    """Raised when a finding is confirmed and no more than one is wanted."""
 
 
 @dataclass(slots=True)
@@ -57,16 +57,16 @@ class Failure:
     unlike: str = ""
 
     def repeated(self, truly: Judgement) -> None:
-        """Say that its schedule was carried out once more, and ended so again."""
+        """Record that the schedule was carried out once more, and failed in the same way."""
         self.tried, self.example = self.schedule, (self.schedule, truly)
 
     def ended_otherwise(self, unlike: str) -> None:
-        """Say that its schedule was carried out once more, and ended otherwise; an earlier example stays."""
+        """Record that the schedule was carried out once more, and ended otherwise; an earlier example stays."""
         self.tried, self.unlike = self.schedule, unlike
 
     @property
     def is_race(self) -> bool:
-        """Whether no fault is needed: another interleaving of the fault-free run ends differently."""
+        """Return whether no fault is needed: another interleaving of the fault-free run ends differently."""
         return is_race(self.schedule, self.judgement)
 
 
@@ -146,7 +146,7 @@ class Findings:
         self._begun[schedule, judgement.goes_on] = _key(schedule, judgement, self.diagnose(schedule, judgement))
 
     def _known_better(self, schedule: Schedule, judgement: Judgement, key: _Key, symptoms: Symptoms) -> None:
-        """Replace what was noted of a schedule at the beginning, where another symptom shows now."""
+        """Replace the failure that `begin` noted for a schedule, if another symptom shows now."""
         before = self._begun.pop((schedule, judgement.goes_on), key)
         failure = self.failures.get(before)
         if before == key or failure is None or failure.schedule != schedule:

@@ -105,7 +105,7 @@ class Firing:
             self._tally.reached(key, crashed)
 
     def _survived_by(self, resolved: ResolvedInjection, crash_state: CrashState) -> tuple[str, ...]:
-        """Return a key of a crash: where it is equal, the first recovery meets the same fault, host and state."""
+        """Return the key of a crash: if two are equal, their first recoveries meet the same fault, host and state."""
         injection = resolved.injection
         host = injection.point.target.partition("/")[0]
         name = f"{injection.fault}.{injection.variant}"

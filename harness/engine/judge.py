@@ -46,12 +46,12 @@ class Judgement:
 
     @property
     def goes_on(self) -> bool:
-        """Return whether it comes from a second call in the process that an error had left."""
+        """Return whether this judges a second call in the process that an error had left."""
         return any(process.goes_on for process in self.executions)
 
     @property
     def invariants(self) -> tuple[str, ...]:
-        """Names of the broken invariants."""
+        """Return the names of the broken invariants."""
         return tuple(dict.fromkeys(name for name, _ in self.broken))
 
     def process(self, violation: Violation) -> ProcessRun | None:
@@ -60,7 +60,7 @@ class Judgement:
         return next((process for execution, process in told if execution is violation.by), None)
 
     def processes(self, violation: Violation) -> list[ProcessRun]:
-        """Return those that made what a violation shows: of the ones that were only asked, the one it is about."""
+        """Return the processes behind a violation: the schedule's own, and the retry or the like that it is about."""
         about = self.process(violation)
         return [process for process in self.executions if process.role in OWN_PROCESSES or process is about]
 

@@ -27,7 +27,7 @@ class Keeping:
 
     Attributes:
         notes: for the user: where states are, and where they could not be written.
-        kept: of how many schedules states were written; `warning` says what to think of where there are any.
+        kept: for how many schedules states were written; `warning` is for the user if there are any.
     """
 
     def __init__(self, config: ExplorationConfig, worlds: Worlds, baseline: Baseline) -> None:

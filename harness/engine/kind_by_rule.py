@@ -1,4 +1,4 @@
-"""What kind of bug a finding is, as far as its facts say so without anything being tried; "" where they do not."""
+"""The kind of a finding's bug, as far as its facts tell it without a trial; "" if they do not."""
 
 import re
 

@@ -94,7 +94,7 @@ class Naming:
         return [point for point in self._first.points if point in crashed]
 
     def _killed(self, group: Group) -> str:
-        """Return where the process dies, where that is always while it does one thing: what tears a checkpoint."""
+        """Return the one effect at which all crashes of a group come, such as a checkpoint's write; "" for several."""
         points = self._crashed(group)
         if len({(point.kind, point.target) for point in points}) != 1:
             return ""

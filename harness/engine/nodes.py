@@ -46,10 +46,10 @@ class Interleaving:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a crash state comes from.
+    """The origin of a crash state.
 
     Attributes:
-        parent: from whose recovery it came; None for one that a run left.
+        parent: the node in whose recovery it came; None for a state that a run left.
         left_by: the run that left it, where that was not the fault-free one.
     """
 
@@ -66,7 +66,7 @@ class Origin:
 
 @dataclass(slots=True)
 class Turn:
-    """When a crash state is recovered from, and how far it is gone on from there.
+    """The turn of a crash state: in which stage it is recovered from, and whether crashes there are tried.
 
     Attributes:
         stage: the earliest in which it is recovered from.
@@ -79,24 +79,24 @@ class Turn:
     followed: bool = False
 
     def comes_at(self, stage: Stage) -> None:
-        """Say that it is recovered from earlier than was planned."""
+        """Move the recovery to an earlier stage."""
         self.stage = stage
 
     def is_followed(self) -> None:
-        """Say that a crash in its recovery is tried too."""
+        """Let a crash in its recovery be tried, too."""
         self.follow = True
 
     def was_looked_through(self) -> None:
-        """Say that what a crash in its recovery leaves is known."""
+        """Record that the states which a crash in its recovery leaves were added."""
         self.followed = True
 
 
 @dataclass(slots=True)
 class After:
-    """What came after a crash state.
+    """The consequences of a crash state.
 
     Attributes:
-        asked: what the processes read that came of it: its recovery, and those that judging needed.
+        asked: the reads of its recovery, and of the processes that judging it needed.
         then: keys of the nodes that faults in its recovery lead to.
     """
 
@@ -156,7 +156,7 @@ class Node:
         return usual + others
 
     def is_left_by(self, schedule: Schedule) -> None:
-        """Say that a smaller schedule leads here."""
+        """Record a smaller schedule that leads here."""
         self.schedule = schedule
 
     def recovered(self, processes: tuple[ProcessRun, ...], judgement: Judgement) -> None:
@@ -173,5 +173,5 @@ class Node:
         self.joined, self.judgement = other, other.judgement
 
     def leave(self) -> None:
-        """Wait to be recovered from again: a later process read something in which the two differ."""
+        """Leave the joined node and wait for a recovery: a later process read something in which the two differ."""
         self.joined = self.judgement = self.interleavings = None

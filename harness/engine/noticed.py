@@ -17,8 +17,8 @@ class Noticed:
     """Collects the gaps of all processes, each once, in the order in which they were noticed.
 
     Attributes:
-        written: by the lines that start processes, what these changed.
-        unseen: how often nobody looked, for want of time.
+        written: the paths that started processes changed, by the agent's lines that start them.
+        unseen: how many looks were left out for want of time.
         unsupported: what cannot be done with the versions of libraries that are there.
     """
 

@@ -1,4 +1,4 @@
-"""One run without a fault, in the test's own process: an ordinary test. What twins need is loaded with them."""
+"""One run without a fault, in the test's own process: an ordinary test. Libraries are loaded only for twins."""
 
 import inspect
 from collections.abc import Callable, Sequence

@@ -78,7 +78,7 @@ class Outside:
             self._held = self._hold()
 
     def check(self) -> None:
-        """See to it that somebody guards, and that the record of what is put back is there."""
+        """Make sure that the guardian runs, and that its record of the outside is there."""
         if self._held is not None:
             if not self._held.stands and self._hold is not None:
                 rare("a record that was removed is written again")
@@ -91,7 +91,7 @@ class Outside:
             self._held.note(pid)
 
     def release(self) -> None:
-        """Say that everything is where it belongs."""
+        """Tell the guardian that everything was put back."""
         if self._held is not None:
             self._held.release()
         self._held = self._hold = None

@@ -41,7 +41,7 @@ class Pace:
             self.between()
 
     def missed(self, schedule: Schedule, processes: Sequence[ProcessRun]) -> None:
-        """Count a schedule of which a fault did not fire in these processes.
+        """Count a schedule of which one fault did not fire in these processes.
 
         If a relay came to it when the connection was over, the schedule is left out: another time it is early enough.
         Otherwise its point was not reached.

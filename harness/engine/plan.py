@@ -56,7 +56,7 @@ def resolve(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Poi
 
 
 def fits(schedule: Schedule, known: Mapping[str, Fault], effects: Mapping[Point, Effect]) -> bool:
-    """Say whether a schedule can be resolved here: one that was kept may be of another version of the agent."""
+    """Return whether a schedule can be resolved here: one that was kept may be of another version of the agent."""
     try:
         resolve(schedule, known, effects)
     except ChaosError:

@@ -43,7 +43,7 @@ class RawState:
     reused: frozenset[int] = frozenset()
 
     def same_state(self, other: "RawState") -> bool:
-        """Say whether disk and services are equal, whatever the time."""
+        """Return whether disk and services are equal, whatever the time."""
         return self.services == other.services and (self.disk is other.disk or self.disk == other.disk)
 
 
@@ -58,7 +58,7 @@ class CrashState:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """When an injection was due: after so many points of the process, and the virtual time."""
+    """The time at which an injection was due: a number of points of the process, and the virtual time."""
 
     points: int
     clock: float
@@ -89,7 +89,7 @@ class ProcessRun:
             the steps, tool calls and graph nodes that it is inside of, the outermost first; no entry for none.
         last: the last point of its own that was looked at.
         relayed: points that relays saw, each with the `last` of then.
-        unseen: how often nobody looked, for want of time.
+        unseen: how many looks were left out for want of time.
         asked: hosts that nobody declared, with the agent's line, where it only looked and was refused.
         unordered: what was left to the machine.
         unheld: what could reach the network and is not held back from it.
@@ -182,15 +182,15 @@ class ProcessRun:
     treatment: Treatment | None = None
 
     def came_early(self) -> None:
-        """Say that a lease was still live when this recovery ran, and that another one follows."""
+        """Record that a lease was still live when this recovery ran, and that another one follows."""
         self.role = "recover early"
 
     def needs_another_process(self) -> None:
-        """Say that this process cannot be called again: something is left to do before its end."""
+        """Record that this process cannot be called again: something is left to do before its end."""
         self.apart = True
 
     def leaves(self, end: RawState) -> None:
-        """Say that it left another state: the one that it leaves with the change that is tried."""
+        """Replace the state that the process left by the one that it leaves with the change under trial."""
         self.end = end
 
     def print(self, text: str) -> None:
@@ -208,7 +208,7 @@ class ProcessRun:
         return fired.stage != "due"
 
     def fires(self, position: int) -> bool:
-        """Keep that a due action was carried out, and return whether it is the first time.
+        """Record that a due action was carried out; returns whether it is the first time.
 
         A fault that lasts from an earlier process was counted there.
         """
@@ -218,12 +218,12 @@ class ProcessRun:
         return True
 
     def declines(self, position: int) -> None:
-        """Keep that an action turned out to be impossible where it was due."""
+        """Record that an action turned out to be impossible when it was due."""
         self.due.discard(position)
         self.fired.discard(position)
 
     def comes_too_late(self, position: int) -> None:
-        """Keep that an action was due on a connection that was over by then."""
+        """Record that an action was due on a connection that was over by then."""
         self.declines(position)
         self.late.add(position)
 

@@ -44,14 +44,14 @@ class Course:
 
     @property
     def asked(self) -> tuple[ProcessRun, ...]:
-        """All processes, those included that only tell what would come next."""
+        """Return all processes, those included that only tell what would come next."""
         return (*self.processes, *(process for process in (self.again, self.retried) if process is not None))
 
 
 class Recovery:
     """Starts processes from where others ended.
 
-    What a second recovery or a retry does from an end is asked once for each distinct end, with `merge`. `look` says
+    With `merge`, a second recovery and a retry run once for each distinct end. `look` says
     whether the outside is looked at in processes that nothing is planned on: these, and what meets a lasting fault.
     """
 
@@ -71,7 +71,7 @@ class Recovery:
         self._retries: dict[str, list[ProcessRun]] = {}
 
     def knows(self, other: "Recovery") -> None:
-        """Take over, and share from now on, what another one has asked: for one whose processes run alike."""
+        """Share the processes that another one has run or will run; for two whose processes run alike."""
         self._joining, self._again, self._retries = other._joining, other._again, other._retries
 
     def recover(self, start: RawState, *, trace: Tracing, plan: Sequence[ResolvedInjection] = ()) -> list[ProcessRun]:
@@ -119,7 +119,7 @@ class Recovery:
         return process.outcome.kind != "raised" or process.role != "run" or self._config.errors != "handled"
 
     def outlasted(self, process: ProcessRun, plan: Sequence[ResolvedInjection]) -> list[ProcessRun]:
-        """Run the recovery that meets faults which survive the restart; empty if none does."""
+        """Run the recovery that meets faults which survive the restart; empty if there are none."""
         left = [
             replace(a, already_active=True) for i, a in enumerate(plan) if a.survives_restart and i in process.fired
         ]

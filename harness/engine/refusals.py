@@ -10,8 +10,8 @@ from .process_runs import ProcessRun
 class Refusals:
     """Keeps the refused connections of one process, and tells which of them is an error.
 
-    A look that the process survives is none of its affairs. One that it died of is an error, unless a fault came
-    first: a run may well need, to handle an error, what it does not need otherwise, and then its recovery is judged.
+    A refused look that the process survives is no error. One that it died of is, unless a fault came first: a run may
+    well need a host to handle an error, and then its recovery is judged.
     """
 
     def __init__(self, process: ProcessRun) -> None:
@@ -20,7 +20,7 @@ class Refusals:
         self._looked_up: dict[str, str] = {}
 
     def heard(self, noted: Note) -> bool:
-        """Take a note that is of this kind; returns whether it is."""
+        """Keep a note of a refused connection; returns whether the note is one."""
         if noted.kind not in ("forbidden", "unseen", "websocket", "needed", "looked_up"):
             return False
         host, line = noted.text.split("\n")
@@ -37,7 +37,7 @@ class Refusals:
     def problem(self, asked: Iterable[str]) -> ChaosError | None:
         """Return the error that the process ends with, if any; `asked` are the looks of this and earlier ones.
 
-        A name that is looked up belongs to the look that follows, and is one of its own only where none does.
+        The look-up of a name belongs to the request that follows, and counts by itself only if none does.
         """
         if self._forbidden is None and self._process.outcome.kind in ("returned", "raised"):
             known = {text.partition("\n")[0] for text in (*asked, *self._process.asked)}

@@ -40,7 +40,7 @@ class RelayPoints:
         earlier: points that are numbered on.
         lookout: is told of points and faults.
         most: how many exchanges the process may have before it counts as endless.
-        proxies: make what they can make; None where there is no network.
+        proxies: carry out the actions that Toxiproxy can; None where there is no network.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class RelayPoints:
             self._proxies.clear()
 
     def prepare(self) -> None:
-        """Get ready what the plan needs, before the process begins."""
+        """Start the Toxiproxy server before the process begins, if the plan needs it."""
         if self._proxies is not None and any(map(_toxic, self._plan.resolved)):
             self._proxies.start()
 
     def connecting(self, name: str, place: Place) -> ResolvedInjection | None:
-        """Take the word of a client in Python that it is about to connect: its own connect can really fail."""
+        """Handle the message of a Python client that is about to connect: its own connect can really fail."""
         self._connected_at[name] = place  # of what is exchanged no more is known
         point = self._arrive(NET.kind, "connect", name)
         resolved = self._act(point, "before")
@@ -126,7 +126,7 @@ class RelayPoints:
         return toxic is not None and self._proxies is not None and self._proxies.apply(key, toxic)
 
     def told(self, name: str, message: Carried | ConnectionClosed) -> None:
-        """Take a relay's word on what became of an action, or that a connection is over."""
+        """Handle a relay's message on the outcome of an action, or on the end of a connection."""
         if isinstance(message, ConnectionClosed):
             self._closed(name, message.connection)
             return

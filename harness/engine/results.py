@@ -216,7 +216,7 @@ class Results:
 
     @property
     def _executions(self) -> int:
-        """How many processes were run, without those of cures."""
+        """Return how many processes were run, without those of cures."""
         return self._executor.telling.executions - self._curing.executions
 
     def _naming(self, exploring: Exploring) -> Naming:

@@ -25,9 +25,9 @@ class Reusing:
     """Says whether a process may carry out another schedule.
 
     Attributes:
-        on: whether one may.
-        reused: how many runs used processes had.
-        samples: a part of these.
+        on: whether a process may.
+        reused: how many runs were in used processes.
+        samples: a part of these runs.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Reusing:
 
     @contextmanager
     def switched(self, on: bool) -> Iterator[None]:
-        """Let it be so within the block."""
+        """Turn reuse on or off for the block."""
         before, self.on = self.on, on
         try:
             yield
@@ -46,7 +46,7 @@ class Reusing:
 
     @contextmanager
     def uncounted(self, on: bool) -> Iterator[None]:
-        """Let it be so within the block, and count nothing there."""
+        """Turn reuse on or off for the block, and count nothing there."""
         reused, samples = self.reused, list(self.samples)
         try:
             with self.switched(on):

@@ -19,7 +19,7 @@ class Rules:
         nodes: the crash states that are known, by fingerprint; grows.
 
     Attributes:
-        growing: what grows with each restart and kept the closure from ending.
+        growing: names that grow with each restart and kept the closure from ending.
     """
 
     def __init__(self, trials: Trials, nodes: Mapping[str, Node]) -> None:
@@ -29,18 +29,18 @@ class Rules:
 
     @property
     def left_out(self) -> Counter[str]:
-        """How many crash states were not recovered from, by the name of the rule, but for the limit of crashes."""
+        """Return how many crash states were left out by each rule but the limit of crashes, by the rule's name."""
         left = self._left_out.items()
         return Counter(rule for key, rule in left if key not in self._nodes and rule != _TOO_MANY_CRASHES)
 
     @property
     def cut_at_crashes(self) -> int:
-        """After how many crashes no further one was tried; 0 where there was no such end."""
+        """Return the number of crashes after which no further one was tried; 0 if there was no such end."""
         cut = any(rule == _TOO_MANY_CRASHES and key not in self._nodes for key, rule in self._left_out.items())
         return self._config.max_crashes if cut else 0
 
     def leave_out(self, key: str, node: Node, world: RawState) -> bool:
-        """Say whether a crash state of a recovery is left out by a rule; remember it then."""
+        """Return whether a rule leaves a crash state of a recovery out; if so, remember it."""
         rule = self._rule_against(node, world)
         if rule:
             self._left_out[key] = rule

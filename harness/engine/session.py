@@ -37,7 +37,7 @@ class Baseline:
     """The fault-free runs, which all else is compared with.
 
     Attributes:
-        initial: the outside before.
+        initial: the outside before the run.
         first: the traced run that schedules are planned on.
         others: further runs with other random streams, clocks and pids.
         requests: what each twin was asked in the first run.
@@ -52,7 +52,7 @@ class Baseline:
 
     @property
     def done(self) -> RawState:
-        """The outside after."""
+        """Return the outside after a fault-free run."""
         return self.first.end
 
 

@@ -1,4 +1,4 @@
-"""How grave a finding is, and in which order findings are shown: by what is lost. `docs/findings.md` has the rule."""
+"""The severity of a finding, by what is lost, and the order in which findings are shown: see `docs/findings.md`."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from .wording import OUR_PROMISES
 
 
 def severity(facts: Facts) -> Severity:
-    """Return how grave a finding is, by what is lost."""
+    """Return the severity of a finding, by what is lost."""
     cause = facts.cause
     if cause.promise not in OUR_PROMISES:  # somebody thought it worth a check of its own
         return "critical"
@@ -28,7 +28,7 @@ def severity(facts: Facts) -> Severity:
 
 
 def _of_outside(facts: Facts) -> Severity:
-    """Return how grave it is that the outside is wrong."""
+    """Return the severity of a wrong outside, by what is lost there."""
     cannot_be_taken_back = facts.cause.way == "twice" or "honest_outcome" in facts.broken
     if facts.lost or (facts.thing == "resource" and cannot_be_taken_back):
         return "blocker"

@@ -24,7 +24,7 @@ _READING = ("read", "fsync")
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What the processes of a failure did.
+    """Facts on what the processes of a failure did, from which the kind of its bug can be told.
 
     Attributes:
         unnoted: whether the run ended before it had kept anything of its own, which a complete run does.
@@ -56,7 +56,7 @@ class Signs:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What signs are looked for in.
+    """The evidence in which signs are looked for.
 
     Attributes:
         sources: what is watched and what is the agent's own, in the order of the disk's keys.
@@ -93,7 +93,7 @@ class Seen:
         )
 
     def told(self, cause: Cause, side: str, signs: Signs) -> tuple[Change | None, str]:
-        """Return what differs, and from which right end: where a recovery undoes, from that before the run."""
+        """Return the difference, and its right end: for a recovery that undoes, the difference from before the run."""
         half_done = cause.promise == "all_or_nothing" and cause.way in ("missing", "not the same")
         if half_done and signs.undoes and side == "done" and self.change is not None:
             for one in self.judgement.from_before:
@@ -113,7 +113,7 @@ class Seen:
                 yield name
 
     def _own(self, state: RawState) -> World:
-        """Return what the agent keeps for itself."""
+        """Return the private entries and tables of a state, which are the agent's own."""
         world = self.view.world(state)
         return World(private_entries=world.private_entries, private_tables=world.private_tables)
 

@@ -22,7 +22,7 @@ class SingleCrash:
 
     @property
     def count(self) -> int:
-        """How many crashes leave it."""
+        """Return how many crashes leave it."""
         return len(self.schedules)
 
 
@@ -47,7 +47,7 @@ class Share:
         self._numbers: Counter[str] = Counter()
 
     def has_next(self, kind: str) -> bool:
-        """Say whether the next schedule of a kind belongs to it."""
+        """Return whether the next schedule of a kind belongs to it."""
         # Each kind by itself: every shard gets its part of the few of a kind, too.
         self._numbers[kind] += 1
         return self._numbers[kind] % self._parts == self._part % self._parts

@@ -31,7 +31,7 @@ class Told:
     exchange: tuple[Exchange, ...] = ()
 
     def hiding(self, hidden: Callable[[str], str]) -> "Told":
-        """Return the same with each of its texts hidden in part."""
+        """Return the story with the secrets in each of its texts hidden."""
         steps = [replace(step, point=hidden(step.point), outcome=hidden(step.outcome)) for step in self.steps]
         sides = (self.states.before, self.states.fault, self.states.end, self.states.right)
         asked = (Exchange(one.step, hiding(one.request, hidden), hiding(one.answer, hidden)) for one in self.exchange)
@@ -107,12 +107,12 @@ class _Struck:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether it came before its effect; what another order lets pass first is told before what it passes."""
+        """Return whether it is told before its effect; a preemption is told before the effects that it lets pass."""
         return self.resolved.injection.when == "before" or isinstance(self.resolved.action, Preempt)
 
     @property
     def prevents(self) -> bool:
-        """Whether it takes the place of its effect, unless that is seen to come to its end all the same."""
+        """Return whether it takes the place of its effect, unless that is seen to come to its end all the same."""
         return self.is_ahead and not isinstance(self.resolved.action, Preempt)
 
 
@@ -148,7 +148,7 @@ class _Life:
         yield None, self._end()
 
     def _struck(self) -> list["_Struck"]:
-        """Return what fired in this process."""
+        """Return the faults that fired in this process."""
         process = self.process
         numbers = {point: number for number, point in enumerate(process.points)}
         found = []
@@ -262,14 +262,14 @@ def at_the_fault(schedule: Schedule, judgement: Judgement, first: ProcessRun) ->
 
 
 def _shown_end(judgement: Judgement) -> RawState:
-    """Return the outside that shows what is wrong: where only a question shows it, as that leaves it."""
+    """Return the outside that shows what is wrong: the end, or what a retry or the like left if only that shows it."""
     about = [judgement.process(violation) for _, violation in judgement.broken]
     asked = [process for process in about if process is not None and process.role not in OWN_PROCESSES]
     return asked[0].end if asked and len(asked) == len(about) else judgement.end
 
 
 def _exchange(judgement: Judgement, steps: Sequence[Step], effects: Sequence[EffectId | None]) -> Iterator[Exchange]:
-    """Yield what models were asked and said, from the last answer before the first fault on."""
+    """Yield the requests to models with their answers, from the last one before the first fault on."""
     struck = next((number for number, step in enumerate(steps) if step.phase == "fault"), 0)
     asked: list[Exchange] = []
     for number, effect in enumerate(effects):

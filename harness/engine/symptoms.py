@@ -45,7 +45,7 @@ class Symptom:
 
     @property
     def gravity(self) -> int:
-        """How grave it is, 0 the gravest."""
+        """Return the rank of the symptom by gravity, 0 for the gravest."""
         if self.way in ("raised", "not ended") or self.promise == "clean_retry":
             return 3
         if self.promise == "no_leftovers":
@@ -55,13 +55,13 @@ class Symptom:
 
 @dataclass(frozen=True, slots=True)
 class Symptoms:
-    """Those of one end.
+    """The symptoms of one end.
 
     Attributes:
-        own: what the end is told apart by: all that is wrong, compared with the right end that is nearer, without what
-            is so only because a recovery raised.
-        other: how it looks compared with the other right end.
-        rest: what else is wrong.
+        own: those that tell the end apart: all that is wrong, compared with the nearer right end, but for what is so
+            only because a recovery raised.
+        other: the symptoms compared with the other right end.
+        rest: all others.
         asked: whether nothing was wrong before a question: recovering again, a retry.
     """
 

@@ -25,12 +25,12 @@ def _role(role: str) -> str:
 
 
 class Telling:
-    """Tells the events of processes, one after the other; the last one that started is meant.
+    """Tells the events of processes, one after the other; each event is of the process that started last.
 
     Attributes:
         executions: how many processes have started.
-        spent: where the time goes.
-        tells_points: whether somebody wants to know of single points: there are many.
+        spent: seconds of real time by part.
+        tells_points: whether a reader wants single points: there are many.
     """
 
     def __init__(self, readers: Iterable[Reader], cleaner: Cleaner) -> None:
@@ -41,7 +41,7 @@ class Telling:
         self._working_on: Callable[[str], str] = _role
 
     def work_on(self, describe: Callable[[str], str] = _role) -> None:
-        """Let `describe` say from now on what is going on while a process of a role runs."""
+        """Let `describe` give the text of the progress line from now on, by the role of the running process."""
         self._working_on = describe
 
     def started(self, process: ProcessRun) -> None:
@@ -53,7 +53,7 @@ class Telling:
             )
 
     def reached(self, point: Point) -> None:
-        """Tell that it reaches a point."""
+        """Tell that the process reaches a point."""
         if self.tells_points:
             self.events.tell(PointReached(self.executions, point))
 
@@ -63,7 +63,7 @@ class Telling:
             self.events.tell(FaultFired(self.executions, injection, _since(clock), impossible))
 
     def ended(self, process: ProcessRun, clock: float) -> None:
-        """Tell how it ended."""
+        """Tell how the process ended."""
         if self.events.wants(ProcessEnded):
             outcome, doing = replace(process.outcome, value=None), self._doing(process.role)
             self.events.tell(ProcessEnded(self.executions, process.role, outcome, _since(clock), doing))
@@ -78,7 +78,7 @@ class Telling:
         return lambda: working_on(role)
 
     def printed(self, text: str) -> None:
-        """Tell what it has printed."""
+        """Tell a text that the process has printed."""
         self.events.tell(Printed(text))
 
 

@@ -20,7 +20,7 @@ _TIMES = {2: "twice", 3: "three times"}
 
 
 def singular(collection: str) -> str:
-    """Return what one thing of a collection is called: ``mail`` for ``api.mail.test/mails``."""
+    """Return the name for one thing of a collection: ``mail`` for ``api.mail.test/mails``."""
     name = re.split(r"[/:]", collection)[-1].replace("_", " ")
     for plural, one in _PLURALS:
         if re.search(plural, name):
@@ -36,7 +36,7 @@ def some_of(collection: str, part: tuple[int, int]) -> str:
 
 
 def label(row: Mapping[str, Any]) -> str:
-    """Return which one a row or resource is: ``to 'all'``, ``'panel'``; "" where nothing says so."""
+    """Return words that tell a row or resource from others: ``to 'all'``, ``'panel'``; "" if there are none."""
     texts = {key: value for key, value in row.items() if isinstance(value, str) and _says_something(key, value)}
     key = next((key for key in _LABELS if key in texts), next(iter(texts), ""))
     if not key:
@@ -75,5 +75,5 @@ def path(name: str, most: int = 44) -> str:
 
 
 def said(text: str, most: int) -> str:
-    """Return what a run returned, as one writes it; "" where it is too long."""
+    """Return a run's result if it is short and says something; "" otherwise."""
     return text if len(text) <= most and text not in ("True", "False") else ""

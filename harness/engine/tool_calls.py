@@ -68,7 +68,7 @@ class _Call:
     passed_over: bool = False
 
     def told(self, point: Point, request: HttpRequest) -> None:
-        """Take note of a request to a model; ids are drawn, so that none stands there by chance."""
+        """Note whether a request brings the result back: a call's id is drawn, so it stands in none by chance."""
         if self.closed is None and self.id.encode() in request.body:
             self.closed = point
         self.passed_over = self.passed_over or self.closed is None

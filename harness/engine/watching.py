@@ -1,4 +1,4 @@
-"""How long a process has had a chance to end: real time without that in which it waited for a processor."""
+"""The patience for one process: real time without the time in which it waited for a processor."""
 
 import os
 import time

@@ -65,7 +65,7 @@ def _title(facts: Facts) -> str:
 
 
 def _state(facts: Facts) -> str:
-    """Return which thing is how: ``order 'panel' is missing``."""
+    """Return a thing and its state: ``order 'panel' is missing``."""
     if _is_in_part(facts):
         return f"only {things.some_of(_changed(facts), facts.part)} there"
     return f"{_subject(facts)} {_how(facts)}"

@@ -60,7 +60,7 @@ class Guard:
 
     @property
     def stands(self) -> bool:
-        """Whether its folder is there: somebody may have removed all of pytest's cache."""
+        """Return whether its folder is there: somebody may have removed all of pytest's cache."""
         return self._session.heartbeat.exists()
 
     def hold(self, sources: Sequence[Source], state: DiskState) -> "Held":
@@ -152,11 +152,11 @@ class Held:
 
     @property
     def stands(self) -> bool:
-        """Whether the record is there: somebody may have removed all of pytest's cache."""
+        """Return whether the record is there: somebody may have removed all of pytest's cache."""
         return self._folder.exists()
 
     def check(self) -> None:
-        """See to it that somebody guards."""
+        """Make sure that the guardian runs."""
         self._guard.check()
 
     def taken_over_by(self, other: "Held") -> "Held":

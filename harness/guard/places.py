@@ -1,4 +1,4 @@
-"""Where records may be; free to load, since every session looks there."""
+"""The folders in which records may lie; free to load, since every session looks there."""
 
 import os
 import tempfile

@@ -117,7 +117,7 @@ def _without_later(disk: Disk, before: DiskState, until_ns: int) -> tuple[DiskSt
 
 
 def _counts(key: Key, now: Mapping[Key, RawEntry], before: DiskState) -> bool:
-    """Say whether a change of this path may be somebody's work: that of a folder comes with each file in it."""
+    """Return whether a change of this path may be somebody's work: that of a folder comes with each file in it."""
     known = before.files.get(key)
     return now[key].kind != "dir" or (known is not None and known.kind != "dir")
 

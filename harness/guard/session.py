@@ -57,7 +57,7 @@ class Session:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether its owner has ended."""
+        """Return whether its owner has ended."""
         owner = self.owner
         if owner.is_of_this_place:
             return not owner.is_alive
@@ -65,7 +65,7 @@ class Session:
 
     @contextmanager
     def locked(self) -> Iterator[bool]:
-        """Wait until nobody else may put the records back; provides whether there still is anything."""
+        """Hold the lock, so that nobody else puts the records back; provides whether the folder is still there."""
         try:
             descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""One connection between an agent and a service: what each sends goes on to the other, and is held in each phase.
+"""One connection between an agent and a service: the bytes of each side go on to the other, and are held in each phase.
 
 Only when each side sends is looked at, so that it works for every protocol. The errors of a network that Toxiproxy
 cannot make at an exact time (RST towards the client above all, see `Disturb`) are made here.
@@ -60,7 +60,7 @@ class Connection:
 
     @property
     def busy(self) -> bool:
-        """Whether something is still on its way to the client, as far as can be told from outside."""
+        """Return whether something is still on its way to the client, as far as can be told from outside."""
         since = time.monotonic() - self._changed
         if self._silent:
             return False

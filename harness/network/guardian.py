@@ -1,4 +1,4 @@
-"""Stands between us and what knows nothing of us, and tidies up when we are gone, however we went.
+"""A process that outlives the test's, and then ends a real Toxiproxy server, or removes our proxies from a shared one.
 
 python -m rollproof.network.guardian PARENT run BINARY       runs a Toxiproxy server; prints its port
 python -m rollproof.network.guardian PARENT remove HOST PORT PREFIX

@@ -1,4 +1,4 @@
-"""The line of a side process to its parent, for asyncio: what `boundary.channel` is for the parent."""
+"""The pipe from a side process to its parent, for asyncio: what `boundary.channel` is for the parent."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ class Pipe:
 
     @classmethod
     async def over(cls, control: socket.socket) -> "Pipe":
-        """Return the line over a socket that the parent left."""
+        """Return the pipe over a socket that the parent left."""
         return cls(*await asyncio.open_connection(sock=control))
 
     def tell(self, message: object) -> None:

@@ -1,4 +1,4 @@
-"""Sends a request on to the real server that it was meant for, and returns its answer.
+"""Send a request on to the real server for which it was meant, and return the answer.
 
 A process of its own does it: in the test's process, the seams would lead the request to the twin that records it.
 """

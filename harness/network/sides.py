@@ -42,7 +42,7 @@ class Client:
         self._writer.close()
 
     def read_by_this_task(self) -> None:
-        """Say that the current task reads all that it says."""
+        """Let the current task read all further bytes of the client."""
         self._reading = asyncio.current_task()
 
     async def wait_for_end(self, seconds: float) -> None:
@@ -55,7 +55,7 @@ class Client:
                     pass
 
     def say_no_more(self) -> None:
-        """Close the way to it; with TLS the whole connection, which has no half-close."""
+        """Close the direction to the client; with TLS the whole connection, which has no half-close."""
         if self._writer.can_write_eof():
             self._writer.write_eof()
         else:
@@ -104,7 +104,7 @@ class Server:
         await self.writer.drain()
 
     async def notice_end(self) -> None:
-        """Close the way to it, and wait until it has handled the part that it received."""
+        """Close the direction to the service, and wait until it has handled the part that it received."""
         with contextlib.suppress(OSError):
             self.writer.write_eof()
         with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""What a toxic may be asked to do: its attributes, and the values that no server is given.
+"""The attributes of each toxic, and the values that no server is given.
 
 Used on both sides: the client refuses before anything is sent, the embedded server before anything is changed.
 """

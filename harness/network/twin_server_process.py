@@ -69,7 +69,7 @@ class TwinServerProcess(SideProcess):
         self._thread.start()
 
     def stop(self) -> None:
-        """Leave the answers to somebody else."""
+        """End the thread of `answer_meanwhile`: a tracer answers from now on."""
         if self._thread is not None:
             os.write(self._stopping[1], b"x")
             self._thread.join()

@@ -89,14 +89,14 @@ def _put_back(config: pytest.Config) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what was put back, and what is left out, where there is no header."""
+    """Print the lines on what was put back and left out, if there is no header."""
     for line in config.stash.get(_to_say, []) if terminalreporter.verbosity < 0 else ():
         terminalreporter.line(f"chaos: {line}", yellow=True)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
-    """End what guards this process, and then the process where a signal wanted that: everything is told by now."""
+    """End the guardian, and then the process if a signal was to end it: everything is told by now."""
     guarding = sys.modules.get("rollproof.guard.guarding")
     interrupts = sys.modules.get("rollproof.boundary.process.interrupts")
     if guarding is not None:
@@ -106,7 +106,7 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say where we stand back, what was put back, and what is left out."""
+    """Return lines on names that another plugin has, on what was put back, and on what is left out."""
     names, lines = taken(config), config.stash.get(_to_say, [])
     ours = f"rollproof: {', '.join(names)} of another plugin; ours: --rollproof, its fixture and mark rollproof"
     return [*([ours] if names else []), *(f"chaos: {line}" for line in lines)]
@@ -129,7 +129,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 @pytest.fixture
 def rollproof(request: pytest.FixtureRequest) -> Iterator["Chaos"]:
-    """What a chaos test declares and explores; always there, whatever other plugins claim the name ``chaos``."""
+    """The object by which a test declares and explores; there also if another plugin has the name ``chaos``."""
     from ..chaos import Chaos
 
     config, item = request.config, request.node

@@ -1,4 +1,4 @@
-"""Where pytest writes to, besides the standard streams: what a process of the agent must not reach."""
+"""The descriptors that pytest writes to besides the standard streams: a process of the agent must not reach them."""
 
 from typing import Any
 

@@ -9,7 +9,7 @@ import pytest
 
 
 def conversation(config: pytest.Config) -> Callable[[str, bool], str]:
-    """Return what shows a text of a debugger, and reads the next line where one is wanted, past pytest's capture."""
+    """Return a function that shows a debugger's text and reads a line if one is wanted, past pytest's capture."""
 
     def converse(text: str, waits: bool) -> str:
         capture: Any = config.pluginmanager.getplugin("capturemanager")

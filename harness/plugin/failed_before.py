@@ -1,4 +1,4 @@
-"""What failed in the last session, kept in pytest's cache, so that ``--lf`` and ``--ff`` begin with it."""
+"""Schedules that failed in the last session, kept in pytest's cache, so that ``--lf`` and ``--ff`` begin with them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -20,8 +20,8 @@ def failed_before(
 ) -> dict[str, tuple[Schedule, ...]]:
     """Return the schedules to try first in each exploration of a test: those that failed last, as far as selected.
 
-    Where the session was not asked to begin with what failed, only sets of faults that were drawn: nothing enumerates
-    them, so that they would not be met again.
+    Without ``--lf`` and ``--ff`` only sets of faults that were drawn: nothing enumerates them, so they would not be met
+    again.
     """
     begins = config.getoption("lf", False) or config.getoption("failedfirst", False)
     allowed = {*faults}

@@ -23,7 +23,7 @@ def mark(report: pytest.TestReport, problem: BaseException, explored: list[Repor
 
 
 class FailureText:
-    """What pytest prints of a failure, made when it is printed: for the terminal as it is then.
+    """The text of a failure, made when pytest prints it: for the terminal as it is then.
 
     Attributes:
         reprcrash: pytest's own record of where the test failed, and with which message.

@@ -1,4 +1,4 @@
-"""What is installed: our own faults, invariants and writers come in through the same hooks as anybody's."""
+"""The installed faults, invariants, writers and twins: our own come in through the same hooks as anybody's."""
 
 import pkgutil
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The command line, the ini file and the mark, and what they mean for one test."""
+"""The command line, the ini file and the mark, made into the `Options` of one test."""
 
 import argparse
 import os
@@ -65,18 +65,18 @@ def _add_ini(parser: pytest.Parser, name: str, text: str, **settings: Any) -> No
 
 
 def active(config: pytest.Config) -> bool:
-    """Say whether tests explore, or run once without a fault."""
+    """Return whether tests explore, or run once without a fault."""
     return bool(config.getoption("rollproof", False)) or (not taken(config) and in_ini(config, "chaos") is True)
 
 
 def flag(config: pytest.Config, name: str) -> bool:
-    """Say whether a switch is on, on the command line or in the ini file."""
+    """Return whether a switch is on, on the command line or in the ini file."""
     option = BY_NAME[name]
     return bool(config.getoption(option.dest, False)) or in_ini(config, option.ini) is True
 
 
 def typed_in_vain(config: pytest.Config) -> bool:
-    """Say whether something is said about exploring where nothing explores."""
+    """Return whether an option of exploring has a value; for a session in which nothing explores."""
     valued = (option for option in OPTIONS if option.metavar is not None and option.in_line)
     return any(value(config, option.name) is not None for option in valued)
 
@@ -269,7 +269,7 @@ def _recording(config: pytest.Config, usually: 'Literal["never", "once"]') -> 'L
 
 
 def _conversation(config: pytest.Config) -> "Callable[[str, bool], str] | None":
-    """Return what lets a person talk with the debugger of a replay; None where nobody wants to."""
+    """Return the function by which a person talks with the debugger of a replay; None for a session without one."""
     if not config.getoption("usepdb", False) or value(config, "replay") is None:
         return None
     from .debugging import conversation
@@ -278,7 +278,7 @@ def _conversation(config: pytest.Config) -> "Callable[[str, bool], str] | None":
 
 
 def _made(config: pytest.Config) -> tuple[Path, ...]:
-    """Return the same, for writing: pytest makes its cache, so that no version control takes notice of it."""
+    """Return the folder for records, to be written to: pytest makes its cache, so that version control ignores it."""
     if (cache := getattr(config, "cache", None)) is not None:
         with suppress(OSError):
             cache.mkdir("rollproof")
@@ -316,7 +316,7 @@ def _place(config: pytest.Config, name: str) -> str:
 
 
 def is_marked(config: pytest.Config, item: pytest.Item) -> bool:
-    """Say whether the test itself, not its class or module, is marked as ours."""
+    """Return whether the test itself, not its class or module, is marked as ours."""
     return any(mark.name in _mark_names(config) for mark in item.own_markers)
 
 

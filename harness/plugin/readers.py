@@ -1,4 +1,4 @@
-"""What may stand behind an option, one function a form: each takes what was written and where, and returns the value.
+"""Readers of options, one function a form of value: each takes what was written and its place, and returns the value.
 
 What was written is text from the command line or the ini file, anything from a mark, None where nothing was; ChaosError
 is raised for what cannot be meant.

@@ -52,13 +52,13 @@ class Reporting:
 
     @pytest.hookimpl
     def pytest_report_header(self) -> str:
-        """Say what a run can be repeated with."""
+        """Return the header lines, with the seed by which a run can be repeated."""
         doing = "dry run, nothing is explored" if self._dry_run else "exploring"
         said = [f"chaos: {doing}, seed {options.value(self._config, 'seed') or 0}"]
         return "\n".join([*said, *filter(None, [tracing.said_of_workers(self._config)])])
 
     def readers(self, item: pytest.Item, found: "list[Exploration]", settings: Options) -> tuple[Reader, ...]:
-        """Return what reads the events of a test that begins; `found` receives what it explored."""
+        """Return the readers of the events of a test that begins; `found` receives what it explored."""
         replay = settings.replay or ReplayCommand.of_test(item.nodeid, settings.seed)
         self.running = found, partial(settings.runs.reported, replay=replay)
         progress, tell = self._screen.progress(item.nodeid), self._found(replay, found, settings.runs)
@@ -72,7 +72,7 @@ class Reporting:
     def _found(
         self, replay: ReplayCommand, earlier: "list[Exploration]", runs: Runs
     ) -> "Callable[[Exploration], None]":
-        """Return what tells a finding as soon as it is confirmed, to the terminal and to the writers.
+        """Return the function that tells a finding, once it is confirmed, to the terminal and to the writers.
 
         `replay` is the command for the test; `earlier` has what it explored before.
         """
@@ -91,7 +91,7 @@ class Reporting:
         return tell
 
     def ended(self) -> None:
-        """Know that the test that was running has ended; its live line is over."""
+        """End the live line of the test that was running."""
         self.running = None
         self._screen.restore()
 
@@ -125,7 +125,7 @@ class Reporting:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Know the workers of this controller."""
+        """Remember a worker of this controller."""
         self._workers.append(node)
 
     @pytest.hookimpl

@@ -1,4 +1,4 @@
-"""From run to run: the earlier run, of a file or of pytest's cache, and what is known, of the file beside the root."""
+"""From run to run: the earlier run, from a file or pytest's cache, and known findings, from the root's file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from .table import BY_NAME, value
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """What a session is compared with, and what is known in it."""
+    """The earlier run that a session is compared with, and its known findings."""
 
     earlier: EarlierRun | None
     known: dict[str, known.Known]
@@ -30,7 +30,7 @@ _session = pytest.StashKey[_Session]()
 
 
 def prepare(config: pytest.Config, baseline: Path | None, place: str) -> None:
-    """Read what is known and the earlier run, before anything writes over it; raises ChaosError for a wrong file."""
+    """Read known findings and the earlier run, before anything writes over it; raises ChaosError for a wrong file."""
     earlier = _cached(config) if baseline is None else _baseline(baseline, value(config, "baseline") or "", place)
     config.stash[_session] = _Session(earlier, _known(config), date.today())
 

@@ -72,7 +72,7 @@ class Screen:
         self._shown = False  # whether the live line is there
 
     def progress(self, nodeid: str) -> Progress:
-        """Return what says how far an exploration is.
+        """Return the `Progress` of the exploration of a test.
 
         A live line where somebody watches; in a log, where every line is kept, and from a worker of pytest-xdist, one
         line each minute.
@@ -105,7 +105,7 @@ class Screen:
 
     @property
     def is_there(self) -> bool:
-        """Whether pytest writes to the terminal: not with ``-p no:terminal``."""
+        """Return whether pytest writes to the terminal: not with ``-p no:terminal``."""
         return self._reporter is not None
 
     @property
@@ -120,12 +120,12 @@ class Screen:
 
     @property
     def writer(self) -> Any:
-        """What pytest writes to the terminal with."""
+        """Return pytest's writer to the terminal."""
         return self._config.get_terminal_writer()
 
     @property
     def _is_watched(self) -> bool:
-        """Whether somebody watches: a terminal, and no log of a CI, which keeps every line."""
+        """Return whether somebody watches: a terminal, and no log of a CI, which keeps every line."""
         worker = hasattr(self._config, "workerinput")
         return not worker and self.is_there and self._reporter.isatty and not os.environ.get("CI")
 

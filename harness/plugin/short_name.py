@@ -10,5 +10,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def chaos(rollproof: "Chaos") -> "Chaos":
-    """What a chaos test declares and explores."""
+    """The object by which a test declares and explores."""
     return rollproof

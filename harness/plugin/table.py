@@ -43,17 +43,17 @@ class Option:
 
     @property
     def dest(self) -> str:
-        """Where pytest keeps what was typed."""
+        """Return the name under which pytest keeps what was typed."""
         return f"rollproof_{self.name.replace('-', '_')}"
 
     @property
     def ini(self) -> str:
-        """Its name in the ini file."""
+        """Return its name in the ini file."""
         return f"chaos_{self.name.replace('-', '_')}"
 
     @property
     def typed_as(self) -> dict[str, Any]:
-        """What argparse is told."""
+        """Return the settings of the typed option for argparse."""
         if self.metavar is None:
             return {"action": "store_true", "dest": self.dest, "default": False, "help": self.help}
         settings = {"metavar": self.metavar, "dest": self.dest, "default": None, "help": self.help}
@@ -61,7 +61,7 @@ class Option:
 
     @property
     def kept_as(self) -> dict[str, Any]:
-        """What pytest is told of the ini option."""
+        """Return the settings of the ini option for pytest."""
         return {"type": "bool", "default": False} if self.metavar is None else {"default": None}
 
 
@@ -120,7 +120,7 @@ _taken = pytest.StashKey[list[str]]()
 
 
 def taken(config: pytest.Config) -> list[str]:
-    """Return those of our options that another plugin has."""
+    """Return our options whose names another plugin has."""
     return config.stash.get(_taken, [])
 
 

@@ -13,7 +13,7 @@ from .readers import TERMINAL
 
 
 def reader(config: pytest.Config, to_the_terminal: Callable[[str], None]) -> Reader | None:
-    """Return what writes the trace of a session; None where none was asked for, and none can be shown here.
+    """Return the reader that writes the trace of a session; None if none was asked for, or none can be shown here.
 
     A worker of pytest-xdist, which has no terminal, writes ``FILE.gw0``.
     """

@@ -181,7 +181,7 @@ def verify(secret: Secret, headers: Mapping[str, str], body: bytes) -> None:
     `headers` may be written in any case, as servers give them, or be the environment of WSGI.
 
     Raises:
-        BadSignature: It is not, or a header is missing or not as it must be.
+        BadSignature: The signature does not match, or a header is missing or not as it must be.
     """
     named = {name.lower().removeprefix("http_").replace("_", "-"): str(value) for name, value in headers.items()}
     missing = [name for name in ("webhook-id", "webhook-timestamp", "webhook-signature") if not named.get(name)]

@@ -1,4 +1,4 @@
-"""What a person may ask of one run: to go on, to be undone, to be theirs, to be the agent's again.
+"""The requests of a person about one run: to go on, to be undone, to be theirs, to be the agent's again.
 
 With several processes: each request takes the run up first, from a process that works on it only where it is handed
 over.

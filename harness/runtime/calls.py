@@ -1,4 +1,4 @@
-"""How the functions of a step are called: at once, or awaited on an event loop; all else is the same for both.
+"""Calls of a step's functions: at once, or awaited on an event loop; all else is the same for both.
 
 The parts that carry a run are written once, as coroutines. `BlockingInvoker` never suspends one, so `run_blocking` gets
 its result without any loop; `AsyncioInvoker` lets an event loop go on with other things while a step waits. Nothing

@@ -50,7 +50,7 @@ class CarriedRun:
 
     @property
     def progress(self) -> Progress:
-        """Where the run stands."""
+        """Return the state of the run as this process last stored or read it."""
         return self._known.progress
 
     @property
@@ -66,7 +66,7 @@ class CarriedRun:
 
     @property
     def is_in_child(self) -> bool:
-        """Whether this process is a fork of the process that took the run up; only that one carries it."""
+        """Return whether this process is a fork of the process that took the run up; only that one carries it."""
         return len(_ancestors) != self._forks
 
     def check(self) -> None:
@@ -113,7 +113,7 @@ class CarriedRun:
         """Read the stored state after an error, which may have come from a commit that did happen.
 
         Raises:
-            LeaseLost: It is not what this process knows or was about to store.
+            LeaseLost: The stored state is neither what this process knew nor what it was about to store.
         """
         stored = current(Journal(self._store), self.progress.run)
         if stored.last != self._attempting:

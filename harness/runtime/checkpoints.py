@@ -72,7 +72,7 @@ class Checkpoints:
 
     @property
     def in_contents(self) -> bool:
-        """Whether bodies are kept in contents, so that `keep` and `restored` can block for long."""
+        """Return whether bodies are kept in contents, so that `keep` and `restored` can block for long."""
         return self._contents is not None
 
     def keep(self, checkpoint: Checkpoint) -> Kept:

@@ -91,7 +91,7 @@ class FolderContents:
 
 
 class Client(Protocol):
-    """What is needed of a client of S3; one of boto3 has it, and raises errors that have a `response`."""
+    """The part of a client of S3 that is used; one of boto3 has it, and raises errors that have a `response`."""
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> Any:
         """Keep an object, whole or not at all."""

@@ -85,7 +85,7 @@ class DeadLetters:
         return bool(self._store.read("SELECT 1 FROM dead_letters WHERE key = ?", key))
 
     def find(self, key: str) -> DeadLetter:
-        """Return one by its key.
+        """Return the dead letter with this key.
 
         Raises:
             UnknownLetter: There is none; the keys that there are stand in the message.

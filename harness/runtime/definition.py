@@ -78,7 +78,7 @@ class Definition:
 
     @property
     def resumes(self) -> bool:
-        """Whether `recover` goes on with what a dead process left."""
+        """Return whether `recover` goes on with what a dead process left."""
         return self.after_crash == "resume"
 
 

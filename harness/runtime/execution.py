@@ -31,7 +31,7 @@ class Execution:
 
     @property
     def progress(self) -> Progress:
-        """Where the run stands."""
+        """Return the state of the run as this process last stored or read it."""
         return self.run.progress
 
     @property
@@ -41,7 +41,7 @@ class Execution:
 
     @property
     def only_forward(self) -> bool:
-        """Whether the run passed the point of no return: an irreversible step may have happened."""
+        """Return whether the run passed the point of no return: an irreversible step may have happened."""
         possible = self.progress.entered[:-1] if self._refused else self.progress.entered
         running = self.progress.status in (Status.RUNNING, Status.COMPLETED)
         return running and any(self.calls.steps[name].irreversible for name in possible)

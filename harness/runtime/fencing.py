@@ -53,7 +53,7 @@ class Fence:
         """Put a file in its place, atomically, if no newer token was seen.
 
         Raises:
-            Fenced: One was; nothing is changed.
+            Fenced: A newer token was seen; nothing is changed.
         """
         refuse_no_bytes(name, content)
         refuse_two_file_systems(self._staging, self._folder)
@@ -70,7 +70,7 @@ class Fence:
         """Take a file away, if no newer token was seen; gone is fine.
 
         Raises:
-            Fenced: One was; nothing is changed.
+            Fenced: A newer token was seen; nothing is changed.
         """
         with self._passed(token):
             inside(self._folder, name).unlink(missing_ok=True)

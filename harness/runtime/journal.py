@@ -160,7 +160,7 @@ class Journal:
         """Make sure that every event is as it was written, as `verify`.
 
         Raises:
-            JournalBroken: One is not; it is named.
+            JournalBroken: An event is not as it was written; it is named.
         """
         self._refuse(self.verify(since))
 

@@ -205,7 +205,7 @@ class Outbox:
         return sent
 
     def next_due(self, topics: Iterable[str]) -> float | None:
-        """Say when a message of some topics may be tried next, in seconds since 1970; None where none is left to send.
+        """Return when a message of some topics may be tried next, in seconds since 1970; None if none is left to send.
 
         What another worker has claimed is due at its deadline, or now if that worker is dead.
         """
@@ -279,7 +279,7 @@ def _refuse_damaged(message: Message) -> None:
     """Make sure that a message is as it was written.
 
     Raises:
-        MessageDamaged: It is not.
+        MessageDamaged: The row was changed since.
     """
     if message.damaged:
         raise MessageDamaged(f"message {message.key!r} is not as it was written, and was not sent")

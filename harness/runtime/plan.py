@@ -124,7 +124,7 @@ class Plan:
     digest: str = field(default="", compare=False)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as it was written."""
+        """Return the plan as it was written."""
         steps = [{"tool": action.tool, "arguments": dict(action.arguments)} for action in self.actions]
         return {"goal": self.goal, "steps": steps}
 

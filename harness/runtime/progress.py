@@ -74,17 +74,17 @@ class Status(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether nothing will happen to the run any more, unless a person asks for it."""
+        """Return whether nothing will happen to the run any more, unless a person asks for it."""
         return self in (Status.ROLLED_BACK, Status.COMPLETED, Status.STUCK)
 
     @property
     def over(self) -> bool:
-        """Whether nothing of the run is left half done, so that its lease is free."""
+        """Return whether nothing of the run is left half done, so that its lease is free."""
         return self in (Status.ROLLED_BACK, Status.COMPLETED)
 
     @property
     def ours(self) -> bool:
-        """Whether the agent has work to do on the run; it must not touch a run that is with a person."""
+        """Return whether the agent has work to do on the run; it must not touch a run that is with a person."""
         return self in (Status.RUNNING, Status.UNDOING)
 
 

@@ -112,7 +112,7 @@ def classify(error: BaseException) -> Verdict:
 
 @dataclass
 class Usage:
-    """What was used of a budget by now: the sum of its events, of this process and of those before."""
+    """The used part of a budget: the sum of its events, of this process and of those before."""
 
     opened: float = field(default_factory=lambda: time.monotonic(), compare=False)
     began: float | None = field(default=None, compare=False)
@@ -174,7 +174,7 @@ class Budget:
         """Count one attempt, before it is made, if it is within the budget.
 
         Raises:
-            BudgetSpent: It is not.
+            BudgetSpent: The attempt is not within the budget.
             Exception: The key was refused before; see `check_key`.
         """
         with self._together():
@@ -192,7 +192,7 @@ class Budget:
         """Make sure that a key was not refused before.
 
         Raises:
-            Exception: It was; the error is the one that said so, or in a later process `KeyRefused`.
+            Exception: The key was refused; the error is the one that said so, or in a later process `KeyRefused`.
         """
         self._read()
         if credential in self._used.refused:
@@ -202,7 +202,7 @@ class Budget:
         """Count used amounts: `attempts`, `tokens`, `cents`.
 
         Raises:
-            ValueError: Something else was; no budget bounds it.
+            ValueError: Something else was used; no budget bounds it.
         """
         for what in amounts.keys() - set(BOUNDED):
             raise ValueError(f"a budget counts {', '.join(BOUNDED)}, not {what!r}")
@@ -210,7 +210,7 @@ class Budget:
             self._keep(used=amounts)
 
     def used(self, what: str) -> float:
-        """Say how much of something was used so far."""
+        """Return how much of something was used so far."""
         self._read()
         return self._used.amounts[what]
 
@@ -218,7 +218,7 @@ class Budget:
         """Make sure that one more attempt is within the budget, after a pause.
 
         Raises:
-            BudgetSpent: It is not; says which, and how much of it there was.
+            BudgetSpent: The attempt is not within it; says which bound is used up, and how much of it there was.
         """
         self._read()
         elapsed = wait_s + self._used.elapsed_s()
@@ -299,7 +299,7 @@ class Retry:
 
 
 def pause_s(error: BaseException, attempt: int, first_s: float, most_s: float) -> float:
-    """Say how long to wait after a failure: obey Retry-After; else draw up to a limit that doubles (full jitter).
+    """Return the pause after a failure: Retry-After, or a draw up to a limit that doubles (full jitter).
 
     Args:
         error: What failed.

@@ -187,7 +187,7 @@ def found_by(step: str, found: Any) -> Found:
     """Return the answer of a look.
 
     Raises:
-        TypeError: It is none that can be told.
+        TypeError: The look returned something else.
     """
     if not isinstance(found, Found):
         kind = type(found).__name__

@@ -68,7 +68,7 @@ _WRITTEN = re.compile(r"(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM) (\w+)", r
 
 
 class Storage(Protocol):
-    """What the parts need of a database: serialisable transactions, statements with `?`, and a name for messages."""
+    """What the parts ask of a database: serialisable transactions, statements with `?`, and a path for messages."""
 
     @property
     def path(self) -> Path:

@@ -147,7 +147,7 @@ def refuse_state(progress: Progress, states: States) -> None:
     """Make sure that a run is in one of some states.
 
     Raises:
-        WrongState: It is not.
+        WrongState: The run is in another state.
     """
     if progress.status not in states:
         wanted = " or ".join(states)

@@ -74,7 +74,7 @@ class Preempt:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """The mail server treats one mail in its own way; known to it before the mail comes.
+    """The mail server treats one mail in its own way, which it knows before the mail comes.
 
     Attributes:
         copies: how often it delivers the mail.

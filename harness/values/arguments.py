@@ -15,7 +15,7 @@ DeclaredPath = tuple[Path, str | None, bool, tuple[str, ...], bool]
 
 
 def named(paths: Sequence[DeclaredPath]) -> Iterator[tuple[Path, str, bool, tuple[str, ...], bool]]:
-    """Yield the same with names; where a private one's last part is not unique, its parent's name stands before."""
+    """Yield the paths with names; if a private path's last part is not unique, its parent's name stands before it."""
     names = [name or path.name for path, name, *_ in paths]
     for path, name, private, ignore, anything in paths:
         shared = private and names.count(path.name) > 1
@@ -23,7 +23,7 @@ def named(paths: Sequence[DeclaredPath]) -> Iterator[tuple[Path, str, bool, tupl
 
 
 def check_arguments(run: Any, recover: Any, allow: Any, errors: str) -> None:
-    """Raise ChaosError for what is no function, and for an unknown way to treat errors."""
+    """Raise ChaosError for a `run`, `recover` or `allow` that is no function, and an unknown way to treat errors."""
     if not callable(run) or (recover is not None and not callable(recover)):
         raise ChaosError(
             "not-callable",
@@ -55,7 +55,7 @@ def check_function(check: Any, where: str) -> None:
 
 
 def declared_late(call: str) -> ChaosError:
-    """Return the error for what is declared when everything of a test has been explored."""
+    """Return the error for a declaration after the last exploration of a test."""
     return ChaosError(
         "declared-late",
         f"chaos.{call} was called after the last chaos.explore: nothing was explored with it",
@@ -64,7 +64,7 @@ def declared_late(call: str) -> ChaosError:
 
 
 def no_source(source: Any) -> ChaosError:
-    """Return the error for what cannot be watched."""
+    """Return the error for an object that cannot be watched."""
     return ChaosError(
         "bad-source",
         f"{source!r} is neither a path nor a WorldSource",
@@ -88,7 +88,7 @@ def source_of(source: object, known: Callable[[], Iterable[Recognizer]]) -> Worl
 
 
 def check_for_paths(source: WorldSource, name: str | None, ignore: Sequence[str], anything: bool) -> None:
-    """Raise ChaosError where a source was given what says something of paths alone."""
+    """Raise ChaosError if a `WorldSource` was given arguments that are for paths alone."""
     if name is not None or ignore or anything:
         raise ChaosError(
             "bad-source",
@@ -100,7 +100,7 @@ def check_for_paths(source: WorldSource, name: str | None, ignore: Sequence[str]
 def twin_of(
     twin: object, known: Callable[[], Mapping[str, ServiceMaker]], args: Sequence[Any], named: Mapping[str, Any]
 ) -> Service:
-    """Return a twin of one's own: itself, or what is `known` by this name and made of further arguments."""
+    """Return a twin of one's own: itself, or the one that the maker `known` by this name makes of the arguments."""
     if isinstance(twin, str):
         makers = known()
         if twin not in makers:
@@ -114,7 +114,7 @@ def twin_of(
 
 
 def check_seed(seed: object, lag: object) -> None:
-    """Raise ChaosError for what is no content of a REST service, and for a lag that is no number of requests."""
+    """Raise ChaosError for a seed that is no content of a REST service, and a lag that is no number of requests."""
     rows = list(seed.values()) if isinstance(seed, Mapping) else []
     lists = all(isinstance(one, (list, tuple)) and all(isinstance(row, Mapping) for row in one) for one in rows)
     if seed is not None and not (isinstance(seed, Mapping) and all(isinstance(name, str) for name in seed) and lists):
@@ -125,14 +125,14 @@ def check_seed(seed: object, lag: object) -> None:
 
 
 def path_of(source: Any) -> Path:
-    """Return a path that is declared, absolute; raises ChaosError for what is none."""
+    """Return a declared path as an absolute one; raises ChaosError for an object that is no path."""
     if not isinstance(source, (str, os.PathLike)) or not os.fspath(source):
         raise no_source(source)
     return Path(os.path.abspath(os.fspath(source)))
 
 
 def file_of(path: object, projects: Sequence[Path]) -> Path:
-    """Return the file of a cassette; what is relative is so to the first of the projects."""
+    """Return the file of a cassette; a relative path is relative to the first of the projects."""
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         hint = 'the path of a file, e.g. cassette="tests/cassettes/plan.json"'
         raise ChaosError("bad-cassette", f"cassette={shown(path)} of chaos.llm", hint)
@@ -140,7 +140,7 @@ def file_of(path: object, projects: Sequence[Path]) -> Path:
 
 
 def patterns(ignore: Sequence[str]) -> tuple[str, ...]:
-    """Return globs; a text is one of them, not as many as it has characters. Raises ChaosError for what is none."""
+    """Return globs; a text is one of them, not as many as it has characters. Raises ChaosError for anything else."""
     given = (ignore,) if isinstance(ignore, str) or not isinstance(ignore, Iterable) else tuple(ignore)
     if not all(isinstance(pattern, str) for pattern in given):
         hint = 'name patterns, e.g. ignore=["*.log", "runs.started_at"], or leave it out'
@@ -149,7 +149,7 @@ def patterns(ignore: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_platform() -> None:
-    """Raise ChaosError where there is no fork."""
+    """Raise ChaosError on a platform without fork."""
     if not hasattr(os, "fork"):
         raise ChaosError(
             "no-fork",

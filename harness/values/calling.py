@@ -1,4 +1,4 @@
-"""Calls with arguments that a method does not have: told in one clear sentence, and not as a TypeError."""
+"""Calls with arguments that a method does not have are refused in one clear sentence, and not by a TypeError."""
 
 import inspect
 from collections.abc import Callable, Mapping

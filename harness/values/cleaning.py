@@ -1,7 +1,7 @@
 """One cleaner for all that is told: no secret of the agent's leaves the harness in a text.
 
-It is asked where results and events leave the engine, and where an error of ours is shown; so writers, whoever's they
-are, have nothing to hide.
+It cleans results and events where they leave the engine, and errors of ours where they are shown; so writers, ours and
+others', have nothing to hide.
 """
 
 import re

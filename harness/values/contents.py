@@ -57,7 +57,7 @@ def part_of(content: Content, at: int, size: int) -> bytes:
 
 
 def is_large(content: Content) -> bool:
-    """Say whether contents are only compared as a whole."""
+    """Return whether contents are only compared as a whole."""
     return size_of(content) > LEGIBLE_BYTES
 
 
@@ -72,7 +72,7 @@ def legible(content: Content) -> bytes:
 
 
 def begins_with(whole: Content, start: Content) -> bool:
-    """Say whether `start` is how `whole` begins; of stored contents a MiB at a time is in memory."""
+    """Return whether `start` is how `whole` begins; of stored contents a MiB at a time is in memory."""
     if isinstance(whole, bytes) and isinstance(start, bytes):
         return whole.startswith(start)
     if size_of(start) > size_of(whole):

@@ -7,7 +7,7 @@ class DryRun(TypedDict):
     """The points of a fault-free run, and the schedules that would be tried.
 
     Attributes:
-        label: what tells the exploration apart within its test, "" for the first without a name.
+        label: tells the exploration apart within its test; "" for the first without a name.
         points: how many places there are where the run touches the outside.
         faults: for each point with any, in the order of the run, how many schedules of each fault there are.
         orders: how many other orders of effects side by side would be tried.

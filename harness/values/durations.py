@@ -1,4 +1,4 @@
-"""Where the time of an exploration went, in seconds of real time; each second counts once."""
+"""The time of an exploration by part, in seconds of real time; each second counts once."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What an earlier run found, to tell what is new and what is resolved: its JSON result, or pytest's cache."""
+"""The findings of an earlier run, to tell new ones from resolved ones: its JSON result, or pytest's cache."""
 
 import json
 import zlib
@@ -36,10 +36,10 @@ class EarlierRun:
     """An earlier run.
 
     Attributes:
-        name: what it is called where results are told.
-        tests: what it found in each test.
+        name: its name in results.
+        tests: its findings in each test.
         is_whole: whether a test that is not there was not there in that run; otherwise nothing is known of it.
-        partly: the tests of which that run did not look at everything.
+        partly: the tests that it explored only in part.
     """
 
     name: str
@@ -48,11 +48,11 @@ class EarlierRun:
     partly: frozenset[str] = frozenset()
 
     def of(self, test: str) -> ByLabel | None:
-        """Return what it found in a test; None where nothing is known of that."""
+        """Return its findings in a test; None if nothing is known of the test."""
         return self.tests.get(test, {} if self.is_whole else None)
 
     def ids(self) -> dict[str, tuple[str, EarlierFinding]]:
-        """Return all that it found by id, each with its test."""
+        """Return all its findings by id, each with its test."""
         return {one.id: (test, one) for test, by in self.tests.items() for found in by.values() for one in found}
 
 
@@ -107,7 +107,7 @@ def kept_in_cache(tests: Mapping[str, ByLabel]) -> dict[str, dict[str, list[list
 
 
 def after(earlier: EarlierRun | None, explorations: Iterable[Mapping[str, Any]]) -> dict[str, ByLabel]:
-    """Return what is to be kept when these were explored, in the form of a report.
+    """Return the findings to keep after these explorations, which are in the form of a report.
 
     An exploration that did not come to its end changes nothing. What was neither found nor resolved stays: nobody
     looked at it.
@@ -134,7 +134,7 @@ def left_to_others(id: str, shard: tuple[int, int]) -> str:
 
 
 def is_cut_short(result: Mapping[str, Any]) -> bool:
-    """Say whether an exploration, in the form of a report, ended before its end."""
+    """Return whether an exploration, in the form of a report, ended before its end."""
     return bool(result.get("interrupted")) or not {"budget", "first_finding"}.isdisjoint(result["skipped"])
 
 

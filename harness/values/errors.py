@@ -1,4 +1,4 @@
-"""How the harness tells a user that something was typed wrong, and one helper to name what is nearest."""
+"""The errors by which the harness refuses misuse, and a helper that names the nearest right words."""
 
 from collections.abc import Callable, Iterable
 
@@ -75,7 +75,7 @@ def no_twin(did: str, host: str, who: str = "agent") -> ChaosError:
 
 
 def exits_well(problem: BaseException) -> bool:
-    """Say whether this is ``sys.exit()`` or ``sys.exit(0)``: how a program ends that has done its work."""
+    """Return whether this is ``sys.exit()`` or ``sys.exit(0)``: how a program ends that has done its work."""
     return isinstance(problem, SystemExit) and problem.code in (None, 0)
 
 

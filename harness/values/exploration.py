@@ -127,7 +127,7 @@ class Exploration:
         elsewhere: whether this was a replay of a schedule whose first point this fault-free run does not have.
         model: the part of the statement that says which faults and crashes were tried; "" for a replay.
         shard: (K, N) where it is the K-th of N disjoint parts.
-        places: the points of the fault-free run, a wait included, where faults are placed; empty where nothing was
+        places: the points of the fault-free run, waits included, where faults are placed; empty where nothing was
             planned.
         only_at: which points those are, in words, and of how many; "" for all.
         firing: for each fault that was selected the points at which it can fire.

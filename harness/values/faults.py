@@ -26,7 +26,7 @@ class Fault:
         lasting: whether it also comes lasting (until the process ends).
         survives_restart: whether, lasting, it is still there for the next process, which may fail; the one after it is
             healthy.
-        actions: yields one strike for each variant; nothing where it does not apply.
+        actions: yields one action for each variant; none where the fault does not apply.
         doc: the first line of its documentation.
         by_default: whether it is tried where nobody selects faults: it would accuse what is commonly accepted.
         told: by phase what happened, as a clause for people: ``the answer to {call} was lost``. It may name `{doing}`,
@@ -45,7 +45,7 @@ class Fault:
     told: Mapping[Phase, str] = field(default_factory=dict, hash=False)
 
     def says(self, injection: Injection, *, short: bool = False) -> str:
-        """Return what it did there as a clause for people: ``the answer to POST api.mail.test/mails was lost``.
+        """Return an injection of it as a clause for people: ``the answer to POST api.mail.test/mails was lost``.
 
         With `short`, for a reader who knows already what was called: ``the answer to the first POST was lost``.
         """
@@ -63,11 +63,11 @@ class Fault:
 
     @property
     def rereads(self) -> bool:
-        """Whether it fires where an agent reads what it wrote, which is a point only where such a fault is tried."""
+        """Return whether it fires at an agent's read of its own write, a point only if such a fault is tried."""
         return any(glob.endswith(".read") for glob in self.at)
 
     def applies(self, effect: Effect) -> bool:
-        """Say whether this fault can fire at the effect's kind of point."""
+        """Return whether this fault can fire at the effect's kind of point."""
         return matches(self.at, effect.point)
 
     def at_kind(self, kind: str, family: str = "") -> "Fault":
@@ -81,7 +81,7 @@ class Fault:
 
 
 def ordinal(number: int) -> str:
-    """Return which one it is, in words as far as these are usual: ``first``, ``second``, ``22nd``."""
+    """Return an ordinal number, in words where these are usual: ``first``, ``second``, ``22nd``."""
     words = ("first", "second", "third", "fourth", "fifth")
     if number <= len(words):
         return words[number - 1]
@@ -97,7 +97,7 @@ def with_twins(found: Iterable[Fault]) -> list[Fault]:
 
 
 def matches(globs: Iterable[str], point: Point) -> bool:
-    """Say whether a point's ``kind.verb`` is one of these globs."""
+    """Return whether a point's ``kind.verb`` is one of these globs."""
     return any(fnmatchcase(f"{point.kind}.{point.verb}", glob) for glob in globs)
 
 

@@ -1,4 +1,4 @@
-"""What a green result means, in sentences for people who know neither the agent nor Rollproof; never "no bugs".
+"""The meaning of a green result, in sentences for people who know neither agent nor Rollproof; never "no bugs".
 
 Each function reads an exploration in the form of the JSON result, so that results of several runs, joined, are told
 in the same words. `noticed` alone reads the engine's result: what it tells stands in JSON as sentences only.
@@ -75,12 +75,12 @@ def _hit(found: _Found) -> str:
 
 
 def not_proved(found: _Found) -> list[str]:
-    """Return what was not looked at or not decided, as far as the JSON result has it as numbers and lists."""
+    """Return the sentences on what was not looked at or decided, as far as JSON has it in numbers and lists."""
     return [sentence for part in (_not_tried, _not_seen, _not_decided, _not_meant) for sentence in part(found)]
 
 
 def noticed(exploration: Exploration) -> list[str]:
-    """Return what was not looked at that runs were seen to do: the JSON result has it in no other form."""
+    """Return the sentences on what runs did and nobody looked at, which the JSON result has in no other form."""
     side_by_side = f"Side by side, and tried in one order only: {', '.join(exploration.concurrent)}."
     return [
         *([f"{exploration.only_at[:1].upper()}{exploration.only_at[1:]}."] if exploration.only_at else []),
@@ -100,7 +100,7 @@ def noticed(exploration: Exploration) -> list[str]:
 
 
 def noticed_in(found: _Found) -> list[str]:
-    """Return of the sentences on what was not looked at those that `noticed` gave."""
+    """Return those sentences of `not_proved` in a result that `noticed` gave."""
     told = {*not_proved(found)}
     return [sentence for sentence in found["not_proved"] if sentence not in told]
 
@@ -113,7 +113,7 @@ def beside_lists(found: _Found) -> tuple[list[str], list[str]]:
 
 
 def gaps(found: _Found) -> list[str]:
-    """Return of the sentences on what was not looked at those that a statement has: the others say what was meant."""
+    """Return those sentences of `not_proved` that are gaps, as in a statement; the others say what was not meant."""
     seen = [sentence for sentence in noticed_in(found) if not sentence.startswith(_ON_REQUEST)]
     return [*_not_tried(found), *_not_seen(found), *seen]
 

@@ -30,7 +30,7 @@ class Outcome:
 
     @property
     def ended(self) -> bool:
-        """Whether the process came to an end by itself or by a planned kill."""
+        """Return whether the process came to an end by itself or by a planned kill."""
         return self.kind in ("returned", "raised", "killed")
 
 
@@ -58,8 +58,8 @@ class History:
         from_before: what differs from `before`; `from_done`: from `done`. Empty means equal.
         accepted: whether the test's `allow` takes this end.
         claims_done: whether `run` returned what a fault-free run returns; None where there is nothing to compare.
-        again: what recovering once more changed; None where nobody asked.
-        retried: how a retry's end differs from `done`; None where nobody asked.
+        again: the changes of one more recovery; None if none was run.
+        retried: the differences of a retry's end from `done`; None if none was run.
         transient: names of paths that a fault-free run makes and takes away again.
         secrets: credentials by a readable label.
         leftover_names: glob patterns of names that locks, staging folders and temporary files have.

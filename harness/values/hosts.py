@@ -50,7 +50,7 @@ def hosts_of(twins: Sequence[Twin]) -> frozenset[str]:
 
 
 def stands_for(twins: Sequence[Twin], host: str, port: object) -> bool:
-    """Say whether a twin stands for the server at this host, on this machine that at this port.
+    """Return whether a twin stands for the server at this host, on this machine that at this port.
 
     A name is looked up without a port; then another name than this machine's own says enough.
     """
@@ -61,7 +61,7 @@ def stands_for(twins: Sequence[Twin], host: str, port: object) -> bool:
 
 
 def is_look(method: str, host: str, declared: Iterable[str]) -> bool:
-    """Say whether a request only looks at a host that has nothing to do with the declared ones.
+    """Return whether a request only looks at a host that has nothing to do with the declared ones.
 
     An agent can do without its answer: a library looks for a newer version of itself. Any other method changes
     something, and a host that is declared, or stands below one that is, was meant to be answered.
@@ -70,7 +70,7 @@ def is_look(method: str, host: str, declared: Iterable[str]) -> bool:
 
 
 def told_of(asked: Iterable[str]) -> list[str]:
-    """Return for each host that was asked, and refused, what to say of it; `asked` has ``host``, newline, line."""
+    """Return a sentence for each host that was asked and refused; `asked` has ``host``, newline, line."""
     places: dict[str, str] = {}
     for text in asked:
         host, line = text.split("\n")

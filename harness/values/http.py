@@ -44,7 +44,7 @@ class HttpRequest:
 
     @property
     def opens_websocket(self) -> bool:
-        """Whether the client wants to go on with a websocket."""
+        """Return whether the client wants to go on with a websocket."""
         return self.headers.get("upgrade", "").lower() == "websocket"
 
     def json(self) -> Any:
@@ -103,7 +103,7 @@ class Asked:
 
     Attributes:
         schema: the JSON schema that the request gave; None where any JSON will do.
-        strict: whether the provider guarantees it. Only what is cut off, or refused, is something else then.
+        strict: whether the provider guarantees it: only an answer that is cut off, or refused, has another form then.
     """
 
     schema: Mapping[str, Any] | None = None

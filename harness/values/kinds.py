@@ -1,6 +1,6 @@
-"""Kinds of bugs, in the words of reports: one vocabulary for the kind that a rule tells and for one that was tried.
+"""Kinds of bugs, in the words of reports: one vocabulary for kinds that a rule tells and kinds that a cure shows.
 
-A kind is its name, as `Finding.kind` has it; `KINDS` says of each in one sentence what mends it.
+A kind is its name, as `Finding.kind` has it; `KINDS` has a sentence for each that says what mends it.
 """
 
 from collections.abc import Mapping

@@ -27,8 +27,8 @@ class Known:
     """A finding that is known.
 
     Attributes:
-        until: the last day on which it is accepted; None where there is none.
-        title: what it is called, and `test` where it was found; "" where nobody wrote it.
+        until: the last day on which it is accepted; None for no end.
+        title: its title, and `test` the test in which it was found; "" if they were not written.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Known:
     test: str = ""
 
     def holds(self, today: date) -> bool:
-        """Say whether it is accepted."""
+        """Return whether it is accepted."""
         return self.until is None or today <= self.until
 
 

@@ -29,7 +29,7 @@ class KnownSecrets:
         self._any_of_them: re.Pattern[str] | None = None
 
     def learn(self, secret: str) -> bool:
-        """Know one more; returns False where it is known already, is a common word, or too short."""
+        """Know one more secret; returns False if it is known already, is a common word, or too short."""
         if not is_distinctive(secret) or secret in self._shown or PLACEHOLDER.search(secret):
             return False
         shown = self.placeholder(secret)
@@ -49,7 +49,7 @@ class KnownSecrets:
         return PLACEHOLDER.sub(lambda found: self._hidden.get(found[0], found[0]), text)
 
     def hide(self, text: str) -> str:
-        """Return a text without what is known; of two secrets in one place the longer one is meant."""
+        """Return a text without the known secrets; of two in one place the longer one is meant."""
         if not self._shown:
             return text
         if self._any_of_them is None:
@@ -59,7 +59,7 @@ class KnownSecrets:
         return self._without_cut(text) if _ELLIPSIS in text else text
 
     def _without_cut(self, text: str) -> str:
-        """Hide what is left of secrets where a text was cut in the middle of one."""
+        """Hide parts of secrets beside an ellipsis, where a text was cut in the middle of one."""
         first, *others = text.split(_ELLIPSIS)
         whole_at_the_end = [first, *map(self._without_end, others)]
         *cut, last = whole_at_the_end

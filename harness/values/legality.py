@@ -1,8 +1,8 @@
-"""Refuse what cannot happen: an action where its medium cannot carry it out, a fault at a place that no medium has.
+"""Refuse faults that cannot happen: an action that its medium cannot carry out there, a place that no medium has.
 
-A fault is looked at when it is installed, at a made-up effect for each place where it can fire; what shows only at a
-real effect is refused when it is planned. A fault that is for any kind of point (``at="*"``) is left out where a medium
-cannot carry it out; one that names a kind is refused there.
+A fault is looked at when it is installed, at a made-up effect for each place where it can fire; an action that shows
+only at a real effect is refused when it is planned. A fault for any kind of point (``at="*"``) is left out where a
+medium cannot carry it out; one that names a kind is refused there.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

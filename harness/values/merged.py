@@ -128,7 +128,7 @@ def _statement(found: Mapping[str, Any]) -> str:
 
 
 def _usual(values: Sequence[Any]) -> Any:
-    """Return what is right for a key without a rule: all that any of them has, or else one, whatever their order."""
+    """Return the value of a key without a rule: all that any of them has, or else one, whatever their order."""
     if all(isinstance(value, list) for value in values):
         return _union(values)
     if all(isinstance(value, dict) for value in values):
@@ -221,7 +221,7 @@ def _one_violation(alike: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _beside(alike: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what earlier runs and ``chaos-known.toml`` say, in any shard."""
+    """Return the keys of a violation on earlier runs and ``chaos-known.toml``, joined from its shards."""
     new = {one["new"] for one in alike}
     return {
         "known": all(one["known"] for one in alike),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Where the agent finds a service: the relay in front of it, or without ``--chaos`` the service itself.
+    """The address of a service for the agent: the relay in front of it, or without ``--chaos`` the service itself.
 
     `ca` is the file, in PEM, of the authority that a client of TLS has to trust; empty where it speaks no
     TLS. Where it does, there is always a relay. `command` starts a server of tools as a subprocess that speaks MCP over
@@ -42,7 +42,7 @@ class Reach:
         return bool(self.hosts or self.networks)
 
     def permits(self, host: str, port: object) -> bool:
-        """Say whether a connection to there is real."""
+        """Return whether a connection to there is real."""
         return host in self.hosts or self.network(host, port) is not None
 
     def network(self, host: str, port: object) -> str | None:

@@ -33,12 +33,12 @@ class Owner:
 
     @property
     def is_of_this_place(self) -> bool:
-        """Whether a look at its pid tells anything here."""
+        """Return whether its pid means the same process here."""
         return self.place == _place()
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has not ended; one that nobody has reaped has."""
+        """Return whether it has not ended; one that nobody has reaped has."""
         state, start = _status(self.pid)
         return start == self.start and state not in "ZX"
 
@@ -65,7 +65,7 @@ def temporary_places() -> tuple[str, ...]:
 
 
 def remove_temporary_folders(owner: Owner, places: Iterable[str]) -> None:
-    """Remove what a process that has ended left in these places."""
+    """Remove the temporary folders that a process which has ended left in these places."""
     for place in {*places, _MEMORY}:
         for folder in Path(place).glob(f"{owner.prefix}*"):
             shutil.rmtree(folder, ignore_errors=True)
@@ -81,7 +81,7 @@ def _status(pid: int) -> tuple[str, int]:
 
 
 def _signalled(pid: int) -> tuple[str, int]:
-    """Return the same where there is no /proc."""
+    """Return the state and the start of a process where there is no /proc, by a signal that does nothing."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Where in its own code an agent does something."""
+"""Places: the calls in an agent's own code that lead to an effect."""
 
 import os
 from dataclasses import dataclass

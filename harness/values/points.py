@@ -1,4 +1,4 @@
-"""Where an agent touches the outside, as text that a person can read and type."""
+"""Points: the places where an agent touches the outside, as text that a person can read and type."""
 
 import re
 from collections.abc import Callable, Iterable, Set
@@ -111,10 +111,10 @@ class Effect:
     """An effect, as a fault may know it where it fires.
 
     `size` is the number of bytes of a write or of a request over a real connection; `request` what the agent asked a
-    twin there in the run without this fault, None where it asked none; `answer` what a model said to it; `by` who was
-    at it: the main thread, a task of asyncio that awaits it, another thread that a task awaits the result of
-    (aiosqlite), or another thread. `when` is the moment to strike; `reached` has those that were seen (an effect that
-    failed has no after), and is empty where nobody looked.
+    twin there in the run without this fault, None where it asked none; `answer` what a model said to it; `by` the kind
+    of actor at it: the main thread, a task of asyncio that awaits it, another thread whose result a task awaits
+    (aiosqlite), or another thread. `when` is the phase in which the fault would fire; `reached` has the phases that
+    were seen (an effect that failed has no after), and is empty where nobody looked.
     """
 
     point: Point

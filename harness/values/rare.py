@@ -1,4 +1,4 @@
-"""Marks of what seldom happens, so that our own suite can prove that each of it did.
+"""Marks of rare paths, so that our own suite can prove that each was taken.
 
 A path that no test takes is found broken by a user. A mark costs one call there, and does nothing for users: it tells
 something only where ``ROLLPROOF_RARE`` names a file to append to, as `make test` does; `tests/rare.py` then names the
@@ -16,7 +16,7 @@ _told: set[str] = set()
 
 
 def rare(name: str) -> None:
-    """Say that a path was taken that is seldom taken: `name`, a text that stands at no other place."""
+    """Record that a rare path was taken; `name` is a text that stands at no other place."""
     if _file and name not in _told:
         _told.add(name)
         _tell(name)

@@ -70,7 +70,7 @@ class Footprint:
         return tuple(Read(Point(kind, verb, target, n), path, aspect) for verb, target, n, path, aspect in self.first)
 
     def reads(self, path: str, aspect: Aspect) -> bool:
-        """Say whether the process could see another `aspect` of `path`.
+        """Return whether the process could see another `aspect` of `path`.
 
         A listing shows the presence and kind of what is in the folder; a question about a path also shows whether the
         folders on its way are there.

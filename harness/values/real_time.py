@@ -1,4 +1,4 @@
-"""Every threshold in real seconds: how long something is waited for where no virtual time says that it is over.
+"""Every threshold in real seconds: the longest waits for things that no virtual time ends.
 
 ``ROLLPROOF_PATIENCE=3`` in the environment makes all of them three times as long, in every process of a session.
 """
@@ -11,7 +11,7 @@ _VARIABLE = "ROLLPROOF_PATIENCE"
 
 
 def check_patience() -> None:
-    """Raise ChaosError where the environment does not say a number that can be meant."""
+    """Raise ChaosError if ``ROLLPROOF_PATIENCE`` is no number above 0."""
     if _said() is None:
         text = f"{_VARIABLE} is no number above 0: {shown(os.environ[_VARIABLE])}"
         raise ChaosError("bad-patience", text, f"for a machine three times as slow: {_VARIABLE}=3")

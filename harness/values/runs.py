@@ -1,4 +1,4 @@
-"""From run to run: what of an exploration is new, resolved or known, given an earlier run and what is accepted."""
+"""From run to run: the new, resolved and known findings of an exploration, given an earlier run and accepted ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,10 +23,10 @@ class Runs:
     """An earlier run of one test, and all that is known.
 
     Attributes:
-        compared: what the earlier run is called.
-        earlier: what it found in this test; None where there is no earlier run of it.
+        compared: the name of the earlier run.
+        earlier: its findings in this test; None if it did not run the test.
         is_whole: whether an exploration that is not there was not there in that run; otherwise nothing is known of it.
-        known: what is known, by id; those of other tests are there, too.
+        known: the known findings by id, those of other tests included.
         labels: names and texts by which reports sort the test.
     """
 
@@ -43,7 +43,7 @@ class Runs:
 
     @property
     def accepted(self) -> frozenset[str]:
-        """The ids of what does not fail a test today."""
+        """Return the ids of the findings that do not fail a test today."""
         return frozenset(id for id, known in self.known.items() if known.holds(self.today))
 
     def failing(self, exploration: Exploration) -> Exploration:
@@ -56,7 +56,7 @@ class Runs:
         return replace(exploration, violations=tuple(left))
 
     def reported(self, exploration: Exploration, replay: ReplayCommand) -> ReportedExploration:
-        """Return an exploration in the form of a report, with what is new, resolved and known."""
+        """Return an exploration in the form of a report, with its new, resolved and known findings."""
         result = reported(exploration, replay)
         for violation in result["violations"]:
             self._mark(violation)

@@ -80,17 +80,17 @@ class Schedule:
 
     @property
     def faults(self) -> int:
-        """How many faults it has: an interleaving is none."""
+        """Return how many faults it has: an interleaving is none."""
         return sum(injection.fault != SWAP for injection in self.injections)
 
     @property
     def errors(self) -> int:
-        """How many faults it has beside crashes and interleavings."""
+        """Return how many faults it has beside crashes and interleavings."""
         return sum(injection.fault not in (SWAP, "process.kill") for injection in self.injections)
 
     @property
     def is_enumerated(self) -> bool:
-        """Whether depth 1 tries it: one error at most, and any number of crashes."""
+        """Return whether depth 1 tries it: one error at most, and any number of crashes."""
         return self.errors < 2
 
     def then(self, injection: Injection) -> "Schedule":

@@ -1,4 +1,4 @@
-"""What a secret looks like: its own form, the name of the field that holds it, or that it was generated.
+"""How secrets are told from other texts: by their form, by the name of their field, or as generated ones.
 
 The forms are those that scanners of repositories know (detect-secrets, gitleaks), as far as they are told from words.
 """
@@ -161,7 +161,7 @@ def bare_value(found: re.Match[str], strength: Strength) -> str:
 
 
 def _matched(pattern: re.Pattern[str], text: str, at: int, end: int) -> re.Match[str]:
-    """Return the match of a pattern that matches anything, if it is nothing."""
+    """Return the match of a pattern that always matches, if need be the empty text."""
     found = pattern.match(text, at, end)
     assert found is not None
     return found

@@ -1,4 +1,4 @@
-"""Which points faults are placed at, where ``--chaos-points`` restricts them."""
+"""The points at which faults are placed, as ``--chaos-points`` restricts them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class AtPoint(Protocol):
 
     @property
     def point(self) -> Point:
-        """The point at which it is."""
+        """Return the point at which it is."""
         ...
 
 
@@ -26,7 +26,7 @@ class PointSelection:
     """Globs of points, each with its number or without: ``http.post:*stripe*``; no globs select every point.
 
     Attributes:
-        option: where they were written.
+        option: the place where they were written.
     """
 
     globs: tuple[str, ...] = ()
@@ -37,11 +37,11 @@ class PointSelection:
 
     @property
     def is_of_a_test(self) -> bool:
-        """Whether a mark has them, and not the command line or the ini file, which are for all tests."""
+        """Return whether a mark has them, and not the command line or the ini file, which are for all tests."""
         return self.option.startswith("@")
 
     def has(self, point: Point | str) -> bool:
-        """Say whether faults are placed at a point."""
+        """Return whether faults are placed at a point."""
         return not self.globs or any(_matches(str(point), glob) for glob in self.globs)
 
     def of(self, points: Iterable[Point]) -> list[Point]:

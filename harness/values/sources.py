@@ -113,13 +113,13 @@ class Secretive(Protocol):
 
 @runtime_checkable
 class Remarking(Protocol):
-    """A twin that has something to say of what it was asked."""
+    """A twin with remarks on the requests that it got."""
 
     remarks: list[str]  # sentences for the statement, each once
 
 
 def remarks_of(twins: Iterable[Twin]) -> list[str]:
-    """Return what twins have to say, each once."""
+    """Return the remarks of twins, each once."""
     return list(dict.fromkeys(text for twin in twins if isinstance(twin, Remarking) for text in twin.remarks))
 
 
@@ -151,7 +151,7 @@ class KnowsDoubles(Protocol):
         ...
 
     def without_doubles(self, state: bytes, usual: bytes) -> bytes:
-        """Return a state of it without what is there more often than once, and than in the state `usual`."""
+        """Return a state without entries that are there more than once, and more often than in the state `usual`."""
         ...
 
     def names_all(self, state: bytes) -> bool:

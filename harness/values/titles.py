@@ -1,4 +1,4 @@
-"""What a finding is called in one line, in every view: its title, else its cause, else the promises that it breaks."""
+"""The name of a finding in one line, in every view: its title, else its cause, else the promises that it breaks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,13 +10,13 @@ _WAYS = {
 
 
 def title_of(violation: Mapping[str, Any]) -> str:
-    """Return what a violation, in the form of the JSON result, is called."""
+    """Return the name of a violation, which is in the form of the JSON result."""
     cause = violation.get("cause")
     return violation.get("title", "").strip() or (_cause(cause) if cause else broken(violation["invariants"]))
 
 
 def broken(invariants: list[str]) -> str:
-    """Return that these promises are broken."""
+    """Return a sentence that these promises are broken."""
     return f"{', '.join(invariants)} broken"
 
 

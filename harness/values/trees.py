@@ -8,7 +8,7 @@ _V = TypeVar("_V")
 
 
 def above(path: str) -> str:
-    """Return the folder of a path: how the entries of a world are parted."""
+    """Return the folder of a path, by which the entries of a world are parted."""
     return path.rpartition("/")[0]
 
 

@@ -28,7 +28,7 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """How many bytes there are."""
+        """Return how many bytes there are."""
         return size_of(self.held)
 
     @property

@@ -45,7 +45,7 @@ class ConnectionEnd(Protocol):
         ...
 
     async def answered(self) -> Callable[[BaseException], object]:
-        """Return when the client may look for the answer to what it wrote; takes the error that it finds instead."""
+        """Wait until the client may read its answer; returns a function that takes the error of a read that fails."""
         ...
 
     def wake(self) -> None:
@@ -57,10 +57,10 @@ Refused = Callable[[OSError], Exception]
 
 
 def connect_by(connect: Callable[[str, str, int, Refused], ConnectionEnd | None]) -> Callable[[], None]:
-    """Replace what makes a connection; returns a function that undoes it.
+    """Replace the method that makes a connection; returns a function that undoes it.
 
-    `connect` gets scheme, host and port, and what makes the library's own error of one that is refused. Where it
-    returns None, the connection is made as ever.
+    `connect` gets scheme, host, port, and a function that makes the library's own error for a refused connection.
+    Where it returns None, the connection is made as ever.
     """
     if not CONNECTING.works:
         return lambda: None
@@ -89,7 +89,7 @@ def connect_by(connect: Callable[[str, str, int, Refused], ConnectionEnd | None]
 
 
 def _answering(handler: Any) -> Callable[[ConnectionEnd], asyncio.Protocol]:
-    """Return the class of a protocol that asks its line, in the task that waits for an answer."""
+    """Return the class of a protocol that waits for its `ConnectionEnd` in the task that reads the answer."""
 
     class Answering(handler):  # type: ignore[misc]
         def __init__(self, line: ConnectionEnd) -> None:

@@ -1,6 +1,6 @@
-"""anyio: where a task waits for those of its group.
+"""anyio: the code in which a task waits for the other tasks of its group.
 
-Where nobody knows it, such a task counts as able to go first: orders with it cannot come, and say so.
+Where it is not known, such a task counts as able to go first: interleavings with it are impossible, and are counted.
 """
 
 import functools

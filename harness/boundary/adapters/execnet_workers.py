@@ -1,4 +1,4 @@
-"""execnet: which process a worker of pytest-xdist is.
+"""execnet: the pid of a worker of pytest-xdist.
 
 Without it, workers notice an interruption when their test has ended.
 """

@@ -1,4 +1,4 @@
-"""The MCP SDK: in which of its frames a task awaits the answer to a call, and how it starts a server.
+"""The MCP SDK: the frames in which a task awaits the answer to a call, and the function that starts a server.
 
 Local variables of `send_raw_request` are read, of `BaseSession.send_request` before 2.0. Which task awaits there can
 change without any name that does, so versions above the tested ones are not tried.

@@ -1,6 +1,6 @@
-"""The SDKs of model providers: which HTTP library each stands on.
+"""The SDKs of model providers: the HTTP library that each stands on.
 
-Where nobody knows it, each process builds the schemas of its first answer by itself, which takes 60 ms.
+Where that is not known, each process builds the schemas of its first answer by itself, which takes 60 ms.
 """
 
 from types import ModuleType

@@ -55,7 +55,7 @@ class Part:
 
     @property
     def failure(self) -> str:
-        """Why the part cannot be used, "" where it can."""
+        """Return why the part cannot be used; "" where it can."""
         if self._failure is None:
             self._failure = self._probed()
             if told := self.told:
@@ -65,14 +65,14 @@ class Part:
 
     @property
     def told(self) -> str:
-        """The words of the statement on a part that fails; "" where nothing is lost."""
+        """Return the words of the statement on a part that fails; "" where nothing is lost."""
         if not self.loses or not self.failure:
             return ""
         return f"{self.loses.format(library=self.adapter.shown())}: {self.failure}"
 
     @property
     def is_known(self) -> bool:
-        """Whether it was probed, or can be without importing anything."""
+        """Return whether the part was probed, or can be without importing anything."""
         loaded = [name.partition(":")[0] in sys.modules for name in self.names if not name.endswith("?")]
         some = [name.partition(":")[0] in sys.modules for name in self.names]
         return self._failure is not None or (all(loaded) if loaded else any(some) or not some)

@@ -38,7 +38,7 @@ def groups(config: pytest.Config) -> dict[str, str]:
 
 
 def typed(config: pytest.Config) -> tuple[list[str], Callable[[str], argparse.Action | None]]:
-    """Return the words that were typed, those of files among them, and what finds the option of a word."""
+    """Return the words that were typed, those of files among them, and a function that finds the option of a word."""
     if not TYPED.works:
         return [], lambda word: None
     parser = config._parser.optparser

@@ -1,7 +1,7 @@
-"""asyncio: which loop runs, what a task waits for, and the programs that a loop starts.
+"""asyncio: the running loop, the future that a task waits for, and the programs that a loop starts.
 
-3.14: all names are there. The public child watchers are gone. Who waits for a program whose pipes were never connected
-is woken in `BaseSubprocessTransport._try_finish`, too, which ends the same `_wait`.
+3.14: all names are there. The public child watchers are gone. A task that waits for a program whose pipes were never
+connected is woken in `BaseSubprocessTransport._try_finish`, too, which ends the same `_wait`.
 3.15: not known.
 """
 

@@ -1,4 +1,4 @@
-"""atexit and weakref.finalize: what a process has registered to be done at its end.
+"""atexit and weakref.finalize: the functions that a process has registered for its end.
 
 3.14: the names are there, and do what they did. 3.15: not known.
 """

@@ -1,8 +1,8 @@
 """os, shutil, glob, pathlib and posixpath: functions that ask the system for more than they use.
 
-Much of the standard library calls ``os.stat`` and uses a part of what it says: ``Path.exists`` the presence alone. Who
-asks is known by the caller's code object. A name that is missing costs time and nothing else: what it asks for then
-counts as read whole, and worlds count as two that are one.
+Much of the standard library calls ``os.stat`` and uses a part of the result: ``Path.exists`` the presence alone. The
+caller is known by its code object. A name that is missing costs time and nothing else: its calls then count as reading
+all aspects, so that crash states which are one count as two.
 
 3.14: a path keeps what the listing of its folder said of it (`Path.info`); `glob` has no `_Globber` any more.
 3.15: not known.

@@ -1,4 +1,4 @@
-"""random, tempfile and uuid: where random numbers come from, and what is drawn of them.
+"""random, tempfile and uuid: the source of random bytes, and the names and ids that are drawn from it.
 
 3.14: `uuid.uuid6` and `uuid.uuid7` remember what they drew last, too (`_last_timestamp_v6`, `_last_timestamp_v7`,
 `_last_counter_v7`); all that begins so is forgotten. 3.15: not known.
@@ -30,7 +30,7 @@ _FROM_ZERO = {"_last_counter_v7": 0}
 
 
 def draw_from(take: Callable[[int], bytes]) -> None:
-    """Draw from these bytes what the system is asked for otherwise. For a child process: there is no way back."""
+    """Take random bytes from `take`, and not from the system. For a child process: there is no way back."""
     if SYSTEM.works:
         random._urandom = take  # type: ignore[attr-defined]
     if UUIDS.works:
@@ -39,7 +39,7 @@ def draw_from(take: Callable[[int], bytes]) -> None:
 
 
 def forget() -> None:
-    """Draw as a process does that has drawn nothing yet."""
+    """Forget the names and ids that were drawn last, as in a process that has drawn none yet."""
     if NAMES.works:
         tempfile._name_sequence = None  # type: ignore[attr-defined]
     for name in [name for name in vars(uuid) if name.startswith("_last_")] if UUIDS.works else ():

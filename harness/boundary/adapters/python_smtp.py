@@ -1,4 +1,4 @@
-"""smtplib: how a client connects.
+"""smtplib: the methods by which a client connects.
 
 3.14: nothing changes it. 3.15: not known.
 """

@@ -1,7 +1,7 @@
 """respx: the mockers under the clients' connection pools, and the routers that they ask.
 
-None of these names is private, and none is documented. Where one is missing there is no seam: the real classes are then
-stood for by empty ones, which nobody uses.
+None of these names is private, and none is documented. Where one is missing there is no seam: empty classes, which
+nobody uses, then stand for the real ones.
 """
 
 from inspect import iscoroutinefunction

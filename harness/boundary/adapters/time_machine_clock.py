@@ -1,4 +1,4 @@
-"""time-machine: who asks for the time, which its own traveller does not say.
+"""time-machine: the calls that ask for the time, of which its own traveller does not tell.
 
 Before 3.0 the class has another name.
 """

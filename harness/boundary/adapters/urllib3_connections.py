@@ -32,8 +32,6 @@ def connect_by(
 
     `connect` gets the connection, its scheme, and a function that connects truly. A result for which `is_ours` is true
     gets no TLS.
-
-    What `is_ours` of what it returns gets no TLS.
     """
     if not CONNECTING.works:
         return lambda: None

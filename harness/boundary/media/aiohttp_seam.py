@@ -31,7 +31,7 @@ def install(
     """Answer every request of aiohttp by `answer`, from when it is imported; returns a function that undoes it.
 
     Where there is `later`, it is awaited instead, in the task that makes the request. Connections to a host and port
-    that `permits` names are real. `silence` is entered while a client waits for what does not come.
+    that `permits` names are real. `silence` is entered while a client waits for an answer that a fault keeps away.
     """
 
     async def at_once(request: HttpRequest) -> HttpResponse:
@@ -73,7 +73,7 @@ class MemoryTransport(asyncio.Transport):
         self._written.set()
 
     async def answered(self) -> Told:
-        """Return when the client may look for the answer to what it wrote; takes the error that it finds instead."""
+        """Wait until the client may read its answer; returns a function that takes the error of a read that fails."""
         await self._written.wait()
         self._written.clear()
         request, self._request = self._request, None
@@ -100,7 +100,7 @@ class MemoryTransport(asyncio.Transport):
         self._ending.waits = False
 
     def is_closing(self) -> bool:
-        """Return whether one of both sides has hung up."""
+        """Return whether either side has hung up."""
         return self._ending.has_come
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class MemoryTransport(asyncio.Transport):
             self._ending.comes_never()
 
     def _meets(self, fault: TransportFault) -> Told:
-        """Let the client meet a fault; returns what is told the error that it makes of it."""
+        """Let the client meet a fault; returns a function that takes the error which the client makes of it."""
         if fault.reason == "refused":
             refused = self._refused(_error(errno.ECONNREFUSED))
             fault.becomes(refused)
@@ -133,11 +133,11 @@ class MemoryTransport(asyncio.Transport):
 
 
 class _Ending:
-    """How a connection ends: by an error, silently after a time, or by the client's own hanging up.
+    """The end of a connection: by an error, silently after a time, or by the client's own hanging up.
 
     Attributes:
-        protocol: is told.
-        waits: whether the client has not taken yet what came before.
+        protocol: the client's, which is told of the end.
+        waits: whether the client has not taken all bytes yet that came before.
         has_come: whether the connection is over.
     """
 
@@ -150,7 +150,7 @@ class _Ending:
         self.waits = self.has_come = False
 
     def comes(self, error: OSError | None) -> None:
-        """End with an error, or with None as where the other side hangs up; a little later where the client waits."""
+        """End with an error, None for a server that hangs up; a little later if the client has bytes to take."""
         if self.waits:
             self._timer = self._loop.call_later(_SOON_S, self.comes, error)
         elif not self.has_come:
@@ -162,12 +162,12 @@ class _Ending:
         self._timer = self._loop.call_later(_SOON_S, self.comes, None)
 
     def comes_never(self) -> None:
-        """Say nothing any more."""
+        """Be silent for good: the client's own timers end its wait."""
         self._silent.enter_context(self._silence())
         self._timer = self._loop.call_later(FOR_EVER_S, self.comes, _error(errno.ETIMEDOUT))
 
     def hang_up(self) -> None:
-        """End as the client wants it."""
+        """End because the client hangs up."""
         if not self.has_come:
             self._over()
             self._loop.call_soon(self.protocol.connection_lost, None)

@@ -177,7 +177,7 @@ def _os_open(gate: Gate, scope: Scope, original: Callable[..., int]) -> Callable
 
 
 def _change(path: Any, flags: int, dir_fd: int | None = None) -> str:
-    """Return how opening changes the outside, "" where it does not: a file comes to be, or content goes."""
+    """Return how opening changes the outside: "created" for a new file, "emptied" for lost content, "" for neither."""
     try:
         size = _real_stat(path, dir_fd=dir_fd).st_size
     except OSError:

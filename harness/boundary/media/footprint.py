@@ -33,15 +33,15 @@ class Recorder:
             self.everything()
 
     def scan(self, path: str) -> None:
-        """Keep that a folder was listed with the sizes and times of its entries."""
+        """Record that a folder was listed with the sizes and times of its entries."""
         self._scanned.add(path)
 
     def tree(self, path: str) -> None:
-        """Keep that all that lies below a folder counts as read."""
+        """Record that everything below a folder counts as read."""
         self._trees.add(path)
 
     def everything(self) -> None:
-        """Note that the process may have read everything."""
+        """Record that the process may have read everything."""
         self._everything = True
         self._asked.clear()
 

@@ -1,6 +1,6 @@
 """Processes that the agent makes of itself: forks, and those of multiprocessing. Nobody looks into them.
 
-The parent is told which they are and which line of the agent starts them, so that what they change is theirs.
+The parent is told their pids and the line of the agent that starts them, so that it knows whose changes are theirs.
 """
 
 import functools

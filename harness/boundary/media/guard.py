@@ -1,4 +1,4 @@
-"""The audit hook of a child process: what passed no wrapper is counted, what reaches for the network is refused."""
+"""The audit hook of a child process: counts effects that no wrapper has seen, refuses connections to the network."""
 
 import errno
 import mmap
@@ -35,12 +35,12 @@ _MEMORY = "/dev/shm/"  # a disk like any other while the machine runs
 
 
 class Connections:
-    """What leaves this machine: refuses the hosts without a twin, and tells the parent of them.
+    """The connections that leave this machine: refuses hosts without a twin, and tells the parent of them.
 
     Args:
-        reach: to which real connections are permitted.
-        servers: those of the harness, by host and port.
-        tell: notes something of a kind, once.
+        reach: the real hosts and services that are permitted.
+        servers: host and port of each server of the harness.
+        tell: tells the parent a kind and a text, each pair once.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Connections:
         raise Unreachable(request.host, self._report("asked", request.hostname))
 
     def _forbid(self, host: str, port: object, *, by_name: bool) -> NoReturn:
-        """Refuse a connection, or the look-up of a name, which is none of its own where a request to it follows."""
+        """Refuse a connection or a look-up of a name; a look-up is an error only if no request to the name follows."""
         if host.lower() in self._reach.offline:
             raise network_down(by_name=by_name)
         if stands_for(self._twins, host, port):
@@ -114,7 +114,7 @@ class Connections:
         return self._reach.network(host, port) is not None or (host, port) in self._servers
 
     def _connecting(self, network: str) -> None:
-        """Tell the parent, and fail as the system would where the parent says so."""
+        """Tell the parent that a client connects to a relay, and raise the system's error if a fault fires there."""
         with self._gate.untraced(), self._gate.waiting_for_parent():
             resolved = self._gate.channel.ask(ConnectRequest(network, self._gate.now(), self._gate.places.current()))
             if resolved is None:

@@ -40,11 +40,11 @@ class Own(Protocol):
         ...
 
     def answers(self, url: str) -> bool:
-        """Say whether a twin stands for the server of this URL."""
+        """Return whether a twin stands for the server of this URL."""
         ...
 
     def permits(self, host: str, port: int | None) -> bool:
-        """Say whether no twin stands for this server."""
+        """Return whether no twin stands for this server."""
         ...
 
 
@@ -91,7 +91,7 @@ class Exchange:
 
     @contextmanager
     def silence(self) -> Iterator[None]:
-        """Be a client, for the block, that waits for an answer which a fault keeps away."""
+        """Count a client, for the block, that waits for an answer which a fault keeps away."""
         self._gate.silences += 1
         try:
             yield
@@ -141,7 +141,7 @@ def _place(twin: Twin, request: HttpRequest) -> tuple[str, str, str]:
 
 
 async def _deadlines_first(request: Any) -> None:
-    """Let the time pass that a client waits for an answer, where a timer of the agent's own ends before that."""
+    """Let the client's wait for an answer pass if a timer of the agent's own ends before it."""
     with suppress(RuntimeError):
         loop: Any = asyncio.get_running_loop()
         patience_s = (request.extensions.get("timeout") or {}).get("read") or FOR_EVER_S
@@ -217,7 +217,7 @@ def carried(request: HttpRequest) -> HttpResponse:
 
 
 def carries() -> bool:
-    """Say whether this is a process of the agent."""
+    """Return whether this is a process of the agent."""
     return bool(_carrier)
 
 

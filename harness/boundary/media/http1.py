@@ -39,11 +39,11 @@ class Http1Server:
 
     @property
     def is_asked_to_go_on(self) -> bool:
-        """Whether the client sends the body of its request only when it is told to."""
+        """Return whether the client sends the body of its request only when it is told to."""
         return self._server.they_are_waiting_for_100_continue
 
     def go_on(self) -> bytes:
-        """Return what tells the client to send the body."""
+        """Return the bytes of the interim answer (100) that tells the client to send the body."""
         return self._server.send(h11.InformationalResponse(status_code=100, headers=[], reason="Continue")) or b""
 
     def said(self, answer: HttpResponse) -> bytes:

@@ -62,13 +62,13 @@ class MemorySocket:
         self._pipe = None
 
     def settimeout(self, value: float | None) -> None:
-        """Nothing waits here."""
+        """Ignore the timeout: no call of this socket waits."""
 
     def setsockopt(self, *args: Any) -> None:
-        """There are no options."""
+        """Ignore the option: there is no real socket."""
 
     def shutdown(self, how: int) -> None:
-        """Nothing is on its way."""
+        """Do nothing: no bytes are on their way."""
 
     def _ends(self) -> tuple[int, int]:
         if self._pipe is None:
@@ -102,7 +102,7 @@ class _Incoming(io.RawIOBase):
         self._data, self._error = data, error
 
     def readable(self) -> bool:
-        """It is only read."""
+        """Return true: the stream is there to be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:

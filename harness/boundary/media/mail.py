@@ -137,7 +137,7 @@ def _sent(plain: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_done(client: Any, resolved: ResolvedInjection | None) -> bool:
-    """Return whether the server treated the mail as it was told to, which is over then; one that has hung up has."""
+    """Return whether the server has carried its orders for the mail out, as one that has hung up has."""
     return resolved is not None and (client.sock is None or client.docmd("XFAULT")[1] == b"done")
 
 

@@ -61,7 +61,7 @@ class Process:
 
 
 def install(commands: Mapping[Command, str], answer: Answer) -> Callable[[], None]:
-    """Answer the clients of these commands by the twins at these URLs; returns a function that undoes it."""
+    """Connect clients that start one of these commands to the twin at its URL; returns a function that undoes it."""
     if not commands or find_spec("mcp") is None:
         return lambda: None
     numbers = count(1)

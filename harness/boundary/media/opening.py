@@ -25,7 +25,7 @@ class Call(NamedTuple):
 
     @property
     def is_valid(self) -> bool:
-        """Whether the real ``open`` would not refuse this."""
+        """Return whether the real ``open`` would not refuse this."""
         text = "b" not in self.mode
         return not (
             sum(self.mode.count(c) for c in "rwxa") != 1

@@ -1,6 +1,6 @@
 """The test's own requests to its twins: before, between and after explorations, and beside them.
 
-It is answered from the declaration of the first twin to the end of the test. An exploration answers its agents itself.
+They are answered from the declaration of the first twin to the end of the test. An exploration answers its agents.
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -26,7 +26,7 @@ class OwnRequests:
         self._undo: list[Callable[[], None]] = []
 
     def begin(self) -> None:
-        """Answer from now on, instead of those of an earlier test that was not ended."""
+        """Answer from now on, in the place of an earlier test's object that was not ended."""
         if self._undo:
             return
         end_all()
@@ -70,11 +70,11 @@ class OwnRequests:
         return twin.handle(request)
 
     def permits(self, host: str, port: int | None) -> bool:
-        """Say whether a connection to there is the test's own affair."""
+        """Return whether a connection to there is the test's own affair."""
         return host.lower() in self._allowed or not stands_for(self._twins, host, port)
 
     def answers(self, url: str) -> bool:
-        """Say whether a twin stands for the server of this URL, or for this part of it."""
+        """Return whether a twin stands for the server of this URL, or for this part of it."""
         parts = urlsplit(url)
         permitted = self.permits(parts.hostname or "", parts.port or _PORTS.get(parts.scheme))
         return not permitted or twin_for(self._twins, url) is not None
@@ -87,6 +87,6 @@ class OwnRequests:
 
 
 def end_all() -> None:
-    """End those that nobody ended."""
+    """End every `OwnRequests` that its test has not ended."""
     while _begun:
         _begun.pop().end()

@@ -1,7 +1,7 @@
 """Programs that the agent starts: a point before one begins, and one when it has ended and nobody used its result yet.
 
-What a program does in between is its own affair and not looked at; the statement counts those that changed what is
-watched. One that nobody waits for has no after, and is told.
+A program is not looked into in between; the statement counts programs that changed watched paths. A program that
+nobody waits for has no phase "after", which the statement says.
 """
 
 import os
@@ -44,7 +44,7 @@ class Programs:
     def begin(
         self, name: str, start: Callable[[int | None], Any], *, shell: bool, ours: bool = False
     ) -> tuple[Any, Crossing]:
-        """Pass with the start of a program; `start` gets the code to exit with instead of acting, or None.
+        """Pass the gate with the start of a program; `start` gets the code to exit with instead of acting, or None.
 
         A program is not held back from the network, unless it is one of the harness's own.
         """
@@ -71,16 +71,16 @@ class Programs:
         self._gate.channel.tell(SubprocessStarted(pid, self._gate.places.current()))
 
     def runs(self, key: Any, crossing: Crossing) -> None:
-        """Remember one that was started and goes on."""
+        """Remember a program that was started and runs on."""
         self._gate.programs[key] = crossing
 
     def ended(self, key: Any, code: int | None = None) -> int | None:
-        """Pass with the end of a program that was waited for; returns the code that a fault makes of its own."""
+        """Pass the gate with the end of a program that was waited for; returns the exit code that a fault gives it."""
         crossing = self._gate.programs.pop(key, None)
         return None if crossing is None or not self._gate.active else self.left(crossing, code)
 
     def left(self, crossing: Crossing, code: int | None = None) -> int | None:
-        """Pass with the end of a program, with `code` where that is known."""
+        """Pass the gate with the end of a program, with `code` where that is known."""
         crossing.outcome = "ended" if code is None else f"exit code {code}"
         with self._gate.holding_token("process", "end", crossing.point.target):
             resolved = crossing.phase("after")
@@ -108,7 +108,7 @@ class Programs:
         return _real_monotonic() - self._seen_dead.setdefault(process.pid, _real_monotonic()) < PROGRAM_ENDS_S
 
     def unfinished(self) -> list[str]:
-        """Return those that nobody waited for."""
+        """Return a sentence for each program that nobody waited for."""
         return [f"{crossing.point} was not waited for" for crossing in self._gate.programs.values()]
 
 

@@ -1,6 +1,6 @@
 """Reads: what the agent asks of watched and private paths is kept; no read is a point, and none is held up.
 
-Much of the standard library calls ``os.stat`` and uses a part of what it says: ``Path.exists`` the presence alone. The
+Much of the standard library calls ``os.stat`` and uses a part of the result: ``Path.exists`` the presence alone. The
 caller is known by its code object, the very one of the library.
 """
 
@@ -76,7 +76,7 @@ def originals() -> list[object]:
 
 
 class _Place(NamedTuple):
-    """Where a path leads: `found`, and the links whose content led there, each as its raw and its readable name."""
+    """The target of a path: `found`, and the links whose content led there, each as its raw and its readable name."""
 
     found: tuple[str, str] | None
     links: tuple[tuple[str, str], ...] = ()
@@ -103,7 +103,7 @@ class Reads:
     def ask(
         self, verb: str, aspects: Iterable[Aspect], path: Any, dir_fd: int | None = None, *, follow: bool = True
     ) -> None:
-        """Keep a question that was asked of a path or descriptor; each link on the way counts as read."""
+        """Record a question that was asked of a path or descriptor; each link on the way counts as read."""
         place = self._place(path, dir_fd, follow)
         recorder = self._gate.recorder
         for raw, readable in place.links:
@@ -112,7 +112,7 @@ class Reads:
             recorder.ask(verb, *place.found, aspects)
 
     def opened(self, path: Any, flags: int, dir_fd: int | None = None) -> None:
-        """Keep the questions that opening with these flags asks; of a descriptor none: its path was opened before."""
+        """Record the questions that opening with these flags asks; of a descriptor none: its path was opened before."""
         if flags & _UNNAMED == _UNNAMED or isinstance(path, int):
             return
         follow = not flags & os.O_NOFOLLOW
@@ -128,7 +128,7 @@ class Reads:
             self.ask("stat", (), path, dir_fd, follow=follow)  # the links that lead there, nothing of the file
 
     def listed(self, path: Any, frame: FrameType | None, *, scans: bool) -> None:
-        """Keep that a folder is listed.
+        """Record that a folder is listed.
 
         Entries of ``os.scandir`` also know size and time, and nothing shows whether they are asked: all count, except
         where the caller is known not to ask.
@@ -143,11 +143,11 @@ class Reads:
             self._gate.recorder.scan(found[0])
 
     def linked(self, folder: Any, link: "os.DirEntry[Any]") -> None:
-        """Keep that an entry is a link: asked for its kind, or size, it looks at where it leads."""
+        """Record the status of a listed link's target: an entry that is asked for its kind or size asks that."""
         self.ask("stat", _STATUS, link, folder if isinstance(folder, int) else None)
 
     def moved(self, path: Any, dir_fd: int | None = None, *, follow: bool = False) -> bool:
-        """Keep that something goes to another name, or gets one more: all of it counts as read.
+        """Record that a path gets another name, or one more: all of it counts as read.
 
         Returns whether it is a folder.
         """

@@ -27,7 +27,7 @@ class Refusing:
 
     Attributes:
         asked: hosts that were looked at, each with the agent's line, as ``host``, newline, line.
-        problem: of a client that was kept from the real host of a twin, whatever the agent made of it.
+        problem: the error of a client that was kept from the real host of a twin, also if the agent caught it.
     """
 
     def __init__(self, answer: Answer, twins: Sequence[Twin], reach: Reach) -> None:
@@ -55,7 +55,7 @@ class Refusing:
         raise Unreachable(host, line)
 
     def permits(self, host: str, port: int | None) -> bool:
-        """Say whether a connection to there is real."""
+        """Return whether a connection to there is real."""
         if host.lower() in self._reach.offline:
             return False
         return not self._twins or self._reach.permits(host, port)

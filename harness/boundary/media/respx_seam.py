@@ -4,8 +4,8 @@ It stands where respx stands, in the connection pools of httpcore and httpcore2,
 async, run unmodified; a client with a ``transport=`` of its own never comes here. Ours are routers without routes, so
 respx records nothing and memory does not grow.
 
-A respx mock of the user's own goes first, started before or after ours: what one of its routes answers or raises never
-arrives here, and is no point. A route that passes through goes to the network. What no route matches arrives here,
+A respx mock of the user's own goes first, started before or after ours: a request that one of its routes answers never
+arrives here, and is no point. A route that passes through goes to the network. A request without a route arrives here,
 unless that mock says ``assert_all_mocked=False``: then respx itself answers it.
 """
 
@@ -29,7 +29,7 @@ if ROUTING.works and find_spec("httpcore2") and "httpcore2" not in Mocker.regist
     import httpcore2
 
     class Httpcore2Mocker(HTTPCoreMocker):
-        """What `HTTPCoreMocker` is for httpx, for httpx2; respx knows it by its name, as it would one of the user's."""
+        """The mocker of httpx2, as `HTTPCoreMocker` is that of httpx; respx finds it by its `name`, like a user's."""
 
         name = "httpcore2"
         targets = [target.replace("httpcore.", "httpcore2.") for target in HTTPCoreMocker.targets]  # noqa: RUF012
@@ -58,8 +58,8 @@ def install(answer: Answer, later: Later | None = None, answers: Answers | None 
     """Send every request of httpx and, if it is installed, httpx2 to `answer`; returns a function that undoes it.
 
     `answer` is called in the thread that asks; an async client awaits `later` instead, where there is one. What they
-    raise goes to the client library as it is. With `answers`, only what that accepts is answered; for all else it is as
-    if nothing were installed.
+    raise goes to the client library as it is. With `answers`, only URLs that it accepts are answered; all others are
+    requested as if nothing were installed.
     """
     if not ROUTING.works:
         return lambda: None

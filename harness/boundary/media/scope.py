@@ -121,7 +121,7 @@ def path_of_descriptor(fd: int) -> str | None:
 
 
 def is_sqlite_side_file(path: str) -> bool:
-    """Say whether a path is a database's ``-wal``, ``-shm`` or ``-journal``."""
+    """Return whether a path is a database's ``-wal``, ``-shm`` or ``-journal``."""
     return path.endswith(_SIDE_FILES)
 
 

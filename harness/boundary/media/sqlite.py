@@ -144,7 +144,7 @@ class _Seam:
             self._rereading.query(cursor, f"{name}:{table}")
 
     def attaching(self, sql: Any) -> None:
-        """Keep that a statement may open any other database; no hook is told which."""
+        """Record that a statement may open any other database: no hook is told which."""
         if attaches(sql) and self._gate.active:
             self._gate.recorder.everything()
 
@@ -163,7 +163,7 @@ def _told(crossing: Crossing | None, cursor: Any) -> Any:
 
 
 def _commits_by_itself(connection: Any) -> bool:
-    """Say whether every statement is a transaction of its own."""
+    """Return whether every statement is a transaction of its own."""
     mode = getattr(connection, "autocommit", _LEGACY)
     return mode is True or (mode == _LEGACY and connection.isolation_level is None and not connection.in_transaction)
 

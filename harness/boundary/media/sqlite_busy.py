@@ -57,7 +57,7 @@ class BusyHandler:
         self._callback = python_sqlite.HANDLER(self._busy)
 
     def install(self, connection: sqlite3.Connection, timeout_ms: int) -> None:
-        """Let `connection` wait so long, 0 not at all, in virtual time."""
+        """Let `connection` wait for a lock up to `timeout_ms` of virtual time, 0 not at all."""
         if python_sqlite.set_busy_handler(connection, self._callback):
             self._timeouts_ms[id(connection)] = timeout_ms
         else:
@@ -68,7 +68,7 @@ class BusyHandler:
         self._timeouts_ms.pop(id(connection), None)
 
     def carry_out(self, connection: sqlite3.Connection, sql: object, plain: Callable[[object], Any]) -> Any:
-        """Carry a statement out by `plain`. One that sets the timeout sets ours; one that asks for it is told ours."""
+        """Carry a statement out by `plain`; one that sets or asks for the busy timeout sets or gets this handler's."""
         match = _TIMEOUT.match(sql) if isinstance(sql, str) else None
         known = self._timeouts_ms.get(id(connection))
         if match is None or known is None:

@@ -37,7 +37,7 @@ def table_read(sql: object) -> str:
 
 
 def attaches(sql: object) -> bool:
-    """Say whether a statement opens another database."""
+    """Return whether a statement opens another database."""
     return isinstance(sql, str) and _ATTACH.match(sql) is not None
 
 

@@ -1,4 +1,4 @@
-"""Where a write is torn: in its half, and at the same place of the text however long the process's pid is."""
+"""The place at which a write is torn: its half, at the same place of the text however long the process's pid is."""
 
 import re
 

@@ -16,7 +16,7 @@ _TOLD = {"refused": "connection refused", "timeout": "no answer", "reset": "conn
 
 
 class TransportFault(Exception):
-    """On its way into a client library's own exception; `reason` as in `Disconnect`.
+    """An error of the network, of which the client's library makes its own exception; `reason` as in `Disconnect`.
 
     Attributes:
         becomes: is called with the exception that the agent meets instead.
@@ -29,7 +29,7 @@ class TransportFault(Exception):
 
     @property
     def told(self) -> str:
-        """What the agent meets, in words, where its client makes no exception of it."""
+        """Return what the agent meets, in words, if its client makes no exception of the error."""
         return _TOLD.get(self.reason, self.reason)
 
 

@@ -1,4 +1,4 @@
-"""Names native code that can reach the network and asks nobody here: what is "refused" is refused to Python alone."""
+"""Names native code that can reach the network past every hook: only Python's connections can be refused."""
 
 import ctypes
 import sys
@@ -13,7 +13,7 @@ _CONNECTING = {"uvloop": "uvloop", "curl_cffi": "curl_cffi", "grpc._cython": "gr
 
 
 def loaded() -> list[str]:
-    """Return the names of those that are loaded: known modules, and libraries that the agent's modules keep."""
+    """Return the names of native code that is loaded: known modules, and libraries that the agent's modules keep."""
     found = [f"native code of {name}" for module, name in _CONNECTING.items() if module in sys.modules]
     return [*found, *dict.fromkeys(library(kept._name) for kept in _kept())]
 
@@ -31,7 +31,7 @@ def opened_by_the_agent(frame: FrameType | None) -> bool:
 
 
 def _kept() -> Iterator[ctypes.CDLL]:
-    """Yield the libraries that the agent's modules opened when they were loaded: nobody was told then."""
+    """Yield the libraries that the agent's modules opened when they were imported: no hook was there yet."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None) if type(module) is ModuleType else None
         if isinstance(file, str) and is_own(file):

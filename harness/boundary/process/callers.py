@@ -35,7 +35,7 @@ def cancel_caller(request: HttpRequest) -> bool:
 
 
 def library_alone() -> bool:
-    """Say whether the task that runs now is one that a library started, and nothing of the agent's runs in it.
+    """Return whether the task that runs now is one that a library started, and nothing of the agent's runs in it.
 
     Nobody cancels such a task by itself. The standard library and the libraries of `_CLIENTS` are known to start some.
     """

@@ -54,10 +54,10 @@ class Agent:
 
     Attributes:
         functions: the test's own, by the role of a process; sync or async.
-        reach: to which real connections are permitted.
+        reach: the real hosts and services that are permitted.
         call: where in the test the exploration was started.
         outlets: descriptors of the terminal and its like, besides the standard ones: no process prints there.
-        printed: of the file that a process prints into where that is to be shown.
+        printed: the descriptor of the file that a process prints into if its output is to be shown.
     """
 
     functions: Mapping[str, Callable[[], Any]]
@@ -80,10 +80,10 @@ class RunRequest:
         trace: whether the parent looks at the outside at every point; `trace_once_fired`: from its first fault on.
         show: whether what the agent prints is kept for people; only a process's first request can ask for that.
         pids: of the processes that made the outside what it is.
-        earlier: points that are numbered on.
+        earlier: points of the processes before, on which its own are numbered.
         drawn: names of temporary files that the outside shows; `torn_pids` numbers in it that are parts of pids.
-        reused_pids: of earlier processes, which another program has by now.
-        given: names of what was there before the first process; None where reading what came later is no point.
+        reused_pids: those of earlier processes that another program has by now.
+        given: names of files that were there before the first process; None if reading the others is no point.
         again: whether the process may get another request, if it is pristine after this one.
         stays: whether the process waits to be called again where an error leaves it, as a queue's worker does.
         goes_on: whether this is such a call, of the process as it is by now; it waits again, however it ends.
@@ -275,7 +275,7 @@ def warm(modules: Sequence[str]) -> None:
 
 
 def _comes_as_signal(resolved: ResolvedInjection) -> bool:
-    """Say whether the parent will press Ctrl-C here: at a point that this process does not see."""
+    """Return whether the parent will press Ctrl-C here: at a point that this process does not see."""
     is_ctrl_c = isinstance(resolved.action, Fail) and type(resolved.action.error) is KeyboardInterrupt
     return is_ctrl_c and not medium_of(resolved.injection.point.kind).in_process
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def in_a_loop(awaitable: Any) -> Any:
-    """Wait for it in a new loop, in a thread of its own where this one has a running loop (an async test)."""
+    """Await it in a new loop, and return its result; in another thread if this one runs a loop (an async test)."""
     import asyncio  # most tests await nothing
     from concurrent.futures import ThreadPoolExecutor
 

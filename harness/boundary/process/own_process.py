@@ -1,4 +1,4 @@
-"""What an agent process has for its own: it was forked from one that is shared."""
+"""The state that an agent's process sets for itself, since all are forked from one process."""
 
 import os
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Where a process of the agent prints to: nowhere, or into a file that its parent reads; never to the terminal.
+"""The output of an agent's process: it leads nowhere, or into a file that the parent reads; never to the terminal.
 
 Python's streams need not lead where the descriptors 1 and 2 lead: pytest's write into files of its own, loggers keep
 streams that were replaced since, and to write past its capture pytest puts descriptors back that it had set aside. So
@@ -37,7 +37,7 @@ class Printed:
         return text.decode(errors="replace")
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         self._file.close()
 
 
@@ -51,7 +51,7 @@ def outlets(further: Iterable[int]) -> list[int]:
 
 
 def redirect(descriptors: Sequence[int], target: int | None) -> None:
-    """Let these lead to `target`, or nowhere, and cut the standard input."""
+    """Let these descriptors lead to `target`, or nowhere, and cut the standard input."""
     sink = os.open(os.devnull, os.O_RDWR)
     os.dup2(sink, 0)
     for fd in descriptors:

@@ -38,7 +38,7 @@ def step(name: str) -> Iterator[None]:
 
 
 def within() -> Names:
-    """Return the names of all that runs here, the outermost first."""
+    """Return the names of the steps, nodes and saga steps that run here, the outermost first."""
     names, known = _active.get()
     if not names and _handed:
         names = _handed.get(threading.current_thread(), ())

@@ -1,4 +1,4 @@
-"""Do once in the parent what every child would do again: late imports, and what SDKs build at their first call.
+"""Do once in the parent what every child would do again: late imports, and the schemas of SDKs' first calls.
 
 Nothing here changes what an agent sees; a child that finds it done starts 50 ms earlier.
 """
@@ -32,7 +32,7 @@ def import_modules(names: Iterable[str]) -> None:
 
 
 def warm_caches() -> None:
-    """Ask once what takes a subprocess or a schema to answer, where the library that asks is loaded."""
+    """Fill caches once: the processor's name, which takes a subprocess, and the schemas of loaded model SDKs."""
     platform.uname().processor  # noqa: B018
     model_sdks.warm()
 

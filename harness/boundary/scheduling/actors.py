@@ -101,7 +101,7 @@ def _waits(frame: FrameType, want: Want | None) -> bool:
 
 @functools.cache
 def _at_a_lock(code: CodeType, instruction: int) -> bool:
-    """Say whether code stands where it enters a block or calls ``acquire``: a thread rests there for a lock."""
+    """Return whether code stands where it enters a block or calls ``acquire``: a thread rests there for a lock."""
     if code.co_filename.startswith(_HERE) or code in _WAIT:
         return False
     return stands_at_a_lock(code, instruction)

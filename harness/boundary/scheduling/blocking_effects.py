@@ -36,7 +36,7 @@ class BlockingEffects:
                 self.begin()
 
     def others(self) -> bool:
-        """Say whether an effect of another thread is on its way."""
+        """Return whether an effect of another thread is on its way."""
         return bool(self._threads - {threading.get_ident()})
 
     def wait_for_all(self) -> bool:

@@ -193,7 +193,7 @@ def nothing_happens(seconds: float) -> bool:
 
 
 def _virtual_threads(gate: Gate, clock: Clock) -> None:
-    """Timed waits of threads: conditions (and with them events, queues, futures, semaphores) and joins."""
+    """Make timed waits of threads virtual: conditions (with them events, queues, futures, semaphores) and joins."""
     thread: Any = threading.Thread
     join = thread.join
 
@@ -214,7 +214,7 @@ def _virtual_threads(gate: Gate, clock: Clock) -> None:
 
 
 def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
-    """When a loop would wait for a timer and nothing else can happen, the timer's time has come."""
+    """Make the timers of asyncio virtual: if a loop would wait for one and nothing else can happen, it is due."""
     import asyncio.selector_events
 
     def sleeping(original: Callable[..., Any]) -> Callable[..., Any]:

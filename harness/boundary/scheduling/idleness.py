@@ -40,7 +40,7 @@ class Waiting:
         self.looks = 0
 
     def may_end(self) -> bool:
-        """Say whether nothing else can happen first; to be asked again and again."""
+        """Return whether nothing else can happen first; to be asked again and again."""
         idleness = self._idleness
         self.looks += 1
         if idleness.program_at_work():
@@ -140,7 +140,7 @@ class Idleness:
         return any(waiting.timestamp <= timestamp for waiting in self._others_waiting())
 
     def now(self) -> bool:
-        """Say whether no other thread computes or acts at this instant."""
+        """Return whether no other thread computes or acts at this instant."""
         if threading.active_count() < 2:
             return True
         return not self.others_waiting_for_parent() and not self._computing()

@@ -45,7 +45,7 @@ class Scheduler(Protocol):
         ...
 
     def changed(self) -> None:
-        """Hear that a lock was given back, or an item put in: a waiting thread may go on."""
+        """Let a waiting thread go on, if one can: a lock was given back, or an item put in."""
         ...
 
 
@@ -133,14 +133,14 @@ class _ScheduledLock(python_threads.Forked):
         _changed()
 
     def locked(self) -> bool:
-        """Say whether a thread has the lock."""
+        """Return whether a thread has the lock."""
         return not self._free()
 
     def _free(self) -> bool:
         raise NotImplementedError
 
     def made_anew(self) -> None:
-        """Be a new lock that nobody has."""
+        """Become a new lock that no thread holds."""
         self.plain = type(self)._make()
 
     def __enter__(self) -> bool:
@@ -235,7 +235,7 @@ class SimpleQueue:
         return self._plain.get_nowait()
 
     def empty(self) -> bool:
-        """Say whether there is no item."""
+        """Return whether there is no item."""
         return bool(self._plain.empty())
 
     def qsize(self) -> int:

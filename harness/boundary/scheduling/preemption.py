@@ -1,8 +1,8 @@
 """Preempt an actor: it waits at its point until other actors have had an effect, or cannot have one.
 
 The wait is one in virtual time. When nothing else in the process can happen any more its time comes, and it gives up:
-the interleaving is impossible. So it does where others can go on only by giving up themselves: a time that they wait
-for a lock is over, or they ask again and again without end.
+the interleaving is impossible. It also gives up if the others can go on only by giving up themselves: their wait for a
+lock times out, or they poll without end.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class _Preempted:
         self._ended = False
 
     def passed(self, who: ActorId) -> None:
-        """Count another one."""
+        """Count an effect of another actor."""
         if who != self._who:
             self._passed.add(who)
         if self.came:
@@ -34,11 +34,11 @@ class _Preempted:
 
     @property
     def came(self) -> bool:
-        """Whether enough others have passed."""
+        """Return whether as many others as wanted have had an effect."""
         return len(self._passed) >= self._others
 
     def end(self) -> None:
-        """Wait no longer."""
+        """Let the actor go on."""
         if not self._ended:
             self._ended = True
             self._end()

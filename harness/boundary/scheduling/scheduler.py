@@ -46,7 +46,7 @@ class Waiter:
 
     @property
     def ready(self) -> bool:
-        """Whether the thread could go on if it got the token now."""
+        """Return whether the thread could go on if it got the token now."""
         return self.want is None or self.want.ready()
 
     def hear(self, seconds: float | None) -> None:
@@ -63,7 +63,7 @@ class SchedulerHost(Protocol):
 
     @property
     def active(self) -> bool:
-        """Whether the agent is at work."""
+        """Return whether the agent is at work."""
         ...
 
     def settled(self) -> None:

@@ -12,7 +12,7 @@ from .spans import Span, Thing, put, served, together, touched
 
 
 class AsOne(Plain):
-    """All that is done to these things in a row, or nothing of it."""
+    """Change: of the effects on these things in a row all happen, or none."""
 
     def __init__(self, things: tuple[Thing, ...], only: Where) -> None:
         self._things, self.only = things, only
@@ -41,7 +41,7 @@ def alone(case: Case) -> Iterator[Remedy]:
 def remedies(case: Case) -> Iterator[Remedy]:
     """Yield the struck effects on one thing as one; then those that a loop makes outside.
 
-    All that a process does as one would cure anything, and says nothing.
+    Everything that a process does, as one, would cure anything, and say nothing.
     """
     for spans, struck, where in _parts(case):
         hit = _hit(spans, struck)

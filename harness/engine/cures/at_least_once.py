@@ -1,4 +1,4 @@
-"""What no order and no key can make happen just once, told from a defect."""
+"""Effects that no order and no key can make happen just once, told from a defect."""
 
 from ...values.media import medium_of
 from ...values.points import canonical

@@ -17,7 +17,7 @@ _HEADER = "idempotency-key"
 
 
 class Keyed(Plain):
-    """Sends a key with each POST to a collection: of what is asked for, and of how often a fault-free run asks so.
+    """Change: each POST to a collection has a key, made of its body and of how often a fault-free run sends that.
 
     A service refuses another body under a key that it knows, so the first body goes with each key: who stores a key
     stores what was sent with it, too.

@@ -54,7 +54,7 @@ def remedies(case: Case) -> Iterator[Remedy]:
 
 
 def _until(case: Case, span: Span) -> float | None:
-    """Return when the lease runs out that is taken there, 0 for never; None where none is."""
+    """Return when the lease that is taken in a span runs out, 0 for never; None if none is taken."""
     before, after = case.leases(span.before), case.leases(span.after)
     ends = [end for place, end in after.items() if place not in before and place.partition(":")[0] in _targets(span)]
     if ends:

@@ -44,7 +44,7 @@ class Reordered(Plain):
 def pairs(spans: Sequence[Span], first: Thing, others: tuple[Thing, ...]) -> Iterator[tuple[Span, Span]]:
     """Yield the spans on `first`, and the spans on the things after it, where the two are different things.
 
-    Without others all is meant that is behind it.
+    Without `others` everything behind it is meant.
     """
     place = 0
     while place + 1 < len(spans):
@@ -72,7 +72,7 @@ def remedies(case: Case) -> Iterator[Remedy]:
 
 
 def _is_intent(case: Case, span: Span) -> bool:
-    """Return whether it writes a record of intent: a thing of the agent's own that is gone at the end."""
+    """Return whether a span writes a record of intent: a thing of the agent's own that is gone at the end."""
     before, done = case.baseline.initial.disk.files, case.baseline.done.disk.files
     gone = all(before.get(key) == done.get(key) for key in touched(span))
     return case.is_own(span) and gone and span.points[-1].verb not in REMOVING

@@ -54,7 +54,7 @@ class Change(Protocol):
 
 
 class Plain:
-    """Changes nothing; the base of those that change one of these."""
+    """A change of nothing; the base of changes, which override some of these methods."""
 
     only: Where = "run"
 
@@ -67,7 +67,7 @@ class Plain:
         return state
 
     def spares(self, handled: Sequence[Handled]) -> bool:
-        """Return false: nobody knows."""
+        """Return false: it is not known."""
         return False
 
     def kept(self, state: RawState) -> RawState:
@@ -80,7 +80,7 @@ class Remedy:
     """A change that may cure a cause.
 
     Attributes:
-        kind: the kind of bug that it is where this cures it.
+        kind: the kind of the bug, if this cures it.
         words: the change in words, which "tried" stands before: "with a stable Idempotency-Key on this call".
         points: the points of the fault-free run at which it changes something; `later` those of the recovery, or of
             what follows an error in the run.
@@ -160,7 +160,7 @@ class Case:
 
     @property
     def struck_last(self) -> Where:
-        """What the process does in which the last fault fires."""
+        """Return where the last fault fires: in the run, in the handler of an error, or in a recovery."""
         return "recovery" if self.example.injections[-1].recovering else "run" if self.handler is None else "handler"
 
 
@@ -168,4 +168,4 @@ class Remedies(Protocol):
     """Yields the remedies of one kind that may help in a case, the likeliest first."""
 
     def __call__(self, case: Case) -> Iterator[Remedy]:
-        """Yield those of a case."""
+        """Yield the remedies for a case."""

@@ -16,7 +16,7 @@ Thing = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The outside as it was seen in a phase of a point; `by` is the point that did what is new since the last look."""
+    """The outside as seen in a phase of a point; the effect of the point `by` is new since the last look."""
 
     point: Point
     when: Phase

@@ -18,7 +18,7 @@ Which = tuple[str, ...]
 
 
 class NoTime(Exception):
-    """The share of a case is used up, and another process would be needed."""
+    """Raised if another process is needed when the share of a case is used up."""
 
 
 class Treated:

@@ -32,7 +32,7 @@ class NotReached(Exception):
 
 @dataclass
 class Known:
-    """What an exploration knows that a trial is compared with.
+    """Facts of an exploration that trials are compared with.
 
     Attributes:
         causes: the keys of all causes that were found.
@@ -84,7 +84,7 @@ class Trial:
             self._trials.recovery.knows(old.recovery)
 
     def _reaches(self, here: Where, point: Point) -> bool:
-        """Return whether the change is one of the code that is at work there."""
+        """Return whether the change is made in this part of a process, where `point` is reached."""
         only, config = self.remedy.change.only, self.known.trials.config
         if only != "run":
             return here == only
@@ -125,7 +125,7 @@ class Trial:
         return True
 
     def fails(self, outcome: str) -> bool:
-        """Keep why it is no cure; returns False."""
+        """Keep why the change is no cure; returns False."""
         self.outcome = outcome
         return False
 
@@ -150,7 +150,7 @@ class Trial:
             yield from schedules
 
     def carried(self, schedule: Schedule) -> Judgement:
-        """Return how a schedule ends with the change; raises NotReached."""
+        """Return the judgement of a schedule with the change; raises NotReached."""
         if self.remedy.sends and (known := _as_known(self, schedule)) is not None:
             return known
         if _is_composed(schedule):
@@ -169,7 +169,7 @@ class Trial:
         return self._judged(schedule, processes)
 
     def _as_it_ended(self, schedule: Schedule) -> Judgement | None:
-        """Return how an error ends whose run is known; None where it is not, or is another one with the change."""
+        """Return the judgement of an error whose run is known; None if it is not, or differs with the change."""
         process = self.known.findings.ended.get(schedule)
         if process is None or self.remedy.sends or self.case.judgement.goes_on:
             return None
@@ -250,7 +250,7 @@ class Trial:
 
 
 def _as_known(trial: Trial, schedule: Schedule) -> Judgement | None:
-    """Return how a schedule ends without the change, where that is known and right, and is the same with it."""
+    """Return the judgement without the change if that is known, right, and the same with it; None otherwise."""
     plain = replace(trial.remedy, change=Plain(), sends=False)
     try:
         judgement = Trial(trial.known, trial.case, plain, lambda: False).carried(schedule)

@@ -1,4 +1,4 @@
-"""What each toxic does with the chunks that come. When a behaviour returns, the connection is closed behind it.
+"""The behaviour of each toxic on the chunks that come. When one returns, the connection is closed behind it.
 
 A new toxic is a function here and a line in `BEHAVIOURS`, and its attributes in `rollproof.network.toxics`.
 """

@@ -29,7 +29,7 @@ class Record:
     ended: str = ""
 
     def document(self) -> dict[str, object]:
-        """Return it as the API shows it; bytes as read from the one side and as written to the other."""
+        """Return the record as the API shows it; bytes as read from the one side and as written to the other."""
         return {
             "number": self.number,
             "client": self.client,
@@ -180,7 +180,7 @@ class Connection:
         return self._upstream if endpoint is self._client else self._client
 
     def lost(self) -> None:
-        """Take in that a socket is gone; with the second one the connection is over."""
+        """Handle the end of a socket; with the second one the connection is over."""
         if self._client.is_lost and self._upstream.is_lost:
             for link in self.links.values():
                 link.cancel()
@@ -191,7 +191,7 @@ class Connection:
         return Stage(toxic, partial(self._behaviour, toxic), inbox, out)
 
     def _behaviour(self, toxic: Toxic) -> Behaviour:
-        """Roll the dice of a toxic: what it does, or nothing."""
+        """Roll the dice of a toxic; returns its behaviour, or that of doing nothing."""
         dice = partial(self._dice_of, toxic.direction)
         name = toxic.type if toxic.toxicity >= 1 or dice().random() < toxic.toxicity else "noop"
 

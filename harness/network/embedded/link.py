@@ -35,7 +35,7 @@ class Toxic:
 
 
 class Receiver(Protocol):
-    """Where chunks go: the next stage, or the socket at the end."""
+    """The receiver of chunks: the next stage, or the socket at the end."""
 
     room: asyncio.Event
 
@@ -93,7 +93,7 @@ class Inbox:
         return chunk
 
     def put_back(self, rest: Chunk) -> None:
-        """Leave of the first chunk only the rest."""
+        """Put the rest of the first chunk in its place."""
         self._chunks[0] = rest
 
     def take_all(self) -> Iterator[Chunk]:
@@ -206,7 +206,7 @@ class Link:
         self.regulate()
 
     def end(self) -> None:
-        """Take in that the source ended, or broke: the two cannot be told apart behind the chain."""
+        """Handle the end of the source, or its break: behind the chain the two cannot be told apart."""
         if not self._ended:
             self._ended = True
             self._head.finish()

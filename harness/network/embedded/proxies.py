@@ -28,11 +28,11 @@ class Proxies:
         self._lock = asyncio.Lock()
 
     def all(self) -> list[Proxy]:
-        """Return them by name."""
+        """Return all proxies, in the order of their names."""
         return [self._named[name] for name in sorted(self._named)]
 
     def named(self, name: str) -> Proxy:
-        """Return one of them.
+        """Return the proxy of this name.
 
         Raises:
             Refusal: where there is none.

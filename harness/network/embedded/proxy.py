@@ -77,7 +77,7 @@ class Proxy:
         self._lock = asyncio.Lock()
 
     def document(self) -> dict[str, Any]:
-        """Return it as the API shows it."""
+        """Return the proxy as the API shows it."""
         return {
             "name": self.name,
             "listen": self.listen,
@@ -88,7 +88,7 @@ class Proxy:
         }
 
     def differs(self, listen: str, upstream: str) -> bool:
-        """Say whether it listens or leads elsewhere; port 0 is always elsewhere.
+        """Return whether it listens or leads elsewhere; port 0 is always elsewhere.
 
         Raises:
             Refusal: where `listen` means nothing.
@@ -123,7 +123,7 @@ class Proxy:
                 await self._stop("proxy disabled")
 
     def _links(self, stream: Stream) -> Iterator[Link]:
-        """Return that direction of all live connections."""
+        """Yield one direction of each live connection."""
         return (connection.links[stream] for connection in list(self._live))
 
     def _start(self) -> None:

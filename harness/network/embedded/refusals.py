@@ -1,4 +1,4 @@
-"""What the API answers where it refuses, in Toxiproxy's words: clients compare them."""
+"""The refusals of the API, in Toxiproxy's words: clients compare them."""
 
 
 class Refusal(Exception):

@@ -1,4 +1,4 @@
-"""The HTTP API: which request does what, and what is answered."""
+"""The HTTP API: the function and the answer for each request."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the API needs of a request; `path` as it was sent, without its query."""
+    """A request, as far as the API needs it; `path` as it was sent, without its query."""
 
     method: str
     path: str
@@ -27,7 +27,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer; without a `media_type` it has none, and no body."""
+    """An answer; one without a `media_type` has no body."""
 
     status: int
     body: bytes = b""
@@ -58,7 +58,7 @@ async def answer(proxies: Proxies, request: Request) -> Response:
 
 
 def _matched(path: str) -> tuple[str, list[str]]:
-    """Return the pattern that a path matches, and what stands for its stars; an empty one where none does."""
+    """Return the pattern that a path matches, and the parts for its stars; an empty pattern if none matches."""
     parts = path.split("/")[1:]
     for pattern in ROUTES:
         wanted = pattern.split("/")[1:]

@@ -22,15 +22,15 @@ class Toxics:
         self._chains: dict[Stream, list[Toxic]] = {stream: [] for stream in STREAMS}
 
     def all(self) -> list[Toxic]:
-        """Return them: upstream first, each stream in the order they were added."""
+        """Return all toxics: upstream first, each stream in the order they were added."""
         return [toxic for stream in STREAMS for toxic in self._chains[stream]]
 
     def documents(self) -> list[dict[str, object]]:
-        """Return them as the API shows them."""
+        """Return all toxics as the API shows them."""
         return [document(toxic) for toxic in self.all()]
 
     def named(self, name: str) -> Toxic:
-        """Return one of them.
+        """Return the toxic of this name.
 
         Raises:
             Refusal: where there is none.
@@ -59,7 +59,7 @@ class Toxics:
             return toxic
 
     async def remove(self, name: str) -> None:
-        """Take one out."""
+        """Take the toxic of this name out."""
         async with self.lock:
             await self._remove(self.named(name))
 

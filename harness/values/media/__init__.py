@@ -30,7 +30,7 @@ def medium_of(kind: str) -> Medium:
 
 
 def use(added: Iterable[Medium]) -> None:
-    """Know just these media beside the built-in ones; children that are forked from then on know them, too.
+    """Register these media beside the built-in ones, and no others; children forked from then on know them, too.
 
     Raises:
         ChaosError: ``same-name`` for a kind that is there already.

@@ -36,7 +36,7 @@ class Edit:
 
     @property
     def is_shifted(self) -> bool:
-        """Whether items before this place are missing or too much, so that the numbers of both sides differ."""
+        """Return whether items before this place are missing or too much, so that the numbers of both sides differ."""
         return self.old.start != self.new.start
 
 
@@ -75,7 +75,7 @@ class Alignment:
         return self._equal(n, m) or self.same(n, m)
 
     def _fits(self, n: int, m: int) -> bool:
-        """Say whether two items are equal and `m` has no equal anywhere: a doubled item is no value that masks hide."""
+        """Return whether two items are equal; a mask makes them so only if `m` has no equal key: else it is doubled."""
         return self._equal(n, m) or (self.new[m] not in self._known and self.same(n, m))
 
     def _trimmed(self, old: range, new: range, equal: Callable[[int, int], bool]) -> tuple[range, range]:
@@ -126,7 +126,7 @@ class Alignment:
         return next(((n, m) for n in old for m in new if self._fits(n, m)), None)
 
     def _paired(self, old: range, new: range) -> Iterator[Edit]:
-        """Yield item for item what has become what; of the longer side what is beside the pairs is told apart."""
+        """Yield the pairs of items of which one has become the other, and the items of the longer side beside them."""
         if not old or not new:
             if old or new:
                 yield Edit(old, new)

@@ -1,4 +1,4 @@
-"""Say what is different between two worlds, and nothing about what may differ."""
+"""Tell the differences between two worlds, without those that masks allow."""
 
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping

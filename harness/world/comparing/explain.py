@@ -79,7 +79,7 @@ def _part(entry: Entry, at: int) -> str:
 
 
 def _is_beginning(old: Tree, new: Tree) -> bool:
-    """Say whether a text ends early, seen through masks: whole lines, and the first part of one."""
+    """Return whether a text ends early, seen through masks: whole lines, and the first part of one."""
     if not (isinstance(old, list) and isinstance(new, list) and all(isinstance(line, str) for line in (*old, *new))):
         return False
     last = len(new) - 1

@@ -12,7 +12,7 @@ _LEAVES = (str, int, float, bool, bytes, type(None))
 
 
 def matches_value(a: object, b: object, result: object) -> bool:
-    """Say whether `result` equals what two fault-free runs returned, `a` and `b`, where these agree.
+    """Return whether `result` equals what two fault-free runs returned, `a` and `b`, where these agree.
 
     Where they do not, the type must be theirs, and the part of a text that they have in common. Of objects that
     compare by identity only the type counts.

@@ -191,5 +191,5 @@ class _Items:
 
 
 def _are_parts(value: object) -> bool:
-    """Say whether a list with such an item is masked as a whole, each item like the others."""
+    """Return whether a list with such an item is masked as a whole, each item like the others."""
     return isinstance(value, dict | list)

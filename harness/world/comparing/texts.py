@@ -27,7 +27,7 @@ def line_details(sides: Sides, old: list[str], new: list[str], old_tree: list[st
 
 
 def _without_end(lines: list[str]) -> list[str]:
-    """Leave out the nothing that follows the last newline."""
+    """Return the lines without the empty one after the last newline."""
     return lines if lines[-1] else lines[:-1]
 
 
@@ -113,7 +113,7 @@ class _Lines:
         return f" (it stands in {where} too)" if len(run) == 1 else f" (they stand in {where} too)"
 
     def _repeats(self, first: int, again: int) -> bool:
-        """Say whether two lines that were found are the same, seen through the mask of the first."""
+        """Return whether two lines that were found are the same, seen through the mask of the first."""
         if self.new[first] == self.new[again]:
             return True
         template = self._templates.get(first)

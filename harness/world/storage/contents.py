@@ -124,7 +124,7 @@ def copy(source: int, target: int) -> None:
 
 
 def is_fixed(descriptor: int) -> bool:
-    """Say whether a file can be neither removed nor rewritten: immutable, or append-only (``chattr``)."""
+    """Return whether a file can be neither removed nor rewritten: immutable, or append-only (``chattr``)."""
     if fcntl is None:
         return False
     try:

@@ -115,7 +115,7 @@ def _describe_folder(source: Source, files: Mapping[Key, RawEntry], told: Mappin
 
 
 def _is_ignored(relative: str, globs: tuple[str, ...]) -> bool:
-    """Say whether a glob matches the path, its last part, or a folder it lies in."""
+    """Return whether a glob matches the path, its last part, or a folder it lies in."""
     if not globs:
         return False
     steps = relative.split("/")
@@ -124,7 +124,7 @@ def _is_ignored(relative: str, globs: tuple[str, ...]) -> bool:
 
 
 def _is_sibling(relative: str, files: Mapping[str, RawEntry]) -> bool:
-    """Say whether a path is the ``-wal`` or ``-journal`` of a database, which is never a path of its own."""
+    """Return whether a path is the ``-wal`` or ``-journal`` of a database, which is never a path of its own."""
     for suffix in SIBLINGS:
         if relative.endswith(suffix):
             base = relative.removesuffix(suffix)

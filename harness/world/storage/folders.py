@@ -57,7 +57,7 @@ class Folders:
         return descriptor
 
     def is_above(self, path: str) -> bool:
-        """Say whether a folder is the parent of a source, and not ours to change."""
+        """Return whether a folder is the parent of a source, and not ours to change."""
         return path in self._known
 
     def forget(self, path: str) -> None:

@@ -28,19 +28,19 @@ class Groups:
                 self.broken.update(dict.fromkeys(key for key in one_too_many if not wanted[key].inode))
 
     def _is_whole(self, keys: list[Key]) -> bool:
-        """Say whether these are names of one file still, which is what it was or can be rewritten in place."""
+        """Return whether these are names of one file still, which is what it was or can be rewritten in place."""
         inodes = {found.inode if (found := self._found.get(key)) is not None else 0 for key in keys}
         if len(inodes) > 1 or 0 in inodes:
             return False
         return all(self._found[key].held == self._wanted[key].held or self.outside(key) for key in keys)
 
     def outside(self, key: Key) -> bool:
-        """Say whether a file had a name outside, and still is the same file."""
+        """Return whether a file had a name outside, and still is the same file."""
         goal, found = self._wanted[key], self._found.get(key)
         return self._had(goal) and found is not None and found.inode == goal.inode
 
     def lost(self, key: Key) -> bool:
-        """Say whether a file had a name outside, and now is another file."""
+        """Return whether a file had a name outside, and now is another file."""
         goal, found = self._wanted[key], self._found.get(key)
         return self._had(goal) and (found is None or found.inode != goal.inode)
 

@@ -40,11 +40,11 @@ class Replacing:
         self._opened: set[str] = set()
 
     def drop(self, path: str, *, folder: bool = False) -> None:
-        """Have nothing at `path`; of a folder, all that is in it is dropped too."""
+        """Plan that there is nothing at `path`; of a folder, all that is in it is dropped too."""
         self._drops[path] = folder
 
     def plan(self, path: str, found: RawEntry | None, goal: RawEntry, *, in_place: bool = False) -> None:
-        """Have `goal` at `path`, where `found` is now."""
+        """Plan that `goal` is at `path`, where `found` is now."""
         if goal.kind == "dir":
             self._wanted[path] = goal
         if found is None or found.kind != goal.kind:
@@ -63,7 +63,7 @@ class Replacing:
         self._wanted[path] = goal
 
     def rewrite(self, path: str, goal: RawEntry, found: RawEntry | None, twin: str | None) -> None:
-        """Have a file of its own at `path`, whatever is there, or another name of the file `twin`."""
+        """Plan that there is a new file at `path`, whatever is there, or another name of the file `twin`."""
         if found is not None and (twin or found.kind != "file"):
             self.drop(path, folder=found.kind == "dir")
         if twin:
@@ -174,7 +174,7 @@ class Replacing:
 
 
 def _set_attributes(name: str, folder: int, goal: RawEntry) -> None:
-    """Have the extended attributes that were there; only a process that may write to a file may set them."""
+    """Set the extended attributes to the wanted ones; only a process that may write to a file may do that."""
     path = f"/proc/self/fd/{folder}/{name}"
     wanted, found = dict(goal.attributes), dict(attributes_of(path))
     if wanted == found:

@@ -1,4 +1,4 @@
-"""Walk over the sources and say what lies there; a file that has not changed is not read again.
+"""Walk over the sources and return their entries; a file that has not changed is not read again.
 
 Git's index has the idea, and the rule for files too young to tell.
 """
@@ -67,7 +67,7 @@ class Scan:
 
     @property
     def linked(self) -> bool:
-        """Whether there are files with several names."""
+        """Return whether there are files with several names."""
         return any(listing.linked for listing in self.listings.values())
 
     @property
@@ -104,7 +104,7 @@ class Scanner:
         return scan
 
     def adopt(self, files: Tree[Key, RawEntry], changed: Container[Key]) -> None:
-        """Know that `files` are there now; those in `changed` are looked at again before that is believed."""
+        """Take `files` for the present entries; those in `changed` are looked at again before that is believed."""
         listings = {}
         for folder, part in files.parts.items():
             assert isinstance(folder, tuple)
@@ -118,13 +118,13 @@ class Scanner:
         self._listings = listings
 
     def know(self, key: Key, name: str, folder: int) -> None:
-        """Look once at a large file that was just written, so that it is not read again."""
+        """Look once at a large file that was just written, so that no walk reads it again."""
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         known = self._listings[folder_of(key)].known
         known[_name(key)] = (_signature(_of_age(name, folder, status)[0]), *known[_name(key)][1:])
 
     def forget(self) -> None:
-        """Know nothing any more."""
+        """Forget all earlier walks."""
         self._listings = {}
 
     def _look_at(self, scan: Scan, index: int, place: Place) -> None:
@@ -216,7 +216,7 @@ class Scanner:
         scan.listings[folder] = _Listing(found, {key: entry for _, key, entry in found.values()})
 
     def _elsewhere(self, path: str) -> bool:
-        """Say whether `path` is a source of its own, or lies beside one as a part of its database."""
+        """Return whether `path` is a source of its own, or lies beside one as a part of its database."""
         if path in self._nested:
             return True
         base = path.rpartition("-")[0]
@@ -331,7 +331,7 @@ def _once_more(
 
 
 def _is_shared_memory(name: str, folder: int) -> bool:
-    """Say whether ``…-shm`` belongs to a database: SQLite rebuilds it, and a stale one would mislead it."""
+    """Return whether ``…-shm`` belongs to a database: SQLite rebuilds it, and a stale one would mislead it."""
     base = name[: -len("-shm")]
     return base.endswith(SUFFIXES) or any(_status(each, folder) is not None for each in (base, base + "-wal"))
 

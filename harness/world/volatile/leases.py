@@ -1,4 +1,4 @@
-"""Find out until when somebody may believe that a dead process still holds something."""
+"""Find leases: future times until which a dead process may still seem to hold something."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -48,7 +48,7 @@ class ThingMask:
             yield f"line {numbers[0]}" if len(numbers) == 1 else f"lines {numbers[0]}-{numbers[-1]}"
 
     def is_empty(self) -> bool:
-        """Say whether nothing is volatile here."""
+        """Return whether nothing is volatile here."""
         return not (self.fields or self.keys or self.lines or self.whole)
 
     def merged(self, other: "ThingMask") -> "ThingMask":
@@ -118,7 +118,7 @@ class Masks:
         return "/".join(steps), filled
 
     def canonical_thing(self, name: str) -> tuple[str, list[tuple[str, str]]]:
-        """Do the same for the name of a table, ``path.db:table``; any other name is a path."""
+        """Return the same as `canonical` for a table, ``path.db:table``; any other name counts as a path."""
         path, colon, table = name.rpartition(":")
         masked, filled = self.canonical(path or table)
         return masked + colon + table if path else masked, filled

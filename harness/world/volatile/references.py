@@ -59,7 +59,7 @@ class References:
 
     @property
     def in_texts(self) -> bool:
-        """Whether there is an id that could stand in a text."""
+        """Return whether there is an id that could stand in a text."""
         return self._pattern is not None
 
     def found_in(self, text: str) -> list[str]:

@@ -29,7 +29,7 @@ def time_format(text: str) -> str:
 
 
 def looks_random(text: str) -> bool:
-    """Say whether there is a part in it that only a generator writes: a uuid, hex, or letters mixed with digits."""
+    """Return whether there is a part in it that only a generator writes: a uuid, hex, or letters mixed with digits."""
     if len(text) < 8 or time_format(text):
         return False
     return any(len(_TURN.findall(run)) >= 2 or _is_hex(run) for run in _RUN.findall(text))

@@ -1,6 +1,6 @@
 """Values that a torn write cuts in two: the first part of a generated value is as volatile as all of it.
 
-By itself it does not show: `3f2a81bc-12` may be a name that somebody chose. The whole value does, as soon as the write
+The part alone does not show that: `3f2a81bc-12` may be a name that somebody chose. The whole value does, once the write
 is done. Without this, each crash in the middle of a draft with a uuid in it would leave one more crash state.
 
 Half of a pid is a short number, so it is known by its file, too. Which number it is, and whether two halves are equal,
