@@ -53,6 +53,7 @@ class Crossing:
                 gate.channel.ask(
                     PhaseReached(self.point, when, gate.now(), self.size, actor_kind(gate.awaits), outcome)
                 )
+        # Such an action fires after the effect, but `changed_answer` took it before: the other side had to know it.
         ahead = AHEAD if when == "after" else ()
         resolved = gate.due(self.point, when, lambda action: not isinstance(action, ahead))
         if resolved is None:

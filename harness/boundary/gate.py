@@ -159,7 +159,7 @@ class Gate:
 
     def arrive(self, kind: str, verb: str, target: str, size: int = 0) -> Crossing:
         """Name and count the point that is reached, and tell the parent. The caller holds the token."""
-        in_flight = self._who_is_in_flight() if self.trace else InFlight((0, 0))
+        in_flight = self._who_is_in_flight() if self.trace else InFlight((0, 0))  # no other run is planned on
         point = self._next_point(kind, verb, target)
         self._counts[kind, verb, target, point.task] += 1
         self.points.append(point)
@@ -261,6 +261,7 @@ class Gate:
         """Let other tasks go on while a request is on its way; if the plan preempts this one, wait for them."""
         if running_loop() is None:
             return
+        # A real request gives the loop to other tasks; a twin answers at once, and would let none of them run.
         if len(asyncio.all_tasks()) > 1:
             await asyncio.sleep(0)
         await self._let_others_come(self._next_point(kind, verb, target), "before")
@@ -312,6 +313,7 @@ class Gate:
         spent = len(self._plan.spent)
         counts = self.calls, self.polls, self._uncounted - len(self.points)
         self._comes(resolved.position)
+        # Said when the wait begins, not when it has ended: a preempted actor can be killed meanwhile.
         self.fired(resolved)
         try:
             yield came

@@ -121,12 +121,12 @@ def _merged(
 ) -> Iterator[tuple[Schedule, Node]]:
     """Yield merged crashes of the run, and one in the recovery from each, with the node that they lead to."""
 
-    def judged(crash_state: CrashState) -> Node | None:
+    def recovered_node(crash_state: CrashState) -> Node | None:
         node = space.nodes.get(audit.view.fingerprint(crash_state.raw_state))
         return node if node is not None and node.judgement is not None and node.joined is None else None
 
     for crash_state in crash_states:
-        node = judged(crash_state)
+        node = recovered_node(crash_state)
         if node is None:
             continue
         first = Schedule((crash(crash_state, recovering=False),))
@@ -135,6 +135,6 @@ def _merged(
             yield first, node
         again = audit.config.killed_at(node.crash_states)
         for inner in dice.sample(again, min(1, len(again))):
-            second, schedule = judged(inner), first.then(crash(inner, recovering=True))
+            second, schedule = recovered_node(inner), first.then(crash(inner, recovering=True))
             if second is not None and schedule != second.schedule:
                 yield schedule, second

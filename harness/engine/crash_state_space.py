@@ -166,6 +166,7 @@ class CrashStateSpace:
         """Add the reads of further processes that started from a node (interleavings, second faults), and the node
         they led to.
         """
+        # A joined node equals this one only in what was read so far: what is read later can take the two apart.
         node.after.reads(together([node.after.asked, *(process.footprint for process in processes)]))
         if then is not None:
             node.after.then.add(then.key)
@@ -196,6 +197,7 @@ class CrashStateSpace:
             if self.interleaving_budget.came(processes, in_recovery=True):
                 schedule = node.schedule.then(injection)
                 interleaving = Interleaving(injection, processes, self._trials.judged(schedule, processes))
+                # Judging runs further processes from there (recover again, a retry), which read, too.
                 self.also_read(node, interleaving.judgement.executions)
                 node.reorder(interleaving)
                 yield interleaving

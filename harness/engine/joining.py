@@ -59,6 +59,7 @@ class Joining:
 
     def _judged_by_content(self, world: World, clock: float) -> frozenset[str]:
         """Return the private files whose content is judged, or decides when a recovery runs."""
+        # `credential_hygiene` looks for credentials in contents, and a live lease makes a recovery early.
         key = (id(world), clock)
         if key not in self._kept:
             secrets = self._view.secrets()

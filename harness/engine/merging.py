@@ -31,6 +31,7 @@ class Merging:
         if self._judge.private_is_judged:
             return None
         for other in self._alike.get(self._joining.weakest(node.raw_state), ()):
+            # What the other's processes read decides: if all of it is equal, this node's would do and read the same.
             if other is not node and self._are_one(node, other, other.after.asked):
                 return other
         return None
@@ -51,10 +52,11 @@ class Merging:
             return []
         self._joining.forget()
         own = {key: node.after.asked for key, node in self._nodes.items() if node.joined is None}
+        # Without this, a state would stay joined that differs in what only a crash in its recovery makes somebody read.
         following = {key: [*self._following(self._nodes[key])] for key in own if self._nodes[key].turn.followed}
         asked = with_all_after(own, following)
         for key, footprint in asked.items():
-            self._nodes[key].after.reads(footprint)  # who is taken apart does not join the same one again
+            self._nodes[key].after.reads(footprint)  # a node that is taken apart must not join the same one again
         apart = [
             node
             for node in joined

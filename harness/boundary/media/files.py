@@ -252,6 +252,7 @@ def _torn_write(gate: Gate, name: str, data: memoryview, write: Callable[[memory
             _touch(gate, fd)
         resolved = crossing.phase("middle")
         if resolved is not None and isinstance(resolved.action, Fail):
+            # Raised here, Python's buffer would write the first part once more when the file is closed.
             gate.owe(name, fd, len(data) - done, resolved)
             crossing.ends(f"{done} of {len(data)} bytes")
             return done

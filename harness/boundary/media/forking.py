@@ -34,7 +34,7 @@ def install(gate: Gate) -> None:
     python_processes.watch_fork_server(functools.partial(_by_fork_server, gate))
 
 
-def _told(gate: Gate, start: Callable[[], Any], pid_of: Callable[[Any], int]) -> Any:
+def _start_and_tell(gate: Gate, start: Callable[[], Any], pid_of: Callable[[Any], int]) -> Any:
     """Start a process: its place is told before it can do anything, its pid as soon as that is known."""
     place = gate.places.current()
     gate.channel.tell(SubprocessStarted(0, place))
@@ -50,9 +50,13 @@ def _fork(gate: Gate, original: Callable[[], Any]) -> Callable[[], Any]:
     def fork() -> Any:
         if not gate.active:
             return original()
-        return _told(gate, original, lambda made: int(made[0] if isinstance(made, tuple) else made))
+        return _start_and_tell(gate, original, _pid_of_fork)
 
     return fork
+
+
+def _pid_of_fork(result: Any) -> int:
+    return int(result[0] if isinstance(result, tuple) else result)  # forkpty also returns a descriptor
 
 
 def _fork_exec(gate: Gate, original: Callable[..., int]) -> Callable[..., int]:
@@ -66,7 +70,7 @@ def _fork_exec(gate: Gate, original: Callable[..., int]) -> Callable[..., int]:
         gate.note("unheld", "processes of multiprocessing")
         if _helps(sys._getframe(1)):
             return original(*args)
-        return _told(gate, lambda: original(*args), int)
+        return _start_and_tell(gate, lambda: original(*args), int)
 
     return fork_exec
 
@@ -83,6 +87,6 @@ def _helps(frame: FrameType | None) -> bool:
 def _by_fork_server(gate: Gate, start: Callable[[], None], pid: Callable[[], int]) -> None:
     """See the processes that a fork server starts for the agent."""
     if gate.active:
-        _told(gate, start, lambda _: pid())
+        _start_and_tell(gate, start, lambda _: pid())
     else:
         start()

@@ -27,7 +27,7 @@ class Process:
     def __init__(self, url: str, session: str, answer: Answer) -> None:
         self.returncode: int | None = None
         self._url, self._session, self._answer = url, session, answer
-        self._lines, self.stdout = anyio.create_memory_object_stream[bytes](math.inf)
+        self._output, self.stdout = anyio.create_memory_object_stream[bytes](math.inf)
         self._rest = b""
         self.stdin = self
 
@@ -37,27 +37,28 @@ class Process:
             raise anyio.BrokenResourceError
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            self._take(line)
+            self._deliver(line)
 
     async def aclose(self) -> None:
         """Close the server's input, at which it ends."""
         self._end(0)
 
-    def _take(self, line: bytes) -> None:
+    def _deliver(self, line: bytes) -> None:
+        """Let the twin act on a message; its answer is a line of the server's output, an error the server's end."""
         try:
-            said = self._answer(HttpRequest("POST", self._url, {"mcp-session-id": self._session}, line))
+            response = self._answer(HttpRequest("POST", self._url, {"mcp-session-id": self._session}, line))
         except TransportFault:
             self._end(1)
             return
-        if said.status == 200 and said.headers.get("content-type") == "application/json":
-            self._lines.send_nowait(said.body + b"\n")
-        elif said.status != 202:
+        if response.status == 200 and response.headers.get("content-type") == "application/json":
+            self._output.send_nowait(response.body + b"\n")
+        elif response.status != 202:  # the status for a notification, which has no answer
             self._end(1)
 
     def _end(self, code: int) -> None:
         if self.returncode is None:
             self.returncode = code
-        self._lines.close()
+        self._output.close()
 
 
 def install(commands: Mapping[Command, str], answer: Answer) -> Callable[[], None]:

@@ -23,7 +23,7 @@ class OwnProcess:
         self._outlets = outlets
         self._stream: entropy.Stream | None = None
         self._kept = kept
-        self._lengthen: Callable[[], None] = lambda: None
+        self._restore_timeouts: Callable[[], None] = lambda: None
 
     def begin(self, pids: frozenset[int], printed: int | None) -> None:
         """Record the pid and its ancestors'; at the first call also redirect its output and its random numbers."""
@@ -44,8 +44,8 @@ class OwnProcess:
         entropy.begin(self._stream, stream)
 
     def be_patient(self, plan: Sequence[ResolvedInjection]) -> None:
-        """Wait as long as the agent says, unless a connection of it will fall silent."""
-        # The schedule before may have cut the patience of sockets short.
-        self._lengthen()
+        """Leave timeouts of sockets as the agent sets them; cut them short if the plan makes a connection silent."""
+        # The schedule before may have cut them short.
+        self._restore_timeouts()
         if any(isinstance(resolved.action, Disturb) and resolved.action.how == "silent" for resolved in plan):
-            self._lengthen = patience.shorten()
+            self._restore_timeouts = patience.shorten()

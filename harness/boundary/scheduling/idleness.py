@@ -157,13 +157,14 @@ class Idleness:
                 quiet_looks, change, looked = 0, self.changes, {one: one.looks for one in self._others_waiting()}
             else:
                 quiet_looks += 1
-            # A thread that waits for a time rests only when it has looked since, and what it waits for has not come.
+            # A thread that waits for a time rests only when it has looked since, and what it waits for has not come. A
+            # look is counted when it begins: only with the second one has one begun and ended since.
             if quiet_looks >= _LOOKS and all(one.looks >= before + 2 for one, before in looked.items()):
                 break
             _real_sleep(0.0002)
         else:
             self.decided(f"an order beside threads that do not rest within {SETTLING_S:g} s")
-        # Whoever counts quiet looks has to start over.
+        # Threads that count quiet looks start over: the one that is chosen now goes on, and may wake them.
         self.changes += 1
 
     def _rests(self, used: dict[str, int]) -> bool:

@@ -52,7 +52,7 @@ class Waiter:
     def hear(self, seconds: float | None) -> None:
         """Wait until the thread is woken, or for so many real seconds, None for ever."""
         with suppress(queue.Empty):
-            self.wait(seconds != 0, seconds or None)
+            self.wait(seconds != 0, seconds or None)  # for 0 seconds a look, without waiting
 
 
 class SchedulerHost(Protocol):
@@ -322,6 +322,7 @@ def install(scheduler: Scheduler, active: Callable[[], bool], begins: Callable[[
     def of_another(loop: Any, *args: Any) -> bool:
         return loop.is_running() and running_loop() is not loop
 
+    # Else the machine would decide which of both comes to its next point first, and a repetition could differ.
     threading.Thread.start = settled(numbered(threading.Thread.start))  # type: ignore[method-assign]
     ThreadPoolExecutor.submit = settled(ThreadPoolExecutor.submit)  # type: ignore[method-assign]
     queue.Queue.put = settled(queue.Queue.put)  # type: ignore[method-assign]
