@@ -272,7 +272,7 @@ def _is_right(states: _States, name: str) -> bool:
 
 
 def _values(states: _States, name: str) -> list[str]:
-    """Return what is there under a name, and what is right: in short where that shows what is wrong, else at length."""
+    """Return the value under a name, and the right one: in short if that shows what is wrong, else at length."""
     for told in (_short, _long):
         *known, end = (told(states[when].get(name)) for when in ("before", "fault", "end"))
         right = states["right"].get(name)

@@ -224,14 +224,14 @@ class _Life:
 
 
 def _came(process: ProcessRun, point: Point) -> str | None:
-    """Return how an effect went, "" where it only came to its end; None where nobody saw that it did."""
+    """Return how an effect went, "" if nothing more is known than that it ended; None if nobody saw it end."""
     if point in process.outcomes:
         return process.outcomes[point]
     return "" if any(state.point == point and state.when == "after" for state in process.seen) else None
 
 
 def _outcome(process: ProcessRun, point: Point, struck: Sequence[str]) -> str:
-    """Return how an effect went, for people; what a fault after it made of that is a step of its own."""
+    """Return how an effect went, for people; the change that a fault after it makes is a step of its own."""
     came, met = _came(process, point), process.met.get(point, "")
     medium = medium_of(point.kind)
     done = came or medium.done.get(point.verb, "")

@@ -180,7 +180,7 @@ def _way(change: Change, *, again: bool) -> Way:
 
 
 def _side(promise: str, violation: Violation, judgement: Judgement) -> str:
-    """Return which right end a difference was taken from."""
+    """Return the name of the right end that a difference was taken from."""
     return "before" if promise == _SET and violation.diff == judgement.from_before else "done"
 
 

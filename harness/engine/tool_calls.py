@@ -1,4 +1,4 @@
-"""Which call of a tool an effect belongs to, by what a model says and what it is told.
+"""The call of a tool that an effect belongs to, by the requests to a model and its answers.
 
 An agent carries out a call between the answer that asks for it and the request that brings its result back. A function
 of the tool's name among the agent's calls is the surest sign; a tool that is seen so has no other effects. Where it

@@ -160,7 +160,7 @@ def is_lock(facts: Facts) -> bool:
 
 
 def _message(facts: Facts) -> str:
-    """Return what an invariant of somebody's own says, without the random names in it."""
+    """Return the message of a user's own invariant, without the random names in it."""
     promise = facts.cause.promise
     message = canonical(facts.messages.get(promise, "")).partition("\n")[0].replace(" *:", " ")
     known = message and message != f"{promise} does not hold"
@@ -282,7 +282,7 @@ def _who(end: End, facts: Facts) -> str:
 
 
 def _what_was_done(facts: Facts) -> str:
-    """Return what was done, fault by fault, and where a process of recovery met it."""
+    """Return the faults in words, one after the other, and the recovery that met one."""
     told = "no fault was needed: " if facts.cause.way == "by order" else ""
     for number, (injection, clause) in enumerate(zip(facts.schedule.injections, facts.clauses, strict=True)):
         then = ", then, in the recovery, " if injection.recovering else ", then "

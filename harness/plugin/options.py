@@ -262,7 +262,7 @@ def _exploring(config: pytest.Config, item: pytest.Item, marked: dict[str, Any])
 
 
 def _recording(config: pytest.Config, usually: 'Literal["never", "once"]') -> 'Literal["never", "once", "missing"]':
-    """Return when cassettes are recorded; never in CI, where nobody asked for it."""
+    """Return when cassettes are recorded; in CI never, unless ``--chaos-record`` says so."""
     if flag(config, "record"):
         return "missing"
     return "never" if os.environ.get("CI", "").lower() not in ("", "0", "false") else usually

@@ -48,7 +48,7 @@ class Cause:
     identity: tuple[str, ...] = ()
 
     def hiding(self, hidden: Callable[[str], str]) -> "Cause":
-        """Return the same cause with each of its texts hidden in part."""
+        """Return the cause with the secrets in each of its texts hidden."""
         texts: Any = {name: hidden(getattr(self, name)) for name in _TEXTS}
         lists: Any = {name: tuple(map(hidden, getattr(self, name))) for name in ("callers", "unchecked")}
         return replace(self, **texts, **lists)

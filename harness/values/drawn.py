@@ -52,7 +52,7 @@ def together(parts: Iterable[ReportedDrawn]) -> ReportedDrawn:
 
 
 def in_words(drawn: ReportedDrawn) -> str:
-    """Return what the counts say, and no more; "" where none were to be drawn.
+    """Return a sentence on the counts and the bound that they give; "" if no sets were to be drawn.
 
     Of n sets drawn at random, with replacement, none of which fails, less than 1 - 0.05^(1/n) of all draws do, with
     95 % confidence: the exact bound (Clopper and Pearson, 1934), rounded up.

@@ -1,4 +1,4 @@
-"""What an exploration would try, counted without trying it: plain data, which a worker can send."""
+"""The schedules that an exploration would try, counted and not tried: plain data, which a worker can send."""
 
 from typing import TypedDict
 

@@ -16,7 +16,7 @@ Role = Literal["run", "recover early", "recover", "recover again", "retry"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one process ended.
+    """The end of one process.
 
     `error` is the exception's type and text, or what the watchdog saw; `traceback` is for people; `raised` tells
     exceptions apart.

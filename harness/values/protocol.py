@@ -71,7 +71,7 @@ class PhaseReached:
 
 @dataclass(frozen=True, slots=True)
 class PointOutcome:
-    """How an effect went that does not come to its end, or whose end the agent is told otherwise, for people."""
+    """The outcome, for people, of an effect that does not come to its end, or whose end the agent is told otherwise."""
 
     point: Point
     outcome: str

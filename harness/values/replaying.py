@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReplayCommand:
-    """How schedules of one test are replayed in the folder where pytest was started.
+    """The command that replays schedules of one test, for the folder where pytest was started.
 
     Attributes:
         test: the test's id, its path as seen from that folder.

@@ -63,7 +63,7 @@ class PointSelection:
         return None
 
     def told(self, points: Sequence[str]) -> str:
-        """Return what the restriction leaves out, in words; "" where there is none.
+        """Return a phrase on the points that the restriction leaves out; "" if there is none.
 
         Args:
             points: those of the fault-free run.

@@ -1,4 +1,4 @@
-"""How times and generated ids are written, as parts of regular expressions."""
+"""The forms of times and generated ids, as parts of regular expressions."""
 
 _CLOCK = r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?"
 ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))"

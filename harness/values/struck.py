@@ -1,4 +1,4 @@
-"""How the runs that a fault struck ended: plain counts, which add up over shards.
+"""The ends of the runs that a fault struck: plain counts, which add up over shards.
 
 What is counted, and how, stands in `engine/struck.py`.
 """

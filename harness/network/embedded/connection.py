@@ -16,7 +16,7 @@ _LINGER_FOR_NOTHING = struct.pack("ii", 1, 0)
 
 @dataclass(slots=True)
 class Record:
-    """What is known of a connection, while it lives and after.
+    """The record of a connection, while it lives and after.
 
     `ended` says what ended it first: ``client closed``, ``upstream reset``, ``toxic NAME``, ``upstream refused``,
     ``proxy disabled`` …; empty while it lives.

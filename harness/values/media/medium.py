@@ -107,7 +107,7 @@ class Medium:
         return told.format(verb=verb, VERB=verb.upper(), target=target)
 
     def says_call(self, verb: str, target: str) -> str:
-        """Return the same as a thing that can be answered: ``POST api.mail.test/mails``."""
+        """Return the agent's action there as a noun, which can have an answer: ``POST api.mail.test/mails``."""
         told = self.call.format(verb=verb, VERB=verb.upper(), target=target)
         return told or self.says_doing(verb, target)
 

@@ -57,7 +57,7 @@ class _Known:
     _pattern: Pattern | None = None
 
     def pattern(self) -> Pattern:
-        """Return which of its generated values are equal."""
+        """Return the pattern of equality of its generated values."""
         if self._pattern is None:
             self._pattern = pattern_of(self.world, self.masks)
         return self._pattern

@@ -118,7 +118,7 @@ def _long(value: object) -> int:
 
 
 def most_alike(tree: Tree, candidates: list[Tree]) -> int | None:
-    """Return which candidate has most columns in common with a row, if at least half; None where none has."""
+    """Return the number of the candidate with most columns in common with a row, if at least half; None for none."""
     alike = [(_likeness(old, tree), -place) for place, old in enumerate(candidates)]
     score, place = max(alike, default=(0.0, 0))
     return -place if score >= 0.5 else None

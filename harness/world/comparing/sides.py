@@ -8,7 +8,7 @@ from ..volatile.masks import ThingMask
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """How a file, a table or a collection is seen in the world that is right and in the one that was found.
+    """The views of a file, a table or a collection in the world that is right and in the one that was found.
 
     `thing` is its masked name.
     """

@@ -30,7 +30,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a source lies: at `name` below `folder`, which is known by its device and inode.
+    """The place of a source: `name` below `folder`, which is known by its device and inode.
 
     Attributes:
         folder: resolved path of the deepest folder above it that is in no source.

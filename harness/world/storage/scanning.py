@@ -77,7 +77,7 @@ class Scan:
 
 
 class _Seen(NamedTuple):
-    """What a walk came upon: the folder that it is in, open, its name there, its path, and its status."""
+    """An item that a walk meets: the open folder that it is in, its name there, its path, and its status."""
 
     folder: int
     name: str
