@@ -10,6 +10,14 @@ from ..values.http import HttpResponse
 _FORMS = 'a dict or list (200, JSON), a text, (status, body) or (status, body, headers), e.g. (404, {"error": "gone"})'
 
 
+class Refused(Exception):
+    """Carries the answer to a request that a service does not act on, in a form that `response_of` takes."""
+
+    def __init__(self, answer: object) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
 def response_of(answer: object, what: str) -> HttpResponse:
     """Return the response that a handler means; `what` names the handler.
 

@@ -1,6 +1,6 @@
 """Which API key, token or password a request shows, and in which form a service wants it."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -83,10 +83,24 @@ def bearer(request: HttpRequest) -> str:
     return _of_scheme("bearer", request)
 
 
+def token(request: HttpRequest) -> str:
+    """Return the token of a request behind ``Bearer``, or ``token`` as GitHub has it; ``""`` for none."""
+    return bearer(request) or _of_scheme("token", request)
+
+
+def basic(request: HttpRequest) -> tuple[str, str]:
+    """Return user and password of a request with basic authentication; each is ``""`` where it shows none."""
+    try:
+        user, _, password = b64decode(_of_scheme("basic", request), validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return user, password
+
+
 def shown(request: HttpRequest) -> str:
     """Return the bearer token or the API key of a request, or ``""`` where it shows neither."""
     keys = (request.headers.get(name, "") for name in _HEADERS)
-    return bearer(request) or _of_scheme("token", request) or next(filter(None, keys), "")  # "token" is GitHub's
+    return token(request) or next(filter(None, keys), "")
 
 
 def _of_scheme(wanted: str, request: HttpRequest) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 from ..values.http import HttpRequest
 from ..values.world import Row
+from .answers import Refused
 from .listing import WORDS, BadQuery, paged
-from .provided import ProvidedService, Refused, State
+from .ready_service import ReadyService, State
 
 REPOS, ISSUES, PULLS, COMMENTS, LABELS, REFS, RELEASES = NAMES = (
     "repos",
@@ -43,7 +44,7 @@ class Call:
         parts: what stood in the path where a route has a name.
     """
 
-    service: ProvidedService
+    service: ReadyService
     state: State
     request: HttpRequest
     repo: str

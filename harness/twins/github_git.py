@@ -9,7 +9,7 @@ from typing import Any
 
 from ..values.world import Row
 from .github_calls import COMMITS, ME, REFS, REPOS, Action, Call, no, not_found
-from .provided import State
+from .ready_service import State
 
 Files = dict[str, str]
 """Path → content in base64."""

@@ -8,16 +8,14 @@ from hashlib import sha256
 from typing import Any
 
 from ..values.world import Row
+from .answers import Refused
 
 REVOKED = "revoked"
 
 
-class Refused(Exception):
-    """A refusal as RFC 6749 words it: an error code, and a sentence."""
-
-    def __init__(self, code: str, sentence: str, status: int = 400) -> None:
-        super().__init__(code, sentence)
-        self.code, self.sentence, self.status = code, sentence, status
+def refused(code: str, sentence: str, status: int = 400) -> Refused:
+    """Return a refusal as RFC 6749 words it: an error code, and a sentence; "" for none."""
+    return Refused((status, {"error": code, **({"error_description": sentence} if sentence else {})}))
 
 
 @dataclass(slots=True)
@@ -74,11 +72,11 @@ class Grants:
         row = self._of_client(name, client, "code")
         if row["refresh"]:
             row["ended"] = "its code was used twice"
-            raise Refused("invalid_grant", "The code was used before; what was granted for it is revoked.")
+            raise refused("invalid_grant", "The code was used before; what was granted for it is revoked.")
         if row["redirect_uri"] not in ("", form.get("redirect_uri", "")):
-            raise Refused("invalid_grant", "The redirect_uri is not the one that the code was given for.")
+            raise refused("invalid_grant", "The redirect_uri is not the one that the code was given for.")
         if row["code_challenge"] not in ("", _s256(form.get("code_verifier", ""))):
-            raise Refused("invalid_grant", "The code_verifier does not fit the code_challenge.")
+            raise refused("invalid_grant", "The code_verifier does not fit the code_challenge.")
         row["refresh"] = self._issued("refresh", name, code, run)
         return self._issued("access", name, code, run), row["refresh"]
 
@@ -95,14 +93,14 @@ class Grants:
             row["before"], row["refresh"] = token, self._issued("refresh", name, token, run)
         elif token != row["before"] or not self.grace:
             row["ended"] = "a refresh token was used twice"
-            raise Refused("invalid_grant", "The refresh token was used before; all tokens of its family are revoked.")
+            raise refused("invalid_grant", "The refresh token was used before; all tokens of its family are revoked.")
         return self._issued("access", name, token, run), row["refresh"]
 
     def revoke(self, client: str, token: str) -> None:
         """End the grant of a token (RFC 7009); one that is unknown is none. Raises Refused for another client's."""
         name = self.of("refresh", token) or self.of("access", token)
         if name and self.rows[name]["client"] != client:
-            raise Refused("invalid_grant", "The token was issued to another client.")
+            raise refused("invalid_grant", "The token was issued to another client.")
         if name == _own(client):
             self.revoked = [*self.revoked, *({token} - set(self.revoked))]
         elif name:
@@ -115,9 +113,9 @@ class Grants:
     def _of_client(self, name: str, client: str, what: str) -> Row:
         row = self.rows.get(name)
         if row is None or row["client"] != client:
-            raise Refused("invalid_grant", f"The {what} is unknown, or of another client.")
+            raise refused("invalid_grant", f"The {what} is unknown, or of another client.")
         if row["ended"]:
-            raise Refused("invalid_grant", f"The {what} is revoked: {row['ended']}.")
+            raise refused("invalid_grant", f"The {what} is revoked: {row['ended']}.")
         return row
 
     def _tokens_like(self, kind: str, name: str, nonce: str) -> Iterator[str]:

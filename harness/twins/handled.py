@@ -123,7 +123,7 @@ class HandledService:
         ``api.slack.test/chat.postMessage``, ``api.test/users/*`` for a route ``/users/{id}``, and
         ``api.github.test/graphql/CreateIssue``.
         """
-        operation = operations.name_of(request)
+        operation = operations.operation_of(request)
         path = f"{request.host}{self._backend.target(request)}"
         return addresses.in_a_token(f"{path}/{operation}" if operation else path)
 

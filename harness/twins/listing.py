@@ -1,7 +1,7 @@
 """What a list request wants: fields that are equal, an order, and a page of them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -64,6 +64,24 @@ def paged(rows: Sequence[Row], request: HttpRequest) -> tuple[Sequence[Row], str
     return rows[start : start + size], link
 
 
+def page_behind(rows: Sequence[Row], size: int, is_last: Callable[[Row], bool] | None = None) -> tuple[list[Row], bool]:
+    """Return the page behind the row that `is_last` knows, of the first rows without one, and whether more follow.
+
+    Raises:
+        ValueError: no row is that one.
+    """
+    start = 0 if is_last is None else place_behind(rows, is_last)
+    return list(rows[start : start + size]), start + size < len(rows)
+
+
+def place_behind(rows: Iterable[Any], is_last: Callable[[Any], bool]) -> int:
+    """Return where the rows behind the one that `is_last` knows begin; raises ValueError where no row is that one."""
+    found = next((place for place, row in enumerate(rows) if is_last(row)), None)
+    if found is None:
+        raise ValueError("no such row")
+    return found + 1
+
+
 def _is_wanted(wanted: Mapping[str, str], row: Row) -> bool:
     return all(name in row and as_text(row[name]) == value for name, value in wanted.items())
 
@@ -94,10 +112,10 @@ def _after(cursor: str, rows: Sequence[Row]) -> int:
     """Return where the rows behind a cursor begin: it names the last one of the page before."""
     if not cursor:
         return 0
-    ids = [f"after-{row['id']}" for row in rows]
-    if cursor not in ids:
-        raise BadQuery(f"cursor: {cursor!r} is none of this list, or what it stood for is gone")
-    return ids.index(cursor) + 1
+    try:
+        return place_behind(rows, lambda row: f"after-{row['id']}" == cursor)
+    except ValueError:
+        raise BadQuery(f"cursor: {cursor!r} is none of this list, or what it stood for is gone") from None
 
 
 def _number(query: Mapping[str, str], name: str, least: int, usual: int) -> int:

@@ -12,11 +12,12 @@ from ..values.world import Row
 from .handlers import Handlers
 from .openapi_acts import Acts, Call
 from .openapi_answers import Answers
-from .openapi_checks import Checks, Refused
+from .openapi_checks import Checks, Rejected
 from .openapi_document import read
 from .openapi_paths import Paths, Template
 from .openapi_things import Things
 from .plain_data import dumped, rows_by_name
+from .store import FirstAnswers, KeyReused
 
 _MOST_REMEMBERED = 5_000
 
@@ -59,7 +60,7 @@ class OpenApi(Handlers):
 
     def full(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all that a later request can meet: first answers by their keys, too."""
-        keys = [{"key": key, "answer": reply} for key, reply in json.loads(state)["replies"].items()]
+        keys = FirstAnswers(json.loads(state)["replies"]).rows()
         return {**self.describe(state), **({"idempotency-keys": keys} if keys else {})}
 
     def target(self, request: HttpRequest) -> str:
@@ -107,26 +108,20 @@ class OpenApi(Handlers):
         try:
             call = Call(template, operation, parameters, request, self._checks.body(operation, request, parameters))
             answer = self._once(call)
-        except Refused as refused:
+        except Rejected as rejected:
             self.restore(before)
-            answer = self._answers.error(operation, operation.refusal(*refused.statuses), refused.message)
+            answer = self._answers.error(operation, operation.refusal(*rejected.statuses), rejected.message)
         if method != "head":
             return answer
         return HttpResponse(answer.status, {**answer.headers, "content-length": str(len(answer.body))})
 
     def _once(self, call: Call) -> HttpResponse:
         """Act on a request, or answer as the first time where a POST has a key that was there before."""
-        key = call.request.headers.get("idempotency-key", "") if call.operation.method == "post" else ""
-        replies, asked = self.data["replies"], json.dumps([call.request.path, call.body])
-        if key in replies:
-            first, status, headers, body = replies[key]
-            if first == asked:
-                return HttpResponse(status, {**headers, "idempotent-replayed": "true"}, body.encode())
-            raise Refused(f"The idempotency key {key!r} was used for another request.", 409, 422, 400)
-        answer = Acts(self._things(), self._answers).act(call)
-        if key:
-            replies[key] = [asked, answer.status, dict(answer.headers), answer.body.decode()]
-        return answer
+        acts = Acts(self._things(), self._answers)
+        try:
+            return FirstAnswers(self.data["replies"]).answer(call.request, call.body, lambda: acts.act(call))
+        except KeyReused as problem:
+            raise Rejected(str(problem), 409, 422, 400) from None
 
     def _things(self) -> Things:
         return Things(self._paths, self.data["resources"], self.data["created"])

@@ -8,10 +8,10 @@ from typing import Any
 from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
 from .openapi_answers import Answers
-from .openapi_checks import Refused
+from .openapi_checks import Rejected
 from .openapi_effects import acted
 from .openapi_lists import page_of, wrapped
-from .openapi_paths import Form, Operation, Template, form_of, name_of, thing_of
+from .openapi_paths import Form, Operation, Template, form_of, last_word, thing_of
 from .openapi_things import Things, filled
 from .openapi_values import MISSING, Maker, type_of
 
@@ -65,7 +65,7 @@ class Acts:
         self._paths, self._document = things.paths, things.paths.document
 
     def act(self, call: Call) -> HttpResponse:
-        """Do what a request asks for and return the answer; raises Refused."""
+        """Do what a request asks for and return the answer; raises Rejected."""
         template = call.template
         self._things.require_above(template, call.parameters)
         if template.of_thing:
@@ -97,7 +97,7 @@ class Acts:
                 return self._succeed(call, row, (204, 200, 202), f"{name}/{key}", done=True)
             case _ if key in rows:
                 return self._succeed(call, rows[key], (200,), f"{name}/{key}")
-        raise Refused(f"There is no {thing_of(path)} {key!r}.", 404)
+        raise Rejected(f"There is no {thing_of(path)} {key!r}.", 404)
 
     def _on_collection(self, call: Call) -> HttpResponse:
         name, path = call.name, call.template.path
@@ -112,7 +112,7 @@ class Acts:
                 return self._succeed(call, {}, (204, 200, 202), name, done=True)
         key = str(call.content.get(self._things.field(path), ""))
         if key not in self._things.rows(name):
-            raise Refused(f"There is no {thing_of(path)} {key!r}.", 404)
+            raise Rejected(f"There is no {thing_of(path)} {key!r}.", 404)
         return self._put(call, path, (name, key), 200)
 
     def _on_single(self, call: Call) -> HttpResponse:
@@ -121,7 +121,7 @@ class Acts:
         # A document that lets it be made and says 404 means that it can be missing; else it is always there.
         can_be_gone = "404" in reading.responses and len(call.template.operations) > 1
         if not there and can_be_gone and call.operation.method not in ("put", "patch", "post"):
-            raise Refused("There is no such thing.", 404)
+            raise Rejected("There is no such thing.", 404)
         match call.operation.method:
             case "put" | "patch" | "post":
                 resources[name] = self._changed(call, call.template.path, resources.get(name, {}), name)
@@ -133,7 +133,7 @@ class Acts:
     def _create(self, call: Call) -> HttpResponse:
         """Make one thing of what was sent, or one of each where it was a list."""
         path, name = call.template.path, call.name
-        if _LEAVES_NOTHING.search(name_of(path)) and not self._paths.is_collection(call.template):
+        if _LEAVES_NOTHING.search(last_word(path)) and not self._paths.is_collection(call.template):
             return self._succeed(call, {}, (200, 201, 202, 204), name)
         if not isinstance(call.body, list):
             key, row = self._made(call, path, name, call.content)
@@ -154,7 +154,7 @@ class Acts:
         key, id = self._things.new_key(name, path, sent)
         refuses = {"409", "4XX", *(("default",) if call.operation.can_succeed else ())}
         if key in self._things.rows(name) and refuses & call.operation.responses.keys():
-            raise Refused(f"There is a {thing_of(path)} {key!r} already.", 409)
+            raise Rejected(f"There is a {thing_of(path)} {key!r} already.", 409)
         field = self._things.field(path)
         ids: Row = {field: id} if field else {}
         if field not in ("", "id") and "id" in self._paths.properties(path):
@@ -205,7 +205,7 @@ class Acts:
         is_other = form.kind and form.schema and not self._document.same(form.schema, schema)
         if key not in rows or is_other:
             return self._create(call) if method == "post" else self._on_single(call)
-        action = f"{'un' if method == 'delete' else ''}{name_of(call.template.path)}"
+        action = f"{'un' if method == 'delete' else ''}{last_word(call.template.path)}"
         row, shows = acted(self._document, schema, rows[key], call.content, action)
         self._things.keep(collection, key, row)
         if not shows and method == "delete":

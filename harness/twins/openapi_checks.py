@@ -31,7 +31,7 @@ _HERE = "http://service"
 _MOST_REMEMBERED = 2_000
 
 
-class Refused(Exception):
+class Rejected(Exception):
     """A request that the document does not let through.
 
     Attributes:
@@ -77,22 +77,22 @@ class Checks:
         self._read: dict[tuple[object, ...], Any] = {}
 
     def body(self, operation: Operation, request: HttpRequest, parameters: Mapping[str, str]) -> Any:
-        """Return what the body of a request says, None where it has none; raises Refused."""
+        """Return what the body of a request says, None where it has none; raises Rejected."""
         key = (operation.path, request.method, request.url, tuple(request.headers.items()), request.body)
         if key not in self._read:
             if len(self._read) > _MOST_REMEMBERED:
                 self._read.clear()
             try:
                 self._read[key] = self._checked(operation, request, parameters)
-            except Refused as refused:
-                self._read[key] = refused
-        if isinstance(found := self._read[key], Refused):
-            raise Refused(found.message, *found.statuses)  # the same one again would have a longer traceback each time
+            except Rejected as rejected:
+                self._read[key] = rejected
+        if isinstance(found := self._read[key], Rejected):
+            raise Rejected(found.message, *found.statuses)  # the same one again would have a longer traceback each time
         return found
 
     def _checked(self, operation: Operation, request: HttpRequest, parameters: Mapping[str, str]) -> Any:
         if request.body and "xml" in request.headers.get("content-type", "").partition(";")[0]:
-            raise Refused("XML is not read here: send JSON or a form, or let .route answer.", 415, 400)
+            raise Rejected("XML is not read here: send JSON or a form, or let .route answer.", 415, 400)
         if request.body and "json" in request.headers.get("content-type", ""):
             _check_json(request)
         with warnings.catch_warnings():
@@ -100,7 +100,7 @@ class Checks:
             warnings.simplefilter("ignore", UserWarning)  # a scheme of authentication that is not checked
             result = self._unmarshaller.unmarshal(_asked(operation, request, parameters))
         for problem in result.errors:
-            raise _refused(problem)
+            raise _rejected(problem)
         if not request.body:
             return None
         if "json" in request.headers.get("content-type", ""):
@@ -109,11 +109,11 @@ class Checks:
 
 
 def _check_json(request: HttpRequest) -> None:
-    """Raise Refused for a body that is no JSON, and for one that no answer could have."""
+    """Raise Rejected for a body that is no JSON, and for one that no answer could have."""
     try:
         json.dumps(request.json(), ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as problem:
-        raise Refused(f"The body is not valid JSON: {problem}", 400, 422) from None
+        raise Rejected(f"The body is not valid JSON: {problem}", 400, 422) from None
 
 
 class _Finder(APICallPathFinder):
@@ -145,19 +145,19 @@ def _asked(operation: Operation, request: HttpRequest, parameters: Mapping[str, 
     )
 
 
-def _refused(problem: Any) -> Refused:
+def _rejected(problem: Any) -> Rejected:
     cause = problem.__cause__
     if isinstance(problem, SecurityValidationError):
-        return Refused("The credentials are missing.", 401, 403)
+        return Rejected("The credentials are missing.", 401, 403)
     if isinstance(cause, MediaTypeNotFound):
-        return Refused(
+        return Rejected(
             f"The content type {cause.mimetype!r} is none of {', '.join(cause.availableMimetypes)}.", 415, 400
         )
     said = "; ".join(_reasons(cause)) or str(cause or problem)
     if isinstance(problem, RequestBodyValidationError):
         is_read = bool(getattr(cause, "schema_errors", ()))
-        return Refused(f"The body is not valid: {said}", *((422, 400) if is_read else (400, 422)))
-    return Refused(f"{problem}: {said}" if cause else str(problem), 400, 422)
+        return Rejected(f"The body is not valid: {said}", *((422, 400) if is_read else (400, 422)))
+    return Rejected(f"{problem}: {said}" if cause else str(problem), 400, 422)
 
 
 def _reasons(cause: Any) -> Iterator[str]:

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ..values.http import HttpRequest
 from ..values.world import Row
-from .listing import as_text
-from .openapi_checks import Refused
+from .listing import as_text, place_behind
+from .openapi_checks import Rejected
 from .openapi_document import Document, Node
 from .openapi_paths import Form, Operation
 from .openapi_values import MISSING, type_of
@@ -69,7 +69,7 @@ class Page:
 
 
 def page_of(operation: Operation, request: HttpRequest, rows: Mapping[str, Row], schema: Any) -> Page:
-    """Return the page of `rows` that a request asks for; raises Refused for a page that is none.
+    """Return the page of `rows` that a request asks for; raises Rejected for a page that is none.
 
     A parameter that is a property of the things filters them, a parameter that is none, and no word for pages, does
     nothing.
@@ -109,9 +109,11 @@ def _cut(
     size = _number(words.get("size", ""), values.get("size") or _USUAL_SIZE) if pages else len(rows)
     keys, start = list(rows), 0
     if values.get("cursor"):
-        if values["cursor"] not in rows:
-            raise Refused(f"{words['cursor']}: {values['cursor']!r} is none of this list, or it is gone.", 400, 422)
-        start = keys.index(values["cursor"]) + 1
+        try:
+            start = place_behind(rows, lambda key: bool(key == values["cursor"]))
+        except ValueError:
+            gone = f"{words['cursor']}: {values['cursor']!r} is none of this list, or it is gone."
+            raise Rejected(gone, 400, 422) from None
     elif values.get("offset") is not None:
         start = _number(words["offset"], values["offset"])
     elif values.get("page") is not None:
@@ -124,18 +126,18 @@ def _usual(kind: str, parameter: Node) -> int | None:
     """Return the number that counts where a parameter is not sent; the first page needs no cursor."""
     try:
         return None if kind == "cursor" else _number("default", parameter.get("default"))
-    except Refused:
+    except Rejected:
         return None
 
 
 def _number(word: str, value: Any) -> int:
-    """Return a whole number from 0 on; raises Refused for anything else."""
+    """Return a whole number from 0 on; raises Rejected for anything else."""
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = -1.0
     if not number.is_integer() or number < 0:
-        raise Refused(f"{word}: {value!r} is no whole number from 0 on.", 400, 422)
+        raise Rejected(f"{word}: {value!r} is no whole number from 0 on.", 400, 422)
     return int(number)
 
 

@@ -168,10 +168,10 @@ def media_of(document: Document, response: Node) -> tuple[str, Node]:
 
 def thing_of(path: str) -> str:
     """Return what one of the things at a path is called."""
-    return singular(name_of(path)) or "thing"
+    return singular(last_word(path)) or "thing"
 
 
-def name_of(path: str) -> str:
+def last_word(path: str) -> str:
     """Return the last word of a path that is no parameter."""
     words = [part for part in path.split("/") if part and not _PARAMETER.search(part)]
     return words[-1] if words else ""
@@ -283,7 +283,7 @@ class Paths:
         properties = self.properties(collection)
         thing = self.below(collection)
         names = {_letters(name): name for name in reversed(list(properties))}
-        wanted = list(_keys(thing.key, name_of(collection), names)) if thing else ["id"]
+        wanted = list(_keys(thing.key, last_word(collection), names)) if thing else ["id"]
         found: str = next((names[one] for one in wanted if one in names), "")
         return found
 

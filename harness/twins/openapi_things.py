@@ -5,7 +5,7 @@ from typing import Any
 
 from ..values.errors import ChaosError, shown
 from ..values.world import Row
-from .openapi_checks import Refused
+from .openapi_checks import Rejected
 from .openapi_paths import Paths, Template, thing_of
 from .openapi_values import MISSING, Maker, Unknown, type_of
 from .store import generated_id
@@ -138,13 +138,13 @@ class Things:
         return int(key) if is_number else key
 
     def require_above(self, template: Template, parameters: Mapping[str, str]) -> None:
-        """Raise Refused where a thing that a path goes through is not there, and could have been."""
+        """Raise Rejected where a thing that a path goes through is not there, and could have been."""
         for above in self._above(template):
             collection, _, key = filled(above.path, parameters).rpartition("/")
             whole = self.paths.above(above)
             can_be = "put" in above.operations or (whole is not None and "post" in whole.operations)
             if (can_be or collection in self.created) and key not in self.rows(collection):
-                raise Refused(f"There is no {thing_of(above.path)} {key!r}.", 404)
+                raise Rejected(f"There is no {thing_of(above.path)} {key!r}.", 404)
 
     def _above(self, template: Template) -> Iterator[Template]:
         parts = template.path.split("/")

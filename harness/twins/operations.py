@@ -12,7 +12,7 @@ _BEGIN = re.compile(r"\s*(query|mutation|subscription|fragment|\{)")
 _METHOD = re.compile(r"[\w.:/-]{1,80}")
 
 
-def name_of(request: HttpRequest) -> str:
+def operation_of(request: HttpRequest) -> str:
     """Return the operation that a request names in its body: that of GraphQL, or the method of JSON-RPC; else "".
 
     An operation of GraphQL without a name is called after its first field.

@@ -12,12 +12,13 @@ from ..values.errors import ChaosError
 from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
 from . import addresses
+from .answers import Refused, response_of
 from .bodies import BadBody, content_of
 from .credentials import Credential, Token, shown
 from .listing import BadQuery, listed
 from .places import Place
 from .plain_data import dumped
-from .store import Store
+from .store import FirstAnswers, KeyReused, Store
 
 _ERRORS = {
     400: ("invalid_request_error", "The request is not valid."),
@@ -91,7 +92,7 @@ class _Resources:
     remark: Callable[[str], object] = lambda text: None
 
     def act(self, place: Place, request: HttpRequest) -> HttpResponse:
-        """Act on a request for what is at `place`; raises _Refused with the answer where it is not acted on."""
+        """Act on a request for what is at `place`; raises Refused with the answer where it is not acted on."""
         match request.method.upper(), bool(place.things), bool(place.id):
             case _, False, _:
                 return error(404, f"There is nothing at {request.path}")
@@ -119,17 +120,17 @@ class _Resources:
 
     def _create(self, place: Place, request: HttpRequest) -> HttpResponse:
         content = _content(request)
-        key = request.headers.get("idempotency-key", "")
-        fingerprint = json.dumps([request.path, content])
-        if key in self.store.replies:
-            return _replay(key, fingerprint, *self.store.replies[key])
-        self._require_parent(place)
-        if self.store.get(place.collection, str(content.get("id", ""))) is not None:
-            _refuse(409, f"There is one already: {place.collection}/{content['id']}")
-        answer = self._created(place.collection, self.store.create(place.collection, content, self.ids))
-        if key:
-            self.store.remember(key, fingerprint, answer)
-        return answer
+
+        def create() -> HttpResponse:
+            self._require_parent(place)
+            if self.store.get(place.collection, str(content.get("id", ""))) is not None:
+                _refuse(409, f"There is one already: {place.collection}/{content['id']}")
+            return self._created(place.collection, self.store.create(place.collection, content, self.ids))
+
+        try:
+            return FirstAnswers(self.store.replies).answer(request, content, create)
+        except KeyReused as problem:
+            return error(400, key_reused(problem.key), type="idempotency_error")
 
     def _list(self, place: Place, request: HttpRequest) -> HttpResponse:
         self._require_parent(place)
@@ -270,10 +271,7 @@ class RestTwin:
         """Return all that a later request can meet: settled resources and first answers too, counters not."""
         store = Store.load(state)
         kept = self._address.by_kind({name: list(rows.values()) for name, rows in store.collections.items()})
-        keys = [
-            {"key": key, "asked": asked, "status": status, "body": body}
-            for key, (asked, status, body) in store.replies.items()
-        ]
+        keys = FirstAnswers(store.replies).rows()
         hidden = [{"what": name, "requests": left} for name, left in store.hidden.items()]
         name = self._address.name("")
         return {**kept, f"{name}/idempotency-keys": keys, **({f"{name}/not-listed-yet": hidden} if hidden else {})}
@@ -297,8 +295,8 @@ class RestTwin:
         try:
             resources = _Resources(self._store, f"{self._seed}/{self._run}", self._lag, self._remark)
             return resources.act(self._address.place(request), request)
-        except _Refused as refused:
-            return refused.answer
+        except Refused as refused:
+            return response_of(refused.answer, self.base_url)
 
     def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with an error in the service's own wording, without acting."""
@@ -336,14 +334,6 @@ class RestTwin:
             ) from problem
 
 
-class _Refused(Exception):
-    """Carries the answer to a request that the service does not act on."""
-
-    def __init__(self, answer: HttpResponse) -> None:
-        super().__init__(answer)
-        self.answer = answer
-
-
 def error(status: int, message: str = "", headers: Mapping[str, str] | None = None, type: str = "") -> HttpResponse:
     """Build an error in the service's wording, ``{"error": {"type": …, "message": …}}``; empty means the usual one."""
     usual_type, usual_message = _ERRORS.get(status, ("api_error", f"The request failed with status {status}."))
@@ -353,7 +343,7 @@ def error(status: int, message: str = "", headers: Mapping[str, str] | None = No
 
 
 def _refuse(status: int, message: str) -> NoReturn:
-    raise _Refused(error(status, message))
+    raise Refused(error(status, message))
 
 
 def _not_allowed(place: Place, request: HttpRequest) -> HttpResponse:
@@ -378,12 +368,9 @@ def _tag(row: Row) -> str:
     return f'"{sha256(json.dumps(row).encode()).hexdigest()[:16]}"'
 
 
-def _replay(key: str, fingerprint: str, first: str, status: int, body: str) -> HttpResponse:
-    if fingerprint == first:
-        headers = {"content-type": "application/json", "idempotent-replayed": "true"}
-        return HttpResponse(status, headers, body.encode())
-    message = (
+def key_reused(key: str) -> str:
+    """Return the sentence about an idempotency key that comes with another request."""
+    return (
         "Keys for idempotent requests can only be used with the same parameters they were first used with. "
         f"Try using a key other than '{key}' if you meant to execute a different request."
     )
-    return error(400, message, type="idempotency_error")

@@ -8,7 +8,9 @@ from typing import Any
 
 from ..values.http import HttpRequest
 from ..values.world import Row
-from .provided import ProvidedService, Refused, State, page_behind
+from .answers import Refused
+from .listing import page_behind
+from .ready_service import ReadyService, State
 
 _REFUSALS = {
     400: (200, "invalid_arguments"),
@@ -30,7 +32,7 @@ class Call:
         given: the arguments, from the query, the form or the JSON.
     """
 
-    service: ProvidedService
+    service: ReadyService
     state: State
     given: Row
 

@@ -1,11 +1,11 @@
 """The state of a REST service: collections of resources, and first answers by idempotency key."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from ..values.http import HttpResponse
+from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
 
 _PLURALS = (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("ss", "ss"), ("s", ""))
@@ -30,6 +30,51 @@ def generated_id(collection: str, salt: str, n: int) -> str:
     return f"{singular(collection)}_{'abcdef'[digest[0] % 6]}{digest[1] % 10}{digest[2:11].hex()}"
 
 
+class KeyReused(ValueError):
+    """An idempotency key comes with another request than the first time; `key` is it."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The idempotency key {key!r} was used for another request.")
+        self.key = key
+
+
+class FirstAnswers:
+    """The first answers to requests with an ``Idempotency-Key``: the same request gets its own again.
+
+    Args:
+        kept: plain data by key, which is read and changed: the request, and status, headers and body of its answer.
+    """
+
+    def __init__(self, kept: dict[str, Any]) -> None:
+        self._kept = kept
+
+    def answer(self, request: HttpRequest, content: object, act: Callable[[], HttpResponse]) -> HttpResponse:
+        """Return what `act` answers, or the first answer where this request, a POST, came with its key before.
+
+        `content` is what the request says. An error that `act` raises uses no key up. Raises KeyReused where the key
+        came with another path or content.
+        """
+        key = request.headers.get("idempotency-key", "") if request.method.upper() == "POST" else ""
+        asked = json.dumps([request.path, content], sort_keys=True)
+        if key in self._kept:
+            first = self._kept[key]
+            if first["asked"] != asked:
+                raise KeyReused(key)
+            headers = {**first["headers"], "idempotent-replayed": "true"}
+            return HttpResponse(first["status"], headers, first["body"].encode("latin-1"))
+        answer = act()
+        if key:
+            # Bytes as characters: JSON has no bytes, and a body need be no text.
+            body = answer.body.decode("latin-1")
+            said = {"status": answer.status, "headers": dict(answer.headers), "body": body}
+            self._kept[key] = {"asked": asked, **said}
+        return answer
+
+    def rows(self) -> list[Row]:
+        """Return them as rows, each with its key."""
+        return [{"key": key, **first} for key, first in self._kept.items()]
+
+
 class Store:
     """What a service remembers.
 
@@ -37,14 +82,14 @@ class Store:
         collections: path of the collection → id → resource, in the order of creation; a collection is here while
             something is in it.
         created: path of the collection → how many were ever created there. It never goes back, so no id is used twice.
-        replies: idempotency key → (fingerprint of the request, status, body) of the first answer.
+        replies: the first answers by idempotency key, as `FirstAnswers` keeps them.
         hidden: ``collection/id`` → how many further requests there are before lists show it.
     """
 
     def __init__(self) -> None:
         self.collections: dict[str, dict[str, Row]] = {}
         self.created: dict[str, int] = {}
-        self.replies: dict[str, tuple[str, int, str]] = {}
+        self.replies: dict[str, Any] = {}
         self.hidden: dict[str, int] = {}
 
     def listable(self, collection: str) -> tuple[list[Row], list[Row]]:
@@ -90,10 +135,6 @@ class Store:
         above, _, id = parent.rpartition("/")
         return above in self.created and self.get(above, id) is None
 
-    def remember(self, key: str, fingerprint: str, answer: HttpResponse) -> None:
-        """Keep the first answer to an idempotency key."""
-        self.replies[key] = (fingerprint, answer.status, answer.body.decode())
-
     def dump(self) -> bytes:
         """Return the whole state as JSON; equal states give equal bytes."""
         state = {
@@ -111,7 +152,7 @@ class Store:
         store = cls()
         store.collections = document["collections"]
         store.created = document["created"]
-        store.replies = {key: (first, status, body) for key, (first, status, body) in document["replies"].items()}
+        store.replies = document["replies"]
         store.hidden = document.get("hidden", {})
         return store
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..values.world import Row
-from .provided import ProvidedService, Refused, State
+from .answers import Refused
+from .ready_service import ReadyService, State
 
 PREFIXES = {
     "customers": "cus", "products": "prod", "prices": "price", "payment_methods": "pm", "payment_intents": "pi",
@@ -128,7 +129,7 @@ class Call:
         id: from the path, or "".
     """
 
-    service: ProvidedService
+    service: ReadyService
     state: State
     given: Row
     id: str

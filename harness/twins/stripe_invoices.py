@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ..values.world import Row
-from .provided import Refused
+from .answers import Refused
 from .stripe_calls import DECLINED, Action, Call, invalid
 from .stripe_payments import charged
 

@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 from ..values.world import Row
-from .provided import Refused
+from .answers import Refused
 from .stripe_calls import DECLINED, OPEN, REQUIRED, Action, Call, invalid, missing, unexpected
 
 _NO_METHOD = invalid("The payment intent has no payment method.", "payment_intent_unexpected_state")

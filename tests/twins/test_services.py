@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rollproof.testing import check_twin
 from rollproof.twins.answers import response_of
 from rollproof.twins.handled import HandledService
-from rollproof.twins.operations import name_of
+from rollproof.twins.operations import operation_of
 from rollproof.twins.plain_data import dumped, rows_by_name
 from rollproof.values.errors import ChaosError
 from rollproof.values.http import HttpRequest, HttpResponse
@@ -120,7 +120,7 @@ def test_routes_have_templates() -> None:
 )
 def test_operations_behind_one_path_have_names(body: bytes, name: str) -> None:
     """Those of GraphQL and of JSON-RPC; a search with a field called query is none."""
-    assert name_of(HttpRequest("POST", "https://x.test/graphql", {}, body)) == name
+    assert operation_of(HttpRequest("POST", "https://x.test/graphql", {}, body)) == name
     target = HandledService("https://x.test", slack).target(HttpRequest("POST", "https://x.test/graphql", {}, body))
     assert target == f"x.test/graphql/{name}".rstrip("/")
 

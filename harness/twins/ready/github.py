@@ -1,6 +1,5 @@
 """GitHub: issues, pull requests, files and releases, as the parts of its REST API that agents use most."""
 
-import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -33,7 +32,7 @@ from ..github_git import ROUTES as OF_GIT
 from ..github_git import commit, default_branch, head, live, merge, on_contents, on_ref, point
 from ..github_issues import ROUTES as OF_ISSUES
 from ..github_issues import begin, change, in_order, shown_issue
-from ..provided import ProvidedService, Provider, State
+from ..ready_service import Provider, ReadyService, State
 
 _DEEP = re.compile(r"/repos/([^/]+)/([^/]+)/(contents|git/refs|git/ref)/?(.*)")
 
@@ -43,7 +42,7 @@ def github(
     *,
     base_url: str = "https://api.github.com",
     repositories: Mapping[str, Mapping[str, str]] | Sequence[str] = ("acme/site",),
-) -> ProvidedService:
+) -> ReadyService:
     """GitHub: issues, comments, labels, pull requests, files, branches, releases.
 
     Its user is ``agent``. A closed issue, and a pull request that was closed without a merge, count as gone with their
@@ -55,7 +54,7 @@ def github(
         repositories: ``["acme/site"]``, or with the files of each: ``{"acme/site": {"README.md": "# Site"}}``.
     """
     state: State = {**{name: {} for name in NAMES}, COMMITS: {}}
-    made: list[ProvidedService] = []
+    made: list[ReadyService] = []
 
     def elsewhere(request: HttpRequest, state: State) -> object:
         """Answer for paths that end with the path of a file, or with the name of a ref."""
@@ -66,18 +65,18 @@ def github(
         action = on_contents if kind == "contents" else on_ref
         return _answer(made[0], action, request, state, {"owner": owner, "name": name, "rest": rest})
 
-    service = ProvidedService(base_url, Provider(refusal, _live, elsewhere), state, token)
+    service = ReadyService(base_url, Provider(refusal, _live, elsewhere), state, token)
     made.append(service)
     for (method, path), action in _ROUTES.items():
         _route(service, method, f"/repos/{{owner}}/{{name}}{path}", action)
     service.own_route("GET", "/user", lambda request, state: (200, ME, HEADERS))
     begin = service.state
     _seed(service, begin, repositories)
-    service.restore(json.dumps(begin).encode())
+    service.begin_with(begin)
     return service
 
 
-def _seed(service: ProvidedService, state: State, given: object) -> None:
+def _seed(service: ReadyService, state: State, given: object) -> None:
     rows: object = {name: {} for name in given} if isinstance(given, (list, tuple)) else given
     if not isinstance(rows, Mapping) or not all(map(_is_repository, rows.keys(), rows.values())):
         hint = 'a list of names, or the files of each: {"acme/site": {"README.md": "# Site"}}'
@@ -96,12 +95,12 @@ def _is_repository(name: object, files: object) -> bool:
     return is_named and isinstance(files, Mapping) and all(isinstance(text, str) for text in files.values())
 
 
-def _route(service: ProvidedService, method: str, path: str, action: Action) -> None:
+def _route(service: ReadyService, method: str, path: str, action: Action) -> None:
     service.own_route(method, path, lambda request, state, **parts: _answer(service, action, request, state, parts))
 
 
 def _answer(
-    service: ProvidedService, action: Action, request: HttpRequest, state: State, parts: Mapping[str, str]
+    service: ReadyService, action: Action, request: HttpRequest, state: State, parts: Mapping[str, str]
 ) -> object:
     repo = f"{parts['owner']}/{parts['name']}"
     if repo not in state[REPOS]:

@@ -1,7 +1,7 @@
 """An OAuth 2 server, whose refresh tokens are used up."""
 
-from base64 import b64decode
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import unquote_plus
 
@@ -11,8 +11,9 @@ from ...values.points import canonical
 from ...values.sources import Service
 from ...values.world import Row
 from .. import addresses
-from ..credentials import bearer
-from ..grants import REVOKED, Grants, Refused, granted
+from ..answers import Refused, response_of
+from ..credentials import basic, bearer
+from ..grants import REVOKED, Grants, granted, refused
 
 _WORDS = {401: "invalid_client", 429: "too_many_requests", 503: "temporarily_unavailable"}
 _CODE = {"client", "redirect_uri", "code_challenge", "scope"}
@@ -120,21 +121,21 @@ class OAuthTwin:
         try:
             way = ways.get(request.path.rpartition("/")[2])
             if way is None:
-                raise Refused("not_found", f"There is nothing at {request.path}; there is: {', '.join(ways)}.", 404)
+                raise refused("not_found", f"There is nothing at {request.path}; there is: {', '.join(ways)}.", 404)
             form = _form(request)
             answer = way(_client(request, form, self._clients), form)
-        except Refused as refused:
-            return self.refuse(request, refused.status, {}, refused.sentence, refused.code)
+        except Refused as refusal:
+            return self._with_headers(request, refusal, {})
         return HttpResponse.of_json(200, answer, {"cache-control": "no-store"})
 
-    def refuse(
-        self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "", code: str = ""
-    ) -> HttpResponse:
+    def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with an error of RFC 6749, without acting."""
-        error = {"error": code or _WORDS.get(status, "server_error"), "error_description": reason}
-        known = {"www-authenticate": f'Basic realm="{request.host}"'} if status == 401 else {}
-        body = {name: text for name, text in error.items() if text}
-        return HttpResponse.of_json(status, body, {**known, "cache-control": "no-store", **headers})
+        return self._with_headers(request, refused(_WORDS.get(status, "server_error"), reason, status), headers)
+
+    def _with_headers(self, request: HttpRequest, refusal: Refused, headers: Mapping[str, str]) -> HttpResponse:
+        said = response_of(refusal.answer, self.base_url)
+        known = {"www-authenticate": f'Basic realm="{request.host}"'} if said.status == 401 else {}
+        return replace(said, headers={**said.headers, **known, "cache-control": "no-store", **headers})
 
     def _token(self, client: str, form: Mapping[str, str]) -> dict[str, object]:
         """Return tokens for what a client shows; raises Refused."""
@@ -142,7 +143,7 @@ class OAuthTwin:
         answer: dict[str, object] = {"token_type": "Bearer", "expires_in": self._expires_in}
         if way == "client_credentials":
             if self._clients[client] is None:
-                raise Refused("unauthorized_client", "A public client has no credentials of its own.")
+                raise refused("unauthorized_client", "A public client has no credentials of its own.")
             scope = {"scope": form["scope"]} if "scope" in form else {}
             return {"access_token": grants.for_client(client, run), **answer, **scope}
         if way == "authorization_code":
@@ -151,7 +152,7 @@ class OAuthTwin:
             access, refresh = grants.for_refresh_token(client, form.get("refresh_token", ""), run)
         else:
             code = "unsupported_grant_type" if way else "invalid_request"
-            raise Refused(code, f"The grant_type is {way!r}.")
+            raise refused(code, f"The grant_type is {way!r}.")
         scope = grants.scope(grants.of("access", access))
         return {"access_token": access, **answer, "refresh_token": refresh, **scope}
 
@@ -179,28 +180,22 @@ def _loaded(base_url: str, state: bytes) -> Grants:
 
 def _form(request: HttpRequest) -> dict[str, str]:
     if request.method.upper() != "POST":
-        raise Refused("invalid_request", "Only POST is allowed here.", 405)
+        raise refused("invalid_request", "Only POST is allowed here.", 405)
     try:
         return request.form()
     except ValueError:
-        raise Refused("invalid_request", "The body is no form.") from None
+        raise refused("invalid_request", "The body is no form.") from None
 
 
 def _client(request: HttpRequest, form: Mapping[str, str], clients: Mapping[str, str | None]) -> str:
     """Return the client that a request comes from; raises Refused where its secret is wrong."""
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    given = (form.get("client_id", ""), form.get("client_secret", ""))
-    if scheme.lower() == "basic":
-        try:
-            name, _, secret = b64decode(text, validate=True).decode().partition(":")
-        except ValueError:
-            name, secret = "", ""
-        given = name, secret
+    is_basic = request.headers.get("authorization", "").lower().startswith("basic ")
+    given = basic(request) if is_basic else (form.get("client_id", ""), form.get("client_secret", ""))
     # RFC 6749, 2.3.1, has both encoded as in a form; many clients do not, Authlib among them.
     for client, shown_secret in (given, (unquote_plus(given[0]), unquote_plus(given[1]))):
         if client in clients and shown_secret == (clients[client] or ""):
             return client
-    raise Refused("invalid_client", "The client is unknown, or its secret is wrong.", 401)
+    raise refused("invalid_client", "The client is unknown, or its secret is wrong.", 401)
 
 
 def _check(clients: object, codes: object, refresh_tokens: object) -> None:

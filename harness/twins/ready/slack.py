@@ -1,13 +1,12 @@
 """Slack: channels, messages, threads, reactions and users, as the methods of its Web API that agents call most."""
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...values.http import HttpRequest
 from ...values.world import Row
-from ..provided import ProvidedService, Provider, State, seeded
+from ..ready_service import Provider, ReadyService, State, seeded
 from ..slack_calls import Call, arguments, no, refusal
 
 _NAME = re.compile(r"[a-z0-9_-]{1,80}")
@@ -21,7 +20,7 @@ def slack(
     base_url: str = "https://slack.com/api",
     channels: Sequence[str | Row] = ("general",),
     users: Sequence[str | Row] = (),
-) -> ProvidedService:
+) -> ReadyService:
     """Slack: messages, threads, reactions, channels, users; it answers 200 and says in the body how it went.
 
     Its own user is ``agent``, a member of every channel that is there before the run. A message that is deleted and a
@@ -34,7 +33,7 @@ def slack(
         users: the same: ``{"id": "U023BECGF", "name": "ada", "profile": {"email": "ada@example.com"}}``.
     """
     state: State = {"channels": {}, "users": {}, "messages": {}, "scheduled_messages": {}}
-    service = ProvidedService(base_url, Provider(refusal, _live, _unknown), state, token)
+    service = ReadyService(base_url, Provider(refusal, _live, _unknown), state, token)
     for name, method in _METHODS.items():
         for verb in ("GET", "POST"):
             service.own_route(verb, f"/{name}", _handler(service, method))
@@ -44,7 +43,7 @@ def slack(
         begin["users"][id] = {"id": id, "is_bot": False, "deleted": False, "profile": {}, **row}
     for row in seeded(channels, "channels of slack", '["general"]'):
         Call(service, begin, {}).add_channel(_channel(str(row.get("name", "general")), is_private=False) | row)
-    service.restore(json.dumps(begin).encode())
+    service.begin_with(begin)
     return service
 
 
@@ -52,7 +51,7 @@ def _channel(name: str, *, is_private: bool) -> Row:
     return {"name": name, "is_channel": True, "is_private": is_private, "topic": {"value": ""}}
 
 
-def _handler(service: ProvidedService, method: Callable[[Call], Row | None]) -> Callable[..., object]:
+def _handler(service: ReadyService, method: Callable[[Call], Row | None]) -> Callable[..., object]:
     return lambda request, state: {"ok": True, **(method(Call(service, state, arguments(request))) or {})}
 
 

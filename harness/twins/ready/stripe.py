@@ -1,6 +1,5 @@
 """Stripe: customers, payments, refunds and invoices, as the parts of its API that agents use most."""
 
-import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from operator import eq, ge, gt, le, lt
@@ -11,9 +10,12 @@ from ...values.epoch import MADE
 from ...values.errors import ChaosError, shown
 from ...values.http import HttpRequest, HttpResponse
 from ...values.world import Row
-from ..answers import response_of
+from ..answers import Refused, response_of
 from ..brackets import nested
-from ..provided import ProvidedService, Provider, Refused, State, page_behind, seeded
+from ..listing import page_behind
+from ..ready_service import Provider, ReadyService, State, seeded
+from ..rest import key_reused
+from ..store import FirstAnswers, KeyReused
 from ..stripe_calls import (
     CARDS,
     DEFAULTS,
@@ -37,7 +39,7 @@ _COMPARED: Mapping[str, Callable[[int, int], bool]] = {"gt": gt, "gte": ge, "lt"
 
 def stripe(
     api_key: str | None = None, *, base_url: str = "https://api.stripe.com", seed: Mapping[str, Any] | None = None
-) -> ProvidedService:
+) -> ReadyService:
     """Stripe: customers, products, prices, payment intents, charges, refunds, invoices; with idempotency keys.
 
     What is there for a person is what was not taken back: an intent that is cancelled, a charge that failed or is
@@ -49,7 +51,7 @@ def stripe(
         seed: what there is before the run: ``{"customers": [{"id": "cus_ada", "email": "ada@example.com"}]}``.
     """
     state: State = {f"v1/{name}": {} for name in PREFIXES}
-    service = ProvidedService(base_url, Provider(refusal, _live, _unknown), {**state, "_keys": {}, CARDS: {}}, api_key)
+    service = ReadyService(base_url, Provider(refusal, _live, _unknown), {**state, "_keys": {}, CARDS: {}}, api_key)
     for name in PREFIXES:
         _route(service, "GET", name, _lister(name))
         _route(service, "GET", f"{name}/{{id}}", _reader(name))
@@ -64,7 +66,7 @@ def stripe(
             raise ChaosError("bad-seed", f"{shown(name)} of stripe", f"one of {', '.join(PREFIXES)}")
         for row in seeded(rows, f"{name} of stripe", '[{"id": "cus_ada", "email": "ada@example.com"}]'):
             Call(service, begin, {}, "").add(name, row) if "id" not in row else _put(begin, name, row)
-    service.restore(json.dumps(begin).encode())
+    service.begin_with(begin)
     return service
 
 
@@ -72,27 +74,17 @@ def _put(state: State, name: str, row: Row) -> None:
     state[f"v1/{name}"][row["id"]] = {"object": name[:-1], "created": MADE, "metadata": {}, **DEFAULTS[name], **row}
 
 
-def _route(service: ProvidedService, method: str, path: str, action: Action) -> None:
+def _route(service: ReadyService, method: str, path: str, action: Action) -> None:
     def handler(request: HttpRequest, state: State, id: str = "") -> object:
         given = _parameters(request)
-        key = request.headers.get("idempotency-key", "") if method == "POST" else ""
-        asked = json.dumps([request.path, given], sort_keys=True)
-        if key in state["_keys"]:
-            return _again(key, asked, state["_keys"][key])
         call = Call(service, state, given, id)
-        answer = _expanded(call, response_of(action(call), path))
-        if key:  # a request that is refused before it begins, by Refused, does not use the key up
-            state["_keys"][key] = {"asked": asked, "status": answer.status, "body": answer.body.decode()}
-        return answer
+        try:
+            # A request that is refused before it begins, by Refused, does not use the key up.
+            return FirstAnswers(state["_keys"]).answer(request, given, lambda: _expanded(call, action(call), path))
+        except KeyReused as problem:
+            return 400, {"error": {"type": "idempotency_error", "message": key_reused(problem.key)}}
 
     service.own_route(method, f"/v1/{path}", handler)
-
-
-def _again(key: str, asked: str, first: Row) -> object:
-    if asked == first["asked"]:
-        return first["status"], json.loads(first["body"]), {"idempotent-replayed": "true"}
-    message = f"The idempotency key '{key}' was first used with another request. Use another key for this one."
-    return 400, {"error": {"type": "idempotency_error", "message": message}}
 
 
 def _parameters(request: HttpRequest) -> Row:
@@ -116,8 +108,9 @@ def _whole(value: Any, param: str) -> int:
     return int(value)
 
 
-def _expanded(call: Call, answer: HttpResponse) -> HttpResponse:
+def _expanded(call: Call, said: object, path: str) -> HttpResponse:
     """Return an answer with the objects in it whose fields the request wants expanded."""
+    answer = response_of(said, path)
     wanted = call.given.get("expand") or []
     if not wanted or answer.status != 200:
         return answer

@@ -2,8 +2,6 @@
 
 import functools
 import json
-from base64 import b64decode
-from binascii import Error as NoBase64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,23 +11,16 @@ from ..values.epoch import MADE
 from ..values.errors import ChaosError, shown
 from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
-from .answers import response_of
+from .answers import Refused, response_of
+from .credentials import basic, token
 from .handled import HandledService, by_place
 from .handlers import Handler
-from .plain_data import rows_by_name
+from .plain_data import dumped, rows_by_name
 
 State = dict[str, Any]
 _MADE = "_made"
 _WRONG_VALUES = ArithmeticError, AttributeError, LookupError, TypeError, ValueError
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
-
-class Refused(Exception):
-    """Carries the answer to a request that a service does not act on, in a form that `answers.response_of` takes."""
-
-    def __init__(self, answer: object) -> None:
-        super().__init__(answer)
-        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +38,7 @@ class Provider:
     unknown: Handler
 
 
-class ProvidedService(HandledService):
+class ReadyService(HandledService):
     """A service as its provider runs it: routes, each with a function that answers, over one state.
 
     Ids and times are made of the state and of the number of the run. Names in the state that begin with ``_`` are no
@@ -74,6 +65,10 @@ class ProvidedService(HandledService):
         """Give what is created from now on other ids, numbers and times, as every run of the real service does."""
         self._run = run
         self._seen = {}  # what the same state leads to depends on the run, too
+
+    def begin_with(self, state: State) -> None:
+        """Take this as what there is before the run."""
+        self.restore(dumped(state, f"the state of {self.base_url}"))
 
     def route(self, method: str, path: str, handler: Handler) -> None:
         """Let a handler answer; it may raise `Refused`, before it has changed anything."""
@@ -135,7 +130,7 @@ class ProvidedService(HandledService):
     def _answered(self, handler: Handler) -> Handler:
         @functools.wraps(handler)
         def answered(request: HttpRequest, state: State, **parts: str) -> object:
-            if self._token is not None and credential(request) != self._token:
+            if self._token is not None and _credential(request) != self._token:
                 return self._provider.refusal(401, "")
             try:
                 return handler(request, state, **parts)
@@ -156,30 +151,9 @@ class ProvidedService(HandledService):
         return tried
 
 
-def credential(request: HttpRequest) -> str:
+def _credential(request: HttpRequest) -> str:
     """Return the credential of a request: ``Bearer`` and ``token`` have it as it is, ``Basic`` as the user's name."""
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return text.strip() if scheme.lower() in ("bearer", "token") else ""
-    try:
-        return b64decode(text, validate=True).decode().partition(":")[0]
-    except (NoBase64, UnicodeDecodeError):
-        return ""
-
-
-def page_behind(rows: list[Row], size: int, is_last: Callable[[Row], bool] | None = None) -> tuple[list[Row], bool]:
-    """Return the page behind the row that `is_last` knows, of the first rows without one, and whether more follow.
-
-    Raises:
-        ValueError: no row is that one.
-    """
-    start = 0
-    if is_last is not None:
-        found = next((place for place, row in enumerate(rows) if is_last(row)), None)
-        if found is None:
-            raise ValueError("no such row")
-        start = found + 1
-    return rows[start : start + size], start + size < len(rows)
+    return token(request) or basic(request)[0]
 
 
 def seeded(given: object, what: str, example: str) -> list[Row]:
