@@ -164,7 +164,8 @@ class Declarations:
         from .twins.credentials import Credential
         from .twins.rest import RestTwin
 
-        arguments.check_seed(seed, lag)
+        arguments.check_seed(seed)
+        arguments.check_lag(lag, "chaos.api")
         declared = self._declared
         twin = RestTwin(base_url, token=token, settled=settled, seed=declared.options.seed, resources=seed, lag=lag)
         self._add_twin(twin, "api")
@@ -205,16 +206,18 @@ class Declarations:
         state: Any = None,
         refuse: Callable[[str], object] | None = None,
         kind: str = "http",
+        lag: int = 0,
     ) -> "HandledService":
         """Declare a service of one's own, and return it: ``handler(request, state)`` answers and changes the state.
 
         See `rollproof.twins.handled.HandledService`; the handler may be an ASGI or WSGI application, or an OpenAPI
         document (path or dict): paths, schemas, status codes and error bodies come from it, what is sent is checked
-        against it, and things are kept by path, see `rollproof.twins.openapi.OpenApi`.
+        against it, and things are kept by path, see `rollproof.twins.openapi.OpenApi`; with `lag`, its lists show what
+        was made only after so many further requests. A handler has that by route: ``.route(…, lag=2)``.
         """
         from .twins.handled import HandledService
 
-        twin = HandledService(base_url, handler, state=state, refuse=refuse, kind=kind)
+        twin = HandledService(base_url, handler, state=state, refuse=refuse, kind=kind, lag=lag)
         self._add_twin(twin, "service")
         return twin
 

@@ -6,6 +6,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any, Protocol
 
+from ..values import arguments
 from ..values.errors import ChaosError, shown
 from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
@@ -14,6 +15,7 @@ from .answers import response_of
 from .applications import Application
 from .handlers import Handler, Handlers
 from .plain_data import differences
+from .route_options import RouteOptions
 
 _REFUSALS = {401: "unauthorized", 403: "unauthorized", 429: "rate_limited", 503: "unavailable"}
 _KIND = re.compile(r"\w+")
@@ -52,6 +54,8 @@ class HandledService:
             to ``{"error": {"type": …, "message": …}}``. Kinds: "rate_limited", "unauthorized", "unavailable",
             "server_error".
         kind: of its points.
+        lag: of a document: how many further requests there are before its lists show what was made. A handler has it
+            route by route; an application keeps its lists itself.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class HandledService:
         state: Any = None,
         refuse: Callable[[str], object] | None = None,
         kind: str = "http",
+        lag: int = 0,
     ) -> None:
         if not isinstance(kind, str) or not _KIND.fullmatch(kind):
             raise ChaosError("bad-service", f"{shown(kind)} is no kind of points", 'one word, e.g. kind="http"')
@@ -71,7 +76,7 @@ class HandledService:
             hint = 'a function of the kind: refuse=lambda kind: {"ok": False, "error": kind}'
             raise ChaosError("bad-refusal", f"refuse={shown(refuse)} of {self.base_url} is no function", hint)
         self._refusal = refuse
-        self._backend: _Backend = _backend(self.base_url, handler, state)
+        self._backend: _Backend = _backend(self.base_url, handler, state, lag)
         self._seen: dict[bytes, bytes] = {}
         self.restore(self.save())  # what cannot be saved is told where it is declared
         for name in dict.fromkeys(_REFUSALS.values()) | {"server_error": None} if refuse is not None else ():
@@ -86,13 +91,27 @@ class HandledService:
             else _handlers_of(self.base_url, self._backend).copy()
         )
 
-    def route(self, method: str, path: str, handler: Handler) -> None:
+    def route(
+        self,
+        method: str,
+        path: str,
+        handler: Handler,
+        *,
+        lag: int = 0,
+        idempotent: bool = False,
+        pages: bool = False,
+    ) -> None:
         """Let another handler answer for a method and a path below the base URL: ``/users/{id}/orders``.
 
         What stands in braces is one part of the path, and an argument of the handler: ``handler(request, state, id)``.
-        The first route that fits answers; where none does, the service's own handler.
+        The first route that fits answers; where none does, the service's own handler. With `lag` the handler of a list
+        sees what was made only after so many further requests: new keys of a dict, and new elements of a list, at the
+        top of the state. With `idempotent` a POST gets its first answer again where its ``Idempotency-Key`` comes
+        again. With `pages` the list that it returns is cut as the query says, see `listing.paged`.
         """
-        _handlers_of(self.base_url, self._backend).route(method, path, handler)
+        arguments.check_lag(lag, f"the route {method} {path}")
+        options = RouteOptions(lag, idempotent, pages)
+        _handlers_of(self.base_url, self._backend).route(method, path, handler, options)
 
     def set_run(self, run: int) -> None:
         """Do nothing: ids are the handler's, made of its state."""
@@ -215,9 +234,12 @@ def by_place(base_url: str, rows: Mapping[str, list[Row]]) -> Mapping[str, list[
     return {f"{place}/{name}": some for name, some in rows.items()}
 
 
-def _backend(base_url: str, handler: Any, state: Any) -> _Backend:
+def _backend(base_url: str, handler: Any, state: Any, lag: int) -> _Backend:
+    arguments.check_lag(lag, "chaos.service")
     if isinstance(handler, (str, Mapping)) or hasattr(handler, "__fspath__"):
-        return _documented(base_url, handler, state)
+        return _documented(base_url, handler, state, lag)
+    if lag:
+        raise _no_lists(base_url, lag, Application.is_one(handler))
     if Application.is_one(handler):
         if state is not None:
             raise ChaosError("bad-service", f"{base_url} is an application: it keeps its state itself", "no state=…")
@@ -225,10 +247,19 @@ def _backend(base_url: str, handler: Any, state: Any) -> _Backend:
     return Handlers(handler, base_url, {} if state is None else state)
 
 
-def _documented(base_url: str, source: Any, state: Any) -> _Backend:
+def _no_lists(base_url: str, lag: int, is_application: bool) -> ChaosError:
+    """Return the error for a service of which nobody but itself knows which answers are lists."""
+    if is_application:
+        hint = "let its own lists leave out what is new, by a count in what save() returns"
+        return ChaosError("bad-lag", f"lag={lag}: {base_url} is an application, which makes its lists itself", hint)
+    hint = f'let the route of a list lag: .route("GET", "/things", handler, lag={lag})'
+    return ChaosError("bad-lag", f"lag={lag}: which answers of a handler are lists, {base_url} does not say", hint)
+
+
+def _documented(base_url: str, source: Any, state: Any, lag: int) -> _Backend:
     try:
         from .openapi import OpenApi
     except ModuleNotFoundError as missing:
         text = f"an OpenAPI document as a service needs {missing.name}"
         raise ChaosError("missing-package", text, "pip install 'rollproof[openapi]'") from None
-    return OpenApi(source, base_url, state)
+    return OpenApi(source, base_url, state, lag)

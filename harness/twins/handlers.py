@@ -5,8 +5,8 @@ import inspect
 import json
 import re
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -14,8 +14,10 @@ from ..values.errors import ChaosError, shown
 from ..values.http import HttpRequest, HttpResponse
 from ..values.points import canonical
 from ..values.world import Row
+from .answers import Refused, response_of
 from .plain_data import dumped, rows_by_name
 from .rest import error
+from .route_options import NO_OPTIONS, Beside, RouteOptions, first_answer, page_of, things_in, without
 
 Handler = Callable[..., object]
 """``handler(request, state)`` returns an answer and changes `state` in place."""
@@ -30,13 +32,14 @@ class _Route:
     path: re.Pattern[str]
     target: str
     handler: Handler
+    options: RouteOptions
 
     @classmethod
-    def of(cls, method: str, path: str, handler: Handler) -> "_Route":
+    def of(cls, method: str, path: str, handler: Handler, options: RouteOptions) -> "_Route":
         """Read a template."""
         literal = [re.escape(part) for part in _PART.split(path)]
         literal[1::2] = [f"(?P<{name}>[^/]+)" for name in _PART.findall(path)]
-        return cls(method.upper(), re.compile("".join(literal)), _PART.sub("*", path), handler)
+        return cls(method.upper(), re.compile("".join(literal)), _PART.sub("*", path), handler, options)
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
         """Return the named parts of a path that fits, else None."""
@@ -51,21 +54,24 @@ class Handlers:
         handler: answers where no route fits; it may be a coroutine function.
         base_url: of the service; paths of routes are below it.
         state: what there is at first.
+        lag: of the lists that `handler` itself makes of the state.
 
     Attributes:
         base_url: of the service.
         base: its path, which the paths of routes are below.
     """
 
-    def __init__(self, handler: Handler, base_url: str, state: Any) -> None:
+    def __init__(self, handler: Handler, base_url: str, state: Any, lag: int = 0) -> None:
         self.base_url, self.base = base_url, urlsplit(base_url).path
         self._check(handler)
         self._handler, self._routes = handler, list[_Route]()
+        self._lag = self._longest = lag
+        self._beside = Beside()
         # As bytes: a handler that keeps the object of one request changes nothing of the next.
         self._saved = dumped(state, f"the state of {base_url}")
         self._data: Any = None
 
-    def route(self, method: str, path: str, handler: Handler) -> None:
+    def route(self, method: str, path: str, handler: Handler, options: RouteOptions = NO_OPTIONS) -> None:
         """Add a route behind the others; raises ChaosError for a path, a method or a handler that cannot be one."""
         if not isinstance(method, str) or not method.isalpha():
             raise ChaosError("bad-route", f"{shown(method)} is no method of HTTP", 'e.g. "GET"')
@@ -76,19 +82,25 @@ class Handlers:
         if any((one.method, one.target) == (method.upper(), _PART.sub("*", path)) for one in self._routes):
             raise ChaosError("twice", f"{method.upper()} {path} has a handler already", "declare each route once")
         self._check(handler, names)
-        self._routes.append(_Route.of(method, path, handler))
+        self._routes.append(_Route.of(method, path, handler, options))
+        self._longest = max(self._longest, options.lag)
 
     def copy(self) -> Any:
         """Return a copy of the state."""
         return json.loads(dumped(self.given(), f"the state of {self.base_url}"))
 
     def save(self) -> bytes:
-        """Return the state as JSON; its order is part of it, as a handler may go by it."""
-        return self._saved
+        """Return the state as JSON; its order is part of it, as a handler may go by it.
+
+        In a line below stands what is kept beside it, where there is any.
+        """
+        beside = self._beside.dump()
+        return self._saved + b"\n" + beside if beside else self._saved
 
     def restore(self, state: bytes) -> None:
         """Put back what `save` returned."""
-        self._saved, self._data = state, None
+        self._saved, _, beside = state.partition(b"\n")
+        self._data, self._beside = None, Beside.load(beside)
 
     @property
     def data(self) -> Any:
@@ -104,9 +116,16 @@ class Handlers:
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the rows of a state, by the names at its top."""
-        return rows_by_name(json.loads(state))
+        return rows_by_name(self.read(state))
 
-    full = describe
+    def full(self, state: bytes) -> Mapping[str, list[Row]]:
+        """Return all that a later request can meet: what lists lack, and first answers by their keys, too."""
+        return {**self.describe(state), **beside_of(state)}
+
+    @staticmethod
+    def read(state: bytes) -> Any:
+        """Return what a handler keeps, of what `save` returned."""
+        return json.loads(state.partition(b"\n")[0])
 
     def refusal(self, request: HttpRequest, status: int, reason: str) -> HttpResponse:
         """Return how a service says no that has no words of its own."""
@@ -120,11 +139,13 @@ class Handlers:
     def answer(self, request: HttpRequest) -> object:
         """Return what the handler returns; where it raises, the state is as it was before."""
         before, found = self.save(), self.routed(request)
-        handler, parts = (self._handler, {}) if found is None else (found[0].handler, found[1])
+        handler, options = (self._handler, NO_OPTIONS) if found is None else (found[0].handler, found[0].options)
         self.restore(before)
+        self._beside.age(self._longest)
+        there = self.things()
         try:
-            returned = handler(request, self.given(), **parts)
-            answer = awaited(returned) if inspect.iscoroutine(returned) else returned
+            answer = self._asked(handler, options, request, {} if found is None else found[1])
+            self._beside.made(there, self.things())
             self.keep()
         except ChaosError:
             self.restore(before)
@@ -137,6 +158,38 @@ class Handlers:
     def given(self) -> Any:
         """Return what a handler gets as the state."""
         return self.data
+
+    def things(self) -> frozenset[str]:
+        """Return what lists have, ``collection/key``; nothing where none lags."""
+        return things_in(self.given()) if self._longest else frozenset()
+
+    def _asked(self, handler: Handler, options: RouteOptions, request: HttpRequest, parts: Mapping[str, str]) -> object:
+        """Return what a handler answers, with what the options of its route do for it."""
+        what = f"the handler of {self.base_url} for {request.method} {request.path}"
+
+        def ask() -> object:
+            late = self._beside.late(options.lag)
+            answer = self._called(handler, request, parts, without(self.given(), late) if options.lag else None)
+            answer = page_of(answer, request, what) if options.pages else answer
+            return replace(response_of(answer, what), note=not_yet(request, late, options.lag)) if late else answer
+
+        try:
+            if not options.idempotent:
+                return ask()
+            return first_answer(self._beside.replies, request, lambda: response_of(ask(), what))
+        except Refused as refused:
+            said = refused.answer
+            return self.refusal(request, *said) if isinstance(said, tuple) else said
+
+    def _called(self, handler: Handler, request: HttpRequest, parts: Mapping[str, str], seen: Any) -> object:
+        """Return what a handler returns that gets the state, or only sees a part of it and may change nothing."""
+        before = None if seen is None else dumped(seen, "")
+        returned = handler(request, self.given() if seen is None else seen, **parts)
+        answer = awaited(returned) if inspect.iscoroutine(returned) else returned
+        if before is not None and dumped(seen, f"the state of {self.base_url}") != before:
+            text = f"the handler of {request.method} {request.path}, whose lists lag, changes the state"
+            raise ChaosError("bad-lag", text, "only what reads can lag: give what changes a route without lag=")
+        return answer
 
     def routed(self, request: HttpRequest) -> tuple[_Route, dict[str, str]] | None:
         """Return the first route that fits a request, with the named parts of its path; None where none does."""
@@ -158,6 +211,17 @@ class Handlers:
             raise ChaosError("bad-service", f"{name} is no handler of ({asked}): {problem}", hint) from None
         except ValueError:
             pass  # written in C: it says nothing of its arguments
+
+
+def beside_of(state: bytes) -> dict[str, list[Row]]:
+    """Return what `Handlers.save` has beside the state, as rows by name."""
+    return Beside.load(state.partition(b"\n")[2]).rows()
+
+
+def not_yet(request: HttpRequest, late: Iterable[str], lag: int) -> str:
+    """Return what the story tells of a list that lacks something."""
+    names = ", ".join(sorted(late))
+    return f"the list of {request.method} {request.path} did not show {names} yet (lag {lag})"
 
 
 def _can_be_arguments(names: Sequence[str], path: str) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ..values.errors import ChaosError, shown
 from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
-from .handlers import Handlers
+from .handlers import Handlers, beside_of
 from .openapi_acts import Acts, Call
 from .openapi_answers import Answers
 from .openapi_checks import Checks, Rejected
@@ -17,6 +17,7 @@ from .openapi_document import read
 from .openapi_paths import Paths, Template
 from .openapi_things import Things
 from .plain_data import dumped, rows_by_name
+from .route_options import things_in
 from .store import FirstAnswers, KeyReused
 
 _MOST_REMEMBERED = 5_000
@@ -39,10 +40,11 @@ class OpenApi(Handlers):
         source: path of the document, or the document.
         base_url: of the service. Where the document's own servers have a path, it may be left out there.
         state: what there is before: ``{"users": [{…}]}``, or by id; ``{"me": {…}}`` for what there is one of.
+        lag: how many further requests there are before lists show what was made.
     """
 
-    def __init__(self, source: Any, base_url: str, state: Any) -> None:
-        super().__init__(self._documented, base_url, {"resources": {}, "created": {}, "replies": {}})
+    def __init__(self, source: Any, base_url: str, state: Any, lag: int = 0) -> None:
+        super().__init__(self._documented, base_url, {"resources": {}, "created": {}, "replies": {}}, lag)
         document = read(source)
         self._paths, self._checks = Paths(document), Checks(document)
         self._answers = Answers(self._paths)
@@ -53,15 +55,16 @@ class OpenApi(Handlers):
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the rows of a state by the kind of their path: all orders of all users are ``users/*/orders``."""
         found: dict[str, list[Row]] = {}
-        for name, rows in json.loads(state)["resources"].items():
+        for name, rows in self.read(state)["resources"].items():
             for kind, some in self._rows(name, rows).items():
                 found.setdefault(kind, []).extend(some)
         return found
 
     def full(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all that a later request can meet: first answers by their keys, too."""
-        keys = FirstAnswers(json.loads(state)["replies"]).rows()
-        return {**self.describe(state), **({"idempotency-keys": keys} if keys else {})}
+        beside = beside_of(state)
+        keys = [*FirstAnswers(self.read(state)["replies"]).rows(), *beside.pop("idempotency-keys", [])]
+        return {**self.describe(state), **beside, **({"idempotency-keys": keys} if keys else {})}
 
     def target(self, request: HttpRequest) -> str:
         """Return the path of a request: the template of its operation, with ``*`` for each parameter."""
@@ -94,6 +97,11 @@ class OpenApi(Handlers):
         """Return the things, as a handler of the user's own gets them."""
         return self.data["resources"]
 
+    def things(self) -> frozenset[str]:
+        """Return what lists have; a single thing is in none."""
+        kept = self.given() if self._longest else {}
+        return things_in({name: rows for name, rows in kept.items() if not self._things().is_single(name)})
+
     def _documented(self, request: HttpRequest, state: object) -> HttpResponse:
         if (found := self._found(request)) is None:
             return self._answers.error(None, 404, f"There is nothing at {request.path}")
@@ -117,7 +125,7 @@ class OpenApi(Handlers):
 
     def _once(self, call: Call) -> HttpResponse:
         """Act on a request, or answer as the first time where a POST has a key that was there before."""
-        acts = Acts(self._things(), self._answers)
+        acts = Acts(self._things(), self._answers, self._beside.late(self._lag), self._lag)
         try:
             return FirstAnswers(self.data["replies"]).answer(call.request, call.body, lambda: acts.act(call))
         except KeyReused as problem:

@@ -1,12 +1,13 @@
 """What the operations of an OpenAPI document do: which thing is made, changed, listed or taken away, and the answer."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
+from .handlers import not_yet
 from .openapi_answers import Answers
 from .openapi_checks import Rejected
 from .openapi_effects import acted
@@ -58,10 +59,13 @@ class Call:
 
 
 class Acts:
-    """What requests do to things, and what is answered."""
+    """What requests do to things, and what is answered.
 
-    def __init__(self, things: Things, answers: Answers) -> None:
-        self._things, self._answers = things, answers
+    `late` has what lists do not show yet, ``collection/key``, since they lag by so many requests.
+    """
+
+    def __init__(self, things: Things, answers: Answers, late: Set[str], lag: int) -> None:
+        self._things, self._answers, self._late, self._lag = things, answers, late, lag
         self._paths, self._document = things.paths, things.paths.document
 
     def act(self, call: Call) -> HttpResponse:
@@ -222,12 +226,17 @@ class Acts:
             # Another way to look at the things above: /pets/findByStatus.
             is_same = self._document.same(schema, self._paths.schema_of(above.path))
             name = name.rpartition("/")[0] if is_same else name
-        page = page_of(call.operation, call.request, self._things.rows(name), schema)
+        rows = self._things.rows(name)
+        late = {key: row for key, row in rows.items() if f"{name}/{key}" in self._late}
+        shown = {key: row for key, row in rows.items() if key not in late}
+        page = page_of(call.operation, call.request, shown, schema, late)
         answer = self._answer(call, (200,), self._wrap(call, page), name)
+        if page.late:
+            answer = replace(answer, note=not_yet(call.request, [f"{name}/{key}" for key in page.late], self._lag))
         has_link = "link" in map(str.lower, (call.operation.response(answer.status) or {}).get("headers", {}))
         if not has_link or not page.next_url:
             return answer
-        return HttpResponse(answer.status, {**answer.headers, "link": f'<{page.next_url}>; rel="next"'}, answer.body)
+        return replace(answer, headers={**answer.headers, "link": f'<{page.next_url}>; rel="next"'})
 
     def _wrap(self, call: Call, page: Any) -> Any:
         return wrapped(self._document, call.operation.schema(200, 201, 202), call.operation.form, page)

@@ -1,7 +1,7 @@
 """Lists in the shape that an OpenAPI document has: what a query picks, its page, and what stands around it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -32,6 +32,7 @@ class Page:
         request: that asked for it.
         words: the parameters that say which page, by "size", "page", "offset" and "cursor".
         first: number of the first page.
+        late: the keys of those that the list would have, and does not show yet.
     """
 
     rows: Mapping[str, Row]
@@ -41,6 +42,7 @@ class Page:
     request: HttpRequest
     words: Mapping[str, str]
     first: int = 1
+    late: Sequence[str] = ()
 
     @property
     def more(self) -> bool:
@@ -68,11 +70,17 @@ class Page:
         return urlunsplit(urlsplit(self.request.url)._replace(query=urlencode(query), fragment=""))
 
 
-def page_of(operation: Operation, request: HttpRequest, rows: Mapping[str, Row], schema: Any) -> Page:
+def page_of(
+    operation: Operation,
+    request: HttpRequest,
+    rows: Mapping[str, Row],
+    schema: Any,
+    late: Mapping[str, Row] | None = None,
+) -> Page:
     """Return the page of `rows` that a request asks for; raises Rejected for a page that is none.
 
     A parameter that is a property of the things filters them, a parameter that is none, and no word for pages, does
-    nothing.
+    nothing. What is `late` is filtered, too, and on no page.
     """
     document = operation.document
     properties = document.properties(schema)
@@ -84,7 +92,7 @@ def page_of(operation: Operation, request: HttpRequest, rows: Mapping[str, Row],
     for kind in ("page", "offset"):
         if kind in words and type_of(parameters[words[kind]]) == "string":  # a text is handed back as it came
             words.setdefault("cursor", words.pop(kind))
-    found = dict(rows)
+    found, late = dict(rows), dict(late or {})
     for name, parameter in parameters.items():
         plain = name.removesuffix("[]")
         if name in words.values() or plain not in properties:
@@ -93,13 +101,15 @@ def page_of(operation: Operation, request: HttpRequest, rows: Mapping[str, Row],
         default = parameter.get("default", [])
         wanted = sent or [as_text(one) for one in (default if isinstance(default, list) else [default])]
         if wanted and not {"all", "any"} & set(wanted):
-            found = {key: row for key, row in found.items() if _is_one(row.get(plain), wanted)}
+            found, late = (
+                {key: row for key, row in some.items() if _is_one(row.get(plain), wanted)} for some in (found, late)
+            )
     sent_values = dict(query)
     values = {kind: sent_values.get(name, _usual(kind, parameters[name])) for kind, name in words.items()}
     first = (
         0 if "page" in words and 0 in (parameters[words["page"]].get(word) for word in ("default", "minimum")) else 1
     )
-    return _cut(found, values, words, first, request)
+    return replace(_cut(found, values, words, first, request), late=tuple(late))
 
 
 def _cut(

@@ -14,7 +14,7 @@ from ..values.world import Row
 from .answers import Refused, response_of
 from .credentials import basic, token
 from .handled import HandledService, by_place
-from .handlers import Handler
+from .handlers import Handler, Handlers, beside_of
 from .plain_data import dumped, rows_by_name
 
 State = dict[str, Any]
@@ -70,9 +70,18 @@ class ReadyService(HandledService):
         """Take this as what there is before the run."""
         self.restore(dumped(state, f"the state of {self.base_url}"))
 
-    def route(self, method: str, path: str, handler: Handler) -> None:
+    def route(
+        self,
+        method: str,
+        path: str,
+        handler: Handler,
+        *,
+        lag: int = 0,
+        idempotent: bool = False,
+        pages: bool = False,
+    ) -> None:
         """Let a handler answer; it may raise `Refused`, before it has changed anything."""
-        super().route(method, path, self._answered(handler))
+        super().route(method, path, self._answered(handler), lag=lag, idempotent=idempotent, pages=pages)
 
     def own_route(self, method: str, path: str, handler: Handler) -> None:
         """Let a handler of the provider's own answer: a value that it cannot take, of a wrong type, is refused."""
@@ -85,12 +94,12 @@ class ReadyService(HandledService):
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return what is live, by ``host/name``."""
-        return by_place(self.base_url, rows_by_name(self._provider.live(json.loads(state))))
+        return by_place(self.base_url, rows_by_name(self._provider.live(Handlers.read(state))))
 
     def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all rows by ``host/name``, without the counters: the ids that they made tell as much."""
-        kept = {name: rows for name, rows in json.loads(state).items() if name != _MADE}
-        return by_place(self.base_url, rows_by_name(kept))
+        kept = {name: rows for name, rows in Handlers.read(state).items() if name != _MADE}
+        return by_place(self.base_url, {**rows_by_name(kept), **beside_of(state)})
 
     def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with an error in the provider's own way, without acting."""

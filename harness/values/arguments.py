@@ -113,15 +113,19 @@ def twin_of(
     return twin
 
 
-def check_seed(seed: object, lag: object) -> None:
-    """Raise ChaosError for a seed that is no content of a REST service, and a lag that is no number of requests."""
+def check_seed(seed: object) -> None:
+    """Raise ChaosError for a seed that is no content of a REST service."""
     rows = list(seed.values()) if isinstance(seed, Mapping) else []
     lists = all(isinstance(one, (list, tuple)) and all(isinstance(row, Mapping) for row in one) for one in rows)
     if seed is not None and not (isinstance(seed, Mapping) and all(isinstance(name, str) for name in seed) and lists):
         hint = 'by collection, a list of what is there: seed={"things": [{"name": "a"}]}'
         raise ChaosError("bad-seed", f"seed={shown(seed)} of chaos.api", hint)
+
+
+def check_lag(lag: object, what: str) -> None:
+    """Raise ChaosError for a lag that is no number of requests; `what` has it."""
     if not isinstance(lag, int) or isinstance(lag, bool) or lag < 0:
-        raise ChaosError("bad-lag", f"lag={shown(lag)} of chaos.api", "a number of requests from 0, e.g. lag=1")
+        raise ChaosError("bad-lag", f"lag={shown(lag)} of {what}", "a number of requests from 0, e.g. lag=1")
 
 
 def path_of(source: Any) -> Path:

@@ -278,6 +278,22 @@ def test_faults_refuse_in_the_documents_words() -> None:
     assert own.refuse(request, 500, {}).json()["status"] == 500
 
 
+def test_lists_lag() -> None:
+    """They show what was made some requests later, and say so; all else is at once, and the count of requests ends."""
+    twin = service(lag=2, state={"users": [{"id": "7b2f1e2e-0000-4000-8000-000000000001", **ADA}]})
+    client = Client(twin)
+    bo = client("POST", "/users", {"name": "Bo", "email": "bo@shop.test"})[1]
+    assert client("GET", f"/users/{bo['id']}")[0] == 200
+    late = twin.handle(HttpRequest("GET", f"{SHOP}/users?role=member"))
+    assert late.note == f"the list of GET /v1/users did not show users/{bo['id']} yet (lag 2)"
+    assert [row["name"] for row in late.json()["data"]] == ["Ada"]
+    assert "shop.test/v1/not-listed-yet" in twin.full_state(twin.save())
+    assert [row["name"] for row in client("GET", "/users")[1]["data"]] == ["Ada", "Bo"]
+    settled = twin.save()
+    client("GET", "/users")
+    assert twin.save() == settled
+
+
 def test_a_route_replaces_one_operation() -> None:
     """Its handler sees and changes the things; all else stays the document's."""
     twin = service(kind="shop")

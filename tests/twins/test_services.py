@@ -101,6 +101,63 @@ def test_routes_have_templates() -> None:
         service.route("GET", "/x/{id}", slack)
 
 
+def notes(request: HttpRequest, state: Any) -> object:
+    """Make a note of what is posted; return all notes else."""
+    rows = state.setdefault("notes", [])
+    if request.method == "POST":
+        rows.append({"id": f"n{len(rows)}", **request.json()})
+        return 201, rows[-1]
+    return rows
+
+
+def test_a_route_lags_answers_once_and_has_pages() -> None:
+    """As it says; the count of requests ends, so the state is as it was, and what says no uses up no key."""
+    service = HandledService("https://n.test", lambda request, state: {"all": len(state["notes"])}, state={"notes": []})
+    service.route("GET", "/notes", notes, lag=2, pages=True)
+    service.route("POST", "/notes", notes, idempotent=True)
+
+    def ask(method: str, path: str, body: bytes = b"", key: str = "") -> HttpResponse:
+        return service.handle(HttpRequest(method, f"https://n.test{path}", {"idempotency-key": key}, body))
+
+    made = ask("POST", "/notes", b'{"text": "a"}', "k")
+    before = service.save()
+    assert ask("GET", "/count").json() == {"all": 1}
+    late = ask("GET", "/notes")
+    assert (late.json(), late.note) == ([], "the list of GET /notes did not show notes/n0 yet (lag 2)")
+    assert "n.test/not-listed-yet" in service.full_state(service.save())
+    shown = ask("GET", "/notes")
+    settled = service.save()
+    assert (shown.json(), shown.note, ask("GET", "/notes").json()) == ([{"id": "n0", "text": "a"}], "", shown.json())
+    assert (service.save(), service.describe(settled)) == (settled, {"n.test/notes": service.state["notes"]})
+    again = ask("POST", "/notes", b'{"text": "a"}', "k")
+    assert (again.status, again.body, again.headers["idempotent-replayed"]) == (201, made.body, "true")
+    assert (ask("POST", "/notes", b'{"text": "b"}', "k").status, len(service.state["notes"])) == (409, 1)
+    for _ in range(2):
+        ask("POST", "/notes", b"{}")
+    for _ in range(2):
+        ask("GET", "/count")
+    page = ask("GET", "/notes?per_page=2")
+    assert ([row["id"] for row in page.json()], 'page=2>; rel="next"' in page.headers["link"]) == (["n0", "n1"], True)
+    assert ask("GET", "/notes?page=0").status == 400
+    service.restore(before)
+    assert ask("GET", "/notes").json() == []
+
+
+def test_a_lag_that_nobody_can_keep_is_refused() -> None:
+    """With what to do instead: of a handler, of an application, of a route that changes something, of no number."""
+    with pytest.raises(ChaosError, match=r"which answers of a handler are lists[^]]*\.route[^]]*\[bad-lag"):
+        HandledService("https://n.test", notes, lag=1)
+    with pytest.raises(ChaosError, match=r"is an application[^]]*\[bad-lag"):
+        HandledService("https://n.test", Asgi(), lag=1)
+    service = HandledService("https://n.test", notes)
+    service.route("POST", "/notes", notes, lag=1)
+    with pytest.raises(ChaosError, match=r"changes the state[^]]*\[bad-lag"):
+        service.handle(HttpRequest("POST", "https://n.test/notes", {}, b"{}"))
+    for lag in (-1, True, "2"):
+        with pytest.raises(ChaosError, match="bad-lag"):
+            service.route("GET", "/notes", notes, lag=lag)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("body", "name"),
     [

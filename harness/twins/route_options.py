@@ -1,0 +1,145 @@
+"""What a route does for its handler: lists that lag, pages, first answers by idempotency keys."""
+
+import json
+from collections.abc import Callable, Set
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from ..values.errors import ChaosError, shown
+from ..values.http import HttpRequest, HttpResponse
+from ..values.world import Row
+from .answers import Refused
+from .listing import WORDS, BadQuery, paged
+from .store import FirstAnswers, KeyReused
+
+
+@dataclass(frozen=True, slots=True)
+class RouteOptions:
+    """What is done for the handler of a route.
+
+    Attributes:
+        lag: how many further requests there are before it sees what was made.
+        idempotent: whether a POST with an ``Idempotency-Key`` that was there before gets its first answer again.
+        pages: whether the list that it returns is cut as the query says, with a ``Link``; see `listing.paged`.
+    """
+
+    lag: int = 0
+    idempotent: bool = False
+    pages: bool = False
+
+
+NO_OPTIONS = RouteOptions()
+
+
+class Beside:
+    """What a service keeps beside the state of its handlers.
+
+    Attributes:
+        ages: ``collection/key`` → how many requests came since it was made, as long as a list may lack it.
+        replies: first answers by idempotency key, see `FirstAnswers`.
+    """
+
+    def __init__(self) -> None:
+        self.ages: dict[str, int] = {}
+        self.replies: dict[str, Any] = {}
+
+    def dump(self) -> bytes:
+        """Return it as a line of JSON; nothing where there is nothing."""
+        kept = {"ages": self.ages, "replies": self.replies} if self.ages or self.replies else None
+        return b"" if kept is None else json.dumps(kept, separators=(",", ":"), sort_keys=True).encode()
+
+    @classmethod
+    def load(cls, text: bytes) -> "Beside":
+        """Build what `dump` returned."""
+        beside = cls()
+        if text:
+            kept = json.loads(text)
+            beside.ages, beside.replies = kept["ages"], kept["replies"]
+        return beside
+
+    def rows(self) -> dict[str, list[Row]]:
+        """Return it as rows by name, for what a later request can meet."""
+        late = [{"what": name, "requests": age} for name, age in self.ages.items()]
+        found = {"idempotency-keys": FirstAnswers(self.replies).rows(), "not-listed-yet": late}
+        return {name: rows for name, rows in found.items() if rows}
+
+    def age(self, lag: int) -> None:
+        """Count a request: what was made more than `lag` of them ago is in each list."""
+        self.ages = {name: age + 1 for name, age in self.ages.items() if age < lag}
+
+    def made(self, before: Set[str], after: Set[str]) -> None:
+        """Note what a request has made, and forget what is gone."""
+        kept = {name: age for name, age in self.ages.items() if name in after}
+        self.ages = {**kept, **dict.fromkeys(sorted(after - before), 0)}
+
+    def late(self, lag: int) -> frozenset[str]:
+        """Return what a list that lags by so many requests does not have yet."""
+        return frozenset(name for name, age in self.ages.items() if age <= lag) if lag else frozenset()
+
+
+def things_in(data: Any) -> frozenset[str]:
+    """Return ``collection/key`` of each key of a dict, and of each element of a list, at the top of a state."""
+    named = data.items() if isinstance(data, dict) else ()
+    return frozenset(f"{name}/{key}" for name, some in named for key, _ in _keyed(some))
+
+
+def without(data: Any, late: Set[str]) -> Any:
+    """Return a copy of a state without some of its things."""
+    if not isinstance(data, dict):
+        return deepcopy(data)
+    found: dict[str, Any] = {}
+    for name, some in data.items():
+        rows = [(key, row) for key, row in _keyed(some) if f"{name}/{key}" not in late]
+        found[name] = dict(rows) if isinstance(some, dict) else [row for _, row in rows]
+        found[name] = found[name] if isinstance(some, (dict, list)) else some
+    return deepcopy(found)
+
+
+def _keyed(some: Any) -> list[tuple[str, Any]]:
+    """Return the things of a collection by their keys: of a list, by their ids, or by their places."""
+    if isinstance(some, dict):
+        return list(some.items())
+    rows = some if isinstance(some, list) else []
+    return [(str(row["id"]) if isinstance(row, dict) and "id" in row else f"#{n}", row) for n, row in enumerate(rows)]
+
+
+def page_of(answer: object, request: HttpRequest, what: str) -> object:
+    """Return the page of a handler's list that a request asks for; what says no stays as it is.
+
+    Raises:
+        ChaosError: ``bad-answer`` for what has no pages; `what` names the handler.
+        Refused: for a page that is none.
+    """
+    status = answer.status if isinstance(answer, HttpResponse) else answer[0] if isinstance(answer, tuple) else 200
+    if isinstance(status, int) and status >= 400:
+        return answer
+    if not isinstance(answer, list) or not all(isinstance(row, dict) and "id" in row for row in answer):
+        hint = 'return the whole list, [{"id": …}, …]: with pages=True it is cut as the query says'
+        raise ChaosError("bad-answer", f"{what} returns {shown(answer)}, which has no pages", hint)
+    if not request.query.keys() & set(WORDS[:-1]):
+        return answer
+    try:
+        rows, link = paged(answer, request)
+    except BadQuery as problem:
+        raise Refused((400, str(problem))) from None
+    return 200, list(rows), {"link": link} if link else {}
+
+
+def first_answer(replies: dict[str, Any], request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
+    """Return the first answer to a request with a key again, else that of `act`; what says no uses up no key.
+
+    Raises:
+        Refused: where the key came with another request.
+    """
+
+    def done() -> HttpResponse:
+        answer = act()
+        if answer.status >= 400:
+            raise Refused(answer)
+        return answer
+
+    try:
+        return FirstAnswers(replies).answer(request, [request.query, request.body.decode("latin-1")], done)
+    except KeyReused as problem:
+        raise Refused((409, str(problem))) from None
