@@ -64,7 +64,7 @@ class Answering:
         if resolved is not None and isinstance(resolved.action, Misanswer) and isinstance(twin, Misanswering):
             self._fires(asked, resolved)
             return twin.fault_response(request, resolved.action.how)
-        response = twin.handle(self._sent(request, asked.point))
+        response = twin.handle(replace(self._sent(request, asked.point), time=asked.clock))
         if response.note and asked.point is not None:
             self._process.notes[asked.point] = response.note
         self._process.sent += keys.sent(twin, request, asked.point, response)

@@ -1,6 +1,8 @@
 """Twins in the test's own process: an ordinary run without a fault needs no child and no pipe."""
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..values.errors import ChaosError, Permitted, no_twin
 from ..values.http import HttpRequest, HttpResponse
@@ -29,7 +31,7 @@ class Directly:
         try:
             if twin is None:
                 raise no_twin(f"calls {request.method} {request.url}", request.host)
-            return twin.handle(request)
+            return twin.handle(replace(request, time=time.time()))
         except ChaosError as problem:
             self.problem = self.problem or problem
             raise

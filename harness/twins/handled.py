@@ -40,7 +40,7 @@ class HandledService:
     """A service below `base_url` that a handler answers for, as the contract's row ``service`` describes it.
 
     From the same state the same request gets the same answer: a handler that keeps something elsewhere, asks a clock
-    or draws a number at random is told by ``unrepeatable-service`` as soon as that shows.
+    other than ``request.time`` or draws a number at random is told by ``unrepeatable-service`` as soon as that shows.
 
     It takes one request at a time. `requests` is a log for the test and no part of the state.
 
@@ -187,7 +187,8 @@ class HandledService:
 
     def _repeats(self, request: HttpRequest, before: bytes, answer: HttpResponse, after: bytes) -> bool:
         """Return whether the same request in the same state, if it came before, had this answer and left this state."""
-        key = _digest((request.method, request.url, sorted(request.headers.items()), request.body), before)
+        asked = request.method, request.url, sorted(request.headers.items()), request.body, request.time
+        key = _digest(asked, before)
         result = _digest((answer.status, sorted(answer.headers.items()), answer.body), after)
         known = self._seen.setdefault(key, result)
         if len(self._seen) > _MOST_REMEMBERED:
@@ -206,7 +207,7 @@ def _unrepeatable(base_url: str, request: HttpRequest, differing: Iterable[str])
     """Return the error for an answer, or a state after it, that was another one before."""
     hint = [
         *islice(differing, _MOST_SHOWN),
-        "all that it knows is to stand in `state`: no clock, no random number, no variable beside it",
+        "all that it knows is to stand in `state`: no variable beside it, no random number; the time is `request.time`",
         "an id is made of the state, e.g. f\"m{len(state['messages'])}\"",
     ]
     text = f"{base_url} answers {request.method} {request.path} otherwise the second time, in the same state"

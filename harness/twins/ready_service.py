@@ -41,8 +41,8 @@ class Provider:
 class ReadyService(HandledService):
     """A service as its provider runs it: routes, each with a function that answers, over one state.
 
-    Ids and times are made of the state and of the number of the run. Names in the state that begin with ``_`` are no
-    part of what a person sees; counters are none of what a later request can meet.
+    Ids are made of the state and of the number of the run, times of the clock of the process that asks. Names in the
+    state that begin with ``_`` are no part of what a person sees; counters are none of what a later request can meet.
 
     Args:
         base_url: of the service.
@@ -56,7 +56,7 @@ class ReadyService(HandledService):
     """
 
     def __init__(self, base_url: str, provider: Provider, state: State, token: str | None = None) -> None:
-        self._provider, self._token, self._run = provider, token, 0
+        self._provider, self._token, self._run, self._now = provider, token, 0, float(MADE)
         self.remarks: list[str] = []
         self.own_secrets = {f"the token of {base_url}": token} if token else {}
         super().__init__(base_url, self._answered(self._tried(provider.unknown)), state={**state, _MADE: {}})
@@ -120,8 +120,15 @@ class ReadyService(HandledService):
         return int(made[what])
 
     def time(self, state: State) -> int:
-        """Return the second at which something is created; each is later than the one before."""
-        return self.counted(state, "second", MADE, most=90)
+        """Return the second at which something is created, by the clock of the process that asks; it never goes back.
+
+        What the test itself makes is of the hour before the run, each later than the one before.
+        """
+        if self._now <= MADE:
+            return self.counted(state, "second", MADE, most=90)
+        made = state[_MADE]
+        made["second"] = max(int(self._now), made.get("second", MADE))
+        return int(made["second"])
 
     def hexadecimal(self, state: State, what: str, length: int = 24) -> str:
         """Return the next id of a kind; its beginning makes it read as a random part wherever it stands."""
@@ -139,6 +146,7 @@ class ReadyService(HandledService):
     def _answered(self, handler: Handler) -> Handler:
         @functools.wraps(handler)
         def answered(request: HttpRequest, state: State, **parts: str) -> object:
+            self._now = request.time
             if self._token is not None and _credential(request) != self._token:
                 return self._provider.refusal(401, "")
             try:

@@ -7,15 +7,23 @@ from email.parser import BytesParser
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from .epoch import MADE
+
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as it left the agent; header names in lower case."""
+    """A request as it left the agent; header names in lower case.
+
+    Attributes:
+        time: by the clock of the process that asks, in epoch seconds; of what the test asks beside its runs, an hour
+            before they begin. A twin that stamps what it makes goes by it, since its own clock is not the agent's.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    time: float = field(default=float(MADE), compare=False, repr=False)
 
     @property
     def host(self) -> str:

@@ -26,7 +26,7 @@ class OAuthTwin:
     What stands before these words does not matter: ``/oauth2/token`` is as good. A client shows its secret by basic
     authentication or in the body. Refresh tokens are used up (rotation); one that is used again is ``invalid_grant``
     and ends its family, so a client that lost the answer is locked out. Access tokens end with their family and by
-    revocation, never by time: a twin sees no clock. `expires_in` is what the client is told.
+    revocation, never by time. `expires_in` is what the client is told.
 
     The outside has what was revoked by its client. Tokens are no effect of an agent's, and no part of it.
 

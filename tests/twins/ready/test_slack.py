@@ -1,10 +1,12 @@
 """Slack's twin and Slack's own SDK: messages, threads, pages, errors; and a message that an exploration sees twice."""
 
 import ssl
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from rollproof.engine.process_runs import BIRTH
 from rollproof.testing import check_twin
@@ -148,6 +150,39 @@ def test_messages_are_of_the_hour_before_the_run(declared: Any) -> None:
     ts = float(client().chat_postMessage(channel="general", text="a")["ts"])
     assert BIRTH - 3600 <= ts < BIRTH
     assert len(client().conversations_history(channel=channel_id(), oldest=str(BIRTH - 86_400))["messages"]) == 1
+
+
+def remind() -> None:
+    """Post a reminder and charge for it, unless that was done in the last minutes; look for both, and for a stamp."""
+    url, at = "https://slack.com/api", str(time.time() - 600)
+    channel = httpx.get(f"{url}/conversations.list").json()["channels"][0]["id"]
+    recent = {"channel": channel, "oldest": at}
+    if not httpx.get(f"{url}/conversations.history", params=recent).json()["messages"]:
+        httpx.post(f"{url}/chat.postMessage", data={"channel": channel, "text": "Pay"})
+    charges, made = "https://api.stripe.com/v1/charges", {"created[gte]": str(int(time.time()) - 600)}
+    if not httpx.get(charges, params=made).json()["data"]:
+        httpx.post(charges, data={"amount": "5", "currency": "eur", "source": "tok_visa"})
+    (message,) = httpx.get(f"{url}/conversations.history", params={**recent, "latest": time.time()}).json()["messages"]
+    (charge,) = httpx.get(charges, params=made).json()["data"]
+    stamp = httpx.post("https://stamp.test/").json()["at"]
+    assert max(abs(float(at) - time.time()) for at in (message["ts"], charge["created"], stamp)) < 60
+
+
+def test_services_go_by_the_agents_clock(tmp_path: Path) -> None:
+    """What an agent made a moment ago is of the last minutes, and one that looks for that first is right."""
+
+    def stamp(request: HttpRequest, state: dict[str, Any]) -> object:
+        state["at"] = request.time
+        return state
+
+    def explore(chaos: Any, folder: Path) -> None:
+        for name in ("slack", "stripe"):
+            chaos.twin(name)
+        chaos.service("https://stamp.test", stamp)
+        chaos.explore(remind)
+
+    result = explored(SimpleNamespace(explore=explore), tmp_path / "it", **only("process.kill"))
+    assert (result.errors, result.violations, result.closed) == ((), (), True)
 
 
 def channel_id() -> str:
