@@ -264,6 +264,7 @@ def test_a_title_says_what_is_wrong_outside(changed: dict[str, Any], words: str)
 ERROR = "http.timeout@http.post:a.test/b#1:after"
 IN_RECOVERY = "process.kill@file.write:shared/a.md#1:after + process.kill@recover/file.write:shared/b.md#1:after"
 SWAPPED = "order.swap@http.post:a.test/b#1:before + process.kill@http.post:a.test/b#1:after"
+TWICE = "webhook.twice@webhook.answer:hooks.test/paid#1:after"
 NOTED = "process.kill@file.replace:agent/a.done#1:after"
 
 
@@ -276,6 +277,7 @@ NOTED = "process.kill@file.replace:agent/a.done#1:after"
         ({"signs": Signs(unnoted=True, idle=True)}, kinds.RECORDED_TOO_LATE),
         ({"signs": Signs(unnoted=True)}, kinds.NOT_TAKEN_UP),
         ({"token": SWAPPED}, kinds.ORDER),
+        ({"token": TWICE, "ends": (End("run", "returned"),), "way": "not the same"}, kinds.REPEATED),
         ({"signs": Signs(undoes=True)}, kinds.NOT_UNDONE),
         ({"signs": Signs(without_log=True)}, kinds.COPIED_WITHOUT_LOG),
         ({"signs": Signs(not_usual=True), "run_again": True}, kinds.ANOTHER_WAY),

@@ -66,9 +66,17 @@ class Answering:
             return twin.fault_response(request, resolved.action.how)
         response = twin.handle(replace(self._sent(request, asked.point), time=asked.clock))
         if response.note and asked.point is not None:
-            self._process.notes[asked.point] = response.note
+            self._process.notes[self._about(asked.point)] = response.note
         self._process.sent += keys.sent(twin, request, asked.point, response)
         return self._said(asked, asked.point, response) if asked.point is not None else response
+
+    def _about(self, point: Point) -> Point:
+        """Return the point that a request is about: itself, or where it is none the last one with its target."""
+        reached = self._process.places  # in the order in which they were reached
+        if point in reached:
+            return point
+        alike = (one for one in reversed(reached) if (one.kind, one.target) == (point.kind, point.target))
+        return next(alike, point)
 
     def _sent(self, request: HttpRequest, point: Point | None) -> HttpRequest:
         """Return the request that the twin gets: the agent's own, but where a cure is tried."""

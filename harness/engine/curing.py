@@ -109,7 +109,11 @@ def _tried(known: Known, case: Case, may_go_on: Callable[[], bool]) -> tuple[str
     outcome = none if len(outcomes) > 1 else "".join(outcomes)
     # What was not tried to its end may be curable.
     inherent = not unfinished and is_inherent(case)
-    return kinds.AT_LEAST_ONCE if inherent else "", Cure(some_of(plainly(tried)), outcome)
+    changes = some_of(plainly(tried))
+    instead = keyed.instead_of_keys(case, keyed.called(case.cause.effect)[1]) if case.group.key[0] == "twice" else ""
+    if instead:
+        changes, outcome = changes or "nothing", "; ".join(filter(None, (outcome, instead)))
+    return kinds.AT_LEAST_ONCE if inherent else "", Cure(changes, outcome)
 
 
 def plainly(tried: Iterable[str]) -> Iterator[str]:

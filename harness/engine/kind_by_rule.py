@@ -13,8 +13,12 @@ _UNREADABLE = ("DecodeError", "ValueError", "EOFError", "UnpicklingError")
 _STILL_USED = re.compile("directory not empty|foreign key constraint failed", re.IGNORECASE)
 """Errors of a removal in the wrong order: something still lies in what is removed, or refers to it."""
 
-_OF_WEBHOOKS = {"late": kinds.ORDER, "reordered": kinds.ORDER, "lost": kinds.NOT_TAKEN_UP}
-"""By the fault of a sender that keeps no order, or gives up: nothing in the agent fails there."""
+_OF_WEBHOOKS = {
+    **dict.fromkeys(("late", "reordered"), kinds.ORDER),
+    **dict.fromkeys(("twice", "lost_answer"), kinds.REPEATED),
+    "lost": kinds.NOT_TAKEN_UP,
+}
+"""By the fault of a sender that delivers again, keeps no order, or gives up: nothing in the agent fails there."""
 
 
 def kind(facts: Facts) -> str:

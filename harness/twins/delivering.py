@@ -21,7 +21,7 @@ class Undelivered(Exception):
     """Webhooks are still to be delivered: an answer was not 2xx, the handler raised, or they come later."""
 
 
-class Line(Protocol):
+class Pipe(Protocol):
     """How a process asks the sender and waits for a handler: at once, or in its loop."""
 
     async def ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
     raise AssertionError("it waits, and there is no loop")
 
 
-async def deliver(line: Line, receive: Receive, signed: Signed) -> None:
+async def deliver(pipe: Pipe, receive: Receive, signed: Signed) -> None:
     """Deliver what waits, each event once, and again what the sender delivers again.
 
     Raises:
@@ -105,21 +105,23 @@ async def deliver(line: Line, receive: Receive, signed: Signed) -> None:
     """
     refused: dict[str, str] = {}
     problem: Exception | None = None
-    found = await line.ask("next", {"begins": True, "refused": []})
+    found = await pipe.ask("next", {"begins": True, "refused": []})
     while found.get("id"):
-        event = await line.ask("deliver", {**found, "refused": list(refused)})
+        event = await pipe.ask("deliver", {**found, "refused": list(refused)})
         if event.get("id"):
             try:
                 answer = receive(signed(event, int(time.time())))
-                status = answer if isinstance(answer, int) else await line.wait(answer)
+                status = answer if isinstance(answer, int) else await pipe.wait(answer)
                 said = f"answered {status}"
             except Exception as raised:
                 status, said, problem = 500, f"raised {raised!r}", problem or raised
             if 200 <= status < 300:
-                await line.ask("answer", {"id": event["id"], "type": event["type"]})
+                await pipe.ask("answer", {"id": event["id"], "type": event["type"]})
             else:
                 refused[event["id"]] = said
-        found = await line.ask("next", {"begins": False, "refused": list(refused)})
+                told = {"id": event["id"], "type": event["type"], "status": status, "said": said}
+                await pipe.ask("refused", told)
+        found = await pipe.ask("next", {"begins": False, "refused": list(refused)})
     if found["pending"]:
-        told = [f"{id} ({refused.get(id, 'comes later')})" for id in found["pending"]]
-        raise Undelivered(f"still to be delivered: {', '.join(told)}") from problem
+        waits = [f"{id} ({refused.get(id, 'comes later')})" for id in found["pending"]]
+        raise Undelivered(f"still to be delivered: {', '.join(waits)}") from problem

@@ -57,8 +57,15 @@ class Answers:
         if not kind or status in (204, 304):
             return HttpResponse(status, headers)
         what = f"{operation.method.upper()} {operation.path}"
-        body = self.made(media.get("schema", {}), known, maker, what, _example(self._document, media))
+        body = self._body(kind, media, known, maker, what)
         return HttpResponse(status, {"content-type": _sent_as(kind), **headers}, self._written(kind, body, what))
+
+    def _body(self, kind: str, media: Node, known: Any, maker: Maker, what: str) -> Any:
+        """Return the body of an answer; in XML it is the text that the document has as an example."""
+        example = _example(self._document, media)
+        if "xml" in kind and isinstance(example, str):
+            return example
+        return self.made(media.get("schema", {}), known, maker, what, example)
 
     def made(self, schema: Any, known: Any, maker: Maker, what: str, example: Any = MISSING) -> Any:
         """Return a value for a schema: with what is known in it, else the document's example, else any one."""
@@ -87,7 +94,7 @@ class Answers:
             schema = media.get("schema", {})
             known = "" if type_of(self._document.flat(schema)) == "string" else self._skeleton(schema, said)
             try:
-                body = self.made(schema, known or said, maker, f"an error {status}", _example(self._document, media))
+                body = self._body(kind, media, known or said, maker, f"an error {status}")
                 text = self._written(kind, body, f"an error {status}")
             except ChaosError:
                 continue  # an error that only the document's author could write: the next best one is said
@@ -135,8 +142,9 @@ class Answers:
     def _written(self, kind: str, body: Any, what: str) -> bytes:
         if "json" in kind or "*" in kind or not isinstance(body, str):
             if "json" not in kind and "*" not in kind:
-                hint = "answer yourself: chaos.service(…).route(method, path, handler)"
-                text = f"{what} of {self._document.name} answers with {kind}, and JSON or a text can be made"
+                example = "give the answer in XML an example, a text, or " if "xml" in kind else ""
+                hint = f"{example}answer yourself: .route({what.partition(' ')[0]!r}, …, handler)"
+                text = f"{what} of {self._document.name} answers with {kind}; JSON and plain texts are made"
                 raise ChaosError("bad-openapi", text, hint)
             return json.dumps(body, ensure_ascii=False).encode()
         return body.encode()

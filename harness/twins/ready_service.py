@@ -31,11 +31,13 @@ class Provider:
         refusal: ``refusal(status, reason)`` returns the answer that says no; without a reason, with the usual one.
         live: returns what of a state is there for a person, by name; what is cancelled or refunded is not.
         unknown: answers what no route fits.
+        instead_of_keys: where it takes no idempotency keys, what helps against doing something twice, as a sentence.
     """
 
     refusal: Callable[[int, str], object]
     live: Callable[[State], Mapping[str, Any]]
     unknown: Handler
+    instead_of_keys: str = ""
 
 
 class ReadyService(HandledService):
@@ -53,11 +55,13 @@ class ReadyService(HandledService):
     Attributes:
         remarks: what a user should know of what was asked.
         own_secrets: the token, by what it is.
+        instead_of_keys: see `Provider`.
     """
 
     def __init__(self, base_url: str, provider: Provider, state: State, token: str | None = None) -> None:
         self._provider, self._token, self._run, self._now = provider, token, 0, float(MADE)
         self.remarks: list[str] = []
+        self.instead_of_keys = provider.instead_of_keys
         self.own_secrets = {f"the token of {base_url}": token} if token else {}
         super().__init__(base_url, self._answered(self._tried(provider.unknown)), state={**state, _MADE: {}})
 

@@ -92,6 +92,13 @@ def _capture(call: Call, charge: Row, param: str) -> None:
         intent.update(status="succeeded", amount_received=amount, amount_capturable=0)
 
 
+def _release(call: Call, charge: Row) -> None:
+    """Cancel the intent, if it has one, of a charge that was refunded before its money was taken."""
+    intent = call.rows("payment_intents").get(charge["payment_intent"])
+    if intent is not None:
+        intent.update(status="canceled", amount_capturable=0)
+
+
 def cancel(call: Call) -> object:
     """Cancel an intent; money that it has authorized is free again."""
     row = call.there("payment_intents")
@@ -139,11 +146,16 @@ def refund(call: Call) -> object:
     paid = charge["amount_captured"] or charge["amount"]
     left = paid - charge["amount_refunded"]
     amount = call.given.get("amount", left)
+    if not charge["captured"] and amount != left:
+        message = "A part of a charge that is not captured cannot be refunded: capture less of it instead."
+        raise Refused(invalid(message, "charge_not_captured", "amount"))
     if not 0 < amount <= left:
         message = f"The refund of {amount} is not within the {left} that is left of the charge."
         raise Refused(invalid(message, "charge_exceeds_source_limit", "amount"))
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == paid
+    if not charge["captured"]:
+        _release(call, charge)
     of = {"charge": charge["id"], "payment_intent": charge["payment_intent"], "currency": charge["currency"]}
     return call.create("refunds", **of, amount=amount, status="succeeded")
 

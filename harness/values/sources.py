@@ -112,6 +112,13 @@ class Secretive(Protocol):
 
 
 @runtime_checkable
+class Keyless(Protocol):
+    """A twin of a service that may know no idempotency keys."""
+
+    instead_of_keys: str  # what helps there against doing something twice, as a sentence; "" where it takes keys
+
+
+@runtime_checkable
 class Remarking(Protocol):
     """A twin with remarks on the requests that it got."""
 

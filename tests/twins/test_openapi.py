@@ -407,6 +407,21 @@ def test_what_is_no_document_is_told(text: str | None, said: str, tmp_path: Path
     assert problem.value.code == "bad-openapi"
 
 
+def test_xml_is_an_example_or_a_route() -> None:
+    """An answer in XML is the text that the document has; without one, and for what is sent, the way out is told."""
+    answer: Any = {"description": "", "content": {"application/xml": {"schema": {"type": "object"}}}}
+    paths: Any = {"/feed": {"get": {"responses": {"200": answer}}}}
+    asked = HttpRequest("GET", "https://x.test/feed")
+    with pytest.raises(ChaosError, match=r"answers with application/xml(.|\n)*an example(.|\n)*\.route\('GET'"):
+        HandledService("https://x.test", minimal(paths=paths)).handle(asked)
+    answer["content"]["application/xml"]["example"] = "<feed/>"
+    said = HandledService("https://x.test", minimal(paths=paths)).handle(asked)
+    assert (said.body, said.headers["content-type"]) == (b"<feed/>", "application/xml")
+    sent = {"content-type": "text/xml", **BEARER}
+    refused = service().handle(HttpRequest("POST", f"{SHOP}/users", sent, b"<user/>"))
+    assert b".route(method, path, handler)" in refused.body
+
+
 def test_near_names_and_wrong_states_are_told() -> None:
     """A reference that leads nowhere has a neighbour; a state has paths of the document and rows."""
     wrong = {**with_schema({"$ref": "#/components/schemas/Usr"}), "components": {"schemas": {"User": {}}}}

@@ -108,7 +108,8 @@ class Exchange:
         changed = before or crossing.changed_answer()
         act = TwinRequest(crossing.point, request, self._gate.now(), changed.position if changed else None)
         response = self._asked(act)
-        crossing.outcome = str(response.status)
+        medium = medium_of(crossing.point.kind)
+        crossing.outcome = medium.done.get(crossing.point.verb, str(response.status))
         if before is not None:
             crossing.ends(crossing.outcome)
         after = self._answered(crossing, request) if before is None else None

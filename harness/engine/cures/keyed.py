@@ -6,10 +6,12 @@ from dataclasses import replace
 from hashlib import sha256
 from itertools import takewhile
 
+from ...twins.addresses import place_of
 from ...values import kinds
 from ...values.http import HttpRequest
 from ...values.media import medium_of
 from ...values.points import Effect, Point, canonical
+from ...values.sources import Keyless, Service
 from ..process_runs import ProcessRun
 from .remedy import Case, Handled, Plain, Remedy
 
@@ -78,10 +80,22 @@ def remedies(case: Case) -> Iterator[Remedy]:
     sent = [sent for process in (*case.judgement.executions, case.run) for sent in process.sent]
     had_key = any(one.key for one in sent if canonical(one.point.target) == target)
     points = posts(case, target)
-    if points and medium_of(kind).takes_keys and (had_key or case.group.key[0] == "twice"):
+    if points and takes_keys(case, kind, target) and (had_key or case.group.key[0] == "twice"):
         name = kinds.KEY_CHANGES if had_key else kinds.REPEATED
         change = Keyed(target, case.run, case.baseline.others[0])
         yield Remedy(name, "with a stable Idempotency-Key on this call", change, points, sends=True)
+
+
+def takes_keys(case: Case, kind: str, target: str) -> bool:
+    """Return whether a POST can have an idempotency key, as far as the service does not say that it knows none."""
+    return medium_of(kind).takes_keys and not instead_of_keys(case, target)
+
+
+def instead_of_keys(case: Case, target: str) -> str:
+    """Return what helps where a service knows no idempotency keys, as a sentence; "" for one that may know them."""
+    keyless = [one for one in case.services if isinstance(one, Keyless) and isinstance(one, Service)]
+    said = (one.instead_of_keys for one in keyless if f"{target}/".startswith(f"{place_of(one.base_url)}/"))
+    return next(said, "")
 
 
 def called(effect: str) -> tuple[str, str]:

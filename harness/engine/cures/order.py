@@ -11,7 +11,7 @@ from ...values.points import Point
 from ...values.schedule import Injection
 from ..effects import REMOVING
 from ..process_runs import ProcessRun, RawState
-from .keyed import Keyed, called, posts
+from .keyed import Keyed, called, posts, takes_keys
 from .remedy import Case, Plain, Remedy, Where
 from .spans import Span, Thing, apart, carried_out, together, touched, undone
 
@@ -89,7 +89,7 @@ def _ordered(
     name = _kind(case, first, second)
     yield Remedy(name, words, Reordered(*things, only), *where)
     kind, target = second.thing
-    if medium_of(kind).takes_keys and posts(case, target):
+    if takes_keys(case, kind, target) and posts(case, target):
         keyed = Keyed(target, case.run, case.baseline.others[0])
         more = f"{words} and with a stable Idempotency-Key on that call"
         yield Remedy(name, more, Reordered(*things, only, keyed), *where, sends=True)

@@ -36,6 +36,8 @@ from ..ready_service import Provider, ReadyService, State
 
 _DEEP = re.compile(r"/repos/([^/]+)/([^/]+)/(contents|git/refs|git/ref)/?(.*)")
 
+_NO_KEYS = "GitHub documents no idempotency key: before something is made again, look for it in the list that has it"
+
 
 def github(
     token: str | None = None,
@@ -65,7 +67,7 @@ def github(
         action = on_contents if kind == "contents" else on_ref
         return _answer(made[0], action, request, state, {"owner": owner, "name": name, "rest": rest})
 
-    service = ReadyService(base_url, Provider(refusal, _live, elsewhere), state, token)
+    service = ReadyService(base_url, Provider(refusal, _live, elsewhere, _NO_KEYS), state, token)
     made.append(service)
     for (method, path), action in _ROUTES.items():
         _route(service, method, f"/repos/{{owner}}/{{name}}{path}", action)

@@ -11,6 +11,10 @@ from ..slack_calls import Call, arguments, no, refusal
 
 _NAME = re.compile(r"[a-z0-9_-]{1,80}")
 _MOST_CHARACTERS = 40_000
+_NO_KEYS = (
+    "Slack documents no idempotency key: before a message is posted again, look for it in conversations.history "
+    "(its metadata can name the work that it is of)"
+)
 _OF_A_MESSAGE = ("text", "blocks", "attachments", "metadata")
 
 
@@ -33,7 +37,7 @@ def slack(
         users: the same: ``{"id": "U023BECGF", "name": "ada", "profile": {"email": "ada@example.com"}}``.
     """
     state: State = {"channels": {}, "users": {}, "messages": {}, "scheduled_messages": {}}
-    service = ReadyService(base_url, Provider(refusal, _live, _unknown), state, token)
+    service = ReadyService(base_url, Provider(refusal, _live, _unknown, _NO_KEYS), state, token)
     for name, method in _METHODS.items():
         for verb in ("GET", "POST"):
             service.own_route(verb, f"/{name}", _handler(service, method))

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -110,18 +111,20 @@ class Webhooks:
         return _rows(self.base_url, [{**event, "place": place} for place, event in enumerate(_waiting(state))])
 
     def verb(self, request: HttpRequest) -> str:
-        """Return "deliver" or "answer"; "" for a question, which is no point."""
+        """Return "deliver" or "answer"; "" for a question and for a refusal, which are no points."""
         what = _asked(request)
         return what if what in ("deliver", "answer") else ""
 
     def target(self, request: HttpRequest) -> str:
         """Return the host and the type of the event."""
-        name = str(request.json()["type"]) if self.verb(request) else _asked(request)
+        what = _asked(request)
+        name = str(request.json()["type"]) if what in ("deliver", "answer", "refused") else what
         return f"{request.host}/{addresses.in_a_token(name.replace('/', '_'))}"
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Say what comes next, hand it over, or take an answer."""
         self.requests.append(request)
+        note = ""
         match _asked(request):
             case "next":
                 answer = self._queue.next(**request.json())
@@ -130,12 +133,15 @@ class Webhooks:
             case "answer":
                 answer = {}
                 self._queue.answered(request.json()["id"])
+            case "refused":  # it waits on
+                answer, said = {}, request.json()
+                note = f"the sender got {said['status']}" + f" ({said['said']})" * said["said"].startswith("raised")
             case "emit":
                 answer = {}
                 self._queue.add(**request.json())
             case _:
                 return error(404, f"{self.base_url} sends webhooks, and answers nobody", {})
-        return HttpResponse.of_json(200, answer)
+        return replace(HttpResponse.of_json(200, answer), note=note)
 
     def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:
         """Answer with an error."""

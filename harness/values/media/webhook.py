@@ -21,6 +21,7 @@ WEBHOOK = Medium(
     lasts_for="host",
     cancelled=AWAITED,
     leaves_clean=True,
+    done={"deliver": "came"},
     doing={"deliver": "taking the webhook {target}", "answer": "answering the webhook {target}"},
     call="the webhook {target}",
 )

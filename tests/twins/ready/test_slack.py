@@ -219,3 +219,5 @@ def test_an_exploration_sees_a_second_message(careful: bool, tmp_path: Path) -> 
     assert [finding.title for finding in result.violations] == (
         [] if careful else ["Message 'The report is out' goes out twice"]
     )
+    cures = [(finding.cure.tried, finding.cure.outcome.partition(":")[0]) for finding in result.violations]
+    assert cures == ([] if careful else [("nothing", "Slack documents no idempotency key")])

@@ -186,6 +186,12 @@ def test_money_is_captured_once(declared: Any) -> None:
     assert refused(v1.payment_intents.capture, intent.id).code == "payment_intent_unexpected_state"
     refused(v1.payment_intents.create, {**held, "payment_method": "pm_card_chargeDeclined"})
     assert refused(v1.charges.capture, v1.charges.list().data[0].id).code == "charge_already_captured"
+    intent = v1.payment_intents.create(held)
+    assert refused(v1.refunds.create, {"payment_intent": intent.id, "amount": 1}).code == "charge_not_captured"
+    v1.refunds.create({"payment_intent": intent.id})
+    assert v1.payment_intents.retrieve(intent.id).status == "canceled"
+    assert refused(v1.payment_intents.capture, intent.id).code == "payment_intent_unexpected_state"
+    assert refused(v1.charges.capture, intent.latest_charge).code == "charge_already_captured"
 
 
 @pytest.mark.parametrize("name", PREFIXES)

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,6 +77,26 @@ def test_what_is_not_answered_waits_and_comes_again(serve: Serve) -> None:
     assert [(event["id"], event["data"]) for event in hooks.pending] == [("evt_2", {"n": 2}), ("evt_3", {"n": 3})]
     assert taken(hooks.deliver) == [2, 3]
     assert (hooks.pending, taken(hooks.deliver)) == ([], [])
+
+
+def test_a_refused_delivery_is_told_as_what_its_sender_got(tmp_path: Path) -> None:
+    """The story has the status, and what the handler raised; the delivery is no 200."""
+
+    def run(hooks: Any) -> None:
+        with suppress(Undelivered):
+            hooks.deliver(to=lambda webhook: httpx.post("https://ship.test/parcels", json=webhook.data))
+
+    def explore(chaos: Any, folder: Path) -> None:
+        chaos.api("https://ship.test")
+        hooks = chaos.twin("webhooks", events=EVENTS[:2])
+        chaos.explore(run=lambda: run(hooks))
+
+    token = "http.timeout@http.post:ship.test/parcels#2:after"
+    told = replayed(SimpleNamespace(explore=explore), tmp_path / "it", token)
+    (story,) = {finding.story for finding in told.violations}
+    steps = {step.point: step.outcome for step in story}
+    assert steps["webhook.deliver:webhooks.test/order.created#1"] == "came"
+    assert steps["webhook.deliver:webhooks.test/order.paid#1"].startswith("came; the sender got 500 (raised ")
 
 
 @pytest.mark.parametrize("answer", [0, 7, 99, 600, True, (12_345, "rows")])
