@@ -92,11 +92,8 @@ class Checks:
 
     def _checked(self, operation: Operation, request: HttpRequest, parameters: Mapping[str, str]) -> Any:
         if request.body and "xml" in request.headers.get("content-type", "").partition(";")[0]:
-            raise Rejected(
-                "XML is not read here. Send JSON or a form; or let .route(method, path, handler) answer by request.body.",
-                415,
-                400,
-            )
+            instead = "Send JSON or a form; or let .route(method, path, handler) answer by request.body."
+            raise Rejected(f"XML is not read here. {instead}", 415, 400)
         if request.body and "json" in request.headers.get("content-type", ""):
             _check_json(request)
         with warnings.catch_warnings():
