@@ -77,7 +77,7 @@ class Networks:
 
             guard(self._records, lives_with=self._controller)  # a private key must not outlive this process
             self._authorities.append(Authority(name.hostname or "localhost"))
-        server = TwinServerProcess(chosen)
+        server = TwinServerProcess(chosen, explored=self._active)
         self.servers.append(server)
         network = self.network(server.name, server.upstream, server.path, self._authorities[-1] if tls else None)
         if tls or not getattr(chosen, "piped", False):

@@ -3,6 +3,7 @@
 import os
 import select
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -28,15 +29,16 @@ def declared(twins: Sequence[Twin], wanted: Twin | str) -> Twin:
 class TwinServerProcess(SideProcess):
     """Serves one twin on a real port, by a side process.
 
-    While an agent is explored its tracer answers; at any other time a thread does.
+    While an agent is explored its tracer answers; at any other time a thread does. Where nothing is `explored`, the
+    agent's clock is the real one.
     """
 
-    def __init__(self, twin: Twin) -> None:
+    def __init__(self, twin: Twin, *, explored: bool = False) -> None:
         if find_spec("uvicorn") is None:
             text = "a twin is served on a real port by uvicorn, which is not installed (chaos.serve)"
             raise ChaosError("missing-package", text, "pip install 'rollproof[network]'")
         super().__init__("rollproof.network.twin_server")
-        self.twin = twin
+        self.twin, self._explored = twin, explored
         parts = urlsplit(twin.base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self.name, self.path = parts.netloc, parts.path
@@ -50,7 +52,8 @@ class TwinServerProcess(SideProcess):
         """Let the twin act by its own method or by `act`; a request that the harness cannot answer is a `problem` and a
         500.
         """
-        request = replace(asked.request, url=self._origin + asked.request.url)
+        now = asked.request.time if self._explored else time.time()
+        request = replace(asked.request, url=self._origin + asked.request.url, time=now)
         try:
             response = act(request) if act is not None else self.twin.handle(request)
         except ChaosError as problem:

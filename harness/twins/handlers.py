@@ -5,8 +5,9 @@ import inspect
 import json
 import re
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -14,10 +15,9 @@ from ..values.errors import ChaosError, shown
 from ..values.http import HttpRequest, HttpResponse
 from ..values.points import canonical
 from ..values.world import Row
-from .answers import Refused, response_of
 from .plain_data import dumped, rows_by_name
 from .rest import error
-from .route_options import NO_OPTIONS, Beside, RouteOptions, first_answer, page_of, things_in, without
+from .route_options import NO_OPTIONS, Beside, RouteOptions, carried_out, things_in
 
 Handler = Callable[..., object]
 """``handler(request, state)`` returns an answer and changes `state` in place."""
@@ -63,7 +63,7 @@ class Handlers:
 
     def __init__(self, handler: Handler, base_url: str, state: Any, lag: int = 0) -> None:
         self.base_url, self.base = base_url, urlsplit(base_url).path
-        self._check(handler)
+        _check(handler, base_url)
         self._handler, self._routes = handler, list[_Route]()
         self._lag = self._longest = lag
         self._beside = Beside()
@@ -81,7 +81,7 @@ class Handlers:
             raise ChaosError("bad-route", f"{shown(path)} is no path of a route", hint)
         if any((one.method, one.target) == (method.upper(), _PART.sub("*", path)) for one in self._routes):
             raise ChaosError("twice", f"{method.upper()} {path} has a handler already", "declare each route once")
-        self._check(handler, names)
+        _check(handler, self.base_url, names)
         self._routes.append(_Route.of(method, path, handler, options))
         self._longest = max(self._longest, options.lag)
 
@@ -116,16 +116,11 @@ class Handlers:
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the rows of a state, by the names at its top."""
-        return rows_by_name(self.read(state))
+        return rows_by_name(read_state(state))
 
     def full(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all that a later request can meet: what lists lack, and first answers by their keys, too."""
         return {**self.describe(state), **beside_of(state)}
-
-    @staticmethod
-    def read(state: bytes) -> Any:
-        """Return what a handler keeps, of what `save` returned."""
-        return json.loads(state.partition(b"\n")[0])
 
     def refusal(self, request: HttpRequest, status: int, reason: str) -> HttpResponse:
         """Return how a service says no that has no words of its own."""
@@ -139,12 +134,20 @@ class Handlers:
     def answer(self, request: HttpRequest) -> object:
         """Return what the handler returns; where it raises, the state is as it was before."""
         before, found = self.save(), self.routed(request)
-        handler, options = (self._handler, NO_OPTIONS) if found is None else (found[0].handler, found[0].options)
+        handler, options, parts = self._handler, NO_OPTIONS, dict[str, str]()
+        if found is not None:
+            handler, options, parts = found[0].handler, found[0].options, found[1]
         self.restore(before)
         self._beside.age(self._longest)
         there = self.things()
+
+        def ask(state: Any) -> object:
+            returned = handler(request, state, **parts)
+            return awaited(returned) if inspect.iscoroutine(returned) else returned
+
         try:
-            answer = self._asked(handler, options, request, {} if found is None else found[1])
+            refuse = partial(self.refusal, request)
+            answer = carried_out(options, self._beside, request, self.given(), ask, refuse)
             self._beside.made(there, self.things())
             self.keep()
         except ChaosError:
@@ -163,34 +166,6 @@ class Handlers:
         """Return what lists have, ``collection/key``; nothing where none lags."""
         return things_in(self.given()) if self._longest else frozenset()
 
-    def _asked(self, handler: Handler, options: RouteOptions, request: HttpRequest, parts: Mapping[str, str]) -> object:
-        """Return what a handler answers, with what the options of its route do for it."""
-        what = f"the handler of {self.base_url} for {request.method} {request.path}"
-
-        def ask() -> object:
-            late = self._beside.late(options.lag)
-            answer = self._called(handler, request, parts, without(self.given(), late) if options.lag else None)
-            answer = page_of(answer, request, what) if options.pages else answer
-            return replace(response_of(answer, what), note=not_yet(request, late, options.lag)) if late else answer
-
-        try:
-            if not options.idempotent:
-                return ask()
-            return first_answer(self._beside.replies, request, lambda: response_of(ask(), what))
-        except Refused as refused:
-            said = refused.answer
-            return self.refusal(request, *said) if isinstance(said, tuple) else said
-
-    def _called(self, handler: Handler, request: HttpRequest, parts: Mapping[str, str], seen: Any) -> object:
-        """Return what a handler returns that gets the state, or only sees a part of it and may change nothing."""
-        before = None if seen is None else dumped(seen, "")
-        returned = handler(request, self.given() if seen is None else seen, **parts)
-        answer = awaited(returned) if inspect.iscoroutine(returned) else returned
-        if before is not None and dumped(seen, f"the state of {self.base_url}") != before:
-            text = f"the handler of {request.method} {request.path}, whose lists lag, changes the state"
-            raise ChaosError("bad-lag", text, "only what reads can lag: give what changes a route without lag=")
-        return answer
-
     def routed(self, request: HttpRequest) -> tuple[_Route, dict[str, str]] | None:
         """Return the first route that fits a request, with the named parts of its path; None where none does."""
         path = request.path.removeprefix(self.base) or "/"
@@ -199,29 +174,30 @@ class Handlers:
                 return route, parts
         return None
 
-    def _check(self, handler: object, names: Sequence[str] = ()) -> None:
-        asked = ", ".join(["request", "state", *names])
-        hint = f"def service({asked}): … that returns e.g. {{}} or (404, {{}}); or an application with save and restore"
-        if not callable(handler):
-            raise ChaosError("bad-service", f"{shown(handler)} answers nothing at {self.base_url}", hint)
-        try:
-            inspect.signature(handler).bind(None, None, **dict.fromkeys(names))
-        except TypeError as problem:
-            name = getattr(handler, "__qualname__", repr(handler))
-            raise ChaosError("bad-service", f"{name} is no handler of ({asked}): {problem}", hint) from None
-        except ValueError:
-            pass  # written in C: it says nothing of its arguments
+
+def _check(handler: object, base_url: str, names: Sequence[str] = ()) -> None:
+    """Raise ChaosError for what cannot answer with these arguments."""
+    asked = ", ".join(["request", "state", *names])
+    hint = f"def service({asked}): … that returns e.g. {{}} or (404, {{}}); or an application with save and restore"
+    if not callable(handler):
+        raise ChaosError("bad-service", f"{shown(handler)} answers nothing at {base_url}", hint)
+    try:
+        inspect.signature(handler).bind(None, None, **dict.fromkeys(names))
+    except TypeError as problem:
+        name = getattr(handler, "__qualname__", repr(handler))
+        raise ChaosError("bad-service", f"{name} is no handler of ({asked}): {problem}", hint) from None
+    except ValueError:
+        pass  # written in C: it says nothing of its arguments
+
+
+def read_state(state: bytes) -> Any:
+    """Return what a handler keeps, of what `Handlers.save` returned."""
+    return json.loads(state.partition(b"\n")[0])
 
 
 def beside_of(state: bytes) -> dict[str, list[Row]]:
     """Return what `Handlers.save` has beside the state, as rows by name."""
     return Beside.load(state.partition(b"\n")[2]).rows()
-
-
-def not_yet(request: HttpRequest, late: Iterable[str], lag: int) -> str:
-    """Return what the story tells of a list that lacks something."""
-    names = ", ".join(sorted(late))
-    return f"the list of {request.method} {request.path} did not show {names} yet (lag {lag})"
 
 
 def _can_be_arguments(names: Sequence[str], path: str) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ..values.errors import ChaosError, shown
 from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
-from .handlers import Handlers, beside_of
+from .handlers import Handlers, beside_of, read_state
 from .openapi_acts import Acts, Call
 from .openapi_answers import Answers
 from .openapi_checks import Checks, Rejected
@@ -55,7 +55,7 @@ class OpenApi(Handlers):
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return the rows of a state by the kind of their path: all orders of all users are ``users/*/orders``."""
         found: dict[str, list[Row]] = {}
-        for name, rows in self.read(state)["resources"].items():
+        for name, rows in read_state(state)["resources"].items():
             for kind, some in self._rows(name, rows).items():
                 found.setdefault(kind, []).extend(some)
         return found
@@ -63,7 +63,7 @@ class OpenApi(Handlers):
     def full(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all that a later request can meet: first answers by their keys, too."""
         beside = beside_of(state)
-        keys = [*FirstAnswers(self.read(state)["replies"]).rows(), *beside.pop("idempotency-keys", [])]
+        keys = [*FirstAnswers(read_state(state)["replies"]).rows(), *beside.pop("idempotency-keys", [])]
         return {**self.describe(state), **beside, **({"idempotency-keys": keys} if keys else {})}
 
     def target(self, request: HttpRequest) -> str:

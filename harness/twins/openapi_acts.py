@@ -7,7 +7,6 @@ from typing import Any
 
 from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
-from .handlers import not_yet
 from .openapi_answers import Answers
 from .openapi_checks import Rejected
 from .openapi_effects import acted
@@ -15,6 +14,7 @@ from .openapi_lists import page_of, wrapped
 from .openapi_paths import Form, Operation, Template, form_of, last_word, thing_of
 from .openapi_things import Things, filled
 from .openapi_values import MISSING, Maker, type_of
+from .route_options import not_yet
 
 _LEAVES_NOTHING = re.compile(
     r"^(log|sign)-?(in|out)\b|^(auth|authenticate|token|search|query|validate|verify|preview|estimate|calculate|ping)\b"

@@ -14,7 +14,7 @@ from ..values.world import Row
 from .answers import Refused, response_of
 from .credentials import basic, token
 from .handled import HandledService, by_place
-from .handlers import Handler, Handlers, beside_of
+from .handlers import Handler, beside_of, read_state
 from .plain_data import dumped, rows_by_name
 
 State = dict[str, Any]
@@ -98,11 +98,11 @@ class ReadyService(HandledService):
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return what is live, by ``host/name``."""
-        return by_place(self.base_url, rows_by_name(self._provider.live(Handlers.read(state))))
+        return by_place(self.base_url, rows_by_name(self._provider.live(read_state(state))))
 
     def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
         """Return all rows by ``host/name``, without the counters: the ids that they made tell as much."""
-        kept = {name: rows for name, rows in Handlers.read(state).items() if name != _MADE}
+        kept = {name: rows for name, rows in read_state(state).items() if name != _MADE}
         return by_place(self.base_url, {**rows_by_name(kept), **beside_of(state)})
 
     def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:

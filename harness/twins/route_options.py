@@ -1,15 +1,15 @@
 """What a route does for its handler: lists that lag, pages, first answers by idempotency keys."""
 
 import json
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..values.errors import ChaosError, shown
 from ..values.http import HttpRequest, HttpResponse
 from ..values.world import Row
-from .answers import Refused
+from .answers import response_of
 from .listing import WORDS, BadQuery, paged
 from .store import FirstAnswers, KeyReused
 
@@ -104,12 +104,70 @@ def _keyed(some: Any) -> list[tuple[str, Any]]:
     return [(str(row["id"]) if isinstance(row, dict) and "id" in row else f"#{n}", row) for n, row in enumerate(rows)]
 
 
-def page_of(answer: object, request: HttpRequest, what: str) -> object:
+def not_yet(request: HttpRequest, late: Iterable[str], lag: int) -> str:
+    """Return what the story tells of a list that lacks something."""
+    names = ", ".join(sorted(late))
+    return f"the list of {request.method} {request.path} did not show {names} yet (lag {lag})"
+
+
+def carried_out(
+    options: RouteOptions,
+    beside: Beside,
+    request: HttpRequest,
+    state: Any,
+    handler: Callable[[Any], object],
+    refuse: Callable[[int, str], HttpResponse],
+) -> object:
+    """Return what a handler of the state answers, with what its route does for it.
+
+    Raises:
+        ChaosError: ``bad-lag`` where it changes what it only sees; ``bad-answer`` for an answer that has no pages.
+    """
+    what = f"the handler for {request.method} {request.url}"
+
+    def ask() -> object:
+        late = beside.late(options.lag)
+        answer = _looked(handler, without(state, late), what) if options.lag else handler(state)
+        answer = _page_of(answer, request, what) if options.pages else answer
+        return replace(response_of(answer, what), note=not_yet(request, late, options.lag)) if late else answer
+
+    try:
+        if not options.idempotent:
+            return ask()
+        return _first_answer(beside.replies, request, lambda: response_of(ask(), what))
+    except _SaysNo as no:
+        return refuse(no.status, no.reason) if no.answer is None else no.answer
+
+
+class _SaysNo(Exception):
+    """A request that is not carried out: by a status and a reason, or by the handler's own `answer`."""
+
+    def __init__(self, status: int, reason: str = "", answer: HttpResponse | None = None) -> None:
+        super().__init__(status, reason)
+        self.status, self.reason, self.answer = status, reason, answer
+
+
+def _looked(handler: Callable[[Any], object], seen: Any, what: str) -> object:
+    """Return what a handler answers that only sees a part of the state, and may change nothing."""
+    before = _filled(deepcopy(seen))
+    answer = handler(seen)
+    if _filled(seen) != before:
+        hint = "only what reads can lag: give what changes a route without lag="
+        raise ChaosError("bad-lag", f"{what}, whose lists lag, changes the state", hint)
+    return answer
+
+
+def _filled(state: Any) -> Any:
+    """Return a state without collections that are empty: one that is made where it was missing is no change."""
+    return {name: some for name, some in state.items() if some not in ([], {})} if isinstance(state, dict) else state
+
+
+def _page_of(answer: object, request: HttpRequest, what: str) -> object:
     """Return the page of a handler's list that a request asks for; what says no stays as it is.
 
     Raises:
         ChaosError: ``bad-answer`` for what has no pages; `what` names the handler.
-        Refused: for a page that is none.
+        _SaysNo: for a page that is none.
     """
     status = answer.status if isinstance(answer, HttpResponse) else answer[0] if isinstance(answer, tuple) else 200
     if isinstance(status, int) and status >= 400:
@@ -122,24 +180,24 @@ def page_of(answer: object, request: HttpRequest, what: str) -> object:
     try:
         rows, link = paged(answer, request)
     except BadQuery as problem:
-        raise Refused((400, str(problem))) from None
+        raise _SaysNo(400, str(problem)) from None
     return 200, list(rows), {"link": link} if link else {}
 
 
-def first_answer(replies: dict[str, Any], request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
+def _first_answer(replies: dict[str, Any], request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
     """Return the first answer to a request with a key again, else that of `act`; what says no uses up no key.
 
     Raises:
-        Refused: where the key came with another request.
+        _SaysNo: where the key came with another request, and where `act` says no.
     """
 
     def done() -> HttpResponse:
         answer = act()
         if answer.status >= 400:
-            raise Refused(answer)
+            raise _SaysNo(answer.status, answer=answer)
         return answer
 
     try:
         return FirstAnswers(replies).answer(request, [request.query, request.body.decode("latin-1")], done)
     except KeyReused as problem:
-        raise Refused((409, str(problem))) from None
+        raise _SaysNo(409, str(problem)) from None

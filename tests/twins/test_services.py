@@ -151,6 +151,8 @@ def test_a_lag_that_nobody_can_keep_is_refused() -> None:
         HandledService("https://n.test", Asgi(), lag=1)
     service = HandledService("https://n.test", notes)
     service.route("POST", "/notes", notes, lag=1)
+    service.route("GET", "/notes", notes, lag=1)
+    assert service.handle(HttpRequest("GET", "https://n.test/notes")).json() == []
     with pytest.raises(ChaosError, match=r"changes the state[^]]*\[bad-lag"):
         service.handle(HttpRequest("POST", "https://n.test/notes", {}, b"{}"))
     for lag in (-1, True, "2"):
