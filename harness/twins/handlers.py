@@ -59,14 +59,15 @@ class Handlers:
     Attributes:
         base_url: of the service.
         base: its path, which the paths of routes are below.
+        beside: what is kept beside the state for the options of routes; its things are aged up to the `longest_lag`.
     """
 
     def __init__(self, handler: Handler, base_url: str, state: Any, lag: int = 0) -> None:
         self.base_url, self.base = base_url, urlsplit(base_url).path
         _check(handler, base_url)
         self._handler, self._routes = handler, list[_Route]()
-        self._lag = self._longest = lag
-        self._beside = Beside()
+        self.lag = self.longest_lag = lag
+        self.beside = Beside()
         # As bytes: a handler that keeps the object of one request changes nothing of the next.
         self._saved = dumped(state, f"the state of {base_url}")
         self._data: Any = None
@@ -83,7 +84,7 @@ class Handlers:
             raise ChaosError("twice", f"{method.upper()} {path} has a handler already", "declare each route once")
         _check(handler, self.base_url, names)
         self._routes.append(_Route.of(method, path, handler, options))
-        self._longest = max(self._longest, options.lag)
+        self.longest_lag = max(self.longest_lag, options.lag)
 
     def copy(self) -> Any:
         """Return a copy of the state."""
@@ -94,13 +95,13 @@ class Handlers:
 
         In a line below stands what is kept beside it, where there is any.
         """
-        beside = self._beside.dump()
+        beside = self.beside.dump()
         return self._saved + b"\n" + beside if beside else self._saved
 
     def restore(self, state: bytes) -> None:
         """Put back what `save` returned."""
         self._saved, _, beside = state.partition(b"\n")
-        self._data, self._beside = None, Beside.load(beside)
+        self._data, self.beside = None, Beside.load(beside)
 
     @property
     def data(self) -> Any:
@@ -138,7 +139,7 @@ class Handlers:
         if found is not None:
             handler, options, parts = found[0].handler, found[0].options, found[1]
         self.restore(before)
-        self._beside.age(self._longest)
+        self.beside.age(self.longest_lag)
         there = self.things()
 
         def ask(state: Any) -> object:
@@ -147,8 +148,8 @@ class Handlers:
 
         try:
             refuse = partial(self.refusal, request)
-            answer = carried_out(options, self._beside, request, self.given(), ask, refuse)
-            self._beside.made(there, self.things())
+            answer = carried_out(options, self.beside, request, self.given(), ask, refuse)
+            self.beside.made(there, self.things())
             self.keep()
         except ChaosError:
             self.restore(before)
@@ -164,7 +165,7 @@ class Handlers:
 
     def things(self) -> frozenset[str]:
         """Return what lists have, ``collection/key``; nothing where none lags."""
-        return things_in(self.given()) if self._longest else frozenset()
+        return things_in(self.given()) if self.longest_lag else frozenset()
 
     def routed(self, request: HttpRequest) -> tuple[_Route, dict[str, str]] | None:
         """Return the first route that fits a request, with the named parts of its path; None where none does."""

@@ -99,7 +99,7 @@ class OpenApi(Handlers):
 
     def things(self) -> frozenset[str]:
         """Return what lists have; a single thing is in none."""
-        kept = self.given() if self._longest else {}
+        kept = self.given() if self.longest_lag else {}
         return things_in({name: rows for name, rows in kept.items() if not self._things().is_single(name)})
 
     def _documented(self, request: HttpRequest, state: object) -> HttpResponse:
@@ -125,7 +125,7 @@ class OpenApi(Handlers):
 
     def _once(self, call: Call) -> HttpResponse:
         """Act on a request, or answer as the first time where a POST has a key that was there before."""
-        acts = Acts(self._things(), self._answers, self._beside.late(self._lag), self._lag)
+        acts = Acts(self._things(), self._answers, self.beside.late(self.lag), self.lag)
         try:
             return FirstAnswers(self.data["replies"]).answer(call.request, call.body, lambda: acts.act(call))
         except KeyReused as problem:

@@ -119,7 +119,7 @@ class ReadyService(HandledService):
         In others somebody else has used some: a number is as little to be relied on as an id.
         """
         made = state[_MADE]
-        step = 1 if not self._run else 1 + self._digest(what, made.get(what, 0))[0] % most
+        step = 1 if not self._run else 1 + _digest(self._run, what, made.get(what, 0))[0] % most
         made[what] = made[what] + step if what in made else start + step - 1
         return int(made[what])
 
@@ -136,16 +136,13 @@ class ReadyService(HandledService):
 
     def hexadecimal(self, state: State, what: str, length: int = 24) -> str:
         """Return the next id of a kind; its beginning makes it read as a random part wherever it stands."""
-        digest = self._digest(what, self.counted(state, f"{what} id"))
+        digest = _digest(self._run, what, self.counted(state, f"{what} id"))
         return f"{'abcdef'[digest[0] % 6]}{digest[1] % 10}{digest[2:].hex()}"[:length]
 
     def letters(self, state: State, what: str, length: int = 10) -> str:
         """Return the next id of a kind, of capital letters and digits."""
-        digest = self._digest(what, self.counted(state, f"{what} id"))
+        digest = _digest(self._run, what, self.counted(state, f"{what} id"))
         return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:length])
-
-    def _digest(self, *parts: object) -> bytes:
-        return sha256("/".join(map(str, (self._run, *parts))).encode()).digest()
 
     def _answered(self, handler: Handler) -> Handler:
         @functools.wraps(handler)
@@ -170,6 +167,10 @@ class ReadyService(HandledService):
                 return self._provider.refusal(400, "")
 
         return tried
+
+
+def _digest(run: int, *parts: object) -> bytes:
+    return sha256("/".join(map(str, (run, *parts))).encode()).digest()
 
 
 def _credential(request: HttpRequest) -> str:
