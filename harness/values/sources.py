@@ -37,7 +37,7 @@ class Service(WorldSource, Protocol):
     """A twin: a stateful stand-in of an outside service below `base_url`. It outlives the agent's process.
 
     What it answers depends on its state and on `set_run` alone: from the same state the same request gets the same
-    answer.
+    answer. The only clock is that of the process that asks, `HttpRequest.time`.
     """
 
     base_url: str  # without a slash at its end
