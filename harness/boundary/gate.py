@@ -24,6 +24,7 @@ from .adapters.python_asyncio import running_loop
 from .channel import Channel
 from .crossing import Crossing, TellingFailure
 from .media.footprint import Recorder
+from .media.real_connections import RealConnections
 from .process.places import Places
 from .resolved import Limits, Plan, ResolvedInjection
 from .scheduling.actors import Actors
@@ -77,6 +78,7 @@ class Gate:
         self.blocking_effects = BlockingEffects()
         self._actors, self.preemptions, self._beside_programs = Actors(), Preemptions(), False
         self.scheduler = Scheduler(self)
+        self.real_connections = RealConnections(self.scheduler.others, self.left_to_the_machine)
         self._left: set[str] = set()
         self.drawn: set[str] = set()  # names of temporary files: in the outside that it found, and its own
         self.lingers = False  # whether something was begun that leaves traces: a thread, a program, a socket

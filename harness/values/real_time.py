@@ -46,6 +46,8 @@ COMPUTING_S = 3.0 * _FACTOR
 """How long a thread may compute while another waits for a time; then that has come."""
 PROGRAM_S = 10.0 * _FACTOR
 """How long a thread waits for a time, at most, while a program of the agent's runs, which lives in real time."""
+REAL_SERVER_S = 8.0 * _FACTOR
+"""How long a real server that the test permits may be silent until nothing is expected of it; less than PROCESS_S."""
 PROGRAM_ENDS_S = 1.0 * _FACTOR
 """In what time the end of a program reaches those who wait for it."""
 BLOCKING_EFFECT_S = 1.0 * _FACTOR

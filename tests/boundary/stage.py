@@ -1,6 +1,7 @@
 """Let one process of an agent live in a small outside, and look at the points it made."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class Stage:
             path.mkdir()
         self.twins: list[Twin] = []
         self.services: list[WorldSource] = []
+        self.hosts: frozenset[str] = frozenset()
         self.limits: Limits | None = None
         self.patience_s = 20.0
 
@@ -36,6 +38,7 @@ class Stage:
         sources = (Source(self.shared, "shared", False), Source(self.own, "own", True))
         services = (*self.twins, *self.services)
         config = ExplorationConfig(run, recover or run, sources, services, tuple(self.twins), (), options().known, ())
+        config = replace(config, hosts=self.hosts)
         executor = Executor(config)
         executor.allowance.agree(patience_s=self.patience_s)
         if self.limits is not None:

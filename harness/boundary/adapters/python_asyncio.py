@@ -69,6 +69,27 @@ def ends_before(loop: Any, moment: float) -> bool:
     return TIMERS.works and any(not timer.cancelled() and timer.when() < moment for timer in loop._scheduled)
 
 
+SLEEPS = ADAPTER.part(
+    "",
+    "asyncio:BaseEventLoop#_scheduled",
+    "asyncio:Task._fut_waiter",
+    "asyncio.futures:_set_result_unless_cancelled",
+    "asyncio.events:TimerHandle#_callback",
+    "asyncio.events:TimerHandle#_args",
+    probe=lambda: iscoroutinefunction(asyncio.sleep),
+    costs="a sleep beside an idle connection to a permitted host takes real seconds",
+)
+
+
+def only_sleeps(loop: Any) -> bool:
+    """Return whether all tasks of a loop wait for a sleep, or for other tasks."""
+    if not SLEEPS.works:
+        return False
+    ends = find("asyncio.futures:_set_result_unless_cancelled")
+    sleeps = {id(timer._args[0]) for timer in loop._scheduled if timer._callback is ends and not timer.cancelled()}
+    return all(id(getattr(t, "_fut_waiter", None)) in sleeps or waits_for_tasks(t) for t in asyncio.all_tasks(loop))
+
+
 _TRANSPORT = "asyncio.base_subprocess:BaseSubprocessTransport"
 PROGRAMS = ADAPTER.part(
     "faults at the end of programs that asyncio starts are not tried",

@@ -37,8 +37,20 @@ COUNTING = ADAPTER.part("which threads native code starts is not known: they may
 ENDING = ADAPTER.part("what threads do at the end of a process is not tried", "threading:_shutdown")
 
 
+_elsewhere: list[int] = []
+
+
+def begin_alone() -> None:
+    """Note that this process has one thread: Python goes on counting those of the process that it was forked from."""
+    _elsewhere[:] = [_counted()]
+
+
 def started() -> int:
     """Return the number of threads beside the main one, those of native code included."""
+    return _counted() - sum(_elsewhere)
+
+
+def _counted() -> int:
     return int(find("_thread:_count")()) if COUNTING.works else threading.active_count() - 1
 
 

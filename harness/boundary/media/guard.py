@@ -107,7 +107,10 @@ class Connections:
         elif name == "::1" and self._is_ours("127.0.0.1", port):
             raise network_down(by_name=False)  # try the next address
         # Relays listen on the loopback: its name must be found.
-        elif name not in self._hosts and not (self._reach.networks and event in LOOKED_UP and name in _LOOPBACK):
+        elif name in self._hosts:
+            if event == "socket.connect":
+                self._gate.real_connections.begin(arguments[0].fileno())
+        elif not (self._reach.networks and event in LOOKED_UP and name in _LOOPBACK):
             self._forbid(name, port, by_name=event in LOOKED_UP)
 
     def _is_ours(self, host: str, port: Any) -> bool:

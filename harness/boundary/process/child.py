@@ -131,6 +131,7 @@ class Boundary:
         self._gate.tick, self._gate.wait, self._gate.settle = self._time.tick, self._time.wait, self._time.settle
         scope = Scope(agent.roots, self._renamed)
         self._gate.networked = bool(agent.reach.networks)
+        self._gate.real_connections.permitted = bool(agent.reach.hosts)
         self._reads = reads.Reads(self._gate, scope)
         guard = Guard(self._gate, scope, self._reads, agent.reach, agent.twins, mail.servers())
         mail.carry(self._gate)
@@ -163,6 +164,7 @@ class Boundary:
         code = 70
         try:
             detach()
+            python_threads.begin_alone()
             os.register_at_fork(after_in_child=channel.close)  # who outlives this process must not keep its line open
             ended = self._carry_out(self._await_request(channel), channel)
             while ended.pristine or ended.waits:

@@ -18,14 +18,14 @@ from typing import Any
 import time_machine
 
 from .. import patching
-from ..adapters import python_processes, python_threads, time_machine_clock
+from ..adapters import python_asyncio, python_processes, python_threads, time_machine_clock
 from ..gate import Gate
 from ..process import callers
 from . import actors
 from .critical_section import CriticalSection
 from .idleness import Idleness
 
-_real_sleep = time.sleep
+_real_sleep, _real_monotonic = time.sleep, time.monotonic
 _STEP_S = 0.001
 _YIELD_S = 0.0005
 """Real seconds of a wait of no time beside other threads, who are to go on meanwhile."""
@@ -43,6 +43,10 @@ _PATCHED = (
 )
 
 
+def _no() -> bool:
+    return False
+
+
 def originals() -> list[object]:
     """Return the functions that agents may have imported by name."""
     return [asyncio.sleep, *(getattr(time, name) for name in _PATCHED)]
@@ -57,6 +61,7 @@ class Clock:
         self._traveller = self._travel.start()
         time_machine_clock.count_reads(self._traveller, self.read)
         self._reads = 0
+        self._lived_until, self._lived_s = 0.0, 0.0
         self._lock = CriticalSection()
         self._idleness = Idleness()
         self._resume: Callable[[], None] = lambda: None
@@ -65,11 +70,16 @@ class Clock:
         """Set the time, seconds since the epoch, at which this process starts."""
         self._move(start)
         self._reads = 0
+        self._lived_s = 0.0
 
     def watch(self, gate: Gate, program_at_work: Callable[[], bool]) -> None:
         """Connect the clock to the gate: threads that wait for the parent, running programs, answers of the network."""
         self._idleness = Idleness(
-            gate.others_waiting_for_parent, program_at_work, gate.expecting, gate.left_to_the_machine
+            gate.others_waiting_for_parent,
+            program_at_work,
+            gate.expecting,
+            gate.real_connections.expecting,
+            gate.left_to_the_machine,
         )
         self._resume = gate.resume
 
@@ -102,29 +112,50 @@ class Clock:
                 return
             self._move(self._now + 3 * self._reads**2 / _READS_SCALE**3)
 
-    def wait_until(self, timestamp: float, happens: Callable[[float], bool]) -> bool:
+    def wait_until(
+        self, timestamp: float, happens: Callable[[float], bool], sleeps: Callable[[], bool] = _no
+    ) -> bool:
         """Wait until `happens` returns True, or until `timestamp` (virtual) has come; returns whether it happened.
 
-        `happens` waits for it, for as many real seconds as it is given (0: not at all).
+        `happens` waits for it, for as many real seconds as it is given (0: not at all). `sleeps` says whether nothing but
+        the time is waited for, so that no real server can make it happen.
         """
         timestamp = math.ceil(timestamp * 1e6) / 1e6  # never a fraction of a microsecond that the clock cannot reach
         if timestamp <= self._now:
             # A wait for no time at all still lets other threads go on.
             return happens(_YIELD_S if threading.active_count() > 1 else 0)
         for_sleep = happens is nothing_happens
-        with self._idleness.waiting(timestamp, timestamp - self._now, for_sleep=for_sleep) as waiting:
+        began = _real_monotonic()
+        with self._idleness.waiting(timestamp, timestamp - self._now, sleeps, for_sleep=for_sleep) as waiting:
             while not (happened := happens(0)) and self._now < timestamp:
                 if waiting.may_end():
-                    if happens(0):  # the last one that was at work has just done it
-                        return True
+                    if happened := happens(0):  # the last one that was at work has just done it
+                        break
                     with self._lock:
                         self._move(max(self._now, timestamp))
                         self._reads = 0
-                elif happens(waiting.SLICE_S):
-                    return True
+                        self._lived_until = _real_monotonic()
+                elif happened := happens(waiting.SLICE_S):
+                    break
         if not happened:
             self._resume()  # others may have waited for the same time
+        elif waiting.for_real:
+            self._live_through(began)
         return happened
+
+    def _live_through(self, began: float) -> None:
+        """Let the real time pass since `began` that was waited for a real server, once for all threads.
+
+        Whole seconds only: servers that answer soon leave no trace of how soon. But one that always says a little more
+        must not keep a deadline from coming.
+        """
+        with self._lock:
+            now = _real_monotonic()
+            self._lived_s += now - max(began, self._lived_until)
+            self._lived_until = now
+            whole = int(self._lived_s)
+            self._lived_s -= whole
+            self._move(self._now + whole)
 
     def wait(self, seconds: float, happens: Callable[[float], bool]) -> bool:
         """Wait until something happens, for so many virtual seconds at most; says whether it did."""
@@ -233,9 +264,9 @@ def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
     loop_class: Any = asyncio.selector_events.BaseSelectorEventLoop
     construct = loop_class.__init__
 
-    def init(self: Any, selector: Any = None) -> None:
+    def init(loop: Any, selector: Any = None) -> None:
         selector = selectors.DefaultSelector() if selector is None else selector
-        construct(self, selector)
+        construct(loop, selector)
         select = selector.select
 
         def virtual_select(timeout: float | None = None) -> Any:
@@ -247,7 +278,7 @@ def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
                 events.extend(select(seconds))
                 return bool(events)
 
-            if not clock.wait_until(clock.now() + timeout + 1e-6, happens):
+            if not clock.wait_until(clock.now() + timeout + 1e-6, happens, lambda: python_asyncio.only_sleeps(loop)):
                 gate.poll()
             return events
 

@@ -22,19 +22,31 @@ def _no() -> bool:
     return False
 
 
+def _never(sleeps: Callable[[], bool]) -> bool:
+    return False
+
+
 def _told_nobody(text: str) -> None:
     pass
 
 
 class Waiting:
-    """One thread that waits until a virtual time."""
+    """One thread that waits until a virtual time.
+
+    Attributes:
+        for_real: whether it has waited in real time, for a real server.
+        looks: how often it has looked whether it may go on.
+    """
 
     SLICE_S = 0.0005
 
-    def __init__(self, idleness: "Idleness", timestamp: float, seconds: float, heeds: Callable[[], bool]) -> None:
-        self._idleness, self.timestamp, self._heeds = idleness, timestamp, heeds
+    def __init__(
+        self, idleness: "Idleness", timestamp: float, seconds: float, heeds: Callable[[], bool], sleeps: Callable[[], bool]
+    ) -> None:
+        self._idleness, self.timestamp, self._heeds, self._sleeps = idleness, timestamp, heeds, sleeps
         self._seconds = seconds
         self._begin()
+        self.for_real = False
         self._quiet_looks = 0
         self._change = -1
         self.looks = 0
@@ -46,6 +58,10 @@ class Waiting:
         if idleness.program_at_work():
             # A program has no virtual time: beside one, a wait takes its real time.
             return self._is_over_beside_a_program()
+        if idleness.real_server_at_work(self._sleeps):
+            # A real server has no virtual time either.
+            self.for_real = True
+            return self._waited_s() >= self._seconds
         # A single thread: nothing can happen but what the network brings.
         if threading.active_count() < 2 and not idleness.others_waiting_for_parent():
             return not self._heeds()
@@ -63,16 +79,19 @@ class Waiting:
         if self._quiet_looks >= _LOOKS and idleness.expecting():
             self._quiet_looks = 0
         # A thread that computes for seconds may never rest; then real time decides, and the claim says so.
-        if self._quiet_looks < _LOOKS and _real_process_time() - self._computed_s > COMPUTING_S:
+        if self._quiet_looks < _LOOKS and _real_process_time() - self._since[1] > COMPUTING_S:
             idleness.decided(f"a wait beside a thread that computes for more than {COMPUTING_S:g} s")
             return True
         return self._quiet_looks >= _LOOKS
 
     def _begin(self) -> None:
-        self._began, self._computed_s = _real_monotonic(), _real_process_time()
+        self._since = _real_monotonic(), _real_process_time()
+
+    def _waited_s(self) -> float:
+        return _real_monotonic() - self._since[0]
 
     def _is_over_beside_a_program(self) -> bool:
-        waited_s = _real_monotonic() - self._began
+        waited_s = self._waited_s()
         if self._seconds > PROGRAM_S and waited_s >= PROGRAM_S:
             self._idleness.decided(f"a wait of more than {PROGRAM_S:g} s beside a program")
             return True
@@ -87,6 +106,8 @@ class Idleness:
             not.
         program_at_work: says whether a program that the agent started goes on by itself.
         expecting: says whether a real service works on an answer, which will come in real time.
+        real_server_at_work: says whether somebody may wait for a real server behind no relay of the harness; is given
+            what says that the current thread only sleeps.
         decided: is told what real time decided, and not the harness.
     """
 
@@ -95,9 +116,10 @@ class Idleness:
         others_waiting_for_parent: Callable[[], bool] = _no,
         program_at_work: Callable[[], bool] = _no,
         expecting: Callable[[], bool] = _no,
+        real_server_at_work: Callable[[Callable[[], bool]], bool] = _never,
         decided: Callable[[str], object] = _told_nobody,
     ) -> None:
-        self.decided = decided
+        self.decided, self.real_server_at_work = decided, real_server_at_work
         self.others_waiting_for_parent, self.program_at_work, self.expecting = (
             others_waiting_for_parent,
             program_at_work,
@@ -109,13 +131,17 @@ class Idleness:
         self._lock = CriticalSection()
 
     @contextmanager
-    def waiting(self, timestamp: float, seconds: float, *, for_sleep: bool) -> Iterator[Waiting]:
+    def waiting(
+        self, timestamp: float, seconds: float, sleeps: Callable[[], bool], *, for_sleep: bool
+    ) -> Iterator[Waiting]:
         """Register the current thread as waiting until `timestamp`, `seconds` from now.
 
-        A plain sleep ignores pending answers of the network.
+        A plain sleep ignores pending answers of the network. `sleeps` says whether all tasks of a loop do no more than
+        that: then real servers are ignored.
         """
         own = threading.get_native_id()
-        waiting = Waiting(self, timestamp, seconds, _no if for_sleep else self.expecting)
+        heeds, sleeps = (_no, lambda: True) if for_sleep else (self.expecting, sleeps)
+        waiting = Waiting(self, timestamp, seconds, heeds, sleeps)
         with self._lock:
             outer = self._waiting.get(own)  # where this is a signal handler's wait
             self._waiting[own] = waiting
