@@ -41,6 +41,14 @@ async def _awaited(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
+_EARLY_LOOP = asyncio.new_event_loop()
+
+
+async def _awaited_after_a_thread(seconds: float) -> None:
+    await asyncio.to_thread(str)
+    await asyncio.sleep(seconds)
+
+
 async def _timed_out(seconds: float) -> None:
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(asyncio.Event().wait(), seconds)
@@ -95,6 +103,7 @@ WAITS: dict[str, Callable[[float], Any]] = {
     "static method": lambda s: _Waiter.sleep(s),
     "class attribute": lambda s: _Waiter().bare(s),
     "asyncio.sleep": lambda s: asyncio.run(_awaited(s)),
+    "a loop made before": lambda s: _EARLY_LOOP.run_until_complete(_awaited_after_a_thread(s)),
     "asyncio.wait_for": lambda s: asyncio.run(_timed_out(s)),
     "Event.wait": lambda s: threading.Event().wait(s),
     "Queue.get": _empty_queue,

@@ -7,8 +7,11 @@ connected is woken in `BaseSubprocessTransport._try_finish`, too, which ends the
 
 import asyncio
 import asyncio.base_subprocess
+import asyncio.selector_events
 import asyncio.unix_events
+import selectors
 from collections.abc import Callable
+from contextlib import suppress
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -88,6 +91,50 @@ def only_sleeps(loop: Any) -> bool:
     ends = find("asyncio.futures:_set_result_unless_cancelled")
     sleeps = {id(timer._args[0]) for timer in loop._scheduled if timer._callback is ends and not timer.cancelled()}
     return all(id(getattr(t, "_fut_waiter", None)) in sleeps or waits_for_tasks(t) for t in asyncio.all_tasks(loop))
+
+
+_LOOP = "asyncio.selector_events:BaseSelectorEventLoop"
+MADE_BEFORE = ADAPTER.part(
+    "waits of a loop that was made before the exploration take real time",
+    f"{_LOOP}#_selector",
+    f"{_LOOP}._close_self_pipe",
+    f"{_LOOP}._make_self_pipe",
+)
+
+
+def watch_selectors(see: Callable[[Any, Any], None]) -> None:
+    """Call `see` with each loop and its selector: when it is made here, or when one runs that was made before.
+
+    For a child process: there is no way back.
+    """
+    loops: Any = asyncio.selector_events.BaseSelectorEventLoop
+    construct, run_forever = loops.__init__, loops.run_forever
+
+    def init(self: Any, selector: Any = None) -> None:
+        selector = selectors.DefaultSelector() if selector is None else selector
+        construct(self, selector)
+        self._seen_here = True
+        see(self, selector)
+
+    def run(self: Any) -> None:
+        if not hasattr(self, "_seen_here") and not self.is_running() and not self.is_closed() and MADE_BEFORE.works:
+            self._seen_here = True
+            _take_out_of_the_parent(self)
+            see(self, self._selector)
+        run_forever(self)
+
+    loops.__init__, loops.run_forever = init, run
+
+
+def _take_out_of_the_parent(loop: Any) -> None:
+    """Give a loop that was made before a fork what it shares with the other process: its selector, and its waker."""
+    before = loop._selector
+    loop._selector = type(before)()
+    for key in before.get_map().values():
+        with suppress(OSError):  # a descriptor that this process has closed
+            loop._selector.register(key.fileobj, key.events, key.data)
+    loop._close_self_pipe()
+    loop._make_self_pipe()
 
 
 _TRANSPORT = "asyncio.base_subprocess:BaseSubprocessTransport"

@@ -9,7 +9,6 @@ the same for their schedulers). A loop that only looks at the clock again and ag
 import asyncio
 import functools
 import math
-import selectors
 import threading
 import time
 from collections.abc import Callable
@@ -246,8 +245,6 @@ def _virtual_threads(gate: Gate, clock: Clock) -> None:
 
 def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
     """Make the timers of asyncio virtual: if a loop would wait for one and nothing else can happen, it is due."""
-    import asyncio.selector_events
-
     def sleeping(original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         async def sleep(delay: float, result: Any = None) -> Any:
@@ -261,12 +258,8 @@ def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
 
     patching.replace(asyncio, "sleep", sleeping)
     asyncio.tasks.sleep = asyncio.sleep
-    loop_class: Any = asyncio.selector_events.BaseSelectorEventLoop
-    construct = loop_class.__init__
 
-    def init(loop: Any, selector: Any = None) -> None:
-        selector = selectors.DefaultSelector() if selector is None else selector
-        construct(loop, selector)
+    def virtual(loop: Any, selector: Any) -> None:
         select = selector.select
 
         def virtual_select(timeout: float | None = None) -> Any:
@@ -284,4 +277,4 @@ def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
 
         selector.select = virtual_select
 
-    loop_class.__init__ = init
+    python_asyncio.watch_selectors(virtual)
