@@ -120,7 +120,7 @@ def test_a_set_that_fails_counts_each_time_it_is_drawn(tmp_path: Path) -> None:
     [
         (["--chaos-depth=4"], "bad-depth", "--chaos-depth=4 --chaos-minutes=5"),
         (["--chaos-depth=2", "--chaos-minutes=2"], "bad-minutes", "--chaos-depth=3 --chaos-minutes=2"),
-        (["--chaos-depth=10", "--chaos-minutes=2"], "bad-depth", "3 to 9 with --chaos-minutes"),
+        (["--chaos-depth=10", "--chaos-minutes=2"], "bad-depth", "3 to 9 with minutes: --chaos-depth=3"),
         (["--chaos-depth=3", "--chaos-minutes=soon"], "bad-minutes", "a number above 0"),
     ],
 )

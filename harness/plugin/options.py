@@ -12,7 +12,7 @@ import pytest
 
 from ..boundary.adapters import pytest_session
 from ..values.errors import ChaosError, nearest, shown, unknown_fault
-from .readers import check_drawing
+from .readers import IN_INI, check_drawing, of_a_token
 from .table import BY_NAME, OPTIONS, SETTINGS, in_ini, note_taken, taken
 from .table import value as value
 
@@ -129,7 +129,8 @@ def _minutes(config: pytest.Config, marked: dict[str, Any]) -> float | None:
     check_drawing(read("depth"), minutes, lambda name: _written(config, marked, name)[1])
     if minutes is not None and read("no-reduce"):
         hint = "leave one of them out: brute force has no limit in time, and tries up to two crashes"
-        text = "brute force draws no sets of faults (--chaos-minutes, --chaos-no-reduce)"
+        places = f"{_written(config, marked, 'minutes')[1]}, {_place(config, 'no-reduce')}"
+        text = f"brute force draws no sets of faults ({places})"
         raise ChaosError("bad-minutes", text, hint)
     return minutes
 
@@ -142,7 +143,7 @@ def _is_for_less(config: pytest.Config, depth: int) -> bool:
 
 def _check_replay(config: pytest.Config, schedule: "Schedule") -> None:
     """Raise ChaosError for a schedule of faults that are not installed, or one that nothing explores."""
-    _check_installed(config, schedule)
+    _check_installed(config, schedule, _place(config, "replay"))
     if not active(config):
         text = "--chaos-replay without --chaos replays nothing"
         raise ChaosError("not-exploring", text, f"pytest --chaos --chaos-replay='{value(config, 'replay')}'")
@@ -156,13 +157,14 @@ def _check_dry_run(config: pytest.Config) -> None:
         raise ChaosError("bad-dry-run", text, f"leave out --chaos-dry-run, or {' and '.join(typed)}")
 
 
-def _check_installed(config: pytest.Config, schedule: "Schedule") -> None:
+def _check_installed(config: pytest.Config, schedule: "Schedule", place: str) -> None:
     from ..values.faults import check_injection
     from .installed import installed_faults
 
     known = installed_faults(config)
-    for injection in schedule.injections:
-        check_injection(injection, known)
+    with of_a_token(place):
+        for injection in schedule.injections:
+            check_injection(injection, known)
 
 
 def register_builtins(config: pytest.Config) -> None:
@@ -227,7 +229,7 @@ def _exploring(config: pytest.Config, item: pytest.Item, marked: dict[str, Any])
     read = partial(_read, config, marked)
     faults = _selected(config, read("faults"), _written(config, marked, "faults")[1])
     if "replay" in marked:
-        _check_installed(config, read("replay"))
+        _check_installed(config, read("replay"), _written(config, marked, "replay")[1])
     return Options(
         active=True,
         faults=tuple(faults),
@@ -311,8 +313,8 @@ def _written(config: pytest.Config, marked: dict[str, Any], name: str) -> tuple[
 def _place(config: pytest.Config, name: str) -> str:
     """Return the place of a setting, in words."""
     option = BY_NAME[name]
-    in_file = config.getoption(option.dest, None) is None and value(config, name) is not None
-    return f"{option.ini} in the ini file" if in_file else f"--chaos-{name}"
+    in_file = config.getoption(option.dest, None) in (None, False) and in_ini(config, option.ini) is not None
+    return f"{option.ini}{IN_INI}" if in_file else f"--chaos-{name}"
 
 
 def is_marked(config: pytest.Config, item: pytest.Item) -> bool:

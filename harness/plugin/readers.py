@@ -1,14 +1,14 @@
 """Readers of options, one function a form of value: each takes what was written and its place, and returns the value.
 
 What was written is text from the command line or the ini file, anything from a mark, None where nothing was; ChaosError
-is raised for what cannot be meant.
+is raised for what cannot be meant, with how to write it at the same place.
 """
 
 import os
 import re
 import shlex
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,69 +19,81 @@ if TYPE_CHECKING:
     from ..values.selection import PointSelection
 
 Reader = Callable[[Any, str], Any]
+IN_INI = " in the ini file"
+"""How the words for a place end that is an ini option, whose name they begin with."""
 TERMINAL = "-"  # instead of the name of a file
 _DIGITS = 100
 _WHOLE = re.compile(rf"\s*[+-]?[0-9]{{1,{_DIGITS}}}\s*")
 _SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 
 
-def _text(written: object) -> str:
-    """Return a value as it was typed or stands in a mark; "" for a number too long to be written."""
+def as_written(place: str, **values: object) -> str:
+    """Return settings as they are written at a place: in a mark, in the ini file, or on the command line."""
+    if place.startswith("@"):
+        return f"{place.partition('(')[0]}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+    if place.endswith(IN_INI):
+        return " and ".join(f"chaos_{name} = {value}" for name, value in values.items())
+    return " ".join(f"--chaos-{name}={value}" for name, value in values.items())
+
+
+def _number(written: object, place: str) -> str:
+    """Return a number as it was typed or stands in a mark; "" for a text there, and for one too long to be written."""
     try:
-        return str(written)
+        return "" if isinstance(written, str) and place.startswith("@") else str(written)
     except ValueError:
         return ""
 
 
 def seed(written: object, place: str) -> int:
     """Return a whole number, 0 where none was written."""
-    if written is not None and not _WHOLE.fullmatch(_text(written)):
-        hint = f"e.g. --chaos-seed=7, of up to {_DIGITS} digits"
+    if written is not None and not _WHOLE.fullmatch(_number(written, place)):
+        hint = f"e.g. {as_written(place, seed=7)}, of up to {_DIGITS} digits"
         raise ChaosError("bad-seed", f"{shown(written)} is no whole number ({place})", hint)
-    return int(_text(written)) if written is not None else 0
+    return int(_number(written, place)) if written is not None else 0
 
 
 def durations(written: object, place: str) -> int | None:
     """Return how many explorations are told of, 0 for all; None where none are."""
-    if written is not None and not re.fullmatch(r"[0-9]{1,9}", _text(written)):
-        hint = "a number from 0, which stands for all: --chaos-durations=10"
+    if written is not None and not re.fullmatch(r"[0-9]{1,9}", _number(written, place)):
+        hint = f"a number from 0, which stands for all: {as_written(place, durations=10)}"
         raise ChaosError("bad-durations", f"{shown(written)} is no number of explorations ({place})", hint)
-    return None if written is None else int(_text(written))
+    return None if written is None else int(_number(written, place))
 
 
 def depth(written: object, place: str) -> int:
     """Return 1, also where none was written, or 2; from 3 to 9 for sets that are drawn."""
-    if written is not None and not re.fullmatch("[1-9]", _text(written)):
-        hint = "1 or 2, e.g. --chaos-depth=2; 3 to 9 with --chaos-minutes"
+    if written is not None and not re.fullmatch("[1-9]", _number(written, place)):
+        drawn = as_written(place, depth=3, minutes=5)
+        hint = f"1 or 2, e.g. {as_written(place, depth=2)}; 3 to 9 with minutes: {drawn}"
         raise ChaosError("bad-depth", f"{shown(written)} is no depth ({place})", hint)
-    return int(_text(written or 1))
+    return int(_number(1 if written is None else written, place))
 
 
 def minutes(written: object, place: str) -> float | None:
     """Return minutes, more than 0, or None."""
-    return _positive(written, place, "minutes", "bad-minutes", "--chaos-depth=3 --chaos-minutes=5")
+    return _positive(written, place, "minutes", "bad-minutes", as_written(place, depth=3, minutes=5))
 
 
 def check_drawing(depth: int, minutes: float | None, place: Callable[[str], str]) -> None:
     """Raise ChaosError where one of both is missing for drawing sets of faults; `place` tells where each is written."""
     if depth > 2 and minutes is None:
-        hint = f"say for how long they are drawn: --chaos-depth={depth} --chaos-minutes=5"
+        hint = f"say for how long they are drawn: {as_written(place('depth'), depth=depth, minutes=5)}"
         text = f"{shown(str(depth))} faults: there are too many sets of so many to try all ({place('depth')})"
         raise ChaosError("bad-depth", text, hint)
     if depth < 3 and minutes is not None:
-        hint = f"--chaos-depth=3 --chaos-minutes={minutes:g}"
+        hint = as_written(place("minutes"), depth=3, minutes=int(minutes) if minutes == int(minutes) else minutes)
         raise ChaosError("bad-minutes", f"{place('minutes')} draws sets of 3 faults and more", hint)
 
 
 def budget(written: object, place: str) -> float | None:
     """Return seconds, more than 0, or None."""
-    return _positive(written, place, "seconds", "bad-budget", "--chaos-budget=60")
+    return _positive(written, place, "seconds", "bad-budget", as_written(place, budget=60))
 
 
 def _positive(written: object, place: str, unit: str, code: str, example: str) -> float | None:
     """Return a number above 0, None where none was written; raises ChaosError with this code for anything else."""
     try:
-        number = None if written is None else float(_text(written))
+        number = None if written is None else float(_number(written, place))
     except ValueError:
         number = 0.0
     if number is not None and not 0 < number < float("inf"):
@@ -96,9 +108,8 @@ def shard(written: str | None, place: str) -> tuple[int, int]:
     part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
     if 1 <= part <= parts:
         return part, parts
-    raise ChaosError(
-        "bad-shard", f"{shown(written)} is no shard ({place})", "K/N with K from 1 to N, e.g. --chaos-shard=1/4"
-    )
+    hint = f"K/N with K from 1 to N, e.g. {as_written(place, shard='1/4')}"
+    raise ChaosError("bad-shard", f"{shown(written)} is no shard ({place})", hint)
 
 
 def globs(written: object, place: str) -> str:
@@ -124,13 +135,26 @@ def points(written: object, place: str) -> "PointSelection":
     return PointSelection(found, place)
 
 
-def schedule(written: str | None, _: str) -> "Schedule | None":
+def schedule(written: object, place: str) -> "Schedule | None":
     """Return the schedule that a token stands for."""
     if written is None:
         return None
     from ..values.schedule import Schedule
 
-    return Schedule.parse(written)
+    if not isinstance(written, str):
+        hint = "paste the whole token that a violation printed, in quotes"
+        raise ChaosError("bad-token", f"{shown(written)} is not a replay token ({place})", hint)
+    with of_a_token(place):
+        return Schedule.parse(written)
+
+
+@contextmanager
+def of_a_token(place: str) -> Iterator[None]:
+    """Name the place of a token in an error that says what is wrong with it, as if it was typed."""
+    try:
+        yield
+    except ChaosError as problem:
+        raise ChaosError(problem.code, problem.message.replace("--chaos-replay", place), problem.hint) from None
 
 
 def toxiproxy(written: str | None, _: str) -> str | None:
@@ -142,8 +166,8 @@ def toxiproxy(written: str | None, _: str) -> str | None:
     return written
 
 
-def file(written: str | None, place: str, example: str = "--chaos-json=chaos.json") -> str | None:
-    """Return the name of a file that can be written."""
+def file(written: str | None, place: str, option: str = "json") -> str | None:
+    """Return the name of a file that can be written, the value of this option."""
     if written is None:
         return None
     path = Path(written).absolute()
@@ -156,13 +180,14 @@ def file(written: str | None, place: str, example: str = "--chaos-json=chaos.jso
     except (OSError, ValueError):  # e.g. all of the path is too long
         fits = False
     if not fits:
-        raise ChaosError("bad-file", f"{shown(written)} cannot be written ({place})", f"name a file: {example}")
+        hint = f"name a file: {as_written(place, **{option: f'chaos.{option}'})}"
+        raise ChaosError("bad-file", f"{shown(written)} cannot be written ({place})", hint)
     return written
 
 
 def page(written: str | None, place: str) -> str | None:
     """Return the name of a file that can be written, for a page."""
-    return file(written, place, "--chaos-html=chaos.html")
+    return file(written, place, "html")
 
 
 def folder(written: str | None, place: str) -> Path | None:
@@ -174,7 +199,8 @@ def folder(written: str | None, place: str) -> Path | None:
         above = next(each for each in (path, *path.parents) if each.exists())
         if "\0" not in written and above.is_dir() and os.access(above, os.W_OK):
             return path
-    raise ChaosError("bad-keep", f"{shown(written)} is no folder to write to ({place})", "e.g. --chaos-keep=states")
+    hint = f"e.g. {as_written(place, keep='states')}"
+    raise ChaosError("bad-keep", f"{shown(written)} is no folder to write to ({place})", hint)
 
 
 def result(written: str | None, place: str) -> Path | None:
@@ -196,7 +222,7 @@ def trace(written: str | None, place: str) -> str | None:
     if written and (written.endswith(".py") or "::" in written):
         hint = "write --chaos-trace=FILE, or the option behind the tests: pytest --chaos tests --chaos-trace"
         raise ChaosError("bad-file", f"{shown(written)} is no file for a trace ({place})", hint)
-    return written if written == TERMINAL else file(written, place, "--chaos-trace=chaos.trace")
+    return written if written == TERMINAL else file(written, place, "trace")
 
 
 def patterns(written: str | None, place: str) -> list[str]:

@@ -527,6 +527,28 @@ def test_an_unknown_setting_in_the_mark(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(
+    ("mark", "ini", "code", "texts"),
+    [
+        ('(depth="3")', "", "bad-depth", ("'3' is no depth", "(depth=…)", "@pytest.mark.chaos(depth=2)")),
+        ("(depth=3)", "", "bad-depth", ("(depth=…)", "@pytest.mark.chaos(depth=3, minutes=5)")),
+        ("(replay=5)", "", "bad-token", ("5 is not a replay token (@pytest.mark.chaos(replay=…))",)),
+        ("", "chaos_budget = soon", "bad-budget", ("chaos_budget in the ini file", "e.g. chaos_budget = 60")),
+    ],
+)
+def test_what_is_written_elsewhere(
+    pytester: pytest.Pytester, mark: str, ini: str, code: str, texts: tuple[str, ...]
+) -> None:
+    """It is told as it is written there: with the argument of the mark, or the name in the ini file."""
+    write_project(pytester, mark=mark)
+    pytester.makeini(f"[pytest]\n{ini}\n")
+    result = explore(pytester)
+    output = result.stdout.str() + result.stderr.str()
+    assert f"[{code}]" in output
+    for text in texts:
+        assert text in output
+
+
+@pytest.mark.parametrize(
     ("argument", "code"),
     [
         ("--chaos-depth=3", "bad-depth"),

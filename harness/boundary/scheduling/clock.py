@@ -111,9 +111,7 @@ class Clock:
                 return
             self._move(self._now + 3 * self._reads**2 / _READS_SCALE**3)
 
-    def wait_until(
-        self, timestamp: float, happens: Callable[[float], bool], sleeps: Callable[[], bool] = _no
-    ) -> bool:
+    def wait_until(self, timestamp: float, happens: Callable[[float], bool], sleeps: Callable[[], bool] = _no) -> bool:
         """Wait until `happens` returns True, or until `timestamp` (virtual) has come; returns whether it happened.
 
         `happens` waits for it, for as many real seconds as it is given (0: not at all). `sleeps` says whether nothing but
@@ -245,6 +243,7 @@ def _virtual_threads(gate: Gate, clock: Clock) -> None:
 
 def _virtual_asyncio(gate: Gate, clock: Clock) -> None:
     """Make the timers of asyncio virtual: if a loop would wait for one and nothing else can happen, it is due."""
+
     def sleeping(original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         async def sleep(delay: float, result: Any = None) -> Any:

@@ -41,7 +41,12 @@ class Waiting:
     SLICE_S = 0.0005
 
     def __init__(
-        self, idleness: "Idleness", timestamp: float, seconds: float, heeds: Callable[[], bool], sleeps: Callable[[], bool]
+        self,
+        idleness: "Idleness",
+        timestamp: float,
+        seconds: float,
+        heeds: Callable[[], bool],
+        sleeps: Callable[[], bool],
     ) -> None:
         self._idleness, self.timestamp, self._heeds, self._sleeps = idleness, timestamp, heeds, sleeps
         self._seconds = seconds
