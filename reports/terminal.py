@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import getdoc
 
 import pytest
+from rollproof.values import green
 from rollproof.values.exploration import Exploration, counted
 from rollproof.values.faults import Fault
 from rollproof.values.history import Invariant
@@ -116,7 +117,9 @@ def _a_line_for_each_test(explorations: Sequence[ReportedExploration]) -> list[L
         }
         told = [counted(violations, "finding"), *(f"{count} {what}" for what, count in counts.items() if count)]
         told += [counted(sum(found["schedules"] for found in ours), "schedule")]
-        told += ["closed" if all(found["closed"] for found in ours) else "not closed"]
+        # Where no crashes were selected, or all to a depth, there is nothing to close.
+        told += ["closed"] if all(found["closed"] for found in ours) else []
+        told += ["not closed"] if any(green.is_open(found) for found in ours) else []
         told += ["not all of it explored"] if any(found["not_explored"] for found in ours) else []
         told += [f"interrupted by {found['interrupted']}" for found in ours if found["interrupted"]]
         told += [f"{sum(found['seconds'] for found in ours):.1f} s"]

@@ -126,6 +126,26 @@ def test_where_no_worker_goes_on_nothing_is_called_again(tmp_path: Path, setting
     assert bool(result.violations) == (settings == {"errors": "handled"})
 
 
+def mail_what_is_pending(pending: list[str]) -> None:
+    """Send first what this process has not sent yet; a mail without a key of its own comes twice."""
+
+    def send(about: str) -> None:
+        httpx.post("https://api.mail.test/mails", json={"about": about}).raise_for_status()
+
+    for one in pending:
+        send(one)
+    pending[:] = ["solar"]
+    send("solar")
+    pending.clear()
+
+
+def test_one_effect_that_comes_twice_in_both_processes_is_one_finding(tmp_path: Path) -> None:
+    """By one token, whatever call leads there: the process that goes on remembers, and a new one does not."""
+    pending: list[str] = []
+    result = explored(agent(lambda _: mail_what_is_pending(pending)), tmp_path, **only("http.timeout"))
+    assert "so it is with run called again in the same process, from tests/test_called_again.py" in told(result)
+
+
 def test_with_a_recovery_a_worker_is_asked_for(tmp_path: Path) -> None:
     """``errors="worker"`` calls `recover` in the process that the error left, too."""
     result = explored(with_lock(unlocks=False, errors="worker", recover=True), tmp_path, **ERROR)

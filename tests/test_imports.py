@@ -52,7 +52,6 @@ CHEAP_TO_LOAD = {
     "harness/boundary/adapters/python_files.py": "the module in C is asked for where it is known to be there",
     "harness/boundary/process/child.py": "Python's debugger is for a replay with --pdb",
     "harness/boundary/process/ordinary.py": "asyncio is for agents that run in a loop",
-    "harness/boundary/scheduling/clock.py": "asyncio is for agents that have loaded it",
     "harness/boundary/process/callers.py": "anyio comes with the MCP SDK, of the extra mcp",
     "harness/network/networks.py": "a relay needs neither a twin's server nor an authority, and they need an extra",
     "harness/network/certificates.py": "trustme is of the extra network",

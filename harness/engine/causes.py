@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from ..values.rare import rare
 from ..values.schedule import Injection, Schedule
 from . import races
 from .findings import Failure
@@ -23,10 +24,18 @@ _SideKey = tuple[str, Key]
 
 @dataclass(slots=True)
 class Group:
-    """Failures of one cause: the key that they share, and the failures, the best example first."""
+    """Failures of one cause.
+
+    Attributes:
+        key: what they share.
+        failures: the best example first.
+        also: groups that were put to this one, since the same schedule makes the same effect come twice there, by
+            another call of the process that an error left.
+    """
 
     key: Key
     failures: list[Failure] = field(default_factory=list)
+    also: "list[Group]" = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,8 @@ class Causes:
                 parts[key].add(frozenset(end.failure.schedule.injections))
                 groups.setdefault(key, Group(key)).failures.append(end.failure)
         self._known = set(groups)
-        return self._seen_from_both_sides(list(groups.values()), {id(end.failure): end for end in ends})
+        both = self._seen_from_both_sides(list(groups.values()), {id(end.failure): end for end in ends})
+        return self._in_both_processes(both)
 
     def explains(self, failure: Failure) -> bool:
         """Return whether the causes that were found last explain one more failure."""
@@ -142,6 +152,23 @@ class Causes:
         told = failure.symptoms.asked, failure.judgement.goes_on
         return not failure.is_race, len(failure.schedule.injections), *told, self._size(failure.schedule)
 
+    def _in_both_processes(self, groups: list[Group]) -> list[Group]:
+        """Put what comes twice in the process that goes on to what comes twice in a new one, of the same schedule.
+
+        The calls that lead there may differ, since the one remembers and the other does not; the token is one.
+        """
+        kept: list[Group] = []
+        for group in groups:
+            known = next((one for one in kept if _comes_twice_as(one, group)), None)
+            if known is None:
+                kept.append(group)
+            else:
+                rare("one effect comes twice in both processes, by different calls")
+                known.also.append(group)
+                more = [failure for failure in group.failures if failure not in known.failures]
+                known.failures = sorted([*known.failures, *more], key=self._rank)
+        return kept
+
     def _seen_from_both_sides(self, groups: list[Group], ends: dict[int, "_End"]) -> list[Group]:
         """Put groups together that are one half-done set.
 
@@ -157,6 +184,19 @@ class Causes:
             else:
                 kept.append(group)
         return kept
+
+
+def _comes_twice_as(one: Group, other: Group) -> bool:
+    """Return whether the same effect comes twice in both, by the same schedule, in a new process and in the old."""
+    new, old = one.failures[0], other.failures[0]
+    in_both = old.judgement.goes_on and not new.judgement.goes_on and new.schedule == old.schedule
+    twice = one.key[0] == other.key[0] == "twice"
+    return in_both and twice and _innermost(one.key) == _innermost(other.key)
+
+
+def _innermost(key: Key) -> object:
+    """Return the place of an effect without the calls that lead there, or the effect where it has no place."""
+    return key[1][0] if isinstance(key[1], tuple) and key[1] else key[1]
 
 
 def _doubled(keys: Sequence[Key]) -> tuple[Key, ...]:

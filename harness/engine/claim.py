@@ -170,9 +170,13 @@ def _part(config: ExplorationConfig) -> str:
 
 
 def _word(result: Exploration, config: ExplorationConfig) -> str:
-    """Return "exhaustive", where nothing was unseen, left untried, or decided by anything but the harness."""
+    """Return "exhaustive", where nothing was unseen, left untried, or decided by anything but the harness.
+
+    Crashes are left untried where it is not closed, whatever the reason: a limit of their number, or brute force.
+    """
     exact = not (result.unintercepted or result.drifted or result.flaky or result.skipped or result.errors)
     exact = exact and not (result.concurrent or result.inside or result.asked)
     exact = exact and not (result.unheld or result.unordered or result.not_explored)
     exact = exact and not (config.hosts or config.points)
+    exact = exact and (result.closed or config.kill is None)
     return "exhaustive: " if exact and config.shard[1] == 1 else ""

@@ -193,6 +193,7 @@ class Beside:
         expected: the right outside, and `actual` the one that was found.
         cleaner: takes secrets out, before a text is cut.
         run_again: whether recovery is the run started again.
+        also: the places from which the same effect is called in a process that goes on, each in words.
         story: its steps, the outside meanwhile, and what was asked of models.
     """
 
@@ -204,6 +205,7 @@ class Beside:
     cleaner: Cleaner
     run_again: bool
     story: Told = field(default_factory=Told)
+    also: tuple[str, ...] = ()
 
 
 def promises(judgement: Judgement, *, by_order: bool) -> list[str]:
@@ -221,6 +223,7 @@ def finding(failure: Failure, cause: Cause, judgement: Judgement, beside: Beside
     lines += [_what_is_not_checked(cause)] if cause.unchecked else []
     lines += [beside.reach] if beside.reach else []
     lines += [_in_which_process(judgement, run_again)] if judgement.goes_on else []
+    lines += [f"so it is with {_again(run_again)} in the same process, from {calls}" for calls in beside.also]
     # The one that failed again, though a smaller one may have been found since.
     schedule = failure.example[0] if failure.example is not None else failure.schedule
     return Finding(
@@ -240,8 +243,11 @@ def finding(failure: Failure, cause: Cause, judgement: Judgement, beside: Beside
 
 
 def _in_which_process(judgement: Judgement, run_again: bool) -> str:
-    called = "run called again" if run_again else "recover called"
-    return f"{called} in the same process after the error {judgement.executions[0].outcome.error}"
+    return f"{_again(run_again)} in the same process after the error {judgement.executions[0].outcome.error}"
+
+
+def _again(run_again: bool) -> str:
+    return "run called again" if run_again else "recover called"
 
 
 def _what_is_not_checked(cause: Cause) -> str:

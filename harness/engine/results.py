@@ -253,6 +253,7 @@ class Results:
             cleaner=config.cleaner,
             run_again=config.run is config.recover,
             story=Stories(view, baseline, config.root).of(schedule, judgement, broken),
+            also=tuple(", ".join(naming.cause(one, one.failures[0]).callers) for one in group.also),
         )
         found = finding(failure, cause, judgement, beside)
         hidden, named = config.cleaner.clean, naming.symptom(group, failure)

@@ -218,7 +218,10 @@ def test_each_finding_is_told_once_while_it_goes_on() -> None:
 
 def test_a_line_for_each_test() -> None:
     """All its explorations together."""
-    parts = [exploration(violation()), exploration(violation(), label="2", errors=["it"], closed=False)]
+    parts = [
+        exploration(violation()),
+        exploration(violation(), label="2", errors=["it"], closed=False, model="(not closed)"),
+    ]
     [line] = plain(summary(parts, 80, -1)).splitlines()
     assert line == f"{TEST}: 2 findings, 1 could not be judged, 680 schedules, not closed, 6.4 s"
 

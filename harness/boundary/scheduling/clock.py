@@ -114,8 +114,8 @@ class Clock:
     def wait_until(self, timestamp: float, happens: Callable[[float], bool], sleeps: Callable[[], bool] = _no) -> bool:
         """Wait until `happens` returns True, or until `timestamp` (virtual) has come; returns whether it happened.
 
-        `happens` waits for it, for as many real seconds as it is given (0: not at all). `sleeps` says whether nothing but
-        the time is waited for, so that no real server can make it happen.
+        `happens` waits for it, for as many real seconds as it is given (0: not at all). `sleeps` says whether nothing
+        but the time is waited for, so that no real server can make it happen.
         """
         timestamp = math.ceil(timestamp * 1e6) / 1e6  # never a fraction of a microsecond that the clock cannot reach
         if timestamp <= self._now:
