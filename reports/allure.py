@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rollproof.values.earlier import ungrouped
+from rollproof.values.families import NOT_EXPLORED
 from rollproof.values.report import Fixed, Report, ReportedCell, ReportedExploration
 from rollproof.values.story import gravity
 
@@ -135,7 +136,7 @@ def _meaning(one: ReportedExploration, folded: int) -> _Result:
     """
     unjudged = [
         *(f"interrupted by {why}" for why in [one["interrupted"]] if why),
-        *(f"could not be judged: {error}" for error in one["errors"]),
+        *(text if text.startswith(NOT_EXPLORED) else f"could not be judged: {text}" for text in one["errors"]),
         *(f"its fault never fired, so nothing was proved there: {token}" for token in one["not_reached"]),
         *(f"did not repeat: {line}" for line in one["flaky"]),
     ]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from rollproof.values.exploration import counted
+from rollproof.values.families import errors_in
 from rollproof.values.report import Report, ReportedExploration, ReportedViolation
 from rollproof.values.titles import title_of
 
@@ -92,7 +93,8 @@ def _markdown(report: Report) -> Iterator[str]:
     for one in report["explorations"]:
         test = one["test"].replace("|", "\\|")  # within a table it would end the cell, also as code
         name = f"`{test}`" + (f" {_plain(one['label'])}" if one["label"] else "")
-        yield f"| {name} | {one['points']} | {one['schedules']} | {len(one['violations'])} | {len(one['errors'])} |"
+        unjudged = len(errors_in(one["errors"]))
+        yield f"| {name} | {one['points']} | {one['schedules']} | {len(one['violations'])} | {unjudged} |"
 
 
 def _struck(report: Report) -> Iterator[str]:

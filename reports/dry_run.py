@@ -1,6 +1,6 @@
 """The table of ``--chaos-dry-run``: each point, what would be tried there, and how many schedules that makes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rollproof.values.dry_run import DryRun, singles_of
 from rollproof.values.exploration import counted
@@ -23,7 +23,8 @@ def lines(found: Sequence[DryRun], width: int, verbosity: int = 0) -> list[str]:
     told = [line for one in found for line in _of_test(one, width, verbosity)]
     several = len(found) > 1
     total = f"in all: {_counts(found)}"
-    return [*told, *(wrapped(total, width, further="  ") if several else []), *wrapped(_ON_TOP, width)]
+    totals = [total, *_effort(found)] if several else []
+    return [*told, *(line for text in totals for line in wrapped(text, width, further="  ")), *wrapped(_ON_TOP, width)]
 
 
 def _of_test(found: DryRun, width: int, verbosity: int) -> list[str]:
@@ -31,6 +32,8 @@ def _of_test(found: DryRun, width: int, verbosity: int) -> list[str]:
     said = [name, *wrapped(f"{counted(found['points'], 'point')}; {_counts([found])}", width, "  ")]
     if found["pinned"]:
         return [*said, f"  pinned: {found['pinned']}"]
+    for text in (*_effort([found]), *_limits(found)):
+        said += wrapped(text, width, "  ")
     if found["only_at"]:
         said += wrapped(found["only_at"], width, "  ")
     if not found["faults"]:
@@ -49,11 +52,35 @@ def _points(found: DryRun, width: int) -> list[str]:
     return told
 
 
+def _effort(found: Sequence[DryRun]) -> list[str]:
+    """Return how many executions it takes, and how long that is about, at the pace of the fault-free runs."""
+    executions = sum(one["executions"] for one in found)
+    if not executions:
+        return []
+    seconds = sum(one["executions"] * one["each_s"] for one in found)
+    more = "and up to three more for each state of the outside that they leave"
+    return [f"up to {counted(executions, 'execution')}, {more}: about {_long(seconds)} here"]
+
+
+def _long(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes > 1 else f"{max(1, round(seconds))} s"
+
+
+def _limits(found: DryRun) -> Iterator[str]:
+    if found["draws"] is not None:
+        most, seconds = found["draws"]
+        yield f"then sets of 2 to {most} faults are drawn for {_long(seconds)} (--chaos-minutes)"
+    if found["budget_s"] is not None:
+        yield f"it is ended after {found['budget_s']:g} s (--chaos-budget)"
+
+
 def _counts(found: Sequence[DryRun]) -> str:
     singles, orders, second = (
         sum(map(count, found)) for count in (singles_of, lambda one: one["orders"], lambda one: one["second"])
     )
     parts = [f"{counted(singles, 'schedule')} of one fault"]
     parts += [counted(orders, "other order")] if orders else []
-    parts += [f"{second} with a second at depth 2 {_BOUND}"] if second else []
+    drawn = all(one["draws"] is not None for one in found)
+    parts += [f"{second} with a second at depth 2 {_BOUND}"] if second and not drawn else []
     return ", ".join(parts)

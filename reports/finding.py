@@ -158,7 +158,10 @@ def _step(number: int, step: ReportedStep, life: int, width: int, *, full: bool)
     told = [step["point"], step["outcome"], fate, within, place, f"{step['at_s']:.3f} s" if full else ""]
     head = f"{'>' if fault else ' '} {number:>2} {step['life']:<{life}}  "
     failed = fault or step["outcome"].startswith(("killed", "raise"))
-    return styled(wrapped("  ".join(filter(None, told)), width, head), "red" if failed else "yellow" if fate else "")
+    lines = wrapped("  ".join(filter(None, told)), width, head)
+    if full and step["detail"]:
+        lines += wrapped(step["detail"], width, " " * len(head) + "  ")
+    return styled(lines, "red" if failed else "yellow" if fate else "")
 
 
 def _phases(found: ReportedViolation, width: int, *, full: bool) -> list[Line]:

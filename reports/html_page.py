@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from rollproof.values.exploration import counted
-from rollproof.values.families import family_of
+from rollproof.values.families import NOT_EXPLORED, errors_in, family_of
 from rollproof.values.kinds import KINDS
 from rollproof.values.report import Report, ReportedExploration, ReportedStep, ReportedViolation, Writer
 from rollproof.values.story import WRONG_FATES, gravity
@@ -77,6 +77,7 @@ def render(report: Report) -> str:
         unjudged=sum(bool(one["errors"] or one["flaky"] or one["drifted"]) for one in explorations),
         filters=list(_filters(found)),
         outcome=_outcome,
+        left_out=NOT_EXPLORED,
         points=_points,
         style=STYLE,
         wrong=WRONG_FATES,
@@ -113,7 +114,7 @@ def _outcome(exploration: ReportedExploration) -> str:
     if exploration["violations"]:
         return counted(len(exploration["violations"]), "finding")
     if exploration["errors"]:
-        return "not judged"
+        return "not judged" if errors_in(exploration["errors"]) else "not all of it explored"
     if exploration["flaky"] or exploration["drifted"]:
         return "not repeated" if exploration["flaky"] else "not reached"
     return f"nothing broken{' until it was ended' if exploration['interrupted'] else ''}"

@@ -66,7 +66,9 @@ class _Node:
     def label(self) -> list[str]:
         """Return these words in short lines; what does not fit is cut."""
         lines = _lines(self.told, _WIDE - 2 if self.look == "bad" else _WIDE)  # it is bold
-        return lines if len(lines) <= _LINES else [*lines[: _LINES - 1], f"{lines[_LINES - 1][: _WIDE - 1]}…"]
+        if len(lines) <= _LINES:
+            return lines
+        return [*lines[: _LINES - 1], f"{lines[_LINES - 1][: _WIDE - 1].rstrip(' :,;')}…"]
 
 
 def picture(story: Sequence[ReportedStep], style: str = STYLE) -> str:

@@ -8,6 +8,7 @@ from inspect import getdoc
 import pytest
 from rollproof.values import green
 from rollproof.values.exploration import Exploration, counted
+from rollproof.values.families import NOT_EXPLORED, errors_in
 from rollproof.values.faults import Fault
 from rollproof.values.history import Invariant
 from rollproof.values.replaying import ReplayCommand
@@ -21,6 +22,7 @@ from .layout import WIDTH, Line, columns, plain, styled, wrapped
 
 _SHOWN_FINDINGS = 5
 _TRIED = re.compile(r"(\d+) of (\d+) tried")
+_COUNTED_TWICE = "(a crash in a recovery is counted with each fault that leads there)"
 _VERDICTS = ("holds", "violated", "unknown")
 
 
@@ -54,6 +56,8 @@ def failure_lines(found: ReportedExploration, width: int, *, full: bool = False)
     hidden = len(violations) - _SHOWN_FINDINGS
     texts = [f"… and {counted(hidden, 'more violation')} (--chaos-json=FILE has all)"] if hidden > 0 else []
     blocks += [styled(wrapped(text, width, further="  ")) for text in (*texts, *_unjudged(found))]
+    left_out = [line for text in _left_out(found) for line in styled(wrapped(text, width, further="  "))]
+    blocks += [left_out] if left_out else []
     return [line for block in blocks for line in ((("", ""),), *block)][1:]
 
 
@@ -61,8 +65,13 @@ def _unjudged(found: ReportedExploration) -> list[str]:
     return [
         *(f"drifted, so nothing was proved there: {token}" for token in found["not_reached"]),
         *(f"did not repeat (the run is not deterministic): {line}" for line in found["flaky"]),
-        *(f"could not be judged: {error}" for error in _with_one_hint(found["errors"])),
+        *(f"could not be judged: {error}" for error in _with_one_hint(errors_in(found["errors"]))),
     ]
+
+
+def _left_out(found: ReportedExploration) -> list[str]:
+    """Return which families a budget left out: that is no pass, and no error."""
+    return list(_with_one_hint([text for text in found["errors"] if text.startswith(NOT_EXPLORED)]))
 
 
 def _with_one_hint(errors: Sequence[str]) -> Iterator[str]:
@@ -75,22 +84,35 @@ def _with_one_hint(errors: Sequence[str]) -> Iterator[str]:
 
 def headline(found: ReportedExploration) -> str:
     """Return why a test fails in one line, for lists of tests."""
-    titles = [title_of(one) for one in found["violations"]] or [text.splitlines()[0] for text in _unjudged(found)]
+    titles = [title_of(one) for one in found["violations"]]
+    titles = titles or [text.splitlines()[0] for text in (*_unjudged(found), *_left_out(found))]
     label = f"[{found['label']}] " if found["label"] else ""
     more = f" (and {len(titles) - 1} more)" if len(titles) > 1 else ""
     return f"{label}{''.join(titles[:1])}{more}"
 
 
-def found_lines(so_far: ReportedExploration, told: set[str], width: int) -> list[str]:
-    """Return two lines for each finding that was not `told` yet, and note that it is: the exploration goes on."""
+def found_lines(so_far: ReportedExploration, told: dict[str, str], width: int) -> list[str]:
+    """Return two lines for each finding that was not `told` yet, and note its title: the exploration goes on."""
     lines = []
     which = f"[{so_far['label']}] " if so_far["label"] else ""
     after = f"after {so_far['executions']} executions, {so_far['seconds']:.1f} s"
     for found in so_far["violations"]:
         if found["id"] not in told and not found["known"]:
-            told.add(found["id"])
+            told[found["id"]] = title_of(found)
             lines += wrapped(f"chaos: {which}found {after}: {title_of(found)}", width, further="  ")
             lines.append(f"  {found['replay']}")
+    return lines
+
+
+def retitled_lines(found: ReportedExploration, told: Mapping[str, str], width: int) -> list[str]:
+    """Return a line for each finding that was `told` under another title than it has in the end, a better example's."""
+    titles = {one["id"]: title_of(one) for one in found["violations"]}
+    which = f"[{found['label']}] " if found["label"] else ""
+    lines = []
+    for id, title in told.items() if titles else ():
+        if titles.get(id) != title:
+            now = f"is in the end: {titles[id]}" if id in titles else "is in the end part of another finding"
+            lines += wrapped(f"chaos: {which}'{title}' {now}", width, further="  ")
     return lines
 
 
@@ -110,7 +132,7 @@ def _a_line_for_each_test(explorations: Sequence[ReportedExploration]) -> list[L
         ours = [found for found in explorations if found["test"] == test]
         violations = sum(len(found["violations"]) for found in ours)
         counts = {
-            "could not be judged": sum(len(found["errors"]) for found in ours),
+            "could not be judged": sum(len(errors_in(found["errors"])) for found in ours),
             "drifted": sum(found["drifted"] for found in ours),
             "did not repeat": sum(len(found["flaky"]) for found in ours),
             "known": sum(len(found["known"]) for found in ours),
@@ -120,10 +142,12 @@ def _a_line_for_each_test(explorations: Sequence[ReportedExploration]) -> list[L
         # Where no crashes were selected, or all to a depth, there is nothing to close.
         told += ["closed"] if all(found["closed"] for found in ours) else []
         told += ["not closed"] if any(green.is_open(found) for found in ours) else []
-        told += ["not all of it explored"] if any(found["not_explored"] for found in ours) else []
+        left_out = [found for found in ours if found["not_explored"] or _left_out(found)]
+        told += ["not all of it explored"] if left_out else []
         told += [f"interrupted by {found['interrupted']}" for found in ours if found["interrupted"]]
         told += [f"{sum(found['seconds'] for found in ours):.1f} s"]
-        markup = "red" if violations else "yellow" if counts["could not be judged"] or counts["drifted"] else ""
+        doubtful = counts["could not be judged"] or counts["drifted"] or left_out
+        markup = "red" if violations else "yellow" if doubtful else ""
         lines += styled([f"{test}: {', '.join(told)}"], markup)
     return lines
 
@@ -155,8 +179,9 @@ def _told(what: str, texts: Iterable[str], width: int, markup: str = "") -> list
 def _interrupted(found: ReportedExploration, width: int) -> list[Line]:
     """Return the findings of an interrupted exploration: no failure of the test tells them."""
     lines = styled([line for one in found["violations"][:_SHOWN_FINDINGS] for line in short_lines(one, width)], "red")
-    shown = found["errors"][:_SHOWN_FINDINGS]
-    hidden = len(found["errors"]) - len(shown)
+    errors = errors_in(found["errors"])
+    shown = errors[:_SHOWN_FINDINGS]
+    hidden = len(errors) - len(shown)
     lines += _told("could not be judged: ", shown, width)
     return lines + _told("… and ", [f"{hidden} more (--chaos-json=FILE has all)"] if hidden else [], width)
 
@@ -175,7 +200,9 @@ def _families(found: ReportedExploration, width: int) -> list[Line]:
     markups = [
         "red" if counts[family]["violated"] else "yellow" if counts[family]["unknown"] else "" for family in order
     ]
-    return _table(["family", *names], rows, markups, width)
+    table = _table(["family", *names], rows, markups, width)
+    more = sum(sum(count[name] for name in _VERDICTS) for count in counts.values()) > found["schedules"]
+    return table + (_told("", [_COUNTED_TWICE], width) if table and more else [])
 
 
 def _cells(cells: Sequence[ReportedCell], width: int) -> list[Line]:

@@ -18,6 +18,7 @@ from ..values.events import (
     ProcessStarted,
     Reader,
 )
+from ..values.story import beginning
 
 _FIRST_LINE = 200  # characters of an error
 
@@ -71,7 +72,7 @@ class Trace:
 
     @_add.register
     def _(self, event: ProcessEnded) -> None:
-        error = event.outcome.error.partition("\n")[0][:_FIRST_LINE]
+        error = beginning(event.outcome.error, _FIRST_LINE)
         how = f"{event.role} {event.outcome.kind}{f': {error}' if error else ''}"
         self._line("process", event.number, event.at_s, how)
 

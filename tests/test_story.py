@@ -236,7 +236,7 @@ def test_no_part_of_a_story_keeps_a_secret() -> None:
 def test_every_story_is_in_true_order(name: str, faults: tuple[str, ...], tmp_path: Path) -> None:
     """Before its fault a run does what the fault-free one does, phases never go back, and a kill hides no effect."""
     usual: list[str] = []
-    ended: list[object] = []
+    ended: list[ProcessEnded] = []
     readers = (
         Reader((PointReached,), lambda reached: ended or usual.append(str(reached.point))),
         Reader((ProcessEnded,), ended.append),
@@ -245,6 +245,7 @@ def test_every_story_is_in_true_order(name: str, faults: tuple[str, ...], tmp_pa
     with pytest.raises(pytest.fail.Exception):
         agent(name).explore(Chaos(options(**only(*faults)), "test_it", results.append, readers), tmp_path)
     assert results[-1].violations
+    assert ended[-1].number - ended[-1].beside == results[-1].executions  # what the progress line counts
     for finding in results[-1].violations:
         story = finding.story
         before = list(takewhile(lambda step: step.phase == "before the fault", story))

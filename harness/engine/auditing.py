@@ -70,7 +70,8 @@ class Audit:
         """Count the processes of the block as the audit's, also where the budget ends it."""
         before = self.executor.telling.executions
         try:
-            yield
+            with self.executor.telling.set_apart("checking what was merged"):
+                yield
         finally:
             self.executions += self.executor.telling.executions - before
 

@@ -13,11 +13,12 @@ from .process_runs import ProcessRun
 from .singles import Share, SingleCrash, SingleError, after, planned
 
 
-def counted(first: ProcessRun, config: ExplorationConfig, touched: int, pinned: str = "") -> DryRun:
+def counted(first: ProcessRun, config: ExplorationConfig, touched: int, each_s: float, pinned: str = "") -> DryRun:
     """Return what would be tried after this fault-free run.
 
     Args:
         touched: how many of its points touch the outside.
+        each_s: seconds of real time that such a run takes.
         pinned: the token of the one schedule that would be carried out; "" where everything selected would.
     """
     mine = Share(config.shard)
@@ -27,15 +28,21 @@ def counted(first: ProcessRun, config: ExplorationConfig, touched: int, pinned: 
     for injection in injections:
         faults[injection.point][injection.fault] += 1
     orders = [] if pinned else [one for one in InterleavingBudget().plan(first) if mine.has_next("order")]
+    second = _second(injections, first, config)
+    errors_alone = sum(isinstance(single, SingleError) for single in singles)
     return DryRun(
         test=config.test,
         label=config.label,
         points=touched,
         faults={str(point): dict(sorted(counts.items())) for point, counts in faults.items() if counts},
         orders=len(orders),
-        second=_second(injections, first, config),
+        second=second,
         only_at=config.points.told(tuple(map(str, first.points))),
         pinned=pinned,
+        executions=errors_alone + len(orders) + (second if config.depth > 1 else 0),
+        each_s=each_s,
+        draws=config.draws,
+        budget_s=config.budget_s,
     )
 
 

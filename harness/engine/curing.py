@@ -56,9 +56,8 @@ class Curing:
         """Try the remedies of each case, the first one first; what is left of its share goes to the next one."""
         telling = known.executor.telling
         began, most = telling.executions, max(_LEAST, telling.executions // _SHARE)
-        telling.work_on(lambda role: f"trying cures: {role}")
         try:
-            with known.executor.used_meanwhile():
+            with telling.set_apart("trying cures"), known.executor.used_meanwhile():
                 for place, case in enumerate(cases):
                     used = telling.executions - began
                     may_go_on = partial(_lasts, telling, began + used + (most - used) // (len(cases) - place))
@@ -67,7 +66,6 @@ class Curing:
                     self.found[case.group.key] = _tried(known, case, may_go_on)
         finally:
             self.executions = telling.executions - began
-            telling.work_on()
 
 
 def _with_last_process(known: Known, case: Case) -> Case:

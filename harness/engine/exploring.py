@@ -1,11 +1,13 @@
 """Explore what was observed: carry schedules out, collect what fails, confirm and audit it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from math import ceil
 
 from ..values.drawn import DrawnSets
+from ..values.families import NOT_EXPLORED, family_of, selecting
 from ..values.points import Phase, Point
 from ..values.schedule import Schedule
 from . import brute
@@ -31,6 +33,9 @@ from .struck import StruckRuns
 from .symptoms import Diagnosis
 from .tallying import Tallying
 from .trials import trials
+
+_MORE = 4
+"""So many times the budget is proposed where it left a whole family out."""
 
 
 class Exploring:
@@ -182,9 +187,7 @@ class Exploring:
         """Report each family of which nothing was tried as not explored, an error; the budget counts no more."""
         self.trials.executor.allowance.deadline.set(None)
         if self.skipped.get("budget"):
-            for name, (count, planned) in tried.left_out().items():
-                if not count:
-                    self.findings.errors[_not_explored(name, planned)] = None
+            self.findings.errors.update(dict.fromkeys(_not_explored(tried, self.trials.config.budget_s or 0)))
         for text in self.confirming.unconfirmed():
             self.findings.errors[text] = None
 
@@ -212,8 +215,14 @@ def _confirming_s(budget_s: float) -> float:
     return 1.0 + budget_s / 6
 
 
-def _not_explored(family: str, planned: int) -> str:
-    return (
-        f"not explored: 0 of {planned} {family} were tried, --chaos-budget ran out\n"
-        "give it more time (--chaos-budget=SECONDS) or less to try (--chaos-faults=GLOB,…; --chaos-shard=K/N)"
-    )
+def _not_explored(tried: Tried, budget_s: float) -> Iterator[str]:
+    """Yield for each family of which nothing was tried that it was left out, and what to type."""
+    left_out = {name: planned for name, (count, planned) in tried.left_out().items() if not count}
+    faults = selecting(fault for fault in tried.places if family_of(fault) in left_out)
+    alone = f", or only what was left out: --chaos-faults='{faults}'" if faults and any(tried.judged.values()) else ""
+    more = max(1, ceil(_MORE * budget_s))
+    for name, planned in left_out.items():
+        yield (
+            f"{NOT_EXPLORED}0 of {planned} {name} were tried, --chaos-budget ran out\n"
+            f"nothing went wrong there, time ran out: give it more, e.g. --chaos-budget={more}{alone}"
+        )

@@ -120,7 +120,8 @@ class Results:
         """Return what would be tried after the fault-free run: `pinned` alone, or everything that was selected."""
         first = exploring.session.baseline.first
         points = _count(first.points)
-        found = counting.counted(first, self._config, points, "" if pinned is None else str(pinned))
+        each_s = self._executor.telling.each_s
+        found = counting.counted(first, self._config, points, each_s, "" if pinned is None else str(pinned))
         statement = f"dry run: {points} points, {counted(singles_of(found), 'schedule')} of one fault, none carried out"
         return Exploration(points=points, result=first.outcome.value, statement=statement, dry_run=found)
 

@@ -10,7 +10,7 @@ from ..values.media import medium_of
 from ..values.places import Place, shown_file
 from ..values.points import Point
 from ..values.schedule import Schedule
-from ..values.story import Exchange, States, Step, StoryPhase
+from ..values.story import Exchange, States, Step, StoryPhase, beginning
 from .fates import EffectId, fates
 from .fault_words import fault_told
 from .judge import Judgement
@@ -19,7 +19,7 @@ from .process_runs import OWN_PROCESSES, ProcessRun, RawState
 from .session import Baseline
 from .state_view import StateView
 
-_SHOWN, _EXCHANGES = 300, 20
+_SHOWN, _DETAIL, _EXCHANGES = 300, 4000, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,10 @@ class Told:
 
     def hiding(self, hidden: Callable[[str], str]) -> "Told":
         """Return the story with the secrets in each of its texts hidden."""
-        steps = [replace(step, point=hidden(step.point), outcome=hidden(step.outcome)) for step in self.steps]
+        steps = [
+            replace(step, point=hidden(step.point), outcome=hidden(step.outcome), detail=hidden(step.detail))
+            for step in self.steps
+        ]
         sides = (self.states.before, self.states.fault, self.states.end, self.states.right)
         asked = (Exchange(one.step, hiding(one.request, hidden), hiding(one.answer, hidden)) for one in self.exchange)
         return Told(tuple(steps), States(*(hiding(side, hidden) for side in sides)), tuple(asked))
@@ -197,16 +200,17 @@ class _Life:
             place = outcome.raised.place
         elif outcome.kind == "killed" and process.points:
             place = process.places.get(process.points[-1], ())
+        told = beginning(outcome.error, _SHOWN)
         ends = {
             "returned": f"returned {outcome.value!r}",
-            "raised": f"raises {outcome.error.partition(chr(10))[0]}",
+            "raised": f"raises {told}",
             "killed": "killed",
             "unbounded": f"goes on without end: {outcome.error}",
             "hung": f"hangs: {outcome.error}",
         }
-        return self._at(
-            place or process.stopped_at, Step(self.life, self.phase, "", ends[outcome.kind][:_SHOWN], self.at_s)
-        )
+        detail = outcome.error[:_DETAIL] if outcome.kind == "raised" and told != outcome.error.strip() else ""
+        step = Step(self.life, self.phase, "", ends[outcome.kind][: _SHOWN + 10], self.at_s, detail=detail)
+        return self._at(place or process.stopped_at, step)
 
     def _pass(self, clock: float) -> None:
         """Go on in time; what nobody looked at came no earlier than the step before it."""

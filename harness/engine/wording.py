@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from ..values.faults import ordinal
 from ..values.media import medium_of
 from ..values.points import canonical
+from ..values.story import beginning
 from . import things
 from .facts import ENDLESS, End, Facts
 from .signs import LOCK
@@ -37,7 +38,7 @@ def sentence(facts: Facts) -> str:
     """Return what is outside now and what the agent says; then what was done to it, and which line did what."""
     outside = ", and ".join(filter(None, (_outside(facts), _says(facts))))
     done = "; ".join(filter(None, (_what_was_done(facts), _line_did(facts))))
-    return " ".join(f"{_began(part)}." for part in (outside, done) if part)
+    return " ".join(f"{_began(part)}{'' if part.endswith('…') else '.'}" for part in (outside, done) if part)
 
 
 def _title(facts: Facts) -> str:
@@ -267,8 +268,7 @@ def _says(facts: Facts) -> str:
 
 def _error(text: str) -> str:
     """Return an error in one short line, absolute paths by their last parts."""
-    line = _ABSOLUTE.sub(r"…/\1", canonical(text.partition("\n")[0])).rstrip(". ")
-    return line if len(line) <= 80 else line[:79].rstrip() + "…"
+    return beginning(_ABSOLUTE.sub(r"…/\1", canonical(text)), 80).rstrip(". ")
 
 
 def _who(end: End, facts: Facts) -> str:

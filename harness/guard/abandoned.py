@@ -33,7 +33,8 @@ def _put_back(session: Session, place: Path) -> Iterator[str]:
     except (OSError, ChaosError, ValueError, KeyError, TypeError) as problem:
         rare("a record that cannot be put back is kept")
         before = f"how it lay before: {session.folder} (remove that when you have looked)"
-        yield f"what a killed session changed could not be put back: {problem}; {before}"
+        why = f"{problem.message} ({problem.hint})" if isinstance(problem, ChaosError) else problem
+        yield f"what a killed session changed could not be put back: {why}; {before}"
 
 
 def _put_back_one(session: Session, kept: Path, place: Path) -> Iterator[str]:

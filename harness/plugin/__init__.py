@@ -209,5 +209,5 @@ def pytest_runtest_makereport(
     item.user_properties += properties  # JUnit's writer takes those of the report of the teardown
     reporting = item.config.pluginmanager.get_plugin("rollproof-reporting")
     if reporting is not None:
-        reporting.ended()
+        reporting.ended(explored)
     return report

@@ -49,6 +49,7 @@ class Reporting:
         self._dry_run, self._counted = options.flag(config, "dry-run"), list[DryRun]()
         self._trace = tracing.reader(config, self._screen.write)
         self.running: tuple[list[Exploration], _Told] | None = None
+        self._told_live: dict[int, dict[str, str]] = {}
 
     @pytest.hookimpl
     def pytest_report_header(self) -> str:
@@ -64,7 +65,10 @@ class Reporting:
         progress, tell = self._screen.progress(item.nodeid), self._found(replay, found, settings.runs)
         return (
             *([] if self._trace is None else [self._trace]),
-            Reader((ProcessEnded, StillRunning), lambda process: progress.at(process.doing, process.number)),
+            Reader(
+                (ProcessEnded, StillRunning),
+                lambda process: progress.at(process.doing, process.number - process.beside),
+            ),
             Reader((Judged,), lambda judged: progress.show()),
             Reader((Found,), lambda confirmed: tell(confirmed.so_far)),
         )
@@ -76,23 +80,30 @@ class Reporting:
 
         `replay` is the command for the test; `earlier` has what it explored before.
         """
-        told: dict[int, set[str]] = {}
+        told: dict[int, dict[str, str]] = {}
+        self._told_live = told
 
         def tell(so_far: "Exploration") -> None:
             found = runs.reported(so_far, replay)
-            lines = terminal.found_lines(found, told.setdefault(len(earlier), set()), self._screen.width)
-            if hasattr(self._config, "workerinput"):
-                self._screen.write("".join(f"{line}\n" for line in lines))
-                return
-            self._write([*self._results, *(runs.reported(exploration, replay) for exploration in earlier), found])
-            if lines and self._screen.is_there:
-                self._screen.between_lines(lines)
+            lines = terminal.found_lines(found, told.setdefault(len(earlier), {}), self._screen.width)
+            if not hasattr(self._config, "workerinput"):
+                self._write([*self._results, *(runs.reported(exploration, replay) for exploration in earlier), found])
+            self._say(lines)
 
         return tell
 
-    def ended(self) -> None:
-        """End the live line of the test that was running."""
+    def _say(self, lines: list[str]) -> None:
+        """Write lines while a test runs, from a worker to where they reach the terminal."""
+        if hasattr(self._config, "workerinput"):
+            self._screen.write("".join(f"{line}\n" for line in lines))
+        elif lines and self._screen.is_there:
+            self._screen.between_lines(lines)
+
+    def ended(self, explored: Sequence[ReportedExploration] = ()) -> None:
+        """End the live line of the test that was running, and tell which titles of what it explored have changed."""
         self.running = None
+        for number, found in enumerate(explored):
+            self._say(terminal.retitled_lines(found, self._told_live.get(number, {}), self._screen.width))
         self._screen.restore()
 
     @pytest.hookimpl(tryfirst=True)

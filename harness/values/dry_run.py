@@ -15,6 +15,10 @@ class DryRun(TypedDict):
             than the run.
         only_at: which points were selected, in words; "" for all.
         pinned: the token of the one schedule that would be carried out; "" where the test is not pinned.
+        executions: how many processes the errors take at most, without what each state that they leave takes.
+        each_s: seconds of real time that a fault-free run took.
+        draws: how many faults a drawn set has at most, and for how many seconds sets are drawn; None for no sets.
+        budget_s: the seconds after which the exploration would be ended; None for no end.
     """
 
     test: str
@@ -25,6 +29,10 @@ class DryRun(TypedDict):
     second: int
     only_at: str
     pinned: str
+    executions: int
+    each_s: float
+    draws: tuple[int, float] | None
+    budget_s: float | None
 
 
 def singles_of(found: DryRun) -> int:

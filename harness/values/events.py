@@ -53,7 +53,8 @@ class FaultFired:
 class ProcessEnded:
     """A process has ended, or was left by an error and waits to be called again.
 
-    `doing` says in words what is going on, and counts what is left: it is asked only by readers that show it.
+    `doing` says in words what is going on, and counts what is left: it is asked only by readers that show it. `beside`
+    of the processes until now checked what was merged or tried cures: no count of executions has these.
     """
 
     number: int
@@ -61,15 +62,20 @@ class ProcessEnded:
     outcome: Outcome
     at_s: float
     doing: Callable[[], str]
+    beside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class StillRunning:
-    """A process of the agent runs on: told at each of its messages, and about once a second while none comes."""
+    """A process of the agent runs on: told at each of its messages, and about once a second while none comes.
+
+    `doing` and `beside` are as those of `ProcessEnded`.
+    """
 
     number: int
     role: Role
     doing: Callable[[], str]
+    beside: int = 0
 
 
 @dataclass(frozen=True, slots=True)

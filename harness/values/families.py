@@ -1,5 +1,6 @@
 """Families of faults, how often each fault happens in production, and which of two schedules is the better example."""
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from .schedule import Schedule
@@ -11,6 +12,8 @@ _FAMILIES = (
     ("faults of storage", ("storage.*", "sqlite.*")),
     ("faults of programs", ("subprocess.*",)),
 )
+NOT_EXPLORED = "not explored: "
+"""Begins what stands among errors because a budget left a whole family out: nothing went wrong."""
 _LAST = ("interruptions", ("process.interrupt", "process.cancel", "order.*"))
 _COMMONEST = ("*.timeout", "*.rate_limited", "*.unavailable", "*.server_error", "*.lost_answer", "llm.malformed_json")
 """Within a family, before all others; the others keep the order in which they are declared."""
@@ -22,6 +25,17 @@ def family_of(fault: str) -> str:
         if any(fnmatchcase(fault, glob) for glob in globs):
             return name
     return f"faults of {fault.partition('.')[0]}"
+
+
+def errors_in(errors: Iterable[str]) -> list[str]:
+    """Return those errors of a result that are errors, and not what a budget left out."""
+    return [text for text in errors if not text.startswith(NOT_EXPLORED)]
+
+
+def selecting(faults: Iterable[str]) -> str:
+    """Return the selection of these faults as it is typed, by the first parts of their names where that is enough."""
+    globs = (fault if fault.startswith("process.") else f"{fault.partition('.')[0]}.*" for fault in faults)
+    return ",".join(sorted(set(globs)))
 
 
 def likelihood(fault: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import drawn
 from .exploration import Exploration, counted, some_of
+from .families import errors_in
 from .hosts import told_of
 from .schedule import SWAP
 
@@ -178,7 +179,7 @@ def _not_decided(found: _Found) -> Iterable[str]:
         yield f"Promises that had nothing to judge: {', '.join(idle)}."
     if unknown := [name for name, verdict in verdicts if verdict == "unknown"]:
         yield f"Promises that could not be judged: {', '.join(unknown)}."
-    if count := len(found["errors"]):
+    if count := len(errors_in(found["errors"])):
         yield f"{counted(count, 'error')} of the harness or of a check, each told below."
     if count := len(found["flaky"]):
         yield f"{counted(count, 'failure')} that did not repeat."

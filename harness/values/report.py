@@ -58,6 +58,7 @@ class ReportedStep(TypedDict):
     at_s: float
     within: list[str]
     fate: Fate
+    detail: str
 
 
 class ReportedLine(TypedDict):
@@ -366,6 +367,7 @@ def _step(step: Step) -> ReportedStep:
         "at_s": round(step.at_s, 6),
         "within": list(step.within),
         "fate": step.fate,
+        "detail": step.detail,
     }
 
 

@@ -23,6 +23,20 @@ def gravity(severity: str) -> int:
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
+_LEADS_ON = (":", ",", "(", "[", "{", "=")
+_MOST_LINES = 4
+
+
+def beginning(text: str, most: int) -> str:
+    """Return the first line of a text, with "…" where that is not all; one that only leads to the next ends with it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    taken = next((n for n, line in enumerate(lines[:_MOST_LINES], 1) if not line.endswith(_LEADS_ON)), _MOST_LINES)
+    told = " ".join(lines[:taken])
+    if len(told) <= most and len(lines) <= taken:
+        return told
+    return f"{told[: most - 2].rstrip(''.join(_LEADS_ON) + ' ')} …"
+
+
 def shared_names(within: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     """Return the names that several places are all inside of, the outermost first."""
     return tuple(names[0] for names in takewhile(lambda names: len({*names}) == 1, zip(*within, strict=False)))
@@ -43,6 +57,7 @@ class Step:
         function: its qualified name.
         within: names of the steps, tool calls and graph nodes that it is inside of, the outermost first.
         fate: what became of its effect.
+        detail: the whole message of an exception of which `outcome` has the beginning only; "" where it has all.
     """
 
     life: str
@@ -55,6 +70,7 @@ class Step:
     function: str = ""
     within: tuple[str, ...] = ()
     fate: Fate = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

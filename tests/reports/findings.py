@@ -41,7 +41,7 @@ def step(point: str, outcome: str = "", line: int = 0, **more: Any) -> ReportedS
     """Return a step of the run."""
     place = {"file": "myagent.py" if line else "", "line": line, "function": "publish" if line else ""}
     known: dict[str, Any] = {"life": "run", "phase": "before the fault", "at_s": 0.0, "within": [], "fate": ""}
-    return cast(ReportedStep, {**known, "point": point, "outcome": outcome, **place, **more})
+    return cast(ReportedStep, {**known, "detail": "", "point": point, "outcome": outcome, **place, **more})
 
 
 STORY = [

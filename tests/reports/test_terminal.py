@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rollproof.plugin.failures import FailureText
 from rollproof.plugin.screen import Progress
+from rollproof.reports import dry_run
 from rollproof.reports.finding import finding_lines
 from rollproof.reports.layout import columns_of, plain, width_of
-from rollproof.reports.terminal import failure_lines, found_lines, headline, summary
+from rollproof.reports.terminal import failure_lines, found_lines, headline, retitled_lines, summary
 from rollproof.values import green
+from rollproof.values.dry_run import DryRun
+from rollproof.values.story import beginning
 
 from .findings import EMPTY, POST, STORY, STRUCK, TEST, TOKEN, cause, exploration, step, violation
 
@@ -149,6 +152,42 @@ def test_the_whole_story_has_each_step() -> None:
     assert f"  then     run:\n             {POST}#1\n             returned 'published'\n" in without
 
 
+def test_what_an_exception_says_is_whole_in_the_whole_story() -> None:
+    """At first sight there is its beginning alone."""
+    detail = "ValidationError: 1 validation error for Report\nbody\n  gone"
+    one = [step("", "raises ValidationError: 1 validation error for Report …", 29, phase="fault", detail=detail)]
+    assert re.search(r"\n +body\n +gone\n", block(story=one, full=True))
+    assert "body" not in block(story=one)
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("KeyError: 'a'", "KeyError: 'a'"),
+        ("ApiError: {\n  'code': 5,\n  'why': 'full'\n}\nfor ever", "ApiError: { 'code': 5, 'why': 'full' …"),
+        ("E: 1 error for Report\nbody\n  gone", "E: 1 error for Report …"),
+        ("E: a\n\n", "E: a"),
+        (f"E: {'x' * 16}: y", "E: xxxxxxxxxxxxxxxx …"),
+        ("", ""),
+    ],
+)
+def test_the_beginning_of_an_error_does_not_end_in_the_middle(text: str, first: str) -> None:
+    """A line that only leads to the next one has that one, too."""
+    assert beginning(text, 48 if "x" not in text else 21) == first
+
+
+def test_a_dry_run_tells_how_much_and_how_long() -> None:
+    """Executions, seconds at the pace of the fault-free run, sets that are drawn, and where a budget ends it."""
+    found: DryRun = {
+        **{"test": TEST, "label": "", "points": 7, "faults": {POST: {"http.timeout": 4}}, "orders": 0, "second": 9},
+        **{"only_at": "", "pinned": "", "executions": 115, "each_s": 0.2, "draws": (3, 300.0), "budget_s": 60.0},
+    }
+    told = " ".join(" ".join(dry_run.lines([found], 80, -1)).split())
+    assert "7 points; 4 schedules of one fault up to 115 executions, and up to three more for each state" in told
+    assert "that they leave: about 23 s here then sets of 2 to 3 faults are drawn for 5 min" in told
+    assert "it is ended after 60 s (--chaos-budget)" in told
+
+
 def test_an_error_of_several_lines_stays_in_its_column() -> None:
     """Its second line is no further promise; and code of one long word keeps its place."""
     text = block(message="all_or_nothing: raised: it is down\nsee its page\nhonest_outcome: untrue")
@@ -205,7 +244,7 @@ def test_a_token_of_two_faults_stays_whole() -> None:
 
 def test_each_finding_is_told_once_while_it_goes_on() -> None:
     """What is wrong, and what to paste."""
-    told: set[str] = set()
+    told: dict[str, str] = {}
     first = exploration(violation(id="1"))
     assert found_lines(first, told, 80) == [
         'chaos: found after 95 executions, 3.2 s: Mail to "all" goes out twice',
@@ -214,6 +253,12 @@ def test_each_finding_is_told_once_while_it_goes_on() -> None:
     assert found_lines(first, told, 80) == []
     both = exploration(violation(id="2", title="The lock stays"), violation(id="1"), label="x")
     assert found_lines(both, told, 80)[0] == "chaos: [x] found after 95 executions, 3.2 s: The lock stays"
+    assert retitled_lines(both, told, 80) == []
+    later = exploration(violation(id="2", title="A lock stays"), violation(id="3"))
+    assert retitled_lines(later, told, 80) == [
+        """chaos: 'Mail to "all" goes out twice' is in the end part of another finding""",
+        "chaos: 'The lock stays' is in the end: A lock stays",
+    ]
 
 
 def test_a_line_for_each_test() -> None:
@@ -292,9 +337,8 @@ def test_what_to_do_is_said_once() -> None:
     """Of several errors that are mended alike."""
     errors = [f"not explored: 0 of 9 {family} were tried\ngive it more time" for family in ("crashes", "faults")]
     assert plain(failure_lines(exploration(errors=errors), 80)).splitlines() == [
-        "could not be judged: not explored: 0 of 9 crashes were tried",
-        "",
-        "could not be judged: not explored: 0 of 9 faults were tried",
+        "not explored: 0 of 9 crashes were tried",
+        "not explored: 0 of 9 faults were tried",
         "  give it more time",
     ]
 
