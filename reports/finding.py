@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from rollproof.values.exploration import counted
 from rollproof.values.report import ReportedCause, ReportedPlace, ReportedStep, ReportedViolation
+from rollproof.values.story import WRONG_FATES
 from rollproof.values.titles import broken, title_of
 
 from .folding import Series, ranges, series
@@ -185,7 +186,9 @@ def _blame(places: Sequence[ReportedPlace], width: int) -> list[Line]:
     for place in places[:_SHOWN_PLACES]:
         called = "".join(f", called from {caller}" for caller in place["callers"])
         within = f" in {place['function']}" if place["function"] else ""
-        lines += labelled("to blame", [f"{place['file']}:{place['line']}{within}{called}"], width)
+        wrong = place is places[0] or any(one["fate"] in WRONG_FATES for one in place["effects"])
+        label = "to blame" if wrong else "besides"  # as they made something durable
+        lines += labelled(label, [f"{place['file']}:{place['line']}{within}{called}"], width)
         lines += under(_source(place, width - UNDER)) if place is places[0] else []
         lines += under(styled(wrapped(_effects(place), width - UNDER)))
     return lines

@@ -8,7 +8,7 @@ from inspect import getdoc
 import pytest
 from rollproof.values import green
 from rollproof.values.exploration import Exploration, counted
-from rollproof.values.families import NOT_EXPLORED, errors_in
+from rollproof.values.families import NOT_EXPLORED, errors_in, family_of
 from rollproof.values.faults import Fault
 from rollproof.values.history import Invariant
 from rollproof.values.replaying import ReplayCommand
@@ -190,7 +190,7 @@ def _families(found: ReportedExploration, width: int) -> list[Line]:
     """Return the table of families of faults and verdicts, with how many schedules of each were not tried."""
     counts: dict[str, Counter[str]] = {}
     for cell in found["cells"]:
-        counts.setdefault(cell["fault"].partition(".")[0], Counter())[cell["verdict"]] += cell["count"]
+        counts.setdefault(family_of(cell["fault"]), Counter())[cell["verdict"]] += cell["count"]
     for family, tried in found["not_tried"].items():
         if part := _TRIED.match(tried):  # a family that was not selected is told in a sentence
             counts.setdefault(family, Counter())["not tried"] += int(part[2]) - int(part[1])

@@ -58,7 +58,7 @@ def requests_told(process_runs: Sequence[ProcessRun], target: str, hidden: Calla
     if count < 2:
         return ""
     processes = list(dict.fromkeys(run.process for run in runs))
-    posts, by = f"{_NUMBERS.get(count, count)} POSTs", " and ".join(processes)
+    posts, by = f"{_NUMBERS.get(count, count)} POSTs", ", ".join([*processes[:-2], " and ".join(processes[-2:])])
     if len({(run.header, run.key) for run in runs}) == 1:
         key = f": the same {runs[0].header} {_short(runs[0].key)}" if runs[0].key else ", no key sent"
         return f"{posts} by {by}{key}"
