@@ -27,6 +27,8 @@ _FORMS: dict[str, tuple[str, Callable[[Report], str]]] = {
     "code-quality": ("GitLab's code quality report", _json(ci.code_quality)),
 }
 """Forms in which a report is written, by their options."""
+_DOCUMENTS = [form for form in _FORMS if form != "annotations"]
+"""On standard output these stand alone: with the text behind it none would be what it is. A log may have both."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -46,7 +48,8 @@ def main(arguments: Sequence[str]) -> int:
     if not found:
         raise nothing_explored(given.files)
     _write(vars(given), {"version": 2, "seed": seed, "explorations": found})
-    print("\n".join(view.lines(found, given.verbose - given.quiet)))
+    if not any(vars(given)[form.replace("-", "_")] == "-" for form in _DOCUMENTS):
+        print("\n".join(view.lines(found, given.verbose - given.quiet)))
     return FAILED if any(map(view.is_broken, found)) else 0
 
 

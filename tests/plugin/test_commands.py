@@ -132,10 +132,12 @@ def test_parts_that_an_earlier_commit_did_not_write_are_empty(tmp_path: Path, ca
 
 
 def test_a_form_without_a_file_goes_to_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """As with ``-``: for ``>> "$GITHUB_STEP_SUMMARY"``."""
+    """As with ``-``: for ``>> "$GITHUB_STEP_SUMMARY"``. It stands there alone."""
     json_file.write(str(tmp_path / "chaos.json"), sample_report())
     main(["report", str(tmp_path / "chaos.json"), "--markdown"])
     assert capsys.readouterr().out.startswith("## Recovery: ")
+    main(["report", str(tmp_path / "chaos.json"), "--sarif=-"])
+    assert json.loads(capsys.readouterr().out)["version"] == "2.1.0"
 
 
 NO_RESULT = "is JSON and no result of an exploration"
