@@ -14,14 +14,14 @@ _FAMILIES = (
 )
 NOT_EXPLORED = "not explored: "
 """Begins what stands among errors because a budget left a whole family out: nothing went wrong."""
-_LAST = ("interruptions", ("process.interrupt", "process.cancel", "order.*"))
+_LAST = (("interruptions", ("process.interrupt", "process.cancel")), ("other orders", ("order.*",)))
 _COMMONEST = ("*.timeout", "*.rate_limited", "*.unavailable", "*.server_error", "*.lost_answer", "llm.malformed_json")
 """Within a family, before all others; the others keep the order in which they are declared."""
 
 
 def family_of(fault: str) -> str:
     """Return the name of a fault's family; a fault of somebody's own belongs to the prefix of its name."""
-    for name, globs in (*_FAMILIES, _LAST):
+    for name, globs in (*_FAMILIES, *_LAST):
         if any(fnmatchcase(fault, glob) for glob in globs):
             return name
     return f"faults of {fault.partition('.')[0]}"
@@ -42,7 +42,7 @@ def likelihood(fault: str) -> tuple[int, int]:
     """Return the rank of a fault by how often it happens in production: the smaller, the likelier."""
     names = [name for name, _ in _FAMILIES]
     family = family_of(fault)
-    place = names.index(family) if family in names else len(names) + (family == _LAST[0])
+    place = names.index(family) if family in names else len(names) + (family in dict(_LAST))
     common = next((n for n, glob in enumerate(_COMMONEST) if fnmatchcase(fault, glob)), len(_COMMONEST))
     return place, common
 
