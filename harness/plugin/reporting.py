@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..values.exploration import Exploration
 
     _Told = Callable[[Exploration], ReportedExploration]
+    _ToldLive = dict[int, dict[str, str]]  # the title that each finding had when it was found, by its exploration
 
 
 _OF_ALLURE = 1_000_000  # of what was not written, beside the numbers of the writers
@@ -48,8 +49,7 @@ class Reporting:
         self._not_written: dict[int, str] = {}
         self._dry_run, self._counted = options.flag(config, "dry-run"), list[DryRun]()
         self._trace = tracing.reader(config, self._screen.write)
-        self.running: tuple[list[Exploration], _Told] | None = None
-        self._told_live: dict[int, dict[str, str]] = {}
+        self.running: tuple[list[Exploration], _Told, _ToldLive] | None = None
 
     @pytest.hookimpl
     def pytest_report_header(self) -> str:
@@ -61,8 +61,9 @@ class Reporting:
     def readers(self, item: pytest.Item, found: "list[Exploration]", settings: Options) -> tuple[Reader, ...]:
         """Return the readers of the events of a test that begins; `found` receives what it explored."""
         replay = settings.replay or ReplayCommand.of_test(item.nodeid, settings.seed)
-        self.running = found, partial(settings.runs.reported, replay=replay)
-        progress, tell = self._screen.progress(item.nodeid), self._found(replay, found, settings.runs)
+        told: _ToldLive = {}
+        self.running = found, partial(settings.runs.reported, replay=replay), told
+        progress, tell = self._screen.progress(item.nodeid), self._found(replay, found, settings.runs, told)
         return (
             *([] if self._trace is None else [self._trace]),
             Reader(
@@ -74,36 +75,28 @@ class Reporting:
         )
 
     def _found(
-        self, replay: ReplayCommand, earlier: "list[Exploration]", runs: Runs
+        self, replay: ReplayCommand, earlier: "list[Exploration]", runs: Runs, told: "_ToldLive"
     ) -> "Callable[[Exploration], None]":
         """Return the function that tells a finding, once it is confirmed, to the terminal and to the writers.
 
-        `replay` is the command for the test; `earlier` has what it explored before.
+        `replay` is the command for the test; `earlier` has what it explored before; `told` receives what is told.
         """
-        told: dict[int, dict[str, str]] = {}
-        self._told_live = told
 
         def tell(so_far: "Exploration") -> None:
             found = runs.reported(so_far, replay)
             lines = terminal.found_lines(found, told.setdefault(len(earlier), {}), self._screen.width)
             if not hasattr(self._config, "workerinput"):
                 self._write([*self._results, *(runs.reported(exploration, replay) for exploration in earlier), found])
-            self._say(lines)
+            self._screen.say(lines)
 
         return tell
 
-    def _say(self, lines: list[str]) -> None:
-        """Write lines while a test runs, from a worker to where they reach the terminal."""
-        if hasattr(self._config, "workerinput"):
-            self._screen.write("".join(f"{line}\n" for line in lines))
-        elif lines and self._screen.is_there:
-            self._screen.between_lines(lines)
-
     def ended(self, explored: Sequence[ReportedExploration] = ()) -> None:
         """End the live line of the test that was running, and tell which titles of what it explored have changed."""
+        told = {} if self.running is None else self.running[2]
         self.running = None
         for number, found in enumerate(explored):
-            self._say(terminal.retitled_lines(found, self._told_live.get(number, {}), self._screen.width))
+            self._screen.say(terminal.retitled_lines(found, told.get(number, {}), self._screen.width))
         self._screen.restore()
 
     @pytest.hookimpl(tryfirst=True)
@@ -123,7 +116,7 @@ class Reporting:
     def pytest_keyboard_interrupt(self) -> None:
         """Take over what a test explored until it was interrupted: it gets no report."""
         if self.running is not None:
-            explorations, told = self.running
+            explorations, told, _ = self.running
             self._untold = [told(exploration) for exploration in explorations]
             self._results += self._untold
             self.ended()

@@ -80,17 +80,18 @@ class Screen:
         name = nodeid.rpartition("::")[2]
         if self._is_watched:
             return Progress(name, self._overwrite_live, _REFRESH_S, self._clock, self._room)
-        return Progress(name, self._log, _IN_A_LOG_S, self._clock)
+        return Progress(name, lambda line: self.say([f"chaos: {line}"]), _IN_A_LOG_S, self._clock)
 
     def _overwrite_live(self, line: str) -> None:
         self._shown = True
         self._overwrite(f"{line[: self._room]:<{self._room}}\r")
 
-    def _log(self, line: str) -> None:
+    def say(self, lines: list[str]) -> None:
+        """Write lines while a test runs, from a worker to where they reach the terminal."""
         if hasattr(self._config, "workerinput"):
-            self.write(f"chaos: {line}\n")
-        elif self.is_there:
-            self.between_lines([f"chaos: {line}"])
+            self.write("".join(f"{line}\n" for line in lines))
+        elif lines and self.is_there:
+            self.between_lines(lines)
 
     def write(self, text: str) -> None:
         """Write to where a worker's errors go: its output is its line to the controller."""

@@ -180,7 +180,7 @@ def _not_decided(found: _Found) -> Iterable[str]:
     if unknown := [name for name, verdict in verdicts if verdict == "unknown"]:
         yield f"Promises that could not be judged: {', '.join(unknown)}."
     if count := len(errors_in(found["errors"])):
-        yield f"{counted(count, 'error')} of the harness or of a check, each told below."
+        yield f"{counted(count, 'error')} of the harness or of a check, each told in full."
     if count := len(found["flaky"]):
         yield f"{counted(count, 'failure')} that did not repeat."
 

@@ -77,7 +77,7 @@ def test_a_replay_proves_no_more_than_itself() -> None:
         ({"masked": ("a: time",)}, "Masked, as it differs between two runs without a fault: a: time.", False),
         ({"not_explored": ("x.py:3 starts a process",)}, "x.py:3 starts a process.", True),
         ({"verdicts": {"mine": "unknown"}}, "Promises that could not be judged: mine.", False),
-        ({"errors": ("oh",)}, "1 error of the harness or of a check, each told below.", True),
+        ({"errors": ("oh",)}, "1 error of the harness or of a check, each told in full.", True),
         ({"flaky": ("a", "b")}, "2 failures that did not repeat.", True),
         (
             {"not_selected": ("llm.timeout",), "firing": {"process.kill": POINTS}},
