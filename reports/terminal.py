@@ -22,6 +22,7 @@ from .layout import WIDTH, Line, columns, plain, styled, wrapped
 
 _SHOWN_FINDINGS = 5
 _TRIED = re.compile(r"(\d+) of (\d+) tried")
+_DRIFTED = "its fault never fired: the agent did not come to that point, or not in that order"
 _COUNTED_TWICE = "(a crash in a recovery is counted with each fault that leads there)"
 _VERDICTS = ("holds", "violated", "unknown")
 
@@ -63,7 +64,9 @@ def failure_lines(found: ReportedExploration, width: int, *, full: bool = False)
 
 def _unjudged(found: ReportedExploration) -> list[str]:
     return [
-        *(f"drifted, so nothing was proved there: {token}" for token in found["not_reached"]),
+        *_with_one_hint(
+            [f"drifted, so nothing was proved there: {token}\n{_DRIFTED}" for token in found["not_reached"]]
+        ),
         *(f"did not repeat (the run is not deterministic): {line}" for line in found["flaky"]),
         *(f"could not be judged: {error}" for error in _with_one_hint(errors_in(found["errors"]))),
     ]

@@ -238,7 +238,8 @@ def test_a_token_of_two_faults_stays_whole() -> None:
     """It is one word to whoever pastes it."""
     token = f"{TOKEN} + process.kill@recover/file.remove:agent/publish.lock#1:after"
     lines = plain(failure_lines(exploration(not_reached=[token], drifted=1), 40)).splitlines()
-    assert lines == ["drifted, so nothing was proved there:", f"  {token}"]
+    assert lines[:2] == ["drifted, so nothing was proved there:", f"  {token}"]
+    assert lines[2] == "  its fault never fired: the agent did"
     assert headline(exploration(not_reached=[token], drifted=1)) == f"drifted, so nothing was proved there: {token}"
 
 
