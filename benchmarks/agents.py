@@ -22,8 +22,8 @@ def connect(own: Path) -> sqlite3.Connection:
 
 
 def remembered(connection: sqlite3.Connection) -> dict[str, str]:
-    """Return what is known already."""
-    return dict(connection.execute("SELECT name, value FROM steps"))
+    """Return what is known already; steps from ``~`` on are not of this job."""
+    return dict(connection.execute("SELECT name, value FROM steps WHERE name < '~'"))
 
 
 def remember(connection: sqlite3.Connection, name: str, value: str) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from .contents import Content, all_of, legible, size_of
+from .rows import Row as Row
 
 _T = TypeVar("_T")
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

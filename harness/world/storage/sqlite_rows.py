@@ -10,18 +10,22 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
 from urllib.parse import quote
 
 from ...values.contents import Content, Stored, size_of, start_of
 from ...values.owners import temporary_folder
 from ...values.world import Row, TableShape
 from .contents import write
+from .leaves import NotAsItShouldBe, Pages
 from .raw import SIBLINGS
+from .shared_rows import SharedRows, Table
 
 SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3")
 _HEADER = b"SQLite format 3\0"
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 _CACHE_BYTES = 64 << 20
+_PAGES_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,9 @@ class Tables:
 _Parts = tuple[Content, Content | None, Content | None]
 _cache: OrderedDict[_Parts, Tables | None] = OrderedDict()
 _cached_bytes = 0
+_shared = SharedRows(_PAGES_BYTES)
+
+_Opened = tuple[sqlite3.Connection, "Pages | None"]
 
 
 def is_database(name: str, content: Content, has_sibling: bool = False) -> bool:
@@ -91,31 +98,32 @@ def _recover(parts: _Parts) -> Tables | None:
     else:
         opening = _in_memory(content) if alone else _in_folder(parts)
     try:
-        with opening as connection:
-            return _tables(connection)
+        with opening as (connection, pages):
+            return _tables(connection, pages)
     except sqlite3.Error:
         return None
 
 
 @contextmanager
-def _in_memory(content: bytes) -> Iterator[sqlite3.Connection]:
+def _in_memory(content: bytes) -> Iterator[_Opened]:
     """Open a database without a log; one in WAL mode is told that it is not, since memory has no shared one."""
     if content[18:20] == b"\2\2":
         content = content[:18] + b"\1\1" + content[20:]
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.deserialize(content)
-        yield connection
+        yield connection, _pages(content)
 
 
 @contextmanager
-def _where_it_lies(content: Stored) -> Iterator[sqlite3.Connection]:
+def _where_it_lies(content: Stored) -> Iterator[_Opened]:
     """Open what we keep of a database without a log: nobody changes that, and SQLite needs no lock."""
     with closing(sqlite3.connect(f"file:{quote(content.path)}?mode=ro&immutable=1", uri=True)) as connection:
-        yield connection
+        with _mapped(content.path) as data:
+            yield connection, _pages(data)
 
 
 @contextmanager
-def _in_folder(parts: _Parts) -> Iterator[sqlite3.Connection]:
+def _in_folder(parts: _Parts) -> Iterator[_Opened]:
     """Open a copy beside copies of its logs, so that SQLite itself recovers it."""
     kept = [os.path.dirname(part.path) for part in parts if isinstance(part, Stored)]
     folder = temporary_folder("copy", next(iter(kept), None))
@@ -125,17 +133,46 @@ def _in_folder(parts: _Parts) -> Iterator[sqlite3.Connection]:
             if part is not None:
                 write(path + suffix, part)
         with closing(sqlite3.connect(path)) as connection:
-            yield connection
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # a hot journal is rolled back now
+            if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                yield connection, None
+            else:
+                with _mapped(path) as data:
+                    yield connection, _pages(data)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _tables(connection: sqlite3.Connection) -> Tables:
-    master = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+@contextmanager
+def _mapped(path: str) -> Iterator[mmap | bytes]:
+    with open(path, "rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            yield b""
+            return
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            yield data
+
+
+def _pages(data: bytes | mmap) -> Pages | None:
+    try:
+        return Pages.of(data)
+    except NotAsItShouldBe:
+        return None
+
+
+def _tables(connection: sqlite3.Connection, pages: Pages | None) -> Tables:
+    master = connection.execute(
+        "SELECT type, name, sql, rootpage FROM sqlite_master ORDER BY type, name"
+    ).fetchall()
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    schema = "\n".join(f"{sql};" for _, _, sql in master if sql)
-    names = [name for kind, name, _ in master if kind == "table" and not name.startswith("sqlite_")]
-    rows = {name: found for name in names if (found := _rows(connection, name)) is not None}
+    schema = "\n".join(f"{sql};" for _, _, sql, _ in master if sql)
+    rows = {}
+    for kind, name, sql, root in master:
+        if kind == "table" and not name.startswith("sqlite_"):
+            found = _shared.read(connection, Table(_quote(name), root, sql), pages) if pages and root else None
+            found = _rows(connection, name) if found is None else found
+            if found is not None:
+                rows[name] = found
     text = f"user_version = {version}\n{schema}" if version or master else ""  # as of a file that is still empty
     return Tables(rows, _shapes(connection, list(rows)), text)
 

@@ -1,0 +1,112 @@
+"""Print what exploring one agent costs by what lies around it: 10 files, 10,000 files, 100,000 rows, and a million.
+
+    python benchmarks/worlds.py [ROUNDS]
+
+Each exploration is measured in an interpreter of its own, without its start and without making the world, in turns;
+ratios are of the least of each: what else the machine does only adds to it.
+"""
+
+import json
+import resource
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import agents  # noqa: E402
+from benchmarks.measured import Measured  # noqa: E402
+
+ROUNDS = 3
+import os
+FAULTS=os.environ.get("FAULTS","*")
+MOST = 4
+WORLDS = {"10 files": (10, 0), "10,000 files": (10_000, 0), "100,000 rows": (10, 100_000)}
+LARGEST = {"1,000,000 rows": (10, 1_000_000)}
+
+
+@dataclass(frozen=True)
+class Surrounded:
+    """The 25-point agent among so many files that it does not touch, and so many rows in the table that it writes."""
+
+    files: int
+    rows: int
+
+    def explore(self, chaos: Any, tmp_path: Path) -> Any:
+        """Make the world and explore the agent in it."""
+        for number in range(self.files):
+            folder = tmp_path / "shared" / "archive" / f"{number // 100}"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number}.md").write_text(f"# Report {number}\n\nNothing new.\n")
+        (tmp_path / "agent").mkdir()
+        with closing(agents.connect(tmp_path / "agent")) as connection:
+            connection.execute("BEGIN")
+            connection.executemany(
+                "INSERT INTO steps VALUES (?, ?)", ((f"~{number}", f"page {number}") for number in range(self.rows))
+            )
+            connection.execute("COMMIT")
+        return agents.SMALL.explore(chaos, tmp_path)
+
+
+def main(rounds: int) -> None:
+    """Measure all worlds in turns, and the largest once."""
+    print("25-point agent by what lies around it, without the start of Python and without making the world")
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in WORLDS}
+    for _ in range(rounds):
+        for name in WORLDS:
+            found[name].append(_measured(name))
+    least = {name: {key: min(one[key] for one in each) for key in each[0]} for name, each in found.items()}
+    base = least["10 files"]
+    for name, one in least.items():
+        ratios = f"{one['cpu_s'] / base['cpu_s']:.2f} and {one['wall_s'] / base['wall_s']:.2f} times 10 files"
+        print(f"  {name}: {_told(one)}: {ratios} (goal: {MOST})")
+    for name in LARGEST:
+        print(f"  {name}: {_told(_measured(name))}")
+
+
+def _told(one: dict[str, float]) -> str:
+    return (
+        f"{one['executions']:.0f} executions, {one['worlds']:.0f} worlds, {one['cpu_s']:.1f} s of processor, "
+        f"{one['wall_s']:.1f} s, {one['peak_mb']:.0f} MB"
+    )
+
+
+def _measured(name: str) -> dict[str, float]:
+    result = subprocess.run([sys.executable, __file__, "--one", name], check=True, capture_output=True, text=True)
+    return json.loads(result.stdout)  # type: ignore[no-any-return]
+
+
+def one(name: str) -> None:
+    """Explore in one world and print the figures as JSON."""
+    with tempfile.TemporaryDirectory() as folder:
+        Measured(agents.SMALL, Path(folder) / "warm").explore("disk.full")  # imports
+        measured = Measured(Surrounded(*{**WORLDS, **LARGEST}[name]), Path(folder))
+        before = _processor_s()
+        result, wall_s = measured.explore(FAULTS)
+        made_s = 0.0
+    figures = {
+        "executions": result.executions,
+        "worlds": result.worlds,
+        "cpu_s": _processor_s() - before - made_s,
+        "wall_s": wall_s,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    print(json.dumps(figures))
+
+
+def _processor_s() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        one(sys.argv[2])
+    else:
+        main(int(sys.argv[1]) if sys.argv[1:] else ROUNDS)
