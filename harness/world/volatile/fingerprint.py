@@ -15,7 +15,8 @@ from ...values.trees import Tree, above
 from ...values.world import Entry, Row, World
 from ..storage.remembering import Remembered
 from .masks import Masks
-from .skeletons import DRAWN, Skeleton, SkeletonBuilder, Slot, TornValue, entry_skeleton, rows_skeleton
+from .row_digests import RowDigests
+from .skeletons import DRAWN, Skeleton, SkeletonBuilder, Slot, TornValue, entry_skeleton, is_still
 from .timestamps import NEAR_S, timestamp_of_text
 from .torn_values import TornValues
 
@@ -71,7 +72,7 @@ def fingerprint(
                 things += [thing for thing in folder.still if not _numbers(thing).isdisjoint(pids)]
                 still.append(_digest(thing for thing in folder.still if _numbers(thing).isdisjoint(pids)))
     for tables in (world.tables, world.private_tables, world.resources):
-        things += [(skeletons.name(name), skeletons.rows(name, rows)) for name, rows in tables.items()]
+        things += [(skeletons.name(name), skeletons.rows(name, rows, pids)) for name, rows in tables.items()]
     things += [(skeletons.name(name), (f"schema {schema}", ())) for name, schema in world.schemas.items()]
     things += [(skeletons.name(name), (f"log {log}", ())) for name, log in world.logs.items() if log]
     # By what no run changes: values are numbered in this order, which must not depend on how they read.
@@ -116,10 +117,7 @@ class _Folder:
 
 
 def _is_still(thing: _Thing) -> bool:
-    """Return whether a thing's only slots are short numbers: it reads the same in all worlds unless one is a pid."""
-    return all(
-        kind == "number" and text.isdigit() and len(text) < 8 for skeleton in thing for kind, text in skeleton[1]
-    )
+    return all(is_still(skeleton[1]) for skeleton in thing)
 
 
 def _numbers(thing: _Thing) -> frozenset[int]:
@@ -210,7 +208,7 @@ class _Skeletons:
         self.masks, self.drawn = masks, drawn
         self._roots = sorted(roots.items(), key=lambda root: len(root[0]), reverse=True)
         self._entries: Remembered[tuple[str, Entry, TornValue], Skeleton] = Remembered(_CACHED_BYTES)
-        self._rows: OrderedDict[tuple[str, int], tuple[list[Row], Skeleton]] = OrderedDict()
+        self._rows = RowDigests(masks, self.shorten)
         self._folders: Remembered[int, _Folder] = Remembered(_CACHED_BYTES)
         self._names: dict[str, Skeleton] = {}
 
@@ -262,15 +260,9 @@ class _Skeletons:
 
         return self._entries.get((path, entry, torn), make, lambda skeleton: len(skeleton[0]) + 100 * len(skeleton[1]))
 
-    def rows(self, name: str, rows: list[Row]) -> Skeleton:
-        """Return the piece of a table or collection; the list itself is remembered, so it must not change."""
-        key = (name, id(rows))
-        if key not in self._rows:
-            masked = self.masks.canonical_thing(name)[0]
-            self._rows[key] = (rows, rows_skeleton(rows, self.masks.of(masked), self.shorten))
-            if len(self._rows) > _CACHED:
-                self._rows.popitem(last=False)
-        return self._rows[key][1]
+    def rows(self, name: str, rows: list[Row], pids: Set[int]) -> Skeleton:
+        """Return the piece of a table or collection in which `pids` wrote."""
+        return self._rows.skeleton(self.masks.canonical_thing(name)[0], rows, pids)
 
 
 _recent: OrderedDict[tuple[int, int, tuple[tuple[str, str], ...]], _Skeletons] = OrderedDict()

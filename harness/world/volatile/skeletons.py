@@ -164,10 +164,13 @@ def _add_lines(builder: SkeletonBuilder, mask: ThingMask, lines: list[str]) -> N
         builder.literal("\n")
 
 
-def rows_skeleton(rows: list[Row], mask: ThingMask, shorten: Callable[[str], str]) -> Skeleton:
-    """Return the piece of a table or a collection, in its own order."""
+def row_skeleton(row: Row, mask: ThingMask, shorten: Callable[[str], str]) -> Skeleton:
+    """Return the piece of a row of a table, or of a resource."""
     builder = SkeletonBuilder(shorten)
-    for row in rows:
-        builder.tree(mask, row, "")
-        builder.literal("\n")
+    builder.tree(mask, row, "")
     return builder.skeleton()
+
+
+def is_still(slots: tuple[Slot, ...]) -> bool:
+    """Return whether all slots are short numbers: they read the same in all worlds unless one is a pid."""
+    return all(kind == "number" and text.isdigit() and len(text) < 8 for kind, text in slots)
