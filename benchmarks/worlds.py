@@ -25,7 +25,8 @@ from benchmarks.measured import Measured  # noqa: E402
 
 ROUNDS = 3
 import os
-FAULTS=os.environ.get("FAULTS","*")
+
+FAULTS = os.environ.get("FAULTS", "*")
 MOST = 4
 WORLDS = {"10 files": (10, 0), "10,000 files": (10_000, 0), "100,000 rows": (10, 100_000)}
 LARGEST = {"1,000,000 rows": (10, 1_000_000)}

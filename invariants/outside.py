@@ -8,6 +8,7 @@ from rollproof.values.contents import Content
 from rollproof.values.credentials import is_in_clear
 from rollproof.values.history import History, Violation, invariant
 from rollproof.values.points import canonical
+from rollproof.values.rows import not_shared
 from rollproof.values.world import Change, Entry, Row, World
 
 _LEASE_TABLE = re.compile(r"(?:^|_)(?:lock|lease)s?(?:_|$)", re.IGNORECASE)
@@ -89,24 +90,30 @@ def credential_hygiene(after: World, history: History) -> Iterator[Violation]:
             if times > 2:
                 text = f"{label} was refused and sent {times} times again in the same {execution.role}"
                 yield Violation(text, by=execution, way="twice")
-    old = dict(_texts(history.before))
+    new = list(_texts(after, history.before))
     for label, secret in history.secrets.items():
         exposed = [
             Change("+", place, f"{label} in the clear")
-            for place, text in _texts(after)
-            if is_in_clear(secret, text) and not is_in_clear(secret, old.get(place, b""))
+            for place, text in new
+            if is_in_clear(secret, text) and not _is_at(place, secret, history.before)
         ]
         if exposed:
             yield Violation(f"{label} is written down in the clear", tuple(exposed))
 
 
-def _texts(world: World) -> Iterator[tuple[str, Content]]:
+def _is_at(place: str, secret: bytes, world: World) -> bool:
+    return any(name == place and is_in_clear(secret, text) for name, text in _texts(world, World()))
+
+
+def _texts(world: World, before: World) -> Iterator[tuple[str, Content]]:
+    """Yield what can be read at each place; of a large table without the parts that it had `before`."""
     for entries in (world.entries, world.private_entries):
         for path, entry in entries.items():
             yield path, entry.held
-    for tables in (world.tables, world.private_tables, world.resources):
+    kinds = [(each.tables, each.private_tables, each.resources) for each in (world, before)]
+    for tables, earlier in zip(*kinds, strict=True):
         for name, rows in tables.items():
-            yield name, _text_of(rows)
+            yield name, _text_of(not_shared(rows, earlier.get(name, []))[0])
 
 
 def _text_of(rows: list[Row]) -> bytes:

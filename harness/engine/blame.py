@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..values.media import medium_of
 from ..values.points import Point, canonical, hide_drawn
+from ..values.rows import not_shared
 from ..values.schedule import Injection
 from ..values.trees import differing
 from ..values.world import Change, Entry, Row, World
@@ -107,7 +108,8 @@ def changed(old: World, new: World) -> Iterator[_Changed]:
         for name in before.keys() | after.keys():
             there, here = _rows(before, name), _rows(after, name)
             if there != here:
-                yield name, None, _described(here, there), _described(there, here), False
+                gone, new = not_shared(there, here)
+                yield name, None, _described(new, gone), _described(gone, new), False
 
 
 def _rows(tables: Mapping[str, list[Row]], name: str) -> list[Row]:

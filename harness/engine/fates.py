@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ..values.contents import begins_with
 from ..values.media import medium_of
 from ..values.points import Point, canonical
+from ..values.rows import not_shared
 from ..values.story import Fate
 from ..values.world import Diff, Entry, Row, World
 from .blame import changed, transitions
@@ -184,14 +185,14 @@ def _is_kept(change: _Change) -> bool:
     if new := _creates(change):
         ids = [row["id"] for row in end if "id" in row]
         return any(row in end or ("id" in row and row["id"] in ids) for row in new)
-    after = _rows(change.after, change.name)
+    before, after = not_shared(before, _rows(change.after, change.name))
     gone = [row for row in before if row not in after]
     return not any(row in end for row in gone)
 
 
 def _creates(change: _Change) -> list[Row]:
     """Return the rows that are new, where none is gone: one that is changed is not created."""
-    before, after = _rows(change.before, change.name), _rows(change.after, change.name)
+    before, after = not_shared(_rows(change.before, change.name), _rows(change.after, change.name))
     if any(row not in after for row in before):
         return []
     return [row for row in after if row not in before] or after[len(before) :]

@@ -70,7 +70,8 @@ class Cleaner:
             names = {key: named if key == "value" and named else str(key) for key in value}
             return {self.data(key): self.data(each, names[key], inner) for key, each in value.items()}
         if isinstance(value, (list, tuple)):
-            return type(value)([self.data(each, name, within) for each in value])
+            items = [self.data(each, name, within) for each in value]
+            return tuple(items) if isinstance(value, tuple) else items
         return value
 
     def result(self, exploration: Exploration) -> Exploration:

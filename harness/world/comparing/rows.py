@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ...values.rows import not_shared
 from ...values.world import Change, Row
 from ..volatile.canonical import Tree, View
 from .explain import describe_row, most_alike, row_change
@@ -38,6 +39,8 @@ class RowMatch:
         for name in expected.keys() | found.keys():
             old, new = expected.get(name) or [], found.get(name) or []
             if old != new:
+                if self._expected.is_plain(name) and self._found.is_plain(name):
+                    old, new = not_shared(old, new)
                 left[self._expected.thing(name)].expected += [(name, row) for row in old]
                 left[self._found.thing(name)].found += [(name, row) for row in new]
         for _ in range(_ROUNDS):

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from ...values.contents import Content
+from ...values.rows import Part, Rows, parts_of
 from ...values.trees import Tree, above
 from ...values.world import Entry, Named, Row, TableShape, World
 from .disk import DiskState, RawEntry, Source
@@ -43,6 +44,8 @@ class _Part:
 
 _described: Remembered[tuple[int, Source], tuple[object, _Part]] = Remembered(64 << 20)
 """What a folder came to, by the part of a state: kept with it, so that no other one has its id."""
+_trimmed: Remembered[tuple[int, frozenset[str]], tuple[Part, Part]] = Remembered(64 << 20)
+"""Parts of tables without ignored columns, each with the part that it was made of."""
 
 
 def world_of(sources: Sequence[Source], state: DiskState, resources: Mapping[str, list[Row]]) -> World:
@@ -160,4 +163,16 @@ def _without(rows: list[Row], table: str, ignore: tuple[str, ...]) -> list[Row]:
     dropped = {
         column for column in (rows[0] if rows else ()) if any(fnmatchcase(f"{table}.{column}", glob) for glob in ignore)
     }
-    return [{key: row[key] for key in row if key not in dropped} for row in rows] if dropped else rows
+    if not dropped:
+        return rows
+    parts = [_part_without(part, frozenset(dropped)) for part in parts_of(rows)]
+    return parts[0] if len(parts) == 1 else Rows(parts)
+
+
+def _part_without(part: Part, dropped: frozenset[str]) -> Part:
+    """Leave columns out of a part of a table, which was perhaps met before."""
+
+    def make() -> tuple[Part, Part]:
+        return part, [{key: row[key] for key in row if key not in dropped} for row in part]
+
+    return _trimmed.get((id(part), dropped), make, lambda made: 300 * len(part))[1]

@@ -161,9 +161,7 @@ def _pages(data: bytes | mmap) -> Pages | None:
 
 
 def _tables(connection: sqlite3.Connection, pages: Pages | None) -> Tables:
-    master = connection.execute(
-        "SELECT type, name, sql, rootpage FROM sqlite_master ORDER BY type, name"
-    ).fetchall()
+    master = connection.execute("SELECT type, name, sql, rootpage FROM sqlite_master ORDER BY type, name").fetchall()
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     schema = "\n".join(f"{sql};" for _, _, sql, _ in master if sql)
     rows = {}

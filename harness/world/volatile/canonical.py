@@ -39,6 +39,17 @@ class View:
         """Label all references by the content of their targets."""
         self.references.refine(self.row)
 
+    def is_plain(self, thing: str) -> bool:
+        """Return whether equal rows of a table or collection look equal in every world: nothing in them refers."""
+        shape = self.references.shapes.get(thing)
+        return shape is not None and not shape.refers and not self.references.in_texts
+
+    def hides_nothing_in(self, thing: str) -> bool:
+        """Return whether no row of a table has a hidden value or a reference, nor has its name."""
+        masked, filled = self.masks.canonical_thing(thing)
+        plain = self.is_plain(thing) and not self.references.shapes[thing].key
+        return plain and not filled and self.masks.of(masked).is_empty()
+
     def path(self, path: str) -> tuple[str, str]:
         """Return the masked name of a path, and the things that the ids in it refer to."""
         ids = self.references.found_in(path)

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ...values.points import canonical
+from ...values.rows import Part, parts_of
 from ...values.world import World
-from ..storage.remembering import remembered
+from ..storage.remembering import Remembered, remembered
 from .documents import read_document, read_json
 from .timestamps import timestamp_of_number, timestamp_of_text
 
@@ -38,7 +39,8 @@ def _values(world: World) -> Iterator[tuple[Place, object]]:
                     yield (canonical(path), *place), value
     for tables in (world.tables, world.private_tables, world.resources):
         for name, rows in tables.items():
-            yield from _named(rows, (canonical(name),), False)
+            for part in parts_of(rows):
+                yield from _in_rows(part, canonical(name))
 
 
 def _timestamp(value: object, now: float) -> float | None:
@@ -47,6 +49,17 @@ def _timestamp(value: object, now: float) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return timestamp_of_number(value, now, _WEEK_S)
     return None
+
+
+def _in_rows(part: Part, place: str) -> tuple[tuple[Place, object], ...]:
+    def make() -> tuple[Part, tuple[tuple[Place, object], ...]]:
+        return part, tuple(_named(part, (place,), False))
+
+    return _of_rows.get((id(part), place), make, lambda made: 200 * len(made[1]))[1]
+
+
+_of_rows: Remembered[tuple[int, str], tuple[Part, tuple[tuple[Place, object], ...]]] = Remembered(32 << 20)
+"""What a part of a table has, kept with it, so that no other one has its id."""
 
 
 @remembered(32 << 20)

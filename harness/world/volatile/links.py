@@ -46,8 +46,9 @@ def hidden_values(world: World, masks: Masks) -> list[tuple[str, str]]:
         if entry.kind != "dir" and (view.references.in_texts or not masks.of(name).is_empty()):
             view.content(name, entry)  # nothing else of it is hidden
     for thing, rows in {**world.tables, **world.private_tables, **world.resources}.items():
-        for row in rows:
-            view.row(thing, row)
+        if not view.hides_nothing_in(thing):
+            for row in rows:
+                view.row(thing, row)
     return seen
 
 

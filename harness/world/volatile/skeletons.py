@@ -40,6 +40,9 @@ class TornValue(NamedTuple):
 
 
 NOT_TORN = TornValue(0)
+_SHORTEST_WORD = 8
+_SHORT = 64
+"""A text up to this length is scanned as fast as it is looked up."""
 
 
 @dataclass(slots=True)
@@ -111,8 +114,18 @@ class SkeletonBuilder:
         self.literal("}")
 
 
-@remembered(32 << 20)
 def _scan(text: str) -> Skeleton:
+    if len(text) < _SHORTEST_WORD and text.isalpha():
+        return text, ()
+    return _found(text) if len(text) <= _SHORT else _scanned(text)
+
+
+@remembered(32 << 20)
+def _scanned(text: str) -> Skeleton:
+    return _found(text)
+
+
+def _found(text: str) -> Skeleton:
     slots: list[Slot] = []
 
     def slot(match: re.Match[str]) -> str:
