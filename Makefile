@@ -151,6 +151,7 @@ benchmarks: $(VENV)/ready  ## print ratios against brute force and against real 
 	$(BIN)/python benchmarks/killed.py 300
 	$(BIN)/python benchmarks/workers.py 300
 	$(BIN)/python benchmarks/fleet.py
+	$(BIN)/python benchmarks/worlds.py
 
 pictures: $(VENV)/ready  ## make the README's pictures anew (the page needs Chromium)
 	$(BIN)/python benchmarks/pictures.py

@@ -84,7 +84,7 @@ class Pages:
             least = least if most is None else most + 1
 
     def _below(self, number: int, seen: set[int], depth: int) -> Iterator[tuple[bytes, int | None]]:
-        """Yield the leaves below a page with the largest rowid of each; None for the last, which nothing limits here."""
+        """Yield the leaves below a page, each with its largest rowid; None for the last, which nothing limits here."""
         if number in seen or not depth or not 1 < number <= self.count:
             raise NotAsItShouldBe
         seen.add(number)

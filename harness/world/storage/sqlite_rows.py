@@ -117,9 +117,9 @@ def _in_memory(content: bytes) -> Iterator[_Opened]:
 @contextmanager
 def _where_it_lies(content: Stored) -> Iterator[_Opened]:
     """Open what we keep of a database without a log: nobody changes that, and SQLite needs no lock."""
-    with closing(sqlite3.connect(f"file:{quote(content.path)}?mode=ro&immutable=1", uri=True)) as connection:
-        with _mapped(content.path) as data:
-            yield connection, _pages(data)
+    address = f"file:{quote(content.path)}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(address, uri=True)) as connection, _mapped(content.path) as data:
+        yield connection, _pages(data)
 
 
 @contextmanager
@@ -134,13 +134,20 @@ def _in_folder(parts: _Parts) -> Iterator[_Opened]:
                 write(path + suffix, part)
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # a hot journal is rolled back now
-            if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-                yield connection, None
-            else:
-                with _mapped(path) as data:
-                    yield connection, _pages(data)
+            is_whole = _leaves_no_log(connection)
+            with _mapped(path) as data:
+                yield connection, _pages(data) if is_whole else None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leaves_no_log(connection: sqlite3.Connection) -> bool:
+    """Return whether all of a log is in the database itself now; without a log it is."""
+    try:
+        busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.Error:
+        return False
+    return not busy
 
 
 @contextmanager
