@@ -13,11 +13,15 @@ from .schemas import conforms
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """JSON text in an answer, what was asked of it, and the same answer with another text in its place."""
+    """JSON text in an answer, what was asked of it, and the same answer with another text in its place.
+
+    `is_call` says whether it is the arguments of a call, which are an object.
+    """
 
     text: str
     instead: Callable[[str], ModelAnswer]
     asked: Asked | None = None
+    is_call: bool = False
 
     @property
     def is_strict(self) -> bool:
@@ -41,7 +45,7 @@ def documents(answer: object) -> Iterator[Document]:
             yield Document(answer.text, answer.with_text, answer.asked)
         for n, call in enumerate(answer.tool_calls):
             if is_document(call.arguments):
-                yield Document(call.arguments, partial(answer.with_arguments, n), call.asked)
+                yield Document(call.arguments, partial(answer.with_arguments, n), call.asked, is_call=True)
 
 
 def unguaranteed(answer: object) -> Iterator[Document]:

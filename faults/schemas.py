@@ -1,13 +1,17 @@
 """Whether a value is what a JSON schema asks for, as far as models get it wrong.
 
 Types, required fields, what a list of values allows, and what an object may have beside its properties. Sizes, patterns
-and formats are left alone: a value that only they forbid counts as allowed.
+and formats are left alone where that is not asked for: a value that only they forbid counts as allowed.
 """
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 from typing import Any
 
 Schema = Mapping[str, Any] | bool
+_UNREADABLE = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, RecursionError)
 _MOST_REFERENCES = 50  # one behind the other, without anything between: a schema that refers to itself
 
 
@@ -17,13 +21,53 @@ def conforms(value: Any, schema: Schema) -> bool:
     A schema that cannot be read forbids nothing.
     """
     try:
-        return _conforms(value, schema, schema)
-    except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, RecursionError):
+        return _conforms(value, schema, _Whole(schema))
+    except _UNREADABLE:
         return True
 
 
-def _conforms(value: Any, schema: Schema, root: Schema) -> bool:
-    schema = _followed(schema, root)
+def conforms_exactly(value: Any, schema: Schema, said: Set[str]) -> bool:
+    """Return whether a value is one that a schema allows, sizes, patterns and formats included.
+
+    A text of a format is allowed where it is one of `said`, of which that is known. A schema that cannot be read allows
+    nothing.
+    """
+    try:
+        return _conforms(value, schema, _Whole(schema, said))
+    except (*_UNREADABLE, re.error):
+        return False
+
+
+def inferred(value: Any) -> dict[str, Any]:
+    """Return the schema of all that has the fields and types of a value; null may have been anything."""
+    match value:
+        case dict():
+            of_fields = {name: inferred(one) for name, one in value.items()}
+            closed = {"required": [*value], "additionalProperties": False}
+            return {"type": "object", "properties": of_fields, **closed}
+        case list():
+            kinds: list[dict[str, Any]] = []
+            for one in map(inferred, value):
+                if one not in kinds:
+                    kinds.append(one)
+            return {"type": "array", **({"items": {"anyOf": kinds}} if kinds else {})}
+        case None:
+            return {}
+        case bool():
+            return {"type": "boolean"}
+    return {"type": "string" if isinstance(value, str) else "number"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """The schema that all others are in and, where sizes, patterns and formats count, the texts that have theirs."""
+
+    root: Schema
+    said: Set[str] | None = None
+
+
+def _conforms(value: Any, schema: Schema, root: _Whole) -> bool:
+    schema = _followed(schema, root.root)
     if isinstance(schema, bool):
         return schema
     if "enum" in schema and not any(_equal(value, one) for one in schema["enum"]):
@@ -36,10 +80,36 @@ def _conforms(value: Any, schema: Schema, root: Schema) -> bool:
     whole = all(_conforms(value, one, root) for one in schema.get("allOf", ()))
     for name in ("anyOf", "oneOf"):
         whole = whole and (name not in schema or any(_conforms(value, one, root) for one in schema[name]))
+    if root.said is not None and not _is_within(value, schema, root.said):
+        return False
     return whole and _has_right_parts(value, schema, root)
 
 
-def _has_right_parts(value: Any, schema: Mapping[str, Any], root: Schema) -> bool:
+def _is_within(value: Any, schema: Mapping[str, Any], said: Set[str]) -> bool:
+    """Return whether a value keeps the sizes, the pattern and the format of a schema."""
+    if isinstance(value, str):
+        if "pattern" in schema and not re.search(schema["pattern"], value):
+            return False
+        return ("format" not in schema or value in said) and _has_size(len(value), schema, "Length")
+    if isinstance(value, list):
+        if schema.get("uniqueItems") and any(one in value[:n] for n, one in enumerate(value)):
+            return False
+        return _has_size(len(value), schema, "Items")
+    if isinstance(value, dict):
+        return _has_size(len(value), schema, "Properties")
+    if isinstance(value, bool) or value is None:
+        return True
+    above, below = schema.get("exclusiveMinimum", -math.inf), schema.get("exclusiveMaximum", math.inf)
+    is_multiple = "multipleOf" not in schema or float(value / schema["multipleOf"]).is_integer()
+    least, most = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
+    return bool(least <= value <= most and above < value < below and is_multiple)
+
+
+def _has_size(size: int, schema: Mapping[str, Any], of: str) -> bool:
+    return bool(schema.get(f"min{of}", 0) <= size <= schema.get(f"max{of}", math.inf))
+
+
+def _has_right_parts(value: Any, schema: Mapping[str, Any], root: _Whole) -> bool:
     if isinstance(value, list):
         first = schema.get("prefixItems", ())
         items = [*first, *[schema.get("items", True)] * len(value)]

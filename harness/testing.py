@@ -66,6 +66,7 @@ def check_fault(fault: Fault, *effects: Effect) -> None:
     samples = (replace(effect, when=when) for effect in sample_effects() for when in fault.when)
     met = [effect for effect in effects or samples if fault.applies(effect)]
     assert not effects or len(met) == len(effects), f"{fault.name} is for {fault.at}, and not for each of these effects"
+    met = [one for effect in met for one in _chosen(fault, effect)]
     first, again = ([list(fault.actions(effect)) for effect in met] for _ in range(2))
     assert any(first), f"{fault.name} strikes nowhere: it yields nothing at any of {len(met)} effects"
     for one, other in zip(first, again, strict=True):
@@ -76,6 +77,21 @@ def check_fault(fault: Fault, *effects: Effect) -> None:
         legality.check_fault(fault)
     except ChaosError as problem:
         raise AssertionError(str(problem)) from None
+
+
+def _chosen(fault: Fault, effect: Effect) -> Iterator[Effect]:
+    """Yield an effect; where the fault has edits, with each of those that can come there."""
+    if fault.edits is None or effect.edits:
+        yield effect
+        return
+    assert not list(fault.actions(effect)), f"{fault.name} chooses edits by itself: it strikes where the plan has none"
+    for edits in (one for by_place in fault.edits.at(effect) for of_place in by_place for one in of_place):
+        token = f"{fault.name}.{edits}@{effect.point}:{effect.when}"
+        assert str(Schedule.parse(token)) == token, f"{token} does not read back"
+        assert fault.edits.told(edits), f"{fault.name} has no words for {edits}"
+        refusal = fault.edits.refusal(edits, effect)
+        assert refusal is None, f"{fault.name} refuses {edits}, which it offers: {refusal}"
+        yield replace(effect, edits=edits)
 
 
 def _check_name(fault: Fault) -> None:

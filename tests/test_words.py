@@ -359,7 +359,7 @@ def test_every_fault_has_words_of_its_own() -> None:
 
 def test_a_clause_that_nobody_can_fill_in_is_refused() -> None:
     """Where a fault is declared, and not when a finding is told."""
-    with pytest.raises(TypeError, match=r"may name \{doing\}, \{call\} and \{target\}"):
+    with pytest.raises(TypeError, match=r"may name \{doing\}, \{call\}, \{target\} and \{edits\}"):
 
         @fault("disk.gone", at="file", told="{path} is gone")
         def gone(effect: Effect) -> Iterator[Action]:

@@ -94,9 +94,10 @@ class Answering:
             self._process.model_calls[point] = model_call(twin, request, answer)
             if resolved is not None and isinstance(resolved.action, Say):
                 # The plan was made with the answer of another run: the same variant makes it of this one here.
-                fault = self._executor.config.known[resolved.injection.fault]
-                met = Effect(point, 0, answer, when="after", request=request)
-                action = resolved.injection.variant_of(actions(fault, met))
+                injection = resolved.injection
+                fault = self._executor.config.known[injection.fault]
+                met = Effect(point, 0, answer, when="after", request=request, edits=injection.edits)
+                action = injection.variant_of(actions(fault, met))
                 if isinstance(action, Say):
                     self._fires(asked, resolved)
                     self._process.said.append(str(action.answer))

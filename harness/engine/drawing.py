@@ -106,7 +106,7 @@ class CarriedOut:
 
 
 class Drawing:
-    """Draws sets of 2 to `most` faults of a pool.
+    """Draws sets of 2 to `most` faults of a pool, and single ones with edits, which are not enumerated.
 
     Args:
         found: looks at what was found, as soon as it is.
@@ -121,7 +121,7 @@ class Drawing:
         self, carried_out: CarriedOut, pool: Pool, most: int, found: Callable[[], None], until: float, key: str
     ) -> None:
         self._carried_out, self._pool, self._found, self._until, self._key = carried_out, pool, found, until, key
-        self.drawn = DrawnSets(most)
+        self.drawn = DrawnSets(most, least=1 if pool.has_edits else 2)
 
     def draw(self) -> None:
         """Draw until the time is spent, or nothing new comes; half of it at random."""
@@ -136,13 +136,14 @@ class Drawing:
     def _repeat(self, until: float, most_known: int, work: Callable[[int], None]) -> None:
         """Do this until the time is spent, or nothing that was not known came of it so many times in a row."""
         number = known = 0
-        while self._pool.size > 1 and time.monotonic() < until and known < most_known:
+        while self._pool.size >= self.drawn.least and time.monotonic() < until and known < most_known:
             before = len(self._carried_out.ends)
             work(number)
             number, known = number + 1, 0 if len(self._carried_out.ends) > before else known + 1
 
     def _one_at_random(self, dice: Random) -> None:
-        schedule, carried_out = self._pool.draw(dice.randint(2, self.drawn.most), dice.randrange), self._carried_out
+        count, carried_out = dice.randint(self.drawn.least, self.drawn.most), self._carried_out
+        schedule = self._pool.draw(count, dice.randrange)
         if schedule is None:
             return
         if (failing := carried_out.failing(schedule)) is not None:
@@ -150,7 +151,9 @@ class Drawing:
         beyond = carried_out.beyond(schedule)  # after that: by then it is known whether one of its faults does it alone
         if beyond is not None:
             drawn = self.drawn
-            self.drawn = replace(drawn, at_random=drawn.at_random + 1, failed=drawn.failed + bool(beyond))
+            edited = drawn.edited + schedule.has_edits
+            failed = drawn.failed + bool(beyond)
+            self.drawn = replace(drawn, at_random=drawn.at_random + 1, edited=edited, failed=failed)
 
     def _led(self, dice: Random) -> None:
         """Search for a set that fails in a new way by Hypothesis, which also makes it small."""
@@ -161,7 +164,8 @@ class Drawing:
 
         @st.composite
         def sets(draw: Callable[[Any], Any]) -> Schedule | None:
-            return self._pool.draw(draw(st.integers(2, self.drawn.most)), lambda below: draw(st.integers(0, below - 1)))
+            count = draw(st.integers(self.drawn.least, self.drawn.most))
+            return self._pool.draw(count, lambda below: draw(st.integers(0, below - 1)))
 
         def fails(schedule: Schedule | None) -> bool:
             carried_out = self._carried_out
@@ -194,9 +198,9 @@ class Drawing:
         small, before = self._smallest(schedule, causes), None
         while small != before:
             before = small
-            for place in range(len(small.injections)):
-                plainer = (with_other(small, place, other) for other in self._pool.simpler(small.injections[place]))
-                small = self._first(plainer, causes) or small
+            for place, one in enumerate(small.injections):
+                others = self._pool.simpler(one, alone=len(small.injections) == 1)
+                small = self._first((with_other(small, place, other) for other in others), causes) or small
             small = self._smallest(small, causes)
         self._carried_out.tell(small, causes)
         self._found()

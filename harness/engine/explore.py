@@ -160,7 +160,8 @@ class Explorer:
         else:
             drawn = NONE
             exploring.brute_force(tried)
-        if not exploring.findings.schedules and not exploring.not_reached and not exploring.skipped:
+        tried_any = exploring.findings.schedules or drawn.at_random or drawn.led
+        if not tried_any and not exploring.not_reached and not exploring.skipped:
             raise NothingSelected(
                 self._results.timed(self._results.whole(exploring, space, tried, drawn, reduced=reduce))
             )

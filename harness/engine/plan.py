@@ -71,12 +71,13 @@ def _resolved(
     if injection.fault == SWAP:
         return reorder(injection, position)
     fault = known[injection.fault]
-    effect = replace(effects.get(injection.point, Effect(injection.point)), when=injection.when)
+    effect = replace(effects.get(injection.point, Effect(injection.point)), when=injection.when, edits=injection.edits)
     variants = actions(fault, effect) or actions(fault, replace(effect, by="task"))
     if not variants and effect.answer is None and fault.name.startswith("llm."):
         # an answer that is not known before it comes: what it becomes is made then, from the same variant
         return ResolvedInjection(position, injection, Say(ModelAnswer()), fault.at)
     if not variants:
+        _check_edits(injection, fault, effect)
         raise ChaosError(
             "drifted",
             f"{injection} does not strike: the fault-free run has no such point or no such answer there",
@@ -89,3 +90,10 @@ def _resolved(
         hint = f"it has {count} there: 1 to {count}" if count > 1 else "it has one there: type no number"
         raise ChaosError("bad-token", text, hint)
     return ResolvedInjection(position, injection, action, fault.at, fault.survives_restart and injection.lasting)
+
+
+def _check_edits(injection: Injection, fault: Fault, effect: Effect) -> None:
+    """Raise ChaosError ``bad-token`` for edits that cannot come at an effect, of which the answer is known."""
+    refusal = fault.edits.refusal(injection.edits, effect) if fault.edits and effect.answer is not None else None
+    if refusal is not None:
+        raise ChaosError("bad-token", f"{injection.fault}: {refusal[0]} (--chaos-replay)", refusal[1])

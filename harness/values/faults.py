@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from .actions import Action
-from .errors import ChaosError, unknown_fault
+from .edits import Edits
+from .errors import ChaosError, shown, unknown_fault
 from .media import media, medium_of
 from .points import Effect, Phase, Point
 from .schedule import SWAP, Injection
@@ -30,7 +31,8 @@ class Fault:
         doc: the first line of its documentation.
         by_default: whether it is tried where nobody selects faults: it would accuse what is commonly accepted.
         told: by phase what happened, as a clause for people: ``the answer to {call} was lost``. It may name `{doing}`,
-            `{call}` and `{target}` of the point; without one, `doc` is told.
+            `{call}` and `{target}` of the point, and `{edits}`; without one, `doc` is told.
+        edits: what it does, where that is drawn and the token names it; None for a fault that has variants.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Fault:
     survives_restart: bool = False
     by_default: bool = True
     told: Mapping[Phase, str] = field(default_factory=dict, hash=False)
+    edits: Edits | None = None
 
     def says(self, injection: Injection, *, short: bool = False) -> str:
         """Return an injection of it as a clause for people: ``the answer to POST api.mail.test/mails was lost``.
@@ -57,7 +60,8 @@ class Fault:
         doing += f" for the {ordinal(point.n)} time" if point.n > 1 else ""
         told = self.told.get(injection.when)
         if told:
-            return told.format(doing=doing, call=call, target=point.target)
+            edits = self.edits.told(injection.edits) if self.edits is not None else ""
+            return told.format(doing=doing, call=call, target=point.target, edits=edits)
         phase = {"before": "before", "middle": "in the middle of", "after": "after"}[injection.when]
         return f"{phase} {doing}: {self.doc[:1].lower()}{self.doc[1:].rstrip('.')}"
 
@@ -112,6 +116,8 @@ def check_injection(injection: Injection, known: Mapping[str, Fault]) -> None:
         raise unknown_fault(name, known, "--chaos-replay")
     if injection.lasting and not (fault and fault.lasting):
         raise ChaosError("bad-token", f"{name} cannot last (--chaos-replay)", f"type it without ~lasting: {name}@…")
+    if injection.edits or (fault and fault.edits):
+        _check_edits(injection, fault)
     phases = fault.when if fault else ("before", "after")
     if when not in phases or (fault and not fault.applies(Effect(injection.point))):
         raise ChaosError(
@@ -119,6 +125,15 @@ def check_injection(injection: Injection, known: Mapping[str, Fault]) -> None:
             f"{name} cannot strike {when} {injection.point} (--chaos-replay)",
             f"it strikes {', '.join(phases)} {', '.join(fault.at) if fault else 'any effect'}",
         )
+
+
+def _check_edits(injection: Injection, fault: Fault | None) -> None:
+    name, edits = injection.fault, injection.edits
+    if fault is None or fault.edits is None:
+        hint = f"its variants have numbers: {name}.2@…; without one it is the first"
+        raise ChaosError("bad-token", f"{shown(edits)} is no variant of {name} (--chaos-replay)", hint)
+    if (refusal := fault.edits.refusal(edits, None)) is not None:
+        raise ChaosError("bad-token", f"{name}: {refusal[0]} (--chaos-replay)", refusal[1])
 
 
 def fault(
@@ -131,11 +146,13 @@ def fault(
     survives_restart: bool = False,
     by_default: bool = True,
     told: str | Mapping[Phase, str] = "",
+    edits: Edits | None = None,
 ) -> Callable[[Callable[[Effect], Iterator[Action]]], Fault]:
     """Declare a fault. Decorates a generator that yields one `Action` for each variant at an `Effect`.
 
     A glob in `at` without a dot means every verb of that kind. `told` says what happened as a clause for people, in
-    each phase or by phase: ``the answer to {call} was lost``; without one, the docstring's first line is told.
+    each phase or by phase: ``the answer to {call} was lost``; without one, the docstring's first line is told. A fault
+    with `edits` yields one action, that of `Effect.edits`, and nothing where they are "".
     """
     globs = (at,) if isinstance(at, str) else at
 
@@ -150,13 +167,15 @@ def fault(
         clauses = dict.fromkeys(phases, told) if isinstance(told, str) else dict(told)
         for clause in clauses.values():
             _check_clause(name, clause)
-        return Fault(name, at_verbs, phases, once, lasting, actions, doc, survives_restart, by_default, clauses)
+        return Fault(name, at_verbs, phases, once, lasting, actions, doc, survives_restart, by_default, clauses, edits)
 
     return declare
 
 
 def _check_clause(name: str, clause: str) -> None:
     try:
-        clause.format(doing="", call="", target="")
+        clause.format(doing="", call="", target="", edits="")
     except (LookupError, ValueError):
-        raise TypeError(f"fault {name!r}: told={clause!r} may name {{doing}}, {{call}} and {{target}}") from None
+        raise TypeError(
+            f"fault {name!r}: told={clause!r} may name {{doing}}, {{call}}, {{target}}, {{edits}}"
+        ) from None

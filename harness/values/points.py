@@ -114,7 +114,8 @@ class Effect:
     twin there in the run without this fault, None where it asked none; `answer` what a model said to it; `by` the kind
     of actor at it: the main thread, a task of asyncio that awaits it, another thread whose result a task awaits
     (aiosqlite), or another thread. `when` is the phase in which the fault would fire; `reached` has the phases that
-    were seen (an effect that failed has no after), and is empty where nobody looked.
+    were seen (an effect that failed has no after), and is empty where nobody looked. `edits` are those that the plan
+    chose for a fault that has them (`values.edits`), as the token writes them; "" where none was chosen.
     """
 
     point: Point
@@ -124,3 +125,4 @@ class Effect:
     when: Phase = "before"
     reached: frozenset[Phase] = frozenset()
     request: HttpRequest | None = None
+    edits: str = ""

@@ -10,7 +10,7 @@ from .errors import ChaosError, shown
 from .points import Phase, Point, unquoted
 
 _INJECTION = re.compile(
-    r"(?P<fault>[\w-]+\.[\w-]+)(?:\.(?P<variant>[\w-]+))?(?P<lasting>~lasting)?"
+    r"(?P<fault>[\w-]+\.[\w-]+)(?:\.(?:(?P<edits>[a-z]+[:=][^@\s]*?)|(?P<variant>[\w-]+)))?(?P<lasting>~lasting)?"
     r"@(?P<stage>recover/)?(?P<kind>\w+)\.(?P<verb>\w+):(?P<target>(?:[^%#]|%[0-9A-F]{2})+)"
     r"(?:%(?P<task>(?:[^%#]|%[0-9A-F]{2})+))?#(?P<n>[1-9][0-9]{0,8})"
     r"(?::(?P<when>before|middle|after))?"
@@ -26,7 +26,8 @@ class Injection:
     """One fault at one point.
 
     `recovering` puts it into a recovery: the first one that no earlier injection of the schedule has ended. `variant`
-    is the number that the token names, from 1; 0 where it names none, which means the first.
+    is the number that the token names, from 1; 0 where it names none, which means the first. `edits` stand in its place
+    for a fault that has edits: ``is=null:/price``.
     """
 
     fault: str
@@ -35,9 +36,10 @@ class Injection:
     variant: int = 0
     lasting: bool = False
     recovering: bool = False
+    edits: str = ""
 
     def __str__(self) -> str:
-        variant = f".{self.variant}" if self.variant else ""
+        variant = f".{self.edits or self.variant}" if self.edits or self.variant else ""
         lasting = "~lasting" if self.lasting else ""
         stage = "recover/" if self.recovering else ""
         return f"{self.fault}{variant}{lasting}@{stage}{self.point}:{self.when}"
@@ -90,8 +92,13 @@ class Schedule:
 
     @property
     def is_enumerated(self) -> bool:
-        """Return whether depth 1 tries it: one error at most, and any number of crashes."""
-        return self.errors < 2
+        """Return whether depth 1 tries it: one error at most, without drawn edits, and any number of crashes."""
+        return self.errors < 2 and not self.has_edits
+
+    @property
+    def has_edits(self) -> bool:
+        """Return whether one of its faults has drawn edits."""
+        return any(injection.edits for injection in self.injections)
 
     def then(self, injection: Injection) -> "Schedule":
         """Return this schedule with one more injection at its end."""
@@ -118,4 +125,5 @@ def _parse_injection(part: str) -> Injection:
         raise ChaosError("bad-token", f"{shown(g['variant'])} is no variant of {g['fault']} (--chaos-replay)", hint)
     point = Point(g["kind"], g["verb"], unquoted(g["target"]), int(g["n"]), unquoted(g["task"] or ""))
     when: Any = g["when"] or "before"  # one of When, says the pattern
-    return Injection(g["fault"], point, when, int(g["variant"] or 0), bool(g["lasting"]), bool(g["stage"]))
+    variant, edits = int(g["variant"] or 0), g["edits"] or ""
+    return Injection(g["fault"], point, when, variant, bool(g["lasting"]), bool(g["stage"]), edits)

@@ -1,0 +1,212 @@
+"""JSON of a model that is edited in one of endless ways: drawn by the plan, written in the token, carried out here.
+
+The variants of the faults in `llm` and `llm_fields` are the likeliest of these, tried one by one.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+from rollproof.values.actions import Action, Say
+from rollproof.values.edits import Edits
+from rollproof.values.errors import nearest
+from rollproof.values.faults import fault
+from rollproof.values.points import Effect
+
+from .documents import Document, documents, is_json
+from .json_edits import Edit, NoEdit, Place, at, edited, in_words, parse, places, pointer
+from .possible_edits import possible_edits
+from .schemas import Schema, conforms, conforms_exactly, inferred
+
+_MOST_PLACES = 60  # of one document: the first ones
+_Allowed = Callable[["_Target", "_Read | None"], bool]
+
+
+class _Read(NamedTuple):
+    """JSON that was read, and whether an object in it had a key twice."""
+
+    value: Any
+    has_a_key_twice: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A document that can be edited: one object or list.
+
+    Attributes:
+        value: what it says.
+        right: the schema of what is right there: without one in the request, of what has its fields and types.
+        is_guaranteed: whether the provider sees to it that nothing else comes.
+        is_last: whether nothing follows it in the answer.
+    """
+
+    document: Document
+    value: Any
+    right: Schema
+    is_guaranteed: bool
+    is_last: bool
+
+    def edited(self, edits: Sequence[Edit], allowed: _Allowed) -> str | None:
+        """Return the text with edits; None where they cannot come."""
+        text = edited(self.document.text, edits)
+        if text is None:
+            return None
+        read = _read(text)
+        if read is None and not self.is_last:
+            return None
+        if read is not None and self.document.is_call and not isinstance(read.value, dict):
+            return None
+        return text if allowed(self, read) else None
+
+
+def _targets(answer: object) -> list[_Target]:
+    found = [document for document in documents(answer) if is_json(document.text)]
+    targets = []
+    for document in found:
+        value, asked = json.loads(document.text), document.asked
+        if isinstance(value, dict | list):
+            schema = asked.schema if asked is not None else None
+            is_guaranteed = schema is not None and document.is_strict
+            right = schema if schema is not None else inferred(value)
+            targets.append(_Target(document, value, right, is_guaranteed, document is found[-1]))
+    return targets
+
+
+def _read(text: str) -> _Read | None:
+    """Read JSON; None where it is none."""
+    found: list[bool] = []
+
+    def noted(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        read = dict(pairs)
+        found.append(len(read) < len(pairs))
+        return read
+
+    try:
+        return _Read(json.loads(text, object_pairs_hook=noted), any(found))
+    except ValueError:
+        return None
+
+
+def _is_mistake(target: _Target, read: _Read | None) -> bool:
+    """Return whether a model can say something by mistake: no JSON, since it was cut, or other JSON than is right."""
+    if read is None:
+        return True
+    return not target.is_guaranteed and (read.has_a_key_twice or not conforms(read.value, target.right))
+
+
+def _is_surprise(target: _Target, read: _Read | None) -> bool:
+    """Return whether something is right as well."""
+    if read is None or read.has_a_key_twice:
+        return False
+    return conforms_exactly(read.value, target.right, frozenset(_texts(target.value)))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
+
+
+def _actions(effect: Effect, allowed: _Allowed) -> Iterator[Action]:
+    edits = parse(effect.edits) if effect.edits else ()
+    targets = _targets(effect.answer) if edits else []
+    if not edits or len(targets) < edits[0].document:
+        return
+    target = targets[edits[0].document - 1]
+    text = target.edited(edits, allowed)
+    if text is not None:
+        said, is_cut = target.document.instead(text), any(edit.name == "cut" for edit in edits)
+        yield Say(replace(said, finish_reason="length") if is_cut and target.document.is_strict else said)
+
+
+def _edits_at(effect: Effect, *, allowed: _Allowed) -> list[list[list[str]]]:
+    """Return the edits that can come at an effect, by document and place."""
+    found = []
+    for number, target in enumerate(_targets(effect.answer), 1):
+        value, asked = target.value, target.document.asked
+        by_place = [
+            [
+                str(edit)
+                for edit in possible_edits(value, place, asked, number)
+                if target.edited((edit,), allowed) is not None
+            ]
+            for place in islice((*places(value), ()), _MOST_PLACES)
+        ]
+        found.append([edits for edits in by_place if edits])
+    return [of_document for of_document in found if of_document]
+
+
+def _refusal(text: str, effect: Effect | None, *, allowed: _Allowed) -> tuple[str, str] | None:
+    try:
+        edits = parse(text)
+    except NoEdit as problem:
+        return str(problem), problem.hint
+    if effect is None or any(_actions(replace(effect, edits=text), allowed)):
+        return None
+    targets, number = _targets(effect.answer), edits[0].document
+    if len(targets) < number:
+        return f"the answer has no document {number}", f"it has {len(targets)}"
+    value = targets[number - 1].value
+    missing = next((edit.place for edit in edits[:1] if not _has(value, edit)), None)
+    if missing is not None:
+        near = nearest(pointer(missing), map(pointer, places(value)))
+        return f"the answer has no {pointer(missing)}", f"nearest: {', '.join(near)}"
+    possible = [edit for edits_there in _edits_at(effect, allowed=allowed)[number - 1 :][:1] for edit in edits_there]
+    near = nearest(text, (edit for of_place in possible for edit in of_place))
+    return f"{text} cannot come there: it changes nothing, or it is not for this fault", f"nearest: {', '.join(near)}"
+
+
+def _has(value: Any, edit: Edit) -> bool:
+    place: Place = edit.place[:-1] if edit.name == "new" else edit.place
+    try:
+        at(value, place)
+    except (LookupError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _of(allowed: _Allowed) -> Edits:
+    return Edits(
+        at=partial(_edits_at, allowed=allowed),
+        told=lambda text: in_words(parse(text)),
+        refusal=partial(_refusal, allowed=allowed),
+    )
+
+
+@fault(
+    "llm.corrupted_json",
+    at=("llm.chat", "served.chat"),
+    when="after",
+    lasting=True,
+    told="in the JSON of the model's answer {edits}",
+    edits=_of(_is_mistake),
+)
+def corrupted_json(effect: Effect) -> Iterator[Action]:
+    """The JSON of an answer or of a tool call has other fields or types than asked for, or is cut: drawn, not listed.
+
+    One to three edits of one document, which the token names. Where a strict schema guarantees both, it is only cut.
+    """
+    return _actions(effect, _is_mistake)
+
+
+@fault(
+    "llm.surprising_value",
+    at=("llm.chat", "served.chat"),
+    when="after",
+    lasting=True,
+    by_default=False,
+    told="in the JSON of the model's answer, of the right form, {edits}",
+    edits=_of(_is_surprise),
+)
+def surprising_value(effect: Effect) -> Iterator[Action]:
+    """The JSON of an answer or of a tool call is of the right form, with values at the edge of it: drawn, not listed.
+
+    Empty and endless texts, characters that are not seen, numbers at a boundary, more items or none. A schema holds, as
+    strict ones do, with its sizes and patterns.
+    """
+    return _actions(effect, _is_surprise)
