@@ -19,9 +19,10 @@ from rollproof.values.points import Effect
 from .documents import Document, documents, is_json
 from .json_edits import Edit, NoEdit, Place, at, edited, in_words, parse, places, pointer
 from .possible_edits import possible_edits
-from .schemas import Schema, conforms, conforms_exactly, inferred
+from .schemas import Formatted, Schema, conforms, conforms_exactly, formatted_in, inferred
 
 _MOST_PLACES = 60  # of one document: the first ones
+_SHOWN = 5
 _Allowed = Callable[["_Target", "_Read | None"], bool]
 
 
@@ -39,6 +40,7 @@ class _Target:
     Attributes:
         value: what it says.
         right: the schema of what is right there: without one in the request, of what has its fields and types.
+        formatted: the texts in it that have the format that their schema wants.
         is_guaranteed: whether the provider sees to it that nothing else comes.
         is_last: whether nothing follows it in the answer.
     """
@@ -46,6 +48,7 @@ class _Target:
     document: Document
     value: Any
     right: Schema
+    formatted: frozenset[Formatted]
     is_guaranteed: bool
     is_last: bool
 
@@ -71,7 +74,8 @@ def _targets(answer: object) -> list[_Target]:
             schema = asked.schema if asked is not None else None
             is_guaranteed = schema is not None and document.is_strict
             right = schema if schema is not None else inferred(value)
-            targets.append(_Target(document, value, right, is_guaranteed, document is found[-1]))
+            formatted, is_last = formatted_in(value, right), document is found[-1]
+            targets.append(_Target(document, value, right, formatted, is_guaranteed, is_last))
     return targets
 
 
@@ -101,15 +105,7 @@ def _is_surprise(target: _Target, read: _Read | None) -> bool:
     """Return whether something is right as well."""
     if read is None or read.has_a_key_twice:
         return False
-    return conforms_exactly(read.value, target.right, frozenset(_texts(target.value)))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _texts(one)
+    return conforms_exactly(read.value, target.right, target.formatted)
 
 
 def _actions(effect: Effect, allowed: _Allowed) -> Iterator[Action]:
@@ -156,9 +152,12 @@ def _refusal(text: str, effect: Effect | None, *, allowed: _Allowed) -> tuple[st
     if missing is not None:
         near = nearest(pointer(missing), map(pointer, places(value)))
         return f"the answer has no {pointer(missing)}", f"nearest: {', '.join(near)}"
-    possible = [edit for edits_there in _edits_at(effect, allowed=allowed)[number - 1 :][:1] for edit in edits_there]
-    near = nearest(text, (edit for of_place in possible for edit in of_place))
-    return f"{text} cannot come there: it changes nothing, or it is not for this fault", f"nearest: {', '.join(near)}"
+    possible = [
+        one for of_document in _edits_at(effect, allowed=allowed) for by_place in of_document for one in by_place
+    ]
+    here = [one for one in possible if parse(one)[0].place == edits[0].place]
+    hint = f"what can come there: {', '.join(here[:_SHOWN]) or 'nothing'}"
+    return f"{text} cannot come there: it changes nothing, or is for another fault", hint
 
 
 def _has(value: Any, edit: Edit) -> bool:

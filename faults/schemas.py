@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 Schema = Mapping[str, Any] | bool
+Formatted = tuple[str, str]
+"""A format, and a text that has it."""
 _UNREADABLE = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, RecursionError)
 _MOST_REFERENCES = 50  # one behind the other, without anything between: a schema that refers to itself
 
@@ -26,16 +28,25 @@ def conforms(value: Any, schema: Schema) -> bool:
         return True
 
 
-def conforms_exactly(value: Any, schema: Schema, said: Set[str]) -> bool:
+def conforms_exactly(value: Any, schema: Schema, formatted: Set[Formatted]) -> bool:
     """Return whether a value is one that a schema allows, sizes, patterns and formats included.
 
-    A text of a format is allowed where it is one of `said`, of which that is known. A schema that cannot be read allows
-    nothing.
+    What a format allows is known of `formatted` alone. A schema that cannot be read allows nothing.
     """
     try:
-        return _conforms(value, schema, _Whole(schema, said))
+        return _conforms(value, schema, _Whole(schema, formatted))
     except (*_UNREADABLE, re.error):
         return False
+
+
+def formatted_in(value: Any, schema: Schema) -> frozenset[Formatted]:
+    """Return the texts in a value that have a format, as its schema says."""
+    met: set[Formatted] = set()
+    try:
+        _conforms(value, schema, _Whole(schema, met=met))
+    except _UNREADABLE:
+        return frozenset()
+    return frozenset(met)
 
 
 def inferred(value: Any) -> dict[str, Any]:
@@ -60,10 +71,15 @@ def inferred(value: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
-    """The schema that all others are in and, where sizes, patterns and formats count, the texts that have theirs."""
+    """The schema that all others are in.
+
+    Where sizes, patterns and formats count, `formatted` are the texts that have their format. `met` takes those that
+    are met.
+    """
 
     root: Schema
-    said: Set[str] | None = None
+    formatted: Set[Formatted] | None = None
+    met: set[Formatted] | None = None
 
 
 def _conforms(value: Any, schema: Schema, root: _Whole) -> bool:
@@ -80,17 +96,20 @@ def _conforms(value: Any, schema: Schema, root: _Whole) -> bool:
     whole = all(_conforms(value, one, root) for one in schema.get("allOf", ()))
     for name in ("anyOf", "oneOf"):
         whole = whole and (name not in schema or any(_conforms(value, one, root) for one in schema[name]))
-    if root.said is not None and not _is_within(value, schema, root.said):
+    if root.met is not None and "format" in schema and isinstance(value, str):
+        root.met.add((schema["format"], value))
+    if root.formatted is not None and not _is_within(value, schema, root.formatted):
         return False
     return whole and _has_right_parts(value, schema, root)
 
 
-def _is_within(value: Any, schema: Mapping[str, Any], said: Set[str]) -> bool:
+def _is_within(value: Any, schema: Mapping[str, Any], formatted: Set[Formatted]) -> bool:
     """Return whether a value keeps the sizes, the pattern and the format of a schema."""
     if isinstance(value, str):
         if "pattern" in schema and not re.search(schema["pattern"], value):
             return False
-        return ("format" not in schema or value in said) and _has_size(len(value), schema, "Length")
+        has_format = "format" not in schema or (schema["format"], value) in formatted
+        return has_format and _has_size(len(value), schema, "Length")
     if isinstance(value, list):
         if schema.get("uniqueItems") and any(one in value[:n] for n, one in enumerate(value)):
             return False

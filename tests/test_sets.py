@@ -95,7 +95,7 @@ def test_what_failed_is_tried_first_without_the_option(pytester: pytest.Pytester
     (exploration,) = json.loads(Path("r.json").read_text())["explorations"]
     (violation,) = exploration["violations"]
     assert violation["schedule"].count(" + ") == 2
-    assert exploration["drawn"] == {"most": 0, "at_random": 0, "failed": 0, "led": 0}
+    assert exploration["drawn"] == reported_drawn(DrawnSets())
 
 
 def test_one_fault_that_fails_in_two_ways_makes_no_set_fail(tmp_path: Path) -> None:
@@ -158,9 +158,14 @@ def test_the_bound_is_what_the_number_of_draws_allows() -> None:
     assert 0.04 < missed / 2000 < 0.06
     assert "95 %" not in in_words(reported_drawn(DrawnSets(most=3)))
     assert in_words(reported_drawn(DrawnSets())) == ""
+    edited = in_words(reported_drawn(DrawnSets(most=3, at_random=9, failed=2, least=1, edited=5)))
+    one = "in a way that one enumerated fault does not"
+    assert edited.startswith(
+        f"9 sets of 1 to 3 faults drawn at random, 5 of them with edits of a model's JSON, 2 of all failed {one}"
+    )
 
 
 def test_the_counts_of_shards_add_up() -> None:
     """A bound of the whole follows from the sum."""
-    parts = [reported_drawn(DrawnSets(3, 10, 0, 2)), reported_drawn(DrawnSets(4, 20, 1, 3))]
-    assert together(parts) == reported_drawn(DrawnSets(4, 30, 1, 5))
+    parts = [reported_drawn(DrawnSets(3, 10, 0, 2, 1, 4)), reported_drawn(DrawnSets(4, 20, 1, 3))]
+    assert together(parts) == reported_drawn(DrawnSets(4, 30, 1, 5, 1, 4))

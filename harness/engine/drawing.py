@@ -19,6 +19,7 @@ from ..values.schedule import Schedule
 from .causes import Key, key_of
 from .findings import Findings
 from .judge import Judgement
+from .plan import fits
 from .replay import Judged
 from .sets import Pool, parts, with_other
 from .sites import Sites
@@ -55,6 +56,9 @@ class CarriedOut:
 
     def beyond(self, schedule: Schedule) -> frozenset[Key] | None:
         """Return the causes of a set that one error does not show; None where nothing can be said of it."""
+        config, first = self.trials.config, self.trials.baseline.first
+        if schedule not in self.ends and not fits(schedule, config.known, first.effects):
+            self.ends[schedule] = None  # of a recovery that was asked for something else than the run
         if schedule not in self.ends:
             came = self.truly(schedule)
             ends = [end for end in (came.judgement, came.again) if end is not None]

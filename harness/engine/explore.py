@@ -162,9 +162,8 @@ class Explorer:
             exploring.brute_force(tried)
         tried_any = exploring.findings.schedules or drawn.at_random or drawn.led
         if not tried_any and not exploring.not_reached and not exploring.skipped:
-            raise NothingSelected(
-                self._results.timed(self._results.whole(exploring, space, tried, drawn, reduced=reduce))
-            )
+            result = self._results.timed(self._results.whole(exploring, space, tried, drawn, reduced=reduce))
+            raise NothingSelected(result, _only_drawn(self.config))
         earlier = Earlier(exploring, lambda: self._ids(exploring))
         earlier.look(self.config.earlier)
         result = self._results.whole(exploring, space, tried, drawn, reduced=reduce)
@@ -211,6 +210,14 @@ def _restore_logs(exploring: Exploring | None, config: ExplorationConfig) -> Non
 def _failed(result: Exploration, accepted: frozenset[str]) -> bool:
     fails = bool(result.drifted or result.errors or result.flaky)
     return fails or not accepted.issuperset(violation_ids(result.test, result.violations))
+
+
+def _only_drawn(config: ExplorationConfig) -> str:
+    """Return why nothing was tried where all selected faults have edits, which are drawn; "" where that is not so."""
+    names = [fault.name for fault in config.faults]
+    if config.draws is not None or not names or any(fault.edits is None for fault in config.faults):
+        return ""
+    return f"{', '.join(names)}: drawn, and not listed (--chaos-depth=3 --chaos-minutes=5)"
 
 
 def _none_of_the_points(config: ExplorationConfig, exploring: Exploring) -> str:

@@ -73,7 +73,8 @@ def _resolved(
     fault = known[injection.fault]
     effect = replace(effects.get(injection.point, Effect(injection.point)), when=injection.when, edits=injection.edits)
     variants = actions(fault, effect) or actions(fault, replace(effect, by="task"))
-    if not variants and effect.answer is None and fault.name.startswith("llm."):
+    is_known = effect.answer is not None and not (injection.edits and injection.recovering)
+    if not variants and not is_known and fault.name.startswith("llm."):
         # an answer that is not known before it comes: what it becomes is made then, from the same variant
         return ResolvedInjection(position, injection, Say(ModelAnswer()), fault.at)
     if not variants:
