@@ -100,7 +100,7 @@ def _places(trials: Trials, processes: Sequence[ProcessRun], *, recovering: bool
                 places.setdefault(point, ({}, {}))
     order = {point: number for number, point in enumerate(point for process in processes for point in process.points)}
     found_at = sorted(places, key=lambda point: order.get(point, 0))
-    return [_Place(point, *map(tuple, places[point]), drawable.get(point, ())) for point in found_at]
+    return [_Place(one, tuple(places[one][0]), tuple(places[one][1]), drawable.get(one, ())) for one in found_at]
 
 
 def _some(of: int, count: int, choose: Choose) -> list[int]:

@@ -69,7 +69,7 @@ _FAULTS = "only these faults, e.g. 'llm.*,process.kill'"
 _DEPTH = (
     "1: every single fault and any number of crashes; 2: also every second fault after a first; 3 to 9: with minutes"
 )
-_MINUTES = "with a depth of 3 to 9: draw sets of faults for so long, beyond every single fault"
+_MINUTES = "with a depth of 3 to 9: draw sets of faults and edits of JSON for so long, beyond every single fault"
 _POINTS = "faults only at these points, e.g. 'http.post:*stripe*'"
 _DRY_RUN = "list the points and what would be tried at each, count the schedules, and explore nothing"
 _BUDGET = "a limit for each exploration; what is left out is counted"

@@ -60,7 +60,7 @@ class Fault:
         doing += f" for the {ordinal(point.n)} time" if point.n > 1 else ""
         told = self.told.get(injection.when)
         if told:
-            edits = self.edits.told(injection.edits) if self.edits is not None else ""
+            edits = self.edits.told(injection.edits) if self.edits and injection.edits else "something was edited"
             return told.format(doing=doing, call=call, target=point.target, edits=edits)
         phase = {"before": "before", "middle": "in the middle of", "after": "after"}[injection.when]
         return f"{phase} {doing}: {self.doc[:1].lower()}{self.doc[1:].rstrip('.')}"
