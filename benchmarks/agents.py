@@ -1,11 +1,11 @@
-"""The agent that is measured: files, SQLite, HTTP and a model, in 25 points or in 65; right under every schedule."""
+"""The agent that is measured: files, SQLite, HTTP and a model, in 25, 65 or 129 points; right under every schedule."""
 
 import json
 import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from string import ascii_lowercase
+from string import ascii_letters
 from typing import Any
 
 import httpx
@@ -91,9 +91,9 @@ class Publisher:
         chaos.watch(shared)
         chaos.private(own)
         chaos.api("https://api.mail.test")
-        names = [f"section-{letter}" for letter in ascii_lowercase[: self.sections]]
+        names = [f"section-{letter}" for letter in ascii_letters[: self.sections]]
         chaos.llm({"Plan the solar report": json.dumps({"title": "Solar", "sections": names})})
         return chaos.explore(run=lambda: publish(shared, own, self.sections))
 
 
-SMALL, LARGE = Publisher(4), Publisher(14)
+SMALL, LARGE, HUGE = Publisher(4), Publisher(14), Publisher(30)
