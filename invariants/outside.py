@@ -90,7 +90,7 @@ def credential_hygiene(after: World, history: History) -> Iterator[Violation]:
             if times > 2:
                 text = f"{label} was refused and sent {times} times again in the same {execution.role}"
                 yield Violation(text, by=execution, way="twice")
-    new = list(_texts(after, history.before))
+    new = list(_texts(after, history.before)) if history.secrets else []
     for label, secret in history.secrets.items():
         exposed = [
             Change("+", place, f"{label} in the clear")

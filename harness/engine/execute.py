@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, get_args
 
 from ..boundary.channel import Channel
-from ..boundary.process import child
+from ..boundary.process import child, preparing
 from ..boundary.process.places import calling
 from ..boundary.process.printing import Printed
 from ..boundary.resolved import ResolvedInjection
@@ -103,7 +103,7 @@ class Executor:
         for server in self.config.servers:
             # Twins on real ports answered the test in a thread; while processes run, the tracer lets them answer.
             server.stop()
-        undo = child.prepare(real_network=bool(self.config.reach))
+        undo = preparing.prepare(real_network=bool(self.config.reach))
 
         def put_back() -> None:
             with suppress(ChaosError):  # it is gone: that was said where it was missed
@@ -132,9 +132,9 @@ class Executor:
 
     def warm(self, process: ProcessRun) -> None:
         """Import here what a run imported late, so that no later process has to."""
-        self.processes.close()
-        # The fork server is older than these imports: the next one, forked from here, has them.
-        child.warm(process.late_modules)
+        if preparing.warm(process.late_modules):
+            # The fork server is older than these imports: the next one, forked from here, has them.
+            self.processes.close()
 
     def _agent(self) -> child.Agent:
         config = self.config

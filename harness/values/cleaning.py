@@ -4,9 +4,11 @@ It cleans results and events where they leave the engine, and errors of ours whe
 others', have nothing to hide.
 """
 
+import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any
 
 from . import secret_forms as forms
@@ -83,15 +85,24 @@ class Cleaner:
 
     def told(self, value: Any) -> Any:
         """Return a value of ours, such as an event, without the secrets in its texts and points."""
-        if is_dataclass(value) and not isinstance(value, type):
-            cleaned = self.data if isinstance(value, (States, Exchange)) else self.told
-            names = (each.name for each in fields(value) if each.name not in _AS_THEY_ARE)
-            return replace(value, **{name: cleaned(getattr(value, name)) for name in names})
+        if isinstance(value, str):
+            cleaned = self.clean(value)
+            return value if cleaned == value else cleaned
+        if names := _told_fields(type(value)):
+            return self._record(value, names)
+        if isinstance(value, tuple):
+            parts = tuple(map(self.told, value))
+            return value if all(map(operator.is_, parts, value)) else parts
         if isinstance(value, Mapping):  # by names of ours, which say nothing of the values
             return {self.told(key): self.told(each) for key, each in value.items()}
-        if isinstance(value, tuple):
-            return tuple(map(self.told, value))
-        return self.clean(value) if isinstance(value, str) else value
+        return value
+
+    def _record(self, value: Any, names: Sequence[str]) -> Any:
+        """Return a record without secrets: itself where it has none, as nearly all of an exploration's events."""
+        cleaned = self.data if isinstance(value, (States, Exchange)) else self.told
+        told = {name: (before, cleaned(before)) for name in names for before in [getattr(value, name)]}
+        changed = {name: after for name, (before, after) in told.items() if after is not before}
+        return replace(value, **changed) if changed else value
 
     def revealed(self, schedule: Schedule, points: Iterable[Point]) -> Schedule:
         """Return a schedule with the secrets that its token hides: those of the environment and of these points."""
@@ -158,6 +169,12 @@ class Cleaner:
             return secret
         self.learn(secret)
         return self._known.placeholder(secret)
+
+
+@cache
+def _told_fields(kind: type) -> tuple[str, ...]:
+    """Return the fields of a record of ours that are cleaned; none of what is no record."""
+    return tuple(each.name for each in fields(kind) if each.name not in _AS_THEY_ARE) if is_dataclass(kind) else ()
 
 
 def _inner(strength: forms.Strength) -> forms.Strength:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import cache
 
 from .schedule import Schedule
 
@@ -19,12 +20,14 @@ _COMMONEST = ("*.timeout", "*.rate_limited", "*.unavailable", "*.server_error", 
 """Within a family, before all others; the others keep the order in which they are declared."""
 
 
+@cache
 def family_of(fault: str) -> str:
     """Return the name of a fault's family; a fault of somebody's own belongs to the prefix of its name."""
     for name, globs in (*_FAMILIES, *_LAST):
         if any(fnmatchcase(fault, glob) for glob in globs):
             return name
     return f"faults of {fault.partition('.')[0]}"
+
 
 
 def errors_in(errors: Iterable[str]) -> list[str]:
@@ -38,6 +41,7 @@ def selecting(faults: Iterable[str]) -> str:
     return ",".join(sorted(set(globs)))
 
 
+@cache
 def likelihood(fault: str) -> tuple[int, int]:
     """Return the rank of a fault by how often it happens in production: the smaller, the likelier."""
     names = [name for name, _ in _FAMILIES]

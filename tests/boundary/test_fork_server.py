@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 CODE = """
-from rollproof.boundary.process import child, interrupts
+from rollproof.boundary.process import child, preparing, interrupts
 from rollproof.boundary.process.fork_server import ForkServer
 
-child.prepare(real_network=False)
+preparing.prepare(real_network=False)
 with interrupts.as_exceptions():
     for number in range(100):
         nursery = ForkServer(child.Agent({"run": lambda: None}, [], []))

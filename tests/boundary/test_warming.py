@@ -21,7 +21,11 @@ def test_an_environment_may_lie_in_a_folder_that_has_our_name(tmp_path: Path, mo
     __import__("of_the_agent")
     __import__("imported_late")
     try:
-        assert warming.late_modules(before) == ("imported_late",)
+        late = warming.late_modules(before)
+        assert late == ("imported_late",)
+        assert not warming.import_modules(late), "it is here: processes that were forked before have it, too"
+        del sys.modules["imported_late"]
+        assert warming.import_modules(late)
     finally:
         del sys.modules["of_the_agent"], sys.modules["imported_late"]
 

@@ -25,7 +25,7 @@ from ...values.places import Place, Raised
 from ...values.points import Point, canonical, hide_drawn
 from ...values.protocol import RunEnded
 from ...values.sources import Twin
-from .. import adapters, patching
+from .. import adapters
 from ..adapters import python_exit, python_threads
 from ..channel import Channel
 from ..gate import Gate
@@ -36,7 +36,7 @@ from ..media.scope import Root, Scope
 from ..media.transport import unreachable_in
 from ..resolved import Limits, ResolvedInjection
 from ..scheduling import clock, locks, scheduler
-from . import ending, kept_times, memory, pids, printing, warming
+from . import ending, kept_times, pids, printing, warming
 from .detaching import detach
 from .own_process import OwnProcess
 from .places import Places
@@ -249,31 +249,6 @@ class Boundary:
         # a uuid first: among its digits a pid can stand
         path = canonical(hide_drawn(path, self._gate.drawn))
         return _NUMBER.sub(lambda n: "*" if int(n[0]) in self._own.pids else n[0], path)
-
-
-def prepare(*, real_network: bool) -> Callable[[], None]:
-    """Install the patches of every forked process, once, in the parent; returns a function that removes them."""
-    undo = http.prepare(real_network=real_network)
-    warm(())
-
-    def put_back() -> None:
-        gc.unfreeze()
-        undo()
-
-    return put_back
-
-
-def warm(modules: Sequence[str]) -> None:
-    """Import the modules that a process imported late, fill caches, and find functions that modules have bound by
-    name.
-    """
-    warming.import_modules(modules)
-    warming.warm_caches()
-    known = [*files.originals(), *listing.originals(), *sqlite.originals(), *clock.originals(), *ending.originals()]
-    known += [*locks.originals(), *pids.originals(), *programs.originals(), *forking.originals(), *reads.originals()]
-    known.append(os.urandom)
-    patching.early_bound({id(function): function for function in known})
-    memory.settle()
 
 
 def _comes_as_signal(resolved: ResolvedInjection) -> bool:

@@ -10,6 +10,7 @@ import platform
 import sys
 import sysconfig
 from collections.abc import Iterable
+from itertools import islice
 from types import ModuleType
 
 from . import model_sdks
@@ -20,15 +21,22 @@ _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 
 def late_modules(before: int) -> tuple[str, ...]:
     """Return installed modules (none of the agent's own) that were imported since there were `before` modules."""
-    return tuple(name for name, module in list(sys.modules.items())[before:] if is_installed(module))
+    # From the end: each name and module that is looked at is a page that the forked process copies.
+    late = [*islice(reversed(sys.modules), max(0, len(sys.modules) - before))]
+    return tuple(name for name in reversed(late) if is_installed(sys.modules[name]))
 
 
-def import_modules(names: Iterable[str]) -> None:
-    """Import modules that a child imported late; one that cannot be imported here stays late."""
+def import_modules(names: Iterable[str]) -> bool:
+    """Import modules that a child imported late; one that cannot be imported here stays late.
+
+    Returns whether there are more modules now than before.
+    """
+    before = len(sys.modules)
     for name in names:
         if name not in sys.modules:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
+    return len(sys.modules) != before
 
 
 def warm_caches() -> None:
