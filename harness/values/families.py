@@ -29,7 +29,6 @@ def family_of(fault: str) -> str:
     return f"faults of {fault.partition('.')[0]}"
 
 
-
 def errors_in(errors: Iterable[str]) -> list[str]:
     """Return those errors of a result that are errors, and not what a budget left out."""
     return [text for text in errors if not text.startswith(NOT_EXPLORED)]

@@ -62,7 +62,8 @@ def test_after_any_changes(changes):
             rows = read_tables(connection.serialize()).rows["t"]
             cursor = connection.execute("SELECT * FROM t ORDER BY id")
             whole = [{"id": one, "x": text} for one, text in cursor]
-            assert rows == whole == list(rows) and len(rows) == len(whole)
+            assert rows == whole == list(rows)
+            assert len(rows) == len(whole)
             assert name(rows, known) == name(whole, Masks())
             for other in seen:
                 assert (rows == other) == (whole == list(other))
