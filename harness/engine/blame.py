@@ -108,8 +108,8 @@ def changed(old: World, new: World) -> Iterator[_Changed]:
         for name in before.keys() | after.keys():
             there, here = _rows(before, name), _rows(after, name)
             if there != here:
-                gone, new = not_shared(there, here)
-                yield name, None, _described(new, gone), _described(gone, new), False
+                gone, added = not_shared(there, here)
+                yield name, None, _described(added, gone), _described(gone, added), False
 
 
 def _rows(tables: Mapping[str, list[Row]], name: str) -> list[Row]:

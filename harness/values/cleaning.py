@@ -88,7 +88,7 @@ class Cleaner:
         if isinstance(value, str):
             cleaned = self.clean(value)
             return value if cleaned == value else cleaned
-        if names := _told_fields(type(value)):
+        if names := _told_fields(value.__class__):
             return self._record(value, names)
         if isinstance(value, tuple):
             parts = tuple(map(self.told, value))

@@ -59,7 +59,7 @@ class Rows(list[Row]):
         at = next((n for n, (mine, theirs) in pairs if mine is not theirs), 0)
         return all(map(eq, chain.from_iterable(self.parts[at:]), chain.from_iterable(other.parts[at:])))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __ne__(self, other: object) -> bool:
         return not self == other
