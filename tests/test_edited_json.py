@@ -135,7 +135,7 @@ def test_an_agent_that_looks_at_all_of_it_is_left_alone(tmp_path: Path) -> None:
     exec(PROJECT, names)
     names["CAREFUL"] = True
     agent = SimpleNamespace(explore=lambda chaos, folder: names["test_plan"](chaos, folder))
-    result = explored(agent, tmp_path, depth=3, minutes=0.02, **only("llm.corrupted_json"))
+    result = explored(agent, tmp_path, depth=3, minutes=0.01, **only("llm.corrupted_json"))
     assert (result.violations, result.errors, result.flaky) == ((), (), ())
     assert 0 < result.drawn.edited == result.drawn.at_random
     assert "none failed in a way that one enumerated fault does not" in result.statement
