@@ -263,7 +263,6 @@ class Gate:
         """Let other tasks go on while a request is on its way; if the plan preempts this one, wait for them."""
         if running_loop() is None:
             return
-        # A real request gives the loop to other tasks; a twin answers at once, and would let none of them run.
         if len(asyncio.all_tasks()) > 1:
             await asyncio.sleep(0)
         await self._let_others_come(self._next_point(kind, verb, target), "before")
@@ -315,7 +314,6 @@ class Gate:
         spent = len(self._plan.spent)
         counts = self.calls, self.polls, self._uncounted - len(self.points)
         self._comes(resolved.position)
-        # Said when the wait begins, not when it has ended: a preempted actor can be killed meanwhile.
         self.fired(resolved)
         try:
             yield came

@@ -6,7 +6,7 @@ others', have nothing to hide.
 
 import operator
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any
@@ -89,20 +89,13 @@ class Cleaner:
             cleaned = self.clean(value)
             return value if cleaned == value else cleaned
         if names := _told_fields(value.__class__):
-            return self._record(value, names)
+            return _cleaned(value, names, self.data if isinstance(value, (States, Exchange)) else self.told)
         if isinstance(value, tuple):
             parts = tuple(map(self.told, value))
             return value if all(map(operator.is_, parts, value)) else parts
         if isinstance(value, Mapping):  # by names of ours, which say nothing of the values
             return {self.told(key): self.told(each) for key, each in value.items()}
         return value
-
-    def _record(self, value: Any, names: Sequence[str]) -> Any:
-        """Return a record without secrets: itself where it has none, as nearly all of an exploration's events."""
-        cleaned = self.data if isinstance(value, (States, Exchange)) else self.told
-        told = {name: (before, cleaned(before)) for name in names for before in [getattr(value, name)]}
-        changed = {name: after for name, (before, after) in told.items() if after is not before}
-        return replace(value, **changed) if changed else value
 
     def revealed(self, schedule: Schedule, points: Iterable[Point]) -> Schedule:
         """Return a schedule with the secrets that its token hides: those of the environment and of these points."""
@@ -169,6 +162,13 @@ class Cleaner:
             return secret
         self.learn(secret)
         return self._known.placeholder(secret)
+
+
+def _cleaned(value: Any, names: Sequence[str], clean: Callable[[Any], Any]) -> Any:
+    """Return a record with these fields cleaned; itself where nothing changes, as in nearly all events."""
+    told = {name: (before, clean(before)) for name in names for before in [getattr(value, name)]}
+    changed = {name: after for name, (before, after) in told.items() if after is not before}
+    return replace(value, **changed) if changed else value
 
 
 @cache
