@@ -6,7 +6,6 @@ makes itself of a connection that is lost, or silent until its own timers end.
 
 import asyncio
 import errno
-import os
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 
@@ -14,7 +13,7 @@ from ...values.http import HttpRequest, HttpResponse
 from ..adapters import aiohttp_connections
 from ..late_imports import when_imported
 from .http1 import Http1Server, base_of
-from .transport import FOR_EVER_S, TransportFault
+from .transport import FOR_EVER_S, TransportFault, socket_error, system_error
 
 Answer = Callable[[HttpRequest], HttpResponse]
 Later = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -121,11 +120,11 @@ class MemoryTransport(asyncio.Transport):
     def _meets(self, fault: TransportFault) -> Told:
         """Let the client meet a fault; returns a function that takes the error which the client makes of it."""
         if fault.reason == "refused":
-            refused = self._refused(_error(errno.ECONNREFUSED))
+            refused = self._refused(socket_error("refused"))
             fault.becomes(refused)
-            raise refused from _error(errno.ECONNREFUSED)
+            raise refused from socket_error("refused")
         if fault.reason == "reset":
-            self._ending.comes(_error(errno.ECONNRESET))
+            self._ending.comes(socket_error("reset"))
         else:
             self._ending.comes_never()
         # A deadline, the client's or the agent's, cancels what waits, and is a TimeoutError further out.
@@ -164,7 +163,7 @@ class _Ending:
     def comes_never(self) -> None:
         """Be silent for good: the client's own timers end its wait."""
         self._silent.enter_context(self._silence())
-        self._timer = self._loop.call_later(FOR_EVER_S, self.comes, _error(errno.ETIMEDOUT))
+        self._timer = self._loop.call_later(FOR_EVER_S, self.comes, system_error(errno.ETIMEDOUT))
 
     def hang_up(self) -> None:
         """End because the client hangs up."""
@@ -177,10 +176,6 @@ class _Ending:
         self._silent.close()
         if self._timer is not None:
             self._timer.cancel()
-
-
-def _error(number: int) -> OSError:
-    return OSError(number, os.strerror(number))
 
 
 def _nobody(error: BaseException) -> None:

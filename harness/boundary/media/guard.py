@@ -22,7 +22,7 @@ from ..gate import Gate
 from . import unheld
 from .reads import CONTENT, Reads
 from .scope import Scope, database_path
-from .transport import ADDRESSED, LOOKED_UP, TransportFault, Unreachable, asked_for, network_down
+from .transport import ADDRESSED, LOOKED_UP, TransportFault, Unreachable, asked_for, network_down, system_error
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _UNNAMED = getattr(os, "O_TMPFILE", -1)  # a file that never has a name
@@ -128,7 +128,7 @@ class Connections:
             raise copy(action.error)
         if isinstance(action, Disturb):
             number = errno.ETIMEDOUT if action.how == "silent" else errno.ECONNREFUSED
-            raise OSError(number, os.strerror(number))
+            raise system_error(number)
 
 
 class Guard:

@@ -3,7 +3,6 @@
 The clients run unmodified above their own ``connect``.
 """
 
-import errno
 import http.client
 import io
 import os
@@ -15,7 +14,7 @@ from typing import Any
 from ...values.http import HttpRequest, HttpResponse
 from ..adapters import python_http, urllib3_connections
 from .http1 import Http1Server, base_of
-from .transport import TransportFault
+from .transport import TransportFault, socket_error
 
 Answer = Callable[[HttpRequest], HttpResponse]
 Permits = Callable[[str, int | None], bool]
@@ -88,11 +87,11 @@ class MemorySocket:
                 refused = self._refused()
                 fault.becomes(refused)
                 raise refused from None
-            self._error = _timed_out() if fault.reason == "timeout" else _reset()
+            self._error = socket_error(fault.reason)
             fault.becomes(self._error)
             return
         self._reply = self._server.said(answer)
-        self._error = _timed_out() if answer.broken == "stalled" else None
+        self._error = socket_error("timeout") if answer.broken == "stalled" else None
 
 
 class _Incoming(io.RawIOBase):
@@ -114,16 +113,8 @@ class _Incoming(io.RawIOBase):
         return count
 
 
-def _timed_out() -> Exception:
-    return TimeoutError("timed out")
-
-
-def _reset() -> Exception:
-    return ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
-
-
 def _connection_refused() -> Exception:
-    return ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+    return socket_error("refused")
 
 
 def install(answer: Answer, permits: Permits) -> Callable[[], None]:

@@ -6,7 +6,6 @@ parent; in the agent's processes what passes is seen. Mailboxes are reached by t
 """
 
 import contextlib
-import errno
 import json
 import smtplib
 import socket
@@ -19,12 +18,8 @@ from ...values.actions import Deliver, Disconnect
 from ..adapters import python_smtp
 from ..gate import Gate
 from ..resolved import ResolvedInjection
+from .transport import socket_error
 
-_FAILING: Mapping[str, Callable[[], OSError]] = {
-    "refused": lambda: ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"),
-    "timeout": lambda: TimeoutError("timed out"),
-    "reset": lambda: ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
-}
 Address = tuple[str, int]
 _addresses: dict[str, Address] = {}
 _gates: list[Gate] = []
@@ -85,7 +80,7 @@ def _dialled(plain: Callable[..., Any]) -> Callable[..., Any]:
             resolved = crossing.phase("before") if crossing else None
             if gate and resolved is not None and isinstance(resolved.action, Disconnect):
                 gate.fired(resolved)
-                raise _FAILING[resolved.action.reason]()
+                raise socket_error(resolved.action.reason)
             with gate.untraced() if gate else nullcontext():
                 connected = socket.create_connection(_addresses[name], timeout)
             if crossing:

@@ -54,11 +54,23 @@ def asked_for(event: str, arguments: tuple[Any, ...]) -> tuple[str, object] | No
     return name, int(port) if isinstance(port, str) and port.isdecimal() else port
 
 
+def system_error(number: int) -> OSError:
+    """Return the error of a connection for a number of `errno`, as the system makes it."""
+    return OSError(number, os.strerror(number))
+
+
+def socket_error(reason: str) -> OSError:
+    """Return the error that a socket raises for a reason of `Disconnect`: "timeout" is its own limit in time."""
+    if reason == "timeout":
+        return TimeoutError("timed out")
+    return system_error({"refused": errno.ECONNREFUSED, "reset": errno.ECONNRESET}[reason])
+
+
 def network_down(*, by_name: bool) -> OSError:
     """Return the error of a system without a network: for a name that is looked up, or for a connection."""
     if by_name:
         return socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-    return ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    return socket_error("refused")
 
 
 def unreachable_in(problem: BaseException) -> Unreachable | None:
