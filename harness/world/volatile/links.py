@@ -15,7 +15,8 @@ Pattern = Counter[tuple[tuple[str, int], ...]]
 
 def linked_places(runs: Sequence[World], masks: Masks) -> frozenset[str]:
     """Return the places of identifiers whose pattern of equality is the same in all fault-free runs."""
-    by_run = [_by_place(hidden_values(world, masks)) for world in runs]
+    hidden = [hidden_values(world, masks) for world in runs]
+    by_run = [_by_place(seen) for seen in hidden]
     places = {
         place
         for place in set.intersection(*(set(run) for run in by_run))
@@ -23,7 +24,7 @@ def linked_places(runs: Sequence[World], masks: Masks) -> frozenset[str]:
         and any(looks_random(value) for run in by_run for value in run[place])
         and not any(time_format(value) or len(value) < 6 for run in by_run for value in run[place])
     }
-    patterns = [_pattern(hidden_values(world, masks), places) for world in runs]
+    patterns = [_pattern(seen, places) for seen in hidden]
     for other in patterns[1:]:
         doubtful = {place for signature in (patterns[0] - other) + (other - patterns[0]) for place, _ in signature}
         places -= doubtful
