@@ -138,11 +138,9 @@ class Recovery:
 
     def _leased_until(self, end: RawState) -> float | None:
         """Return when the last lease runs out that a fault-free run does not leave too; None where none is live."""
-        live = live_leases(self._view.world(end), end.clock)
-        if not live:  # mostly
-            return None
         done = self._baseline.done
         usual = live_leases(self._view.world(done), done.clock)
+        live = live_leases(self._view.world(end), end.clock)
         return max((until for place, until in live.items() if place not in usual), default=None)
 
     def restart(
