@@ -33,12 +33,12 @@ class Pool:
 
     @property
     def size(self) -> int:
-        """How many injections there are, of those with edits one for each point."""
+        """Return the number of injections; those with edits count as one for each point."""
         return sum(len(one.errors) + len(one.crashes) + len(one.drawable) for one in (*self.run, *self.recovery))
 
     @property
     def has_edits(self) -> bool:
-        """Whether a fault of the run has edits that can be drawn."""
+        """Return whether a fault of the run has edits that can be drawn."""
         return any(place.drawable for place in self.run)
 
     def simpler(self, injection: Injection, *, alone: bool = False) -> Iterator[Injection]:

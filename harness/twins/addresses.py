@@ -1,4 +1,4 @@
-"""Where a twin is: its base URL, and the names of its things and points, written in one way."""
+"""The base URL of a twin, and the names of its things and points, written in one way."""
 
 import re
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""What a handler returns, as an answer."""
+"""The values that a handler may return, made into responses."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 def response_of(answer: object, what: str) -> HttpResponse:
-    """Return the response that a handler means; `what` names the handler.
+    """Return the response for the value that a handler returned; `what` names the handler in an error.
 
     A dict or list is JSON, a text or bytes are themselves, each with status 200; ``(status, body)`` and
     ``(status, body, headers)`` say more; a header with a list of texts is sent once for each. A body of None is empty.

@@ -1,4 +1,4 @@
-"""Which messages Anthropic takes, and what it says about the others: the text of the first complaint, or "".
+"""Anthropic's checks of the messages in a request: the text of its first complaint, or "".
 
 Sources of the wordings: a call without its result, anthropics/claude-code#7929 (the number is that of the message with
 the call); a result without its call, claude-code#13460; no max_tokens, tickernelz/opencode-mem#50; empty messages and

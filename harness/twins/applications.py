@@ -40,7 +40,7 @@ class Application:
 
     @staticmethod
     def is_one(thing: Any) -> bool:
-        """Return whether this is meant as an application: it takes what one takes, or saves and restores."""
+        """Return whether this is meant as an application: it takes the arguments of one, or has save and restore."""
         return callable(thing) and (is_asgi(thing) or is_wsgi(thing) or callable(getattr(thing, "save", None)))
 
     def save(self) -> bytes:
@@ -70,7 +70,7 @@ class Application:
     full = describe
 
     def refusal(self, request: HttpRequest, status: int, reason: str) -> HttpResponse:
-        """Return how a service says no that has no words of its own."""
+        """Return a refusal in the usual words: an application has none of its own for it."""
         return error(status, reason)
 
     def target(self, request: HttpRequest) -> str:
@@ -94,7 +94,7 @@ class Application:
             raise failed(self._base_url, request, problem) from problem
 
     def _called(self, name: str, *given: Any) -> Any:
-        """Return what a method of the application returns; raises ChaosError where it raises."""
+        """Call a method of the application and return its result; raises ChaosError where it raises."""
         try:
             return getattr(self._application, name)(*given)
         except Exception as problem:
@@ -127,11 +127,11 @@ def _parameters(thing: Any) -> tuple[str, ...]:
 
 
 def is_wsgi(thing: Any) -> bool:
-    """Return whether this takes what a WSGI application takes."""
+    """Return whether this takes the arguments of a WSGI application."""
     return _parameters(thing)[:2] == _WSGI
 
 
 def is_asgi(thing: Any) -> bool:
-    """Return whether this takes what an ASGI application takes."""
+    """Return whether this takes the arguments of an ASGI application."""
     waits = inspect.iscoroutinefunction(thing) or inspect.iscoroutinefunction(type(thing).__call__)
     return _parameters(thing)[:3] == _ASGI or (waits and len(_parameters(thing)) == 3)

@@ -114,7 +114,7 @@ class Cassette:
         return self._missing(self._asked(request))
 
     def keep(self) -> None:
-        """Write what was recorded, if anything was.
+        """Write the cassette, if anything was recorded.
 
         Raises:
             ChaosError: ``provider-refuses`` where a request had no answer but an error.
@@ -124,7 +124,7 @@ class Cassette:
         self.keep_what_there_is()
 
     def keep_what_there_is(self) -> None:
-        """Write what was recorded, whatever else is missing."""
+        """Write the recorded exchanges, also where others are missing."""
         if len(self._kept) > self._there:
             cassette_file.write(self.path, [kept.exchange for kept in self._kept])
             self._there = len(self._kept)
@@ -132,7 +132,7 @@ class Cassette:
 
     @property
     def refused(self) -> ChaosError | None:
-        """The first error of the provider's that nothing better followed."""
+        """Return the provider's first error on a request that got no better answer later."""
         return next(iter(self._uses.refused.values()), None)
 
     def _asked(self, request: HttpRequest) -> dict[str, Any]:
@@ -243,23 +243,23 @@ class _Uses:
 
 @dataclass(frozen=True)
 class _Kept:
-    """An exchange, and what is asked of it often."""
+    """An exchange, with the values that are often asked of it."""
 
     exchange: Mapping[str, Any]
 
     @cached_property
     def meaning(self) -> dict[str, Any]:
-        """What makes requests the same."""
+        """Return the key under which equal requests are the same."""
         return {name: value for name, value in self.exchange["request"].items() if name != "authenticated"}
 
     @cached_property
     def holes(self) -> tuple[str, tuple[str, ...]]:
-        """The same as a text with holes, and what stands in them."""
+        """Return the request as a text with holes, and the values in them."""
         return cassette_values.without_volatile(self.meaning)
 
     @cached_property
     def ids(self) -> list[str]:
-        """The ids that the provider drew for the answer."""
+        """Return the ids that the provider drew for the answer."""
         asked = set(cassette_values.ids_of(self.exchange["request"].get("json")))
         return [id for id in cassette_values.ids_of(self.exchange["response"]) if id not in asked]
 

@@ -1,4 +1,4 @@
-"""How a request of today differs from the recorded ones, in words."""
+"""The differences of a request of today from the recorded ones, in words."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ _CONVERSATIONS = ("messages", "input", "contents")
 
 
 def asks(request: Mapping[str, Any]) -> str:
-    """Return what a request asks: the text of its last message, shortened."""
+    """Return the text of the last message of a request, shortened."""
     document = request.get("json")
     items = _conversation(document)
     said = [item for item in items if isinstance(item, dict) and item.get("role") == "user"]

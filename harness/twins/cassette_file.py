@@ -35,7 +35,7 @@ _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def request_of(request: HttpRequest, cleaner: Cleaner) -> dict[str, Any]:
-    """Return what a request asks, as a cassette has it."""
+    """Return a request as a cassette has it."""
     parts = urlsplit(request.url)
     query = urlencode([pair for pair in parse_qsl(parts.query) if pair[0].lower() not in _KEYS_IN_QUERY])
     learn(cleaner, request.headers)
@@ -118,7 +118,7 @@ def _is_of_the_provider(name: str, value: Any) -> bool:
 
 
 def read(path: Path) -> list[Exchange]:
-    """Return what a cassette has.
+    """Return the content of a cassette.
 
     Raises:
         ChaosError: ``bad-cassette`` where it cannot be read, ``secret-in-cassette`` where a secret stands in it.

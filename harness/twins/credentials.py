@@ -1,4 +1,4 @@
-"""Which API key, token or password a request shows, and in which form a service wants it."""
+"""The API key, token or password that a request shows, and the form in which a service wants it."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ class Credential:
         return cls(form, name if form == "query" else name.lower(), key, key)
 
     def shown_in(self, request: HttpRequest) -> str:
-        """Return what a request shows where the credential belongs; "" for nothing."""
+        """Return the text of a request at the place of the credential; "" for none."""
         if self.form == "query":
             return request.query.get(self.name, "")
         if self.form == "header":
@@ -64,7 +64,7 @@ class Credential:
 
     @property
     def how(self) -> str:
-        """How it is sent, in words."""
+        """Return in words how it is sent."""
         if self.form == "query":
             return f"the parameter '{self.name}' of the query"
         if self.form == "header":

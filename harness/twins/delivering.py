@@ -22,14 +22,14 @@ class Undelivered(Exception):
 
 
 class Pipe(Protocol):
-    """How a process asks the sender and waits for a handler: at once, or in its loop."""
+    """A process's way to ask the sender and to wait for a handler: at once, or in its loop."""
 
     async def ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the sender's answer."""
         ...
 
     async def wait(self, answer: Awaitable[int]) -> int:
-        """Return what a handler answers."""
+        """Return the status that a handler's coroutine answers with."""
         ...
 
 
@@ -45,7 +45,7 @@ class AtOnce:
         return answer
 
     async def wait(self, answer: Awaitable[int]) -> int:
-        """Return what a handler answers, which is a coroutine function."""
+        """Return the status that a handler's coroutine answers with."""
 
         async def waiting() -> int:
             return await answer
@@ -65,7 +65,7 @@ class InLoop:
         return answer
 
     async def wait(self, answer: Awaitable[int]) -> int:
-        """Return what a handler answers."""
+        """Return the status that a handler's coroutine answers with."""
         return await answer
 
 

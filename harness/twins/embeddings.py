@@ -46,7 +46,7 @@ def vector(text: str, size: int) -> list[float]:
 
 
 def size_of(model: str) -> int:
-    """Return how many numbers a vector of a model has, where the request does not say."""
+    """Return the usual size of a model's vectors, for a request that names none."""
     return _SIZES.get(model.rpartition("/")[2], _USUAL_SIZE)
 
 

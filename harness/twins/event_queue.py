@@ -54,7 +54,7 @@ class EventQueue:
         return {"id": coming[0]["id"], "type": coming[0]["type"], "behind": len(coming) - 1}
 
     def coming(self, refused: Sequence[str]) -> list[Event]:
-        """Return what comes to a process, in order; without what that has `refused` before, by id."""
+        """Return the events that come to a process, in order, without those that it has `refused`, by id."""
         return [event for event in self.waiting if not event["held"] and event["id"] not in refused]
 
     def answered(self, id: str) -> None:
@@ -80,5 +80,5 @@ class EventQueue:
 
 
 def told(events: Sequence[Event]) -> list[Row]:
-    """Return what a person sees of events: that they wait, not how often they came."""
+    """Return the part of events that a person sees: that they wait, not how often they came."""
     return [{name: event[name] for name in ("id", "type", "data")} for event in events]

@@ -1,4 +1,4 @@
-"""What Gemini is asked for: the form of the text, and of the arguments of each function."""
+"""The form that a request wants of Gemini: of the text, and of the arguments of each function."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

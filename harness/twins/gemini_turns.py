@@ -1,4 +1,4 @@
-"""Which contents Gemini takes, and what it says about the others: the text of the first complaint, or "".
+"""Gemini's checks of the contents in a request: the text of its first complaint, or "".
 
 Sources of the wordings: responses that do not fit the calls, google-gemini/gemini-cli#5443 and #16984; no contents,
 empty parts and roles, the tests of several clients. Google reads the names of its fields in both spellings.
@@ -31,7 +31,7 @@ def field(holder: Any, name: str) -> Any:
 
 
 def parts(content: Mapping[str, Any], name: str) -> list[Any]:
-    """Return what the parts of a content have under one name: ``text``, ``functionCall``, ``functionResponse``."""
+    """Return the values of the parts of a content under a name: ``text``, ``functionCall``, ``functionResponse``."""
     return [value for part in content.get("parts") or [] if (value := field(part, name)) is not None]
 
 

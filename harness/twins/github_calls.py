@@ -52,7 +52,7 @@ class Call:
     parts: Mapping[str, str]
 
     def own(self, name: str) -> list[Row]:
-        """Return what the repository has of a kind, in the order of creation."""
+        """Return the repository's things of a kind, in the order of creation."""
         return [row for row in self.state[name].values() if row["repo"] == self.repo]
 
     def there(self, kind: str, /, **wanted: Any) -> Row:
@@ -75,7 +75,7 @@ class Call:
         return row
 
     def date(self) -> str:
-        """Return when something is created."""
+        """Return the time at which something is created."""
         return f"{datetime.fromtimestamp(self.service.time(self.state), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
     def page(self, rows: Iterable[Row], *known: str) -> tuple[int, list[Row], dict[str, str]]:

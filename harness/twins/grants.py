@@ -1,4 +1,4 @@
-"""What an OAuth 2 server has granted, and the tokens that stand for it."""
+"""The grants of an OAuth 2 server, and the tokens that stand for them."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -107,7 +107,7 @@ class Grants:
             self.rows[name]["ended"] = REVOKED
 
     def scope(self, name: str) -> dict[str, str]:
-        """Return what an answer says of the scope of a grant."""
+        """Return the part of an answer about the scope of a grant; empty for a grant without one."""
         return {"scope": scope} if (scope := self.rows[name].get("scope", "")) else {}
 
     def _of_client(self, name: str, client: str, what: str) -> Row:

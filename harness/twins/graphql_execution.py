@@ -105,7 +105,7 @@ def _executed(schema: GraphQLSchema, asked: Mapping[str, Any], state: Any) -> di
 def _resolved(
     name: str, function: Resolver, at_top: bool, parent: Any, info: GraphQLResolveInfo[Any], **given: Any
 ) -> Any:
-    """Return what a resolver returns; raises ChaosError where it raises anything but a GraphQLError."""
+    """Return the result of a resolver; raises ChaosError where it raises anything but a GraphQLError."""
     try:
         found = function(info.context, **given) if at_top else function(info.context, parent, **given)
         return awaited(found) if inspect.iscoroutine(found) else found
@@ -120,7 +120,7 @@ def _resolved(
 def _unresolved(
     field: GraphQLField, name: str, in_query: bool, parent: Any, info: GraphQLResolveInfo[Any], **given: Any
 ) -> Any:
-    """Return what the state has under the name of a field."""
+    """Return the value in the state under the name of a field."""
     if not in_query or field.args or not isinstance(info.context, dict):
         raise ChaosError("no-resolver", f"nobody answers {name}", _HINT)
     return info.context.get(info.field_name, [] if is_list_type(get_nullable_type(field.type)) else None)

@@ -25,7 +25,7 @@ _MOST_SHOWN = 4
 
 
 class _Backend(Protocol):
-    """What answers for a service, and keeps its state."""
+    """The part of a service that answers, and keeps its state."""
 
     def save(self) -> bytes: ...
     def restore(self, state: bytes) -> None: ...
@@ -249,7 +249,7 @@ def _backend(base_url: str, handler: Any, state: Any, lag: int) -> _Backend:
 
 
 def _no_lists(base_url: str, lag: int, is_application: bool) -> ChaosError:
-    """Return the error for a service of which nobody but itself knows which answers are lists."""
+    """Return the error for `lag` of a service whose lists are not known: a handler or an application makes them."""
     if is_application:
         hint = "let its own lists leave out what is new, by a count in what save() returns"
         return ChaosError("bad-lag", f"lag={lag}: {base_url} is an application, which makes its lists itself", hint)

@@ -59,7 +59,8 @@ class Handlers:
     Attributes:
         base_url: of the service.
         base: its path, which the paths of routes are below.
-        beside: what is kept beside the state for the options of routes; its things are aged up to the `longest_lag`.
+        beside: ages of things, and first answers, for the options of routes.
+        longest_lag: of all lists: things are aged as far as that.
     """
 
     def __init__(self, handler: Handler, base_url: str, state: Any, lag: int = 0) -> None:
@@ -93,7 +94,7 @@ class Handlers:
     def save(self) -> bytes:
         """Return the state as JSON; its order is part of it, as a handler may go by it.
 
-        In a line below stands what is kept beside it, where there is any.
+        `beside` follows in a second line, where it has anything.
         """
         beside = self.beside.dump()
         return self._saved + b"\n" + beside if beside else self._saved
@@ -105,13 +106,13 @@ class Handlers:
 
     @property
     def data(self) -> Any:
-        """The state, of which what a handler changes is kept when it has answered."""
+        """Return the state, which a handler changes in place; `keep` keeps the changes."""
         if self._data is None:
             self._data = json.loads(self._saved)
         return self._data
 
     def keep(self) -> None:
-        """Keep what was changed in `data`; raises ChaosError ``bad-state`` for what is no plain data."""
+        """Keep the changes in `data`; raises ChaosError ``bad-state`` where it is no plain data any more."""
         if self._data is not None:
             self._saved, self._data = dumped(self._data, f"the state of {self.base_url}"), None
 
@@ -120,11 +121,11 @@ class Handlers:
         return rows_by_name(read_state(state))
 
     def full(self, state: bytes) -> Mapping[str, list[Row]]:
-        """Return all that a later request can meet: what lists lack, and first answers by their keys, too."""
+        """Return all that a later request can meet: things that lists lack, and first answers by their keys, too."""
         return {**self.describe(state), **beside_of(state)}
 
     def refusal(self, request: HttpRequest, status: int, reason: str) -> HttpResponse:
-        """Return how a service says no that has no words of its own."""
+        """Return a refusal in the usual words: a handler has none of its own for it."""
         return error(status, reason)
 
     def target(self, request: HttpRequest) -> str:
@@ -133,7 +134,7 @@ class Handlers:
         return canonical(request.path) if found is None else f"{self.base}{found[0].target}"
 
     def answer(self, request: HttpRequest) -> object:
-        """Return what the handler returns; where it raises, the state is as it was before."""
+        """Let the handler answer, and return its answer; where it raises, the state is as it was before."""
         before, found = self.save(), self.routed(request)
         handler, options, parts = self._handler, NO_OPTIONS, dict[str, str]()
         if found is not None:
@@ -160,11 +161,11 @@ class Handlers:
         return answer
 
     def given(self) -> Any:
-        """Return what a handler gets as the state."""
+        """Return the state as a handler gets it."""
         return self.data
 
     def things(self) -> frozenset[str]:
-        """Return what lists have, ``collection/key``; nothing where none lags."""
+        """Return the things that lists can have, ``collection/key``; none where no list lags."""
         return things_in(self.given()) if self.longest_lag else frozenset()
 
     def routed(self, request: HttpRequest) -> tuple[_Route, dict[str, str]] | None:
@@ -177,7 +178,7 @@ class Handlers:
 
 
 def _check(handler: object, base_url: str, names: Sequence[str] = ()) -> None:
-    """Raise ChaosError for what cannot answer with these arguments."""
+    """Raise ChaosError for a handler that cannot be called with these arguments."""
     asked = ", ".join(["request", "state", *names])
     hint = f"def service({asked}): … that returns e.g. {{}} or (404, {{}}); or an application with save and restore"
     if not callable(handler):
@@ -192,12 +193,12 @@ def _check(handler: object, base_url: str, names: Sequence[str] = ()) -> None:
 
 
 def read_state(state: bytes) -> Any:
-    """Return what a handler keeps, of what `Handlers.save` returned."""
+    """Return the handler's own state from the bytes of `Handlers.save`."""
     return json.loads(state.partition(b"\n")[0])
 
 
 def beside_of(state: bytes) -> dict[str, list[Row]]:
-    """Return what `Handlers.save` has beside the state, as rows by name."""
+    """Return the part beside the state, from the bytes of `Handlers.save`, as rows by name."""
     return Beside.load(state.partition(b"\n")[2]).rows()
 
 

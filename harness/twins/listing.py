@@ -1,4 +1,4 @@
-"""What a list request wants: fields that are equal, an order, and a page of them."""
+"""The query of a list request: fields that must be equal, an order, and a page."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -75,7 +75,7 @@ def page_behind(rows: Sequence[Row], size: int, is_last: Callable[[Row], bool] |
 
 
 def place_behind(rows: Iterable[Any], is_last: Callable[[Any], bool]) -> int:
-    """Return where the rows behind the one that `is_last` knows begin; raises ValueError where no row is that one."""
+    """Return the index behind the row that `is_last` knows; raises ValueError where no row is that one."""
     found = next((place for place, row in enumerate(rows) if is_last(row)), None)
     if found is None:
         raise ValueError("no such row")
@@ -92,7 +92,7 @@ def as_text(value: Any) -> str:
 
 
 def _order(name: str, row: Row) -> tuple[int, float, str]:
-    """Return what sorts numbers before texts before what is not there."""
+    """Return a sort key that puts numbers before texts, and missing values last."""
     value = row.get(name)
     if isinstance(value, (int, float)):
         return 0, value, ""
@@ -109,7 +109,7 @@ def _range(query: Mapping[str, str], rows: Sequence[Row]) -> tuple[int, int]:
 
 
 def _after(cursor: str, rows: Sequence[Row]) -> int:
-    """Return where the rows behind a cursor begin: it names the last one of the page before."""
+    """Return the index at which the rows behind a cursor begin; it names the last row of the page before."""
     if not cursor:
         return 0
     try:
@@ -126,7 +126,7 @@ def _number(query: Mapping[str, str], name: str, least: int, usual: int) -> int:
 
 
 def _links(query: Mapping[str, str], rows: Sequence[Row], start: int, size: int) -> "list[tuple[str, dict[str, str]]]":
-    """Return which other pages there are, by their relation, each with the parameters that change."""
+    """Return the other pages by their relation, each with the parameters that change."""
     more = start + size < len(rows)
     if "cursor" in query:
         return [("next", {"cursor": f"after-{rows[start + size - 1]['id']}"})] if more else []

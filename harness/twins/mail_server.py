@@ -23,7 +23,7 @@ _ACCEPTED = "250 2.0.0 OK: queued"
 
 
 class Deliveries:
-    """What lies in people's inboxes, in the order in which it came: one mail to two of them lies there twice.
+    """The mails in people's inboxes, in the order in which they came: one mail to two of them is there twice.
 
     Two mails to one of them that have the same ``Message-ID`` are one, as the large providers have it.
     """
@@ -86,7 +86,7 @@ class Server(SMTP):
         super().connection_lost(error)
 
     async def smtp_XFAULT(self, argument: str) -> None:
-        """Take how the next mail of this connection is treated; without an argument, say whether that was done."""
+        """Set the treatment of the next mail of this connection; without an argument, say whether it was done."""
         if not argument:
             self.treatment = {}  # of a mail that was refused before it came to that: the next one is another
             await self.push("250 done" if self.did else "250 not yet")
@@ -119,7 +119,7 @@ class Server(SMTP):
         return _ACCEPTED
 
     async def handle_exception(self, error: Exception) -> str:
-        """Answer what went wrong here; a connection that is gone needs no answer."""
+        """Answer with an error of this server; a connection that is gone needs no answer."""
         return f"451 4.3.0 {type(error).__name__}"
 
     def hang_up(self) -> None:

@@ -71,7 +71,7 @@ class Mailbox:
 
     @property
     def messages(self) -> list[Row]:
-        """What was delivered, in order, one row for each recipient; see `row_of`."""
+        """Return the delivered mails in order, one row for each recipient; see `row_of`."""
         return self.describe(self.save())[f"{self.name}/mails"]
 
     def save(self) -> bytes:
@@ -138,14 +138,14 @@ def row_of(mail: Mapping[str, Any]) -> Row:
 
 
 def _matter(mail: Mapping[str, Any]) -> str:
-    """Return what a mail says, and to whom, whenever and by whichever process it was sent."""
+    """Return the content of a mail with its recipient, without the parts that differ by time and process."""
     row = {key: value for key, value in row_of(mail).items() if key != "headers"}
     return canonical(json.dumps(row))
 
 
 @lru_cache(maxsize=512)
 def _read(content: str) -> str:
-    """Return as JSON what a mail says; the same few mails are in most of the worlds of an exploration."""
+    """Return the content of a mail as JSON; the same few mails are in most of the worlds of an exploration."""
     message = message_from_bytes(content.encode("latin-1"), policy=policy.default)
     assert isinstance(message, EmailMessage)
     body = message.get_body(("plain", "html"))

@@ -249,7 +249,7 @@ def _name(command: Sequence[str], others: Container[str]) -> str:
 
 
 class _Collections(dict[str, list[Row]]):
-    """What a tool gets as its state: a collection is there, and empty, when it is first asked for."""
+    """The state as a tool gets it: a collection is there, and empty, when it is first asked for."""
 
     def __missing__(self, name: str) -> list[Row]:
         self[name] = []

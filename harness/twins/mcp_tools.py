@@ -62,7 +62,7 @@ class Tools:
 
 
 def tools_of(tools: Mapping[str, Any]) -> Tools:
-    """Read what a test says about tools.
+    """Return the tools that a test declares.
 
     A tool is a function, or a pair: what the server lists of it (``inputSchema``, ``outputSchema``, ``description``),
     or its input schema alone, and the function. Without a schema the function's parameters are one. Where the first one

@@ -1,4 +1,4 @@
-"""What a provider tells of its models without asking one: which there are, and how many tokens a request has."""
+"""A provider's answers about its models, without asking one: the list of them, and the tokens of a request."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What OpenAI is asked for: the formats of a text, which both of its APIs name alike."""
+"""The formats of a text that a request wants of OpenAI; both of its APIs name them alike."""
 
 from collections.abc import Mapping
 from typing import Any

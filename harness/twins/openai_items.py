@@ -1,4 +1,4 @@
-"""Which lists of input items OpenAI's Responses API takes, and what it says about the others.
+"""Checks of the input items of OpenAI's Responses API, with its complaints.
 
 Sources of the wordings: a call without its output, symgraph/GhidrAssist#78; an output without its call,
 continuedev/continue#10092; a role that is none ("param": "items[0]") and a part as chat completions have them, the

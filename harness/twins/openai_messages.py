@@ -1,4 +1,4 @@
-"""Which lists of chat messages OpenAI takes, and what it says about the others.
+"""OpenAI's checks of chat messages, with its complaints.
 
 Its messages name a place as ``messages[1].role`` where a field is malformed and as ``messages.[1].role`` where the
 order of messages is; both are kept as they are.

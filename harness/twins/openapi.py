@@ -74,7 +74,7 @@ class OpenApi(Handlers):
         return f"{prefix}{template.target}"
 
     def answer(self, request: HttpRequest) -> object:
-        """Return what the document answers; the same request in the same state is worked out once."""
+        """Return the document's answer; the same request in the same state is worked out once."""
         if self.routed(request) is not None:
             return super().answer(request)
         asked = (request.method, request.url, sorted(request.headers.items()), request.body, self.save())
@@ -88,7 +88,7 @@ class OpenApi(Handlers):
         return answer
 
     def refusal(self, request: HttpRequest, status: int, reason: str) -> HttpResponse:
-        """Return how the document says no."""
+        """Return a refusal in the document's words."""
         found = self._found(request)
         operation = found[0].operations.get(request.method.lower()) if found is not None else None
         return self._answers.error(operation, status, reason)
@@ -98,7 +98,7 @@ class OpenApi(Handlers):
         return self.data["resources"]
 
     def things(self) -> frozenset[str]:
-        """Return what lists have; a single thing is in none."""
+        """Return the things that lists can have, ``collection/key``; a single thing is in none."""
         kept = self.given() if self.longest_lag else {}
         return things_in({name: rows for name, rows in kept.items() if not self._things().is_single(name)})
 
@@ -164,7 +164,7 @@ class OpenApi(Handlers):
         self.keep()
 
     def _rows(self, name: str, rows: Any) -> dict[str, list[Row]]:
-        """Return what is kept at a path as rows, each saying what it is below of: ``{"users id": "u1"}``."""
+        """Return the things at a path as rows, each with the ids of the things above it: ``{"users id": "u1"}``."""
         things = self._things()
         path = things.collection(name)
         if path is None:
@@ -186,7 +186,7 @@ class OpenApi(Handlers):
 
 
 def _prefixes(root: Mapping[str, Any], base: str) -> list[str]:
-    """Return what may stand before a path of the document: the base URL's path, and the paths of its servers."""
+    """Return the possible prefixes of a path of the document: the base URL's path, and the paths of its servers."""
     urls = [str(server.get("url", "")) for server in root.get("servers", ()) if "{" not in str(server.get("url", ""))]
     servers = [urlsplit(url).path.rstrip("/") for url in urls]
     below = [f"{base}{path}" for path in servers if not base.endswith(path)]

@@ -1,4 +1,4 @@
-"""What the operations of an OpenAPI document do: which thing is made, changed, listed or taken away, and the answer."""
+"""The operations of an OpenAPI document, carried out: they make, change, list or delete things, and answer."""
 
 import re
 from collections.abc import Mapping, Set
@@ -40,17 +40,17 @@ class Call:
 
     @property
     def name(self) -> str:
-        """The path, which what is there is kept by: ``users/u1/orders``."""
+        """Return the path by which its things are kept: ``users/u1/orders``."""
         return filled(self.template.path, self.parameters)
 
     @property
     def key(self) -> str:
-        """What the path names a thing by."""
+        """Return the key by which the path names a thing."""
         return self.parameters[self.template.key]
 
     @property
     def content(self) -> Row:
-        """What was sent, without what is wrapped around it: ``{"user": {…}}``."""
+        """Return the sent thing, without an object around it such as ``{"user": {…}}``."""
         body = self.body if isinstance(self.body, dict) else {} if self.body is None else {"value": self.body}
         schemas = self.operation.body_schemas()
         form = form_of(self.operation.document, schemas[0], self.template.path) if schemas else Form("")
@@ -59,9 +59,13 @@ class Call:
 
 
 class Acts:
-    """What requests do to things, and what is answered.
+    """Carries out requests on things, and answers them.
 
-    `late` has what lists do not show yet, ``collection/key``, since they lag by so many requests.
+    Args:
+        things: are changed.
+        answers: makes the responses.
+        late: the things that lists do not show yet, ``collection/key``.
+        lag: by how many requests lists lag.
     """
 
     def __init__(self, things: Things, answers: Answers, late: Set[str], lag: int) -> None:
@@ -69,7 +73,7 @@ class Acts:
         self._paths, self._document = things.paths, things.paths.document
 
     def act(self, call: Call) -> HttpResponse:
-        """Do what a request asks for and return the answer; raises Rejected."""
+        """Carry out a request and return the answer; raises Rejected."""
         template = call.template
         self._things.require_above(template, call.parameters)
         if template.of_thing:
@@ -135,7 +139,7 @@ class Acts:
         return self._succeed(call, resources.get(name, {}), (200, 204), name)
 
     def _create(self, call: Call) -> HttpResponse:
-        """Make one thing of what was sent, or one of each where it was a list."""
+        """Make a thing of the body, or one of each element of a list."""
         path, name = call.template.path, call.name
         if _LEAVES_NOTHING.search(last_word(path)) and not self._paths.is_collection(call.template):
             return self._succeed(call, {}, (200, 201, 202, 204), name)
@@ -178,7 +182,7 @@ class Acts:
         return self._succeed(call, row, (status, 200, 204, 202), f"{name}/{key}", key)
 
     def _changed(self, call: Call, path: str, old: Row, seed: str) -> Row:
-        """Return a thing with what was sent in it; PUT takes away what a client could have sent and did not."""
+        """Return a thing with the sent properties; PUT removes those that a client could have sent and did not."""
         method = call.operation.method
         fixed = self._paths.read_only(path) | {self._things.field(path)}
         sent = {key: value for key, value in call.content.items() if key not in fixed}
@@ -201,7 +205,7 @@ class Acts:
     def _action(self, call: Call, above: Template) -> HttpResponse:
         """Act on the thing above: ``POST /charges/{id}/refund``; DELETE undoes it.
 
-        Where the thing itself does not show that it was done, what was sent is kept below it.
+        Where no property of the thing can show that it was done, the body is kept below it.
         """
         collection, _, key = filled(above.path, call.parameters).rpartition("/")
         schema, method = self._paths.schema_of(above.path.rpartition("/")[0]), call.operation.method
@@ -261,7 +265,7 @@ class Acts:
 
 
 def _told_by(parameters: Mapping[str, str]) -> Any:
-    """Return what tells the values that the path has already: an order below a user has its ``user_id``."""
+    """Return the `told` of a Maker for values that the path has already: an order below a user has its ``user_id``."""
     known = {name.replace("_", "").lower(): value for name, value in parameters.items() if name.lower() != "id"}
 
     def told(name: str, schema: Mapping[str, Any]) -> Any:

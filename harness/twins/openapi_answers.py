@@ -46,7 +46,7 @@ class Answers:
         self._document, self._paths = paths.document, paths
 
     def success(self, operation: Operation, status: int, known: Any, maker: Maker) -> HttpResponse:
-        """Return what an operation answers, with all that is known in it.
+        """Return the success of an operation, with all known values in it.
 
         Raises:
             ChaosError: ``bad-openapi`` where nothing that the document allows can be made.
@@ -68,7 +68,7 @@ class Answers:
         return self.made(media.get("schema", {}), known, maker, what, example)
 
     def made(self, schema: Any, known: Any, maker: Maker, what: str, example: Any = MISSING) -> Any:
-        """Return a value for a schema: with what is known in it, else the document's example, else any one."""
+        """Return a value for a schema: with the known values in it, else the document's example, else any one."""
         problem = ""
         for attempt in (known, example, MISSING):
             try:
@@ -115,7 +115,7 @@ class Answers:
         return [one for one in found if one is not None and media_of(self._document, one)[0]]
 
     def _skeleton(self, schema: Any, message: str, depth: int = 0) -> dict[str, Any]:
-        """Return the parts of an error that hold what it says, where they are objects or lists."""
+        """Return the objects and lists of an error that hold its message."""
         flat, known = self._document.flat(schema), dict[str, Any]()
         for branch in (*flat.get("oneOf", ()), *flat.get("anyOf", ()))[:1]:
             known.update(self._skeleton(branch, message, depth))
@@ -163,7 +163,7 @@ def _example(document: Any, media: Node) -> Any:
 
 
 def _told(status: int, message: str) -> Any:
-    """Return what tells the values of an error by the names of its properties."""
+    """Return the `told` of a Maker for the values of an error, by the names of its properties."""
 
     def told(name: str, schema: Node) -> Any:
         plain, kind = name.replace("_", "").replace("-", "").lower(), type_of(schema)

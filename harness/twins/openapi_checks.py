@@ -1,4 +1,4 @@
-"""What is sent, checked against an OpenAPI document by openapi-core."""
+"""Requests, checked against an OpenAPI document by openapi-core."""
 
 import json
 import warnings
@@ -77,7 +77,7 @@ class Checks:
         self._read: dict[tuple[object, ...], Any] = {}
 
     def body(self, operation: Operation, request: HttpRequest, parameters: Mapping[str, str]) -> Any:
-        """Return what the body of a request says, None where it has none; raises Rejected."""
+        """Return the body of a request as plain data, None for an empty one; raises Rejected."""
         key = (operation.path, request.method, request.url, tuple(request.headers.items()), request.body)
         if key not in self._read:
             if len(self._read) > _MOST_REMEMBERED:
@@ -168,7 +168,7 @@ def _reasons(cause: Any) -> Iterator[str]:
 
 
 def _sent(body: Any, request: HttpRequest) -> Any:
-    """Return what is no JSON as plain data; of a form without the defaults that reading it adds."""
+    """Return a body that is no JSON as plain data; a form comes without the defaults that openapi-core adds."""
     if not isinstance(body, Mapping):
         return _plain(body)
     try:

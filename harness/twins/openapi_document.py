@@ -75,7 +75,7 @@ class Document:
         self._flat: dict[int, tuple[Any, dict[str, Any]]] = {}
 
     def resolve(self, node: Any) -> Any:
-        """Return what a node is: the end of its references, where it is one."""
+        """Return the node at the end of a chain of references; a node that is no reference is itself."""
         passed: list[str] = []
         while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
             if node["$ref"] in passed:
@@ -85,7 +85,7 @@ class Document:
         return node
 
     def flat(self, schema: Any) -> dict[str, Any]:
-        """Return a schema as one: with what it refers to and all of ``allOf`` in it."""
+        """Return a schema without references, with all of ``allOf`` merged into it."""
         if isinstance(schema, dict) and "$ref" not in schema and "allOf" not in schema:
             return schema
         if len(self._flat) > _MOST_FLAT:  # some are made for one answer only
@@ -196,7 +196,7 @@ def _version_of(root: Any, name: str) -> str:
 
 
 def _check(root: Any, name: str, version: str) -> None:
-    """Raise ChaosError where the document is not as the specification of OpenAPI wants one."""
+    """Raise ChaosError for a document that the specification of OpenAPI does not allow."""
     specification: Any = _CHECKED_BY[version].spec_validator_cls
     for problem in specification.schema_validator.iter_errors(root):
         # An error within one of several forms says only that none fits: the deepest one says why.
@@ -274,7 +274,7 @@ class _Bundle:
 
 
 def merge(one: Node, other: Node) -> dict[str, Any]:
-    """Return the schema of what fits both."""
+    """Return the schema of the values that fit both."""
     merged = {**one, **other}
     if "properties" in one and "properties" in other:
         shared = one["properties"].keys() & other["properties"].keys()
@@ -286,7 +286,7 @@ def merge(one: Node, other: Node) -> dict[str, Any]:
 
 
 def _at(root: Any, reference: str) -> Any:
-    """Return what a reference such as ``#/components/schemas/User`` leads to; raises LookupError."""
+    """Return the node that a reference such as ``#/components/schemas/User`` leads to; raises LookupError."""
     node = root
     for part in reference.lstrip("#").split("/")[1:]:
         name = unquote(part).replace("~1", "/").replace("~0", "~")

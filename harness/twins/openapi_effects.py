@@ -1,4 +1,4 @@
-"""What an action such as ``POST /charges/{id}/refund`` changes in the thing that it acts on."""
+"""The change of a thing by an action such as ``POST /charges/{id}/refund``."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ _WHEN = "2024-01-01T00:00:00Z"
 def acted(document: Document, schema: Any, row: Row, sent: Row, action: str) -> tuple[Row, bool]:
     """Return a thing after an action, and whether it shows that this was done.
 
-    What was sent and is a property of the thing is changed. The name of the action is looked for in its properties:
+    A sent value changes the property of its name. The name of the action is looked for in its properties:
     ``refund`` makes ``status`` "refunded" where that is one of its words, ``refunded`` true, ``refunded_at`` a time.
     """
     properties = document.properties(schema)

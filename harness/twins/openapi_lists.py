@@ -1,4 +1,4 @@
-"""Lists in the shape that an OpenAPI document has: what a query picks, its page, and what stands around it."""
+"""Lists in the shape that an OpenAPI document gives them: filtered, cut into pages, with the properties around them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class Page:
         request: that asked for it.
         words: the parameters that say which page, by "size", "page", "offset" and "cursor".
         first: number of the first page.
-        late: the keys of those that the list would have, and does not show yet.
+        late: the keys of the rows that the list lacks, since it lags.
     """
 
     rows: Mapping[str, Row]
@@ -46,22 +46,22 @@ class Page:
 
     @property
     def more(self) -> bool:
-        """Whether anything comes after it."""
+        """Return whether anything comes after it."""
         return self.start + len(self.rows) < self.total and bool(self.rows)
 
     @property
     def cursor(self) -> str:
-        """What leads to the next page: the key of the last of this one."""
+        """Return the cursor of the next page: the key of the last row of this one."""
         return list(self.rows)[-1] if self.more else ""
 
     @property
     def number(self) -> int:
-        """Number of the page."""
+        """Return the number of the page."""
         return self.start // max(1, self.size) + self.first
 
     @property
     def next_url(self) -> str:
-        """Address of the next page; "" where there is none."""
+        """Return the address of the next page; "" for none."""
         changed = {"cursor": self.cursor, "page": str(self.number + 1), "offset": str(self.start + self.size)}
         name = next((kind for kind in ("cursor", "page", "offset") if kind in self.words), "")
         if not self.more or not name:
@@ -79,8 +79,8 @@ def page_of(
 ) -> Page:
     """Return the page of `rows` that a request asks for; raises Rejected for a page that is none.
 
-    A parameter that is a property of the things filters them, a parameter that is none, and no word for pages, does
-    nothing. What is `late` is filtered, too, and on no page.
+    A parameter that is a property of the things filters them; one that is none, and no word for pages, does nothing.
+    Rows that are `late` are filtered, too, and stand on no page.
     """
     document = operation.document
     properties = document.properties(schema)
@@ -162,7 +162,7 @@ def _kind_of(parameter: str) -> str:
 
 
 def _is_one(value: Any, wanted: Sequence[str]) -> bool:
-    """Return whether a value is one of those that a query names; of a list, whether one of its parts is."""
+    """Return whether a value, or an element of it if it is a list, is one of those that a query names."""
     if isinstance(value, list):
         return any(_is_one(one, wanted) for one in value)
     if isinstance(value, dict):
@@ -171,7 +171,7 @@ def _is_one(value: Any, wanted: Sequence[str]) -> bool:
 
 
 def wrapped(document: Document, schema: Any, form: Form, page: Page) -> Any:
-    """Return a page in the form of an answer, with what stands around it as far as it is known."""
+    """Return a page in the form of an answer, with the properties around it as far as they are known."""
     rows = list(page.rows.values())
     flat = document.flat(schema)
     return rows if not form.at else {**_around(document, flat, page), form.at: rows}
@@ -194,7 +194,7 @@ def _around(document: Document, flat: Node, page: Page, depth: int = 0) -> dict[
 
 
 def _said(name: str, schema: Node, page: Page) -> Any:
-    """Return what a property beside a list says; None for what there is not, MISSING for what nobody knows."""
+    """Return the value of a property beside a list; None for a page that is not there, MISSING for an unknown one."""
     plain, kind = _plain(name), type_of(schema)
     if kind == "boolean":
         return (

@@ -1,4 +1,4 @@
-"""The paths of an OpenAPI document: which one a request means, and what there is behind it."""
+"""The paths of an OpenAPI document: the template that a request fits, and the collection or thing behind it."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ _ENVELOPES = ("data", "result", "item", "resource", "response")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How an answer or a body carries things.
+    """The place of a thing or a list in an answer or a body.
 
     Attributes:
         kind: "list", "thing", or "" for neither.
@@ -34,7 +34,7 @@ class Form:
 
 
 def form_of(document: Document, schema: Any, path: str) -> Form:
-    """Return the form of a schema; the words of the path say what a list or a thing in it is called."""
+    """Return the form of a schema; the path gives the names under which a list or a thing can be in it."""
     flat = document.flat(schema)
     if not flat:
         return Form("thing" if schema is not None else "", "", {})  # {}: anything, so the thing itself
@@ -72,7 +72,7 @@ def _plain(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """What one method does at one path.
+    """An operation of the document: one method at one path.
 
     Attributes:
         document: has it.
@@ -90,12 +90,12 @@ class Operation:
 
     @property
     def responses(self) -> Node:
-        """Responses by their status, as the document has them."""
+        """Return the responses by their status, as the document has them."""
         responses: Node = self.node.get("responses", {})
         return responses
 
     def response(self, status: int) -> Node | None:
-        """Return what the document says of an answer: by its status, by its hundred, or ``default``."""
+        """Return the document's response for a status: its own, that of its hundred (``4XX``), or ``default``; or None."""
         for key in (str(status), f"{status // 100}XX", "default"):
             if key in self.responses:
                 found: Node = self.document.resolve(self.responses[key])
@@ -117,23 +117,23 @@ class Operation:
         return [*known, *usual, *wanted][0]
 
     def schema(self, *statuses: int) -> Any:
-        """Return the schema of what it answers with the first of some statuses that the document has, or None."""
+        """Return the schema of the answer with the first of some statuses that the document has, or None."""
         kind, media = media_of(self.document, self.response(self.status(*statuses)) or {})
         return media.get("schema", {}) if kind else None
 
     @property
     def can_succeed(self) -> bool:
-        """Whether the document has an answer for when all goes well, but ``default``."""
+        """Return whether the document has a response for a success, other than ``default``."""
         return any(key[0] in "23" for key in self.responses)
 
     @property
     def form(self) -> Form:
-        """The form of what it answers when all goes well."""
+        """Return the form of its success."""
         return form_of(self.document, self.schema(200, 201, 202), self.path)
 
     @property
     def sendable(self) -> frozenset[str]:
-        """Names of what a client may send."""
+        """Return the names of the properties that a client may send."""
         names = {one["name"] for one in self.parameters if one["in"] == "query"}
         for schema in self.body_schemas():
             flat = self.document.flat(schema)
@@ -145,12 +145,12 @@ class Operation:
 
     @property
     def replaces(self) -> bool:
-        """Whether what is not sent is taken away: PUT, of a body that has to have something in it."""
+        """Return whether it removes properties that are not sent: PUT, if its body has required ones."""
         forms = [form_of(self.document, schema, self.path) for schema in self.body_schemas()]
         return self.method == "put" and any(self.document.flat(form.schema).get("required") for form in forms)
 
     def body_schemas(self) -> list[Any]:
-        """Return the schemas of what may be sent, one for each media type."""
+        """Return the schemas of its body, one for each media type."""
         body = self.document.resolve(self.node.get("requestBody", {}))
         return [media["schema"] for media in body.get("content", {}).values() if "schema" in media]
 
@@ -167,7 +167,7 @@ def media_of(document: Document, response: Node) -> tuple[str, Node]:
 
 
 def thing_of(path: str) -> str:
-    """Return what one of the things at a path is called."""
+    """Return the name of one of the things at a path."""
     return singular(last_word(path)) or "thing"
 
 
@@ -187,23 +187,23 @@ class Template:
 
     @property
     def of_thing(self) -> bool:
-        """Whether it is the path of one thing: its last part is a parameter."""
+        """Return whether it is the path of one thing: its last part is a parameter."""
         return _PARAMETER.search(self.path.rpartition("/")[2]) is not None
 
     @property
     def key(self) -> str:
-        """The parameter that the last part is."""
+        """Return the parameter that is the last part."""
         names: list[str] = _PARAMETER.findall(self.path)
         return names[-1]
 
     @property
     def names(self) -> list[str]:
-        """Its parameters, in their order."""
+        """Return its parameters, in their order."""
         return _PARAMETER.findall(self.path)
 
     @property
     def target(self) -> str:
-        """It with ``*`` for each parameter."""
+        """Return it with ``*`` for each parameter."""
         return _PARAMETER.sub("*", self.path)
 
     def match(self, path: str) -> dict[str, str] | None:
@@ -248,7 +248,7 @@ class Paths:
         return "get" in template.operations and not template.of_thing and not self.is_collection(template)
 
     def puts_new(self, template: Template) -> bool:
-        """Return whether PUT makes what is not there: the document says so, or there is no other way."""
+        """Return whether PUT makes a missing thing: the document says so, or there is no other way to make one."""
         above = self.above(template)
         return "201" in template.operations["put"].responses or above is None or "post" not in above.operations
 
@@ -289,7 +289,7 @@ class Paths:
 
     @cached_property
     def error_responses(self) -> Mapping[str, Node]:
-        """The responses of refusals, by status, that most operations have: for what no operation stands behind."""
+        """Return the refusals, by status, that most operations have: for requests that fit no operation."""
         found: dict[str, dict[int, tuple[int, Node]]] = {}
         for template in self._templates:
             for operation in template.operations.values():

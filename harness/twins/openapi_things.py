@@ -50,7 +50,7 @@ class Things:
         self.resources.setdefault(name, {})[key] = row
 
     def seed(self, name: str, row: Row, key: str = "") -> None:
-        """Put a thing that there is before into a collection, with what else the service shows of it.
+        """Put a thing of the beginning into a collection, with the other properties that the service shows.
 
         Without a key it has that in its id, or an id of its own is made.
         """
@@ -67,7 +67,7 @@ class Things:
         self.keep(name, key, {**(made if isinstance(made, dict) else {}), **known})
 
     def remove(self, name: str, key: str) -> None:
-        """Take a thing away, and all that is below it."""
+        """Remove a thing, and all that is below it."""
         self.resources[name] = {other: row for other, row in self.rows(name).items() if other != key}
         below = f"{name}/{key}/"
         kept = {one: rows for one, rows in self.resources.items() if not one.startswith(below) and one != name}
@@ -138,7 +138,7 @@ class Things:
         return int(key) if is_number else key
 
     def require_above(self, template: Template, parameters: Mapping[str, str]) -> None:
-        """Raise Rejected where a thing that a path goes through is not there, and could have been."""
+        """Raise Rejected for a path through a thing that is not there, and could have been."""
         for above in self._above(template):
             collection, _, key = filled(above.path, parameters).rpartition("/")
             whole = self.paths.above(above)

@@ -1,4 +1,4 @@
-"""Values that a schema wants: what is known of them is kept, what is missing is made of the schema itself."""
+"""Values for a schema: known parts are kept, missing ones are made of the schema itself."""
 
 import base64
 import uuid
@@ -13,7 +13,7 @@ from .openapi_patterns import texts_for
 
 
 class Missing(Enum):
-    """What nothing is known of; None is a value."""
+    """The type of MISSING, the mark of a value of which nothing is known; None is a value."""
 
     MISSING = "missing"
 
@@ -38,11 +38,11 @@ _FORMATS = {
 
 
 class Unknown(ValueError):
-    """Nothing is known that a schema takes; its text says where."""
+    """No value could be made that a schema takes; the text says of which part."""
 
 
 def nothing(name: str, schema: Node) -> Any:
-    """Know no value of a property."""
+    """Return MISSING: no value of a property is known."""
     return MISSING
 
 
@@ -105,7 +105,7 @@ class Maker:
         raise Unknown(f"{name}: no value is known that fits its schema")
 
     def _of_branches(self, schema: Any, word: str, known: Any, name: str, example: Any, depth: int) -> Any:
-        """Return what one of several schemas makes of it: the one that keeps most of what is known."""
+        """Return a value for one of several schemas: the one that keeps most of the known values."""
         flat = self.document.flat(schema)
         base, best, kept = {key: flat[key] for key in flat if key not in (word, "nullable")}, MISSING, -1
         for branch in flat[word]:
@@ -191,7 +191,7 @@ def _nullable(flat: Node) -> bool:
 
 
 def _chosen(discriminator: Any, branch: Any, known: Any) -> Any:
-    """Return what is known of a value of one branch: which one it is, where a property has to say that."""
+    """Return the known values with the property, if there is one, that says which branch it is."""
     if not isinstance(discriminator, Mapping) or not isinstance(branch, Mapping) or "$ref" not in branch:
         return known
     name, reference = discriminator["propertyName"], branch["$ref"]
@@ -202,14 +202,14 @@ def _chosen(discriminator: Any, branch: Any, known: Any) -> Any:
 
 
 def _kept(known: Any, candidate: Any) -> int:
-    """Return how much of what is known is in a candidate."""
+    """Return how much of the known values is in a candidate."""
     if isinstance(known, dict) and isinstance(candidate, dict):
         return 1 + sum(bool(key in candidate and candidate[key] == value) for key, value in known.items())
     return int(type(known) is type(candidate))
 
 
 def _candidates(flat: Node, name: str, example: Any, seed: str) -> Iterator[Any]:
-    """Yield what may be the value of a scalar, the document's own words first."""
+    """Yield candidates for the value of a scalar, the document's own words first."""
     yield from (flat[word] for word in ("default", "const") if word in flat)
     if "enum" not in flat and example is not MISSING:
         yield example

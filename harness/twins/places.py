@@ -1,4 +1,4 @@
-"""What the path of a REST request names."""
+"""The collection or the thing that the path of a REST request names."""
 
 import re
 from dataclasses import dataclass
@@ -35,17 +35,17 @@ class Place:
 
     @property
     def collection(self) -> str:
-        """Path of the collection below the base; ``""`` where the path names nothing."""
+        """Return the path of the collection below the base; ``""`` where the path names nothing."""
         return "/".join([*self.address, *self.things]) if self.things else ""
 
     @property
     def above(self) -> dict[str, str]:
-        """What the collection is part of: ``{"orders id": "order_a1…"}`` for ``orders/ID/items``."""
+        """Return the ids of the things above the collection: ``{"orders id": "order_a1…"}`` for ``orders/ID/items``."""
         return {f"{name} id": id for name, id in zip(self.things[:-1:2], self.things[1::2], strict=True)}
 
     @property
     def kind(self) -> str:
-        """Path of the collection with every id as ``*``: all items of all orders are of one kind."""
+        """Return the path of the collection with every id as ``*``: all items of all orders are of one kind."""
         return "/".join([*self.address, *("*" if n % 2 else name for n, name in enumerate(self.things))])
 
     def includes(self, other: "Place") -> bool:
@@ -54,6 +54,6 @@ class Place:
 
     @property
     def target(self) -> str:
-        """The place with every id as ``*``, safe inside a replay token."""
+        """Return the place with every id as ``*``, safe inside a replay token."""
         names = ["*" if n % 2 else canonical(name) for n, name in enumerate(self.things)]
         return in_a_token("/".join([*self.address, *names, *(["*"] if self.id else [])]))

@@ -37,7 +37,7 @@ def rows_by_name(data: Any) -> dict[str, list[Row]]:
 
 
 def differences(one: bytes, other: bytes, what: str) -> Iterator[str]:
-    """Yield where two texts differ, in words, by the place in their JSON where both are JSON: `what` names them."""
+    """Yield the differences of two texts in words, by their places where both are JSON; `what` names the texts."""
     if one == other:
         return
     try:

@@ -1,4 +1,4 @@
-"""The providers of models: where each is, and which of its APIs a request is for, by the end of its path."""
+"""The providers of models with their addresses, and their APIs, which are told apart by the end of the path."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -56,7 +56,7 @@ class Api:
 
     @property
     def own(self) -> Wire | Unasked:
-        """What words its errors."""
+        """Return the part of it that answers, `wire` or `unasked`: it also words the errors."""
         found = self.wire or self.unasked
         assert found is not None, f"{self.path} has nothing that answers"
         return found
@@ -93,7 +93,7 @@ def apis_at(base_url: str) -> list[Api]:
 
 
 def api_for(apis: Iterable[Api], request: HttpRequest) -> Api | None:
-    """Return the API that a request is for; None for an unknown one."""
+    """Return the API that a request is for; None if it is for none of them."""
     return next((api for api in apis if api.answers(request)), None)
 
 
@@ -112,7 +112,7 @@ def is_local(base_url: str) -> bool:
 
 
 def wires(apis: Iterable[Api]) -> list[Wire]:
-    """Return what a model is asked by, each once."""
+    """Return the wire formats by which models are asked, each once."""
     return list({id(api.wire): api.wire for api in apis if api.wire is not None}.values())
 
 

@@ -1,4 +1,4 @@
-"""What ready-made services share: ids and times of their own, what of their state is live, how they say no."""
+"""The base of ready-made services: ids and times of their own, the live part of their state, their refusals."""
 
 import functools
 import json
@@ -25,13 +25,13 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What each provider has in its own way.
+    """The functions that are each provider's own.
 
     Attributes:
         refusal: ``refusal(status, reason)`` returns the answer that says no; without a reason, with the usual one.
-        live: returns what of a state is there for a person, by name; what is cancelled or refunded is not.
+        live: returns the part of a state that is there for a person, by name; cancelled and refunded things are not.
         unknown: answers what no route fits.
-        instead_of_keys: where it takes no idempotency keys, what helps against doing something twice, as a sentence.
+        instead_of_keys: the sentence on what helps against doing something twice, where it takes no idempotency keys.
     """
 
     refusal: Callable[[int, str], object]
@@ -48,7 +48,7 @@ class ReadyService(HandledService):
 
     Args:
         base_url: of the service.
-        provider: what it has in its own way.
+        provider: the functions that are its own.
         state: what there is before the run.
         token: the only credential that is accepted; None accepts everybody.
 
@@ -66,12 +66,12 @@ class ReadyService(HandledService):
         super().__init__(base_url, self._answered(self._tried(provider.unknown)), state={**state, _MADE: {}})
 
     def set_run(self, run: int) -> None:
-        """Give what is created from now on other ids, numbers and times, as every run of the real service does."""
+        """Give things that are created from now on other ids and numbers, as every run of the real service does."""
         self._run = run
         self._seen = {}  # what the same state leads to depends on the run, too
 
     def begin_with(self, state: State) -> None:
-        """Take this as what there is before the run."""
+        """Take this as the state before the run."""
         self.restore(dumped(state, f"the state of {self.base_url}"))
 
     def route(
@@ -97,7 +97,7 @@ class ReadyService(HandledService):
             self.remarks.append(text)
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
-        """Return what is live, by ``host/name``."""
+        """Return the live rows, by ``host/name``."""
         return by_place(self.base_url, rows_by_name(self._provider.live(read_state(state))))
 
     def full_state(self, state: bytes) -> Mapping[str, list[Row]]:
@@ -126,7 +126,7 @@ class ReadyService(HandledService):
     def time(self, state: State) -> int:
         """Return the second at which something is created, by the clock of the process that asks; it never goes back.
 
-        What the test itself makes is of the hour before the run, each later than the one before.
+        Things that the test itself makes are of the hour before the run, each later than the one before.
         """
         if self._now <= MADE:
             return self.counted(state, "second", MADE, most=90)
@@ -179,7 +179,7 @@ def _credential(request: HttpRequest) -> str:
 
 
 def seeded(given: object, what: str, example: str) -> list[Row]:
-    """Return what a test says is there before the run; a text stands for something of this name.
+    """Return the rows that a test declares as there before the run; a text stands for a row with this name.
 
     Raises:
         ChaosError: ``bad-seed`` where it is no list of texts and dicts; `example` shows one.

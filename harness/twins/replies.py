@@ -1,4 +1,4 @@
-"""What a model is told to say: replies as a user writes them, checked at once, found by what was asked."""
+"""The replies of a model as a user writes them: checked at once, found by the question."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ _SHAPE = 'a reply is text, or a dict with text and/or tool_calls: {"tool_calls":
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a request asks, independent of the provider's wire format.
+    """The question of a request, independent of the provider's wire format.
 
     Attributes:
         document: the request's JSON.

@@ -38,7 +38,7 @@ _BEARER = Credential("bearer", "authorization", "", "")
 
 @dataclass(frozen=True, slots=True)
 class _Address:
-    """Where the service is, and so what its collections are called outside.
+    """The address of the service, and the names of its collections in the outside, which come from it.
 
     Attributes:
         host: with its port.
@@ -77,7 +77,7 @@ class _Address:
 
 @dataclass(frozen=True, slots=True)
 class _Resources:
-    """What a request does to the resources of a service.
+    """Carries out requests on the resources of a service.
 
     Attributes:
         store: has them.
@@ -92,7 +92,7 @@ class _Resources:
     remark: Callable[[str], object] = lambda text: None
 
     def act(self, place: Place, request: HttpRequest) -> HttpResponse:
-        """Act on a request for what is at `place`; raises Refused with the answer where it is not acted on."""
+        """Act on a request for `place`; raises Refused, with the answer, for a request that is not acted on."""
         match request.method.upper(), bool(place.things), bool(place.id):
             case _, False, _:
                 return error(404, f"There is nothing at {request.path}")
@@ -168,7 +168,7 @@ class _Resources:
         return _of_row(200, self.store.put(place.collection, place.id, content))
 
     def _as_expected(self, place: Place, request: HttpRequest) -> Row:
-        """Return a resource that is there, and as the client has seen it where it says how that was."""
+        """Return the resource of a place; refuses with 404 for none, with 412 where ``If-Match`` does not fit."""
         row, expected = self._there(place), request.headers.get("if-match", "*")
         if expected != "*" and _tag(row) not in expected.replace(" ", "").split(","):
             _refuse(412, f"Somebody has changed {place.collection}/{place.id}: its ETag is not {expected}")

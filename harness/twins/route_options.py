@@ -1,4 +1,4 @@
-"""What a route does for its handler: lists that lag, pages, first answers by idempotency keys."""
+"""The options of a route, carried out around its handler: lists that lag, pages, first answers by keys."""
 
 import json
 from collections.abc import Callable, Iterable, Set
@@ -16,10 +16,10 @@ from .store import FirstAnswers, KeyReused
 
 @dataclass(frozen=True, slots=True)
 class RouteOptions:
-    """What is done for the handler of a route.
+    """The options of a route, each done for its handler.
 
     Attributes:
-        lag: how many further requests there are before it sees what was made.
+        lag: how many further requests there are before the handler sees a new thing.
         idempotent: whether a POST with an ``Idempotency-Key`` that was there before gets its first answer again.
         pages: whether the list that it returns is cut as the query says, with a ``Link``; see `listing.paged`.
     """
@@ -33,7 +33,7 @@ NO_OPTIONS = RouteOptions()
 
 
 class Beside:
-    """What a service keeps beside the state of its handlers.
+    """The part of a service's state that routes keep, beside that of its handlers.
 
     Attributes:
         ages: ``collection/key`` → how many requests came since it was made, as long as a list may lack it.
@@ -45,7 +45,7 @@ class Beside:
         self.replies: dict[str, Any] = {}
 
     def dump(self) -> bytes:
-        """Return it as a line of JSON; nothing where there is nothing."""
+        """Return it as a line of JSON; empty where it has nothing."""
         kept = {"ages": self.ages, "replies": self.replies} if self.ages or self.replies else None
         return b"" if kept is None else json.dumps(kept, separators=(",", ":"), sort_keys=True).encode()
 
@@ -65,16 +65,16 @@ class Beside:
         return {name: rows for name, rows in found.items() if rows}
 
     def age(self, lag: int) -> None:
-        """Count a request: what was made more than `lag` of them ago is in each list."""
+        """Count a request: a thing that was made more than `lag` of them ago is in each list."""
         self.ages = {name: age + 1 for name, age in self.ages.items() if age < lag}
 
     def made(self, before: Set[str], after: Set[str]) -> None:
-        """Note what a request has made, and forget what is gone."""
+        """Note the new things of a request, and forget those that are gone."""
         kept = {name: age for name, age in self.ages.items() if name in after}
         self.ages = {**kept, **dict.fromkeys(sorted(after - before), 0)}
 
     def late(self, lag: int) -> frozenset[str]:
-        """Return what a list that lags by so many requests does not have yet."""
+        """Return the things that a list which lags by so many requests does not have yet."""
         return frozenset(name for name, age in self.ages.items() if age <= lag) if lag else frozenset()
 
 
@@ -105,7 +105,7 @@ def _keyed(some: Any) -> list[tuple[str, Any]]:
 
 
 def not_yet(request: HttpRequest, late: Iterable[str], lag: int) -> str:
-    """Return what the story tells of a list that lacks something."""
+    """Return the story's sentence about a list that lacks something."""
     names = ", ".join(sorted(late))
     return f"the list of {request.method} {request.path} did not show {names} yet (lag {lag})"
 
@@ -118,10 +118,11 @@ def carried_out(
     handler: Callable[[Any], object],
     refuse: Callable[[int, str], HttpResponse],
 ) -> object:
-    """Return what a handler of the state answers, with what its route does for it.
+    """Return a handler's answer, with the options of its route applied.
 
     Raises:
-        ChaosError: ``bad-lag`` where it changes what it only sees; ``bad-answer`` for an answer that has no pages.
+        ChaosError: ``bad-lag`` where a handler whose list lags changes the state; ``bad-answer`` for an answer that
+            has no pages.
     """
     what = f"the handler for {request.method} {request.url}"
 
@@ -148,7 +149,7 @@ class _SaysNo(Exception):
 
 
 def _looked(handler: Callable[[Any], object], seen: Any, what: str) -> object:
-    """Return what a handler answers that only sees a part of the state, and may change nothing."""
+    """Return the answer of a handler that sees a part of the state alone, and may change nothing."""
     before = _filled(deepcopy(seen))
     answer = handler(seen)
     if _filled(seen) != before:
@@ -163,10 +164,10 @@ def _filled(state: Any) -> Any:
 
 
 def _page_of(answer: object, request: HttpRequest, what: str) -> object:
-    """Return the page of a handler's list that a request asks for; what says no stays as it is.
+    """Return the page of a handler's list that a request asks for; an answer from 400 on stays as it is.
 
     Raises:
-        ChaosError: ``bad-answer`` for what has no pages; `what` names the handler.
+        ChaosError: ``bad-answer`` for an answer that has no pages; `what` names the handler.
         _SaysNo: for a page that is none.
     """
     status = answer.status if isinstance(answer, HttpResponse) else answer[0] if isinstance(answer, tuple) else 200
@@ -185,10 +186,10 @@ def _page_of(answer: object, request: HttpRequest, what: str) -> object:
 
 
 def _first_answer(replies: dict[str, Any], request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
-    """Return the first answer to a request with a key again, else that of `act`; what says no uses up no key.
+    """Return the first answer to a request with a key again, else that of `act`, which uses up no key from 400 on.
 
     Raises:
-        _SaysNo: where the key came with another request, and where `act` says no.
+        _SaysNo: for a key that came with another request, and for an answer of `act` from 400 on.
     """
 
     def done() -> HttpResponse:

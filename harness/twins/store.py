@@ -77,7 +77,7 @@ class FirstAnswers:
 
 
 class Store:
-    """What a service remembers.
+    """The memory of a service.
 
     Attributes:
         collections: path of the collection → id → resource, in the order of creation; a collection is here while
@@ -101,7 +101,7 @@ class Store:
         return rows
 
     def age(self) -> None:
-        """Count a request: what is hidden is shown that much sooner."""
+        """Count a request: hidden resources are shown that much sooner."""
         self.hidden = {name: left - 1 for name, left in self.hidden.items() if left > 1}
 
     def create(self, collection: str, content: Row, salt: str) -> Row:

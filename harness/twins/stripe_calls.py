@@ -47,7 +47,7 @@ OPEN = ("requires_payment_method", "requires_confirmation", "requires_action", "
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """Why the bank of a test card says no.
+    """A refusal by the bank of a test card.
 
     Attributes:
         code: of the error.
@@ -82,7 +82,7 @@ DECLINED = {
 
 
 def invalid(message: str, code: str, param: str = "", status: int = 400) -> tuple[int, Row]:
-    """Return the answer to a request that asks for what cannot be."""
+    """Return the answer to a request that asks for something impossible."""
     named = {"param": param} if param else {}
     return status, {"error": {"type": "invalid_request_error", "code": code, **named, "message": message}}
 

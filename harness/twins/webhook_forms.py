@@ -1,4 +1,4 @@
-"""What a webhook looks like on its way: headers, signature and body, in the form of those who send them."""
+"""The headers, signature and body of a webhook on its way, in the form of its provider."""
 
 import base64
 import binascii

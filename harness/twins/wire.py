@@ -1,4 +1,4 @@
-"""What one API of a model provider must offer to be answered, and what all of them need."""
+"""The functions by which one API of a model provider is answered, and helpers that all of them need."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,13 +12,13 @@ from .replies import Question
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a request wants the text to be, and the arguments of each tool, by its name."""
+    """The form that a request wants of the text, and of the arguments of each tool, by its name."""
 
     text: Asked | None = None
     tools: Mapping[str, Asked] = field(default_factory=dict)
 
     def of(self, answer: ModelAnswer) -> ModelAnswer:
-        """Return an answer with what was wanted of it."""
+        """Return an answer with the form that was wanted of it."""
         calls = tuple(replace(call, asked=self.tools.get(call.name)) for call in answer.tool_calls)
         return replace(answer, asked=self.text, tool_calls=calls)
 
@@ -51,7 +51,7 @@ class Wire(Protocol):
         ...
 
     def write_answer(self, response: HttpResponse, answer: ModelAnswer) -> HttpResponse:
-        """Return `response` saying `answer` instead, streamed if it was; what says nothing comes back as it is."""
+        """Return `response` saying `answer` instead, streamed if it was; one that says nothing comes back as it is."""
         ...
 
     def refuse(self, request: HttpRequest, status: int, headers: Mapping[str, str], reason: str = "") -> HttpResponse:

@@ -1,7 +1,7 @@
-"""Whether a process is, after a run, as it was before it: then it can carry out another schedule.
+"""The check that a process is, after a run, as it was before: then it can carry out another schedule.
 
-What outlives a run is looked at: descriptors, threads, what is to be done at exit, signals, the environment, modules.
-What an agent keeps in its own objects cannot be seen: a user who asks for reuse says that it keeps nothing.
+The things that outlive a run are compared: descriptors, threads, functions registered for the exit, signals, the
+environment, modules. An agent's own objects cannot be seen: a user who asks for reuse says that they keep nothing.
 """
 
 import os

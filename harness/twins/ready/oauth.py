@@ -94,7 +94,7 @@ class OAuthTwin:
         self._grants.load(state)
 
     def describe(self, state: bytes) -> Mapping[str, list[Row]]:
-        """Return what was revoked by its client, by ``host/revoked``."""
+        """Return the grants and tokens that were revoked by their client, by ``host/revoked``."""
         rows = _loaded(self.base_url, state).rows
         found = [{"id": name, "client": row["client"]} for name, row in rows.items() if row["ended"] == REVOKED]
         return {f"{self._place}/revoked": found} if found else {}
@@ -138,7 +138,7 @@ class OAuthTwin:
         return replace(said, headers={**said.headers, **known, "cache-control": "no-store", **headers})
 
     def _token(self, client: str, form: Mapping[str, str]) -> dict[str, object]:
-        """Return tokens for what a client shows; raises Refused."""
+        """Return tokens for a client's own credentials, a code or a refresh token; raises Refused."""
         grants, run, way = self._grants, self._run, form.get("grant_type", "")
         answer: dict[str, object] = {"token_type": "Bearer", "expires_in": self._expires_in}
         if way == "client_credentials":
@@ -199,7 +199,7 @@ def _client(request: HttpRequest, form: Mapping[str, str], clients: Mapping[str,
 
 
 def _check(clients: object, codes: object, refresh_tokens: object) -> None:
-    """Raise ChaosError for what is no declaration of clients, codes and refresh tokens."""
+    """Raise ChaosError for a wrong declaration of clients, codes or refresh tokens."""
     hint = 'clients={"agent": "its secret"}, codes={"code-1": "agent"}, refresh_tokens={"rt-1": "agent"}'
     if not isinstance(clients, Mapping) or not clients:
         raise ChaosError("bad-service", f"clients={shown(clients)} of an OAuth server", hint)

@@ -74,7 +74,7 @@ def _me(call: Call) -> str:
 
 
 def _target(call: Call) -> Row:
-    """Return where a message goes: a channel by id or name, or the conversation with a user."""
+    """Return the conversation that a message goes to: a channel by id or name, or the one with a user."""
     name = str(call.given.get("channel", ""))
     channels = call.state["channels"]
     if name in call.state["users"]:

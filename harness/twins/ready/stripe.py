@@ -235,7 +235,7 @@ def _live(state: State) -> Mapping[str, Any]:
 
 
 def _without_form(row: Row) -> Row:
-    """Return an object without the words that say what kind of object it is, which its collection says."""
+    """Return an object without ``object``, which its collection tells, ``livemode`` and ``client_secret``."""
     return {key: value for key, value in row.items() if key not in ("object", "livemode", "client_secret")}
 
 

@@ -52,11 +52,11 @@ class Webhooks:
 
     @property
     def pending(self) -> list[Row]:
-        """Return what is still to be delivered, in order: id, type and data of each event."""
+        """Return the events that are still to be delivered, in order: id, type and data of each."""
         return told(self._queue.waiting)
 
     def emit(self, type: str, data: Mapping[str, Any]) -> None:
-        """Let an event wait for its delivery.
+        """Add an event, which waits for its delivery.
 
         It may be called in the test, in the handler of another service, and in the agent's process.
         """
@@ -122,7 +122,7 @@ class Webhooks:
         return f"{request.host}/{addresses.in_a_token(name.replace('/', '_'))}"
 
     def handle(self, request: HttpRequest) -> HttpResponse:
-        """Say what comes next, hand it over, or take an answer."""
+        """Tell the next event, hand it over, or take an answer."""
         self.requests.append(request)
         note = ""
         match _asked(request):

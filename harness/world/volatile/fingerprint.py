@@ -1,7 +1,7 @@
 """Fingerprints of states: equal when no recovery can tell two of them apart.
 
-Generated values are renamed in order of appearance (alpha-renaming): which are equal still shows, how they read does
-not. Times are replaced by how they stand to the clock. In doubt two states stay two: that costs a run, never a bug.
+Generated values are renamed in order of appearance (alpha-renaming): equal ones stay equal, and their texts do not
+count. Times are replaced by their relation to the clock. In doubt two states stay two: that costs a run, never a bug.
 """
 
 from collections import OrderedDict
@@ -25,7 +25,7 @@ NONE_DRAWN: Set[str] = frozenset()
 # Limits of classes: a recovery may treat what is an hour old in another way. Finer ones would never close.
 _AGES_S = (10, 60, 600, 3600, 86400)
 _STAMP_DIGITS = 16
-"""So many digits has a time in microseconds from 2001 on; one in milliseconds has fewer."""
+"""The fewest digits of a time in microseconds from 2001 on; one in milliseconds has fewer."""
 _CACHED, _CACHED_BYTES = 4096, 128 << 20
 
 
@@ -54,8 +54,8 @@ def fingerprint(
 ) -> str:
     """Return a hash of all that a recovery could read in this world, private state included.
 
-    `roots` gives the name of the source for each absolute path. `torn_values` knows of torn contents what at their end
-    is the first part of a volatile value. `drawn` has the names that ``tempfile`` drew so far.
+    `roots` gives the name of the source for each absolute path. `torn_values` knows the torn contents that end with the
+    first part of a volatile value. `drawn` has the names that ``tempfile`` drew so far.
     """
     pids = moment.pids
     skeletons = _skeletons_of(masks, roots, drawn)
@@ -162,7 +162,7 @@ class _Renaming:
             self._of_thing = ([], [])
 
     def name(self, slot: Slot) -> str:
-        """Return the name of a slot's value in this world: which values are equal shows, not how they read."""
+        """Return the name of a slot's value in this world: equal values have equal names, whatever their texts."""
         kind, text = slot
         if kind == "name":
             return self._renamed("name", text)

@@ -17,7 +17,7 @@ Slot = tuple[Literal["time", "number", "name", "hidden"], str]
 Skeleton = tuple[str, tuple[Slot, ...]]
 
 DRAWN = "\3{}\4"
-"""How a name that ``tempfile`` drew stands in a text that is scanned."""
+"""The form in which a name that ``tempfile`` drew stands in a text that is scanned."""
 
 SLOT = re.compile(
     rf"(?P<drawn>{DRAWN.format('[a-z0-9_]{8}')})"
@@ -29,11 +29,11 @@ SLOT = re.compile(
     r"|(?P<word>[A-Za-z0-9]{8,})"
     r"|(?P<tail>(?:(?<=_)|(?<=[A-Za-z_]\.))\d{2,7}(?!\w|\.\d))"  # as in worker_1234, report.1234.tmp
 )
-"""What of a text is perhaps volatile. Numbers that are no times and at most seven digits long are, if they are pids."""
+"""The parts of a text that are perhaps volatile; a number of at most seven digits that is no time, only as a pid."""
 
 
 class TornValue(NamedTuple):
-    """How many characters at the end of a text are the first part of a volatile value, and whether that is a pid."""
+    """The length of the first part of a volatile value that ends a text, and whether that value is a pid."""
 
     size: int
     of_pid: bool = False
