@@ -95,7 +95,7 @@ class Operation:
         return responses
 
     def response(self, status: int) -> Node | None:
-        """Return the document's response for a status: its own, that of its hundred (``4XX``), or ``default``; or None."""
+        """Return the document's response for a status: by its number, its hundred (``4XX``), or ``default``."""
         for key in (str(status), f"{status // 100}XX", "default"):
             if key in self.responses:
                 found: Node = self.document.resolve(self.responses[key])
