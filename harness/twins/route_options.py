@@ -126,11 +126,19 @@ def carried_out(
     """
     what = f"the handler for {request.method} {request.url}"
 
+    def seen(late: Set[str]) -> HttpResponse:
+        return response_of(paged_of(_looked(handler, without(state, late), what)), what)
+
+    def paged_of(answer: object) -> object:
+        return _page_of(answer, request, what) if options.pages else answer
+
     def ask() -> object:
+        if not options.lag:
+            return paged_of(handler(state))
         late = beside.late(options.lag)
-        answer = _looked(handler, without(state, late), what) if options.lag else handler(state)
-        answer = _page_of(answer, request, what) if options.pages else answer
-        return replace(response_of(answer, what), note=not_yet(request, late, options.lag)) if late else answer
+        answer = seen(late)
+        lacking = [name for name in late if seen(late - {name}) != answer]  # others are in no list that this one makes
+        return replace(answer, note=not_yet(request, lacking, options.lag)) if lacking else answer
 
     try:
         if not options.idempotent:
