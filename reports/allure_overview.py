@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from rollproof.values.exploration import counted
+from rollproof.values.families import errors_in, left_out_in
 from rollproof.values.report import Report
 from rollproof.values.struck import together
 
@@ -16,7 +17,7 @@ _Explorations = Sequence[Mapping[str, Any]]
 _METRICS = "rollproof-perf.json"
 _CATEGORIES = "categories.json"
 """Lies beside this module in the form of Allure 2, which `allurerc.mjs` reads, too: Allure 3 ignores it in results."""
-_UNJUDGED = ("errors", "not_reached", "flaky", "interrupted")
+_UNJUDGED = ("not_reached", "flaky", "interrupted")
 _BUILDS = {
     "GITHUB_ACTIONS": ("GitHub Actions", "github", "GITHUB_WORKFLOW", "GITHUB_RUN_NUMBER"),
     "GITLAB_CI": ("GitLab CI", "gitlab", "CI_JOB_NAME", "CI_PIPELINE_IID"),
@@ -55,12 +56,14 @@ def _properties(report: Report) -> Iterator[tuple[str, str]]:
     """Yield names and short texts: Allure 3 shows the first thirty characters of each."""
     explorations: _Explorations = report["explorations"]
     tests = counted(len({one["test"] for one in explorations}), "test")
-    unjudged = sum(any(one[why] for why in _UNJUDGED) for one in explorations)
+    unjudged = sum(bool(errors_in(one["errors"])) or any(one[why] for why in _UNJUDGED) for one in explorations)
+    cut_short = sum(bool(left_out_in(one["errors"])) for one in explorations)
     explored = {
         "Findings": ", ".join(_found(report)),
         "Explored": f"{tests}, {_sum(explorations, 'schedules')} schedules",
         "Closed": f"{sum(one['closed'] for one in explorations)} of {counted(len(explorations), 'exploration')}",
         "Unjudged": counted(unjudged, "exploration") if unjudged else "nothing",
+        **({"Left out by budget": counted(cut_short, "exploration")} if cut_short else {}),
     }
     yield from explored.items()
     yield "Baseline", next((one["compared"] for one in explorations if one["compared"]), "no earlier run")

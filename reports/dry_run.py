@@ -58,8 +58,8 @@ def _effort(found: Sequence[DryRun]) -> list[str]:
     if not executions:
         return []
     seconds = sum(one["executions"] * one["each_s"] for one in found)
-    more = "and up to three more for each state of the outside that they leave"
-    return [f"up to {counted(executions, 'execution')}, {more}: about {_long(seconds)} here"]
+    more = "then up to three more for each state of the outside that they leave"
+    return [f"up to {counted(executions, 'execution')}, about {_long(seconds)} here; {more}"]
 
 
 def _long(seconds: float) -> str:
@@ -70,7 +70,7 @@ def _long(seconds: float) -> str:
 def _limits(found: DryRun) -> Iterator[str]:
     if found["draws"] is not None:
         most, seconds = found["draws"]
-        yield f"then sets of 2 to {most} faults are drawn for {_long(seconds)} (--chaos-minutes)"
+        yield f"then sets of up to {most} faults are drawn for {_long(seconds)} (--chaos-minutes)"
     if found["budget_s"] is not None:
         yield f"it is ended after {found['budget_s']:g} s (--chaos-budget)"
 

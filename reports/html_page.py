@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from rollproof.values.exploration import counted
-from rollproof.values.families import NOT_EXPLORED, errors_in, family_of
+from rollproof.values.families import NOT_EXPLORED, errors_in, family_of, left_out_in
 from rollproof.values.kinds import KINDS
 from rollproof.values.report import Report, ReportedExploration, ReportedStep, ReportedViolation, Writer
 from rollproof.values.story import WRONG_FATES, gravity
@@ -74,7 +74,8 @@ def render(report: Report) -> str:
         fixed=[fixed for one in explorations for fixed in one["fixed"]],
         unresolved=[pair for one in explorations for pair in one["unresolved"].items()],
         more=_more,
-        unjudged=sum(bool(one["errors"] or one["flaky"] or one["drifted"]) for one in explorations),
+        unjudged=sum(bool(errors_in(one["errors"]) or one["flaky"] or one["drifted"]) for one in explorations),
+        cut_short=sum(bool(left_out_in(one["errors"])) for one in explorations),
         filters=list(_filters(found)),
         outcome=_outcome,
         left_out=NOT_EXPLORED,

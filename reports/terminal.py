@@ -8,7 +8,7 @@ from inspect import getdoc
 import pytest
 from rollproof.values import green
 from rollproof.values.exploration import Exploration, counted
-from rollproof.values.families import NOT_EXPLORED, errors_in, family_of
+from rollproof.values.families import errors_in, family_of, left_out_in
 from rollproof.values.faults import Fault
 from rollproof.values.history import Invariant
 from rollproof.values.replaying import ReplayCommand
@@ -74,7 +74,7 @@ def _unjudged(found: ReportedExploration) -> list[str]:
 
 def _left_out(found: ReportedExploration) -> list[str]:
     """Return which families a budget left out: that is no pass, and no error."""
-    return list(_with_one_hint([text for text in found["errors"] if text.startswith(NOT_EXPLORED)]))
+    return list(_with_one_hint(left_out_in(found["errors"])))
 
 
 def _with_one_hint(errors: Sequence[str]) -> Iterator[str]:

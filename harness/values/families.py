@@ -34,6 +34,11 @@ def errors_in(errors: Iterable[str]) -> list[str]:
     return [text for text in errors if not text.startswith(NOT_EXPLORED)]
 
 
+def left_out_in(errors: Iterable[str]) -> list[str]:
+    """Return those errors of a result that say which families a budget left out."""
+    return [text for text in errors if text.startswith(NOT_EXPLORED)]
+
+
 def selecting(faults: Iterable[str]) -> str:
     """Return the selection of these faults as it is typed, by the first parts of their names where that is enough."""
     globs = (fault if fault.startswith("process.") else f"{fault.partition('.')[0]}.*" for fault in faults)

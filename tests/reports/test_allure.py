@@ -253,10 +253,12 @@ def test_the_overview_says_what_was_explored(tmp_path: Path) -> None:
     (tmp_path / "environment.properties").write_text("Browser=none\nSeed=9\n")
     build = {"GITHUB_ACTIONS": "true", "GITHUB_WORKFLOW": "tests", "GITHUB_RUN_NUMBER": "7", "GITHUB_RUN_ID": "55"}
     build |= {"GITHUB_SERVER_URL": "https://github.test", "GITHUB_REPOSITORY": "a/b"}
-    written(tmp_path, report(exploration(violation(), compared="base.json")), build)
+    left_out = ["not explored: 0 of 9 crashes were tried"]
+    written(tmp_path, report(exploration(violation(), compared="base.json", errors=left_out)), build)
     lines = (tmp_path / "environment.properties").read_text().splitlines()
     assert lines[0] == "Browser=none"
     assert {"Findings=1 finding, 1 new", "Explored=1 test, 340 schedules", "Baseline=base.json", "Seed=0"} < {*lines}
+    assert {"Unjudged=nothing", "Left out by budget=1 exploration"} < {*lines}
     assert lines[-1].startswith("Statement=findings: 1 finding, 1 new; explored: 1 test, 340 schedules; closed: 1 of 1")
     executor = json.loads((tmp_path / "executor.json").read_text())
     assert (executor["type"], executor["buildName"]) == ("github", "tests #7")

@@ -54,11 +54,14 @@ def test_a_page_shows_all_of_a_finding() -> None:
 
 
 def test_a_page_says_how_struck_runs_ended() -> None:
-    """In its first block, before any finding; not where there are none, nor for a result that does not know."""
-    html = render(report(exploration(violation(), struck=STRUCK)))
+    """In its first block, before any finding, with what a budget left out; none without struck runs."""
+    html = render(report(exploration(violation(), struck=STRUCK, errors=["not explored: 0 of 9 crashes were tried"])))
     text = " ".join(_Page(html.partition("<article")[0] + "</section></main></body></html>").texts)
     for said in ("How the struck runs ended", "rolled back", "1.01 s (95 %: 31 s, longest 400 s)", "1234"):
         assert said in text
+    assert "1 not all explored" in text
+    assert "not judged" not in text
+    assert "Could not be judged" not in text
     none = exploration()
     assert "struck" not in render(report(none))
     del none["struck"]  # type: ignore[misc]

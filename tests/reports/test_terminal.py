@@ -183,8 +183,8 @@ def test_a_dry_run_tells_how_much_and_how_long() -> None:
         **{"only_at": "", "pinned": "", "executions": 115, "each_s": 0.2, "draws": (3, 300.0), "budget_s": 60.0},
     }
     told = " ".join(" ".join(dry_run.lines([found], 80, -1)).split())
-    assert "7 points; 4 schedules of one fault up to 115 executions, and up to three more for each state" in told
-    assert "that they leave: about 23 s here then sets of 2 to 3 faults are drawn for 5 min" in told
+    assert "7 points; 4 schedules of one fault up to 115 executions, about 23 s here; then up to three more for" in told
+    assert "that they leave then sets of up to 3 faults are drawn for 5 min" in told
     assert "it is ended after 60 s (--chaos-budget)" in told
 
 

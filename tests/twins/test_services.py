@@ -112,7 +112,7 @@ def notes(request: HttpRequest, state: Any) -> object:
 
 
 def test_a_route_lags_answers_once_and_has_pages() -> None:
-    """As it says; the story names what this list lacks alone, the count of requests ends, and no error uses up a key."""
+    """The story names only what this list lacks; the count of requests ends; no error uses up a key."""
     service = HandledService("https://n.test", lambda request, state: {"all": len(state["notes"])}, state={"notes": []})
     service.route("GET", "/notes", notes, lag=2, pages=True)
     service.route("POST", "/notes", notes, idempotent=True)
