@@ -56,6 +56,12 @@ STORY = [
 ]
 
 
+def besides() -> Any:
+    """Return the blame of `violation`, and a line that made something durable and is right."""
+    wrong = violation()["blame"]
+    return [*wrong, {**wrong[0], "line": 11, "function": "publish", "effects": [{"step": 0, "fate": "undone"}]}]
+
+
 def violation(**more: Any) -> ReportedViolation:
     """Return the finding, with all that a report can have."""
     known: dict[str, Any] = {

@@ -17,7 +17,21 @@ from rollproof.testing import sample_report
 from rollproof.values.errors import ChaosError
 from rollproof.values.report import Fixed, Report, ReportedCell
 
-from .findings import EMPTY, POST, SOURCE, STRUCK, TEST, TITLE, TOKEN, cause, exploration, report, step, violation
+from .findings import (
+    EMPTY,
+    POST,
+    SOURCE,
+    STRUCK,
+    TEST,
+    TITLE,
+    TOKEN,
+    besides,
+    cause,
+    exploration,
+    report,
+    step,
+    violation,
+)
 
 CONFIG = Path(allure.__file__).with_name("allurerc.mjs")
 Result = dict[str, Any]
@@ -103,11 +117,13 @@ def test_a_long_story_keeps_what_is_near_the_fault(tmp_path: Path) -> None:
 def test_its_description_has_all_else(tmp_path: Path) -> None:
     """The picture, the line to blame with its source, the outside, kind and cure, and its other cells as a table."""
     broken = cell(f"{POST}#1", "http.unavailable", "violated", 25, invariants=["all_or_nothing", "honest_outcome"])
-    html = written(tmp_path, report(exploration(violation(), cells=[broken])))[0]["descriptionHtml"]
+    found = violation(blame=besides())
+    html = written(tmp_path, report(exploration(found, cells=[broken])))[0]["descriptionHtml"]
     picture = re.search(r'<img [^>]*src="data:image/svg\+xml;base64,([^"]*)"', html)
     assert picture is not None
     assert b64decode(picture[1]).startswith(b"<svg ")
-    assert "myagent.py:29, in mail(), called from myagent.py:21" in html
+    assert ">myagent.py:29, in mail(), called from myagent.py:21" in html
+    assert ">besides myagent.py:11, in publish()" in html
     assert SOURCE[2].split('"')[0].strip() in html
     assert html.count("<table") == 2
     for said in ("shared/report.md", "repeated effect, no stable key", "it is gone", "25 more schedules"):

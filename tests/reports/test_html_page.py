@@ -7,7 +7,7 @@ from xml.dom.minidom import parseString
 from rollproof.reports.html_page import render
 from rollproof.reports.lanes import picture
 
-from .findings import POST, STRUCK, TEST, TITLE, exploration, report, step, violation
+from .findings import POST, STRUCK, TEST, TITLE, besides, exploration, report, step, violation
 
 
 class _Page(HTMLParser):
@@ -43,8 +43,9 @@ class _Page(HTMLParser):
 
 def test_a_page_shows_all_of_a_finding() -> None:
     """Title, sentence, line to blame, states, kind and cure, replay, story; each element is closed."""
-    page = _Page(render(report()))
+    page = _Page(render(report(exploration(violation(blame=besides())))))
     text = " ".join(page.texts)
+    assert re.search(r"1 more place\s+besides\s+myagent.py:11", text)
     for said in (TITLE, "A second mail is at api.mail.test", "in mail()", "called from myagent.py:21", "repeated"):
         assert said in text
     for said in ("a stable Idempotency-Key on this call", f"--chaos-replay='http.timeout@{POST}#1:after'", "25 more"):
