@@ -1,4 +1,4 @@
-"""What a test says: what is outside, what the agent does, and how it comes back."""
+"""The fixture of a test: it declares the outside, and explores an agent with its recovery."""
 
 import os
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What a test declares: what is outside, and who answers for it."""
+"""The declarations of a test: the outside, and the twins that answer for services."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -79,7 +79,7 @@ class Declared:
 
     @cached_property
     def own_requests(self) -> "OwnRequests":
-        """What lets the test itself reach its twins."""
+        """Return the seam by which the test itself reaches its twins."""
         from .boundary.media.own_requests import OwnRequests
 
         return OwnRequests(self.twins, self.hosts.allowed)

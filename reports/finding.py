@@ -289,7 +289,7 @@ def _values(states: _States, name: str) -> list[str]:
 
 
 def _short(value: object) -> str:
-    """Return how many there are in a list, the first line of a text."""
+    """Return the length of a list, or the first line of a text."""
     if isinstance(value, list):
         more = _MORE.fullmatch(str(value[-1])) if value else None
         return str(len(value) - 1 + int(more[1]) if more else len(value))

@@ -1,4 +1,4 @@
-"""What green means, in lines: what was proved, what was not looked at, and the grid of points × faults."""
+"""The meaning of green, in lines: the proof, the parts that nobody looked at, and the grid of points × faults."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What a tired engineer reads: for each violation what to look at and paste, for each exploration what it proved."""
+"""Lines for a tired engineer: for each violation those to look at and paste, for each exploration its proof."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What happens in an exploration, line by line, as it happens: points, faults, processes, crash states, verdicts.
+"""The events of an exploration, line by line, as they happen: points, faults, processes, crash states, verdicts.
 
 The times are virtual, so two explorations of one agent have the same lines.
 """

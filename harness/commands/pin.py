@@ -65,12 +65,12 @@ class _Explored:
 
     @property
     def imported(self) -> str:
-        """The name in its module by which the test is reached."""
+        """Return the name in its module by which the test is reached."""
         return self.within.partition("::")[0] or self.function.name
 
     @property
     def module(self) -> str:
-        """How a module beside it imports it."""
+        """Return the name by which a module beside it imports it."""
         package = (self.path.parent / "__init__.py").exists()
         return f".{self.path.stem}" if package else self.path.stem
 
@@ -176,7 +176,7 @@ def _fixtures(body: Sequence[ast.stmt]) -> Iterator[str]:
 
 
 def _does(test: ast.stmt) -> tuple[list[str], str]:
-    """Return what a pinned test carries out: its schedule, the case, and the test that it calls."""
+    """Return the work of a pinned test: the marks of its schedule and its case, and the call of the test."""
     assert isinstance(test, _Function)
     marks = [ast.unparse(mark) for mark in test.decorator_list]
     return [mark for mark in marks if "replay=" in mark or mark.startswith(_PARAMETERS)], ast.unparse(test.body[-1])

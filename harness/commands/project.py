@@ -22,15 +22,15 @@ class Project:
 
     @property
     def file(self) -> Path:
-        """What is known."""
+        """Return the file of known findings."""
         return self.root / known.FILE
 
     def text(self) -> str:
-        """Return what stands in the file of what is known; "" where there is none."""
+        """Return the text of the file of known findings; "" without such a file."""
         return known.text_of(self.file)
 
     def kept(self, key: str) -> Any:
-        """Return what pytest's cache keeps under a key; None where there is nothing that can be read."""
+        """Return the value that pytest's cache keeps under a key; None without one that can be read."""
         try:
             return json.loads((self.cache / "v" / key).read_bytes()) if self.cache is not None else None
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What was typed after the name of a command."""
+"""The words that were typed after the name of a command."""
 
 import argparse
 from typing import NoReturn

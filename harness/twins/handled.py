@@ -258,7 +258,7 @@ def _no_lists(base_url: str, lag: int, is_application: bool) -> ChaosError:
         hint = "let its own lists leave out what is new, by a count in what save() returns"
         return ChaosError("bad-lag", f"lag={lag}: {base_url} is an application, which makes its lists itself", hint)
     hint = f'let the route of a list lag: .route("GET", "/things", handler, lag={lag})'
-    return ChaosError("bad-lag", f"lag={lag}: which answers of a handler are lists, {base_url} does not say", hint)
+    return ChaosError("bad-lag", f"lag={lag} of {base_url}: nothing says which answers of a handler are lists", hint)
 
 
 def _documented(base_url: str, source: Any, state: Any, lag: int) -> _Backend:

@@ -161,7 +161,7 @@ def _looked(handler: Callable[[Any], object], seen: Any, what: str) -> object:
     before = _filled(deepcopy(seen))
     answer = handler(seen)
     if _filled(seen) != before:
-        hint = "only what reads can lag: give what changes a route without lag="
+        hint = "only a handler that reads can lag: leave out lag= for a route that changes something"
         raise ChaosError("bad-lag", f"{what}, whose lists lag, changes the state", hint)
     return answer
 
