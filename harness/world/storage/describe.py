@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from ...values.contents import Content
-from ...values.rows import Part, Rows, parts_of
+from ...values.rows import ROW_BYTES, Part, Rows, parts_of
 from ...values.trees import Tree, above
 from ...values.world import Entry, Named, Row, TableShape, World
 from .disk import DiskState, RawEntry, Source
@@ -44,7 +44,7 @@ class _Part:
 
 _described: Remembered[tuple[int, Source], tuple[object, _Part]] = Remembered(64 << 20)
 """What a folder came to, by the part of a state: kept with it, so that no other one has its id."""
-_trimmed: Remembered[tuple[int, frozenset[str]], tuple[Part, Part]] = Remembered(64 << 20)
+_trimmed: Remembered[tuple[int, frozenset[str]], tuple[Part, Part]] = Remembered(512 << 20)
 """Parts of tables without ignored columns, each with the part that it was made of."""
 
 
@@ -165,8 +165,7 @@ def _without(rows: list[Row], table: str, ignore: tuple[str, ...]) -> list[Row]:
     }
     if not dropped:
         return rows
-    parts = [_part_without(part, frozenset(dropped)) for part in parts_of(rows)]
-    return parts[0] if len(parts) == 1 else Rows(parts)
+    return Rows(_part_without(part, frozenset(dropped)) for part in parts_of(rows))
 
 
 def _part_without(part: Part, dropped: frozenset[str]) -> Part:
@@ -175,4 +174,4 @@ def _part_without(part: Part, dropped: frozenset[str]) -> Part:
     def make() -> tuple[Part, Part]:
         return part, [{key: row[key] for key in row if key not in dropped} for row in part]
 
-    return _trimmed.get((id(part), dropped), make, lambda made: 300 * len(part))[1]
+    return _trimmed.get((id(part), dropped), make, lambda made: 2 * ROW_BYTES * len(part))[1]

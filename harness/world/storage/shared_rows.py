@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ...values.rows import Part, Row, Rows
+from ...values.rows import ROW_BYTES, Part, Row, Rows
 from .leaves import Leaf, NotAsItShouldBe, Pages
-
-_ROW_BYTES = 300
-"""About so much memory takes a row of a few columns."""
 
 
 @dataclass(slots=True)
@@ -43,7 +40,7 @@ class SharedRows:
             if each.page is not None:
                 self._keep((*meaning, each.page), each)
         parts = [each.rows for each in found if each.rows]
-        return parts[0] if len(parts) == 1 else Rows(parts) if parts else []
+        return Rows(parts)
 
     def _leaves(self, pages: Pages, root: int, meaning: tuple[bytes, str]) -> list[_Read]:
         found, before = [], None
@@ -82,7 +79,7 @@ class Table:
 
 
 def _size(read: _Read) -> int:
-    return len(read.page or b"") + _ROW_BYTES * read.leaf.count
+    return len(read.page or b"") + ROW_BYTES * read.leaf.count
 
 
 def _read(connection: sqlite3.Connection, table: Table, leaves: Sequence[_Read]) -> None:

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 
-from ...values.rows import Part, Row, parts_of
+from ...values.rows import ROW_BYTES, Part, Row, parts_of
 from ..storage.remembering import Remembered
 from .masks import Masks, ThingMask
 from .skeletons import Skeleton, Slot, is_still, row_skeleton
 
 _PRIME = (1 << 127) - 1
 _BASE = 0x5851F42D4C957F2D14057B7EF767814F & _PRIME
-_CACHED_BYTES = 256 << 20
+_CACHED_BYTES = 512 << 20
+"""With the rows, which what is remembered holds: as much as pages that were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class _Piece:
     part: Part
 
     def has_one_of(self, pids: Set[int]) -> bool:
-        """Say whether a number in rows without slots is one of these."""
+        """Return whether a number in rows without slots is one of these."""
         own = self.pids
         return bool(own) and any(own[0] <= pid <= own[-1] and own[bisect_left(own, pid)] == pid for pid in pids)
 
@@ -88,4 +89,4 @@ def _number(text: str, slots: Iterable[Slot]) -> int:
 
 
 def _size(piece: _Piece) -> int:
-    return 200 + 100 * len(piece.slots) + 8 * len(piece.pids)
+    return 200 + ROW_BYTES * len(piece.part) + 100 * len(piece.slots) + 8 * len(piece.pids)
