@@ -5,6 +5,7 @@ The canary of new releases: run this file alone on the newest versions and on pr
 
 import importlib
 import json
+import smtplib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from rollproof.boundary import adapters
 from rollproof.boundary.adapters import urllib3_connections
 from rollproof.boundary.adapters.listing import listing
 from rollproof.boundary.adapters.part import Adapter, Changed, Part, find
+from rollproof.boundary.process import preparing
 from rollproof.values.errors import ChaosError
 
 from ..exploring import causes, explored, only
@@ -184,6 +186,17 @@ def test_the_statement_says_what_is_not_tried(group: str, tmp_path: Path) -> Non
     assert all(text in result.statement for text in lost)
     assert "exhaustive" not in result.statement
     assert causes(result) == []
+
+
+def test_a_library_that_one_test_replaced_is_whole_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found out for one exploration is forgotten at its end."""
+    with monkeypatch.context() as replaced:
+        replaced.setattr(smtplib, "SMTP", object)
+        put_back = preparing.prepare(real_network=False)
+        found = adapters.failures()
+        put_back()
+    assert len(found) == 1
+    assert adapters.failures() == []
 
 
 def test_no_verdict_changes(tmp_path: Path) -> None:

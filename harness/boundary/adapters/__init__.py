@@ -5,12 +5,12 @@ them through. A part that fails is not used, and the statement says what is not 
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from .part import Adapter, listeners
 
-__all__ = ["every", "failures", "listeners", "session_failures"]
+__all__ = ["every", "failures", "listeners", "probe", "session_failures"]
 
 _OF_PYTHON = (
     "python_asyncio",
@@ -37,6 +37,7 @@ _OF_LIBRARIES = {
     "urllib3_connections": "urllib3",
 }
 """Modules of this package, and whose being loaded makes them matter."""
+_OF_PROCESS = dict.fromkeys(_OF_PYTHON, "sys") | _OF_LIBRARIES
 _OF_SESSION = {"execnet_workers": "execnet", "pytest_session": "pytest"}
 
 
@@ -47,7 +48,22 @@ def every() -> dict[str, Adapter]:
 
 def failures() -> list[str]:
     """Probe the adapters of Python and of the loaded libraries; returns the statement's words on those that fail."""
-    return _failures(dict.fromkeys(_OF_PYTHON, "sys") | _OF_LIBRARIES)
+    return _failures(_OF_PROCESS)
+
+
+def probe() -> Callable[[], None]:
+    """Probe the adapters of Python and of the loaded libraries; returns a function that forgets what was found.
+
+    A test may have replaced a part of a library: what is true in it need not be true in the next one.
+    """
+    unknown = [part for adapter in _loaded(_OF_PROCESS) for part in adapter.parts if not part.is_probed]
+    failures()
+
+    def forget() -> None:
+        for part in unknown:
+            part.forget()
+
+    return forget
 
 
 def session_failures() -> list[str]:
@@ -56,8 +72,12 @@ def session_failures() -> list[str]:
 
 
 def _failures(names: Mapping[str, str]) -> list[str]:
+    return [told for adapter in _loaded(names) for told in adapter.failures()]
+
+
+def _loaded(names: Mapping[str, str]) -> list[Adapter]:
     loaded = [name for name, libraries in names.items() if any(one in sys.modules for one in libraries.split())]
-    return [told for name in loaded for told in _adapter(name).failures()]
+    return [_adapter(name) for name in loaded]
 
 
 def _adapter(name: str) -> Adapter:

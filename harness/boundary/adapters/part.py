@@ -71,11 +71,16 @@ class Part:
         return f"{self.loses.format(library=self.adapter.shown())}: {self.failure}"
 
     @property
+    def is_probed(self) -> bool:
+        """Return whether the part was probed, here or before the process was forked."""
+        return self._failure is not None
+
+    @property
     def is_known(self) -> bool:
         """Return whether the part was probed, or can be without importing anything."""
         loaded = [name.partition(":")[0] in sys.modules for name in self.names if not name.endswith("?")]
         some = [name.partition(":")[0] in sys.modules for name in self.names]
-        return self._failure is not None or (all(loaded) if loaded else any(some) or not some)
+        return self.is_probed or (all(loaded) if loaded else any(some) or not some)
 
     def fail(self, why: str) -> None:
         """Mark the part as failed from now on: for tests of the statement."""

@@ -14,13 +14,14 @@ from . import ending, memory, pids, warming
 def prepare(*, real_network: bool) -> Callable[[], None]:
     """Install the patches of every forked process in this one; returns a function that removes them."""
     media()  # imports them: every fork server would
-    adapters.failures()  # and probe these, which is to be before wrappers stand in the place of what is probed
+    forget = adapters.probe()  # as each would, too; before wrappers stand in the place of what is probed
     undo = http.prepare(real_network=real_network)
     _settle()
 
     def put_back() -> None:
         gc.unfreeze()
         undo()
+        forget()
 
     return put_back
 

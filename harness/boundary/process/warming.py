@@ -23,7 +23,7 @@ def late_modules(before: int) -> tuple[str, ...]:
     """Return installed modules (none of the agent's own) that were imported since there were `before` modules."""
     # From the end: each name and module that is looked at is a page that the forked process copies.
     late = [*islice(reversed(sys.modules), max(0, len(sys.modules) - before))]
-    return tuple(name for name in reversed(late) if is_installed(sys.modules[name]))
+    return tuple(name for name in reversed(late) if is_installed(sys.modules.get(name)))
 
 
 def import_modules(names: Iterable[str]) -> bool:
