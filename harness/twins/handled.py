@@ -111,11 +111,7 @@ class HandledService:
         """
         arguments.check_lag(lag, f"the route {method} {path}")
         options = RouteOptions(lag, idempotent, pages)
-        _handlers_of(self.base_url, self._backend).route(method, path, self._answered(handler), options)
-
-    def _answered(self, handler: Handler) -> Handler:
-        """Return the handler that answers for a route: this one, unless a service does more around each."""
-        return handler
+        _handlers_of(self.base_url, self._backend).route(method, path, handler, options)
 
     def set_run(self, run: int) -> None:
         """Do nothing: ids are the handler's, made of its state."""

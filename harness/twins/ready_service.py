@@ -74,6 +74,19 @@ class ReadyService(HandledService):
         """Take this as the state before the run."""
         self.restore(dumped(state, f"the state of {self.base_url}"))
 
+    def route(
+        self,
+        method: str,
+        path: str,
+        handler: Handler,
+        *,
+        lag: int = 0,
+        idempotent: bool = False,
+        pages: bool = False,
+    ) -> None:
+        """Let a handler answer; it may raise `Refused`, before it has changed anything."""
+        super().route(method, path, self._answered(handler), lag=lag, idempotent=idempotent, pages=pages)
+
     def own_route(self, method: str, path: str, handler: Handler) -> None:
         """Let a handler of the provider's own answer: a value that it cannot take, of a wrong type, is refused."""
         self.route(method, path, self._tried(handler))
@@ -132,8 +145,6 @@ class ReadyService(HandledService):
         return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:length])
 
     def _answered(self, handler: Handler) -> Handler:
-        """Return a handler that wants the token, and may raise `Refused` before it has changed anything."""
-
         @functools.wraps(handler)
         def answered(request: HttpRequest, state: State, **parts: str) -> object:
             self._now = request.time
