@@ -23,6 +23,7 @@ ENDLESS = ("unbounded", "hung")
 ThingKind = Literal["", "resource", "row", "lease", "file", "dir", "link"]
 _WHICH = re.compile(r"(\w+) ('[^']*'): ")
 _PAIR = re.compile(r"'(\w+)': ('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|-?\d+(?:\.\d+)?)")
+_CUT = re.compile(r"'(\w+)': ['\"]([^'\"\\]+…)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ def _other_order(injection: Injection) -> str:
 
 
 def row_of(detail: str) -> dict[str, Any]:
-    """Return the values of a row from its description, of one that is cut those that are whole.
+    """Return the values of a row from its description, of one that is cut those that are left.
 
     Of one that is there with other values, it is the text that tells which row it is: ``name 'cable': ``.
     """
@@ -224,7 +225,7 @@ def row_of(detail: str) -> dict[str, Any]:
     try:
         row = ast.literal_eval(detail)
     except (ValueError, SyntaxError):
-        return {key: ast.literal_eval(value) for key, value in _PAIR.findall(detail)}
+        return {key: ast.literal_eval(value) for key, value in _PAIR.findall(detail)} | dict(_CUT.findall(detail))
     return row if isinstance(row, dict) else {}
 
 

@@ -88,7 +88,10 @@ def noticed(exploration: Exploration) -> list[str]:
         *([side_by_side] if exploration.concurrent else []),
         *(f"A program that changed what is watched was not looked into: {point}." for point in exploration.inside),
         *(f"The agent {asked}." for asked in told_of(exploration.asked)),
-        *(f"A real host may be reached, and is not put back: {host}." for host in exploration.permitted),
+        *(
+            f"A real host may be reached directly, without faults, and is not put back: {host}."
+            for host in exploration.permitted
+        ),
         *(f"Not held back from the network: {what}." for what in exploration.unheld),
         *(f"Left to the machine, and perhaps otherwise the next time: {what}." for what in exploration.unordered),
         *(f"{what} grows with each restart, so further crashes were not tried." for what in exploration.growing),

@@ -95,7 +95,11 @@ def test_a_replay_proves_no_more_than_itself() -> None:
             'The agent asked pypi.org (x.py:3) and was refused: chaos.offline("pypi.org") says that this is meant.',
             True,
         ),
-        ({"permitted": ("api.test",)}, "A real host may be reached, and is not put back: api.test.", True),
+        (
+            {"permitted": ("api.test",)},
+            "A real host may be reached directly, without faults, and is not put back: api.test.",
+            True,
+        ),
         ({"unheld": ("git",)}, "Not held back from the network: git.", True),
         ({"unordered": ("a lock",)}, "Left to the machine, and perhaps otherwise the next time: a lock.", True),
         ({"growing": ("log",)}, "log grows with each restart, so further crashes were not tried.", True),
