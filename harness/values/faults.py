@@ -177,5 +177,5 @@ def _check_clause(name: str, clause: str) -> None:
         clause.format(doing="", call="", target="", edits="")
     except (LookupError, ValueError):
         raise TypeError(
-            f"fault {name!r}: told={clause!r} may name {{doing}}, {{call}}, {{target}}, {{edits}}"
+            f"fault {name!r}: told={clause!r} may name {{doing}}, {{call}}, {{target}} and {{edits}}"
         ) from None
