@@ -6,7 +6,7 @@ The variants of the faults in `llm` and `llm_fields` are the likeliest of these,
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -120,21 +120,32 @@ def _actions(effect: Effect, allowed: _Allowed) -> Iterator[Action]:
         yield Say(replace(said, finish_reason="length") if is_cut and target.document.is_strict else said)
 
 
-def _edits_at(effect: Effect, *, allowed: _Allowed) -> list[list[list[str]]]:
-    """Return the edits that can come at an effect, by document and place."""
-    found = []
-    for number, target in enumerate(_targets(effect.answer), 1):
-        value, asked = target.value, target.document.asked
-        by_place = [
-            [
-                str(edit)
-                for edit in possible_edits(value, place, asked, number)
-                if target.edited((edit,), allowed) is not None
-            ]
-            for place in islice((*places(value), ()), _MOST_PLACES)
-        ]
-        found.append([edits for edits in by_place if edits])
-    return [of_document for of_document in found if of_document]
+class _AtPlace(Sequence[str]):
+    """The edits that can come at one place, tried when they are asked for: all places of a long answer take minutes."""
+
+    def __init__(self, target: _Target, number: int, place: Place, allowed: _Allowed) -> None:
+        self._target, self._number, self._place, self._allowed = target, number, place, allowed
+
+    @cached_property
+    def _edits(self) -> list[str]:
+        target = self._target
+        possible = possible_edits(target.value, self._place, target.document.asked, self._number)
+        return [str(edit) for edit in possible if target.edited((edit,), self._allowed) is not None]
+
+    def __len__(self) -> int:
+        return len(self._edits)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._edits[index]
+
+
+def _edits_at(effect: Effect, *, allowed: _Allowed) -> list[list[_AtPlace]]:
+    """Return the edits that can come at an effect, by document and place; a place may have none."""
+    found = [
+        [_AtPlace(target, number, place, allowed) for place in islice((*places(target.value), ()), _MOST_PLACES)]
+        for number, target in enumerate(_targets(effect.answer), 1)
+    ]
+    return [of_document for of_document in found if any(of_document)]
 
 
 def _refusal(text: str, effect: Effect | None, *, allowed: _Allowed) -> tuple[str, str] | None:

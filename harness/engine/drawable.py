@@ -28,6 +28,8 @@ class Drawable:
         left = list(range(len(self.by_place)))
         number = min(len(left), _EDITS[choose(len(_EDITS))])
         places = sorted(left.pop(choose(len(left))) for _ in range(number))
+        if not all(self.by_place[place] for place in places):
+            return None
         edits = [self.by_place[place][choose(len(self.by_place[place]))] for place in places]
         lasting = bool(choose(2)) if self.fault.once and self.fault.lasting else self.fault.lasting
         return self._injection(edits, lasting)

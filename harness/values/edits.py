@@ -17,7 +17,7 @@ class Edits:
 
     Attributes:
         at: returns the single edits that can come at an effect: for each document those of each place, the simplest
-            first. One injection has one of a place, or of several places of one document.
+            first; a place may have none. One injection has one of a place, or of several places of one document.
         told: returns what edits did, as a clause: ``/price was null``.
         refusal: returns why a text names no edits, and what is near; None where it does. With an effect: why they
             cannot come there.
