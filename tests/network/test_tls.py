@@ -123,7 +123,7 @@ def test_a_client_that_gives_up_in_a_silence_leaves_no_complaint(capfd: pytest.C
 
     def impatient(service: Network, headers: dict[str, str]) -> Any:
         url = f"{service.url}/mails"
-        return requests.post(url, json={"to": "ada"}, headers=headers, timeout=0.2, verify=service.ca).json()["id"]
+        return requests.post(url, json={"to": "ada"}, headers=headers, timeout=2, verify=service.ca).json()["id"]
 
     result = Encrypted().explore(mailing(impatient, {"Idempotency-Key": "mail-1"}), token=token)
     assert schedules(result) == {}
