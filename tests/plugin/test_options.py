@@ -183,6 +183,9 @@ def test_without_crashes_the_statement_says_so(pytester: pytest.Pytester) -> Non
     write_project(pytester)
     found = explored(pytester, "--chaos-faults=storage.*")
     assert "crashes not selected" in found["statement"]
+    assert any(
+        "only where they are selected by name" in line and "storage.bit_flip" in line for line in found["not_proved"]
+    )
     assert not found["closed"]
 
 
