@@ -10,6 +10,8 @@ Row = dict[str, Any]
 Part = list[Row]
 ROW_BYTES = 300
 """About so much memory takes a row of a few columns."""
+REMEMBERED_ROWS_BYTES = 512 << 20
+"""The limit of memory for shared rows, and for each cache of what is made of them: it holds them, too."""
 
 
 class Rows(list[Row]):

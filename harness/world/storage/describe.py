@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from ...values.contents import Content
-from ...values.rows import ROW_BYTES, Part, Rows, parts_of
+from ...values.rows import REMEMBERED_ROWS_BYTES, ROW_BYTES, Part, Rows, parts_of
 from ...values.trees import Tree, above
 from ...values.world import Entry, Named, Row, TableShape, World
 from .disk import DiskState, RawEntry, Source
@@ -44,7 +44,7 @@ class _Part:
 
 _described: Remembered[tuple[int, Source], tuple[object, _Part]] = Remembered(64 << 20)
 """What a folder came to, by the part of a state: kept with it, so that no other one has its id."""
-_trimmed: Remembered[tuple[int, frozenset[str]], tuple[Part, Part]] = Remembered(512 << 20)
+_trimmed: Remembered[tuple[int, frozenset[str]], tuple[Part, Part]] = Remembered(REMEMBERED_ROWS_BYTES)
 """Parts of tables without ignored columns, each with the part that it was made of."""
 
 

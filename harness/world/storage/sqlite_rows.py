@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from ...values.contents import Content, Stored, size_of, start_of
 from ...values.owners import temporary_folder
+from ...values.rows import REMEMBERED_ROWS_BYTES
 from ...values.world import Row, TableShape
 from .contents import write
 from .leaves import NotAsItShouldBe, Pages
@@ -25,7 +26,6 @@ SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3")
 _HEADER = b"SQLite format 3\0"
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 _CACHE_BYTES = 64 << 20
-_PAGES_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Tables:
 _Parts = tuple[Content, Content | None, Content | None]
 _cache: OrderedDict[_Parts, Tables | None] = OrderedDict()
 _cached_bytes = 0
-_shared = SharedRows(_PAGES_BYTES)
+_shared = SharedRows(REMEMBERED_ROWS_BYTES)
 
 _Opened = tuple[sqlite3.Connection, "Pages | None"]
 

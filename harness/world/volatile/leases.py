@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ...values.points import canonical
-from ...values.rows import ROW_BYTES, Part, parts_of
+from ...values.rows import REMEMBERED_ROWS_BYTES, ROW_BYTES, Part, parts_of
 from ...values.world import World
 from ..storage.remembering import Remembered, remembered
 from .documents import read_document, read_json
@@ -58,7 +58,7 @@ def _in_rows(part: Part, place: str) -> tuple[tuple[Place, object], ...]:
     return _of_rows.get((id(part), place), make, lambda made: ROW_BYTES * len(part) + 200 * len(made[1]))[1]
 
 
-_of_rows: Remembered[tuple[int, str], tuple[Part, tuple[tuple[Place, object], ...]]] = Remembered(512 << 20)
+_of_rows: Remembered[tuple[int, str], tuple[Part, tuple[tuple[Place, object], ...]]] = Remembered(REMEMBERED_ROWS_BYTES)
 """What a part of a table has, kept with it, so that no other one has its id."""
 
 

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 
-from ...values.rows import ROW_BYTES, Part, Row, parts_of
+from ...values.rows import REMEMBERED_ROWS_BYTES, ROW_BYTES, Part, Row, parts_of
 from ..storage.remembering import Remembered
 from .masks import Masks, ThingMask
 from .skeletons import Skeleton, Slot, is_still, row_skeleton
 
 _PRIME = (1 << 127) - 1
 _BASE = 0x5851F42D4C957F2D14057B7EF767814F & _PRIME
-_CACHED_BYTES = 512 << 20
-"""With the rows, which what is remembered holds: as much as pages that were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class RowDigests:
 
     def __init__(self, masks: Masks, shorten: Callable[[str], str]) -> None:
         self._masks, self._shorten = masks, shorten
-        self._parts: Remembered[tuple[str, int], _Piece] = Remembered(_CACHED_BYTES)
+        self._parts: Remembered[tuple[str, int], _Piece] = Remembered(REMEMBERED_ROWS_BYTES)
 
     def skeleton(self, masked: str, rows: list[Row], pids: Set[int]) -> Skeleton:
         """Return the piece of a table by its masked name; a part is remembered, so it must not change.
