@@ -157,10 +157,11 @@ def test_no_signal_reaches_the_other_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("selected", "tries"), [(REUSED, True), ("process.*", True), ("*", False), (None, False), (f"*,{REUSED}", True)]
+    ("selected", "tries"),
+    [(REUSED, True), ("process.pid*", True), ("process.*", False), ("*", False), (None, False), (f"*,{REUSED}", True)],
 )
 def test_which_selections_have_it(selected: str | None, tries: bool, pytester: pytest.Pytester) -> None:
-    """Its own name, or its family's; all faults together are the usual ones."""
+    """Its own name, or a glob that matches nothing else; others mean the usual ones."""
     from rollproof.plugin.options import _selected
     from rollproof.plugin.readers import globs
 
