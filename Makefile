@@ -17,6 +17,9 @@ ifneq ($(MEMORY),)
 export PYTEST_DEBUG_TEMPROOT ?= $(MEMORY)
 endif
 
+# Modules are compiled once: hundreds of tests start a pytest of their own, and each would compile our plugin anew, 4 s.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: chaos chaos-all chaos-deep test quick nightly test-pythons toxiproxy lint report benchmarks pictures clean
 
 $(VENV)/ready: pyproject.toml constraints.txt
