@@ -68,7 +68,7 @@ def is_json(text: str) -> bool:
     """Return whether a text is JSON as a whole."""
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # one nested too deeply for Python's reader counts as text
         return False
     return True
 

@@ -80,7 +80,7 @@ def _targets(answer: object) -> list[_Target]:
 
 
 def _read(text: str) -> _Read | None:
-    """Read JSON; None where it is none."""
+    """Read JSON; None where it is none, or none that Python reads."""
     found: list[bool] = []
 
     def noted(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _read(text: str) -> _Read | None:
 
     try:
         return _Read(json.loads(text, object_pairs_hook=noted), any(found))
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deeply for Python's reader
         return None
 
 

@@ -48,7 +48,7 @@ def claim(result: Exploration, config: ExplorationConfig, ran: Ran) -> str:
     audit, reduced = ran.audit, ran.reduced
     parts = [
         f"{counted(result.points, 'point')}, {result.schedules} schedules judged in {result.executions} executions",
-        f"{result.worlds} distinct worlds" if reduced else "no schedule merged with another",
+        counted(result.worlds, "distinct world") if reduced else "no schedule merged with another",
         _word(result, config) + _part(config) + covered(result, config, ran),
         counted(len(result.violations), "violation"),
         f"{_unseen(result.unintercepted)}, {len(result.drifted)} drifted, {len(result.masked)} masked",

@@ -194,5 +194,5 @@ def _not_meant(found: _Found) -> Iterable[str]:
         yield f"Not selected: {', '.join(others)}."
     rows = found["grid"]["families"]
     if nowhere := [row["name"] for row in rows if not row["tried"] + row["merged"] + row["not_tried"]]:
-        there = AT_SELECTED if AT_SELECTED in found["model"] else "as the agent does nothing where they could happen"
+        there = AT_SELECTED if AT_SELECTED in found["model"] else "as the agent does nothing where they could be put"
         yield f"Not applicable, {there}: {', '.join(nowhere)}."

@@ -43,7 +43,7 @@ def test_what_was_proved_under_which_model() -> None:
     ]
     assert found["not_proved"] == [
         "Promises that had nothing to judge: clean_retry.",
-        "Not applicable, as the agent does nothing where they could happen: faults of models and services.",
+        "Not applicable, as the agent does nothing where they could be put: faults of models and services.",
     ]
     assert green.is_exhaustive(found)
 
