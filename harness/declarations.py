@@ -276,7 +276,7 @@ class Declarations:
         return network
 
     def serve(self, twin: "Twin | str", *, tls: bool = False) -> "Network":
-        """Let a twin be reached on a real port too, by any client; returns where, as `network` does.
+        """Serve a twin on a real port too, for any client; returns where, as `network` does.
 
         `twin` is one that `api`, `llm`, `mcp`, `service` or `twin` returned, or its base URL. Needs uvicorn.
         With `tls` it is reached by HTTPS, and ``.ca`` is the file of the authority that the client has to trust.

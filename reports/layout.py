@@ -96,7 +96,7 @@ def whole(label: str, text: str, markup: str = "") -> Line:
 
 
 def under(lines: Iterable[Line]) -> list[Line]:
-    """Let lines stand in the column of what is labelled."""
+    """Indent lines to the column of what is labelled."""
     return [((" " * UNDER, ""), *line) for line in lines]
 
 

@@ -260,7 +260,7 @@ class Gate:
             self._local.awaits = False
 
     async def before_await(self, kind: str, verb: str, target: str) -> None:
-        """Let other tasks go on while a request is on its way; if the plan preempts this one, wait for them."""
+        """Pass the turn to other tasks while a request is on its way; if the plan preempts this one, wait for them."""
         if running_loop() is None:
             return
         if len(asyncio.all_tasks()) > 1:
@@ -268,7 +268,7 @@ class Gate:
         await self._let_others_come(self._next_point(kind, verb, target), "before")
 
     async def after_await(self) -> None:
-        """Let other tasks have effects while an answer is on its way, if the plan preempts this task."""
+        """Wait for effects of other tasks while an answer is on its way, if the plan preempts this task."""
         if running_loop() is not None:
             await self._let_others_come(self._local.point, "after")
 

@@ -25,7 +25,7 @@ class Damages:
 
     @contextmanager
     def whole(self) -> Iterator[None]:
-        """Let the outside be looked at as the next process finds it."""
+        """Show the outside as the next process finds it, for the block."""
         damaged = self.put_back()
         yield
         for one in reversed(damaged):

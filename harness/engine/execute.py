@@ -123,7 +123,7 @@ class Executor:
 
     @contextmanager
     def used_meanwhile(self) -> Iterator[None]:
-        """Let processes of the block carry out several schedules where they may, without counting that."""
+        """Allow processes of the block to carry out several schedules where they may, without counting that."""
         try:
             with self.reusing.uncounted(self.config.reuse and not self.config.reach):
                 yield

@@ -21,7 +21,7 @@ class Merging:
         self._alike: dict[str, list[Node]] = {}
 
     def add(self, node: Node) -> None:
-        """Let a node that was recovered from stand for others."""
+        """Add a node that was recovered from, to stand for others."""
         # A later state can join this one only where all that is judged is equal; the index holds those.
         self._alike.setdefault(self._joining.weakest(node.raw_state), []).append(node)
 

@@ -83,7 +83,7 @@ class Turn:
         self.stage = stage
 
     def is_followed(self) -> None:
-        """Let a crash in its recovery be tried, too."""
+        """Mark it to be crashed in its recovery, too."""
         self.follow = True
 
     def was_looked_through(self) -> None:
@@ -169,7 +169,7 @@ class Node:
         self.interleavings = (*(self.interleavings or ()), *(() if interleaving is None else (interleaving,)))
 
     def join(self, other: "Node") -> None:
-        """Let the recovery from another one stand for this one's."""
+        """Take the recovery from another one for this one's."""
         self.joined, self.judgement = other, other.judgement
 
     def leave(self) -> None:

@@ -86,7 +86,7 @@ class Outside:
             self._held.check()
 
     def note(self, pid: int) -> None:
-        """Let the guardian know which process it has to wait for."""
+        """Tell the guardian which process it has to wait for."""
         if self._held is not None:
             self._held.note(pid)
 

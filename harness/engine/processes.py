@@ -63,7 +63,7 @@ class Processes:
         return channel, False
 
     def keep(self, channel: Channel) -> None:
-        """Let the process wait for another request."""
+        """Keep the process waiting for another request."""
         self._pristine = channel
 
     def end(self, channel: Channel) -> None:

@@ -75,7 +75,7 @@ class Recovery:
         self._joining, self._again, self._retries = other._joining, other._again, other._retries
 
     def recover(self, start: RawState, *, trace: Tracing, plan: Sequence[ResolvedInjection] = ()) -> list[ProcessRun]:
-        """Let a recovery run; where it leaves a live lease, once more after the lease has run out.
+        """Run a recovery; where it leaves a live lease, once more after the lease has run out.
 
         They count as one recovery: points are numbered through, and a plan fires in the first that reaches its point.
         """
@@ -171,7 +171,7 @@ class Recovery:
         return Course(tuple(processes), again, self._once("retry", end, self._retries) if asks else None, undone)
 
     def _once(self, role: Role, end: RawState, processes: dict[str, list[ProcessRun]]) -> ProcessRun:
-        """Let a process start from an end, or return one that started from an end that it cannot tell from this one."""
+        """Run a process from an end, or return one that started from an end that it cannot tell from this one."""
         if not self._merge:
             return self.restart(role, end, trace=self._look)
         fingerprint = self._joining.fingerprint

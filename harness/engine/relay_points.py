@@ -121,7 +121,7 @@ class RelayPoints:
         return self._proxies.lead(key, network.upstream) if wanted and self._proxies is not None else ()
 
     def _is_made(self, key: tuple[str, int], action: Disturb | None, when: Phase) -> bool:
-        """Let Toxiproxy carry the action out; returns whether it can."""
+        """Carry the action out by Toxiproxy; returns whether it can."""
         toxic = toxic_for(action, self._at[key], when)
         return toxic is not None and self._proxies is not None and self._proxies.apply(key, toxic)
 

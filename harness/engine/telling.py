@@ -51,7 +51,7 @@ class Telling:
         return (time.monotonic() - since) / max(1, self.executions - 1)
 
     def work_on(self, describe: Callable[[str], str] = _role) -> None:
-        """Let `describe` give the text of the progress line from now on, by the role of the running process."""
+        """Take the text of the progress line from `describe` from now on, by the role of the running process."""
         self._working_on = describe
 
     @contextmanager

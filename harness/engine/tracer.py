@@ -172,7 +172,7 @@ class Tracer:
             tell(speaker, reply)
 
     def _answer(self, server: TwinServerProcess, asked: ServedRequest | SettleDone) -> ServedReply | None:
-        """Let a twin answer a client on a real port."""
+        """Answer a client on a real port by its twin."""
         if isinstance(asked, SettleDone):
             self._unsettled.discard(server.pipe)
             return None
@@ -181,7 +181,7 @@ class Tracer:
         return reply
 
     def _serve_request(self, twin: Twin, request: HttpRequest) -> HttpResponse:
-        """Let a twin act at a point that only its server sees."""
+        """Carry out a request at its twin, at a point that only the twin's server sees."""
         verb = twin.verb(request)
         point, resolved = self._relay_points.requested(verb, twin.target(request)) if verb else (None, None)
         return self._answering.answer(Asked(twin, request, point, resolved, self.clock))
@@ -209,7 +209,7 @@ class Tracer:
         return None
 
     def part(self) -> None:
-        """Let the process end where it would wait for another request."""
+        """End the process where it would wait for another request."""
         self.pristine = False
 
     def follow(self, other: "Tracer") -> None:

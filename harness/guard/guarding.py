@@ -73,7 +73,7 @@ class Guard:
         return Held(self, folder)
 
     def tidy(self) -> None:
-        """Let the guardian know of a record more, or less."""
+        """Tell the guardian of a record more, or less."""
         with suppress(BrokenPipeError):
             os.write(self._line, b".")
 
@@ -160,7 +160,7 @@ class Held:
         self._guard.check()
 
     def taken_over_by(self, other: "Held") -> "Held":
-        """Let another record stand for this one, which is gone, and return it."""
+        """Put another record in the place of this one, which is gone, and return it."""
         for pid in self._noted:
             other.note(pid)
         return other

@@ -175,7 +175,7 @@ class Connection:
             server.writer.write_eof()
 
     async def _begin_exchange(self, server: Server, data: bytes) -> None:
-        """Let the first bytes of an exchange go on; where it will be cut, wait for all of them first."""
+        """Pass the first bytes of an exchange on; where it will be cut, wait for all of them first."""
         self._exchange = _Exchange("held", len(data), data)
         share = (await self._stop("exchange", "before")).share  # that goes on before its middle; 0 for all of it
         if share:

@@ -63,7 +63,7 @@ class Networks:
         return network
 
     def serve(self, twins: "Sequence[Twin]", twin: "Twin | str", *, tls: bool) -> Network:
-        """Let one of these twins be reached on a real port."""
+        """Serve one of these twins on a real port."""
         from .twin_server_process import TwinServerProcess, declared
 
         chosen = declared(twins, twin)

@@ -42,7 +42,7 @@ class Client:
         self._writer.close()
 
     def read_by_this_task(self) -> None:
-        """Let the current task read all further bytes of the client."""
+        """Take the current task as the reader of all further bytes of the client."""
         self._reading = asyncio.current_task()
 
     async def wait_for_end(self, seconds: float) -> None:

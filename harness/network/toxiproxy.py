@@ -202,7 +202,7 @@ class Proxy:
             ) from None
 
     def release(self) -> None:
-        """Let go of the port that is held while the proxy is down."""
+        """Release the port that is held while the proxy is down."""
         while self._held:
             self._held.pop().close()
 

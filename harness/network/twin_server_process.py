@@ -49,7 +49,7 @@ class TwinServerProcess(SideProcess):
         self.answer_meanwhile()
 
     def answer(self, asked: ServedRequest, act: Callable[[HttpRequest], HttpResponse] | None = None) -> ServedReply:
-        """Let the twin act by its own method or by `act`; a request that the harness cannot answer is a `problem` and a
+        """Answer by the twin's own method or by `act`; a request that the harness cannot answer is a `problem` and a
         500.
         """
         now = asked.request.time if self._explored else time.time()

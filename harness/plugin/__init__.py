@@ -39,7 +39,7 @@ def pytest_load_initial_conftests(
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Let others add to what is installed."""
+    """Add the hooks by which others add to what is installed."""
     from . import newhooks
 
     pluginmanager.add_hookspecs(newhooks)
@@ -167,7 +167,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def _forget(item: pytest.Item) -> None:
-    """Let go of what a test explored: pytest keeps its items to the end, and each process is forked from this one."""
+    """Release what a test explored: pytest keeps its items to the end, and each process is forked from this one."""
     keys: tuple[pytest.StashKey[Any], ...] = (_chaos, _explorations, _runs)
     for key in keys:
         if key in item.stash:

@@ -123,7 +123,7 @@ class Reporting:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """Let SIGTERM interrupt the session as Ctrl-C does: it is to tell what was found."""
+        """Make SIGTERM interrupt the session as Ctrl-C does: it is to tell what was found."""
         with as_exceptions(exploring=False):
             return (yield)
 
@@ -158,7 +158,7 @@ class Reporting:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, object, object]:
-        """Let the result of the whole session be written, when its workers have ended."""
+        """Write the result of the whole session, when its workers have ended."""
         if exitstatus == pytest.ExitCode.INTERRUPTED:
             workers.interrupt(self._workers)
             if hasattr(self._config, "workerinput"):

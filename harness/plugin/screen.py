@@ -140,7 +140,7 @@ class Screen:
             self.writer.write_raw(f"\r{text}", flush=True)
 
     def _past_capture(self) -> AbstractContextManager[None]:
-        """Let what is written in the block reach the terminal."""
+        """Write past pytest's capture in the block, to the terminal."""
         capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
         return nullcontext() if capture is None else capture.global_and_fixture_disabled()
 

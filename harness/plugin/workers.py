@@ -12,7 +12,7 @@ from ..values.report import ReportedExploration
 
 
 def interrupt(nodes: Iterable[Any]) -> None:
-    """Let workers that still run tests end at once, and tell what they found; the controller waits for them then.
+    """Tell workers that still run tests to end at once and to tell what they found; the controller waits for them then.
 
     By themselves they would take notice when their test has ended, or after five seconds. What interrupted the
     controller may have reached them too: the signal has another number, and changes nothing then.

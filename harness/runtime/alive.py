@@ -51,11 +51,11 @@ class Alive(AbstractContextManager["Alive"]):
         self._held: set[int | str] = set()
 
     def __exit__(self, *error: object) -> None:
-        """Let go of all tokens: another process then finds that nobody works under them."""
+        """Release all tokens: another process then finds that nobody works under them."""
         self.close()
 
     def close(self) -> None:
-        """Let go of all tokens."""
+        """Release all tokens."""
         handle, self._handle = self._handle, None
         self._held.clear()
         if handle is not None:

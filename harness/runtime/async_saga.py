@@ -67,7 +67,7 @@ class AsyncSaga(Definition):
         return await invoker.to_its_end(ByHand(Carrier(self, invoker)).roll_back(run))
 
     async def requeue(self, run: str) -> Status:
-        """Let a stuck run be undone again: the cause of its dead letters is mended."""
+        """Undo a stuck run again: the cause of its dead letters is mended."""
         invoker = AsyncioInvoker()
         return await invoker.to_its_end(ByHand(Carrier(self, invoker)).requeue(run))
 

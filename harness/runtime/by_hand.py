@@ -39,7 +39,7 @@ class ByHand:
         return await self._carrier.on_request(run, (Status.RUNNING, Status.UNDOING, Status.COMPLETED), undo)
 
     async def requeue(self, run: str) -> Status:
-        """Let a stuck run be undone again: the cause of its dead letters is mended."""
+        """Undo a stuck run again: the cause of its dead letters is mended."""
 
         async def again(execution: Execution, restored: Restored) -> None:
             await execution.requeue()

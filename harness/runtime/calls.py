@@ -108,7 +108,7 @@ class AsyncioInvoker:
             await self._stoppable(asyncio.sleep(seconds))
 
     async def to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
-        """Let work come to its own end, however often this task is cancelled meanwhile.
+        """Wait until work has come to its own end, however often this task is cancelled meanwhile.
 
         Raises:
             asyncio.CancelledError: The task was cancelled, and the work ended without being done.

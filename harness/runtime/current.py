@@ -16,7 +16,7 @@ STEP: ContextVar[str] = ContextVar("rollproof_saga_step", default="")
 
 @contextmanager
 def running(name: str) -> Iterator[None]:
-    """Let the block count as the running function of the step with this name."""
+    """Count the block as the running function of the step with this name."""
     token = STEP.set(name)
     try:
         yield

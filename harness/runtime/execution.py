@@ -139,7 +139,7 @@ class Execution:
         return True
 
     async def requeue(self) -> None:
-        """Let a stuck run be undone again, its dead letters with it."""
+        """Undo a stuck run again, its dead letters with it."""
         await self.run.record(Event.REQUEUED)
 
     async def _finish(self, learned: Mapping[str, Any]) -> None:

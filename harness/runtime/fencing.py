@@ -83,7 +83,7 @@ class Fence:
 
     @contextmanager
     def _passed(self, token: int) -> Iterator[None]:
-        """Let the block happen, alone, if the token is the newest by now."""
+        """Run the block, alone, if the token is the newest by now."""
         handle = os.open(self._staging / FENCE, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

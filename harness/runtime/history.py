@@ -67,7 +67,7 @@ class Ledger:
         return self._append(event, detail)
 
     def roll_back_to(self, version: int) -> int:
-        """Let the state be that of an earlier version, inside the open transaction; give the number of the new one.
+        """Put the state of an earlier version back, inside the open transaction; returns the number of the new version.
 
         Raises:
             JournalBroken: Somebody changed the journal.

@@ -141,7 +141,7 @@ class Leases:
         return found
 
     def renew(self, lease: Lease, lasts_s: float) -> Lease:
-        """Let our lease last `lasts_s` from now, inside the open transaction.
+        """Extend our lease to `lasts_s` from now, inside the open transaction.
 
         Raises:
             LeaseLost: It is gone, or in other hands.

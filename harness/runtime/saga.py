@@ -94,7 +94,7 @@ class Saga(Definition):
         return run_blocking(self._by_hand.roll_back(run))
 
     def requeue(self, run: str) -> Status:
-        """Let a stuck run be undone again: the cause of its dead letters is mended."""
+        """Undo a stuck run again: the cause of its dead letters is mended."""
         return run_blocking(self._by_hand.requeue(run))
 
     def hand_over(self, run: str, person: str, reason: str) -> Status:

@@ -124,7 +124,7 @@ class PlannedAgent:
         ]
 
     def approve(self, digest: str, by_whom: str) -> None:
-        """Let a person approve a proposal.
+        """Approve a proposal, as a person.
 
         Raises:
             UnknownPlan: There is none.
@@ -133,11 +133,11 @@ class PlannedAgent:
         self._decide(digest, Approval.APPROVED, by_whom)
 
     def refuse(self, digest: str, by_whom: str) -> None:
-        """Let a person refuse a proposal; as `approve`."""
+        """Refuse a proposal, as a person; as `approve`."""
         self._decide(digest, Approval.REFUSED, by_whom)
 
     def approve_by(self, rule: Callable[[Plan], bool], proposal: Proposal, name: str = "rule") -> bool:
-        """Let a rule decide: a pure function of the plan."""
+        """Approve by a rule: a pure function of the plan."""
         allowed = rule(_plan(self._body(proposal.digest)))
         self._decide(proposal.digest, Approval.APPROVED if allowed else Approval.REFUSED, name)
         return allowed

@@ -111,7 +111,7 @@ class Store(AbstractContextManager["Store"]):
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; closing twice is closing once."""
+        """Close the file; closing twice is closing once."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

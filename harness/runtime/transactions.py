@@ -58,14 +58,14 @@ class Work:
         self._store, self._folder, self._staging = store, folder, staging
 
     def write(self, name: str, content: bytes) -> None:
-        """Let `name`, below the folder, have this content once the transaction is committed."""
+        """Write `name`, below the folder, once the transaction is committed."""
         refuse_no_bytes(name, content)
         staged = self._staging / f"{uuid.uuid4().hex}.staged"
         write_durably(staged, content)
         self._move(name, staged.name, sha256(content))
 
     def remove(self, name: str) -> None:
-        """Let `name` be gone once the transaction is committed."""
+        """Remove `name` once the transaction is committed."""
         self._move(name, "", "")
 
     def _move(self, name: str, staged: str, digest: str) -> None:

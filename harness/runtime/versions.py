@@ -153,7 +153,7 @@ class Versions:
         return self._point(name, self._contents.put(content), run)
 
     def remove(self, name: str, run: str = "") -> Version:
-        """Let the newest version be that there is no file; the versions before it stay."""
+        """Record as the newest version that there is no file; the versions before it stay."""
         self._adopt(name)
         return self._point(name, GONE, run)
 

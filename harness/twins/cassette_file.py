@@ -74,7 +74,7 @@ def response_from(said: dict[str, Any]) -> HttpResponse:
 
 
 def learn(cleaner: Cleaner, headers: Mapping[str, str]) -> None:
-    """Let a cleaner hide what these headers have of keys, cookies and organisations."""
+    """Teach a cleaner what these headers have of keys, cookies and organisations, to be hidden."""
     for name, value in headers.items():
         if _SECRET_HEADER.match(name.lower()):
             cleaner.learn(value)

@@ -25,7 +25,7 @@ def commit(call: Call, branch: str, message: str, files: Files, parents: list[st
 
 
 def point(call: Call, ref: str, sha: str) -> Row:
-    """Let a ref point at a commit."""
+    """Point a ref at a commit."""
     row: Row = {"repo": call.repo, "ref": ref, "sha": sha}
     call.state[REFS][f"{call.repo}/{ref}"] = row
     return row

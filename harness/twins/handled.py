@@ -101,7 +101,7 @@ class HandledService:
         idempotent: bool = False,
         pages: bool = False,
     ) -> None:
-        """Let another handler answer for a method and a path below the base URL: ``/users/{id}/orders``.
+        """Answer by another handler for a method and a path below the base URL: ``/users/{id}/orders``.
 
         What stands in braces is one part of the path, and an argument of the handler: ``handler(request, state, id)``.
         The first route that fits answers; where none does, the service's own handler. With `lag` the handler of a list
@@ -147,7 +147,7 @@ class HandledService:
         return addresses.in_a_token(f"{path}/{operation}" if operation else path)
 
     def handle(self, request: HttpRequest) -> HttpResponse:
-        """Let the handler act on a request and answer it.
+        """Hand a request to the handler, which acts on it and answers it.
 
         Raises:
             ChaosError: ``service-failed`` where it raises; ``bad-answer`` and ``bad-state`` for what it leaves behind;
@@ -164,7 +164,7 @@ class HandledService:
         return answer
 
     def _acted(self, request: HttpRequest) -> tuple[bytes, HttpResponse, bytes]:
-        """Let the handler act; returns the state before it, its answer, and the state after it."""
+        """Call the handler; returns the state before it, its answer, and the state after it."""
         before = self.save()
         what = f"{self.base_url} for {request.method} {request.path}"
         return before, response_of(self._backend.answer(request), f"the handler of {what}"), self.save()

@@ -134,7 +134,7 @@ class Handlers:
         return canonical(request.path) if found is None else f"{self.base}{found[0].target}"
 
     def answer(self, request: HttpRequest) -> object:
-        """Let the handler answer, and return its answer; where it raises, the state is as it was before."""
+        """Call the handler, and return its answer; where it raises, the state is as it was before."""
         before, found = self.save(), self.routed(request)
         handler, options, parts = self._handler, NO_OPTIONS, dict[str, str]()
         if found is not None:

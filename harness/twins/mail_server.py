@@ -123,7 +123,7 @@ class Server(SMTP):
         return f"451 4.3.0 {type(error).__name__}"
 
     def hang_up(self) -> None:
-        """Let the connection be gone."""
+        """Close the connection at once."""
         if isinstance(self.transport, asyncio.Transport):
             self.transport.abort()
 

@@ -84,11 +84,11 @@ class ReadyService(HandledService):
         idempotent: bool = False,
         pages: bool = False,
     ) -> None:
-        """Let a handler answer; it may raise `Refused`, before it has changed anything."""
+        """Answer by a handler; it may raise `Refused`, before it has changed anything."""
         super().route(method, path, self._answered(handler), lag=lag, idempotent=idempotent, pages=pages)
 
     def own_route(self, method: str, path: str, handler: Handler) -> None:
-        """Let a handler of the provider's own answer: a value that it cannot take, of a wrong type, is refused."""
+        """Answer by a handler of the provider's own: a value that it cannot take, of a wrong type, is refused."""
         self.route(method, path, self._tried(handler))
 
     def remark(self, text: str) -> None:

@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 
 def checked(cls: type[_T]) -> type[_T]:
-    """Let every public method of `cls`, the fixture ``chaos``, refuse arguments that it does not have."""
+    """Make every public method of `cls`, the fixture ``chaos``, refuse arguments that it does not have."""
     for name, function in list(vars(cls).items()):
         if inspect.isfunction(function) and not name.startswith("_"):
             setattr(cls, name, _checked(function))

@@ -20,11 +20,11 @@ class Hosts:
     offline: set[str] = field(default_factory=set)
 
     def allow(self, host: str) -> None:
-        """Let a host be reached."""
+        """Permit a host to be reached."""
         self.allowed.add(_named(host, "allow_network"))
 
     def keep_away(self, host: str) -> None:
-        """Let a host be asked, and not be reached."""
+        """Permit a host to be asked, and not to be reached."""
         self.offline.add(_named(host, "offline"))
 
     def check(self, declared: Iterable[str]) -> None:

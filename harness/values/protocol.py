@@ -290,7 +290,7 @@ class RunBegins:
 
 @dataclass(frozen=True, slots=True)
 class SettleRequest:
-    """Let all connections end, and close those that do not; the reply is `SettleDone`.
+    """A request to wait until all connections have ended, and to close those that do not; the reply is `SettleDone`.
 
     After that connections go on unasked again. `dead` says that the client was killed: what it sent and is held, or was
     not yet read, is lost.

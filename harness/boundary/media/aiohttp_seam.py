@@ -95,7 +95,7 @@ class MemoryTransport(asyncio.Transport):
         self._ending.waits = True
 
     def resume_reading(self) -> None:
-        """Let the connection end, if its end was delayed."""
+        """End the connection, if its end was delayed."""
         self._ending.waits = False
 
     def is_closing(self) -> bool:
@@ -118,7 +118,7 @@ class MemoryTransport(asyncio.Transport):
             self._ending.comes_never()
 
     def _meets(self, fault: TransportFault) -> Told:
-        """Let the client meet a fault; returns a function that takes the error which the client makes of it."""
+        """Carry a fault out at the client; returns a function that takes the error which the client makes of it."""
         if fault.reason == "refused":
             refused = self._refused(socket_error("refused"))
             fault.becomes(refused)
@@ -157,7 +157,7 @@ class _Ending:
             self.protocol.connection_lost(error)
 
     def comes_soon(self) -> None:
-        """Let the other side hang up as soon as the client waits for more."""
+        """Hang up as the other side as soon as the client waits for more."""
         self._timer = self._loop.call_later(_SOON_S, self.comes, None)
 
     def comes_never(self) -> None:

@@ -142,7 +142,7 @@ def _place(twin: Twin, request: HttpRequest) -> tuple[str, str, str]:
 
 
 async def _deadlines_first(request: Any) -> None:
-    """Let the client's wait for an answer pass if a timer of the agent's own ends before it."""
+    """End the client's wait for an answer if a timer of the agent's own ends before it."""
     with suppress(RuntimeError):
         loop: Any = asyncio.get_running_loop()
         patience_s = (request.extensions.get("timeout") or {}).get("read") or FOR_EVER_S

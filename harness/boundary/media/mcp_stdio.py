@@ -44,7 +44,7 @@ class Process:
         self._end(0)
 
     def _deliver(self, line: bytes) -> None:
-        """Let the twin act on a message; its answer is a line of the server's output, an error the server's end."""
+        """Hand a message to the twin; its answer is a line of the server's output, an error the server's end."""
         try:
             response = self._answer(HttpRequest("POST", self._url, {"mcp-session-id": self._session}, line))
         except TransportFault:

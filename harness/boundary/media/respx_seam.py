@@ -154,7 +154,7 @@ def _asked(request: httpx.Request) -> HttpRequest:
 
 @contextmanager
 def _passing(request: httpx.Request) -> Iterator[None]:
-    """Let the network answer where that is permitted."""
+    """Pass a request to the network where that is permitted."""
     try:
         yield
     except Permitted:

@@ -65,7 +65,7 @@ def _instead(replacement: type, original: object) -> type:
 
 
 def _adopt(base: type, seen: type) -> None:
-    """Let classes that derive from `base` derive from `seen`; one that cannot is counted by the audit hook."""
+    """Make classes that derive from `base` derive from `seen`; one that cannot is counted by the audit hook."""
     derived: Any
     for derived in base.__subclasses__():
         if derived is not seen:

@@ -57,7 +57,7 @@ class BusyHandler:
         self._callback = python_sqlite.HANDLER(self._busy)
 
     def install(self, connection: sqlite3.Connection, timeout_ms: int) -> None:
-        """Let `connection` wait for a lock up to `timeout_ms` of virtual time, 0 not at all."""
+        """Make `connection` wait for a lock up to `timeout_ms` of virtual time, 0 not at all."""
         if python_sqlite.set_busy_handler(connection, self._callback):
             self._timeouts_ms[id(connection)] = timeout_ms
         else:

@@ -66,7 +66,7 @@ class _Debugger(pdb.Pdb):
         self._goes_on, self._end = False, end
 
     def stop_in(self, frame: FrameType) -> None:
-        """Let the person look from this frame on."""
+        """Stop for the person, in this frame."""
         self.reset()
         outer: FrameType | None = frame
         while outer is not None and outer.f_code.co_filename != _CALLER:
@@ -80,7 +80,7 @@ class _Debugger(pdb.Pdb):
             sys.settrace(self.trace_dispatch)
 
     def interaction(self, *arguments: Any) -> None:
-        """Let the person look; everything that was printed is shown when the process goes on."""
+        """Serve the person at the debugger's prompt; everything that was printed is shown when the process goes on."""
         super().interaction(*arguments)
         self.stdout.flush()
 

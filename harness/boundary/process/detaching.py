@@ -19,7 +19,7 @@ def adopt_orphans() -> None:
 
 
 def end_with_parent(number: int = signal.SIGKILL) -> None:
-    """Let this process get a signal when its parent ends, however that ends."""
+    """Ask the kernel to send this process a signal when its parent ends, however that ends."""
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, number)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

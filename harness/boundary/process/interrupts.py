@@ -77,7 +77,7 @@ _now = _Interrupts()
 
 @contextmanager
 def as_exceptions(*, exploring: bool = True) -> Iterator[None]:
-    """Let signals that end the session raise in this block; does nothing in a thread.
+    """Turn signals that end the session into exceptions in this block; does nothing in a thread.
 
     While `exploring`, those that raise already may be held up by `shielded`, too. Once one has come, others change
     nothing any more, until `finish`: what was found is still to be told.

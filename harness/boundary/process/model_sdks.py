@@ -1,4 +1,4 @@
-"""Let the SDKs of model providers build, once in the parent, the schemas that they build at their first answer.
+"""Build once in the parent the schemas that SDKs of model providers build at their first answer.
 
 Only what the agent has loaded is asked, through a transport that answers by itself: 60 to 120 ms that each child saves.
 """

@@ -51,7 +51,7 @@ def outlets(further: Iterable[int]) -> list[int]:
 
 
 def redirect(descriptors: Sequence[int], target: int | None) -> None:
-    """Let these descriptors lead to `target`, or nowhere, and cut the standard input."""
+    """Redirect these descriptors to `target`, or nowhere, and cut the standard input."""
     sink = os.open(os.devnull, os.O_RDWR)
     os.dup2(sink, 0)
     for fd in descriptors:

@@ -87,13 +87,13 @@ class Clock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` (0 or more) pass."""
+        """Move the virtual time on by `seconds` (0 or more)."""
         with self._lock:
             self._move(self._now + max(0.0, seconds))
             self._reads = 0
 
     def tick(self) -> bool:
-        """Let the virtual time of one effect pass; returns whether the timer of another thread is due."""
+        """Move the virtual time on by that of one effect; returns whether the timer of another thread is due."""
         self.advance(_STEP_S)
         return self._idleness.is_due(self._now)
 
@@ -141,7 +141,7 @@ class Clock:
         return happened
 
     def _live_through(self, began: float) -> None:
-        """Let the real time pass since `began` that was waited for a real server, once for all threads.
+        """Move the virtual time on by the real time that a real server took since `began`, once for all threads.
 
         Whole seconds only: servers that answer soon leave no trace of how soon. But one that always says a little more
         must not keep a deadline from coming.
@@ -159,7 +159,7 @@ class Clock:
         return self.wait_until(self._now + seconds, happens)
 
     def settle(self) -> None:
-        """Let other threads come, in real time, to where each of them waits."""
+        """Wait, in real time, until each other thread has come to where it waits."""
         self._idleness.settle()
 
     def _move(self, timestamp: float) -> None:

@@ -45,7 +45,7 @@ class Scheduler(Protocol):
         ...
 
     def changed(self) -> None:
-        """Let a waiting thread go on, if one can: a lock was given back, or an item put in."""
+        """Wake a waiting thread, if one can go on: a lock was given back, or an item put in."""
         ...
 
 
@@ -77,7 +77,7 @@ def make_ours() -> Callable[[], None]:
 
 
 def install() -> None:
-    """Let locks and queues that are made from now on be ours, also where somebody bound Python's own by name.
+    """Replace locks and queues that are made from now on by ours, also where somebody bound Python's own by name.
 
     For a process of the agent: there is no way back.
     """
@@ -87,7 +87,7 @@ def install() -> None:
 
 
 def schedule(scheduler: Scheduler) -> None:
-    """Let `scheduler` wake the threads of this process. For a process of the agent: there is no way back."""
+    """Hand the waking of this process's threads to `scheduler`. For a process of the agent: there is no way back."""
     _schedulers[:] = [scheduler]
 
 
@@ -186,7 +186,7 @@ class RLock(_ScheduledLock, python_threads.ForCondition):
         return repr(self.plain).startswith("<unlocked")  # it has no ``locked`` before Python 3.14
 
     def given_back(self) -> None:
-        """Let a thread that waits go on."""
+        """Wake a thread that waits."""
         _changed()
 
 

@@ -38,7 +38,7 @@ class _Preempted:
         return len(self._passed) >= self._others
 
     def end(self) -> None:
-        """Let the actor go on."""
+        """Resume the actor."""
         if not self._ended:
             self._ended = True
             self._end()
@@ -60,7 +60,7 @@ class Preemptions:
             preempted.passed(me())
 
     def give_up(self) -> bool:
-        """Let all preempted actors go on, though no other effect has passed; returns whether there were any."""
+        """Resume all preempted actors, though no other effect has passed; returns whether there were any."""
         with self._lock:
             waiting = list(self._waiting)
         for preempted in waiting:

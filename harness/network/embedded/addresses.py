@@ -116,7 +116,7 @@ class Port:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
     def close(self) -> None:
-        """Let the port go."""
+        """Release the port."""
         self.socket.close()
 
 

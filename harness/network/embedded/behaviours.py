@@ -14,14 +14,14 @@ Attributes = Mapping[str, int]
 
 
 async def noop(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
-    """Let everything through."""
+    """Pass everything through."""
     while (chunk := await stage.inbox.first()) is not None:
         await stage.send(chunk)
         stage.inbox.take()
 
 
 async def latency(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
-    """Let each chunk go so long after it arrived; the end of the stream is not delayed."""
+    """Pass each chunk on so long after it arrived; the end of the stream is not delayed."""
     delay_ms, jitter_ms = attributes["latency"], attributes["jitter"]
     while (chunk := await stage.inbox.first()) is not None:
         late_ms = delay_ms + (dice().randrange(-jitter_ms, jitter_ms) if jitter_ms > 0 else 0)
@@ -32,7 +32,7 @@ async def latency(stage: Stage, attributes: Attributes, dice: Callable[[], Rando
 
 
 async def bandwidth(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
-    """Let so many KB a second through, in pieces of a tenth of a second; none at rate 0."""
+    """Pass so many KB a second through, in pieces of a tenth of a second; none at rate 0."""
     rate, wait_s = attributes["rate"], 0.0
     while (chunk := await stage.inbox.first()) is not None:
         if rate == 0:
@@ -52,13 +52,13 @@ async def bandwidth(stage: Stage, attributes: Attributes, dice: Callable[[], Ran
 
 
 async def slow_close(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
-    """Let everything through but the end, which comes late."""
+    """Pass everything through but the end, which comes late."""
     await noop(stage, attributes, dice)
     await asyncio.sleep(attributes["delay"] / 1000)
 
 
 async def timeout(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
-    """Let nothing through, and close when nothing came for so long; never, at 0."""
+    """Pass nothing through, and close when nothing came for so long; never, at 0."""
     patience_s = attributes["timeout"] / 1000 if attributes["timeout"] > 0 else None
     while True:
         try:
@@ -103,7 +103,7 @@ def pieces(start: int, end: int, average: int, variation: int, dice: Callable[[]
 
 
 async def limit_data(stage: Stage, attributes: Attributes, dice: Callable[[], Random]) -> None:
-    """Let so many bytes of a connection through, and close right behind the last of them."""
+    """Pass so many bytes of a connection through, and close right behind the last of them."""
     while (chunk := await stage.inbox.first()) is not None:
         left = max(attributes["bytes"] - stage.passed_bytes, 0)
         data = chunk.data[:left]

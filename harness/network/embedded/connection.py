@@ -214,6 +214,6 @@ def _itself(endpoint: Endpoint) -> Endpoint:
 
 
 def linger_for_nothing(*sockets: socket.socket) -> None:
-    """Let closing these sockets reset them, and drop what was not sent."""
+    """Make closing these sockets reset them, and drop what was not sent."""
     for one in sockets:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_FOR_NOTHING)

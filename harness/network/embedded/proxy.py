@@ -47,7 +47,7 @@ class _Door:
         self._port.rest()
 
     def release(self) -> None:
-        """Let the port go."""
+        """Release the port."""
         if self._port is not None:
             self._port.close()
             self._port = None

@@ -67,7 +67,7 @@ class OAuthTwin:
         self._grants = Grants(self.base_url, granted(clients, codes or {}, refresh_tokens or {}), grace=grace)
 
     def protects(self, twin: _Guarded) -> _Guarded:
-        """Let another twin carry out only requests with an access token that is good now; returns it."""
+        """Make another twin carry out only requests with an access token that is good now; returns it."""
         answer = twin.handle
 
         def handle(request: HttpRequest) -> HttpResponse:

@@ -154,7 +154,7 @@ class Disk:
     def _remember(
         self, replacing: Replacing, folders: Folders, wanted: Mapping[Key, RawEntry], changed: Iterable[Key]
     ) -> None:
-        """Let the scanner know the large files that were written, so that they are not read again at once."""
+        """Tell the scanner the large files that were written, so that they are not read again at once."""
         for key in changed:
             path = self.path_of(key, wanted)
             if path in replacing.stamped and isinstance(wanted[key].held, Stored) and not wanted[key].inode:
