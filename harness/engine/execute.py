@@ -17,6 +17,7 @@ from ..values.errors import ChaosError
 from ..values.history import Role
 from ..values.points import Point, drawn_in
 from ..values.schedule import SWAP
+from ..world.storage.remembering import forget_all
 from .budget import Allowance
 from .config import ExplorationConfig
 from .noticed import not_carried_out
@@ -150,9 +151,10 @@ class Executor:
             return self.outside.capture(clock, pids, reused)
 
     def close(self) -> None:
-        """Remove all stored content from disk; no raw state can be used afterwards."""
+        """Remove all stored content from disk, and all that is remembered of raw states: none can be used afterwards."""
         self.outside.close()
         self._printed.close()
+        forget_all()
 
     def run_process(
         self, role: Role, start: RawState, stream: str, plan: Sequence[ResolvedInjection] = (), how: How = _PLAINLY

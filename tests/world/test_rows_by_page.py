@@ -11,6 +11,7 @@ from rollproof.values.rows import Rows, not_shared
 from rollproof.values.world import World
 from rollproof.world.comparing.compare import Masks
 from rollproof.world.storage import sqlite_rows
+from rollproof.world.storage.remembering import forget_all
 from rollproof.world.storage.sqlite_rows import read_tables
 from rollproof.world.volatile.fingerprint import Moment, fingerprint
 
@@ -100,7 +101,7 @@ def test_rows_that_only_sqlite_can_tell(monkeypatch):
     found = [read_tables(one) for one in (content, renamed, *damaged)]
     assert found[0].rows["t"][50]["x"].startswith("tall")
     assert found[1].rows["t"] == in_order
-    monkeypatch.setattr(sqlite_rows, "_cache", type(sqlite_rows._cache)())
+    forget_all()
     monkeypatch.setattr(sqlite_rows._shared, "read", lambda *_: None)
     assert [read_tables(one) for one in (content, renamed, *damaged)] == found
 

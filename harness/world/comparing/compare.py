@@ -1,11 +1,12 @@
 """Tell the differences between two worlds, without those that masks allow."""
 
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ...values.trees import differing
 from ...values.world import Change, Diff, Entry, Row, World
+from ..storage.remembering import Remembered
 from ..volatile.canonical import REFERENCE, Tree, View
 from ..volatile.learning import learn
 from ..volatile.links import Pattern, pattern_of
@@ -63,16 +64,11 @@ class _Known:
         return self._pattern
 
 
-_recent: OrderedDict[tuple[int, int], _Known] = OrderedDict()
+_recent: Remembered[tuple[int, int], _Known] = Remembered(most=8)
 
 
 def _known(world: World, masks: Masks) -> _Known:
-    key = (id(world), id(masks))
-    if key not in _recent:
-        _recent[key] = _Known(world, masks, View.of(world, masks))
-        if len(_recent) > 8:
-            _recent.popitem(last=False)
-    return _recent[key]
+    return _recent.get((id(world), id(masks)), lambda: _Known(world, masks, View.of(world, masks)))
 
 
 @dataclass(slots=True)

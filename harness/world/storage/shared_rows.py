@@ -1,13 +1,13 @@
 """Read the rows of a table page by page: what was read of an equal page before is not read again, and is shared."""
 
 import sqlite3
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from ...values.rows import ROW_BYTES, Part, Row, Rows
 from .leaves import Leaf, NotAsItShouldBe, Pages
+from .remembering import Remembered
 
 
 @dataclass(slots=True)
@@ -23,8 +23,7 @@ class SharedRows:
     """The pages of tables that were read last, about `limit_bytes` of memory."""
 
     def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes, self._bytes = limit_bytes, 0
-        self._known: OrderedDict[tuple[bytes, str, bytes], _Read] = OrderedDict()
+        self._known: Remembered[tuple[bytes, str, bytes], _Read] = Remembered(limit_bytes)
 
     def read(self, connection: sqlite3.Connection, table: "Table", pages: Pages) -> list[Row] | None:
         """Return the rows in the order of their rowid; None where only SQLite alone can tell."""
@@ -38,14 +37,14 @@ class SharedRows:
             return None
         for each in found:
             if each.page is not None:
-                self._keep((*meaning, each.page), each)
+                self._known.keep((*meaning, each.page), each, _size(each))
         parts = [each.rows for each in found if each.rows]
         return Rows(parts)
 
     def _leaves(self, pages: Pages, root: int, meaning: tuple[bytes, str]) -> list[_Read]:
         found, before = [], None
         for page, least, most in pages.leaves(root):
-            read = self._known.get((*meaning, page))
+            read = self._known.find((*meaning, page))
             if read is None:
                 leaf = Leaf.of(page, pages.usable)
                 read = _Read(page if leaf.whole else None, leaf)
@@ -58,15 +57,6 @@ class SharedRows:
         if len(found) > 1 and not all(each.leaf.count for each in found):
             raise NotAsItShouldBe
         return found
-
-    def _keep(self, key: tuple[bytes, str, bytes], read: _Read) -> None:
-        if key in self._known:
-            self._known.move_to_end(key)
-            return
-        self._known[key] = read
-        self._bytes += _size(read)
-        while self._bytes > self._limit_bytes and len(self._known) > 1:
-            self._bytes -= _size(self._known.popitem(last=False)[1])
 
 
 @dataclass(frozen=True, slots=True)

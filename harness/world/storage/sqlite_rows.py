@@ -6,7 +6,6 @@ A database is never opened where it lies: that would roll a hot journal back, or
 import os
 import shutil
 import sqlite3
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -15,17 +14,17 @@ from urllib.parse import quote
 
 from ...values.contents import Content, Stored, size_of, start_of
 from ...values.owners import temporary_folder
-from ...values.rows import REMEMBERED_ROWS_BYTES
+from ...values.rows import REMEMBERED_ROWS_BYTES, ROW_BYTES, Rows
 from ...values.world import Row, TableShape
 from .contents import write
 from .leaves import NotAsItShouldBe, Pages
 from .raw import SIBLINGS
+from .remembering import Remembered
 from .shared_rows import SharedRows, Table
 
 SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3")
 _HEADER = b"SQLite format 3\0"
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
-_CACHE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,7 @@ class Tables:
 
 
 _Parts = tuple[Content, Content | None, Content | None]
-_cache: OrderedDict[_Parts, Tables | None] = OrderedDict()
-_cached_bytes = 0
+_cache: Remembered[_Parts, Tables | None] = Remembered(64 << 20)
 _shared = SharedRows(REMEMBERED_ROWS_BYTES)
 
 _Opened = tuple[sqlite3.Connection, "Pages | None"]
@@ -54,17 +52,9 @@ def is_database(name: str, content: Content, has_sibling: bool = False) -> bool:
 
 def read_tables(content: Content, wal: Content | None = None, journal: Content | None = None) -> Tables | None:
     """Return the tables of a database once its ``-wal`` or hot ``-journal`` is recovered; None where it is corrupt."""
-    global _cached_bytes
     journal = journal if _is_hot(journal) else None
     parts = (content, wal or None, journal)
-    if parts in _cache:
-        _cache.move_to_end(parts)
-        return _cache[parts]
-    _cache[parts] = tables = _recover(parts)
-    _cached_bytes += _size(parts)
-    while _cached_bytes > _CACHE_BYTES and len(_cache) > 1:
-        _cached_bytes -= _size(_cache.popitem(last=False)[0])
-    return tables
+    return _cache.get(parts, lambda: _recover(parts), lambda tables: _size(parts, tables))
 
 
 def log_of(content: Content, wal: Content | None = None, journal: Content | None = None) -> str:
@@ -84,8 +74,14 @@ def _is_hot(journal: Content | None) -> bool:
     return journal is not None and start_of(journal, len(_JOURNAL_MAGIC)) == _JOURNAL_MAGIC
 
 
-def _size(parts: _Parts) -> int:
-    return 1024 + sum(size_of(part or b"") for part in parts)
+def _size(parts: _Parts, tables: Tables | None) -> int:
+    """Return about how many bytes a database takes with its rows; those in parts are counted where they are shared."""
+    rows = (
+        0
+        if tables is None
+        else sum((8 if isinstance(each, Rows) else ROW_BYTES) * len(each) for each in tables.rows.values())
+    )
+    return 1024 + sum(size_of(part or b"") for part in parts) + rows
 
 
 def _recover(parts: _Parts) -> Tables | None:

@@ -4,7 +4,6 @@ Generated values are renamed in order of appearance (alpha-renaming): equal ones
 count. Times are replaced by their relation to the clock. In doubt two states stay two: that costs a run, never a bug.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -265,7 +264,7 @@ class _Skeletons:
         return self._rows.skeleton(self.masks.canonical_thing(name)[0], rows, pids)
 
 
-_recent: OrderedDict[tuple[int, int, tuple[tuple[str, str], ...]], _Skeletons] = OrderedDict()
+_recent: Remembered[tuple[int, int, tuple[tuple[str, str], ...]], _Skeletons] = Remembered(most=4)
 
 
 def _skeletons_of(masks: Masks, roots: Mapping[str, str], drawn: Set[str]) -> _Skeletons:
@@ -274,8 +273,4 @@ def _skeletons_of(masks: Masks, roots: Mapping[str, str], drawn: Set[str]) -> _S
     `drawn` may grow meanwhile: a name is known before anything can be called by it.
     """
     key = (id(masks), id(drawn), tuple(roots.items()))
-    if key not in _recent:
-        _recent[key] = _Skeletons(masks, roots, drawn)
-        if len(_recent) > 4:
-            _recent.popitem(last=False)
-    return _recent[key]
+    return _recent.get(key, lambda: _Skeletons(masks, roots, drawn))

@@ -2,13 +2,14 @@
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import takewhile
 from typing import Literal
 
 from ...values.shapes import TIME_PATTERN
+from ..storage.remembering import Remembered
 from .shapes import marker, time_format, tokens
 
 HoleKind = Literal["time", "text"]
@@ -33,7 +34,7 @@ class Template:
 
     def match(self, text: str) -> tuple[str, ...] | None:
         """Return the texts that fill the holes, None where the literals are others."""
-        found = _pattern(self).fullmatch(text)
+        found = _patterns.get(self, lambda: _pattern(self), sys.getsizeof).fullmatch(text)
         return found.groups() if found else None
 
     def hide(self, text: str) -> tuple[str, tuple[str, ...]]:
@@ -51,7 +52,9 @@ class Template:
         return "".join(hidden), tuple(parts[place] for place in sorted(self.places))
 
 
-@lru_cache(maxsize=1024)
+_patterns: Remembered[Template, re.Pattern[str]] = Remembered(8 << 20)
+
+
 def _pattern(template: Template) -> re.Pattern[str]:
     source = re.escape(template.literals[0])
     for kind, literal in zip(template.holes, template.literals[1:], strict=True):
