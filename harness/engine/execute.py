@@ -151,7 +151,7 @@ class Executor:
             return self.outside.capture(clock, pids, reused)
 
     def close(self) -> None:
-        """Remove all stored content from disk, and all that is remembered of raw states: none can be used afterwards."""
+        """Forget all raw states, and remove their stored content from disk; none can be used afterwards."""
         self.outside.close()
         self._printed.close()
         forget_all()

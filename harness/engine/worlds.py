@@ -23,6 +23,7 @@ class Worlds:
     def __init__(self, config: ExplorationConfig, names: Set[str], spent: Spent) -> None:
         self._config, self._names, self.spent = config, names, spent
         self._known: dict[tuple[int, tuple[bytes, ...]], tuple[RawState, World]] = {}
+        self._alike: dict[tuple[object, ...], World] = {}
 
     def world(self, raw_state: RawState) -> World:
         """Return the world that a raw state means: files, rows, resources."""
@@ -37,7 +38,10 @@ class Worlds:
         for service, state in zip(self._config.services, raw_state.services, strict=True):
             resources.update(service.describe(state))
         hosts = [f"{urlsplit(twin.base_url).netloc}/" for twin in self._config.twins]
-        return world_of(self._config.sources, raw_state.disk, Collections(resources, hosts))
+        world = world_of(self._config.sources, raw_state.disk, Collections(resources, hosts))
+        # Thousands of states mean the same: one world stands for them, and is named and compared once.
+        disk = id(world.entries), id(world.tables), id(world.private_entries), id(world.private_tables)
+        return self._alike.setdefault((*disk, raw_state.services), world)
 
     def changed(self, old: RawState, new: RawState) -> list[str]:
         """Return the names of what a person would see changed, databases compared by rows; random parts replaced."""

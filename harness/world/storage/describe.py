@@ -1,9 +1,10 @@
 """Turn raw bytes into what a person would see: paths, rows, resources."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
+from operator import itemgetter
 
 from ...values.contents import Content
 from ...values.rows import REMEMBERED_ROWS_BYTES, ROW_BYTES, Part, Rows, parts_of
@@ -44,6 +45,10 @@ class _Part:
 
 _described: Remembered[tuple[int, Source], tuple[object, _Part]] = Remembered(64 << 20)
 """What a folder came to, by the part of a state: kept with it, so that no other one has its id."""
+_alike: Remembered[tuple[Source, tuple[tuple[Key, RawEntry], ...]], _Part] = Remembered(64 << 20)
+"""What folders came to, by all that is in them: most executions pass through folders that others passed through."""
+_wholes: Remembered[tuple[tuple[bool, int], ...], tuple[object, tuple[_Part, _Part]]] = Remembered(64 << 20)
+"""All folders together, by what each came to, kept with it: states that are alike share what they mean."""
 _trimmed: Remembered[tuple[int, frozenset[str]], tuple[Part, Part]] = Remembered(REMEMBERED_ROWS_BYTES)
 """Parts of tables without ignored columns, each with the part that it was made of."""
 
@@ -73,7 +78,19 @@ def world_of(sources: Sequence[Source], state: DiskState, resources: Mapping[str
 
 
 def _describe(sources: tuple[Source, ...], state: DiskState) -> tuple[_Part, _Part]:
-    parts = (_Part(), _Part())
+    found = list(_folders(sources, state))
+
+    def make() -> tuple[object, tuple[_Part, _Part]]:
+        parts = (_Part(), _Part())
+        for private, part in found:
+            parts[private].add(part)
+        return found, parts
+
+    return _wholes.get(tuple((private, id(part)) for private, part in found), make, lambda made: 4000)[1]
+
+
+def _folders(sources: tuple[Source, ...], state: DiskState) -> Iterator[tuple[bool, _Part]]:
+    """Yield what each folder came to, and whether it is private."""
     tree = Tree.of(state.files, folder_of)
     for folder in sorted(tree.parts):  # type: ignore[type-var]
         index: int = folder[0]  # type: ignore[index]
@@ -82,17 +99,20 @@ def _describe(sources: tuple[Source, ...], state: DiskState) -> tuple[_Part, _Pa
         is_folder = root is not None and root.kind == "dir"
         if folder == (index, "/") and not is_folder:
             files = {**tree.parts.get((index, ""), {}), **files}
-            parts[source.private].add(_describe_folder(source, files, {"": files[index, ""]}))
+            yield source.private, _describe_folder(source, files, {"": files[index, ""]})
         elif is_folder:  # else it is what lies beside a database
-            parts[source.private].add(_known_folder(source, files))
-    return parts
+            yield source.private, _known_folder(source, files)
 
 
 def _known_folder(source: Source, files: dict[Key, RawEntry]) -> _Part:
     """Describe a folder that was perhaps described before, as a part of another state."""
 
+    def describe() -> _Part:
+        return _describe_folder(source, files, {key[1]: files[key] for key in sorted(files)})
+
     def make() -> tuple[object, _Part]:
-        return files, _describe_folder(source, files, {key[1]: files[key] for key in sorted(files)})
+        key = source, tuple(sorted(files.items(), key=itemgetter(0)))
+        return files, _alike.get(key, describe, lambda part: 400 * len(files))
 
     return _described.get((id(files), source), make, lambda known: 200 * len(files))[1]
 
