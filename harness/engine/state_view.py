@@ -29,6 +29,7 @@ class StateView:
         self.world, self._spent = worlds.world, worlds.spent
         self._diffs: dict[tuple[int, int], tuple[World, World, Diff]] = {}
         self._fingerprints: dict[tuple[int, float, frozenset[int], frozenset[int]], tuple[World, str]] = {}
+        self._full_states: dict[tuple[bytes, ...], dict[str, list[Row]]] = {}
 
     def fingerprint(self, raw_state: RawState) -> str:
         """Return a hash that is equal for states that no recovery can tell apart."""
@@ -63,11 +64,14 @@ class StateView:
 
     def _recalled(self, raw_state: RawState) -> dict[str, list[Row]]:
         """Return the full state of all services: a recovery can also meet idempotency keys and what was deleted."""
-        recalled: dict[str, list[Row]] = {}
-        for service, state in zip(self._config.services, raw_state.services, strict=True):
-            full_state = getattr(service, "full_state", service.describe)
-            recalled.update(full_state(state))
-        return recalled
+        if raw_state.services not in self._full_states:
+            recalled: dict[str, list[Row]] = {}
+            for service, state in zip(self._config.services, raw_state.services, strict=True):
+                full_state = getattr(service, "full_state", service.describe)
+                recalled.update(full_state(state))
+            # One list for equal states: what is made of its rows is remembered by the list.
+            self._full_states[raw_state.services] = recalled
+        return self._full_states[raw_state.services]
 
     def difference(self, expected: RawState, found: RawState) -> Diff:
         """Return the differences of two states, masks applied; empty means equal."""
