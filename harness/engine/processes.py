@@ -51,16 +51,23 @@ class Processes:
         if self._fork_server is None:
             self._fork_server = ForkServer(self._agent())
             self._started(self._fork_server.pid)
-        for _ in range(_SENT_AWAY):
+        for more in reversed(range(_SENT_AWAY)):
             self.pid, channel = self._fork_server.child()
             # With a pid that the outside shows anyway (`report-2026.md`, low pids in a container) that number would be
             # renamed as if the process had written it.
-            if self.pid not in self._taken and self.pid not in others:
+            if self.pid not in others and (self.pid not in self._taken or self._are_taken_after(self.pid, more)):
                 return channel, False
             channel.close()
             self._fork_server.reap(self.pid)
         self.pid, channel = self._fork_server.child()  # thousands of numbered files: worlds may stay two that are one
         return channel, False
+
+    def _are_taken_after(self, pid: int, count: int) -> bool:
+        """Return whether the outside shows the next `count` numbers, too: pids come in order, so none would be better.
+
+        A table of 100,000 numbered rows shows every pid that there is.
+        """
+        return self._taken.issuperset(range(pid + 1, pid + 1 + count))
 
     def keep(self, channel: Channel) -> None:
         """Keep the process waiting for another request."""

@@ -17,6 +17,7 @@ from .masks import Masks, ThingMask
 from .skeletons import Skeleton, Slot, is_still, row_skeleton
 
 _PRIME = (1 << 127) - 1
+_NONE: frozenset[int] = frozenset()
 _BASE = 0x5851F42D4C957F2D14057B7EF767814F & _PRIME
 
 
@@ -38,10 +39,12 @@ class _Piece:
     pids: "array[int]"
     part: Part
 
-    def has_one_of(self, pids: Set[int]) -> bool:
-        """Return whether a number in rows without slots is one of these."""
+    def pids_of(self, pids: Set[int]) -> frozenset[int]:
+        """Return those of these numbers that stand in rows without slots."""
         own = self.pids
-        return bool(own) and any(own[0] <= pid <= own[-1] and own[bisect_left(own, pid)] == pid for pid in pids)
+        if not own:
+            return _NONE
+        return frozenset(pid for pid in pids if own[0] <= pid <= own[-1] and own[bisect_left(own, pid)] == pid)
 
 
 class RowDigests:
@@ -49,7 +52,7 @@ class RowDigests:
 
     def __init__(self, masks: Masks, shorten: Callable[[str], str]) -> None:
         self._masks, self._shorten = masks, shorten
-        self._parts: Remembered[tuple[str, int], _Piece] = Remembered(REMEMBERED_ROWS_BYTES)
+        self._parts: Remembered[tuple[str, int, frozenset[int]], _Piece] = Remembered(REMEMBERED_ROWS_BYTES)
 
     def skeleton(self, masked: str, rows: list[Row], pids: Set[int]) -> Skeleton:
         """Return the piece of a table by its masked name; a part is remembered, so it must not change.
@@ -59,12 +62,15 @@ class RowDigests:
         mask = self._masks.of(masked)
         number, slots = 0, list[Slot]()
         for part in parts_of(rows):
-            piece = self._parts.get((masked, id(part)), partial(self._made, part, mask, frozenset()), _size)
-            if piece.has_one_of(pids):
-                piece = self._made(part, mask, pids)
+            piece = self._piece(masked, part, mask, _NONE)
+            if own := piece.pids_of(pids):
+                piece = self._piece(masked, part, mask, own)
             number = (number * piece.power + piece.number) % _PRIME
             slots += piece.slots
         return f"rows {len(rows)} {number:x}", tuple(slots)
+
+    def _piece(self, masked: str, part: Part, mask: ThingMask, pids: frozenset[int]) -> _Piece:
+        return self._parts.get((masked, id(part), pids), partial(self._made, part, mask, pids), _size)
 
     def _made(self, part: Part, mask: ThingMask, pids: Set[int]) -> _Piece:
         number, power, slots, numbers = 0, 1, list[Slot](), set[int]()
