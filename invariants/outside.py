@@ -9,6 +9,7 @@ from rollproof.values.credentials import is_in_clear
 from rollproof.values.history import History, Violation, invariant
 from rollproof.values.points import canonical
 from rollproof.values.rows import not_shared
+from rollproof.values.trees import new_in
 from rollproof.values.world import Change, Entry, Row, World
 
 _LEASE_TABLE = re.compile(r"(?:^|_)(?:lock|lease)s?(?:_|$)", re.IGNORECASE)
@@ -102,13 +103,17 @@ def credential_hygiene(after: World, history: History) -> Iterator[Violation]:
 
 
 def _is_at(place: str, secret: bytes, world: World) -> bool:
-    return any(name == place and is_in_clear(secret, text) for name, text in _texts(world, World()))
+    texts = [entries[place].held for entries in (world.entries, world.private_entries) if place in entries]
+    for tables in (world.tables, world.private_tables, world.resources):
+        texts += [_text_of(rows) for name, rows in tables.items() if name == place]
+    return any(is_in_clear(secret, text) for text in texts)
 
 
 def _texts(world: World, before: World) -> Iterator[tuple[str, Content]]:
-    """Yield what can be read at each place; of a large table without the parts that it had `before`."""
-    for entries in (world.entries, world.private_entries):
-        for path, entry in entries.items():
+    """Yield what can be read at each place: no file that was so `before`, nor the parts of a large table that were."""
+    pairs = (world.entries, before.entries), (world.private_entries, before.private_entries)
+    for entries, known in pairs:
+        for path, entry in new_in(entries, known):
             yield path, entry.held
     kinds = [(each.tables, each.private_tables, each.resources) for each in (world, before)]
     for tables, earlier in zip(*kinds, strict=True):

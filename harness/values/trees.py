@@ -19,9 +19,20 @@ def differing(one: Mapping[_K, _V], other: Mapping[_K, _V]) -> set[_K]:
     found: set[_K] = set()
     for folder in one.parts.keys() | other.parts.keys():
         mine, yours = one.parts.get(folder), other.parts.get(folder)
-        if mine != yours:
+        if mine is not yours and mine != yours:
             found.update(mine or (), yours or ())
     return found
+
+
+def new_in(one: Mapping[_K, _V], other: Mapping[_K, _V]) -> Iterator[tuple[_K, _V]]:
+    """Yield the items of `one` that are not just so in `other`, in their order; what both share is not gone through."""
+    if not (isinstance(one, Tree) and isinstance(other, Tree)):
+        yield from (item for item in one.items() if other.get(item[0]) != item[1])
+        return
+    for folder, part in one.parts.items():
+        yours = other.parts.get(folder, {})
+        if part is not yours:
+            yield from (item for item in part.items() if yours.get(item[0]) != item[1])
 
 
 def replaced(entries: Mapping[str, _V], others: Mapping[str, _V]) -> "Tree[str, _V]":

@@ -1,11 +1,12 @@
 """Find leases: future times until which a dead process may still seem to hold something."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ...values.points import canonical
 from ...values.rows import REMEMBERED_ROWS_BYTES, ROW_BYTES, Part, parts_of
-from ...values.world import World
+from ...values.trees import Tree
+from ...values.world import Entry, World
 from ..storage.remembering import Remembered, remembered
 from .documents import read_document, read_json
 from .timestamps import timestamp_of_number, timestamp_of_text
@@ -33,10 +34,11 @@ def live_leases(world: World, now: float) -> dict[Place, float]:
 
 def _values(world: World) -> Iterator[tuple[Place, object]]:
     for entries in (world.entries, world.private_entries):
-        for path, entry in entries.items():
-            if entry.kind == "file" and entry.size:
-                for place, value in _in_file(entry.legible):
-                    yield (canonical(path), *place), value
+        if isinstance(entries, Tree):
+            for folder in entries.parts.values():
+                yield from _in_folder(folder)
+        else:
+            yield from _in_files(entries)
     for tables in (world.tables, world.private_tables, world.resources):
         for name, rows in tables.items():
             for part in parts_of(rows):
@@ -49,6 +51,24 @@ def _timestamp(value: object, now: float) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return timestamp_of_number(value, now, _WEEK_S)
     return None
+
+
+def _in_files(entries: Mapping[str, Entry]) -> Iterator[tuple[Place, object]]:
+    for path, entry in entries.items():
+        if entry.kind == "file" and entry.size:
+            for place, value in _in_file(entry.legible):
+                yield (canonical(path), *place), value
+
+
+def _in_folder(part: dict[str, Entry]) -> tuple[tuple[Place, object], ...]:
+    def make() -> tuple[object, tuple[tuple[Place, object], ...]]:
+        return part, tuple(_in_files(part))
+
+    return _of_folders.get(id(part), make, lambda made: 100 * len(part) + 200 * len(made[1]))[1]
+
+
+_of_folders: Remembered[int, tuple[object, tuple[tuple[Place, object], ...]]] = Remembered(32 << 20)
+"""What a folder has, by the part of a world: kept with it, so that no other one has its id."""
 
 
 def _in_rows(part: Part, place: str) -> tuple[tuple[Place, object], ...]:
