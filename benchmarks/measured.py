@@ -62,6 +62,10 @@ class Measured:
         self._agent.explore(Chaos(options, "benchmark", results.append), self._new_folder())
         return results[0], results[0].seconds
 
+    def ordinary(self) -> None:
+        """Run the agent once, as a test without ``--chaos`` does."""
+        self._agent.explore(Chaos(replace(self._options("*"), active=False), "benchmark"), self._new_folder())
+
     def schedules(self) -> tuple[list[Schedule], list[Schedule]]:
         """Return every schedule of one crash, and every one of two."""
         one: list[Schedule] = []

@@ -3,7 +3,8 @@
     python benchmarks/worlds.py [ROUNDS [FAULTS]]
 
 Each exploration is measured in an interpreter of its own, in turns, without the start of Python and the making of the
-world. Ratios are of the least of each: what else the machine does only adds to it.
+world, and an ordinary run of the agent in such a world is subtracted. Ratios are of the least of each: what else the
+machine does only adds to it.
 """
 
 import json
@@ -100,7 +101,10 @@ def one(name: str, faults: str) -> None:
         Measured(agents.SMALL, Path(folder) / "warm").explore(WARM)
         agent = Surrounded(*{**WORLDS, **LARGEST}[name])
         result, _ = Measured(agent, Path(folder)).explore(faults)
-        cpu_s, wall_s = (end - start for start, end in zip(agent.began, _clocks(), strict=True))
+        spent = [end - start for start, end in zip(agent.began, _clocks(), strict=True)]
+        Measured(agent, Path(folder) / "ordinary").ordinary()
+        ordinary = [end - start for start, end in zip(agent.began, _clocks(), strict=True)]
+        cpu_s, wall_s = (explored - once for explored, once in zip(spent, ordinary, strict=True))
     figures = {
         "executions": result.executions,
         "worlds": result.worlds,

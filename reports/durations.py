@@ -8,7 +8,9 @@ from rollproof.values.report import ReportedExploration
 from .layout import aligned
 
 _HEAD = ("seconds", *PARTS, "processes", "exploration")
-_MEANING = "fork: starting and ending processes; compare: naming states and their differences"
+_MEANING = (
+    "fork: starting and ending processes; learn: finding what is volatile; compare: naming states and their differences"
+)
 
 
 def durations(explorations: Sequence[ReportedExploration], count: int) -> list[str]:

@@ -64,7 +64,9 @@ class Exploring:
     ) -> None:
         config, self.until = executor.config, until
         self.session, baseline = session, session.baseline
-        view = StateView(config, executor.worlds, session.learned, executor.outside.roots, session.masks)
+        # What a fault-free run's own processes left of their pids stands in `taken`, too.
+        shown = session.taken.difference(*(process.end.pids for process in (baseline.first, *baseline.others)))
+        view = StateView(config, executor.worlds, session.learned, executor.outside.roots, session.masks, shown)
         self.trials = trials(executor, view, baseline, merge=merge)
         self.sites = Sites(executor.call)
         for process in (baseline.first, *baseline.others):

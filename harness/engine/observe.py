@@ -57,8 +57,9 @@ def observe(config: ExplorationConfig, executor: Executor, *, rereads: bool) -> 
         others.append(_another(executor, initial, first, 2, _THIRD_RUN_LATER_S))
         masks = _learn(worlds, [first, *others])
     # Pids that no process may get: wherever their number stands, it would be taken for the process.
-    taken = _numbers(worlds.world(initial)) | _numbers(worlds.world(first.end))
-    taken |= _numbers_between(worlds, initial, first)
+    with worlds.spent.on("learn"):
+        taken = _numbers(worlds.world(initial)) | _numbers(worlds.world(first.end))
+        taken |= _numbers_between(worlds, initial, first)
     baseline = Baseline(initial, first, tuple(others), requests, _transient(worlds, initial, first))
     return Session(baseline, masks, _limits([first, *others]), taken, executor.learned)
 
@@ -73,7 +74,8 @@ def _limits(processes: Sequence[ProcessRun]) -> Limits:
 
 
 def _learn(worlds: Worlds, processes: list[ProcessRun]) -> Masks:
-    return learn([worlds.world(process.end) for process in processes])
+    with worlds.spent.on("learn"):
+        return learn([worlds.world(process.end) for process in processes])
 
 
 def _another(executor: Executor, initial: RawState, first: ProcessRun, number: int, later_s: float) -> ProcessRun:

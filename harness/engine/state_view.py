@@ -20,12 +20,20 @@ class StateView:
         learned: what is known of volatile values by now; may grow.
         roots: absolute paths of the sources and their readable names.
         masks: what does not count in a comparison.
+        shown: numbers that the outside shows anyway: what reads like one of them is no pid.
     """
 
     def __init__(
-        self, config: ExplorationConfig, worlds: Worlds, learned: Learned, roots: Mapping[str, str], masks: Masks
+        self,
+        config: ExplorationConfig,
+        worlds: Worlds,
+        learned: Learned,
+        roots: Mapping[str, str],
+        masks: Masks,
+        shown: frozenset[int] = frozenset(),
     ) -> None:
         self._config, self._learned, self._roots, self.masks = config, learned, roots, masks
+        self._shown = shown
         self.world, self._spent = worlds.world, worlds.spent
         self._diffs: dict[tuple[int, int], tuple[World, World, Diff]] = {}
         self._fingerprints: dict[tuple[int, float, frozenset[int], frozenset[int]], tuple[World, str]] = {}
@@ -45,7 +53,10 @@ class StateView:
     def fingerprint_of(self, world: World, raw_state: RawState) -> str:
         """Return the fingerprint of `world` in place of the state's own; the services are the state's."""
         met = replace(world, resources=self._recalled(raw_state))
-        moment = Moment(raw_state.clock, raw_state.pids, raw_state.reused)
+        # A table of 100,000 numbered rows has the number of each process in it, and no two worlds would be one. Whether
+        # a reused pid runs can be asked, whoever wrote it.
+        pids = raw_state.pids - self._shown | raw_state.pids & raw_state.reused
+        moment = Moment(raw_state.clock, pids, raw_state.reused)
         return fingerprint(met, moment, self.masks, self._roots, self._learned.torn_values, self._learned.names)
 
     @property

@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-PARTS = ("fork", "agent", "restore", "capture", "compare", "judge", "rest")
-"""Starting and ending processes; waiting for what they do; putting the outside back; looking at it; naming states and
-their differences; judging them; all else."""
+PARTS = ("fork", "agent", "restore", "capture", "learn", "compare", "judge", "rest")
+"""Starting and ending processes; waiting for what they do; putting the outside back; looking at it; learning
+what is volatile; naming states and their differences; judging them; all else."""
 
 
 class Spent:
