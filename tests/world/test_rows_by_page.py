@@ -8,12 +8,13 @@ from operator import add
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rollproof.values.rows import Rows, not_shared
-from rollproof.values.world import World
+from rollproof.values.world import TableShape, World
 from rollproof.world.comparing.compare import Masks
 from rollproof.world.storage import sqlite_rows
 from rollproof.world.storage.remembering import forget_all
 from rollproof.world.storage.sqlite_rows import read_tables
 from rollproof.world.volatile.fingerprint import Moment, fingerprint
+from rollproof.world.volatile.links import hidden_values
 
 from .worlds import NOW, law
 
@@ -130,3 +131,20 @@ def test_rows_are_a_list():
     rows.sort(key=lambda row: -row["n"])
     assert (rows.pop(), rows) == (one, [three, two])
     assert rows.parts == ([one, two], [three])
+
+
+def test_references_in_texts_are_found_page_by_page() -> None:
+    """An id of a resource in a text, also in JSON with an escape; pages without one are not gone through."""
+    parts = [
+        [{"a": "nothing", "b": 3}],
+        [{"a": "sent as mail_77", "b": None}],
+        [{"a": '{"x": "mail\\u005f77"}'}],
+        [{"a": "xmail_77"}],
+    ]
+    worlds = [
+        World(resources={"h/m": [{"id": "mail_77"}]}, tables={"d.db:t": rows}, shapes={"d.db:t": TableShape()})
+        for rows in (Rows(parts), [row for part in parts for row in part])
+    ]
+    by_page, as_a_whole = (hidden_values(world, Masks()) for world in worlds)
+    assert by_page == as_a_whole
+    assert [place for place, _ in by_page] == ["→ d.db:t.a", "→ d.db:t.a.x", "→ h/m.id"]

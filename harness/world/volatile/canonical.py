@@ -44,11 +44,13 @@ class View:
         shape = self.references.shapes.get(thing)
         return shape is not None and not shape.refers and not self.references.in_texts
 
-    def hides_nothing_in(self, thing: str) -> bool:
-        """Return whether no row of a table has a hidden value or a reference, nor has its name."""
+    def hides_only_references_in(self, thing: str) -> bool:
+        """Return whether no row of a table has a hidden value, nor has its name, nor a reference but one in a text."""
+        shape = self.references.shapes.get(thing)
+        if shape is None or shape.refers or shape.key or self.references.found_in(thing):
+            return False
         masked, filled = self.masks.canonical_thing(thing)
-        plain = self.is_plain(thing) and not self.references.shapes[thing].key
-        return plain and not filled and self.masks.of(masked).is_empty()
+        return not filled and self.masks.of(masked).is_empty()
 
     def path(self, path: str) -> tuple[str, str]:
         """Return the masked name of a path, and the things that the ids in it refer to."""

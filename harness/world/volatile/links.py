@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
+from ...values.rows import parts_of
 from ...values.world import World
 from .canonical import REFERENCE, View
 from .masks import Masks
@@ -47,9 +48,11 @@ def hidden_values(world: World, masks: Masks) -> list[tuple[str, str]]:
         if entry.kind != "dir" and (view.references.in_texts or not masks.of(name).is_empty()):
             view.content(name, entry)  # nothing else of it is hidden
     for thing, rows in {**world.tables, **world.private_tables, **world.resources}.items():
-        if not view.hides_nothing_in(thing):
-            for row in rows:
-                view.row(thing, row)
+        plain = view.hides_only_references_in(thing)
+        for part in parts_of(rows):
+            if not plain or view.references.may_stand_in(part):
+                for row in part:
+                    view.row(thing, row)
     return seen
 
 

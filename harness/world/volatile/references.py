@@ -7,7 +7,7 @@ So two rows that a crash swapped, or an id that a lost insert burned, make no di
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -65,6 +65,13 @@ class References:
     def found_in(self, text: str) -> list[str]:
         """Return the ids of resources that occur in a text, in order."""
         return self._pattern.findall(text) if self._pattern else []
+
+    def may_stand_in(self, rows: Iterable[Row]) -> bool:
+        """Return whether an id could stand in a text of these rows of a table; in JSON with escapes each could."""
+        if self._pattern is None:
+            return False
+        text = "\n".join(value for row in rows for value in row.values() if isinstance(value, str))
+        return "\\" in text or self._pattern.search(text) is not None
 
     def plain(self, text: str) -> str:
         """Replace ids of resources by the name of their collection."""
