@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from ..values.actions import Action, Fail, Preempt
 from ..values.media import medium_of
-from ..values.points import InFlight, Phase, Point
+from ..values.points import NOBODY, InFlight, Phase, Point
 from ..values.protocol import InjectionFired, Note, PendingQuery, PointAnnounced
 from ..values.real_time import BLOCKING_EFFECT_S
 from .adapters.python_asyncio import running_loop
@@ -161,7 +161,7 @@ class Gate:
 
     def arrive(self, kind: str, verb: str, target: str, size: int = 0) -> Crossing:
         """Name and count the point that is reached, and tell the parent. The caller holds the token."""
-        in_flight = self._who_is_in_flight() if self.trace else InFlight((0, 0))  # no other run is planned on
+        in_flight = self._who_is_in_flight() if self.trace else NOBODY  # no other run is planned on
         point = self._next_point(kind, verb, target)
         self._counts[kind, verb, target, point.task] += 1
         self.points.append(point)

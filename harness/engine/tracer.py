@@ -1,9 +1,11 @@
 """Serve one process until it ends: look at the outside for it, let the twins answer, note what it says."""
 
 import contextlib
+import math
 import os
 import pickle
 import signal
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Literal
@@ -18,7 +20,7 @@ from ..values.errors import ChaosError
 from ..values.history import Outcome
 from ..values.http import HttpRequest, HttpResponse
 from ..values.places import Place
-from ..values.points import InFlight, Phase, Point
+from ..values.points import NOBODY, Phase, Point
 from ..values.protocol import (
     Carried,
     ConnectionClosed,
@@ -57,7 +59,7 @@ from .watching import Watch
 
 _SHOWN_BYTES = 300
 _SIGN_OF_LIFE_S = 1.0
-"""How long a process may be silent before it is told that it runs on."""
+"""How long a process may run, or be silent, before it is told once more that it runs on."""
 
 
 def _unpickled(data: bytes) -> object:
@@ -129,6 +131,7 @@ class Tracer:
         tell(self._channel, request)
         budget = self._executor.allowance.deadline
         watch = Watch(self._process.pid, self._executor.allowance.terms.patience_s, used=used)
+        told_at = -math.inf
         while not self.told:
             interrupts.check()
             budget.check()
@@ -146,7 +149,9 @@ class Tracer:
                 break
             except TimeoutError:
                 pass  # it computes, or waits for a processor: the watch knows
-            self._executor.telling.runs_on(self._process)
+            if time.monotonic() - told_at >= _SIGN_OF_LIFE_S:
+                told_at = time.monotonic()
+                self._executor.telling.runs_on(self._process)
         self._problem = self._problem or self._refusals.problem(self._executor.learned.noticed.asked)
         if self._problem is not None:
             raise self._problem
@@ -276,7 +281,7 @@ class Tracer:
         process = self._process
         in_flight = dict(zip(process.points, process.in_flight, strict=False))
         process.points = in_order(process.points, process.relayed)
-        process.in_flight = tuple(in_flight.get(point, InFlight((0, 0))) for point in process.points)
+        process.in_flight = tuple(in_flight.get(point, NOBODY) for point in process.points)
         if any(one.others for one in process.in_flight) and "connections" not in process.concurrent:
             process.concurrent.append("connections")
 

@@ -72,18 +72,20 @@ class Unseen:
         A change while a point's own effect was under way is that effect's. While another process is alive, a change of
         anything else than the effect's target is that process's.
         """
-        names = [] if before is None else self._changed(before, after)
-        if point is not None and medium_of(point.kind).runs_programs and when == "after":
+        by_program = point is not None and medium_of(point.kind).runs_programs and when == "after"
+        own = not by_program and point is not None and when != "before"
+        # To describe two states takes a while: not where only the point's own effect can have changed anything.
+        names = [] if before is None or (own and not self._processes) else self._changed(before, after)
+        if point is not None and by_program:
             if names:
                 self._process.inside.append(str(point))
                 self._by(names, [_Process(0, self._process.places.get(point, ())), *self._processes])
-        elif point is None or when == "before":
-            if names and self._processes:
-                self._by(names, self._processes)
-            else:
-                self._by_nobody(names)
-        elif self._processes:
+        elif point is not None and own:
             self._by([name for name in names if not self._is_of(point, name)], self._processes)
+        elif names and self._processes:
+            self._by(names, self._processes)
+        else:
+            self._by_nobody(names)
         self._passed.clear()
         # Only after this look: a process that ended since the last one may have made the changes that were just found.
         self._processes = [one for one in self._processes if not one.pid or self._is_alive(one.pid)]

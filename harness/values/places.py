@@ -13,6 +13,10 @@ class Frame:
     line: int
     function: str
 
+    def __reduce__(self) -> tuple[type["Frame"], tuple[str, int, str]]:
+        # Many travel between processes: what a record with slots brings for this asks for its fields each time.
+        return Frame, (self.file, self.line, self.function)
+
     def called(self, file: str) -> str:
         """Return ``file:line in function``, the file by the name that it is to be shown with."""
         return f"{file}:{self.line} in {self.function}"

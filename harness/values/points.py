@@ -81,6 +81,10 @@ class Point:
     n: int = 1
     task: str = ""
 
+    def __reduce__(self) -> tuple[type["Point"], tuple[str, str, str, int, str]]:
+        # Many travel between processes: what a record with slots brings for this asks for its fields each time.
+        return Point, (self.kind, self.verb, self.target, self.n, self.task)
+
     def __str__(self) -> str:
         task = quoted(self.task)
         if _LIKE_QUOTED.match(task):  # behind the % it would read as a quoted character of the target
@@ -100,10 +104,17 @@ class InFlight:
     others: frozenset[ActorId] = frozenset()
     preemptible: Literal["thread", "task", ""] = ""
 
+    def __reduce__(self) -> tuple[type["InFlight"], tuple[ActorId, frozenset[ActorId], str]]:
+        return InFlight, (self.who, self.others, self.preemptible)  # as a `Point`
+
     def beside(self, who: ActorId) -> ActorId | None:
         """Return the id by which an actor was in flight beside this one; None where it was not."""
         loose = (who[0], ANY_TASK)
         return who if who in self.others else loose if loose in self.others else None
+
+
+NOBODY = InFlight((0, 0))
+"""Of a point where nobody asked who else was in flight."""
 
 
 @dataclass(frozen=True, slots=True)

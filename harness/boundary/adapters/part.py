@@ -66,7 +66,7 @@ class Part:
     @property
     def told(self) -> str:
         """Return the words of the statement on a part that fails; "" where nothing is lost."""
-        if not self.loses or not self.failure:
+        if not self.failure or not self.loses:  # in this order: a part that loses nothing is probed, too, once for all
             return ""
         return f"{self.loses.format(library=self.adapter.shown())}: {self.failure}"
 

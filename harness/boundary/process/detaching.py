@@ -22,15 +22,21 @@ def end_with_parent(number: int = signal.SIGKILL) -> None:
     """Ask the kernel to send this process a signal when its parent ends, however that ends."""
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, number)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def detach() -> None:
-    """Cut all ties of a forked process to its parent: process group, exit handlers, the running loop."""
-    end_with_parent()
-    os.setpgid(0, 0)
+def let_go() -> None:
+    """Forget what belongs to the test's process: its exit handlers, its running loop.
+
+    Once in the fork server: in each agent's process it would copy 100 pages.
+    """
     gc.enable()
     python_exit.forget_all()
     python_asyncio.leave_running_loop()
+
+
+def detach() -> None:
+    """Cut the ties of an agent's process to the fork server: its process group, and locks that each fork makes anew."""
+    end_with_parent()
+    os.setpgid(0, 0)
     if python_threads.LOCKS.works:
         python_threads.keep_internals_plain()

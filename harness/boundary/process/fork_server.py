@@ -21,7 +21,7 @@ from ...values.real_time import DYING_S
 from ..channel import Channel
 from . import memory
 from .child import Agent, Boundary
-from .detaching import adopt_orphans, end_with_parent
+from .detaching import adopt_orphans, end_with_parent, let_go
 from .kept_times import KeptTime, kept_by_this_process
 
 _FORK, _WAIT = b"F", b"W"
@@ -176,10 +176,13 @@ def _serve(control: socket.socket, agent: Agent, parent: int, kept: Sequence[Kep
     os.setpgid(0, 0)  # who kills the group of the test's process leaves this one, which ends the agent's
     adopt_orphans()
     end_with_parent(signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The test's process may have died before the kernel was asked to tell.
     if os.getppid() != parent:
         os._exit(0)
     boundary = Boundary(agent, kept)
+    let_go()
+    memory.freeze()
     spare = forked = 0
     while len(request := control.recv(_REQUEST_BYTES, socket.MSG_WAITALL)) == _REQUEST_BYTES:
         if request[:1] == _WAIT:

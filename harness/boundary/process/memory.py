@@ -40,6 +40,12 @@ def settle() -> None:
         gc.collect()
         gc.freeze()
         _kept = sys.getallocatedblocks()
+    freeze()
+
+
+def freeze() -> None:
+    """Freeze what was made since the last time, garbage too: no finalizer of it runs in a process that is forked."""
+    gc.freeze()
     gc.collect()  # goes through nothing that is frozen; it is what empties the lists of free objects
 
 

@@ -21,15 +21,15 @@ class OwnProcess:
     def __init__(self, outlets: Sequence[int], kept: Sequence[KeptTime]) -> None:
         self.pids: frozenset[int] = frozenset()
         self._outlets = outlets
-        self._stream: entropy.Stream | None = None
+        self._stream = entropy.install()
+        self._is_redirected = False
         self._kept = kept
         self._restore_timeouts: Callable[[], None] = lambda: None
 
     def begin(self, pids: frozenset[int], printed: int | None) -> None:
-        """Record the pid and its ancestors'; at the first call also redirect its output and its random numbers."""
-        # Only where the agent runs: the fork server keeps its own random numbers and output.
-        if self._stream is None:
-            self._stream = entropy.install()
+        """Record the pid and its ancestors'; at the first call also redirect its output."""
+        if not self._is_redirected:  # only where the agent runs: the fork server keeps its output
+            self._is_redirected = True
             printing.redirect(self._outlets, printed)
         self.pids = pids | {os.getpid()}
 
@@ -39,7 +39,6 @@ class OwnProcess:
         Args:
             start: virtual time at which the process begins, epoch seconds.
         """
-        assert self._stream is not None
         put_back(self._kept, start)
         entropy.begin(self._stream, stream)
 
