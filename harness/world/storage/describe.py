@@ -86,7 +86,8 @@ def _describe(sources: tuple[Source, ...], state: DiskState) -> tuple[_Part, _Pa
             parts[private].add(part)
         return found, parts
 
-    return _wholes.get(tuple((private, id(part)) for private, part in found), make, lambda made: 4000)[1]
+    key = tuple((private, id(part)) for private, part in found)
+    return _wholes.get(key, make, lambda made: 4000 + 150 * len(found))[1]
 
 
 def _folders(sources: tuple[Source, ...], state: DiskState) -> Iterator[tuple[bool, _Part]]:
@@ -99,7 +100,7 @@ def _folders(sources: tuple[Source, ...], state: DiskState) -> Iterator[tuple[bo
         is_folder = root is not None and root.kind == "dir"
         if folder == (index, "/") and not is_folder:
             files = {**tree.parts.get((index, ""), {}), **files}
-            yield source.private, _describe_folder(source, files, {"": files[index, ""]})
+            yield source.private, _equal_folder(source, files, [(index, "")])
         elif is_folder:  # else it is what lies beside a database
             yield source.private, _known_folder(source, files)
 
@@ -107,14 +108,20 @@ def _folders(sources: tuple[Source, ...], state: DiskState) -> Iterator[tuple[bo
 def _known_folder(source: Source, files: dict[Key, RawEntry]) -> _Part:
     """Describe a folder that was perhaps described before, as a part of another state."""
 
-    def describe() -> _Part:
-        return _describe_folder(source, files, {key[1]: files[key] for key in sorted(files)})
-
     def make() -> tuple[object, _Part]:
-        key = source, tuple(sorted(files.items(), key=itemgetter(0)))
-        return files, _alike.get(key, describe, lambda part: 400 * len(files))
+        return files, _equal_folder(source, files, sorted(files))
 
     return _described.get((id(files), source), make, lambda known: 200 * len(files))[1]
+
+
+def _equal_folder(source: Source, files: Mapping[Key, RawEntry], told: Sequence[Key]) -> _Part:
+    """Describe the paths `told` of a folder; one that is equal to a known one is the same object."""
+
+    def make() -> _Part:
+        return _describe_folder(source, files, {key[1]: files[key] for key in told})
+
+    key = source, tuple(sorted(files.items(), key=itemgetter(0)))
+    return _alike.get(key, make, lambda part: 400 * len(files))
 
 
 def _describe_folder(source: Source, files: Mapping[Key, RawEntry], told: Mapping[str, RawEntry]) -> _Part:

@@ -94,7 +94,6 @@ class Disk:
 
     def close(self) -> None:
         """Remove the stored contents from disk; no state can be read or restored afterwards."""
-        self._scanner.close()
         self._contents.close()
 
     def _forget(self) -> None:

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from .contents import fill, write
 from .folders import Folders, change_mode
-from .paths import attributes_of
 from .raw import RawEntry
+from .scanning import attributes_of
 
 _T = TypeVar("_T")
 _NEW = ".rollproof-new"

@@ -11,51 +11,36 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ...values.errors import ChaosError
 from ...values.rare import rare
 from ...values.trees import Tree
 from .contents import Contents, is_fixed
-from .folders import Folders, moved
-from .notices import Identity, Notices
-from .paths import (
-    KERNEL_CLOCK,
-    RACY_NS,
-    attributes_of,
-    is_fixed_folder,
-    is_shared_memory,
-    mounted,
-    of_age,
-    once_more,
-    opened,
-    status_of,
-    unreadable,
-)
+from .folders import Folders, change_mode, moved
 from .raw import SIBLINGS, Key, Place, RawEntry, folder_of
+from .sqlite_rows import SUFFIXES
 
 Signature = tuple[int, int, int, int]
 Known = tuple[Signature | None, Key, RawEntry]
 
 _LARGE_BYTES = 4 << 20
+_RACY_NS = 20_000_000
+"""Kernel timestamps move in steps of up to 10 ms: a younger file may change again without a new one."""
+_KERNEL_CLOCK: int = getattr(time, "CLOCK_REALTIME_COARSE", 5 if os.uname().sysname == "Linux" else time.CLOCK_REALTIME)
+"""The clock that stamps files; no library that mocks the time replaces it."""
+_sleep = time.sleep
 _OTHERS = {stat.S_IFSOCK: b"socket", stat.S_IFIFO: b"pipe", stat.S_IFCHR: b"device", stat.S_IFBLK: b"device"}
-_WHOLE_AT_FIRST, _WHOLE_EACH = 48, 16
-"""So many walks go through all folders, and each such one after them: what Linux tells of is compared with them."""
+_NOT_OURS = ("security.selinux", "security.ima", "security.evm")  # the system's own, which it gives anew
 
 
 @dataclass(slots=True)
 class _Listing:
-    """One folder: what is known of each name, and the part of a state that comes of it.
-
-    Attributes:
-        folders: names of the folders in it.
-        linked: whether it has hard links.
-    """
+    """One folder: what is known of each name, the part of a state that comes of it, whether it has hard links."""
 
     known: dict[str, Known] = field(default_factory=dict)
     files: dict[Key, RawEntry] = field(default_factory=dict)
-    folders: tuple[str, ...] = ()
     linked: bool = False
 
     def __post_init__(self) -> None:
-        self.folders = tuple(_name(key) for key, entry in self.files.items() if entry.kind == "dir")
         self.linked = any(entry.names > 1 for entry in self.files.values())
 
 
@@ -66,7 +51,6 @@ class Scan:
     Attributes:
         forced: folders that the agent closed are opened up, and what cannot be read is a stray.
         first: nothing has been changed yet.
-        whole: all folders are looked at, whatever the system tells.
         others: whether there are sockets, pipes or devices.
         changed: whether anything differs from the walk before.
     """
@@ -74,7 +58,6 @@ class Scan:
     folders: Folders
     forced: bool
     first: bool
-    whole: bool
     now_ns: int
     listings: dict[Key, _Listing] = field(default_factory=dict)
     strays: list[str] = field(default_factory=list)
@@ -102,46 +85,18 @@ class _Seen(NamedTuple):
     status: os.stat_result
 
 
-class _Within(NamedTuple):
-    """A folder that a walk comes to.
-
-    Attributes:
-        parent: the open folder that it is in; None where nobody had to open that one.
-        prefix: what stands before the names in it: its path below the source, and a slash.
-        identity: device and inode; None where its parent is as it was, so that it is the one that is known.
-    """
-
-    parent: int | None
-    name: str
-    path: str
-    prefix: str
-    identity: Identity | None
-
-
 class Scanner:
-    """Walks over the sources; a file that has not changed since the last walk is not read again, and a folder that
-    nobody has touched is not listed again.
-    """
+    """Walks over the sources; a file that has not changed since the last walk is not read again."""
 
     def __init__(self, places: tuple[Place, ...], contents: Contents) -> None:
         self._places, self._contents = places, contents
         self._nested = {place.root for place in places if not place.spelled}
         self._order = sorted(range(len(places)), key=lambda index: len(places[index].root))
         self._listings: dict[Key, _Listing] = {}
-        self._notices: Notices | None = None
-        self._walks = 0
 
     def scan(self, folders: Folders, *, forced: bool, first: bool = False) -> Scan:
         """Return the present entries; raises ChaosError for a path that cannot be read, or is no part of the source."""
-        whole = self._walks < _WHOLE_AT_FIRST or not self._walks % _WHOLE_EACH
-        scan = Scan(folders, forced, first, whole, time.clock_gettime_ns(KERNEL_CLOCK))
-        if self._walks == 1:  # who looks once needs none
-            self._notices = Notices()
-        self._walks += 1
-        if self._notices is not None:
-            self._notices.begin()
-            if forced:  # something is put back: whatever had a file open has ended
-                self._notices.all_at_rest()
+        scan = Scan(folders, forced, first, time.clock_gettime_ns(_KERNEL_CLOCK))
         for index in self._order:
             self._look_at(scan, index, self._places[index])
         scan.changed = scan.changed or len(scan.listings) != len(self._listings)
@@ -159,8 +114,6 @@ class Scanner:
                 last = _Listing(
                     {(name := _name(key)): _still(before.get(name), key, part[key], changed) for key in part}, part
                 )
-                if self._notices is not None:
-                    self._notices.doubt(folder)
             listings[folder] = last
         self._listings = listings
 
@@ -168,16 +121,11 @@ class Scanner:
         """Look once at a large file that was just written, so that no walk reads it again."""
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         known = self._listings[folder_of(key)].known
-        known[_name(key)] = (_signature(of_age(name, folder, status)[0]), *known[_name(key)][1:])
+        known[_name(key)] = (_signature(_of_age(name, folder, status)[0]), *known[_name(key)][1:])
 
     def forget(self) -> None:
         """Forget all earlier walks."""
         self._listings = {}
-
-    def close(self) -> None:
-        """Ask the system for nothing any more."""
-        if self._notices is not None:
-            self._notices.close()
 
     def _look_at(self, scan: Scan, index: int, place: Place) -> None:
         above, _, name = place.root.rpartition(os.sep)
@@ -189,7 +137,7 @@ class Scanner:
             if error.errno == errno.ELOOP:
                 return
             raise unreadable(above, error) from error
-        status = status_of(name, folder)
+        status = _status(name, folder)
         found: dict[str, Known] = {}
         kind = ""
         if status is not None:
@@ -198,92 +146,60 @@ class Scanner:
         if status is not None and kind == "dir":
             if status.st_dev != place.root_device:
                 raise moved(place.root)
-            identity = (status.st_dev, status.st_ino)
-            self._walk(scan, index, _Within(folder, name, place.root, "", identity))
+            self._walk(scan, index, folder, name, place.root, "")
             return
         found = {}
         for suffix in SIBLINGS:
-            beside = status_of(name + suffix, folder)
+            beside = _status(name + suffix, folder)
             if beside is not None:
                 self._enter(scan, found, (index, suffix), _Seen(folder, name + suffix, place.root + suffix, beside))
         self._keep(scan, (index, ""), found)
-        if status_of(name + "-shm", folder) is not None:
+        if _status(name + "-shm", folder) is not None:
             scan.strays.append(place.root + "-shm")
 
-    def _walk(self, scan: Scan, index: int, at: _Within) -> None:
-        here, notices = (index, at.prefix[:-1]), self._notices
+    def _walk(self, scan: Scan, index: int, parent: int, own_name: str, path: str, prefix: str) -> None:
+        inner = []
+        folder = _opened(own_name, parent, path, scan.forced)
+        device, here = self._places[index].root_device, (index, prefix[:-1])
         last = self._listings.get(here)
-        untouched = notices is not None and last is not None and notices.is_as_it_was(here, at.identity)
-        if last is not None and untouched and not scan.whole:
-            scan.listings[here] = last
-            for name in last.folders:
-                self._walk(scan, index, _Within(None, name, f"{at.path}/{name}", f"{at.prefix}{name}/", None))
-            return
-        parent = _parent_of(scan, at)
-        folder = opened(at.name, parent, at.path, scan.forced)
+        known, found = last.known if last is not None else {}, dict[str, Known]()
         try:
-            if notices is not None:
-                notices.watch(here, folder)
-            found, inner, all_told = self._listed(scan, index, folder, at._replace(parent=parent))
+            with os.scandir(folder) as items:
+                for item in items:
+                    name = item.name
+                    try:
+                        status = item.stat(follow_symlinks=False)
+                    except OSError as error:
+                        again = _once_more(error, item, parent, own_name, path, scan.forced)
+                        if again is None:
+                            continue
+                        status = again
+                    if self._nested and self._elsewhere(f"{path}/{name}"):
+                        continue
+                    if name.endswith("-shm") and stat.S_ISREG(status.st_mode) and _is_shared_memory(name, folder):
+                        scan.strays.append(f"{path}/{name}")
+                        continue
+                    before = known.get(name)
+                    signature = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                    if before is not None and before[0] == signature:
+                        found[name] = before
+                        kind: str = before[2].kind
+                        if kind == "file":
+                            continue
+                    else:
+                        seen = _Seen(folder, name, f"{path}/{name}", status)
+                        kind = self._enter(scan, found, (index, prefix + name), seen)
+                    if kind == "dir":
+                        if status.st_dev != device:
+                            raise _mounted(f"{path}/{name}")
+                        inner.append(name)
+                    elif kind == "other":
+                        scan.others = True
             self._keep(scan, here, found)
-            if untouched and scan.listings.get(here) is not last:
-                self._compare(here)
-            elif notices is not None and all_told and here in scan.listings and not scan.listings[here].linked:
-                notices.looked_at(here)
-            for each in inner:
-                self._walk(scan, index, each)
+            for name in inner:
+                self._walk(scan, index, folder, name, f"{path}/{name}", f"{prefix}{name}/")
         finally:
             os.close(folder)
-
-    def _listed(self, scan: Scan, index: int, folder: int, at: _Within) -> tuple[dict[str, Known], list[_Within], bool]:
-        """Return what is in a folder, the folders in it, and whether the system would tell of each change in it."""
-        here = (index, at.prefix[:-1])
-        last = self._listings.get(here)
-        known, all_told = last.known if last is not None else {}, True
-        found, inner = dict[str, Known](), list[_Within]()
-        with os.scandir(folder) as items:
-            for item in items:
-                name = item.name
-                try:
-                    status = item.stat(follow_symlinks=False)
-                except OSError as error:
-                    again = once_more(error, item, at.path, at.name, at.parent if scan.forced else None)
-                    if again is None:
-                        continue
-                    status = again
-                if self._nested and self._elsewhere(f"{at.path}/{name}"):
-                    all_told = False
-                    continue
-                if name.endswith("-shm") and stat.S_ISREG(status.st_mode) and is_shared_memory(name, folder):
-                    scan.strays.append(f"{at.path}/{name}")
-                    all_told = False
-                    continue
-                before = known.get(name)
-                signature = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-                if before is not None and before[0] == signature:
-                    found[name] = before
-                    kind: str = before[2].kind
-                    if kind == "file":
-                        continue
-                else:
-                    seen = _Seen(folder, name, f"{at.path}/{name}", status)
-                    kind = self._enter(scan, found, (index, at.prefix + name), seen)
-                    all_told = all_told and name in found and found[name][0] is not None
-                if kind == "dir":
-                    if status.st_dev != self._places[index].root_device:
-                        raise mounted(f"{at.path}/{name}")
-                    identity = (status.st_dev, status.st_ino)
-                    inner.append(_Within(folder, name, f"{at.path}/{name}", f"{at.prefix}{name}/", identity))
-                elif kind == "other":
-                    scan.others, all_told = True, False
-        return found, inner, all_told
-
-    def _compare(self, folder: Key) -> None:
-        """Look at all folders from now on where one has changed that the system told nothing of until now."""
-        assert self._notices is not None
-        if not self._notices.told_of(folder):
-            rare("a folder has changed that the system told nothing of")
-            self._notices.close()
 
     def _keep(self, scan: Scan, folder: Key, found: dict[str, Known]) -> None:
         """Put a folder into the scan; where it is as before, the very part of the state that it was."""
@@ -314,7 +230,7 @@ class Scanner:
         if known is None or known[0] is None or known[0] != _signature(status):
             now_ns = scan.now_ns
             if stat.S_ISREG(status.st_mode) and status.st_size > _LARGE_BYTES:
-                status, now_ns = of_age(name, folder, status)
+                status, now_ns = _of_age(name, folder, status)
             try:
                 entry = self._read(scan, _Seen(folder, name, path, status))
             except OSError as error:
@@ -325,7 +241,7 @@ class Scanner:
                 return ""
             if known is not None and _is_same(entry, known[2]):
                 key, entry = known[1:]
-            known = (_signature(status) if now_ns - status.st_ctime_ns > RACY_NS else None, key, entry)
+            known = (_signature(status) if now_ns - status.st_ctime_ns > _RACY_NS else None, key, entry)
         found[_name(key)] = known
         return known[2].kind
 
@@ -340,7 +256,7 @@ class Scanner:
                 "other", bits, _OTHERS.get(stat.S_IFMT(mode), b"device"), mtime_ns, owner, (), status.st_ino
             )
         if stat.S_ISDIR(mode):
-            if scan.first and is_fixed_folder(name, folder):
+            if scan.first and _is_fixed_folder(name, folder):
                 scan.fixed.append(path)
             return RawEntry("dir", bits, b"", mtime_ns, owner, attributes_of(f"/proc/self/fd/{folder}/{name}"))
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
@@ -352,15 +268,6 @@ class Scanner:
             return RawEntry("file", bits, content, mtime_ns, owner, attributes_of(descriptor), inode, status.st_nlink)
         finally:
             os.close(descriptor)
-
-
-def _parent_of(scan: Scan, at: _Within) -> int:
-    if at.parent is not None:
-        return at.parent
-    try:
-        return scan.folders.at(at.path.rpartition(os.sep)[0])
-    except OSError as error:
-        raise unreadable(at.path, error) from error
 
 
 def _name(key: Key) -> str:
@@ -379,3 +286,90 @@ def _is_same(one: RawEntry, other: RawEntry) -> bool:
 
 def _signature(status: os.stat_result) -> Signature:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _of_age(name: str, folder: int, status: os.stat_result) -> tuple[os.stat_result, int]:
+    """Wait until a change of the file would show in its time: to read a large one again takes longer."""
+    for _ in range(50):
+        now_ns = time.clock_gettime_ns(_KERNEL_CLOCK)
+        if not 0 <= now_ns - status.st_ctime_ns <= _RACY_NS:
+            break
+        _sleep(0.002)
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    return status, now_ns
+
+
+def _status(name: str, folder: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _opened(name: str, parent: int, path: str, forced: bool) -> int:
+    """Open a folder to list it; with `forced` also one that the agent closed."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(name, flags, dir_fd=parent)
+    except OSError as error:
+        if not forced:
+            raise unreadable(path, error) from error
+        change_mode(name, 0o700, parent)
+        return os.open(name, flags, dir_fd=parent)
+
+
+def _once_more(
+    error: OSError, item: "os.DirEntry[str]", parent: int, own_name: str, path: str, forced: bool
+) -> os.stat_result | None:
+    """Look at an item that could not be looked at: it is gone, or, with `forced`, its folder is opened up."""
+    if isinstance(error, FileNotFoundError):
+        return None
+    if not forced:
+        raise unreadable(f"{path}/{item.name}", error) from error
+    change_mode(own_name, 0o700, parent)
+    return item.stat(follow_symlinks=False)
+
+
+def _is_shared_memory(name: str, folder: int) -> bool:
+    """Return whether ``…-shm`` belongs to a database: SQLite rebuilds it, and a stale one would mislead it."""
+    base = name[: -len("-shm")]
+    return base.endswith(SUFFIXES) or any(_status(each, folder) is not None for each in (base, base + "-wal"))
+
+
+def _is_fixed_folder(name: str, folder: int) -> bool:
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return False  # it will be told as unreadable
+    try:
+        return is_fixed(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def attributes_of(path: str | int) -> tuple[tuple[str, bytes], ...]:
+    """Return the extended attributes of an open file, or of what lies at a path."""
+    follow = isinstance(path, int)
+    try:
+        names = os.listxattr(path, follow_symlinks=follow)
+    except (OSError, AttributeError):
+        return ()  # a file system, or a system, that has none
+    ours = [name for name in sorted(names) if name not in _NOT_OURS]
+    return tuple((name, os.getxattr(path, name, follow_symlinks=follow)) for name in ours)
+
+
+def unreadable(path: str, error: OSError) -> ChaosError:
+    """Return the error for a path that cannot be read."""
+    return ChaosError(
+        "unreadable",
+        f"{path} is watched or private and cannot be read: {error.strerror}",
+        "let the agent keep its files readable for its own user, or watch a folder without this path",
+    )
+
+
+def _mounted(path: str) -> ChaosError:
+    return ChaosError(
+        "mounted",
+        f"{path} is another file system, mounted within what is watched or private: it was not read or put back",
+        "watch the mounted folder itself, or one without it",
+    )
