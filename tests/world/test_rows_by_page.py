@@ -87,6 +87,17 @@ def test_one_row_is_read_anew():
     assert [row for row in not_shared(after, before)[0] if row["x"] == "new"] == [{"id": 100, "x": "new"}]
 
 
+def test_short_rows_are_read_by_page():
+    """A row of a few bytes may be the last thing in its page."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE t (number INTEGER)")
+        connection.executemany("INSERT INTO t VALUES (?)", ((number,) for number in range(2000)))
+        before = read_tables(connection.serialize()).rows["t"]
+        connection.execute("DELETE FROM t WHERE number = 1999")
+        after = read_tables(connection.serialize()).rows["t"]
+    assert len(not_shared(before, after)[0]) < 1000
+
+
 def test_rows_that_only_sqlite_can_tell(monkeypatch):
     """Damaged pages, rows that go on in other pages and columns called rowid: as if nothing were remembered."""
     with closing(start()) as connection:

@@ -112,7 +112,8 @@ def _cells(page: bytes, at: int) -> tuple[int, ...]:
 def _varint(page: bytes, at: int) -> tuple[int, int]:
     """Return a number of SQLite's variable length, and where it ends."""
     if at + 9 > len(page):
-        page, at = page[at:] + bytes(9), 0
+        value, length = _varint(page[at:] + bytes(9), 0)
+        return value, at + length
     value = 0
     for step in range(8):
         byte = page[at + step]

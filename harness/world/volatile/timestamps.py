@@ -30,7 +30,7 @@ def timestamp_of_text(text: str, near: float, within_s: float) -> float | None:
         return None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 17)  # each row of a large table may have a time: to read one takes 20 µs
 def _candidates(text: str) -> tuple[float, ...]:
     if not 10 <= len(text) <= 40:
         return ()
